@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An ELF object as the planner sees it: dynamic symbols, the function table
+ * of .eh_frame_hdr, segments. Pure: decides on bytes alone, never on the
+ * running process, so that `handspan check` and the preload say the same. No
+ * malloc; x86-64, little endian. Every offset read from the object is hostile
+ * until it was checked against the segment it must lie in.
+ *
+ * Two ways to make one: from a mapped object of this process (plan_image_map:
+ * program headers, the dynamic section, .gnu.hash; no section headers, no
+ * file), and from a file (plan_image_file: the file's bytes in memory, read
+ * with its own section headers when there are any, so also .symtab).
+ * A mapped image can be given its file's .symtab later (static functions).
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct plan_segment {
+    uint64_t vaddr, memsz, filesz, offset;
+    uint32_t flags; /* PF_R PF_W PF_X */
+};
+
+enum { PLAN_SEGMENT_MAX = 24, PLAN_BUILD_ID_MAX = 32 };
+
+struct plan_image {
+    /* How a link-time address is turned into bytes: for a mapped object
+     * base + vaddr; for a file the segment's offset. plan_image_at() hides
+     * it. */
+    const uint8_t *bytes;
+    uint64_t len_bytes; /* of a file; unused for a mapped object */
+    bool is_mapped;
+    uint64_t base; /* load bias of a mapped object, else 0 */
+    struct plan_segment segments[PLAN_SEGMENT_MAX];
+    uint32_t segment_count;
+    uint8_t build_id[PLAN_BUILD_ID_MAX];
+    uint32_t build_id_len;
+    bool is_pie, is_go, has_static_pie_flag, is_symbolic;
+    const char *soname, *interpreter;
+    /* dynamic symbols */
+    const void *dynsym;
+    uint64_t dynsym_count;
+    const char *dynstr;
+    uint64_t dynstr_len;
+    const uint32_t *gnu_hash;
+    uint64_t gnu_hash_words;
+    /* full symbols, if there are any */
+    const void *symtab;
+    uint64_t symtab_count;
+    const char *strtab;
+    uint64_t strtab_len;
+    /* .eh_frame_hdr, .eh_frame (link-time addresses; 0: none) */
+    uint64_t eh_frame_hdr, eh_frame_hdr_len;
+    uint64_t eh_frame, eh_frame_len;
+    uint64_t fde_table, fde_count; /* sorted table of .eh_frame_hdr */
+    /* dynamic relocations (link-time addresses and byte lengths) */
+    uint64_t rela, rela_len, jmprel, jmprel_len, relr, relr_len;
+};
+
+/* 0, or -ENOEXEC (not an ELF object we know; `*why` says what is wrong with
+ * it), -EINVAL (truncated or contradicting itself). */
+int plan_image_map(struct plan_image *image, uint64_t base, const void *phdr,
+                   size_t phdr_count, const char **why)
+    __attribute__((warn_unused_result));
+int plan_image_file(struct plan_image *image, const void *bytes,
+                    size_t len_bytes, const char **why)
+    __attribute__((warn_unused_result));
+/* Take .symtab of the same object's file (build ids must agree: -ESTALE). */
+int plan_image_add_symtab(struct plan_image *image, const void *file_bytes,
+                          size_t len_bytes) __attribute__((warn_unused_result));
+
+/* `n` bytes at a link-time address, or NULL if they are not all there. */
+const void *plan_image_at(const struct plan_image *image, uint64_t vaddr,
+                          uint64_t n);
+
+/* ---- symbols --------------------------------------------------------- */
+
+struct plan_symbol {
+    const char *name;
+    uint64_t vaddr, size_bytes; /* size 0: unknown */
+    bool is_function, is_ifunc, is_local, is_weak, is_exported;
+};
+/* By exact name: .gnu.hash, then .symtab. -ENOENT. */
+int plan_image_find_symbol(const struct plan_image *image, const char *name,
+                           struct plan_symbol *out)
+    __attribute__((warn_unused_result));
+/* Every defined function symbol, in table order, dynamic ones first, a name
+ * at an address once. `each` returns non-zero to stop; that is returned. */
+int plan_image_each_function(const struct plan_image *image,
+                             int (*each)(void *context,
+                                         const struct plan_symbol *symbol),
+                             void *context);
+/* Extent of the function that starts at vaddr: FDE first, else symbol size.
+ * -ENOENT: no function is known to start there. */
+int plan_image_function_extent(const struct plan_image *image, uint64_t vaddr,
+                               uint64_t *end)
+    __attribute__((warn_unused_result));

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What can be done to one function, decided on its bytes alone.
+ *
+ * plan_function() says whether its entry can be patched, which bytes are
+ * displaced and what their relocated copy is, and which trampoline may carry
+ * the call: F (a frame on the caller's stack; only where it is proved that
+ * the function neither reads nor takes an address at or above its CFA) or Z.
+ * Pure functions, no malloc: scratch memory is handed in. The decoder is
+ * Zydis, reached through a table of pointers because the preload opens it at
+ * run time while the tools link it.
+ */
+#pragma once
+#include "shim/plan/image.h"
+
+/* The parts of Zydis that we call; the signatures are Zydis 4.0's. */
+struct plan_decoder {
+    unsigned (*decoder_init)(void *decoder, int machine_mode, int stack_width);
+    unsigned (*decode_full)(const void *decoder, const void *buffer,
+                            size_t length, void *instruction, void *operands);
+    int (*register_class)(int reg);
+    int (*register_largest_enclosing)(int machine_mode, int reg);
+};
+
+enum plan_verdict {
+    PLAN_OK,
+    PLAN_NO_FUNCTION,     /* no function starts there */
+    PLAN_TOO_SHORT,
+    PLAN_UNDECODABLE,
+    PLAN_BRANCH_INTO,     /* a branch into the displaced bytes */
+    PLAN_LOOP_TO_ENTRY,   /* the function jumps to its own entry */
+    PLAN_LOOP_INSTRUCTION,/* jrcxz, loop, xbegin among the displaced bytes */
+    PLAN_CALL_IN_PROLOGUE,/* under a shadow stack only */
+    PLAN_IFUNC_RESOLVER,
+    PLAN_ASSEMBLY,        /* reads a callee-saved register before saving it */
+    PLAN_GO,
+    PLAN_EXCLUDED,        /* setjmp family, vfork, clone, *context, ... */
+    PLAN_PART,            /* .cold, .part: not a whole function */
+    PLAN_VERDICTS,
+};
+/* A phrase for people ("a branch leads into its first 5 bytes"). */
+const char *plan_verdict_text(enum plan_verdict verdict);
+
+enum plan_stack {
+    PLAN_STACK_LOCAL,     /* K = 0 proved: F may carry it */
+    PLAN_STACK_ARGUMENTS, /* reads or addresses stack arguments */
+    PLAN_STACK_TAIL,      /* tail-jumps where it is not proved */
+    PLAN_STACK_INDEXED,   /* indexes an address based on its CFA */
+    PLAN_STACK_UNKNOWN,
+};
+const char *plan_stack_text(enum plan_stack stack);
+
+/* Where a tail jump through an import leads, as the running process binds it:
+ * the target's image and link-time address. -ENOENT if unknown (the tools:
+ * then nothing is proved). */
+struct plan_resolver {
+    void *context;
+    int (*resolve_slot)(void *context, const struct plan_image *image,
+                        uint64_t slot_vaddr, const struct plan_image **target,
+                        uint64_t *target_vaddr);
+};
+
+enum { PLAN_COPY_MAX = 96, PLAN_PATCH_BYTES = 5 };
+
+/*
+ * The relocated copy is position dependent: it is made for the address where
+ * it will stand (`copy_at`, run-time address, within +-2 GiB of the object).
+ */
+struct plan_patch {
+    enum plan_verdict verdict;
+    uint64_t entry;            /* run-time address of the function */
+    uint8_t displaced_bytes;   /* 5 to 19; whole instructions */
+    uint8_t original[PLAN_PATCH_BYTES];
+    uint8_t copy[PLAN_COPY_MAX]; /* ends with a jump back */
+    uint32_t copy_len;
+    bool has_endbr;            /* the function starts with endbr64, which
+                                  stays in place: the patch comes after it */
+};
+
+/* Scratch for one plan; some hundred KiB. Size in bytes, and the same memory
+ * may be used for one call after another. */
+size_t plan_scratch_bytes(void);
+
+/* Can the entry be patched, and how? `copy_at` 0: the verdict alone. */
+int plan_entry_patch(const struct plan_decoder *decoder,
+                     const struct plan_image *image, uint64_t vaddr,
+                     uint64_t copy_at, void *scratch, struct plan_patch *out)
+    __attribute__((warn_unused_result));
+
+/* The proof. `reason` (may be NULL) gets a phrase and an address. */
+struct plan_reason {
+    const char *text;
+    uint64_t vaddr;
+};
+enum plan_stack plan_prove_stack(const struct plan_decoder *decoder,
+                                 const struct plan_image *image,
+                                 uint64_t vaddr,
+                                 const struct plan_resolver *resolver,
+                                 void *scratch, struct plan_reason *reason);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The contract between the trampolines and the runtime.
+ *
+ * A stub says which site was called; the common code saves every caller-saved
+ * general register, calls `enter`, calls the handler, saves the registers
+ * again, calls `leave`, restores and returns. Both trampolines present the
+ * same two structs to the hooks:
+ *
+ *  F keeps struct shim_call in a frame of its own on the caller's stack: right
+ *    only for handlers that are proved to touch nothing at or above their CFA.
+ *  Z calls the handler with the caller's exact stack pointer; the true return
+ *    address and rbp wait in struct shim_entry, private memory that belongs to
+ *    this frame and to no thread.
+ *
+ * Context: the hooks run on the application's thread, on its stack, possibly
+ * in a signal handler, between any two of its instructions. They are compiled
+ * with -mgeneral-regs-only: vector, mask and x87 registers still hold the
+ * program's values and are not touched. Anything that may use them goes
+ * through shim_call_slow().
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { SHIM_SITE_MAX = 4096 };
+
+/* Saved at entry (arguments) and at leave (rax, rdx: the return value).
+ * Written back before the program goes on. */
+struct shim_regs {
+    uint64_t rax, rdi, rsi, rdx, rcx, r8, r9, r10, r11;
+};
+_Static_assert(sizeof(struct shim_regs) == 72, "shared with assembly");
+
+/* One call, from enter to leave. Owned by the trampoline; the words from
+ * `lane` on are the runtime's, zeroed before enter. */
+struct shim_call {
+    uint64_t site;   /* index into the site table */
+    uint64_t sp;     /* address of the caller's return-address slot; stack
+                        arguments start at sp + 8 */
+    uint64_t target; /* set by enter: what to call */
+    uint64_t lane;   /* the lane where the span was opened; 0: no span */
+    uint64_t open;   /* its open entry */
+    uint64_t span;   /* its reference */
+    uint64_t extra;  /* the runtime's */
+    uint64_t flags;  /* enum shim_call_flags, set by the trampoline */
+};
+_Static_assert(sizeof(struct shim_call) == 64, "shared with assembly");
+enum shim_call_flags {
+    SHIM_CALL_ZERO_COPY = 1, /* Z carries it */
+    SHIM_CALL_TAIL = 2,      /* tail-called out of a traced handler: it has no
+                                leave of its own; the leave of the call below
+                                it with the same sp ends it too */
+};
+
+enum shim_end { /* how a call ended, for `leave` */
+    SHIM_END_RETURN = 0,
+    SHIM_END_EXCEPTION = 1, /* it passes through; `exception` is the
+                               _Unwind_Exception */
+    SHIM_END_CANCEL = 2,    /* forced unwind: pthread_cancel, pthread_exit */
+};
+
+/* Must set call->target. Must not fail; a call without span is allowed. */
+typedef void shim_enter_fn(struct shim_call *call,
+                           const struct shim_regs *regs);
+typedef void shim_leave_fn(struct shim_call *call, const struct shim_regs *regs,
+                           enum shim_end end, void *exception);
+
+/* Set once, before the first stub can be reached. */
+extern shim_enter_fn *shim_enter;
+extern shim_leave_fn *shim_leave;
+
+/* The stubs of a site: 16 bytes each, ready in our text; address of the stub
+ * that announces `site`. */
+uint64_t shim_stub_frame(uint32_t site);
+uint64_t shim_stub_zero_copy(uint32_t site);
+
+/* Z entries: a pool that is never unmapped. Reserve room for `count` more;
+ * 0 or -ENOMEM. Not on the path of a call. */
+int shim_entries_reserve(size_t count) __attribute__((warn_unused_result));
+
+/* True if this return address is one of ours: a tail call, or a frame of a
+ * traced call in a backtrace. */
+bool shim_is_return_address(uint64_t address);
+
+/*
+ * Call fn(a, b) with every vector, mask and x87 register saved around it (one
+ * xsavec, about 2.7 KB of stack). [signal-safe]
+ */
+long shim_call_slow(long (*fn)(long a, long b), long a, long b);
+
+/* xmm0 to xmm7 as they are now, 16 bytes each; only out of a hook that was
+ * compiled with -mgeneral-regs-only. [signal-safe] */
+void shim_read_xmm(uint8_t out[8][16]);
+
+/* Probe the CPU (xsave area). Before the first stub can be reached. */
+void shim_start(void);
+
+/* ---- changing text and slots ---------------------------------------- */
+
+struct plan_patch;
+
+/* Memory for islands and relocated copies near an object (+-2 GiB): pages of
+ * ours, written through /proc/self/mem, r-x from the start. -ENOMEM. */
+int shim_island_take(uint64_t near_low, uint64_t near_high, size_t len_bytes,
+                     uint64_t *at) __attribute__((warn_unused_result));
+/* Write text (never writable and executable at once). 0 or -errno. */
+int shim_write_text(uint64_t at, const void *bytes, size_t len_bytes)
+    __attribute__((warn_unused_result));
+/* Plan, verify, apply: write the island (a jump to `stub` through memory), the
+ * copy, then the jump over the entry. Single-threaded only, or text that
+ * nobody executes yet. `*original` is what calls the handler: the relocated
+ * copy. -EAGAIN: the bytes changed since the plan. */
+int shim_patch_apply(const struct plan_patch *patch, uint64_t island,
+                     uint64_t stub) __attribute__((warn_unused_result));
