@@ -20,8 +20,7 @@ HIDDEN int capture_bind(struct lane_map *map, const struct manifest_decl *decl,
  * Position of the frame; 0: nothing captured; UINT64_MAX: no room, the values
  * are lost. */
 HIDDEN uint64_t capture_enter(const struct site *site, struct lane *lane,
-                              uint64_t span, const struct shim_call *call,
-                              const struct shim_regs *regs);
+                              uint64_t span, const struct shim_call *call);
 
 struct capture_verdict {
     bool is_error;      /* a fails rule fired and no benign one */
@@ -29,10 +28,9 @@ struct capture_verdict {
     bool has_error;     /* an error frame does */
     bool is_lost;       /* no room for values */
 };
-/* Judge the rules, write output and error frame of a span that returned. For
- * an exception (`exception` not NULL) the type and what() are written instead
- * of outputs. `input_regs` are not kept: parameters of rules and outputs are
- * taken from the copy that capture_enter() made, see capture.c. */
+/* Judge the rules, write output and error frame of a span that returned.
+ * Parameters come from call->args, the return value from `regs`. An exception
+ * does not come here: span_slow.c writes its error frame. */
 HIDDEN struct capture_verdict
 capture_leave(const struct site *site, struct lane *lane, uint64_t span,
               const struct shim_call *call, const struct shim_regs *regs,

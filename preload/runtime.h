@@ -33,7 +33,7 @@ struct site {
     const struct capture_plan *capture;
     const struct manifest_decl *decl;
     /* SITE_INTERNAL: instead of a span. May be NULL. */
-    void (*hook_enter)(struct shim_call *call, const struct shim_regs *regs);
+    void (*hook_enter)(struct shim_call *call);
     void (*hook_leave)(struct shim_call *call, const struct shim_regs *regs);
     uint64_t pad[2];
 };

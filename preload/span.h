@@ -8,7 +8,7 @@
 #pragma once
 #include "preload/runtime.h"
 
-HIDDEN void span_enter(struct shim_call *call, const struct shim_regs *regs);
+HIDDEN void span_enter(struct shim_call *call);
 HIDDEN void span_leave(struct shim_call *call, const struct shim_regs *regs,
                        enum shim_end end, void *exception);
 
