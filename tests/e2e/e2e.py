@@ -71,6 +71,7 @@ class Program:
         env.update(more)
         files = pathlib.Path(env["EXAMPLE_DIR"])
         files.mkdir(parents=True)
+        os.mkdir(env["HANDSPAN_DIR"], 0o700)
         done = subprocess.run(
             [str(TOP / "examples" / self.name / "run"),
              *self.spec.get("args", [])],
@@ -118,17 +119,19 @@ def calls_in_stats(program, mode):
     return {r["name"]: r["calls"] for r in rows if r.get("calls") is not None}
 
 
-def wait_for_calls(program, mode, wanted):
-    """The counts of `stats` once they are all there, or as they are at the
-    end of the time."""
+def wait_until_stored(program, mode, failures):
+    """A session that is stored is gone from the directory."""
+    env = program.environment(mode, "")
+    lanes, store = pathlib.Path(env["HANDSPAN_DIR"]), env["HANDSPAN_STORE"]
     end = time.monotonic() + STORED_WITHIN_S
-    while True:
-        found = calls_in_stats(program, mode)
-        if all(found.get(n) == c for n, c in wanted.items()):
-            return found
-        if time.monotonic() > end:
-            return found
-        time.sleep(0.1)  # waits for a state: the sidecar's commit
+    while time.monotonic() < end:
+        left = list(lanes.glob("session-*"))
+        if not left and os.path.exists(store):
+            return True
+        time.sleep(0.05)  # waits for a state: the sidecar's commit
+    log = lanes / "log"
+    return failures.check(False, f"{mode}: not stored: {left}; log: "
+                          f"{log.read_text() if log.exists() else 'none'}")
 
 
 def edges_of(spans, handlers):
@@ -203,11 +206,14 @@ def check_program(program, failures):
     wraps = {
         "preload": f"env LD_PRELOAD={program.preload} "
                    f"HANDSPAN_MANIFEST={program.manifest}",
-        "run": f"{program.handspan} run -m {program.manifest} --",
+        "run": f"{program.handspan} run --summary=never "
+               f"-m {program.manifest} --",
     }
     for mode, wrap in wraps.items():
         check_same(mode, plain, program.run(mode, wrap), failures)
-        found = wait_for_calls(program, mode, counted["calls"])
+        if not wait_until_stored(program, mode, failures):
+            continue
+        found = calls_in_stats(program, mode)
         for name, calls in counted["calls"].items():
             failures.check(found.get(name) == calls,
                            f"{mode}: {name}: {found.get(name)} calls, "
