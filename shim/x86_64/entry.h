@@ -9,16 +9,14 @@
 
 struct shim_entry {
     struct shim_call call;
-    struct shim_regs regs; /* as the handler left them */
     uint64_t rbp, ra;      /* the caller's; named by the CFI of the frame */
     uint64_t next;         /* index; valid while the entry is free */
     uint64_t index;
     uint64_t resume; /* _Unwind_Resume of the unwinder that passes through */
-    uint64_t pad;
+    uint64_t pad[10];
 };
 _Static_assert(sizeof(struct shim_entry) == ENTRY_SIZE, "layout.h");
 _Static_assert(ENTRY_SIZE == 1 << ENTRY_SIZE_LOG2, "layout.h");
-_Static_assert(offsetof(struct shim_entry, regs) == ENTRY_REGS, "layout.h");
 _Static_assert(offsetof(struct shim_entry, rbp) == ENTRY_RBP, "layout.h");
 _Static_assert(offsetof(struct shim_entry, ra) == ENTRY_RA, "layout.h");
 _Static_assert(offsetof(struct shim_entry, next) == ENTRY_NEXT, "layout.h");

@@ -27,13 +27,12 @@
 #define REGS_R11  64
 #define REGS_SIZE 72
 
-/* struct shim_entry: the call, the registers at leave, then: */
-#define ENTRY_REGS      136
-#define ENTRY_RBP       208
-#define ENTRY_RA        216
-#define ENTRY_NEXT      224
-#define ENTRY_INDEX     232
-#define ENTRY_RESUME    240
+/* struct shim_entry: the call, then: */
+#define ENTRY_RBP       136
+#define ENTRY_RA        144
+#define ENTRY_NEXT      152
+#define ENTRY_INDEX     160
+#define ENTRY_RESUME    168
 #define ENTRY_SIZE      256
 #define ENTRY_SIZE_LOG2 8
 
