@@ -217,25 +217,15 @@ shim_frame_return:
     mov Z_REG(R11), %r11
 .endm
 
-/* Free the entry in rcx. Changes rax, rdx, rsi; jumps to `slow` with nothing
- * done when there is no cache or it is full. */
-.macro ENTRY_FREE slow
+/* Give the entry in rcx back; on its home thread it is the next to be taken.
+ * Changes rdx. */
+.macro ENTRY_GIVE
     mov shim_cache@gottpoff(%rip), %rdx
     mov %fs:(%rdx), %rdx
-    test %rdx, %rdx
-    je \slow
-11: mov (%rdx), %rax
-    mov %eax, %esi
-    cmp $(CACHE_COUNT_MAX * CACHE_COUNT_ONE), %esi
-    jae \slow
-    and $CACHE_INDEX_MASK, %esi
-    mov %rsi, ENTRY_NEXT(%rcx)
-    movabs $(CACHE_TAG_ONE + CACHE_COUNT_ONE), %rsi
-    add %rax, %rsi
-    and $-CACHE_COUNT_ONE, %rsi
-    or ENTRY_INDEX(%rcx), %rsi
-    cmpxchg %rsi, (%rdx)        /* unlocked: own thread only */
-    jne 11b
+    cmp ENTRY_HOME(%rcx), %rdx
+    jne 11f
+    mov %rcx, (%rdx)
+11: movq $0, ENTRY_BUSY(%rcx)   /* last: now it may be anybody's */
 .endm
 
     .balign 64
@@ -262,23 +252,20 @@ shim_zero_common:
     mov %r9, Z_REG(R9)
     mov %r10, Z_REG(R10)
     mov %r11, Z_REG(R11)
-    /* take an entry: rcx */
+    /* take an entry: rcx (entries.c) */
     mov shim_cache@gottpoff(%rip), %r10
     mov %fs:(%r10), %r10
     test %r10, %r10
     je 5f
-1:  mov (%r10), %rax
-    mov %eax, %ecx
-    and $CACHE_INDEX_MASK, %ecx
-    je 5f
-    shl $ENTRY_SIZE_LOG2, %rcx
-    add shim_pool(%rip), %rcx
-    mov %rax, %r11
-    and $-CACHE_COUNT_ONE, %r11
-    sub $CACHE_COUNT_ONE, %r11
-    or ENTRY_NEXT(%rcx), %r11
-    cmpxchg %r11, (%r10)        /* unlocked: own thread only */
-    jne 1b
+    mov (%r10), %rcx
+    cmpq $0, ENTRY_BUSY(%rcx)
+    jne 5f
+    xor %eax, %eax
+    mov $1, %r11d
+    cmpxchg %r11, ENTRY_BUSY(%rcx) /* unlocked: own thread only */
+    jne 5f
+    mov ENTRY_NEXT(%rcx), %r11
+    mov %r11, (%r10)
 2:  mov %rcx, Z_ENTRY(%rbp)
     mov %rdi, E_ARG(RDI)
     mov %rsi, E_ARG(RSI)
@@ -355,8 +342,8 @@ shim_zero_return:
     and $-16, %rsp
     call *shim_leave(%rip)
     mov L_ENTRY(%rbp), %rcx
-    ENTRY_FREE 8f
-9:  mov L_REG(RAX), %rax
+    ENTRY_GIVE
+    mov L_REG(RAX), %rax
     mov L_REG(RDI), %rdi
     mov L_REG(RSI), %rsi
     mov L_REG(RDX), %rdx
@@ -371,15 +358,12 @@ shim_zero_return:
     .cfi_restore rbp
     ret
     .cfi_restore_state
-8:  mov %rcx, %rdi
-    call shim_entry_give
-    jmp 9b
 
     /* Back in the frame of enter. */
     .cfi_restore_state
 4:  or $FLAG_TAIL, %eax
     jmp 3b
-    /* No cache, or an empty one. */
+    /* No cache, or its hint is taken. */
 5:  and $-16, %rsp
     call shim_entry_take
     mov %rax, %rcx
@@ -395,7 +379,7 @@ shim_zero_return:
      * below. */
 6:  mov CALL_TARGET(%rcx), %rax
     mov %rax, Z_JUMP(%rbp)
-    ENTRY_FREE 10f
+    ENTRY_GIVE
 7:  Z_LOAD_REGS
     .cfi_remember_state
     lea 16(%rbp), %rsp
@@ -404,9 +388,6 @@ shim_zero_return:
     .cfi_restore rbp
     jmp *(Z_JUMP - 16)(%rsp)    /* red zone: rsp - 32 */
     .cfi_restore_state
-10: mov %rcx, %rdi
-    call shim_entry_give
-    jmp 7b
     /* No entry to be had: no span, no leave. */
 12: mov 8(%rbp), %eax
     mov %rax, (Z_CALL + CALL_SITE)(%rbp)
