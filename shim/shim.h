@@ -33,8 +33,9 @@ struct shim_regs {
 };
 _Static_assert(sizeof(struct shim_regs) == 72, "shared with assembly");
 
-/* One call, from enter to leave. Owned by the trampoline; the words from
- * `lane` on are the runtime's, zeroed before enter. */
+/* One call, from enter to leave. Owned by the trampoline (F: in its frame on
+ * the stack, Z: in a struct shim_entry); `target` and the words from `lane` to
+ * `extra` are the runtime's, `lane` is 0 before enter. */
 struct shim_call {
     uint64_t site;   /* index into the site table */
     uint64_t sp;     /* address of the caller's return-address slot; stack
@@ -45,8 +46,9 @@ struct shim_call {
     uint64_t span;   /* its reference */
     uint64_t extra;  /* the runtime's */
     uint64_t flags;  /* enum shim_call_flags, set by the trampoline */
+    struct shim_regs args; /* as they were at entry, until leave */
 };
-_Static_assert(sizeof(struct shim_call) == 64, "shared with assembly");
+_Static_assert(sizeof(struct shim_call) == 136, "shared with assembly");
 enum shim_call_flags {
     SHIM_CALL_ZERO_COPY = 1, /* Z carries it */
     SHIM_CALL_TAIL = 2,      /* tail-called out of a traced handler: it has no
@@ -62,8 +64,7 @@ enum shim_end { /* how a call ended, for `leave` */
 };
 
 /* Must set call->target. Must not fail; a call without span is allowed. */
-typedef void shim_enter_fn(struct shim_call *call,
-                           const struct shim_regs *regs);
+typedef void shim_enter_fn(struct shim_call *call);
 typedef void shim_leave_fn(struct shim_call *call, const struct shim_regs *regs,
                            enum shim_end end, void *exception);
 

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * W3C span ids out of session key and span reference: a bijection for a given
+ * key, so two spans of a session never share one. The lane holds the raw
+ * reference; ids are made outside, and for TRACEPARENT.
+ */
+#pragma once
+#include <stdint.h>
+
+/* splitmix64's finalizer (Steele, Lea, Flood 2014): invertible. */
+static inline uint64_t lane_mix64(uint64_t x)
+{
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+    return x ^ (x >> 31);
+}
+/* Span id as a big-endian number; never 0 (W3C forbids it). Reference 0 (no
+ * span) is 0. */
+static inline uint64_t lane_span_id(uint64_t session_key, uint64_t ref)
+{
+    if (ref == 0)
+        return 0;
+    uint64_t id = lane_mix64(ref ^ session_key);
+    return id ? id : lane_mix64(session_key);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writing to the log of the own lane: reserve, fill, commit. Inlined into the
+ * path of a call: no syscall, no lock prefix, general registers only.
+ */
+#pragma once
+#include <stdbool.h>
+#include "lane/session.h"
+
+/* Unlocked compare and exchange: atomic against signal handlers of this
+ * thread, and nobody else writes the word. */
+static inline bool lane_cmpxchg_own(uint64_t *word, uint64_t *expected,
+                                    uint64_t desired)
+{
+    bool ok;
+    __asm__ volatile("cmpxchgq %3, %1"
+                     : "=@ccz"(ok), "+m"(*word), "+a"(*expected)
+                     : "r"(desired)
+                     : "memory");
+    return ok;
+}
+/* Unlocked fetch and add, likewise. */
+static inline uint64_t lane_xadd_own(uint64_t *word, uint64_t value)
+{
+    __asm__ volatile("xaddq %0, %1"
+                     : "+r"(value), "+m"(*word)
+                     :
+                     : "memory", "cc");
+    return value;
+}
+
+/* Address of a position of the log whose segment the lane holds. */
+static inline uint8_t *lane_at(const struct lane_map *map, struct lane *lane,
+                               uint64_t position)
+{
+    uint64_t segment = position >> LANE_SEGMENT_SHIFT;
+    uint64_t offset = position & (LANE_SEGMENT - 1);
+    if (segment == 0)
+        return lane->home + (offset - LANE_FIRST_POSITION);
+    uint32_t unit = lane->unit[segment % LANE_UNIT_RING] - 1;
+    return map->units + ((uint64_t)unit << LANE_SEGMENT_SHIFT) + offset;
+}
+
+static inline void lane_commit(struct lane *lane, uint8_t *line,
+                               uint64_t position, enum lane_item_type type)
+{
+    /* release; pairs with the reader's acquire of the commit word */
+    __atomic_store_n((uint64_t *)(void *)(line + 56),
+                     LANE_COMMIT(lane->index, position, type),
+                     __ATOMIC_RELEASE);
+}
+
+/*
+ * Reserve `len` bytes (a multiple of LANE_LINE, at most LANE_FRAME_MAX rounded
+ * up) of the log. Position, or 0: no room now (lane_grow(), then again).
+ */
+static inline uint64_t lane_reserve(const struct lane_map *map,
+                                    struct lane *lane, uint64_t len)
+{
+    uint64_t at = lane->position;
+    for (;;) {
+        uint64_t end = (at | (LANE_SEGMENT - 1)) + 1;
+        if (__builtin_expect(at + len > lane->limit, 0)) {
+            /* may still fit a later segment than the one that is full */
+            if (at + len <= end || end + len > lane->limit)
+                return 0;
+        }
+        if (__builtin_expect(at + len > end, 0)) {
+            /* crossing: what is left of this segment becomes a pad */
+            if (lane_cmpxchg_own(&lane->position, &at, end)) {
+                lane_commit(lane, lane_at(map, lane, at), at, LANE_ITEM_PAD);
+                at = lane->position;
+            }
+            continue;
+        }
+        if (lane_cmpxchg_own(&lane->position, &at, at + len))
+            return at;
+    }
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Copying values out of a call. On the path of a call: no malloc, no libc, no
+ * fault. Built once per site when it is bound.
+ */
+#pragma once
+#include "preload/runtime.h"
+#include "lane/writer.h"
+
+/* Build the plan of a site from its declaration into `memory` (bump; NULL and
+ * *need_bytes if it does not fit) and its items into the session's item table
+ * (item_first and item_count of lane_site). Sets SITE_CAPTURE_* in `flags`. */
+HIDDEN int capture_bind(struct lane_map *map, const struct manifest_decl *decl,
+                        struct manifest_arena *memory,
+                        struct lane_site *lane_site, uint32_t *flags,
+                        const struct capture_plan **plan)
+    __attribute__((warn_unused_result));
+
+/* Write the input frame of a span that was just opened (reference `span`).
+ * Position of the frame; 0: nothing captured; UINT64_MAX: no room, the values
+ * are lost. */
+HIDDEN uint64_t capture_enter(const struct site *site, struct lane *lane,
+                              uint64_t span, const struct shim_call *call);
+
+struct capture_verdict {
+    bool is_error;      /* a fails rule fired and no benign one */
+    bool has_output;    /* an output frame stands in the log */
+    bool has_error;     /* an error frame does */
+    bool is_lost;       /* no room for values */
+};
+/* Judge the rules, write output and error frame of a span that returned.
+ * Parameters come from call->args, the return value from `regs`. An exception
+ * does not come here: span_slow.c writes its error frame. */
+HIDDEN struct capture_verdict
+capture_leave(const struct site *site, struct lane *lane, uint64_t span,
+              const struct shim_call *call, const struct shim_regs *regs,
+              int saved_errno, int entry_errno);

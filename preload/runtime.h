@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the parts of the preload share. One instance, in our .bss; written at
+ * start (single-threaded, before the first stub can be reached) and read by
+ * the hooks.
+ */
+#pragma once
+#include "lane/session.h"
+#include "manifest/manifest.h"
+#include "shim/shim.h"
+
+#define HIDDEN __attribute__((visibility("hidden")))
+
+enum site_flags {
+    SITE_CAPTURE_IN = 1 << 0,  /* capture_enter() has something to do */
+    SITE_CAPTURE_OUT = 1 << 1, /* capture_leave() has: outputs or rules */
+    SITE_ROOT = 1 << 2,        /* outermost call starts a trace */
+    SITE_INTERNAL = 1 << 3,    /* ours (dlopen, exit, fork ...): `hook` is
+                                  called and no span is opened */
+    SITE_FREG = 1 << 4,        /* captures need vector registers */
+    SITE_OFF = 1 << 5,         /* switched off after a fault of ours */
+};
+
+struct capture_plan; /* preload/capture.h */
+
+/* A bound handler, as the path of a call needs it: one cache line, read-only
+ * after it was published. Index = lane_site index = stub number. */
+struct site {
+    uint64_t target; /* what enter tells the trampoline to call: the relocated
+                        copy of the entry, or the function behind the slot */
+    uint32_t flags;  /* enum site_flags */
+    uint32_t index;
+    const struct capture_plan *capture;
+    const struct manifest_decl *decl;
+    /* SITE_INTERNAL: instead of a span. May be NULL. */
+    void (*hook_enter)(struct shim_call *call);
+    void (*hook_leave)(struct shim_call *call, const struct shim_regs *regs);
+    uint64_t pad[2];
+};
+_Static_assert(sizeof(struct site) == 64, "one cache line");
+
+struct runtime {
+    struct lane_map map;     /* session NULL: nothing is recorded */
+    volatile uint32_t *alive; /* a page with MADV_WIPEONFORK: 1, and 0 in a
+                                 forked child until it registered itself */
+    uint32_t process;        /* index of this process in the session */
+    uint32_t pid;
+    uint32_t site_count;     /* 1 + highest index in use */
+    struct site sites[SHIM_SITE_MAX];
+    const struct manifest *manifest;
+    uint64_t self_low, self_high; /* our own text and data */
+};
+extern HIDDEN struct runtime runtime;

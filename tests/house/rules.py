@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The rules of the house that a machine can check: who may include whom,
+sizes, banned calls, layout, nothing that names one machine.
+
+usage: rules.py includes|size|banned|paths|format ROOT
+Prints one line per fault and exits with 1 if there is any.
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+CODE = ("manifest", "shim", "preload", "lane", "tools")
+
+# Folder -> folders of ours it may include from (itself always). The longest
+# matching prefix counts. docs/house.md says why.
+ALLOWED = {
+    "manifest": [],
+    "lane": [],
+    "shim/plan": [],
+    "shim": ["shim/plan"],
+    "preload": ["manifest", "shim", "shim/plan", "lane"],
+    "tools/common": ["lane", "manifest"],
+    "tools/query": ["lane", "tools/common"],
+    "tools/sidecar": ["lane", "manifest", "tools/common"],
+    "tools/cli": ["tools/query", "tools/sidecar", "manifest", "lane", "shim/plan",
+                  "tools/common", "tools/cli"],
+    "tools": ["tools/cli", "tools/common"],
+}
+# A library is owned by the folder(s) that may include its header.
+OWNERS = {
+    r"sqlite3\.h": ["tools/sidecar", "tools/query"],
+    r"cjson/cJSON\.h": ["tools/sidecar", "tools/query", "tools/cli",
+                        "tools/common"],
+    r"curl/curl\.h": ["tools/sidecar"],
+    r"libunwind.*\.h": ["tools/sidecar"],
+    r"elfutils/.*": ["tools/sidecar"],
+    r"Zydis/.*": ["shim/plan"],
+}
+BANNED = r"\b(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|alloca|strtok)\s*\("
+FILE_LINES = 600
+FUNCTION_LINES = 100
+GENERATED = re.compile(r"generated")
+
+
+def files(root, suffixes, folders=CODE):
+    for top in folders:
+        for here, dirs, names in os.walk(os.path.join(root, top)):
+            dirs.sort()
+            for name in sorted(names):
+                if name.endswith(suffixes):
+                    path = os.path.join(here, name)
+                    yield os.path.relpath(path, root)
+
+
+def read(root, path):
+    with open(os.path.join(root, path), encoding="utf-8") as f:
+        return f.read()
+
+
+def folder_of(path, table):
+    best = None
+    for folder in table:
+        if path.startswith(folder + "/"):
+            if best is None or len(folder) > len(best):
+                best = folder
+    return best
+
+
+def check_includes(root):
+    for path in files(root, (".c", ".h", ".S")):
+        mine = folder_of(path, ALLOWED)
+        for n, line in enumerate(read(root, path).splitlines(), 1):
+            m = re.match(r'\s*#\s*include\s*"([^"]+)"', line)
+            if m:
+                theirs = folder_of(m.group(1), ALLOWED)
+                if theirs is None or theirs == mine:
+                    continue
+                if theirs not in ALLOWED[mine]:
+                    yield f"{path}:{n}: {mine} may not include {theirs}"
+            m = re.match(r"\s*#\s*include\s*<([^>]+)>", line)
+            if m:
+                for library, owners in OWNERS.items():
+                    if re.fullmatch(library, m.group(1)) and \
+                            mine not in owners:
+                        yield (f"{path}:{n}: <{m.group(1)}> belongs to "
+                               f"{', '.join(owners)}")
+
+
+def check_size(root):
+    for path in files(root, (".c", ".h", ".S")):
+        if GENERATED.search(path):
+            continue
+        lines = read(root, path).splitlines()
+        if len(lines) > FILE_LINES:
+            yield f"{path}: {len(lines)} lines, at most {FILE_LINES}"
+        start = None
+        for n, line in enumerate(lines, 1):
+            if line == "{":
+                start = n
+            elif line == "}" and start is not None:
+                if n - start > FUNCTION_LINES:
+                    yield (f"{path}:{start}: a function of {n - start} lines,"
+                           f" at most {FUNCTION_LINES}")
+                start = None
+
+
+def check_banned(root):
+    for path in files(root, (".c", ".h")):
+        for n, line in enumerate(read(root, path).splitlines(), 1):
+            if line.lstrip().startswith(("*", "/*", "//")):
+                continue
+            m = re.search(BANNED, line)
+            if m:
+                yield f"{path}:{n}: {m.group(1)}() is not used here"
+
+
+def check_paths(root):
+    listed = subprocess.run(["git", "-C", root, "ls-files"], text=True,
+                            capture_output=True, check=True).stdout.split("\n")
+    pattern = re.compile(r"(?<![\w.$}/-])/(work|farm|root)/")
+    for path in listed:
+        full = os.path.join(root, path)
+        if not os.path.isfile(full) or path.startswith("tests/house/"):
+            continue
+        try:
+            text = read(root, path)
+        except UnicodeDecodeError:
+            continue
+        for n, line in enumerate(text.splitlines(), 1):
+            if pattern.search(line):
+                yield f"{path}:{n}: a path of one machine"
+
+
+def check_format(root):
+    tool = shutil.which("clang-format") or shutil.which("clang-format-14")
+    if tool is None:
+        yield "clang-format is missing (see .ci/packages)"
+        return
+    paths = [p for p in files(root, (".c", ".h")) if not GENERATED.search(p)]
+    if not paths:
+        return
+    r = subprocess.run([tool, "--dry-run", "-Werror", *paths], cwd=root,
+                       text=True, capture_output=True)
+    if r.returncode:
+        seen = sorted({line.split(":")[0] for line in r.stderr.splitlines()
+                       if "error:" in line})
+        for path in seen:
+            yield f"{path}: not laid out by clang-format -i"
+
+
+CHECKS = {"includes": check_includes, "size": check_size,
+          "banned": check_banned, "paths": check_paths,
+          "format": check_format}
+
+
+def main():
+    rule, root = sys.argv[1], os.path.abspath(sys.argv[2])
+    faults = list(CHECKS[rule](root))
+    for fault in faults:
+        print(fault)
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Each rule must find its fault: a rule that cannot fail is none."""
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import rules  # noqa: E402
+
+
+class Rules(unittest.TestCase):
+    def tree(self, path, text):
+        root = tempfile.mkdtemp()
+        full = os.path.join(root, path)
+        os.makedirs(os.path.dirname(full))
+        with open(full, "w", encoding="utf-8") as f:
+            f.write(text)
+        subprocess.run(["git", "init", "-q", root], check=True)
+        subprocess.run(["git", "-C", root, "add", "-A"], check=True)
+        return root
+
+    def found(self, rule, path, text):
+        return list(rules.CHECKS[rule](self.tree(path, text)))
+
+    def test_includes(self):
+        self.assertTrue(self.found("includes", "lane/x.c",
+                                   '#include "tools/common/json.h"\n'))
+        self.assertTrue(self.found("includes", "preload/x.c",
+                                   "#include <sqlite3.h>\n"))
+        self.assertFalse(self.found("includes", "preload/x.c",
+                                    '#include "lane/layout.h"\n'))
+
+    def test_size(self):
+        body = "void f(void)\n{\n" + "    g();\n" * 101 + "}\n"
+        self.assertTrue(self.found("size", "lane/x.c", body))
+        self.assertTrue(self.found("size", "lane/x.c", "\n" * 601))
+
+    def test_banned(self):
+        self.assertTrue(self.found("banned", "lane/x.c", "  strcpy(a, b);\n"))
+
+    def test_paths(self):
+        path = "/" + "work" + "/main/x"
+        self.assertTrue(self.found("paths", "lane/x.c", f"see {path}\n"))
+
+    def test_format(self):
+        self.assertTrue(self.found("format", "lane/x.c", "int   f( void ){}\n"))
+
+
+if __name__ == "__main__":
+    unittest.main()
