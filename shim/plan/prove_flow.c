@@ -118,6 +118,13 @@ static bool starts_function(struct prover *p, uint64_t target)
            row->offset == 8;
 }
 
+static bool is_named_function(struct prover *p, uint64_t vaddr)
+{
+    struct plan_symbol symbol;
+    return plan_image_symbol_at(p->reader.image, vaddr, &symbol) == 0 &&
+           strstr(symbol.name, ".cold") == NULL;
+}
+
 /*
  * Is this a jump to another function, or to another part of the same one? A
  * part may use pointers that are still in registers, so with any of those
@@ -126,13 +133,9 @@ static bool starts_function(struct prover *p, uint64_t target)
 static bool is_tail_jump(struct prover *p, uint64_t target,
                          const struct state *s)
 {
-    struct plan_symbol symbol;
     if (!value_is_exact(&s->reg[GPR_RSP], -8) || !starts_function(p, target))
         return false;
-    if (!holds_pointer(s))
-        return true;
-    return plan_image_symbol_at(p->reader.image, target, &symbol) == 0 &&
-           strstr(symbol.name, ".cold") == NULL;
+    return !holds_pointer(s) || is_named_function(p, target);
 }
 
 static void follow(struct prover *p, uint64_t target, struct state *s,
@@ -195,6 +198,16 @@ static bool entry_target(struct prover *p, uint64_t table, uint64_t index,
     return image_is_executable(image, *target);
 }
 
+/* Another function, surely: what was read lies behind the table's end. */
+static bool is_in_named_function(struct prover *p, uint64_t target)
+{
+    const struct fde_rows *rows = rows_of(p, target);
+    if (rows == NULL || (target >= p->low && target < p->high))
+        return false;
+    return starts_function(p, target) || (starts_function(p, rows->fde.low) &&
+                                          is_named_function(p, rows->fde.low));
+}
+
 static void flow_table(struct prover *p, uint64_t table, bool is_wide,
                        const struct state *s, uint64_t pc)
 {
@@ -204,8 +217,7 @@ static void flow_table(struct prover *p, uint64_t table, bool is_wide,
         if (!entry_target(p, table, n, is_wide, &target) ||
             rows_of(p, target) == NULL || !row_agrees(p, target, &copy))
             break;
-        bool is_own = target >= p->low && target < p->high;
-        if (!is_own && starts_function(p, target))
+        if (is_in_named_function(p, target))
             break;
         if (n > 0 && !RULE(JUMP_TABLES))
             break;
@@ -331,7 +343,6 @@ static bool is_strange(const struct step *t)
 {
     switch (t->insn.in.mnemonic) {
     case ZYDIS_MNEMONIC_ENTER:
-    case ZYDIS_MNEMONIC_XBEGIN:
     case ZYDIS_MNEMONIC_SYSENTER:
     case ZYDIS_MNEMONIC_INT:
     case ZYDIS_MNEMONIC_IRETQ:
@@ -361,8 +372,11 @@ bool step_flow(struct step *t, uint64_t *next)
         else
             flow_indirect(t);
     } else if (is_direct) {
+        struct state taken = *t->s;
+        if (t->insn.in.mnemonic == ZYDIS_MNEMONIC_XBEGIN)
+            taken.reg[GPR_RAX] = value_other(); /* why it was aborted */
         if (RULE(CONDITIONAL))
-            flow_jump(t->p, target, t->s, t->insn.at);
+            flow_jump(t->p, target, &taken, t->insn.at);
         *next = t->insn.next;
     } else {
         return plan_insn_ends(&t->insn);

@@ -184,20 +184,15 @@ static void check_use(struct step *t, const struct value *v)
     }
 }
 
-static bool is_frame_place(const struct value *v)
-{
-    return v->kind == VALUE_STACK;
-}
-
 /* The caller's rbp may be saved (pushed, or stored into the own frame); a
  * trampoline with a frame changes what any other use would see. */
 static void check_caller_rbp(struct step *t)
 {
     const ZydisDecodedOperand *op = t->insn.op;
     ZydisMnemonic m = t->insn.in.mnemonic;
-    bool is_save = m == ZYDIS_MNEMONIC_PUSH ||
+    bool is_save = (m == ZYDIS_MNEMONIC_PUSH && t->dst == GPR_RBP) ||
                    (m == ZYDIS_MNEMONIC_MOV && t->memory == 0 &&
-                    is_frame_place(&t->address) && op[0].mem.base != 0 &&
+                    t->address.kind == VALUE_STACK && t->src == GPR_RBP &&
                     plan_gpr_of(&t->p->reader, op[0].mem.base) != GPR_RBP);
     bool is_zeroing = (m == ZYDIS_MNEMONIC_XOR || m == ZYDIS_MNEMONIC_SUB) &&
                       t->memory < 0 && t->dst == GPR_RBP &&
@@ -213,7 +208,9 @@ static void check_caller_rbp(struct step *t)
                  (op[i].actions & ZYDIS_OPERAND_ACTION_MASK_READ))
             uses |= plan_gpr_of(r, op[i].reg.value) == GPR_RBP;
     }
-    if (uses && !is_save && !is_zeroing && RULE(CALLER_RBP))
+    if (is_save) /* what is read after that is no use of the caller's */
+        t->s->reg[GPR_RBP] = value_other();
+    else if (uses && !is_zeroing && RULE(CALLER_RBP))
         prove_fail(t->p, PLAN_STACK_UNKNOWN, "uses its caller's rbp",
                    t->insn.at);
 }
