@@ -159,13 +159,6 @@ bool modules_refresh(void (*gone)(struct module *module))
     return true;
 }
 
-static uint64_t tick_now(void)
-{
-    uint32_t low, high;
-    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-    return (uint64_t)high << 32 | low;
-}
-
 static void record_module(struct module *module, struct lane_module *record)
 {
     const struct plan_image *image = &module->image;
@@ -180,8 +173,7 @@ static void record_module(struct module *module, struct lane_module *record)
         memcpy(record->build_id, image->build_id, image->build_id_len);
         record->build_id_bytes = image->build_id_len;
     }
-    record->loaded_ticks =
-        runtime.map.session->clock == LANE_CLOCK_TSC ? tick_now() : 0;
+    record->loaded_ticks = lane_now(&runtime.map);
     /* release; pairs with the reader's acquire */
     __atomic_store_n(&record->state, 1, __ATOMIC_RELEASE);
 }
