@@ -22,7 +22,10 @@ struct plan_segment {
     uint32_t flags; /* PF_R PF_W PF_X */
 };
 
-enum { PLAN_SEGMENT_MAX = 24, PLAN_BUILD_ID_MAX = 32 };
+enum {
+    PLAN_SEGMENT_MAX = 24,
+    PLAN_BUILD_ID_MAX = 32
+};
 
 struct plan_image {
     /* How a link-time address is turned into bytes: for a mapped object
@@ -36,15 +39,23 @@ struct plan_image {
     uint32_t segment_count;
     uint8_t build_id[PLAN_BUILD_ID_MAX];
     uint32_t build_id_len;
-    bool is_pie, is_go, has_static_pie_flag, is_symbolic;
-    const char *soname, *interpreter;
+    bool is_pie;              /* DF_1_PIE, or ET_DYN with an interpreter */
+    bool is_static;           /* no interpreter and nothing needed */
+    bool has_static_pie_flag; /* both of the above */
+    bool is_go;               /* .gopclntab, or a note of owner "Go" */
+    bool is_symbolic;         /* DF_SYMBOLIC: binds to itself first */
+    /* Set by the caller, after the image was made: the process that runs this
+     * object has a shadow stack (calls in a prologue are refused then). */
+    bool under_shadow_stack;
+    const char *soname, *interpreter; /* NULL: none */
     /* dynamic symbols */
     const void *dynsym;
     uint64_t dynsym_count;
     const char *dynstr;
     uint64_t dynstr_len;
-    const uint32_t *gnu_hash;
+    const uint32_t *gnu_hash; /* maybe unaligned in a file */
     uint64_t gnu_hash_words;
+    const void *versym; /* one 16-bit word per dynamic symbol, or NULL */
     /* full symbols, if there are any */
     const void *symtab;
     uint64_t symtab_count;
@@ -56,6 +67,7 @@ struct plan_image {
     uint64_t fde_table, fde_count; /* sorted table of .eh_frame_hdr */
     /* dynamic relocations (link-time addresses and byte lengths) */
     uint64_t rela, rela_len, jmprel, jmprel_len, relr, relr_len;
+    uint64_t dynamic, dynamic_len; /* PT_DYNAMIC */
 };
 
 /* 0, or -ENOEXEC (not an ELF object we know; `*why` says what is wrong with
@@ -77,11 +89,12 @@ const void *plan_image_at(const struct plan_image *image, uint64_t vaddr,
 /* ---- symbols --------------------------------------------------------- */
 
 struct plan_symbol {
-    const char *name;
+    const char *name;           /* points into the object */
     uint64_t vaddr, size_bytes; /* size 0: unknown */
     bool is_function, is_ifunc, is_local, is_weak, is_exported;
 };
-/* By exact name: .gnu.hash, then .symtab. -ENOENT. */
+/* By exact name: .gnu.hash (the default version where there are several),
+ * then .symtab. Only defined symbols. -ENOENT. */
 int plan_image_find_symbol(const struct plan_image *image, const char *name,
                            struct plan_symbol *out)
     __attribute__((warn_unused_result));
@@ -91,8 +104,37 @@ int plan_image_each_function(const struct plan_image *image,
                              int (*each)(void *context,
                                          const struct plan_symbol *symbol),
                              void *context);
+/* A function symbol that starts exactly at vaddr; exported ones first. Linear
+ * in the number of symbols. -ENOENT. */
+int plan_image_symbol_at(const struct plan_image *image, uint64_t vaddr,
+                         struct plan_symbol *out)
+    __attribute__((warn_unused_result));
 /* Extent of the function that starts at vaddr: FDE first, else symbol size.
  * -ENOENT: no function is known to start there. */
 int plan_image_function_extent(const struct plan_image *image, uint64_t vaddr,
                                uint64_t *end)
+    __attribute__((warn_unused_result));
+
+/* ---- slots: words that the loader fills with an address --------------- */
+
+struct plan_slot {
+    uint64_t vaddr;   /* of the word */
+    uint32_t type;    /* R_X86_64_JUMP_SLOT, _GLOB_DAT, _64, _RELATIVE, ... */
+    const char *name; /* of the symbol; NULL for _RELATIVE and _IRELATIVE */
+    uint64_t addend;
+    bool is_defined_here; /* the symbol has a definition in this object, */
+    uint64_t definition;  /* which is this (link-time address); it may be
+                             interposed all the same, unless ... */
+    bool is_bound_here;   /* ... it is protected, hidden or the object is
+                             symbolic, or the relocation is relative */
+};
+/* Every relocation of JMPREL, then RELA that fills one word; DT_RELR words
+ * are relative and not told. `each` returns non-zero to stop. */
+int plan_image_each_slot(const struct plan_image *image,
+                         int (*each)(void *context,
+                                     const struct plan_slot *slot),
+                         void *context);
+/* The one that fills the word at vaddr. -ENOENT. */
+int plan_image_find_slot(const struct plan_image *image, uint64_t vaddr,
+                         struct plan_slot *out)
     __attribute__((warn_unused_result));

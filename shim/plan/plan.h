@@ -21,21 +21,23 @@ struct plan_decoder {
     int (*register_class)(int reg);
     int (*register_largest_enclosing)(int machine_mode, int reg);
 };
+/* The table of a program that links Zydis (library handspan_plan_zydis). */
+extern const struct plan_decoder plan_decoder_zydis;
 
 enum plan_verdict {
     PLAN_OK,
-    PLAN_NO_FUNCTION,     /* no function starts there */
+    PLAN_NO_FUNCTION, /* no function starts there */
     PLAN_TOO_SHORT,
     PLAN_UNDECODABLE,
-    PLAN_BRANCH_INTO,     /* a branch into the displaced bytes */
-    PLAN_LOOP_TO_ENTRY,   /* the function jumps to its own entry */
-    PLAN_LOOP_INSTRUCTION,/* jrcxz, loop, xbegin among the displaced bytes */
-    PLAN_CALL_IN_PROLOGUE,/* under a shadow stack only */
+    PLAN_BRANCH_INTO,      /* a branch into the displaced bytes */
+    PLAN_LOOP_TO_ENTRY,    /* the function jumps to its own entry */
+    PLAN_LOOP_INSTRUCTION, /* jrcxz, loop, xbegin among the displaced bytes */
+    PLAN_CALL_IN_PROLOGUE, /* under a shadow stack only */
     PLAN_IFUNC_RESOLVER,
-    PLAN_ASSEMBLY,        /* reads a callee-saved register before saving it */
+    PLAN_ASSEMBLY, /* reads a callee-saved register before saving it */
     PLAN_GO,
-    PLAN_EXCLUDED,        /* setjmp family, vfork, clone, *context, ... */
-    PLAN_PART,            /* .cold, .part: not a whole function */
+    PLAN_EXCLUDED, /* setjmp family, vfork, clone, *context, ... */
+    PLAN_PART,     /* .cold, .part: not a whole function */
     PLAN_VERDICTS,
 };
 /* A phrase for people ("a branch leads into its first 5 bytes"). */
@@ -60,7 +62,10 @@ struct plan_resolver {
                         uint64_t *target_vaddr);
 };
 
-enum { PLAN_COPY_MAX = 96, PLAN_PATCH_BYTES = 5 };
+enum {
+    PLAN_COPY_MAX = 96,
+    PLAN_PATCH_BYTES = 5
+};
 
 /*
  * The relocated copy is position dependent: it is made for the address where
@@ -68,20 +73,36 @@ enum { PLAN_COPY_MAX = 96, PLAN_PATCH_BYTES = 5 };
  */
 struct plan_patch {
     enum plan_verdict verdict;
-    uint64_t entry;            /* run-time address of the function */
-    uint8_t displaced_bytes;   /* 5 to 19; whole instructions */
-    uint8_t original[PLAN_PATCH_BYTES];
-    uint8_t copy[PLAN_COPY_MAX]; /* ends with a jump back */
+    uint64_t entry;          /* run-time address of the function */
+    uint64_t patch_at;       /* where the jump goes: the entry, or behind an
+                                endbr64 there */
+    uint8_t displaced_bytes; /* 5 to 19, from patch_at; whole instructions,
+                                maybe padding behind a short function */
+    uint8_t original[PLAN_PATCH_BYTES]; /* what stands at patch_at now */
+    uint8_t copy[PLAN_COPY_MAX]; /* calling it calls the handler: endbr64 if
+                                    the function has one, the relocated
+                                    instructions, a jump back */
     uint32_t copy_len;
-    bool has_endbr;            /* the function starts with endbr64, which
-                                  stays in place: the patch comes after it */
+    bool has_endbr;     /* the function starts with endbr64, which
+                           stays in place: the patch comes after it */
+    bool pushes_return; /* the copy pushes the original return address
+                           and jumps where the original calls: wrong
+                           under a shadow stack */
 };
 
 /* Scratch for one plan; some hundred KiB. Size in bytes, and the same memory
  * may be used for one call after another. */
 size_t plan_scratch_bytes(void);
 
-/* Can the entry be patched, and how? `copy_at` 0: the verdict alone. */
+/*
+ * Can the entry be patched, and how? 0 when a verdict was reached, even if it
+ * is a refusal; -ERANGE: the copy at `copy_at` does not reach its targets,
+ * -EINVAL: no decoder. `copy_at` 0: the verdict alone.
+ *
+ * PLAN_EXCLUDED is about the name alone: when nothing else stands against the
+ * patch, the copy is there (copy_len > 0), for a caller with a stub made for
+ * just this function.
+ */
 int plan_entry_patch(const struct plan_decoder *decoder,
                      const struct plan_image *image, uint64_t vaddr,
                      uint64_t copy_at, void *scratch, struct plan_patch *out)
@@ -93,7 +114,6 @@ struct plan_reason {
     uint64_t vaddr;
 };
 enum plan_stack plan_prove_stack(const struct plan_decoder *decoder,
-                                 const struct plan_image *image,
-                                 uint64_t vaddr,
+                                 const struct plan_image *image, uint64_t vaddr,
                                  const struct plan_resolver *resolver,
                                  void *scratch, struct plan_reason *reason);

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Shared by the files that read an object: unaligned, checked reads and the
+ * steps that a mapped object and a file have in common. Private to shim/plan.
+ */
+#pragma once
+#include "shim/plan/image.h"
+
+#include <elf.h>
+#include <string.h>
+
+/* A value at a link-time address; false if it is not all there. */
+static inline bool image_read(const struct plan_image *image, uint64_t vaddr,
+                              void *out, size_t n)
+{
+    const void *at = plan_image_at(image, vaddr, n);
+    if (at == NULL)
+        return false;
+    memcpy(out, at, n);
+    return true;
+}
+
+/* How many bytes there are from vaddr to the end of its segment. */
+uint64_t image_bytes_from(const struct plan_image *image, uint64_t vaddr);
+bool image_is_executable(const struct plan_image *image, uint64_t vaddr);
+
+/* Program headers, one by one: segments, notes, the dynamic section's and
+ * the unwind table's place. -EINVAL with *why. */
+int image_take_phdrs(struct plan_image *image, const Elf64_Phdr *phdr,
+                     size_t count, const char **why);
+int image_take_dynamic(struct plan_image *image, const char **why);
+void image_take_notes(struct plan_image *image, const Elf64_Phdr *phdr);
+void image_take_eh_frame_hdr(struct plan_image *image);
+
+/* The length of a string table up to its last NUL: below it every offset
+ * names a terminated string. */
+uint64_t image_strings_len(const char *strings, uint64_t len);
+
+bool image_symbol_get(const struct plan_image *image, bool dynamic,
+                      uint64_t index, Elf64_Sym *out);
+bool image_symbol_describe(const struct plan_image *image, bool dynamic,
+                           const Elf64_Sym *symbol, struct plan_symbol *out);

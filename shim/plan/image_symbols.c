@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Symbols of an object: by name through .gnu.hash (microseconds for a
+ * manifest's fifty names), by address and one after another by walking the
+ * tables. .dynsym comes first, .symtab adds what is not exported.
+ */
+#include "shim/plan/image.h"
+#include "shim/plan/image_internal.h"
+
+#include <errno.h>
+
+enum {
+    VERSION_HIDDEN = 0x8000
+};
+
+bool image_symbol_get(const struct plan_image *image, bool dynamic,
+                      uint64_t index, Elf64_Sym *out)
+{
+    const char *table = dynamic ? image->dynsym : image->symtab;
+    uint64_t count = dynamic ? image->dynsym_count : image->symtab_count;
+    if (table == NULL || index >= count)
+        return false;
+    memcpy(out, table + index * sizeof *out, sizeof *out);
+    return true;
+}
+
+/* False for what is not defined here or has no name that can be read. */
+bool image_symbol_describe(const struct plan_image *image, bool dynamic,
+                           const Elf64_Sym *symbol, struct plan_symbol *out)
+{
+    uint64_t len = dynamic ? image->dynstr_len : image->strtab_len;
+    unsigned type = ELF64_ST_TYPE(symbol->st_info);
+    unsigned bind = ELF64_ST_BIND(symbol->st_info);
+    unsigned visibility = ELF64_ST_VISIBILITY(symbol->st_other);
+    if (symbol->st_shndx == SHN_UNDEF || symbol->st_shndx == SHN_ABS ||
+        symbol->st_name >= len)
+        return false;
+    *out = (struct plan_symbol){
+        .name = (dynamic ? image->dynstr : image->strtab) + symbol->st_name,
+        .vaddr = symbol->st_value,
+        .size_bytes = symbol->st_size,
+        .is_function = type == STT_FUNC || type == STT_GNU_IFUNC,
+        .is_ifunc = type == STT_GNU_IFUNC,
+        .is_local = bind == STB_LOCAL,
+        .is_weak = bind == STB_WEAK,
+        .is_exported =
+            dynamic && bind != STB_LOCAL &&
+            (visibility == STV_DEFAULT || visibility == STV_PROTECTED),
+    };
+    return true;
+}
+
+static uint32_t word_at(const struct plan_image *image, uint64_t index)
+{
+    uint32_t word = 0;
+    if (index < image->gnu_hash_words)
+        memcpy(&word, (const char *)(const void *)image->gnu_hash + index * 4,
+               sizeof word);
+    return word;
+}
+
+static bool bloom_says_no(const struct plan_image *image, uint32_t hash)
+{
+    uint64_t words = word_at(image, 2), shift = word_at(image, 3) & 31;
+    if (words == 0)
+        return false;
+    uint64_t at = 4 + 2 * ((hash / 64) % words);
+    uint64_t word = word_at(image, at) | (uint64_t)word_at(image, at + 1) << 32;
+    uint64_t mask = 1ull << (hash % 64) | 1ull << ((hash >> shift) % 64);
+    return (word & mask) != mask;
+}
+
+static bool name_equals(const struct plan_image *image, uint32_t offset,
+                        const char *name, size_t len)
+{
+    if (offset >= image->dynstr_len || len >= image->dynstr_len - offset)
+        return false;
+    const char *found = image->dynstr + offset;
+    return memcmp(found, name, len) == 0 && found[len] == '\0';
+}
+
+static bool version_hidden(const struct plan_image *image, uint64_t index)
+{
+    uint16_t version;
+    if (image->versym == NULL)
+        return false;
+    memcpy(&version, (const char *)image->versym + index * 2, sizeof version);
+    return (version & VERSION_HIDDEN) != 0;
+}
+
+/* The default version wins; another one is better than nothing. */
+static int find_dynamic(const struct plan_image *image, const char *name,
+                        size_t len, struct plan_symbol *out)
+{
+    uint32_t hash = 5381;
+    bool found = false;
+    Elf64_Sym symbol;
+    for (size_t i = 0; i < len; i++)
+        hash = hash * 33 + (uint8_t)name[i];
+    uint64_t buckets = word_at(image, 0), first = word_at(image, 1);
+    if (buckets == 0 || bloom_says_no(image, hash))
+        return -ENOENT;
+    uint64_t table = 4 + 2 * (uint64_t)word_at(image, 2);
+    uint64_t chain = table + buckets;
+    uint64_t index = word_at(image, table + hash % buckets);
+    for (; index >= first && index != 0; index++) {
+        uint64_t at = chain + index - first;
+        if (at >= image->gnu_hash_words ||
+            !image_symbol_get(image, true, index, &symbol))
+            break;
+        uint32_t word = word_at(image, at);
+        bool hidden = version_hidden(image, index);
+        if ((word | 1) == (hash | 1) && !(found && hidden) &&
+            name_equals(image, symbol.st_name, name, len) &&
+            image_symbol_describe(image, true, &symbol, out)) {
+            found = true;
+            if (!hidden)
+                return 0;
+        }
+        if (word & 1)
+            break;
+    }
+    return found ? 0 : -ENOENT;
+}
+
+static int find_linear(const struct plan_image *image, bool dynamic,
+                       const char *name, struct plan_symbol *out)
+{
+    Elf64_Sym symbol;
+    struct plan_symbol described;
+    for (uint64_t i = 0; image_symbol_get(image, dynamic, i, &symbol); i++) {
+        if (!image_symbol_describe(image, dynamic, &symbol, &described) ||
+            strcmp(described.name, name) != 0)
+            continue;
+        *out = described;
+        return 0;
+    }
+    return -ENOENT;
+}
+
+int plan_image_find_symbol(const struct plan_image *image, const char *name,
+                           struct plan_symbol *out)
+{
+    int rc;
+    if (image->gnu_hash != NULL)
+        rc = find_dynamic(image, name, strlen(name), out);
+    else
+        rc = find_linear(image, true, name, out);
+    return rc == 0 ? 0 : find_linear(image, false, name, out);
+}
+
+/* Is this .symtab entry the one that .dynsym told already? */
+static bool told_before(const struct plan_image *image,
+                        const struct plan_symbol *symbol)
+{
+    struct plan_symbol dynamic;
+    const char *at = strchr(symbol->name, '@');
+    size_t len = at ? (size_t)(at - symbol->name) : strlen(symbol->name);
+    if (symbol->is_local || image->gnu_hash == NULL)
+        return false;
+    return find_dynamic(image, symbol->name, len, &dynamic) == 0 &&
+           dynamic.vaddr == symbol->vaddr;
+}
+
+int plan_image_each_function(const struct plan_image *image,
+                             int (*each)(void *context,
+                                         const struct plan_symbol *symbol),
+                             void *context)
+{
+    Elf64_Sym raw;
+    struct plan_symbol symbol;
+    for (int dynamic = 1; dynamic >= 0; dynamic--) {
+        for (uint64_t i = 0; image_symbol_get(image, dynamic, i, &raw); i++) {
+            if (!image_symbol_describe(image, dynamic, &raw, &symbol) ||
+                !symbol.is_function ||
+                (!dynamic && told_before(image, &symbol)))
+                continue;
+            int rc = each(context, &symbol);
+            if (rc != 0)
+                return rc;
+        }
+    }
+    return 0;
+}
+
+int plan_image_symbol_at(const struct plan_image *image, uint64_t vaddr,
+                         struct plan_symbol *out)
+{
+    Elf64_Sym raw;
+    for (int dynamic = 1; dynamic >= 0; dynamic--)
+        for (uint64_t i = 0; image_symbol_get(image, dynamic, i, &raw); i++)
+            if (raw.st_value == vaddr &&
+                image_symbol_describe(image, dynamic, &raw, out) &&
+                out->is_function)
+                return 0;
+    return -ENOENT;
+}

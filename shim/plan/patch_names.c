@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What names say about an entry patch: functions that must not get a frame
+ * between themselves and their caller, parts of functions, resolvers, and
+ * labels inside the bytes that would be displaced.
+ */
+#include "shim/plan/patch_internal.h"
+#include "shim/plan/image_internal.h"
+#include "shim/plan/unwind.h"
+
+/* They save, restore or share the caller's very frame, or run before or
+ * below any frame. */
+static const char *const excluded[] = {
+    "setjmp",
+    "_setjmp",
+    "__setjmp",
+    "sigsetjmp",
+    "__sigsetjmp",
+    "longjmp",
+    "_longjmp",
+    "__longjmp",
+    "____longjmp_chk",
+    "__longjmp_chk",
+    "siglongjmp",
+    "__libc_longjmp",
+    "__libc_siglongjmp",
+    "_longjmp_unwind",
+    "vfork",
+    "__vfork",
+    "__libc_vfork",
+    "clone",
+    "__clone",
+    "__clone2",
+    "clone3",
+    "__clone3",
+    "__clone_internal",
+    "getcontext",
+    "__getcontext",
+    "setcontext",
+    "__setcontext",
+    "swapcontext",
+    "__swapcontext",
+    "makecontext",
+    "__makecontext",
+    "__start_context",
+    "__libc_start_main",
+    "__libc_start_main_impl",
+    "__libc_start_call_main",
+    "_start",
+    "_init",
+    "_fini",
+    "__restore_rt",
+    "_dl_start",
+    "_dl_start_user",
+    "_dl_runtime_resolve",
+    "_dl_runtime_profile",
+    "_dl_tlsdesc_return",
+    "__morestack",
+    "mcount",
+    "_mcount",
+    "__fentry__",
+};
+
+static bool is_excluded(const char *name)
+{
+    for (size_t i = 0; i < sizeof excluded / sizeof *excluded; i++)
+        if (strcmp(name, excluded[i]) == 0)
+            return true;
+    return strncmp(name, "_dl_runtime_resolve_", 20) == 0;
+}
+
+static bool is_part(const char *name)
+{
+    const char *cold = strstr(name, ".cold");
+    return (cold != NULL && (cold[5] == '\0' || cold[5] == '.')) ||
+           strstr(name, ".part.") != NULL;
+}
+
+static enum plan_verdict check_own_name(struct patch_job *job,
+                                        const struct plan_symbol *symbol)
+{
+    if (symbol->is_ifunc)
+        return PLAN_IFUNC_RESOLVER;
+    if (is_part(symbol->name))
+        return PLAN_PART;
+    job->is_excluded |= is_excluded(symbol->name);
+    return PLAN_OK;
+}
+
+static bool is_code_label(const struct patch_job *job, const Elf64_Sym *raw)
+{
+    unsigned type = ELF64_ST_TYPE(raw->st_info);
+    return raw->st_shndx != SHN_UNDEF && raw->st_shndx != SHN_ABS &&
+           (type == STT_FUNC || type == STT_NOTYPE || type == STT_GNU_IFUNC) &&
+           image_is_executable(job->reader.image, raw->st_value);
+}
+
+enum plan_verdict patch_check_names(struct patch_job *job)
+{
+    const struct plan_image *image = job->reader.image;
+    Elf64_Sym raw;
+    struct plan_symbol symbol;
+    uint64_t next = plan_fde_next_start(image, job->vaddr);
+    for (int dynamic = 1; dynamic >= 0; dynamic--) {
+        for (uint64_t i = 0; image_symbol_get(image, dynamic, i, &raw); i++) {
+            if (raw.st_value < job->vaddr || raw.st_value >= next ||
+                !is_code_label(job, &raw))
+                continue;
+            if (raw.st_value > job->vaddr) {
+                next = raw.st_value;
+                continue;
+            }
+            if (!image_symbol_describe(image, dynamic, &raw, &symbol))
+                continue;
+            enum plan_verdict verdict = check_own_name(job, &symbol);
+            if (verdict != PLAN_OK)
+                return verdict;
+        }
+    }
+    uint64_t room = image_bytes_from(image, job->vaddr);
+    job->limit = next - job->vaddr < room ? next : job->vaddr + room;
+    return PLAN_OK;
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Hand-written assembly with a calling convention of its own reads a
+ * callee-saved register before it saved or wrote it; compiled code never
+ * does. Every path from the entry is followed (calls keep these registers),
+ * with the set of registers that were saved or written so far.
+ */
+#include "shim/plan/patch_internal.h"
+#include "shim/plan/image_internal.h"
+#include "shim/plan/unwind.h"
+
+#include <errno.h>
+
+enum {
+    SEEN = 0x80,
+    ALL_SAVED = 0x3f
+};
+
+static int callee_saved_bit(int gpr)
+{
+    switch (gpr) {
+    case GPR_RBX:
+        return 1;
+    case GPR_RBP:
+        return 2;
+    case GPR_R12:
+        return 4;
+    case GPR_R13:
+        return 8;
+    case GPR_R14:
+        return 16;
+    case GPR_R15:
+        return 32;
+    default:
+        return 0;
+    }
+}
+
+/* push reg, or a store of it into the own frame: that is saving, not use. */
+static bool is_save(const struct plan_reader *reader,
+                    const struct plan_insn *insn)
+{
+    const ZydisDecodedOperand *op = insn->op;
+    if (insn->in.mnemonic == ZYDIS_MNEMONIC_PUSH)
+        return op[0].type == ZYDIS_OPERAND_TYPE_REGISTER;
+    if (insn->in.mnemonic != ZYDIS_MNEMONIC_MOV ||
+        op[0].type != ZYDIS_OPERAND_TYPE_MEMORY ||
+        op[1].type != ZYDIS_OPERAND_TYPE_REGISTER ||
+        op[0].mem.index != ZYDIS_REGISTER_NONE)
+        return false;
+    int base = plan_gpr_of(reader, op[0].mem.base);
+    return base == GPR_RSP || base == GPR_RBP;
+}
+
+/* xor r,r and sub r,r: a constant, whatever r was. */
+static bool is_zeroing(const struct plan_insn *insn)
+{
+    const ZydisDecodedOperand *op = insn->op;
+    return (insn->in.mnemonic == ZYDIS_MNEMONIC_XOR ||
+            insn->in.mnemonic == ZYDIS_MNEMONIC_SUB) &&
+           op[0].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+           op[1].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+           op[0].reg.value == op[1].reg.value;
+}
+
+static int read_bits(const struct plan_reader *reader,
+                     const struct plan_insn *insn)
+{
+    int bits = 0;
+    for (int i = 0; i < insn->in.operand_count; i++) {
+        const ZydisDecodedOperand *op = &insn->op[i];
+        if (op->type == ZYDIS_OPERAND_TYPE_MEMORY) {
+            bits |= callee_saved_bit(plan_gpr_of(reader, op->mem.base));
+            bits |= callee_saved_bit(plan_gpr_of(reader, op->mem.index));
+        } else if (op->type == ZYDIS_OPERAND_TYPE_REGISTER &&
+                   (op->actions & ZYDIS_OPERAND_ACTION_MASK_READ)) {
+            bits |= callee_saved_bit(plan_gpr_of(reader, op->reg.value));
+        }
+    }
+    return bits;
+}
+
+static int written_bits(const struct plan_reader *reader,
+                        const struct plan_insn *insn)
+{
+    int bits = 0;
+    for (int i = 0; i < insn->in.operand_count; i++) {
+        const ZydisDecodedOperand *op = &insn->op[i];
+        if (op->type == ZYDIS_OPERAND_TYPE_REGISTER &&
+            (op->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE))
+            bits |= callee_saved_bit(plan_gpr_of(reader, op->reg.value));
+    }
+    return bits;
+}
+
+struct flow {
+    struct patch_job *job;
+    int pending;
+};
+
+/* Go on at pc with these registers saved, unless it was seen with no more. */
+static bool flow_push(struct flow *f, uint64_t pc, int saved)
+{
+    struct patch_scratch *scratch = f->job->scratch;
+    uint64_t offset = pc - f->job->vaddr;
+    if (pc < f->job->vaddr || pc >= f->job->end || offset >= FLOW_BYTES_MAX ||
+        f->pending == FLOW_PENDING_MAX)
+        return false;
+    int old = scratch->seen[offset];
+    if ((old & SEEN) && (old & saved) == (old & ALL_SAVED))
+        return false;
+    if (old & SEEN)
+        saved &= old;
+    scratch->seen[offset] = (uint8_t)(saved | SEEN);
+    scratch->pending[f->pending].pc = pc;
+    scratch->pending[f->pending++].saved = (uint8_t)saved;
+    return true;
+}
+
+/* One instruction: false if it reads a register that is the caller's. */
+static bool flow_step(struct flow *f, uint64_t pc, int saved)
+{
+    const struct plan_reader *reader = &f->job->reader;
+    struct plan_insn insn;
+    uint64_t target;
+    if (!plan_decode(reader, pc, &insn))
+        return true;
+    int reads = read_bits(reader, &insn);
+    if (is_zeroing(&insn)) {
+        reads = 0;
+    } else if (is_save(reader, &insn)) {
+        int kept = callee_saved_bit(plan_gpr_of(
+            reader, insn.op[insn.in.mnemonic == ZYDIS_MNEMONIC_PUSH ? 0 : 1]
+                        .reg.value));
+        reads &= ~kept;
+        saved |= kept;
+    }
+    if (!plan_insn_is_nop(&insn) && (reads & ~saved) != 0)
+        return false;
+    saved |= written_bits(reader, &insn);
+    if (!plan_insn_is_call(&insn) && plan_insn_target(&insn, &target))
+        flow_push(f, target, saved);
+    /* Behind a call the path may be dead: the callee may not return. */
+    if (!plan_insn_ends(&insn) && !plan_insn_is_call(&insn))
+        flow_push(f, insn.next, saved);
+    return true;
+}
+
+/* The unwind table knows this address as the start of a function, with its
+ * caller's frame right above: anything else is no ordinary entry. */
+static bool has_plain_entry(struct patch_job *job)
+{
+    const struct plan_image *image = job->reader.image;
+    struct plan_fde fde;
+    struct plan_row first;
+    if (plan_fde_find(image, job->vaddr, &fde) < 0)
+        return true; /* compiled without unwind tables */
+    int count = plan_fde_rows(image, &fde, &first, 1);
+    if (fde.low != job->vaddr || (count < 1 && count != -E2BIG))
+        return false;
+    return first.kind == PLAN_ROW_REGISTER && first.reg == GPR_RSP &&
+           first.offset == 8;
+}
+
+enum plan_verdict patch_check_registers(struct patch_job *job)
+{
+    struct flow f = {.job = job};
+    if (!has_plain_entry(job))
+        return PLAN_ASSEMBLY;
+    uint64_t len = job->end - job->vaddr;
+    memset(job->scratch->seen, 0, len < FLOW_BYTES_MAX ? len : FLOW_BYTES_MAX);
+    flow_push(&f, job->vaddr, 0);
+    while (f.pending > 0) {
+        f.pending--;
+        if (!flow_step(&f, job->scratch->pending[f.pending].pc,
+                       job->scratch->pending[f.pending].saved))
+            return PLAN_ASSEMBLY;
+    }
+    return PLAN_OK;
+}
