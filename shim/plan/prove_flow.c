@@ -49,8 +49,8 @@ static bool slot_is_constant(const struct plan_image *image,
 {
     if (slot->type == R_X86_64_JUMP_SLOT || slot->type == R_X86_64_GLOB_DAT)
         return true;
-    return slot->type == R_X86_64_RELATIVE && slot->vaddr >= image->relro &&
-           slot->vaddr - image->relro < image->relro_len;
+    return slot->type == R_X86_64_RELATIVE &&
+           image_is_constant(image, slot->vaddr);
 }
 
 /* A tail jump through a word of the GOT. */
@@ -180,6 +180,9 @@ static bool entry_target(struct prover *p, uint64_t table, uint64_t index,
     const struct plan_image *image = p->reader.image;
     struct plan_slot slot;
     int32_t distance;
+    if (!image_is_constant(image, table + index * (is_wide ? 8 : 4)) &&
+        RULE(TABLE_WRITABLE))
+        return false;
     if (!is_wide) {
         if (!image_read(image, table + index * 4, &distance, 4))
             return false;

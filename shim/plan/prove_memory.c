@@ -47,6 +47,9 @@ static struct value effective_address(struct step *t,
     else if (index.kind == VALUE_STACK && op->mem.scale > 1 &&
              RULE(SCALED_POINTER))
         index.wide |= WIDE;
+    /* Without an index it is a member of a struct, not a table. */
+    if (op->mem.index == ZYDIS_REGISTER_NONE)
+        return value_add(value_add(base, index), disp);
     if (base.kind == VALUE_CONST && index.kind == VALUE_OTHER)
         *table = base.constant + disp.constant;
     else if (index.kind == VALUE_CONST && base.kind == VALUE_OTHER)
