@@ -4,7 +4,7 @@
  * sidecar. docs/lane.md describes the same byte by byte.
  *
  * One sparse file is one exec image and its forked descendants. It is mapped
- * once, whole, by the process (writer) and by the sidecar (reader):
+ * once, whole, by the process (writer); the sidecar reads it with pread:
  *
  *   header | processes | contexts | sites | items | counters | modules |
  *   anchors | strings | lanes | units
@@ -181,7 +181,13 @@ struct lane_session {
     uint32_t note_string; /* [P] string: what the run must say of itself,
                              lines ("manifest: ...", "binding: ...") */
     uint32_t note_bytes;
-    _Alignas(64) char pad1[4096 - 1216];
+    /* [S] a unit on its way to the ready queue: ready_tail << 32 | unit + 1, 0
+     * none. A sidecar killed in between finishes this first (keeper.c). */
+    uint64_t recycling;
+
+    /* [P] pages of each table that are known to be real; grows */
+    _Alignas(64) uint32_t real_pages[LANE_TABLES];
+    _Alignas(64) char pad1[4096 - 1280];
 };
 
 _Static_assert(sizeof(struct lane_session) == 4096, "file format");
@@ -194,6 +200,9 @@ _Static_assert(offsetof(struct lane_session, ready_unit) == 576, "file format");
 _Static_assert(offsetof(struct lane_session, lost_threads) == 1088,
                "file format");
 _Static_assert(offsetof(struct lane_session, sidecar_pid) == 1152,
+               "file format");
+_Static_assert(offsetof(struct lane_session, recycling) == 1168, "file format");
+_Static_assert(offsetof(struct lane_session, real_pages) == 1216,
                "file format");
 
 /* ---- tables ---------------------------------------------------------- */
@@ -404,8 +413,10 @@ struct lane {
 
     /* [S] the reader's: drained and committed */
     _Alignas(128) uint64_t tail;
+    uint64_t recycled; /* [S] units of segments below this were given back */
 
-    /* unit index + 1 by segment number modulo the ring */
+    /* unit index + 1 by segment number modulo the ring. [P] sets an entry that
+     * is 0, [S] makes it 0 again when it recycles the segment. */
     _Alignas(64) uint32_t unit[LANE_UNIT_RING];
     _Alignas(4096) struct lane_open open[LANE_OPEN_MAX];
     uint8_t home[LANE_HOME];

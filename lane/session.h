@@ -49,28 +49,40 @@ int lane_session_create(int dir_fd, const char *name,
     __attribute__((warn_unused_result));
 
 /* Back [at, at + len) of the mapping with pages: MADV_POPULATE_WRITE, else
- * process_vm_writev to ourselves. 0, -ENOSPC, -ENOMEM. One or a few raw
- * syscalls; errno is kept. [target, signal-safe] */
+ * process_vm_writev to ourselves, which stores a zero in the first byte of
+ * each page: only for memory that nobody uses yet. 0, -ENOSPC, -ENOMEM. One or
+ * a few raw syscalls; errno is kept. [target, signal-safe] */
 int lane_make_real(void *at, uint64_t len_bytes)
     __attribute__((warn_unused_result));
 
 /* Take `count` entries of a table (atomic; `next` is its word in the header),
  * backed by pages. Index, or -ENOSPC. [target, any thread] */
 int64_t lane_table_take(struct lane_map *map, enum lane_table_kind kind,
-                        uint32_t *next, uint32_t count);
+                        uint32_t *next, uint32_t count)
+    __attribute__((warn_unused_result));
 /* Put bytes into the string table. `out` = {0, 0} and -ENOSPC when full (the
  * loss is counted). [target, any thread] */
-int lane_string_put(struct lane_map *map, const void *bytes,
-                    uint32_t len_bytes, struct lane_string *out);
+int lane_string_put(struct lane_map *map, const void *bytes, uint32_t len_bytes,
+                    struct lane_string *out);
 /* Append an anchor (all clocks now). [signal-safe] */
 void lane_anchor_put(struct lane_map *map, uint32_t process);
 
-/* Take a lane for the calling thread: a free one (FUTEX_OWNER_DIED and
- * drained, or released), else a fresh one. Its pages are real; `state` is
- * TAKEN; log position, counter and open spans go on from where they were. NULL:
- * none left or no memory. [target, any thread, no lock] */
+/* Take a lane for the calling thread: a free one, one whose owner died with no
+ * span open, else a fresh one. Its pages are real, `state` is TAKEN, `robust`
+ * is zero (the caller arms it) and the log begins with a LANE_FRAME_THREAD
+ * item of this thread; log position and counter go on from where they were.
+ * NULL: none left or no memory; nothing is counted (the caller adds to
+ * lost_threads once). [target, any thread, no lock, signal-safe] */
 struct lane *lane_take(struct lane_map *map, uint32_t tid, uint32_t pid,
-                       uint32_t process);
+                       uint32_t process) __attribute__((warn_unused_result));
+/* Give a lane back when its thread ends in an orderly way: no span is open and
+ * the robust mutex is no longer held. Optional: a lane that is never released
+ * is taken over once the kernel marked its robust word. [owner, signal-safe] */
+void lane_release(struct lane *lane);
 /* Give more room to the log: the next unit (ready queue, else a fresh one
- * under the budget, made real). 0, -ENOSPC. Own thread only. [signal-safe] */
-int lane_grow(struct lane_map *map, struct lane *lane);
+ * under the budget, made real). 0, -ENOSPC. Own thread only; errno is kept.
+ * [signal-safe] */
+int lane_grow(struct lane_map *map, struct lane *lane)
+    __attribute__((warn_unused_result));
+/* Now, in the ticks of this session. [signal-safe] */
+uint64_t lane_now(const struct lane_map *map);

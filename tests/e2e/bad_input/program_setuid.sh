@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+# A setuid program: the loader ignores LD_PRELOAD in it.
+. "$(dirname "$0")/lib.sh" "$1"
+echo 'int puts(const char *); int main(void) { puts("setuid"); return 4; }' |
+    gcc -x c -o other - || exit 1
+if [ "$(id -u)" = 0 ]; then chown nobody other; fi
+chmod u+s other
+same ./other
+says 'other.*set-?(user|uid|u)'
+finish

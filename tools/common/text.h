@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Text that came from elsewhere (a store, a symbol table, an argument), made
+ * fit for a terminal; and the nearest name for a misspelt one.
+ */
+#pragma once
+#include "tools/common/buf.h"
+#include <stdbool.h>
+
+/*
+ * Append at most `columns` columns of `text`: control characters (C0, DEL, C1)
+ * and invalid UTF-8 become '?', all that is not ASCII as well unless `utf8`.
+ * Returns the columns added. columns < 0: no limit. Longer text loses its
+ * middle to an ellipsis, since the ends of a symbol tell most.
+ */
+int text_put(struct buf *b, const char *text, int columns, bool utf8);
+/* Columns that text_put() would add without a limit. */
+int text_columns(const char *text, bool utf8);
+
+/* Damerau-Levenshtein distance, or limit + 1 if it is more than `limit`. */
+unsigned text_distance(const char *a, const char *b, unsigned limit);
+
+/* The best names so far for one misspelt word. */
+struct text_nearest {
+    const char *word;
+    const char *name[3]; /* nearest first; not copied */
+    unsigned distance[3];
+};
+void text_nearest_init(struct text_nearest *n, const char *word);
+void text_nearest_offer(struct text_nearest *n, const char *name);
