@@ -355,6 +355,26 @@ static bool is_strange(const struct step *t)
     }
 }
 
+/*
+ * Behind `cmp reg, %rsp; jne`, rsp is where reg points: the end of a loop
+ * that probes the stack. False: they cannot be equal, the path is dead.
+ */
+static bool refine_rsp(struct step *t)
+{
+    struct prover *p = t->p;
+    if (t->insn.in.mnemonic != ZYDIS_MNEMONIC_JNZ ||
+        p->compared_next != t->insn.at || p->compared_reg < 0)
+        return true;
+    struct value *rsp = &t->s->reg[GPR_RSP];
+    const struct value *other = &t->s->reg[p->compared_reg];
+    if (!value_is_place(other) || other->symbol != 0 || other->low > -8)
+        return true;
+    if (value_is_place(rsp) && rsp->symbol == 0 && rsp->low != other->low)
+        return false;
+    *rsp = *other;
+    return true;
+}
+
 bool step_flow(struct step *t, uint64_t *next)
 {
     uint64_t target = 0;
@@ -380,7 +400,7 @@ bool step_flow(struct step *t, uint64_t *next)
             taken.reg[GPR_RAX] = value_other(); /* why it was aborted */
         if (RULE(CONDITIONAL))
             flow_jump(t->p, target, &taken, t->insn.at);
-        *next = t->insn.next;
+        *next = refine_rsp(t) ? t->insn.next : 0;
     } else {
         return plan_insn_ends(&t->insn);
     }
