@@ -53,8 +53,16 @@ enum shim_call_flags {
     SHIM_CALL_ZERO_COPY = 1, /* Z carries it */
     SHIM_CALL_TAIL = 2,      /* tail-called out of a traced handler: it has no
                                 leave of its own; the leave of the call below
-                                it with the same sp ends it too */
+                                it ends it too. Enter may clear the flag: then
+                                the call gets a frame (F) or an entry (Z) of
+                                its own, and a leave */
+    SHIM_CALL_LOST = 4,      /* Z found no entry: the handler is called, there
+                                will be no leave */
+    /* bits 8 and up are the runtime's own */
 };
+enum { SHIM_FRAME_STRIDE = 256 }; /* F: a handler's sp, or that of one it
+                                     tail-calls, is this much below its
+                                     call's */
 
 enum shim_end { /* how a call ended, for `leave` */
     SHIM_END_RETURN = 0,
@@ -77,9 +85,16 @@ extern shim_leave_fn *shim_leave;
 uint64_t shim_stub_frame(uint32_t site);
 uint64_t shim_stub_zero_copy(uint32_t site);
 
-/* Z entries: a pool that is never unmapped. Reserve room for `count` more;
- * 0 or -ENOMEM. Not on the path of a call. */
+/* Z entries: a pool that is never unmapped. Reserve address space for `count`
+ * entries of 256 bytes; memory is taken as they are used. Once, before the
+ * first stub can be reached; without it Z calls have no spans. 0 or -ENOMEM. */
 int shim_entries_reserve(size_t count) __attribute__((warn_unused_result));
+/* From now on this thread takes its entries from cache `slot`, which no other
+ * living thread uses (the lane's index: who inherits the lane of a thread that
+ * ended inherits its entries). Without one, each Z call takes a locked
+ * instruction or two. */
+enum { SHIM_CACHE_MAX = 1024 };
+void shim_cache_use(uint32_t slot);
 
 /* True if this return address is one of ours: a tail call, or a frame of a
  * traced call in a backtrace. */
