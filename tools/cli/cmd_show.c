@@ -18,10 +18,13 @@ static void print_head(const struct view *v, const struct query_trace *t,
     struct term_line l;
     term_line_init(&l, &v->term);
     term_line_text(&l, TERM_BOLD, t->name ? t->name : "?", v->term.width / 3);
-    term_line_printf(
-        &l, TERM_PLAIN, "  %s  %s  %s  ", view_short_id(t, id),
-        format_time(t->start_unix_ns).text,
-        format_duration(tree->end_ns - tree->start_ns, v->term.utf8).text);
+    term_line_printf(&l, TERM_PLAIN, "  %s  %s  %s  ", view_short_id(t, id),
+                     format_time(t->start_unix_ns).text,
+                     format_duration(t->duration_ns >= 0
+                                         ? t->duration_ns
+                                         : tree->end_ns - tree->start_ns,
+                                     v->term.utf8)
+                         .text);
     term_line_text(&l, outcome.style, outcome.text, -1);
     term_line_end(&l);
     if (t->service)
@@ -43,7 +46,7 @@ static void print_head(const struct view *v, const struct query_trace *t,
     }
     if (waterfall_has_unknown(tree)) {
         term_line_glyph(&l, TERM_PLAIN, g->unknown, 1);
-        term_line_printf(&l, TERM_DIM, " time alone  ");
+        term_line_printf(&l, TERM_DIM, " cpu unknown  ");
     }
     term_line_glyph(&l, TERM_YELLOW, "*", 1);
     term_line_printf(&l, TERM_DIM, " critical path");

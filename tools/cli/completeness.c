@@ -40,8 +40,7 @@ static int64_t loss(const struct query_detail *d, const char *kind)
 static int64_t all_calls(const struct query_trace *t,
                          const struct query_detail *d, int64_t stored)
 {
-    int64_t calls = t->calls > stored ? t->calls : stored;
-    return calls + loss(d, "lost_calls");
+    return stored + t->dropped_calls + loss(d, "lost_calls");
 }
 
 static void put_losses(struct buf *text, const struct query_detail *d)

@@ -16,8 +16,14 @@ static struct stats_row *row_of(struct stats *s, const char *name)
     for (size_t i = 0; i < s->count; i++)
         if (strcmp(s->rows[i].name, name) == 0)
             return &s->rows[i];
-    if (s->count == s->detail.rollup_count)
-        return NULL;
+    if (s->count == s->cap) {
+        size_t cap = s->cap ? s->cap * 2 : 16;
+        void *grown = realloc(s->rows, cap * sizeof *s->rows);
+        if (!grown)
+            return NULL;
+        s->rows = grown;
+        s->cap = cap;
+    }
     struct stats_row *r = &s->rows[s->count++];
     *r = (struct stats_row){.name = name};
     return r;
@@ -77,6 +83,8 @@ static int64_t percentile(const struct stats_row *r, int percent)
     return -1;
 }
 
+/* What only the rollups know: self, the longest, the histogram, and the part
+ * of calls whose span was not stored. */
 static int add_rollups(struct stats *s)
 {
     int err = 0;
@@ -85,9 +93,9 @@ static int add_rollups(struct stats *s)
         const struct query_site *site =
             query_site_find(&s->detail, u->session, u->site);
         struct stats_row *r = row_of(s, site && site->name ? site->name : "?");
-        if (!r || u->calls == 0)
-            continue;
-        r->calls += u->calls;
+        if (!r)
+            return -ENOMEM;
+        r->calls += u->dropped_calls;
         r->errors += u->errors;
         r->total_ns += u->total_ns;
         r->self_ns += u->self_ns;
@@ -99,21 +107,32 @@ static int add_rollups(struct stats *s)
     return err;
 }
 
-/* Rollups sum every activation: take the nested ones out again. */
-static void subtract_nested(struct stats *s, const struct query_tree *tree)
+/* Rollups sum every activation that ended; totals are of the outermost ones,
+ * ended or not. Calls that did not end are in no rollup. */
+static int add_items(struct stats *s, const struct query_tree *tree)
 {
     for (size_t i = 0; i < tree->item_count; i++) {
         const struct query_item *item = &tree->items[i];
-        if (!(item->flags & QUERY_SPAN_NESTED) ||
-            item->flags & (QUERY_SPAN_OPEN | QUERY_SPAN_UNFINISHED))
+        const struct query_node *n = &tree->nodes[item->node];
+        if (n->kind != QUERY_NODE_HANDLER)
             continue;
-        struct stats_row *r = row_of(s, tree->nodes[item->node].name);
+        struct stats_row *r = row_of(s, n->name);
         if (!r)
-            continue;
-        r->total_ns -= item->end_ns - item->start_ns;
-        if (item->cpu_ns > 0)
-            r->cpu_ns -= item->cpu_ns;
+            return -ENOMEM;
+        int64_t ns = item->end_ns - item->start_ns;
+        bool ended = !(item->flags & (QUERY_SPAN_OPEN | QUERY_SPAN_UNFINISHED));
+        bool nested = item->flags & QUERY_SPAN_NESTED;
+        r->calls++;
+        r->is_cpu_known |= item->cpu_ns >= 0;
+        if (ended && nested) {
+            r->total_ns -= ns;
+            r->cpu_ns -= item->cpu_ns > 0 ? item->cpu_ns : 0;
+        } else if (!ended) {
+            r->total_ns += nested ? 0 : ns;
+            r->max_ns = ns > r->max_ns ? ns : r->max_ns;
+        }
     }
+    return 0;
 }
 
 static int by_self(const void *a, const void *b)
@@ -125,16 +144,19 @@ static int by_self(const void *a, const void *b)
 }
 
 /* What no handler covers of the trace's time. */
-static void add_rest(struct stats *s, const struct query_trace *t,
-                     const struct query_tree *tree)
+static int add_rest(struct stats *s, const struct query_trace *t,
+                    const struct query_tree *tree)
 {
-    struct stats_row *r = &s->rows[s->count++];
-    *r = (struct stats_row){
-        .name = "(no handler)", .is_rest = true, .cpu_ns = -1};
+    struct stats_row *r = row_of(s, "(no handler)");
+    if (!r)
+        return -ENOMEM;
+    r->is_rest = true;
+    r->cpu_ns = -1;
     r->self_ns = s->wall_ns > tree->top_ns ? s->wall_ns - tree->top_ns : 0;
     if (t->cpu_ns >= 0)
         r->cpu_ns =
             t->cpu_ns > tree->top_cpu_ns ? t->cpu_ns - tree->top_cpu_ns : 0;
+    return 0;
 }
 
 static int64_t count_threads(const struct query_detail *d,
@@ -159,6 +181,8 @@ static void finish(struct stats *s)
         if (r->bucket_count && r->buckets[0].middle_ns < s->min_ns)
             s->min_ns = r->buckets[0].middle_ns;
         s->max_ns = r->max_ns > s->max_ns ? r->max_ns : s->max_ns;
+        if (!r->is_cpu_known && r->cpu_ns == 0)
+            r->cpu_ns = -1;
         r->p50_ns = percentile(r, 50);
         r->p95_ns = percentile(r, 95);
     }
@@ -173,17 +197,17 @@ int stats_load(struct view *v, const struct query_trace *t, struct stats *s)
     if (!err)
         err = query_tree_load(v->db, t, &s->detail, format_now_ns(), false,
                               &tree);
+    if (!err)
+        err = add_rollups(s);
+    if (!err)
+        err = add_items(s, &tree);
     if (!err) {
-        s->rows = calloc(s->detail.rollup_count + 1, sizeof *s->rows);
-        err = s->rows ? add_rollups(s) : -ENOMEM;
-    }
-    if (!err) {
-        s->wall_ns = tree.end_ns - tree.start_ns;
+        s->wall_ns =
+            t->duration_ns >= 0 ? t->duration_ns : tree.end_ns - tree.start_ns;
         s->span_count = tree.span_count;
         s->thread_count = count_threads(&s->detail, &tree);
-        subtract_nested(s, &tree);
         finish(s);
-        add_rest(s, t, &tree);
+        err = add_rest(s, t, &tree);
     }
     query_tree_free(&tree);
     if (err)

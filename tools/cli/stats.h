@@ -13,12 +13,13 @@ struct stats_row {
     int64_t p50_ns, p95_ns;
     struct stats_bucket *buckets; /* ascending; owned */
     size_t bucket_count;
+    bool is_cpu_known;
     bool is_rest; /* (no handler) */
 };
 struct stats {
     struct query_detail detail;
     struct stats_row *rows; /* by self, most first; (no handler) last */
-    size_t count;
+    size_t count, cap;
     int64_t wall_ns, thread_count, min_ns, max_ns, span_count;
 };
 /* 0 or -errno. */
