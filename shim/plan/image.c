@@ -99,6 +99,10 @@ static void take_other(struct plan_image *image, const Elf64_Phdr *phdr)
         image->eh_frame_hdr = phdr->p_vaddr;
         image->eh_frame_hdr_len = phdr->p_memsz;
         break;
+    case PT_GNU_RELRO:
+        image->relro = phdr->p_vaddr;
+        image->relro_len = phdr->p_memsz;
+        break;
     case PT_INTERP:
         image->interpreter = plan_image_at(image, phdr->p_vaddr, phdr->p_memsz);
         if (image->interpreter == NULL)

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ends of a process that it lives to see. exit() is heard through
+ * on_exit(), which alone is told the status; registered before the program's
+ * own handlers and the loader's, so it runs after all of them. _exit() has a
+ * site of ours on its entry.
+ *
+ * A vfork child runs in our memory until it execs or ends: it must not write
+ * its end into the parent's entry.
+ */
+#include "preload/ends.h"
+#include "preload/bind.h"
+#include "preload/span.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Is this the process whose memory it is? Registers a forked child that had
+ * no traced call. */
+static bool is_our_process(void)
+{
+    if (!runtime.map.session)
+        return false;
+    if (!*runtime.alive && !thread_attach())
+        return false;
+    return runtime.pid == (uint32_t)syscall(SYS_getpid);
+}
+
+static void mark(enum lane_marker marker, int status)
+{
+    int saved = errno;
+    span_busy++;
+    if (is_our_process()) {
+        span_close_all(LANE_END_EXIT);
+        process_mark_end(marker, status & 0xff, 0);
+    }
+    span_busy--;
+    errno = saved;
+}
+
+static void on_program_exit(int status, void *context)
+{
+    (void)context;
+    mark(LANE_MARKER_EXIT, status);
+}
+
+static long mark_underscore_exit(long status, long unused)
+{
+    (void)unused;
+    mark(LANE_MARKER__EXIT, (int)status);
+    return 0;
+}
+
+static void enter_underscore_exit(struct shim_call *call)
+{
+    shim_call_slow(mark_underscore_exit, (long)call->args.rdi, 0);
+}
+
+void ends_watch(void)
+{
+    if (on_exit(on_program_exit, NULL) != 0)
+        note_line("ends", "exit() cannot be seen");
+    /* also what exit() and quick_exit() call last; "once" keeps the first */
+    (void)bind_internal("_exit", enter_underscore_exit, NULL);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Entries of Z: where the true return address and rbp of a frame wait. Shared
+ * by trampoline.S, entries.c and personality.c.
+ */
+#pragma once
+#include "shim/shim.h"
+#include "shim/x86_64/layout.h"
+
+struct shim_entry {
+    struct shim_call call;
+    struct shim_regs regs; /* as the handler left them */
+    uint64_t rbp, ra;      /* the caller's; named by the CFI of the frame */
+    uint64_t next;         /* index; valid while the entry is free */
+    uint64_t index;
+    uint64_t resume; /* _Unwind_Resume of the unwinder that passes through */
+    uint64_t pad;
+};
+_Static_assert(sizeof(struct shim_entry) == ENTRY_SIZE, "layout.h");
+_Static_assert(ENTRY_SIZE == 1 << ENTRY_SIZE_LOG2, "layout.h");
+_Static_assert(offsetof(struct shim_entry, regs) == ENTRY_REGS, "layout.h");
+_Static_assert(offsetof(struct shim_entry, rbp) == ENTRY_RBP, "layout.h");
+_Static_assert(offsetof(struct shim_entry, ra) == ENTRY_RA, "layout.h");
+_Static_assert(offsetof(struct shim_entry, next) == ENTRY_NEXT, "layout.h");
+_Static_assert(offsetof(struct shim_entry, index) == ENTRY_INDEX, "layout.h");
+_Static_assert(offsetof(struct shim_entry, resume) == ENTRY_RESUME, "layout.h");
+_Static_assert(sizeof(struct shim_call) == CALL_SIZE, "layout.h");
+_Static_assert(offsetof(struct shim_call, site) == CALL_SITE, "layout.h");
+_Static_assert(offsetof(struct shim_call, sp) == CALL_SP, "layout.h");
+_Static_assert(offsetof(struct shim_call, target) == CALL_TARGET, "layout.h");
+_Static_assert(offsetof(struct shim_call, lane) == CALL_LANE, "layout.h");
+_Static_assert(offsetof(struct shim_call, flags) == CALL_FLAGS, "layout.h");
+_Static_assert(offsetof(struct shim_call, args) == CALL_ARGS, "layout.h");
+_Static_assert(sizeof(struct shim_regs) == REGS_SIZE, "layout.h");
+_Static_assert(offsetof(struct shim_regs, rdx) == REGS_RDX, "layout.h");
+_Static_assert(offsetof(struct shim_regs, r11) == REGS_R11, "layout.h");
+_Static_assert(SHIM_CALL_ZERO_COPY == FLAG_ZERO_COPY, "layout.h");
+_Static_assert(SHIM_CALL_TAIL == FLAG_TAIL, "layout.h");
+_Static_assert(SHIM_CALL_LOST == FLAG_LOST, "layout.h");
+_Static_assert(SHIM_FRAME_STRIDE == FRAME_STRIDE, "layout.h");
+
+#define SHIM_HIDDEN __attribute__((visibility("hidden")))
+
+/* The free entries of one cache: a stack, its head packed as in layout.h. The
+ * owner changes it with unlocked cmpxchg: atomic against its own signal
+ * handlers; the tag defeats a head that went away and came back. */
+struct shim_cache {
+    _Alignas(64) uint64_t head;
+};
+
+/* The pool, and this thread's cache (NULL: none, every entry comes from the
+ * pool itself). Read by trampoline.S. */
+extern SHIM_HIDDEN struct shim_entry *shim_pool;
+extern SHIM_HIDDEN __thread struct shim_cache *shim_cache
+    __attribute__((tls_model("initial-exec")));
+
+/* When the cache is empty or full. General registers only; called by
+ * trampoline.S with the program's vector registers live. NULL: none left.
+ * [signal-safe] */
+SHIM_HIDDEN struct shim_entry *shim_entry_take(void);
+SHIM_HIDDEN void shim_entry_give(struct shim_entry *entry);
+
+/* What xsavec is told to save, how many bytes it needs, and how to save:
+ * enum shim_xsave. Read by slow.S. */
+enum shim_xsave {
+    SHIM_FXSAVE = 0,
+    SHIM_XSAVE = 1,
+    SHIM_XSAVEC = 2,
+};
+extern SHIM_HIDDEN uint64_t shim_xsave_bytes;
+extern SHIM_HIDDEN uint32_t shim_xsave_mask;
+extern SHIM_HIDDEN uint32_t shim_xsave_kind;
+
+/* Labels in trampoline.S; text, never called as C functions. */
+extern SHIM_HIDDEN const char shim_stubs_frame[], shim_stubs_zero[];
+extern SHIM_HIDDEN const char shim_frame_return[], shim_zero_return[];
+extern SHIM_HIDDEN const char shim_zero_pad[];

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Numbers that the assembly and C share: offsets in struct shim_call, struct
+ * shim_regs and struct shim_entry, and how a cache word is packed. Included by
+ * both; entry.h asserts each against the C structs.
+ */
+#pragma once
+
+/* struct shim_call */
+#define CALL_SITE   0
+#define CALL_SP     8
+#define CALL_TARGET 16
+#define CALL_LANE   24
+#define CALL_FLAGS  56
+#define CALL_ARGS   64
+#define CALL_SIZE   136
+
+/* struct shim_regs */
+#define REGS_RAX  0
+#define REGS_RDI  8
+#define REGS_RSI  16
+#define REGS_RDX  24
+#define REGS_RCX  32
+#define REGS_R8   40
+#define REGS_R9   48
+#define REGS_R10  56
+#define REGS_R11  64
+#define REGS_SIZE 72
+
+/* struct shim_entry: the call, the registers at leave, then: */
+#define ENTRY_REGS      136
+#define ENTRY_RBP       208
+#define ENTRY_RA        216
+#define ENTRY_NEXT      224
+#define ENTRY_INDEX     232
+#define ENTRY_RESUME    240
+#define ENTRY_SIZE      256
+#define ENTRY_SIZE_LOG2 8
+
+/* A cache word: tag 32 bits | count 8 bits | index of the first entry 24. */
+#define CACHE_INDEX_MASK 0xffffff
+#define CACHE_COUNT_ONE  0x1000000
+#define CACHE_TAG_ONE    0x100000000
+#define CACHE_COUNT_MAX  64
+
+/* Flags of struct shim_call, as the assembly stores and tests them. */
+#define FLAG_ZERO_COPY 1
+#define FLAG_TAIL      2
+#define FLAG_LOST      4
+
+/* F's frame: from the caller's return-address slot to the handler's. */
+#define FRAME_STRIDE 256

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What of the CPU's extended state shim_call_slow() saves, and how. Once, in
+ * the constructor, before any stub can be reached.
+ *
+ * Saved: x87, SSE, AVX and the three AVX-512 parts, if the system enabled
+ * them. Not: PKRU (belongs to the thread, not to the call) and AMX tiles (no
+ * call may keep values there, and 8 KiB would not fit small signal stacks).
+ */
+#include "shim/x86_64/entry.h"
+
+#include <cpuid.h>
+
+enum {
+    STATE_WANTED = 0xe7, /* XCR0 bits 0-2, 5-7 */
+    LEGACY_BYTES = 512,
+    HEADER_BYTES = 64,
+    ALIGN = 64,
+};
+
+uint64_t shim_xsave_bytes = LEGACY_BYTES;
+uint32_t shim_xsave_mask;
+uint32_t shim_xsave_kind = SHIM_FXSAVE;
+
+shim_enter_fn *shim_enter;
+shim_leave_fn *shim_leave;
+
+/* SDM 1, 13.4.2 and 13.4.3: offset and size of each component; in compacted
+ * form one after the other, some aligned to 64. */
+static uint64_t area_bytes(uint32_t mask, bool is_compact)
+{
+    uint64_t end = LEGACY_BYTES + HEADER_BYTES;
+    for (uint32_t i = 2; i < 32; i++) {
+        uint32_t size, offset, flags, unused;
+        if ((mask & (1u << i)) == 0)
+            continue;
+        __cpuid_count(0xd, i, size, offset, flags, unused);
+        if (!is_compact) {
+            if (offset + size > end)
+                end = offset + size;
+            continue;
+        }
+        if (flags & 2)
+            end = (end + ALIGN - 1) & ~(uint64_t)(ALIGN - 1);
+        end += size;
+    }
+    return (end + ALIGN - 1) & ~(uint64_t)(ALIGN - 1);
+}
+
+void shim_start(void)
+{
+    uint32_t a, b, c, d, low, high;
+    __cpuid(1, a, b, c, d);
+    if ((c & bit_OSXSAVE) == 0)
+        return;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    __cpuid_count(0xd, 1, a, b, c, d);
+    bool is_compact = (a & 2) != 0;
+    shim_xsave_mask = low & STATE_WANTED;
+    shim_xsave_bytes = area_bytes(shim_xsave_mask, is_compact);
+    shim_xsave_kind = is_compact ? SHIM_XSAVEC : SHIM_XSAVE;
+}
