@@ -60,18 +60,21 @@ class Store:
         row = dict(trace=self.traces, trace_id=bytes.fromhex(trace_id),
                    session=session, context=0, root_ref=process_ref(0))
         self.put("traces", **{**row, **more})
+        self.put("contexts", session=session, context=0, trace=self.traces)
         return self.traces
 
     def rollups(self, trace):
         totals = {}
-        for session, site, ns, own, cpu, status in self.db.execute(
-                "SELECT session, site, duration_ns, self_ns, cpu_ns, status "
+        # totals are of outermost calls: walk's inner ones have depth > 1
+        for session, site, ns, own, cpu, status, depth in self.db.execute(
+                "SELECT session, site, duration_ns, self_ns, cpu_ns, status, "
+                "depth "
                 "FROM spans WHERE trace = ? AND duration_ns NOT NULL",
                 [trace]):
             t = totals.setdefault((session, site), [0, 0, 0, 0, 0, 0, {}])
             t[0] += 1
             t[1] += status == "error"
-            t[2] += ns
+            t[2] += ns if depth < 2 or site != 1 else 0
             t[3] += own or 0
             t[4] = max(t[4], ns)
             t[5] += cpu or 0

@@ -107,8 +107,8 @@ static int add_rollups(struct stats *s)
     return err;
 }
 
-/* Rollups sum every activation that ended; totals are of the outermost ones,
- * ended or not. Calls that did not end are in no rollup. */
+/* Rollups hold what ended; what did not is in no rollup, and takes its time
+ * until the trace's end. */
 static int add_items(struct stats *s, const struct query_tree *tree)
 {
     for (size_t i = 0; i < tree->item_count; i++) {
@@ -124,10 +124,7 @@ static int add_items(struct stats *s, const struct query_tree *tree)
         bool nested = item->flags & QUERY_SPAN_NESTED;
         r->calls++;
         r->is_cpu_known |= item->cpu_ns >= 0;
-        if (ended && nested) {
-            r->total_ns -= ns;
-            r->cpu_ns -= item->cpu_ns > 0 ? item->cpu_ns : 0;
-        } else if (!ended) {
+        if (!ended) {
             r->total_ns += nested ? 0 : ns;
             r->max_ns = ns > r->max_ns ? ns : r->max_ns;
         }
