@@ -10,21 +10,18 @@
  */
 #include "preload/ends.h"
 #include "preload/bind.h"
+#include "preload/fatal.h"
 #include "preload/span.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Is this the process whose memory it is? Registers a forked child that had
- * no traced call. */
+/* A forked child that had no traced call has no entry, and leaves none. */
 static bool is_our_process(void)
 {
-    if (!runtime.map.session)
-        return false;
-    if (!*runtime.alive && !thread_attach())
-        return false;
-    return runtime.pid == (uint32_t)syscall(SYS_getpid);
+    return runtime.map.session && *runtime.alive &&
+           runtime.pid == (uint32_t)syscall(SYS_getpid);
 }
 
 static void mark(enum lane_marker marker, int status)
@@ -63,4 +60,5 @@ void ends_watch(void)
         note_line("ends", "exit() cannot be seen");
     /* also what exit() and quick_exit() call last; "once" keeps the first */
     (void)bind_internal("_exit", enter_underscore_exit, NULL);
+    fatal_watch();
 }

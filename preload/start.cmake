@@ -2,14 +2,15 @@
 # runs before the constructors of all other objects.
 add_library(handspan SHARED
   start.c config.c note.c text.c manifest_load.c session_start.c modules.c
-  decoder.c find.c bind.c bind_site.c loader.c ends.c sidecar_start.c)
+  decoder.c decoder_load.c find.c bind.c bind_site.c loader.c ends.c fatal.c
+  sidecar_start.c)
 target_compile_definitions(handspan PRIVATE _GNU_SOURCE)
 target_compile_options(handspan PRIVATE -fvisibility=hidden -ftls-model=initial-exec)
 # hooks are called with the program's vector registers in place
-set_source_files_properties(ends.c PROPERTIES
+set_source_files_properties(ends.c fatal.c PROPERTIES
   COMPILE_OPTIONS -mgeneral-regs-only)
 target_link_libraries(handspan PRIVATE house_warnings
-  -Wl,--start-group handspan_runtime handspan_shim handspan_shim_text
+  -Wl,--start-group handspan_runtime handspan_shim
   handspan_plan handspan_manifest lane_writer -Wl,--end-group)
 target_link_options(handspan PRIVATE
   -Wl,-z,initfirst -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,--as-needed
