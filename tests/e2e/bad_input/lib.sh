@@ -11,6 +11,7 @@ set -u
 build=$(cd "$1" && pwd)
 handspan=$build/bin/handspan
 preload=$build/lib/libhandspan.so
+cases=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'chmod -R u+rwx "$work" 2>/dev/null; rm -rf "$work"' EXIT
 cd "$work" || exit 1
