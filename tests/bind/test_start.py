@@ -36,6 +36,10 @@ class Start(unittest.TestCase):
             f.write(text)
         return path
 
+    def read(self, path):
+        with open(path, encoding="utf-8") as f:
+            return f.read()
+
     def env(self, manifest=MANIFEST, **more):
         env = dict(self.bare, LD_PRELOAD=PRELOAD, HANDSPAN_DIR=self.dir,
                    HANDSPAN_SIDECAR="off")
@@ -129,7 +133,7 @@ class Start(unittest.TestCase):
         log = os.path.join(self.top, "log")
         self.run_traced(self.env(HANDSPAN_LOG=log))
         self.assertEqual([], self.sessions())
-        self.assertIn("chmod 0700", open(log).read())
+        self.assertIn("chmod 0700", self.read(log))
 
     def test_directory_of_a_group(self):
         os.mkdir(self.dir)
@@ -277,7 +281,7 @@ class Start(unittest.TestCase):
 
     def test_log(self):
         self.run_traced(self.env(HANDSPAN_MANIFEST="/nowhere"))
-        log = open(os.path.join(self.dir, "log")).read()
+        log = self.read(os.path.join(self.dir, "log"))
         self.assertIn("/nowhere does not exist", log)
 
     # ---- the sidecar ----
@@ -291,7 +295,7 @@ class Start(unittest.TestCase):
     def wait_for_probe(self):
         for _ in range(2000):
             if os.path.exists(self.out):
-                return open(self.out).read()
+                return self.read(self.out)
             time.sleep(0.005)
         self.fail("no sidecar came")
 
@@ -334,7 +338,8 @@ class Start(unittest.TestCase):
     def test_sidecar_not_when_one_runs(self):
         os.mkdir(self.dir, 0o700)
         lock = os.path.join(self.dir, "sidecar.lock")
-        env = self.probe_env()
+        env = self.probe_env(manifest='[[program("bind_case_*")]];\n' +
+                             MANIFEST)
         done = subprocess.run(["flock", lock, PROGRAM], env=env,
                               capture_output=True, timeout=20, check=False)
         self.assertEqual(0, done.returncode)

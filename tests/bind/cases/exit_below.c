@@ -11,7 +11,9 @@ __attribute__((noipa)) int deep(int n)
 {
     if (n == 0)
         exit(3);
-    return deep(n - 1) + 1;
+    int below = deep(n - 1);
+    __asm__ volatile("" : "+r"(below)); /* no loop instead */
+    return below + 1;
 }
 int main(void)
 {

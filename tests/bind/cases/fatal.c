@@ -8,7 +8,9 @@ __attribute__((noipa)) int deep(int n)
 {
     if (n == 0)
         *nowhere = 1;
-    return deep(n - 1) + 1;
+    int below = deep(n - 1);
+    __asm__ volatile("" : "+r"(below)); /* no loop instead */
+    return below + 1;
 }
 int main(void)
 {

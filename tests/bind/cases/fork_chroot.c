@@ -9,7 +9,7 @@
 __attribute__((noipa)) int work(int n)
 {
     __asm__ volatile("");
-    return n * 3;
+    return n * 7 + 2;
 }
 int main(void)
 {

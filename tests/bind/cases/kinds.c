@@ -24,8 +24,9 @@ stage_fn *const stage_table[] = {stage_double, stage_square};
 
 __attribute__((noipa)) int count_down(int n)
 {
-    __asm__ volatile("");
-    return n == 0 ? 0 : 1 + count_down(n - 1);
+    int below = n == 0 ? -1 : count_down(n - 1);
+    __asm__ volatile("" : "+r"(below)); /* no loop instead */
+    return below + 1;
 }
 
 __attribute__((noipa)) int tail_end(int x)

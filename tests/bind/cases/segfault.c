@@ -19,7 +19,9 @@ __attribute__((noipa)) int deep(int n)
 {
     if (n == 0)
         *nowhere = 1;
-    return n > 0 ? deep(n - 1) + 1 : n;
+    int below = n > 0 ? deep(n - 1) : n;
+    __asm__ volatile("" : "+r"(below)); /* no loop instead */
+    return below + 1;
 }
 static void on_fault(int number, siginfo_t *info, void *context)
 {
@@ -39,11 +41,16 @@ static void print_disposition(int number)
 /* 0: raise, 1: fault, 2: sent by another process */
 static void die(int number, int how)
 {
-    int status = 0;
+    int status = 0, ready[2];
+    char byte = 0;
     fflush(stdout);
+    if (pipe(ready) != 0)
+        return;
     pid_t pid = fork();
     if (pid == 0) {
         deep(-2);
+        if (write(ready[1], &byte, 1) != 1)
+            _exit(78);
         if (how == 1)
             deep(1);
         else if (how == 0)
@@ -51,9 +58,11 @@ static void die(int number, int how)
         for (;;)
             pause();
     }
-    if (how == 2)
+    if (read(ready[0], &byte, 1) == 1 && how == 2)
         kill(pid, number);
     waitpid(pid, &status, 0);
+    close(ready[0]);
+    close(ready[1]);
     printf("%d %d died %d of %d\n", number, how, WIFSIGNALED(status),
            WTERMSIG(status));
 }
