@@ -6,14 +6,15 @@
  * to it.
  */
 #include "tools/cli/child.h"
-#include "tools/common/format.h"
 #include "tools/cli/sidecar_control.h"
+#include "tools/common/format.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -99,10 +100,16 @@ static void await(struct child *c,
                   void *context)
 {
     siginfo_t info;
-    while (waitid(P_PID, (id_t)c->pid, &info, WEXITED | WNOWAIT) < 0 &&
+    /* the system call tells usage as well; waitid() of libc does not */
+    while (syscall(SYS_waitid, P_PID, c->pid, &info, WEXITED | WNOWAIT,
+                   &c->usage) < 0 &&
            errno == EINTR)
         ;
     c->end_unix_ns = format_now_ns();
+    c->wait_status = info.si_code == CLD_EXITED ? (info.si_status & 0xff) << 8
+                                                : info.si_status & 0x7f;
+    if (info.si_code == CLD_DUMPED)
+        c->wait_status |= 0x80;
     if (ended && !c->exec_errno)
         ended(context, c);
     child_pid = 0; /* its number may be given away from here on */

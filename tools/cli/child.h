@@ -18,7 +18,8 @@ struct child {
  * Start argv[0] (found at `path`) and wait for it. Meanwhile SIGINT and
  * SIGQUIT of the terminal are its own, other signals sent to us are handed
  * on; process group and terminal stay as they are. `ended` is called when it
- * is dead and not reaped yet. 0 or -errno (no process).
+ * is dead, its status and usage known, but not reaped yet. 0 or -errno (no
+ * process).
  */
 int child_run(const char *path, char **argv, struct child *out,
               void (*ended)(void *context, const struct child *c),

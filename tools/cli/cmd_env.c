@@ -46,7 +46,7 @@ static int print(const struct launch *l, bool json)
 
 int cmd_env(int argc, char **argv)
 {
-    struct launch_options how = {.is_quiet = true};
+    struct launch_options how = {0};
     bool json = false;
     const struct option_spec specs[] = {
         {"manifest", 'm', OPTION_TEXT, "FILE",

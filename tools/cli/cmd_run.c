@@ -36,7 +36,7 @@ struct run {
     struct launch launch;
     struct launch_options options;
     const char *summary;
-    bool is_strict, is_traced, has_session;
+    bool is_strict, is_quiet, is_traced, has_session;
     struct child child;
 };
 
@@ -107,40 +107,57 @@ static int64_t monotonic_ms(void)
     return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* While its pid is still taken: did a session appear for it? */
-static void look_for_session(void *context, const struct child *c)
+static void certificate_path(const struct run *r, const struct child *c,
+                             const char *prefix, char *out, size_t cap_bytes)
 {
-    struct run *r = context;
-    if (r->is_traced)
-        r->has_session = session_exists(r->launch.dir, c->pid, c->start_time);
+    snprintf(out, cap_bytes, "%s/%sreaped-%d-%" PRIu64, r->launch.dir, prefix,
+             (int)c->pid, c->start_time);
 }
 
 /*
- * The certificate of the reaper: what only the parent knows of the end. The
- * sidecar reads it and removes it. Written aside and renamed: whole or not
- * there. docs/lane.md describes it.
+ * The certificate of the reaper: what only the parent knows of the end. First
+ * line the wait status, then "name value" lines. Written aside and renamed, so
+ * that it is whole or not there. docs/lane.md describes it.
  */
-static void write_certificate(const struct run *r)
+static void write_certificate(const struct run *r, const struct child *c)
 {
-    const struct child *c = &r->child;
-    char path[PATHS_MAX + 64], temporary[PATHS_MAX + 64];
-    snprintf(path, sizeof path, "%s/reaped-%d-%" PRIu64, r->launch.dir,
-             (int)c->pid, c->start_time);
-    snprintf(temporary, sizeof temporary, "%s/.reaped-%d", r->launch.dir,
-             (int)c->pid);
-    FILE *out = fopen(temporary, "wxe");
+    char path[PATHS_MAX + 64], aside[PATHS_MAX + 64];
+    certificate_path(r, c, "", path, sizeof path);
+    certificate_path(r, c, ".", aside, sizeof aside);
+    FILE *out = fopen(aside, "wxe");
     if (!out)
         return;
-    int64_t cpu_us = (c->usage.ru_utime.tv_sec + c->usage.ru_stime.tv_sec) *
-                         INT64_C(1000000) +
-                     c->usage.ru_utime.tv_usec + c->usage.ru_stime.tv_usec;
+    const struct rusage *u = &c->usage;
+    int64_t cpu_us =
+        (u->ru_utime.tv_sec + u->ru_stime.tv_sec) * INT64_C(1000000) +
+        u->ru_utime.tv_usec + u->ru_stime.tv_usec;
     fprintf(out,
-            "status %d\ncpu_ns %" PRId64 "\npeak_bytes %" PRId64
+            "%d\ncpu_ns %" PRId64 "\npeak_bytes %" PRId64
             "\nend_unix_ns %" PRId64 "\n",
-            c->wait_status, cpu_us * 1000, (int64_t)c->usage.ru_maxrss * 1024,
+            c->wait_status, cpu_us * 1000, (int64_t)u->ru_maxrss * 1024,
             c->end_unix_ns);
-    if (fclose(out) != 0 || rename(temporary, path) != 0)
-        unlink(temporary);
+    if (fclose(out) != 0 || rename(aside, path) != 0)
+        unlink(aside);
+}
+
+/* Its pid is still taken: whoever looks for the process finds it dead, and the
+ * certificate beside it. */
+static void on_end(void *context, const struct child *c)
+{
+    struct run *r = context;
+    if (!r->is_traced)
+        return;
+    r->has_session = session_exists(r->launch.dir, c->pid, c->start_time);
+    if (r->has_session)
+        write_certificate(r, c);
+}
+
+/* What the sidecar had no use for any more. */
+static void remove_certificate(const struct run *r)
+{
+    char path[PATHS_MAX + 64];
+    certificate_path(r, &r->child, "", path, sizeof path);
+    unlink(path);
 }
 
 /* Ask the store once. 1: complete, 0: not yet. */
@@ -192,6 +209,8 @@ static void report(const struct run *r)
     char id[33];
     bool never = strcmp(r->summary, "never") == 0;
     bool stored = await_trace(r, id);
+    if (stored)
+        remove_certificate(r);
     if (stored && (strcmp(r->summary, "always") == 0 || (!never && isatty(2))))
         summary_print(r->launch.store, id, stderr);
     if (stored || never)
@@ -214,13 +233,15 @@ static int run(struct run *r, char **argv)
     if (err)
         return not_runnable(argv[0], err);
     launch_prepare(&r->options, &r->launch);
-    r->is_traced = is_reachable(r, &program) && r->launch.is_ready;
+    r->is_traced = r->launch.is_ready && is_reachable(r, &program);
     if (r->is_strict && (r->launch.problems || !r->is_traced)) {
         options_trouble("nothing was run (--strict)");
         return EXIT_STRICT;
     }
     if (!r->launch.is_ready)
         options_trouble("'%s' runs untraced", argv[0]);
+    else if (r->is_traced && !r->launch.manifest[0] && !r->is_quiet)
+        launch_print_draft();
     if (r->is_traced && launch_set_environment(&r->launch) < 0) {
         options_trouble("out of memory");
         return EXIT_STRICT;
@@ -229,17 +250,15 @@ static int run(struct run *r, char **argv)
         note_switches(r);
         ensure_sidecar(r);
     }
-    err = child_run(program.path, argv, &r->child, look_for_session, r);
+    err = child_run(program.path, argv, &r->child, on_end, r);
     if (err) {
         options_trouble("cannot start '%s': %s", argv[0], strerror(-err));
         return EXIT_STRICT;
     }
     if (r->child.exec_errno)
         return not_runnable(argv[0], -r->child.exec_errno);
-    if (r->is_traced) {
-        write_certificate(r);
+    if (r->is_traced)
         report(r);
-    }
     child_exit_as(&r->child);
 }
 
@@ -280,6 +299,6 @@ int cmd_run(int argc, char **argv)
     if (!is_summary(r.summary))
         return options_trouble("--summary: '%s' is none of always, auto, never",
                                r.summary);
-    r.options.is_quiet = strcmp(r.summary, "never") == 0;
+    r.is_quiet = strcmp(r.summary, "never") == 0;
     return run(&r, argv);
 }

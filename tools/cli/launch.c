@@ -24,6 +24,11 @@ static const char draft[] =
     "    [[span]] int foo_decode(const char *path);\n"
     "  ('nm -D FILE' lists the names of a library)\n";
 
+void launch_print_draft(void)
+{
+    fputs(draft, stderr);
+}
+
 static void check_manifest(struct launch *l)
 {
     struct manifest_file file;
@@ -56,11 +61,8 @@ static void find_manifest(const struct launch_options *o, struct launch *l)
         name = given;
     if (!name && access(DEFAULT_MANIFEST, F_OK) == 0)
         name = DEFAULT_MANIFEST;
-    if (!name) {
-        if (!o->is_quiet)
-            fputs(draft, stderr);
+    if (!name)
         return;
-    }
     if (paths_absolute(name, l->manifest, sizeof l->manifest) < 0) {
         options_trouble("the path of the manifest is too long");
         l->problems++;

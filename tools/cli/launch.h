@@ -16,12 +16,13 @@ struct launch {
 };
 struct launch_options {
     const char *manifest, *dir, *store;
-    bool is_quiet; /* no hints */
 };
 
 /* Resolve all of it, create directory and the store's folders, check the
  * manifest; every problem is told on stderr with a way out. */
 void launch_prepare(const struct launch_options *options, struct launch *out);
+/* Say how to write a manifest, on stderr. */
+void launch_print_draft(void);
 /* Put it into the environment of this process. 0 or -ENOMEM. */
 int launch_set_environment(const struct launch *l)
     __attribute__((warn_unused_result));
