@@ -52,6 +52,15 @@ bool image_is_executable(const struct plan_image *image, uint64_t vaddr)
     return s != NULL && (s->flags & PF_X);
 }
 
+bool image_is_constant(const struct plan_image *image, uint64_t vaddr)
+{
+    const struct plan_segment *s = segment_of(image, vaddr);
+    if (s == NULL)
+        return false;
+    return !(s->flags & PF_W) ||
+           (vaddr >= image->relro && vaddr - image->relro < image->relro_len);
+}
+
 uint64_t image_strings_len(const char *strings, uint64_t len)
 {
     while (len > 0 && strings[len - 1] != '\0')

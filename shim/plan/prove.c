@@ -118,6 +118,7 @@ static void walk(struct prover *p, uint64_t pc, struct state *s)
 {
     struct step t = {.p = p, .s = s};
     uint64_t part_end = 0;
+    p->compared_next = 0;
     for (bool first = true; pc != 0 && !p->is_decided; first = false) {
         if (++p->steps > PROVE_STEPS) {
             prove_fail(p, PLAN_STACK_UNKNOWN, "the function is too big", pc);
@@ -150,7 +151,7 @@ static void walk(struct prover *p, uint64_t pc, struct state *s)
 static void start(struct prover *p)
 {
     struct state s = {0};
-    p->drap_pc = 0;
+    p->drap_pc = p->compared_next = 0;
     p->restart = false;
     state_reset(p);
     s.reg[GPR_RSP] = value_stack(0, -8, -8, 0);

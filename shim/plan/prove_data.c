@@ -23,13 +23,21 @@ static bool writes_rsp(const struct plan_insn *insn, ZydisMnemonic mnemonic)
            insn->op[0].reg.value == ZYDIS_REGISTER_RSP;
 }
 
+/* Looking ahead ends where the straight line does. */
+static bool leaves_line(const struct plan_insn *insn)
+{
+    uint64_t target;
+    return plan_insn_ends(insn) || plan_insn_is_call(insn) ||
+           plan_insn_target(insn, &target);
+}
+
 /* `and $-n, %rsp` comes soon: this is the prologue of a realigned frame. */
 static bool realigns_soon(const struct step *t)
 {
     struct plan_insn insn;
     uint64_t pc = t->insn.next;
     for (int i = 0; i < LOOK_AHEAD_REALIGN; i++) {
-        if (!plan_decode(&t->p->reader, pc, &insn))
+        if (!plan_decode(&t->p->reader, pc, &insn) || leaves_line(&insn))
             return false;
         if (writes_rsp(&insn, ZYDIS_MNEMONIC_AND))
             return true;
@@ -44,7 +52,7 @@ static bool becomes_rsp_soon(const struct step *t, int reg)
     struct plan_insn insn;
     uint64_t pc = t->insn.next;
     for (int i = 0; i < LOOK_AHEAD_ALLOCA; i++) {
-        if (!plan_decode(&t->p->reader, pc, &insn))
+        if (!plan_decode(&t->p->reader, pc, &insn) || leaves_line(&insn))
             return false;
         if (writes_rsp(&insn, ZYDIS_MNEMONIC_MOV) &&
             insn.op[1].type == ZYDIS_OPERAND_TYPE_REGISTER &&
@@ -435,6 +443,15 @@ static void data_cmov(struct step *t)
                          false);
 }
 
+/* cmp with rsp: what an equal outcome says is used at the branch behind. */
+static void data_compare(struct step *t)
+{
+    if (t->dst == GPR_RSP || t->src == GPR_RSP) {
+        t->p->compared_next = t->insn.next;
+        t->p->compared_reg = t->dst == GPR_RSP ? t->src : t->dst;
+    }
+}
+
 void step_data(struct step *t)
 {
     struct value *rax = &t->s->reg[GPR_RAX];
@@ -450,6 +467,9 @@ void step_data(struct step *t)
     case ZYDIS_MNEMONIC_POP:
     case ZYDIS_MNEMONIC_POPFQ:
         data_pop(t);
+        return;
+    case ZYDIS_MNEMONIC_CMP:
+        data_compare(t);
         return;
     case ZYDIS_MNEMONIC_LEAVE:
         data_leave(t);

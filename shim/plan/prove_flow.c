@@ -49,8 +49,8 @@ static bool slot_is_constant(const struct plan_image *image,
 {
     if (slot->type == R_X86_64_JUMP_SLOT || slot->type == R_X86_64_GLOB_DAT)
         return true;
-    return slot->type == R_X86_64_RELATIVE && slot->vaddr >= image->relro &&
-           slot->vaddr - image->relro < image->relro_len;
+    return slot->type == R_X86_64_RELATIVE &&
+           image_is_constant(image, slot->vaddr);
 }
 
 /* A tail jump through a word of the GOT. */
@@ -180,6 +180,9 @@ static bool entry_target(struct prover *p, uint64_t table, uint64_t index,
     const struct plan_image *image = p->reader.image;
     struct plan_slot slot;
     int32_t distance;
+    if (!image_is_constant(image, table + index * (is_wide ? 8 : 4)) &&
+        RULE(TABLE_WRITABLE))
+        return false;
     if (!is_wide) {
         if (!image_read(image, table + index * 4, &distance, 4))
             return false;
@@ -352,6 +355,26 @@ static bool is_strange(const struct step *t)
     }
 }
 
+/*
+ * Behind `cmp reg, %rsp; jne`, rsp is where reg points: the end of a loop
+ * that probes the stack. False: they cannot be equal, the path is dead.
+ */
+static bool refine_rsp(struct step *t)
+{
+    struct prover *p = t->p;
+    if (t->insn.in.mnemonic != ZYDIS_MNEMONIC_JNZ ||
+        p->compared_next != t->insn.at || p->compared_reg < 0)
+        return true;
+    struct value *rsp = &t->s->reg[GPR_RSP];
+    const struct value *other = &t->s->reg[p->compared_reg];
+    if (!value_is_place(other) || other->symbol != 0 || other->low > -8)
+        return true;
+    if (value_is_place(rsp) && rsp->symbol == 0 && rsp->low != other->low)
+        return false;
+    *rsp = *other;
+    return true;
+}
+
 bool step_flow(struct step *t, uint64_t *next)
 {
     uint64_t target = 0;
@@ -377,7 +400,7 @@ bool step_flow(struct step *t, uint64_t *next)
             taken.reg[GPR_RAX] = value_other(); /* why it was aborted */
         if (RULE(CONDITIONAL))
             flow_jump(t->p, target, &taken, t->insn.at);
-        *next = t->insn.next;
+        *next = refine_rsp(t) ? t->insn.next : 0;
     } else {
         return plan_insn_ends(&t->insn);
     }

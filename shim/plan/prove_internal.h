@@ -104,6 +104,8 @@ struct prover {
     bool is_decided; /* nothing can change the verdict any more */
     bool vector_has_pointer, restart;
     uint64_t drap_pc;
+    uint64_t compared_next; /* behind a cmp of rsp with this register */
+    int compared_reg;
     int steps;
     /* symbols */
     int symbol_count;

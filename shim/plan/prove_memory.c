@@ -47,6 +47,9 @@ static struct value effective_address(struct step *t,
     else if (index.kind == VALUE_STACK && op->mem.scale > 1 &&
              RULE(SCALED_POINTER))
         index.wide |= WIDE;
+    /* Without an index it is a member of a struct, not a table. */
+    if (op->mem.index == ZYDIS_REGISTER_NONE)
+        return value_add(value_add(base, index), disp);
     if (base.kind == VALUE_CONST && index.kind == VALUE_OTHER)
         *table = base.constant + disp.constant;
     else if (index.kind == VALUE_CONST && base.kind == VALUE_OTHER)
@@ -97,8 +100,9 @@ static int64_t access_size(struct step *t, const ZydisDecodedOperand *op,
         ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE;
     const struct value *count = &t->s->reg[GPR_RCX];
     int64_t size = op->size / 8;
-    if (size == 0) {
-        size = 1;
+    if (size == 0 || t->insn.in.meta.category == ZYDIS_CATEGORY_XSAVE ||
+        t->insn.in.meta.category == ZYDIS_CATEGORY_XSAVEOPT) {
+        size = size ? size : 1; /* of xsave: what every CPU saves */
         if (address->kind == VALUE_STACK && RULE(ACCESS_UNSIZED))
             address->wide |= WIDE;
     }
@@ -223,8 +227,10 @@ void step_uses(struct step *t)
             !(op->actions & ZYDIS_OPERAND_ACTION_MASK_READ))
             continue;
         int reg = plan_gpr_of(&t->p->reader, op->reg.value);
-        if (reg >= 0 && reg != GPR_RSP && t->s->reg[reg].kind == VALUE_STACK &&
-            t->s->reg[reg].symbol == 0)
+        if (reg < 0 || t->s->reg[reg].kind != VALUE_STACK ||
+            t->s->reg[reg].symbol != 0)
+            continue;
+        if (reg != GPR_RSP || t->memory == 0)
             check_use(t, &t->s->reg[reg]);
     }
     if (t->s->reg[GPR_RBP].kind == VALUE_CALLER)

@@ -49,6 +49,7 @@
     X(TAIL_SLOT)         /* also through the GOT */                            \
     X(SLOT_WRITABLE)     /* and only through a slot that stays as it is */     \
     X(LANDING_PADS)      /* code that only an exception reaches */             \
+    X(TABLE_WRITABLE)    /* and only of one that stays as it is */             \
     X(JUMP_TABLES)       /* every entry of a jump table */                     \
     X(OTHER_PARTS)       /* code outside the function that it jumps to */      \
     X(CONDITIONAL)       /* both ways of a conditional branch */               \

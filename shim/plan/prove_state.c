@@ -58,13 +58,8 @@ static void make_slot(struct prover *p, struct state *s, unsigned symbol,
 void state_store(struct prover *p, struct state *s, const struct value *place,
                  struct value v, uint64_t pc)
 {
-    if (!value_is_place(place)) {
-        if (RULE(SPILL_ABOVE) && v.kind == VALUE_STACK && v.symbol == 0 &&
-            v.high >= 0)
-            prove_fail(p, PLAN_STACK_ARGUMENTS,
-                       "stores the address of a stack argument", pc);
-        return;
-    }
+    if (!value_is_place(place))
+        return; /* check_use() saw the pointer that is stored */
     struct value *slot = state_slot(s, place->symbol, place->low);
     if (v.kind != VALUE_STACK)
         v = value_other();
