@@ -5,6 +5,7 @@
  * and taken back by setting it to 0 before the memory goes away.
  */
 #include "preload/read.h"
+#include "preload/read_pages.h"
 
 #include <asm/unistd.h>
 #include <errno.h>
@@ -105,6 +106,20 @@ static size_t read_system(const struct reader *reader, uint8_t *dst,
     return done;
 }
 
+/* What is in no range: pages seen a moment ago, else the kernel. */
+static size_t read_elsewhere(const struct reader *reader, uint8_t *dst,
+                             uint64_t addr, size_t n)
+{
+    bool faulted = false;
+    size_t known = read_pages_copy(dst, addr, n, &faulted);
+    if (known == n || faulted ||
+        __atomic_load_n(&is_forbidden, __ATOMIC_RELAXED))
+        return known;
+    size_t got = read_system(reader, dst + known, addr + known, n - known);
+    read_pages_learn(addr + known, got);
+    return known + got;
+}
+
 size_t read_bytes(const struct reader *reader, void *dst, uint64_t addr,
                   size_t n)
 {
@@ -122,10 +137,8 @@ size_t read_bytes(const struct reader *reader, void *dst, uint64_t addr,
         if (direct == n)
             return n;
     }
-    if (__atomic_load_n(&is_forbidden, __ATOMIC_RELAXED))
-        return direct;
-    return direct + read_system(reader, (uint8_t *)dst + direct, addr + direct,
-                                n - direct);
+    return direct + read_elsewhere(reader, (uint8_t *)dst + direct,
+                                   addr + direct, n - direct);
 }
 
 int read_add_range(uint64_t low, uint64_t high)

@@ -5,10 +5,9 @@
  *
  * (1) What lies in a range that is known to stay mapped is copied: the part
  * of this thread's stack above the stack pointer, and ranges that were added
- * (segments of loaded objects). (2) Anything else goes through
- * process_vm_readv() on ourselves, one system call per read. The cache of
- * validated pages with a fault fix-up that the design names would come
- * between the two; it is not here.
+ * (segments of loaded objects). (2) So is what lies in a page that was
+ * readable a moment ago, where that is allowed (read_pages.h). (3) Anything
+ * else goes through process_vm_readv() on ourselves, a system call per read.
  */
 #pragma once
 #include <stdbool.h>

@@ -336,8 +336,8 @@ static void test_lengths(void)
     call.args.rdi = (uint64_t)(uintptr_t)(map + size - 45000);
     call.args.rsi = 53000;
     enter();
-    CHECK(get("t")->flags == (LANE_VALUE_TRUNCATED | LANE_VALUE_UNREADABLE |
-                              LANE_VALUE_AT_LEAST));
+    CHECK(get("t")->flags ==
+          (LANE_VALUE_TRUNCATED | LANE_VALUE_UNREADABLE | LANE_VALUE_AT_LEAST));
     CHECK(get("t")->true_len == 45000 && get("t")->len == 25000);
     CHECK(get("b")->flags == LANE_VALUE_UNREADABLE && get("b")->len > 10000 &&
           memcmp(get("b")->bytes, map + size - 45000, get("b")->len) == 0);
