@@ -7,9 +7,6 @@
  */
 #include "preload/capture_write.h"
 
-/* A loop of ours must not become a call of libc's memset. */
-#pragma GCC optimize("no-tree-loop-distribute-patterns")
-
 enum {
     SCRATCH = 160,
     SCAN = 256,
@@ -34,6 +31,13 @@ struct output {
     uint8_t *at, *end;
     uint32_t count;
 };
+
+/* volatile: a loop of these must not become a call of libc's memset */
+static void zero_words(uint8_t *at, const uint8_t *end)
+{
+    for (; at < end; at += 8)
+        *(volatile uint64_t *)(void *)at = 0;
+}
 
 static uint64_t round8(uint64_t n)
 {
@@ -64,12 +68,11 @@ bool capture_frame_open(struct lane *lane, uint32_t payload_bytes,
     frame->position = at;
     frame->line = lane_at(&runtime.map, lane, at);
     line = (struct lane_frame *)(void *)frame->line;
-    for (size_t i = 0; i < sizeof(line->inline_bytes); i += 8)
-        *(volatile uint64_t *)(void *)(line->inline_bytes + i) = 0;
+    zero_words(line->inline_bytes,
+               line->inline_bytes + sizeof(line->inline_bytes));
     frame->payload = is_inline ? line->inline_bytes : frame->line + LANE_LINE;
-    for (uint64_t i = round8(payload_bytes); !is_inline && i < len - LANE_LINE;
-         i += 8)
-        *(volatile uint64_t *)(void *)(frame->payload + i) = 0;
+    if (!is_inline)
+        zero_words(frame->payload + round8(payload_bytes), frame->line + len);
     return true;
 }
 
@@ -405,10 +408,7 @@ uint64_t capture_write(const struct capture_list *list,
         return UINT64_MAX;
     struct output out = {.at = frame.payload, .end = frame.payload + payload};
     put_list(list, call, failed, &measure, &out);
-    while (out.at < out.end) { /* values that became shorter */
-        put_word(out.at, 0);
-        out.at += 8;
-    }
+    zero_words(out.at, out.end); /* values that became shorter */
     capture_frame_commit(lane, &frame, payload, kind, out.count, span, site);
     return frame.position;
 }
