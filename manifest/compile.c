@@ -199,6 +199,22 @@ static void nearest_member(struct nearest *near,
     }
 }
 
+/* Layouts can also come from DWARF, later: until then the value is left out
+ * and the declaration stays. */
+static bool leave_out(struct compile *c, const struct node *node,
+                      const struct manifest_type *type)
+{
+    if (!c->is_unknown && !c->is_quiet)
+        parser_report(c->p, MANIFEST_NOT_YET, node->at, "'",
+                      type_describe(c->p, type),
+                      "' is not defined here, and DWARF is not read in this "
+                      "version: '",
+                      parser_quote(c->p, &node->at),
+                      "' is left out; paste the definition", NULL);
+    c->is_unknown = true;
+    return false;
+}
+
 static void report_member(struct compile *c, const struct node *node,
                           const struct manifest_type *record)
 {
@@ -211,12 +227,6 @@ static void report_member(struct compile *c, const struct node *node,
         at.column += at.length - len;
         at.offset += at.length - len;
         at.length = len;
-    }
-    if (record->kind != MANIFEST_RECORD) {
-        compile_error(c, node->at, "'", name,
-                      "' is not defined here, so it has no members; paste its "
-                      "definition");
-        return;
     }
     struct nearest near;
     nearest_start(&near, node->text);
@@ -251,10 +261,8 @@ static bool compile_record(struct compile *c, const struct node *node,
     }
     if (out->type->kind == MANIFEST_RECORD && out->kind != OPERAND_VALUE)
         return true;
-    if (out->type->kind == MANIFEST_OPAQUE) {
-        report_member(c, node, out->type);
-        return false;
-    }
+    if (out->type->kind == MANIFEST_OPAQUE)
+        return leave_out(c, node, out->type);
     compile_error(c, base->at, "'", parser_quote(c->p, &base->at),
                   node->is_arrow ? "' points to no record" : "' is no record");
     return false;
@@ -306,9 +314,11 @@ static bool compile_pointer(struct compile *c, const struct node *node,
                       parser_quote(c->p, &base->at), "[0:64]");
         return false;
     }
+    if (to->kind == MANIFEST_OPAQUE)
+        return leave_out(c, node, to);
     if (!type_is_complete(to) || !to->size_bytes) {
         compile_error(c, node->at, "'", type_describe(c->p, to),
-                      "' is not defined here; paste its definition");
+                      "' has no size that is known");
         return false;
     }
     return true;

@@ -266,17 +266,16 @@ static const struct manifest_type *
 parse_suffix(struct parser *p, const struct manifest_type *of, bool is_param)
 {
     const struct manifest_type *type = of;
-    struct gnu_attributes gnu = {0};
     struct token next = parser_peek(p, 1);
     bool is_attribute = next.kind == TOKEN_PUNCT && next.punct == '[';
     if (!parser_enter(p))
         return NULL;
-    parse_gnu_attributes(p, &gnu);
+    parse_gnu_attributes(p, &p->suffix);
     if (parser_is(p, '[') && !is_attribute)
         type = parse_array(p, of, is_param);
     else if (parser_is(p, '('))
         type = parse_function(p, of, is_param);
-    parse_gnu_attributes(p, &gnu);
+    parse_gnu_attributes(p, &p->suffix);
     parser_leave(p);
     return type;
 }
@@ -350,6 +349,7 @@ bool parse_declarator(struct parser *p, const struct manifest_type *base,
 {
     bool ok = false;
     *out = (struct declarator){.at = p->tok.at};
+    p->suffix = (struct gnu_attributes){0};
     if (!parser_enter(p))
         return false;
     base = parse_pointers(p, base);

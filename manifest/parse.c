@@ -218,6 +218,21 @@ static bool parse_statement(struct parser *p, const struct attribute *attrs)
 
 /* ---- declarations ---------------------------------------------------- */
 
+/* `typedef int wide_t __attribute__((aligned(16)));` */
+static const struct manifest_type *align_type(struct parser *p,
+                                              const struct manifest_type *type,
+                                              uint32_t align_bytes)
+{
+    if (!align_bytes || !type_is_complete(type))
+        return type;
+    struct type *copy = PARSER_NEW(p, struct type);
+    if (!copy)
+        return type;
+    *copy = *type_of(type);
+    copy->t.align_bytes = align_bytes;
+    return &copy->t;
+}
+
 static bool add_typedef(struct parser *p, const struct attribute *attrs,
                         const struct declarator *d,
                         const struct specifiers *spec)
@@ -237,7 +252,7 @@ static bool add_typedef(struct parser *p, const struct attribute *attrs,
         name = parser_add_name(p, NAME_TYPEDEF, d->name);
     if (!name)
         return false;
-    name->ctype = d->type;
+    name->ctype = align_type(p, d->type, p->suffix.align_bytes);
     if (attrs) {
         struct declaration rules = {.attrs = attrs,
                                     .type = d->type,

@@ -246,6 +246,11 @@ struct attribute {
 
 /* ---- the parser ------------------------------------------------------ */
 
+/* What matters of __attribute__((...)). */
+struct gnu_attributes {
+    bool is_packed;
+    uint32_t align_bytes; /* 0: not said */
+};
 struct decl_node {
     struct decl_node *next;
     struct manifest_decl decl;
@@ -269,11 +274,12 @@ struct parser {
     const struct manifest_host *host;
     struct lexer lex; /* behind tok */
     struct token tok;
-    uint32_t tok_end;      /* offset behind the token before tok */
-    int fatal;             /* 0, -ENOMEM, -E2BIG */
-    uint32_t depth;        /* of nesting, against LIMIT_NESTING */
-    uint32_t params_depth; /* inside of so many parameter lists */
-    uint32_t nodes;        /* of the expression being read */
+    uint32_t tok_end;             /* offset behind the token before tok */
+    int fatal;                    /* 0, -ENOMEM, -E2BIG */
+    uint32_t depth;               /* of nesting, against LIMIT_NESTING */
+    uint32_t params_depth;        /* inside of so many parameter lists */
+    uint32_t nodes;               /* of the expression being read */
+    struct gnu_attributes suffix; /* behind the declarator just read */
     uint32_t include_depth, include_count;
     bool failed; /* an error since it was last cleared */
     uint32_t messages;
@@ -345,7 +351,8 @@ struct declarator {
 struct specifiers {
     const struct manifest_type *type;
     struct mark at;
-    bool is_typedef, defines; /* defines: struct, union or enum, {...} */
+    bool is_typedef, defines;  /* defines: struct, union or enum, {...} */
+    struct gnu_attributes gnu; /* among them */
 };
 bool parse_specifiers(struct parser *p, bool at_top, struct specifiers *out);
 bool parse_declarator(struct parser *p, const struct manifest_type *base,
@@ -353,10 +360,6 @@ bool parse_declarator(struct parser *p, const struct manifest_type *base,
 /* Does the current token begin a type? An unknown name does not. */
 bool parser_is_type_start(struct parser *p);
 /* __attribute__((...)), asm("..."), noexcept: true if any was skipped. */
-struct gnu_attributes {
-    bool is_packed;
-    uint32_t align_bytes;
-};
 bool parse_gnu_attributes(struct parser *p, struct gnu_attributes *out);
 /* An integer constant expression of numbers and enum names. */
 bool parse_constant(struct parser *p, int64_t *out);

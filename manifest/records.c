@@ -62,7 +62,8 @@ static bool check_member(struct parser *p, const struct declarator *d)
         parser_error(p, d->at, "'", type_describe(p, d->type),
                      "' is not defined, so its size is not known");
     else
-        parser_error(p, d->at, "a member of type ", type_describe(p, d->type));
+        parser_error(p, d->at, "a member cannot be ",
+                     type_describe(p, d->type));
     return false;
 }
 
@@ -73,10 +74,9 @@ static uint32_t depth_of(const struct manifest_type *t)
 }
 
 static bool add_member(struct parser *p, struct raw_record *record,
-                       const struct declarator *d, bool is_packed)
+                       const struct declarator *d, struct gnu_attributes gnu)
 {
     struct raw_member *raw = PARSER_NEW(p, struct raw_member);
-    struct gnu_attributes gnu = {0};
     struct mark at = p->tok.at;
     int64_t width = 0;
     if (!raw)
@@ -87,11 +87,11 @@ static bool add_member(struct parser *p, struct raw_record *record,
         return false;
     if (!raw->is_bit_field && !check_member(p, d))
         return false;
-    parse_gnu_attributes(p, &gnu);
+    parse_gnu_attributes(p, &gnu); /* behind a bit field */
     raw->member.name = d->name;
     raw->member.type = d->type;
     raw->member.bit_width = (uint32_t)width;
-    raw->align_bytes = gnu.is_packed || is_packed ? 1 : d->type->align_bytes;
+    raw->align_bytes = gnu.is_packed ? 1 : d->type->align_bytes;
     if (gnu.align_bytes > raw->align_bytes)
         raw->align_bytes = gnu.align_bytes;
     if (record->count++ == LIMIT_MEMBERS) {
@@ -120,9 +120,10 @@ static bool parse_member(struct parser *p, struct raw_record *record)
         /* `struct { int a; };` shows its members; `struct tag;` nothing. */
         return spec.type->kind != MANIFEST_RECORD || type_of(spec.type)->is_tag
                    ? true
-                   : add_member(p, record, &d, false);
+                   : add_member(p, record, &d, spec.gnu);
     }
     do {
+        p->suffix = (struct gnu_attributes){0};
         if (parser_is(p, ':'))
             d = (struct declarator){.type = spec.type, .at = p->tok.at};
         else if (!parse_declarator(p, spec.type, &d))
@@ -131,7 +132,11 @@ static bool parse_member(struct parser *p, struct raw_record *record)
             parser_unexpected(p, "the name of a member");
             return false;
         }
-        if (!add_member(p, record, &d, false))
+        struct gnu_attributes gnu = p->suffix;
+        gnu.is_packed |= spec.gnu.is_packed;
+        if (spec.gnu.align_bytes > gnu.align_bytes)
+            gnu.align_bytes = spec.gnu.align_bytes;
+        if (!add_member(p, record, &d, gnu))
             return false;
     } while (parser_accept(p, ','));
     return true;
@@ -144,6 +149,10 @@ static bool parse_members(struct parser *p, struct raw_record *record)
         struct token next = parser_peek(p, 1);
         if (parser_is(p, '[') && next.kind == TOKEN_PUNCT &&
             next.punct == '[') {
+            if (p->tok.at.column == 1) { /* the next entry, most likely */
+                parser_unexpected(p, "'}'");
+                return false;
+            }
             if (!parser_skip_brackets(p))
                 return false;
             continue;

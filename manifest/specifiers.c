@@ -168,7 +168,6 @@ bool parse_specifiers(struct parser *p, bool at_top, struct specifiers *out)
     uint32_t have = 0;
     *out = (struct specifiers){.at = p->tok.at};
     for (;;) {
-        struct gnu_attributes gnu = {0};
         uint32_t word = find_word(&p->tok);
         bool has_type = have || out->type;
         if (p->tok.kind != TOKEN_NAME) {
@@ -178,7 +177,7 @@ bool parse_specifiers(struct parser *p, bool at_top, struct specifiers *out)
             parser_advance(p);
         } else if (is_ignored(&p->tok)) {
             parser_advance(p);
-        } else if (parse_gnu_attributes(p, &gnu)) {
+        } else if (parse_gnu_attributes(p, &out->gnu)) {
             continue;
         } else if (p->failed && p->fatal) {
             return false;

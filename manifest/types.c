@@ -55,11 +55,11 @@ static const struct type type_int128 =
 static const struct type type_uint128 =
     ARITHMETIC(MANIFEST_INT, 16, false, "unsigned __int128");
 static const struct type type_float =
-    ARITHMETIC(MANIFEST_FLOAT, 4, true, "float");
+    ARITHMETIC(MANIFEST_FLOAT, 4, false, "float");
 static const struct type type_double =
-    ARITHMETIC(MANIFEST_FLOAT, 8, true, "double");
+    ARITHMETIC(MANIFEST_FLOAT, 8, false, "double");
 static const struct type type_ldouble =
-    ARITHMETIC(MANIFEST_FLOAT, 16, true, "long double");
+    ARITHMETIC(MANIFEST_FLOAT, 16, false, "long double");
 
 /* A complex number is laid out and passed as a record of two, but for
  * `long double _Complex`, which place.c knows by its size. */

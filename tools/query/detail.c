@@ -55,6 +55,8 @@ static void read_session(sqlite3_stmt *stmt, void *entry)
     s->state = query_text_copy(stmt, 4);
     s->note = query_text_copy(stmt, 5);
     s->file = query_text_copy(stmt, 6);
+    s->remote_parent = query_blob64(stmt, 7);
+    s->root_ref = query_int(stmt, 8, 0);
 }
 
 static void read_process(sqlite3_stmt *stmt, void *entry)

@@ -10,6 +10,8 @@
 struct query_session {
     int64_t session;
     uint64_t key;
+    uint64_t remote_parent; /* span id that its roots hang from, 0 none */
+    int64_t root_ref;       /* of a [[root]] span, 0 none */
     char *host, *service, *state, *note, *file;
 };
 struct query_process {

@@ -6,6 +6,7 @@
  * any depth, and cycles.
  */
 #include "tools/query/tree_internal.h"
+#include "lane/ids.h"
 #include "tools/common/buf.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -189,6 +190,37 @@ static uint32_t find_item(const struct loader *l, uint32_t session, int64_t ref)
     return QUERY_NONE;
 }
 
+/* A span without parent in its session that is right to have none. */
+static bool is_root(const struct loader *l, size_t i)
+{
+    const struct query_item *item = &l->tree->items[i];
+    if (query_ref_process(item->ref) >= 0)
+        return true;
+    const struct query_detail *d = l->tree->detail;
+    return item->session != QUERY_NONE &&
+           item->ref == d->sessions[item->session].root_ref;
+}
+
+/* A process that was given a TRACEPARENT hangs from a span of another session,
+ * which is known by its id alone. */
+static void link_remote(struct loader *l, uint32_t session)
+{
+    struct query_tree *t = l->tree;
+    const struct query_session *s = &t->detail->sessions[session];
+    uint32_t parent = QUERY_NONE;
+    for (size_t i = 0; i < t->item_count && parent == QUERY_NONE; i++) {
+        uint32_t of = t->items[i].session;
+        if (of != session && of != QUERY_NONE &&
+            lane_span_id(t->detail->sessions[of].key,
+                         (uint64_t)t->items[i].ref) == s->remote_parent)
+            parent = (uint32_t)i;
+    }
+    for (size_t i = 0; i < t->item_count && parent != QUERY_NONE; i++)
+        if (t->items[i].session == session && !l->parent_refs[i] &&
+            is_root(l, i))
+            t->items[i].parent = parent;
+}
+
 static void link_parents(struct loader *l)
 {
     for (size_t i = 0; i < l->tree->item_count; i++) {
@@ -196,18 +228,9 @@ static void link_parents(struct loader *l)
         if (l->parent_refs[i] && l->parent_refs[i] != item->ref)
             item->parent = find_item(l, item->session, l->parent_refs[i]);
     }
-}
-
-/* A span without parent in this trace that is right to have none. */
-static bool is_root(const struct loader *l, size_t i)
-{
-    const struct query_item *item = &l->tree->items[i];
-    if (query_ref_process(item->ref) >= 0)
-        return true;
-    const struct query_detail *d = l->tree->detail;
-    return item->ref == l->trace->root_ref &&
-           (item->session == QUERY_NONE ||
-            d->sessions[item->session].session == l->trace->session);
+    for (size_t i = 0; i < l->tree->detail->session_count; i++)
+        if (l->tree->detail->sessions[i].remote_parent)
+            link_remote(l, (uint32_t)i);
 }
 
 /* ---- nodes ------------------------------------------------------------- */

@@ -4,7 +4,5 @@ SELECT p.session, p.idx, p.trace, p.pid, p.parent_idx, p.parent_ref, p.name,
        p.peak_bytes, p.peak_is_lower_bound, p.status, p.ended_by, p.exit_code,
        p.signal, p.end_source
 FROM processes p
-WHERE p.session IN (SELECT q.session FROM processes q WHERE q.trace = :trace
-                    UNION SELECT t.session FROM traces t
-                    WHERE t.trace = :trace)
+WHERE p.session IN (SELECT c.session FROM contexts c WHERE c.trace = :trace)
 ORDER BY p.session, p.idx;

@@ -2,7 +2,5 @@
 SELECT i.session, i.site, i.name, i.symbol, i.object, i.binding, i.shim,
        i.reason, i.address, i.build_id, i.declaration, i.is_root
 FROM sites i
-WHERE i.session IN (SELECT q.session FROM processes q WHERE q.trace = :trace
-                    UNION SELECT t.session FROM traces t
-                    WHERE t.trace = :trace)
+WHERE i.session IN (SELECT c.session FROM contexts c WHERE c.trace = :trace)
 ORDER BY i.session, i.site;
