@@ -5,7 +5,7 @@
  *
  * usage: writer DIR [threads=N] [records=N] [values=N] [nest=N] [units=N]
  *        [gap_us=N] [drop=1] [end=exit|kill|none|code] [open=N] [pause=1]
- *        [name=FILE]
+ *        [name=FILE] [fork=1]
  * Prints "session FILE", then a line "wrote RECORDS dropped N" and, with
  * pause=1, waits for a line on standard input before it ends.
  */
@@ -24,7 +24,7 @@
 
 static struct lane_map map;
 static long threads = 1, records = 1000, values, nest = 1, units, gap_us;
-static long drop, open_spans;
+static long drop, open_spans, do_fork;
 static const char *end = "exit", *file;
 static uint64_t written, dropped;
 
@@ -225,6 +225,36 @@ static void *run(void *unused)
     return unused;
 }
 
+/* A child that writes nothing until it is told to: it is in no table. */
+static void child(void)
+{
+    char line[16];
+    if (fork() != 0)
+        return;
+    (void)!fgets(line, sizeof line, stdin);
+    int64_t p = lane_table_take(&map, LANE_TABLE_PROCESSES,
+                                &map.session->process_next, 1);
+    if (p < 0)
+        _exit(3);
+    struct lane_process *process = &map.processes[p];
+    *process = (struct lane_process){.pid = (uint32_t)getpid(),
+                                     .start_time = start_time(),
+                                     .parent = 1,
+                                     .t0_ticks = lane_now(&map),
+                                     .program = map.processes[0].program};
+    __atomic_store_n(&process->state, LANE_PROCESS_RUNS, __ATOMIC_RELEASE);
+    struct lane *lane = lane_take(&map, (uint32_t)getpid(),
+                                  (uint32_t)getpid(), (uint32_t)p);
+    uint64_t t0 = lane_now(&map), root = LANE_REF(LANE_PROCESS_LANE, p + 1);
+    put_record(lane, span_begin(lane, 1, root, t0), root, 1, t0);
+    span_end(lane);
+    lane_release(lane);
+    process->t1_ticks = lane_now(&map);
+    process->marker = LANE_MARKER_EXIT;
+    __atomic_store_n(&process->state, LANE_PROCESS_ENDED, __ATOMIC_RELEASE);
+    _exit(0);
+}
+
 static void finish(void)
 {
     struct lane_process *p = &map.processes[0];
@@ -250,6 +280,7 @@ static void options(int argc, char **argv, long *do_pause)
         {"threads=", &threads}, {"records=", &records}, {"values=", &values},
         {"nest=", &nest},       {"units=", &units},     {"gap_us=", &gap_us},
         {"drop=", &drop},       {"open=", &open_spans}, {"pause=", do_pause},
+        {"fork=", &do_fork},
     };
     for (int i = 2; i < argc; i++) {
         for (unsigned j = 0; j < sizeof numbers / sizeof *numbers; j++)
@@ -292,6 +323,8 @@ int main(int argc, char **argv)
     printf("wrote %llu dropped %llu\n", (unsigned long long)written,
            (unsigned long long)dropped);
     fflush(stdout);
+    if (do_fork)
+        child();
     char line[16];
     if (do_pause)
         (void)!fgets(line, sizeof line, stdin);
