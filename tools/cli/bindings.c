@@ -247,7 +247,7 @@ static void conclude(struct bindings *b, const struct functions *found,
     else if (out->bound_count && decl->capture_disabled)
         remark(out, "its prototype cannot be used; times and errors only");
     else if (out->bound_count && !decl->has_prototype)
-        remark(out, "no prototype: times and errors, no values");
+        remark(out, "no prototype, so no values");
 }
 
 void bindings_decide(struct bindings *b, const struct manifest_decl *decl,

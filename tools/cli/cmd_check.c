@@ -20,7 +20,7 @@
 enum {
     MATCH_MAX = 2000, /* as in the preload */
     STATUS_COLUMNS = 7,
-    NAME_MAX_COLUMNS = 24,
+    NAME_PART = 4, /* a quarter of the width at most */
 };
 
 struct check {
@@ -60,6 +60,12 @@ static void where_text(const struct binding *b, char *out, size_t cap)
                  (unsigned long long)b->vaddr);
 }
 
+/* A glob stands for itself, others for their span. */
+static const char *shown_name(const struct binding *b)
+{
+    return b->decl->match || !b->decl->name ? b->name : b->decl->name;
+}
+
 static const char *way_text(const struct binding *b)
 {
     return b->ways == BINDING_ENTRY   ? "entry patch"
@@ -72,25 +78,6 @@ static const char *shim_text(const struct binding *b)
     return !b->zero_copy_count ? "F" : !b->frame_count ? "Z" : "F, Z";
 }
 
-/* Words from `column` on, further lines indented to it. */
-static void put_wrapped(struct term_line *l, const char *text, int column)
-{
-    char *copy = strdup(text), *rest = NULL;
-    term_line_pad(l, column);
-    for (char *word = copy ? strtok_r(copy, " ", &rest) : NULL; word;
-         word = strtok_r(NULL, " ", &rest)) {
-        int columns = text_columns(word, l->term->utf8);
-        if (l->column > column && l->column + 1 + columns > l->term->width) {
-            term_line_end(l);
-            term_line_pad(l, column);
-        } else if (l->column > column) {
-            term_line_pad(l, l->column + 1);
-        }
-        term_line_text(l, TERM_PLAIN, word, -1);
-    }
-    free(copy);
-}
-
 static void print_binding(const struct check *c, const struct binding *b,
                           int name_columns, int where_columns)
 {
@@ -101,7 +88,7 @@ static void print_binding(const struct check *c, const struct binding *b,
     buf_init(&text, 8192);
     term_line_text(&l, words[b->status].style, words[b->status].word, -1);
     term_line_pad(&l, STATUS_COLUMNS);
-    term_line_text(&l, TERM_PLAIN, b->name, name_columns);
+    term_line_text(&l, TERM_PLAIN, shown_name(b), name_columns);
     int column = STATUS_COLUMNS + name_columns + 1;
     if (b->bound_count) {
         where_text(b, where, sizeof where);
@@ -116,13 +103,12 @@ static void print_binding(const struct check *c, const struct binding *b,
             buf_text(&text, "; ");
     }
     buf_text(&text, buf_get(&b->remark));
-    int room = c->term.width - l.column;
-    if (b->bound_count && text_columns(buf_get(&text), c->term.utf8) >= room)
+    bool fits =
+        l.column + text_columns(buf_get(&text), c->term.utf8) <= c->term.width;
+    if (b->bound_count && !fits)
         term_line_end(&l);
-    if (l.column < column || !b->bound_count)
-        put_wrapped(&l, buf_get(&text), column);
-    else
-        put_wrapped(&l, buf_get(&text), l.column);
+    term_line_pad(&l, column);
+    term_line_wrap(&l, TERM_PLAIN, buf_get(&text), column);
     term_line_end(&l);
     term_line_free(&l);
     buf_free(&text);
@@ -134,8 +120,9 @@ static void print_bindings(const struct check *c)
     for (size_t i = 0; i < c->count; i++) {
         const struct binding *b = &c->bindings[i];
         char text[512];
-        int columns = text_columns(b->name, c->term.utf8);
-        columns = columns > NAME_MAX_COLUMNS ? NAME_MAX_COLUMNS : columns;
+        int columns = text_columns(shown_name(b), c->term.utf8);
+        int most = c->term.width / NAME_PART;
+        columns = columns > most ? most : columns;
         name = columns > name ? columns : name;
         if (!b->bound_count)
             continue;
