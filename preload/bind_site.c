@@ -60,10 +60,11 @@ static void put_string(const char *string, struct lane_string *out)
 static const char *span_name(const struct manifest_decl *decl,
                              const char *symbol)
 {
-    if (decl->match && (!decl->name || (decl->ident &&
-                                        strcmp(decl->name, decl->ident) == 0)))
+    if (!decl->name ||
+        (decl->match && (strcmp(decl->name, decl->match) == 0 ||
+                         (decl->ident && strcmp(decl->name, decl->ident) == 0))))
         return symbol;
-    return decl->name ? decl->name : symbol;
+    return decl->name;
 }
 
 static int take_site(struct work *work)

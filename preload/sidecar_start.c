@@ -150,9 +150,6 @@ static bool is_below_traced(void)
 static const char *why_not(void)
 {
     int is_subreaper = 0;
-    const char *told = config_get("HANDSPAN_SIDECAR");
-    if (told && strcmp(told, "off") == 0)
-        return "HANDSPAN_SIDECAR is off";
     if (getpid() == 1)
         return "this is process 1";
     if (config.is_seccomp)
@@ -320,7 +317,8 @@ static bool run(struct start *start)
 
 void sidecar_start(void)
 {
-    if (is_running())
+    const char *told = config_get("HANDSPAN_SIDECAR");
+    if ((told && strcmp(told, "off") == 0) || is_running())
         return;
     const char *why = why_not();
     if (why) {

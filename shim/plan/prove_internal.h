@@ -189,6 +189,9 @@ struct step {
     int dst, src;         /* register of operand 0, 64-bit one of operand 1 */
     bool dst64, is_string;
 };
+/* An access of `size` bytes at a (prove_memory.c). */
+void prove_access(struct prover *p, const struct value *a, int64_t size,
+                  uint64_t pc);
 /* Effective addresses and accesses (prove_memory.c). */
 void step_memory(struct step *t);
 /* Uses of addresses at or above the CFA, of the caller's rbp. */

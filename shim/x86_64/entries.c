@@ -27,8 +27,9 @@
 #include <sys/syscall.h>
 
 enum {
-    FRESH_BATCH = 256, /* entries: 64 KiB */
-    MOVE = 16,         /* entries between free and a cache at once */
+    RESERVE_MIN = 1 << 18, /* entries: 64 MiB */
+    FRESH_BATCH = 256,     /* entries: 64 KiB */
+    MOVE = 16,             /* entries between free and a cache at once */
 };
 
 struct shim_entry *shim_pool;
@@ -55,6 +56,8 @@ int shim_entries_reserve(size_t count)
 {
     if (shim_pool != NULL)
         return 0;
+    if (count < RESERVE_MIN)
+        count = RESERVE_MIN; /* address space is all it costs */
     if (count > CACHE_INDEX_MASK)
         count = CACHE_INDEX_MASK;
     count &= ~(size_t)(FRESH_BATCH - 1);
@@ -85,10 +88,9 @@ static int fresh_make_ready(uint32_t index)
                       PROT_READ | PROT_WRITE) != 0)
         return -ENOMEM;
     uint32_t ready = __atomic_load_n(&fresh_ready, __ATOMIC_RELAXED);
-    while (ready == low &&
-           !__atomic_compare_exchange_n(&fresh_ready, &ready, low + FRESH_BATCH,
-                                        false, __ATOMIC_RELEASE,
-                                        __ATOMIC_RELAXED))
+    while (ready == low && !__atomic_compare_exchange_n(
+                               &fresh_ready, &ready, low + FRESH_BATCH, false,
+                               __ATOMIC_RELEASE, __ATOMIC_RELAXED))
         ;
     return 0;
 }
@@ -116,8 +118,8 @@ static struct shim_entry *free_pop(void)
         struct shim_entry *entry = shim_pool + (head & CACHE_INDEX_MASK);
         if ((head & CACHE_INDEX_MASK) == 0)
             return NULL;
-        uint64_t next = __atomic_load_n(&entry->next, __ATOMIC_RELAXED) &
-                        CACHE_INDEX_MASK;
+        uint64_t next =
+            __atomic_load_n(&entry->next, __ATOMIC_RELAXED) & CACHE_INDEX_MASK;
         uint64_t after = (head & ~(uint64_t)CACHE_INDEX_MASK) | next;
         if (__atomic_compare_exchange_n(&free_head, &head, after, false,
                                         __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE))
@@ -169,9 +171,9 @@ static struct shim_entry *cache_pop(struct shim_cache *cache)
         struct shim_entry *entry = shim_pool + (head & CACHE_INDEX_MASK);
         if ((head & CACHE_INDEX_MASK) == 0)
             return NULL;
-        uint64_t after = ((head & ~(uint64_t)CACHE_INDEX_MASK) -
-                          CACHE_COUNT_ONE) |
-                         entry->next;
+        uint64_t after =
+            ((head & ~(uint64_t)CACHE_INDEX_MASK) - CACHE_COUNT_ONE) |
+            entry->next;
         if (cache_exchange(cache, &head, after))
             return entry;
     }

@@ -53,10 +53,11 @@ static bool find_unwinder(uintptr_t caller, struct unwinder *out)
     return true;
 }
 
-static _Unwind_Reason_Code
-leave_zero_copy(struct shim_entry *entry, const struct unwinder *unwinder,
-                enum shim_end end, struct _Unwind_Exception *exception,
-                struct _Unwind_Context *context)
+static _Unwind_Reason_Code leave_zero_copy(struct shim_entry *entry,
+                                           const struct unwinder *unwinder,
+                                           enum shim_end end,
+                                           struct _Unwind_Exception *exception,
+                                           struct _Unwind_Context *context)
 {
     shim_leave(&entry->call, &entry->regs, end, exception);
     entry->resume = unwinder->resume;
@@ -65,11 +66,9 @@ leave_zero_copy(struct shim_entry *entry, const struct unwinder *unwinder,
     return _URC_INSTALL_CONTEXT;
 }
 
-SHIM_HIDDEN _Unwind_Reason_Code
-shim_personality(int version, _Unwind_Action actions,
-                 _Unwind_Exception_Class class,
-                 struct _Unwind_Exception *exception,
-                 struct _Unwind_Context *context);
+SHIM_HIDDEN _Unwind_Reason_Code shim_personality(
+    int version, _Unwind_Action actions, _Unwind_Exception_Class class,
+    struct _Unwind_Exception *exception, struct _Unwind_Context *context);
 
 _Unwind_Reason_Code shim_personality(int version, _Unwind_Action actions,
                                      _Unwind_Exception_Class class,
@@ -86,8 +85,8 @@ _Unwind_Reason_Code shim_personality(int version, _Unwind_Action actions,
 
     uintptr_t ip = unwinder.get_ip(context);
     uintptr_t rbp = unwinder.get_gr(context, DWARF_RBP);
-    enum shim_end end = actions & _UA_FORCE_UNWIND ? SHIM_END_CANCEL
-                                                   : SHIM_END_EXCEPTION;
+    enum shim_end end =
+        actions & _UA_FORCE_UNWIND ? SHIM_END_CANCEL : SHIM_END_EXCEPTION;
     if (ip == (uintptr_t)shim_zero_return)
         return leave_zero_copy((struct shim_entry *)rbp, &unwinder, end,
                                exception, context);
