@@ -16,6 +16,7 @@
 #include <linux/futex.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include "lane/pages.h"
 #include "lane/x86_64/machine.h"
 
 /* ---- units ------------------------------------------------------------ */
@@ -40,13 +41,14 @@ static int64_t unit_pop_ready(struct lane_session *session)
     }
 }
 
-/* A unit never used before, under the budget and with pages. */
-static int64_t unit_take_fresh(struct lane_map *map)
+int64_t units_take_fresh(struct lane_map *map)
 {
     struct lane_session *session = map->session;
+    uint64_t mapped = (map->len_bytes - (uint64_t)(map->units - map->base)) >>
+                      LANE_SEGMENT_SHIFT;
     uint32_t unit = __atomic_load_n(&session->unit_next, __ATOMIC_RELAXED);
     do {
-        if (unit >= session->unit_max)
+        if (unit >= session->unit_max || unit >= mapped)
             return -ENOSPC;
     } while (!__atomic_compare_exchange_n(&session->unit_next, &unit, unit + 1,
                                           false, __ATOMIC_RELAXED,
@@ -89,7 +91,7 @@ int lane_grow(struct lane_map *map, struct lane *lane)
     if (__atomic_load_n(slot, __ATOMIC_RELAXED) == 0) {
         int64_t unit = unit_pop_ready(map->session);
         if (unit < 0)
-            unit = unit_take_fresh(map);
+            unit = units_take_fresh(map);
         if (unit < 0)
             return -ENOSPC;
         /* a signal handler may have filled slots meanwhile: next to those */

@@ -29,9 +29,12 @@ struct manifest_value {
     enum manifest_value_type type;
     bool is_null;       /* a NULL pointer where text or bytes were wanted */
     bool is_unreadable; /* some dereference could not be read */
-    uint64_t bits;      /* scalar, or address of text and bytes */
-    uint64_t len_bytes; /* of BYTES; TEXT is measured when it is copied */
-    double number;      /* F32 F64 */
+    uint64_t bits;      /* scalar, or address of text and bytes; F32 (low 4
+                           bytes) and F64 as raw bits: there is no double in
+                           code compiled with -mgeneral-regs-only */
+    uint64_t bits_high; /* F80: the upper 8 of 16 bytes */
+    uint64_t len_bytes; /* of BYTES; TEXT is measured when it is copied, and
+                           ends after len_bytes unless that is 0 */
 };
 
 /* Does this expression need vector registers or the stack arguments? */
@@ -39,9 +42,15 @@ bool manifest_expr_needs_freg(const struct manifest_expr *expr);
 bool manifest_expr_needs_stack(const struct manifest_expr *expr);
 /* The plain case, for the fast path: the value is integer parameter
  * `*ireg` (or rax: 6) of `*size` bytes, `*is_signed`. False: evaluate. */
-bool manifest_expr_is_register(const struct manifest_expr *expr,
-                               uint32_t *ireg, uint32_t *size_bytes,
-                               bool *is_signed);
+bool manifest_expr_is_register(const struct manifest_expr *expr, uint32_t *ireg,
+                               uint32_t *size_bytes, bool *is_signed);
+
+/* Bit n: it reads integer argument register n, which therefore has to be
+ * kept until it is evaluated. */
+uint32_t manifest_expr_ireg_mask(const struct manifest_expr *expr);
+/* Does it read memory (may fail), or the return value or errno? */
+bool manifest_expr_needs_memory(const struct manifest_expr *expr);
+bool manifest_expr_needs_return(const struct manifest_expr *expr);
 
 /* 0, or -EFAULT (unreadable), -EDOM (division by zero), -EINVAL (needs what
  * the environment does not have). [signal-safe] */

@@ -53,8 +53,8 @@ struct manifest_diagnostic {
 enum manifest_type_kind {
     MANIFEST_VOID,
     MANIFEST_BOOL,
-    MANIFEST_INT,    /* also char and enum; size and is_signed tell */
-    MANIFEST_FLOAT,  /* size 4 or 8; 16 = long double (x87) */
+    MANIFEST_INT,   /* also char and enum; size and is_signed tell */
+    MANIFEST_FLOAT, /* size 4 or 8; 16 = long double (x87) */
     MANIFEST_POINTER,
     MANIFEST_ARRAY,
     MANIFEST_RECORD, /* struct, union, class */
@@ -64,14 +64,14 @@ enum manifest_type_kind {
 
 struct manifest_type {
     enum manifest_type_kind kind;
-    uint64_t size_bytes;   /* 0: unknown or incomplete */
+    uint64_t size_bytes; /* 0: unknown or incomplete */
     uint32_t align_bytes;
     bool is_signed;
-    bool is_char;          /* plain char: a pointer to it is text */
+    bool is_char; /* plain char: a pointer to it is text */
     bool is_union;
-    const char *name;      /* tag or typedef name, NULL if none */
+    const char *name;               /* tag or typedef name, NULL if none */
     const struct manifest_type *to; /* pointee, element or return type */
-    uint64_t count;        /* elements of an array */
+    uint64_t count;                 /* elements of an array */
     const struct manifest_member *members; /* of a record */
     uint32_t member_count;
     const struct manifest_enum *constants; /* of an enum, for names */
@@ -101,10 +101,13 @@ enum manifest_place_kind {
     MANIFEST_UNKNOWN, /* by-value type that the manifest does not define, or
                          behind one: times only; the message says the cure */
 };
-/* psABI 3.2.3. Only the first eightbyte of a record passed by value. */
+/* psABI 3.2.3. A record passed or returned in two registers has its second
+ * eightbyte in `second_kind` (IREG or FREG, else NOWHERE), `second_index`. */
 struct manifest_place {
     enum manifest_place_kind kind;
     uint32_t index;
+    enum manifest_place_kind second_kind;
+    uint32_t second_index;
 };
 struct manifest_param {
     const char *name; /* NULL if unnamed */
@@ -139,7 +142,7 @@ struct manifest_item {
     enum manifest_direction direction;
     const char *key;
     const struct manifest_expr *expr;
-    const char *source;               /* the expression as it was written */
+    const char *source; /* the expression as it was written */
     enum manifest_value_type type;
     const struct manifest_type *ctype;
     struct manifest_position at;
@@ -150,6 +153,7 @@ struct manifest_rule {
     const struct manifest_expr *code; /* second argument of fails, or NULL */
     const char *source;               /* the condition as it was written */
     struct manifest_position at;
+    bool is_secret; /* it reads a secret: keep its values out of reports */
 };
 
 /* ---- declarations ---------------------------------------------------- */
@@ -191,9 +195,21 @@ struct manifest_object {
     const char *build_id; /* hex prefix, or NULL */
 };
 struct manifest_program {
-    const char *pattern;              /* glob on the basename */
+    const char *pattern;               /* glob on the basename */
     const struct manifest_rule *fails; /* on `exit`; array */
     uint32_t fails_count;
+};
+
+struct manifest_decl;
+/* One use of carry, adopt, forget, link, begin, end, callback: not yet. */
+struct manifest_flow {
+    enum manifest_role role;
+    const char *name;                       /* begin, end */
+    const struct manifest_expr *key;        /* the pointer, for callback */
+    const struct manifest_expr *many_count; /* carry(key, expr), or NULL */
+    bool is_many;
+    const struct manifest_decl *rules; /* callback: of the typedef */
+    struct manifest_position at;
 };
 
 struct manifest_decl {
@@ -204,10 +220,10 @@ struct manifest_decl {
     const char *symbol; /* exact, mangled or demangled, or NULL */
     const char *file;   /* source file of a static function, or NULL */
     bool has_at;
-    uint64_t at;        /* address in the object */
-    const struct manifest_object *object;     /* never NULL */
-    const struct manifest_program *programs;  /* any of these */
-    uint32_t program_count;                   /* 0: every program */
+    uint64_t at;                             /* address in the object */
+    const struct manifest_object *object;    /* never NULL */
+    const struct manifest_program *programs; /* any of these */
+    uint32_t program_count;                  /* 0: every program */
     bool has_prototype;
     bool is_variadic;
     const struct manifest_type *return_type;
@@ -222,6 +238,12 @@ struct manifest_decl {
     uint32_t benign_count;
     struct manifest_settings settings;
     uint64_t slow_ns, overdue_ns; /* 0: not said */
+    bool overdue_stop;
+    const struct manifest_flow *flows;
+    uint32_t flow_count;
+    const char *const *secrets; /* expressions that must not be shown */
+    uint32_t secret_count;
+    bool return_is_secret; /* the return value is one of them */
     bool disabled;         /* an error here: it binds to nothing */
     bool capture_disabled; /* a prototype fault: times only */
     struct manifest_position at_source;
@@ -243,23 +265,27 @@ struct manifest_host {
     void *context;
     /* Load an included file. `from` is the including file's name, `name` the
      * text in include("..."). On success the bytes (any content) and the
-     * name to show. 0 or -errno. NULL: include is an error. */
+     * name to show (it also tells a file that includes itself); both live
+     * until manifest_parse() returns. A relative `name` is meant relative to
+     * the folder of `from`. 0 or -errno. NULL: include is an error. */
     int (*load)(void *context, const char *from, const char *name,
                 const char **text, size_t *len_bytes, const char **shown);
-    /* One message; in the order of the source. NULL: dropped. */
+    /* One message; in the order of the source but for what is found out only
+     * at the end of its declaration. The strings live in the arena. NULL:
+     * dropped. */
     void (*report)(void *context, const struct manifest_diagnostic *d);
 };
 
 /*
  * Parse `text` (len_bytes bytes, any bytes) named `file`. An error in one
  * declaration switches off that declaration alone; the result is usable
- * whenever 0 is returned. -ENOMEM: the arena is too small (call again with a
+ * whenever 0 is returned. The arena wants about 32 KiB and 32 times the text.
+ * -ENOMEM: the arena is too small (call again with a
  * larger one), -E2BIG: a limit of docs/manifest.md was passed. [any thread]
  */
 int manifest_parse(const char *file, const char *text, size_t len_bytes,
                    const struct manifest_host *host,
-                   struct manifest_arena *arena,
-                   const struct manifest **out)
+                   struct manifest_arena *arena, const struct manifest **out)
     __attribute__((warn_unused_result));
 
 /* True if a program with this basename is in the scope of `decl`. */

@@ -116,17 +116,44 @@ void shim_start(void);
 /* ---- changing text and slots ---------------------------------------- */
 
 struct plan_patch;
+struct plan_image;
+
+/* An island: a jump to the stub through memory, then the relocated copy. */
+enum { SHIM_ISLAND_COPY = 16, SHIM_ISLAND_BYTES = 16 + 96 };
 
 /* Memory for islands and relocated copies near an object (+-2 GiB): pages of
  * ours, written through /proc/self/mem, r-x from the start. -ENOMEM. */
 int shim_island_take(uint64_t near_low, uint64_t near_high, size_t len_bytes,
                      uint64_t *at) __attribute__((warn_unused_result));
-/* Write text (never writable and executable at once). 0 or -errno. */
+
+/* Keep /proc/self/mem open over a batch of writes, so that each is one
+ * syscall. `may_protect`: where that file is refused, pages may be made
+ * writable (never executable meanwhile) for a moment: only while the process
+ * has one thread. 0 or -errno: nothing can be written. */
+int shim_text_open(bool may_protect) __attribute__((warn_unused_result));
+void shim_text_close(void);
+/* Write text, or data that is read-only by now. Between shim_text_open() and
+ * shim_text_close(). 0 or -errno. */
 int shim_write_text(uint64_t at, const void *bytes, size_t len_bytes)
     __attribute__((warn_unused_result));
-/* Plan, verify, apply: write the island (a jump to `stub` through memory), the
- * copy, then the jump over the entry. Single-threaded only, or text that
- * nobody executes yet. `*original` is what calls the handler: the relocated
- * copy. -EAGAIN: the bytes changed since the plan. */
+
+/* Plan, verify, apply: write the island at `island` (a jump to `stub`, the
+ * copy, which was planned for island + SHIM_ISLAND_COPY), then the jump over
+ * the entry. Single-threaded only, or text that nobody executes yet. What
+ * calls the handler from then on is the copy. -EAGAIN: the bytes changed since
+ * the plan; -ERANGE: the island is too far; what was written is undone. */
 int shim_patch_apply(const struct plan_patch *patch, uint64_t island,
                      uint64_t stub) __attribute__((warn_unused_result));
+
+/* Call slots: let every JUMP_SLOT of `image` (mapped) that is named `name` and
+ * leads to `function`, or is not resolved yet, lead to `stub`. Number of slots
+ * rewritten, or -errno. */
+int shim_slots_rewrite(const struct plan_image *image, const char *name,
+                       uint64_t function, uint64_t stub)
+    __attribute__((warn_unused_result));
+
+/* Have notified(0, 0) called, vector registers saved, on every call of the loader's r_brk, an empty
+ * function that debuggers stop at. [constructor only] -ENOTSUP: it does not
+ * look like one. */
+int shim_loader_notify(uint64_t r_brk, long (*notified)(long, long))
+    __attribute__((warn_unused_result));

@@ -52,6 +52,15 @@ bool image_is_executable(const struct plan_image *image, uint64_t vaddr)
     return s != NULL && (s->flags & PF_X);
 }
 
+bool image_is_constant(const struct plan_image *image, uint64_t vaddr)
+{
+    const struct plan_segment *s = segment_of(image, vaddr);
+    if (s == NULL)
+        return false;
+    return !(s->flags & PF_W) ||
+           (vaddr >= image->relro && vaddr - image->relro < image->relro_len);
+}
+
 uint64_t image_strings_len(const char *strings, uint64_t len)
 {
     while (len > 0 && strings[len - 1] != '\0')
@@ -98,6 +107,10 @@ static void take_other(struct plan_image *image, const Elf64_Phdr *phdr)
     case PT_GNU_EH_FRAME:
         image->eh_frame_hdr = phdr->p_vaddr;
         image->eh_frame_hdr_len = phdr->p_memsz;
+        break;
+    case PT_GNU_RELRO:
+        image->relro = phdr->p_vaddr;
+        image->relro_len = phdr->p_memsz;
         break;
     case PT_INTERP:
         image->interpreter = plan_image_at(image, phdr->p_vaddr, phdr->p_memsz);

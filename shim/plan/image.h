@@ -68,6 +68,7 @@ struct plan_image {
     /* dynamic relocations (link-time addresses and byte lengths) */
     uint64_t rela, rela_len, jmprel, jmprel_len, relr, relr_len;
     uint64_t dynamic, dynamic_len; /* PT_DYNAMIC */
+    uint64_t relro, relro_len;     /* read-only once relocated */
 };
 
 /* 0, or -ENOEXEC (not an ELF object we know; `*why` says what is wrong with

@@ -23,6 +23,8 @@ static inline bool image_read(const struct plan_image *image, uint64_t vaddr,
 /* How many bytes there are from vaddr to the end of its segment. */
 uint64_t image_bytes_from(const struct plan_image *image, uint64_t vaddr);
 bool image_is_executable(const struct plan_image *image, uint64_t vaddr);
+/* Nothing changes this word once the object is loaded. */
+bool image_is_constant(const struct plan_image *image, uint64_t vaddr);
 
 /* Program headers, one by one: segments, notes, the dynamic section's and
  * the unwind table's place. -EINVAL with *why. */

@@ -17,7 +17,9 @@ static bool describe_slot(const struct plan_image *image,
     *out = (struct plan_slot){.vaddr = rela->r_offset,
                               .type = type,
                               .addend = (uint64_t)rela->r_addend};
-    if (type == R_X86_64_RELATIVE || type == R_X86_64_IRELATIVE) {
+    if (type == R_X86_64_IRELATIVE)
+        return true; /* a resolver's address; what it answers is not known */
+    if (type == R_X86_64_RELATIVE) {
         out->is_bound_here = out->is_defined_here = true;
         out->definition = out->addend;
         return true;
@@ -31,7 +33,7 @@ static bool describe_slot(const struct plan_image *image,
     out->name = image->dynstr + raw.st_name;
     if (type != R_X86_64_64)
         out->addend = 0;
-    if (!image_symbol_describe(image, true, &raw, &symbol))
+    if (!image_symbol_describe(image, true, &raw, &symbol) || symbol.is_ifunc)
         return true;
     out->is_defined_here = true;
     out->definition = symbol.vaddr + out->addend;

@@ -23,11 +23,33 @@ CREATE TABLE lane_cursors (
   PRIMARY KEY (session, lane)
 ) WITHOUT ROWID;
 
--- Input frames whose span is still open: (session, ref) as in spans.
+-- What was drained of spans whose record is still to come: frames (kind: enum
+-- lane_frame_kind) and what their children took (kind 0). For the sidecar
+-- that goes on after this one was killed; not for views.
 CREATE TABLE open_frames (
-  session INTEGER NOT NULL, ref INTEGER NOT NULL, payload BLOB NOT NULL,
-  PRIMARY KEY (session, ref)
+  session INTEGER NOT NULL, ref INTEGER NOT NULL, kind INTEGER NOT NULL,
+  payload BLOB NOT NULL,
+  PRIMARY KEY (session, ref, kind)
 ) WITHOUT ROWID;
+
+-- The counters (struct lane_counter) as far as they are in rollups and losses.
+-- Also only for the sidecar.
+CREATE TABLE counter_cursors (
+  session INTEGER NOT NULL, site INTEGER NOT NULL, counter BLOB NOT NULL,
+  PRIMARY KEY (session, site)
+) WITHOUT ROWID;
+
+-- Contexts of a session: which trace its spans belong to. Several sessions may
+-- be in one trace (TRACEPARENT, exec).
+CREATE TABLE contexts (
+  session INTEGER NOT NULL, context INTEGER NOT NULL,  -- index; 0: processes
+  trace   INTEGER NOT NULL,
+  remote_parent BLOB,                 -- 8 bytes: span id in TRACEPARENT; may
+                                      -- be of another session here
+  root_ref INTEGER,                   -- of a [[root]] span
+  PRIMARY KEY (session, context)
+) WITHOUT ROWID;
+CREATE INDEX contexts_by_trace ON contexts (trace);
 
 -- A process of a session; also the root span of its trace.
 CREATE TABLE processes (
@@ -51,16 +73,16 @@ CREATE TABLE processes (
 CREATE TABLE traces (
   trace      INTEGER PRIMARY KEY,
   trace_id   BLOB NOT NULL UNIQUE,    -- 16 bytes
-  session    INTEGER NOT NULL,
-  context    INTEGER NOT NULL,        -- index in the session
-  remote_parent BLOB,                 -- 8 bytes: span id in TRACEPARENT
+  session    INTEGER NOT NULL,        -- of the root: the one that started
+  context    INTEGER NOT NULL,        -- first, with its index there
+  remote_parent BLOB,                 -- 8 bytes: the root's, from TRACEPARENT
   flags      INTEGER NOT NULL DEFAULT 0,
-  name       TEXT NOT NULL,           -- of the root span
-  root_ref   INTEGER,                 -- of the root span in its session
+  name       TEXT NOT NULL,           -- of the root
+  root_ref   INTEGER,                 -- reference of the root: of a process
+                                      -- 0xffff << 48 | idx + 1
   start_unix_ns INTEGER NOT NULL,
   duration_ns INTEGER,                -- NULL while it runs
-  status     TEXT NOT NULL,           -- ok | error | unfinished | open
-  UNIQUE (session, context)
+  status     TEXT NOT NULL            -- ok | error | unfinished | open
 );
 CREATE INDEX traces_by_start ON traces (start_unix_ns);
 
@@ -81,7 +103,10 @@ CREATE TABLE sites (
 ) WITHOUT ROWID;
 
 -- One call of a handler. ref = lane << 48 | counter grows with time in a lane;
--- the W3C span id is derived: handspan_span_id(key, ref).
+-- the W3C span id is derived: handspan_span_id(key, ref). SQLite's integers are
+-- signed: lanes are below 2^15, references of processes are negative. A
+-- process has no row here: it stands in `processes`, spans whose parent_ref is
+-- negative are its children.
 CREATE TABLE spans (
   session     INTEGER NOT NULL,
   ref         INTEGER NOT NULL,
@@ -108,7 +133,9 @@ CREATE TABLE spans (
 CREATE INDEX spans_by_trace ON spans (trace, start_unix_ns);
 
 -- Exact totals per trace and handler: stored spans + calls whose detail was
--- dropped (dropped_calls of calls). histogram: JSON {bucket: count}, 16 buckets
+-- dropped (dropped_calls of calls; they are in the trace of the session's
+-- process, and have no self_ns and cpu_ns). total_ns counts the outermost
+-- activation of a recursive handler, calls and self_ns all. histogram: JSON {bucket: count}, 16 buckets
 -- an octave of nanoseconds.
 CREATE TABLE rollups (
   trace INTEGER NOT NULL, session INTEGER NOT NULL, site INTEGER NOT NULL,
@@ -119,9 +146,10 @@ CREATE TABLE rollups (
   PRIMARY KEY (trace, session, site)
 ) WITHOUT ROWID;
 
--- What is missing, and how much of it: kind is one of lost_records,
--- lost_captures, lost_threads, lost_calls, lost_contexts, lost_sites,
--- lost_strings, lost_processes, hook_faults, corrupt_items.
+-- What is missing, and how much of it: kind is one of lost_records (calls that
+-- are in the totals only), lost_captures, over_deep, lost_threads, lost_calls,
+-- lost_contexts, lost_sites, lost_strings, lost_processes, hook_faults,
+-- corrupt_items, clock_steps. site 0: of the whole session.
 CREATE TABLE losses (
   session INTEGER NOT NULL, site INTEGER NOT NULL DEFAULT 0,
   kind TEXT NOT NULL, count INTEGER NOT NULL,

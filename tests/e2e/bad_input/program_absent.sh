@@ -11,5 +11,5 @@ capture run "$handspan" run -m "$manifest" -- ./here
 [ "$(cat "$work/run.status")" = 126 ] ||
     fail "status $(cat "$work/run.status"), not 126"
 cat "$work/run.err" >>"$said"
-says '\./here.*Permission denied'
+says '/here.*Permission denied'
 finish

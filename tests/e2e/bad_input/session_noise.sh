@@ -2,7 +2,7 @@
 # A session filled with noise, at places and as a whole; and one that is fine
 # beside it is stored.
 . "$(dirname "$0")/lib.sh" "$1"
-. "$(dirname "$0")/session.inc"
+. "$cases/session.inc"
 make_session
 cp --sparse=always "$session" whole
 noise() { # BYTES SEED

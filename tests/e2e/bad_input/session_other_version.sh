@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A session of another major version of the layout: left in place, named.
 . "$(dirname "$0")/lib.sh" "$1"
-. "$(dirname "$0")/session.inc"
+. "$cases/session.inc"
 make_session
 # The major version is the 16-bit number behind the magic (lane/layout.h).
 printf '\143\000' | dd of="$session" bs=1 seek=8 conv=notrunc status=none

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A session cut short at many lengths: the sidecar neither dies nor loops.
 . "$(dirname "$0")/lib.sh" "$1"
-. "$(dirname "$0")/session.inc"
+. "$cases/session.inc"
 make_session
 cp "$session" whole
 for bytes in 0 1 7 63 64 100 4095 4096 5000 9000 70000; do

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sidecar's stores into a session: see keeper.h.
+ *
+ * A unit goes back in steps: session.recycling names it and the queue's tail;
+ * lane.recycled passes its segment; its slot becomes 0; the queue takes it;
+ * recycling is 0. Whoever finds `recycling` set finishes those steps, so a
+ * unit is never lost and never in two places, whenever the sidecar is killed.
+ */
+#define _GNU_SOURCE
+#include "lane/keeper.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "lane/pages.h"
+
+enum {
+    PAGE = 4096,
+    KEEPERS_MAX = 1024,
+};
+
+static struct lane_keeper *volatile keepers[KEEPERS_MAX];
+
+/* Only mmap, which is safe here. Another SIGBUS than ours kills as usual. */
+static void on_bus_error(int signal_number, siginfo_t *info, void *context)
+{
+    (void)context;
+    uint8_t *at = info->si_addr;
+    for (int i = 0; i < KEEPERS_MAX; i++) {
+        struct lane_keeper *k = keepers[i];
+        if (!k || at < k->map.base || at >= k->map.base + k->map.len_bytes)
+            continue;
+        k->broken = 1;
+        void *page = (void *)((uintptr_t)at & ~(uintptr_t)(PAGE - 1));
+        if (mmap(page, PAGE, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED)
+            return;
+    }
+    signal(signal_number, SIG_DFL);
+}
+
+int lane_keeper_guard(void)
+{
+    struct sigaction action = {
+        .sa_sigaction = on_bus_error,
+        .sa_flags = SA_SIGINFO,
+    };
+    return sigaction(SIGBUS, &action, NULL) == 0 ? 0 : -errno;
+}
+
+static int register_keeper(struct lane_keeper *keeper)
+{
+    for (int i = 0; i < KEEPERS_MAX; i++)
+        if (!keepers[i]) {
+            keepers[i] = keeper;
+            return 0;
+        }
+    return -EMFILE;
+}
+
+void lane_keeper_close(struct lane_keeper *keeper)
+{
+    for (int i = 0; i < KEEPERS_MAX; i++)
+        if (keepers[i] == keeper)
+            keepers[i] = NULL;
+    if (keeper->map.base)
+        munmap(keeper->map.base, keeper->map.len_bytes);
+    keeper->map.base = NULL;
+}
+
+/* ---- units ------------------------------------------------------------ */
+
+static bool queue_has_room(const struct lane_session *s)
+{
+    uint32_t head = __atomic_load_n(&s->ready_head, __ATOMIC_ACQUIRE);
+    return s->ready_tail - head < LANE_READY_RING;
+}
+
+static void queue_push(struct lane_session *s, uint32_t unit_plus_1)
+{
+    uint32_t tail = s->ready_tail;
+    s->ready_unit[tail % LANE_READY_RING] = unit_plus_1;
+    /* release; pairs with unit_pop_ready() in take.c */
+    __atomic_store_n(&s->ready_tail, tail + 1, __ATOMIC_RELEASE);
+}
+
+static void journal_set(struct lane_session *s, uint32_t unit_plus_1)
+{
+    uint64_t entry = (uint64_t)s->ready_tail << 32 | unit_plus_1;
+    __atomic_store_n(&s->recycling, entry, __ATOMIC_RELEASE);
+}
+
+/* Steps between journal and queue, from wherever they stopped. */
+static void slot_clear(struct lane *lane, uint64_t segment)
+{
+    if (lane->recycled <= segment)
+        __atomic_store_n(&lane->recycled, segment + 1, __ATOMIC_RELEASE);
+    /* release; pairs with slot_of_next() in take.c */
+    __atomic_store_n(&lane->unit[segment % LANE_UNIT_RING], 0,
+                     __ATOMIC_RELEASE);
+}
+
+/* The segment of `lane` whose slot still holds the unit, or 0. A slot that is
+ * not cleared belongs to the segment at `recycled` or, if that step was done,
+ * to the one before. */
+static uint64_t segment_with(const struct lane *lane, uint32_t unit_plus_1)
+{
+    uint64_t segment = lane->recycled;
+    if (lane->unit[segment % LANE_UNIT_RING] == unit_plus_1)
+        return segment;
+    if (segment > 1 &&
+        lane->unit[(segment - 1) % LANE_UNIT_RING] == unit_plus_1)
+        return segment - 1;
+    return 0;
+}
+
+static void journal_recover(struct lane_keeper *keeper,
+                            const struct lane_reader *reader)
+{
+    struct lane_session *s = keeper->map.session;
+    uint32_t unit_plus_1 = (uint32_t)s->recycling;
+    if (unit_plus_1 == 0)
+        return;
+    bool pushed = (uint32_t)(s->recycling >> 32) != s->ready_tail;
+    for (uint32_t i = 0; !pushed && i < reader->header.lane_next; i++) {
+        struct lane_head head;
+        if (lane_reader_lane(reader, i, &head) != 0 || head.limit == 0)
+            continue;
+        uint64_t segment = segment_with(&keeper->map.lanes[i], unit_plus_1);
+        if (segment)
+            slot_clear(&keeper->map.lanes[i], segment);
+    }
+    if (!pushed && queue_has_room(s))
+        queue_push(s, unit_plus_1);
+    __atomic_store_n(&s->recycling, 0, __ATOMIC_RELEASE);
+}
+
+void lane_keeper_advance(struct lane_keeper *keeper, uint32_t index,
+                         uint64_t tail)
+{
+    struct lane_session *s = keeper->map.session;
+    struct lane *lane = &keeper->map.lanes[index];
+    uint64_t before = tail >> LANE_SEGMENT_SHIFT;
+    if (lane->tail < tail)
+        __atomic_store_n(&lane->tail, tail, __ATOMIC_RELEASE);
+    if (before - lane->recycled > LANE_UNIT_RING && lane->recycled < before)
+        lane->recycled = before - LANE_UNIT_RING; /* nonsense was there */
+    while (lane->recycled < before && !keeper->broken) {
+        uint64_t segment = lane->recycled;
+        uint32_t unit = lane->unit[segment % LANE_UNIT_RING];
+        if (segment == 0 || unit == 0 || unit > s->unit_max) {
+            slot_clear(lane, segment);
+            continue;
+        }
+        if (!queue_has_room(s))
+            return; /* next time */
+        journal_set(s, unit);
+        slot_clear(lane, segment);
+        queue_push(s, unit);
+        __atomic_store_n(&s->recycling, 0, __ATOMIC_RELEASE);
+    }
+}
+
+void lane_keeper_top_up(struct lane_keeper *keeper, uint32_t want)
+{
+    struct lane_session *s = keeper->map.session;
+    for (;;) {
+        uint32_t head = __atomic_load_n(&s->ready_head, __ATOMIC_ACQUIRE);
+        if (s->ready_tail - head >= want || !queue_has_room(s))
+            return;
+        int64_t unit = units_take_fresh(&keeper->map);
+        if (unit < 0)
+            return;
+        /* killed just here, one unit of the budget stays unused */
+        queue_push(s, (uint32_t)unit + 1);
+    }
+}
+
+/* ---- lanes ------------------------------------------------------------ */
+
+bool lane_keeper_free(struct lane_keeper *keeper, uint32_t index,
+                      bool process_died)
+{
+    struct lane *lane = &keeper->map.lanes[index];
+    uint32_t *word = (uint32_t *)(void *)lane->robust;
+    uint32_t seen = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+    if (lane->state != LANE_TAKEN)
+        return false;
+    if (!process_died && !(seen & FUTEX_OWNER_DIED))
+        return false;
+    /* pairs with lane_claim(): the one who makes the word 0 has the lane */
+    if (!__atomic_compare_exchange_n(word, &seen, 0, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_RELAXED))
+        return false;
+    for (int i = 0; i < LANE_OPEN_MAX; i++)
+        if (lane->open[i].state != LANE_OPEN_FREE)
+            lane->open[i].state = LANE_OPEN_FREE;
+    lane->depth = 0;
+    __atomic_store_n(&lane->state, LANE_FREE, __ATOMIC_RELEASE);
+    return true;
+}
+
+/* ---- mapping ---------------------------------------------------------- */
+
+static bool same_file(int fd, const struct lane_reader *reader)
+{
+    struct stat a, b;
+    return fstat(fd, &a) == 0 && fstat(reader->fd, &b) == 0 &&
+           a.st_dev == b.st_dev && a.st_ino == b.st_ino &&
+           (uint64_t)a.st_size >= reader->header.file_bytes;
+}
+
+static void fill_map(struct lane_map *map, uint8_t *base,
+                     const struct lane_session *header)
+{
+    const struct lane_table *t = header->table;
+    *map = (struct lane_map){
+        .base = base,
+        .len_bytes = header->file_bytes,
+        .session = (void *)base,
+        .anchors = (void *)(base + t[LANE_TABLE_ANCHORS].offset),
+        .lanes = (void *)(base + t[LANE_TABLE_LANES].offset),
+        .units = base + t[LANE_TABLE_UNITS].offset,
+    };
+}
+
+/* What our stores go by must be what was validated. */
+static bool header_is_same(const struct lane_keeper *keeper,
+                           const struct lane_reader *reader)
+{
+    return memcmp(keeper->map.session, &reader->header,
+                  offsetof(struct lane_session, ready)) == 0 &&
+           keeper->map.session->unit_max <=
+               reader->header.table[LANE_TABLE_UNITS].capacity;
+}
+
+int lane_keeper_open(struct lane_keeper *keeper, int dir_fd, const char *name,
+                     const struct lane_reader *reader)
+{
+    *keeper = (struct lane_keeper){.broken = 0};
+    int fd = openat(dir_fd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int rc = -EBADMSG;
+    if (!same_file(fd, reader))
+        goto out;
+    void *base = mmap(NULL, reader->header.file_bytes, PROT_READ | PROT_WRITE,
+                      MAP_SHARED, fd, 0);
+    rc = -ENOMEM;
+    if (base == MAP_FAILED)
+        goto out;
+    fill_map(&keeper->map, base, &reader->header);
+    rc = register_keeper(keeper);
+    if (rc == 0 && !header_is_same(keeper, reader))
+        rc = -EBADMSG;
+    if (rc == 0) {
+        journal_recover(keeper, reader);
+        keeper->map.session->sidecar_pid = (uint32_t)getpid();
+    } else {
+        lane_keeper_close(keeper);
+    }
+out:
+    close(fd);
+    return rc;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the sidecar changes in a session: how far it read, units given back,
+ * lanes of dead threads set free, anchors. One sidecar at a time (it holds the
+ * lock of the directory), single-threaded. It may be killed between any two
+ * instructions; the next one begins with lane_keeper_open().
+ *
+ * The file is mapped for that, and somebody may cut it short: a SIGBUS handler
+ * puts an empty page where ours is gone and marks the keeper broken.
+ */
+#pragma once
+#include "lane/reader.h"
+#include "lane/session.h"
+
+struct lane_keeper {
+    struct lane_map map;
+    volatile int broken; /* the file is not what it was: stop using it */
+};
+
+/* Install the SIGBUS handler of this process. Once. 0 or -errno. */
+int lane_keeper_guard(void);
+/* Map the session that `reader` reads, finish what a killed predecessor had
+ * begun. The keeper must not move while it is open; at most 1024 are. */
+int lane_keeper_open(struct lane_keeper *keeper, int dir_fd, const char *name,
+                     const struct lane_reader *reader)
+    __attribute__((warn_unused_result));
+void lane_keeper_close(struct lane_keeper *keeper);
+
+/* Everything of `lane` below `tail` is stored for good: move its tail and
+ * give the units of whole segments below it back. */
+void lane_keeper_advance(struct lane_keeper *keeper, uint32_t lane,
+                         uint64_t tail);
+/* See that at least `want` units lie ready, as far as the budget goes. */
+void lane_keeper_top_up(struct lane_keeper *keeper, uint32_t want);
+/* The thread of this lane is dead, its log is read to the end and its open
+ * spans are stored: set the lane free for another one. `process_died`: the
+ * whole process is gone, so the robust word does not matter. False: somebody
+ * took it over already. */
+bool lane_keeper_free(struct lane_keeper *keeper, uint32_t lane,
+                      bool process_died);

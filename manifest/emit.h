@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Between compile.c (names, types, places) and emit.c (operators): one
+ * expression on its way to postfix code for a small stack machine. Postfix,
+ * because eval.c runs on the path of a call and must not recurse.
+ */
+#pragma once
+#include "manifest/parser.h"
+
+struct compile {
+    struct parser *p;
+    const struct manifest_decl *decl; /* NULL: program rules */
+    enum expr_use use;
+    bool is_unknown; /* a place that nobody knows */
+    bool is_quiet;   /* implied: failing is no error */
+    uint32_t count, stack, stack_max;
+    uint32_t ireg_mask;
+    bool needs_freg, needs_stack, needs_return, needs_memory;
+    struct code code[LIMIT_EXPR_OPS];
+};
+
+enum operand_kind {
+    OPERAND_VALUE,    /* its value is on the stack */
+    OPERAND_ADDRESS,  /* its address is on the stack */
+    OPERAND_REGISTER, /* a record in registers; nothing on the stack */
+};
+struct operand {
+    enum operand_kind kind;
+    const struct manifest_type *type;
+    uint32_t bit_offset, bit_width; /* ADDRESS of a bit field */
+    struct manifest_place place;    /* REGISTER */
+    bool is_return;                 /* REGISTER: rax rdx xmm0 xmm1 */
+    uint64_t offset;                /* REGISTER: of the part meant */
+    uint64_t array_bytes; /* VALUE: it was an array of so many bytes */
+};
+
+/* emit.c. false: reported, or c->is_quiet. */
+bool emit(struct compile *c, struct code code, int effect);
+bool emit_offset(struct compile *c, uint64_t offset_bytes);
+bool emit_param(struct compile *c, const struct manifest_type *type,
+                struct manifest_place place, struct operand *out);
+bool emit_return(struct compile *c, struct mark at, struct operand *out);
+/* Load it: an address becomes the value, an array a pointer. */
+bool emit_value(struct compile *c, struct mark at, struct operand *operand);
+/* The register of the eightbyte at operand->offset, then the bits of it. */
+bool emit_piece(struct compile *c, struct mark at, struct operand *operand);
+bool emit_binary(struct compile *c, const struct node *node,
+                 const struct manifest_type *left,
+                 const struct manifest_type *right,
+                 const struct manifest_type **result);
+/* Integer promotion of one type: what -x and array indexes have. */
+const struct manifest_type *promote(const struct manifest_type *type);
+bool type_is_number(const struct manifest_type *type); /* not float */
+/* What a value of this type is, once captured; 0: not a value. */
+enum manifest_value_type value_type_of(const struct manifest_type *type);
+#define compile_error(c, at, ...)                                              \
+    do {                                                                       \
+        if (!(c)->is_quiet)                                                    \
+            parser_error((c)->p, (at), __VA_ARGS__);                           \
+    } while (0)

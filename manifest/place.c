@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where parameters and return values live: psABI (AMD64) 3.2.3. A record of
+ * up to 16 bytes is cut in two eightbytes, each with a class; a larger one, or
+ * one with an unaligned member, goes to memory. Recursion is bounded: records
+ * nest at most LIMIT_NESTING deep.
+ */
+#include "manifest/parser.h"
+
+enum klass {
+    CLASS_NONE,
+    CLASS_SSE,
+    CLASS_INTEGER,
+    CLASS_X87, /* of a part: whatever holds a long double */
+    CLASS_MEMORY,
+};
+
+struct registers {
+    uint32_t integer, sse; /* used so far */
+    uint32_t stack;        /* bytes used so far */
+    bool is_lost;          /* behind a type that is not known */
+};
+
+static void merge(enum klass *into, enum klass with)
+{
+    /* 3.2.3 (4): MEMORY, INTEGER and X87 (as MEMORY) win over SSE. */
+    if (*into == CLASS_MEMORY || with == CLASS_NONE)
+        return;
+    if (*into == CLASS_NONE || with == CLASS_MEMORY)
+        *into = with;
+    else if (*into == CLASS_X87 || with == CLASS_X87)
+        *into = *into == with ? CLASS_X87 : CLASS_MEMORY;
+    else if (with == CLASS_INTEGER)
+        *into = CLASS_INTEGER;
+}
+
+static void classify(const struct manifest_type *type, uint64_t offset,
+                     enum klass classes[2]);
+
+static void classify_members(const struct manifest_type *type, uint64_t offset,
+                             enum klass classes[2])
+{
+    for (uint32_t i = 0; i < type->member_count; i++) {
+        const struct manifest_member *m = &type->members[i];
+        uint64_t at = offset + m->offset_bytes;
+        if (!m->bit_width) {
+            classify(m->type, at, classes);
+            continue;
+        }
+        uint64_t first = at * 8 + m->bit_offset;
+        uint64_t last = first + m->bit_width - 1;
+        if (last >= 128)
+            continue;
+        merge(&classes[first / 64], CLASS_INTEGER);
+        merge(&classes[last / 64], CLASS_INTEGER);
+    }
+}
+
+static void classify(const struct manifest_type *type, uint64_t offset,
+                     enum klass classes[2])
+{
+    uint64_t size = type->size_bytes;
+    if (size == 0 && type->kind != MANIFEST_RECORD)
+        return; /* a flexible array */
+    if (offset + size > 16 || offset % type->align_bytes) {
+        classes[0] = CLASS_MEMORY;
+        return;
+    }
+    switch (type->kind) {
+    case MANIFEST_RECORD:
+        classify_members(type, offset, classes);
+        break;
+    case MANIFEST_ARRAY:
+        for (uint64_t i = 0; i < type->count && type->to->size_bytes; i++)
+            classify(type->to, offset + i * type->to->size_bytes, classes);
+        break;
+    case MANIFEST_FLOAT:
+        if (size == 16) {
+            merge(&classes[0], CLASS_X87);
+            merge(&classes[1], CLASS_X87);
+        } else {
+            merge(&classes[offset / 8], CLASS_SSE);
+        }
+        break;
+    default:
+        merge(&classes[offset / 8], CLASS_INTEGER);
+        if (size == 16)
+            merge(&classes[1], CLASS_INTEGER);
+    }
+}
+
+/* Into {first, second}; 3.2.3 (5): any MEMORY makes it all MEMORY. */
+static void classify_whole(const struct manifest_type *type,
+                           enum klass classes[2])
+{
+    classes[0] = classes[1] = CLASS_NONE;
+    if (type->size_bytes > 16) {
+        classes[0] = CLASS_MEMORY;
+        return;
+    }
+    classify(type, 0, classes);
+    if (classes[1] == CLASS_MEMORY)
+        classes[0] = CLASS_MEMORY;
+    if ((classes[0] == CLASS_X87) != (classes[1] == CLASS_X87))
+        classes[0] = CLASS_MEMORY;
+}
+
+static struct manifest_place take(struct registers *used, enum klass klass)
+{
+    struct manifest_place place = {.kind = MANIFEST_NOWHERE};
+    if (klass == CLASS_INTEGER) {
+        place.kind = MANIFEST_IREG;
+        place.index = used->integer++;
+    } else if (klass == CLASS_SSE) {
+        place.kind = MANIFEST_FREG;
+        place.index = used->sse++;
+    }
+    return place;
+}
+
+static struct manifest_place take_stack(struct registers *used,
+                                        const struct manifest_type *type)
+{
+    uint32_t align = type->align_bytes > 8 ? type->align_bytes : 8;
+    uint64_t at = ((uint64_t)used->stack + align - 1) / align * align;
+    uint64_t end = (at + type->size_bytes + 7) / 8 * 8;
+    struct manifest_place place = {.kind = MANIFEST_STACK};
+    if (end > INT32_MAX) {
+        used->is_lost = true;
+        place.kind = MANIFEST_UNKNOWN;
+        return place;
+    }
+    place.index = (uint32_t)at;
+    used->stack = (uint32_t)end;
+    return place;
+}
+
+static struct manifest_place place_param(const struct manifest_type *type,
+                                         struct registers *used)
+{
+    enum klass classes[2];
+    if (used->is_lost || !type_is_complete(type)) {
+        used->is_lost = true;
+        return (struct manifest_place){.kind = MANIFEST_UNKNOWN};
+    }
+    classify_whole(type, classes);
+    if (classes[0] == CLASS_NONE && classes[1] == CLASS_NONE)
+        return (struct manifest_place){.kind = MANIFEST_NOWHERE};
+    uint32_t integer =
+        (uint32_t)(classes[0] == CLASS_INTEGER) + (classes[1] == CLASS_INTEGER);
+    uint32_t sse =
+        (uint32_t)(classes[0] == CLASS_SSE) + (classes[1] == CLASS_SSE);
+    if (classes[0] == CLASS_MEMORY || classes[0] == CLASS_X87 ||
+        used->integer + integer > 6 || used->sse + sse > 8)
+        return take_stack(used, type);
+    struct manifest_place place = take(used, classes[0]);
+    struct manifest_place second = take(used, classes[1]);
+    place.second_kind = second.kind;
+    place.second_index = second.index;
+    return place;
+}
+
+static struct manifest_place place_result(const struct manifest_type *type)
+{
+    enum klass classes[2];
+    struct registers none = {0};
+    if (type->kind == MANIFEST_VOID)
+        return (struct manifest_place){.kind = MANIFEST_NOWHERE};
+    if (!type_is_complete(type))
+        return (struct manifest_place){.kind = MANIFEST_UNKNOWN};
+    /* long double _Complex comes back in st0 and st1 */
+    if (type->kind == MANIFEST_FLOAT && type->size_bytes == 32)
+        return (struct manifest_place){.kind = MANIFEST_X87};
+    classify_whole(type, classes);
+    if (classes[0] == CLASS_MEMORY)
+        return (struct manifest_place){.kind = MANIFEST_HIDDEN};
+    if (classes[0] == CLASS_X87)
+        return (struct manifest_place){.kind = MANIFEST_X87};
+    struct manifest_place place = take(&none, classes[0]);
+    struct manifest_place second = take(&none, classes[1]);
+    place.second_kind = second.kind;
+    place.second_index = second.index;
+    return place;
+}
+
+void place_function(const struct manifest_type *result,
+                    struct manifest_place *result_place,
+                    struct manifest_param *params, uint32_t param_count)
+{
+    struct registers used = {0};
+    *result_place = place_result(result);
+    used.is_lost = result_place->kind == MANIFEST_UNKNOWN;
+    used.integer = result_place->kind == MANIFEST_HIDDEN;
+    for (uint32_t i = 0; i < param_count; i++)
+        params[i].place = place_param(params[i].type, &used);
+}

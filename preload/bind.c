@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One pass over the declarations for a set of objects. A function is bound
+ * once, whatever names it has; what cannot be bound still gets a site in the
+ * session, with the reason, because "0 calls" and "not seen" must never look
+ * alike.
+ */
+#include "preload/bind.h"
+#include "preload/bind_site.h"
+#include "preload/decoder.h"
+#include "preload/find.h"
+#include <errno.h>
+#include <string.h>
+
+enum {
+    FILES_MAX = 64
+}; /* read for the sake of one plain name */
+
+static bool is_ours(const struct manifest_decl *decl)
+{
+    return (decl->roles & (MANIFEST_SPAN | MANIFEST_ROOT)) != 0 &&
+           manifest_decl_applies(decl, config.program);
+}
+
+struct pass {
+    const struct manifest_decl *decl;
+    uint32_t generation; /* 0: every module */
+    uint32_t objects;    /* that the declaration's scope covers */
+    uint32_t matches;
+    uint32_t bound;
+};
+
+static bool covers(const struct pass *pass, const struct module *module)
+{
+    return (pass->generation == 0 || module->generation == pass->generation) &&
+           module_matches(module, pass->decl->object);
+}
+
+static int count_function(void *context, struct module *module,
+                          const char *name, uint64_t vaddr)
+{
+    (void)context;
+    (void)module;
+    (void)name;
+    (void)vaddr;
+    return 0;
+}
+
+static int bind_function(void *context, struct module *module, const char *name,
+                         uint64_t vaddr)
+{
+    struct pass *pass = context;
+    int err = bind_site(pass->decl, module, name, vaddr);
+    pass->bound += err == 0;
+    return err == -ENOSPC ? err : 0;
+}
+
+/* A glob looks at the file too, because who writes one means static functions
+ * as well; but not at the files of every library there is. */
+static bool wants_file(const struct pass *pass, const struct module *module)
+{
+    return pass->decl->match &&
+           (module->kind == MODULE_MAIN ||
+            pass->decl->object->kind != MANIFEST_OBJECT_ANY);
+}
+
+static void each_module(struct pass *pass, bool with_file, find_fn *each)
+{
+    uint32_t files = 0;
+    for (uint32_t i = 0; i < modules.count; i++) {
+        struct module *module = &modules.at[i];
+        if (!covers(pass, module))
+            continue;
+        bool file = with_file || wants_file(pass, module);
+        files += file;
+        if (file && files > FILES_MAX)
+            return;
+        int n = find_functions(module, pass->decl, file, each, pass);
+        if (n < 0)
+            return;
+        if (each == count_function)
+            pass->matches += (uint32_t)n;
+        /* a static function is looked for in one place after the other */
+        if (with_file && !pass->decl->match && pass->matches > 0 &&
+            pass->decl->object->kind == MANIFEST_OBJECT_ANY)
+            return;
+    }
+}
+
+static void say_unbound(const struct pass *pass)
+{
+    char bytes[512];
+    struct text reason = {bytes, 0, sizeof(bytes)};
+    const struct manifest_decl *decl = pass->decl;
+    const char *name = decl->match    ? decl->match
+                       : decl->symbol ? decl->symbol
+                       : decl->ident  ? decl->ident
+                                      : decl->name;
+    bytes[0] = '\0';
+    if (decl->disabled) {
+        text_put(&reason, "the manifest has an error here");
+    } else if (pass->matches > config.match_max) {
+        text_put_number(&reason, pass->matches);
+        text_put(&reason, " functions match, more than ");
+        text_put_number(&reason, config.match_max);
+        text_put(&reason, ": narrow the glob, or raise HANDSPAN_MATCH_MAX");
+    } else if (find_needs_demangler(decl)) {
+        text_put(&reason, "this process has no C++ demangler: write the "
+                          "mangled name");
+    } else if (pass->objects == 0) {
+        text_put(&reason, "no object '");
+        text_put(&reason, decl->object->pattern ? decl->object->pattern : "");
+        text_put(&reason, "' was loaded at the start");
+    } else if (decl->has_at) {
+        text_put(&reason, "no function starts at that address");
+    } else {
+        text_put(&reason, "no function of that name in ");
+        text_put_number(&reason, pass->objects);
+        text_put(&reason, pass->objects == 1 ? " object" : " objects");
+    }
+    bind_site_unbound(decl, name ? name : "", bytes);
+}
+
+static bool is_exact(const struct manifest_decl *decl)
+{
+    return !decl->match && !decl->has_at;
+}
+
+/* Returns how many functions the declaration now stands for. */
+static void bind_declaration(struct pass *pass)
+{
+    bool with_file = false;
+    for (uint32_t i = 0; i < modules.count; i++)
+        pass->objects += covers(pass, &modules.at[i]);
+    if (pass->objects == 0 || pass->decl->disabled)
+        return;
+    each_module(pass, false, count_function);
+    if (pass->matches == 0 && is_exact(pass->decl)) {
+        with_file = true;
+        each_module(pass, true, count_function);
+    }
+    if (pass->matches == 0 || pass->matches > config.match_max)
+        return;
+    each_module(pass, with_file, bind_function);
+}
+
+static bool has_any_declaration(void)
+{
+    const struct manifest *manifest = runtime.manifest;
+    for (uint32_t i = 0; manifest && i < manifest->decl_count; i++) {
+        if (is_ours(&manifest->decls[i]))
+            return true;
+    }
+    return false;
+}
+
+static void bind_generation(uint32_t generation)
+{
+    const struct manifest *manifest = runtime.manifest;
+    for (uint32_t i = 0; manifest && i < manifest->decl_count; i++) {
+        struct pass pass = {.decl = &manifest->decls[i],
+                            .generation = generation};
+        if (!is_ours(pass.decl))
+            continue;
+        bind_declaration(&pass);
+        /* of a later object nobody expects every declaration */
+        if (pass.matches > config.match_max ||
+            (generation == 0 && pass.matches == 0))
+            say_unbound(&pass);
+    }
+    modules_drop_files();
+}
+
+void bind_start(void)
+{
+    if (has_any_declaration())
+        decoder_open();
+    modules_refresh(NULL);
+    modules_record();
+    bind_generation(0);
+}
+
+void bind_loaded(void)
+{
+    if (!modules_refresh(bind_site_gone))
+        return;
+    modules_record();
+    bool is_fresh = false;
+    for (uint32_t i = 0; i < modules.count; i++)
+        is_fresh |= modules.at[i].is_loaded &&
+                    modules.at[i].generation == modules.generation;
+    if (!is_fresh || !has_any_declaration())
+        return;
+    int err = shim_text_open(false);
+    if (err)
+        note_line("binding", "/proc/self/mem cannot be opened: objects loaded "
+                             "later are not traced");
+    bind_generation(modules.generation);
+    if (!err)
+        shim_text_close();
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One function, one site: the mechanism that sees its calls, the trampoline
+ * that carries them, and what the session says of it.
+ */
+#pragma once
+#include "preload/bind.h"
+
+/* 0; -EEXIST: the function is traced already; -ENOTSUP: not bound, the session
+ * says why; -ENOSPC: no site left. */
+HIDDEN int bind_site(const struct manifest_decl *decl, struct module *module,
+                     const char *name, uint64_t vaddr)
+    __attribute__((warn_unused_result));
+/* A site that only says why there is none. */
+HIDDEN void bind_site_unbound(const struct manifest_decl *decl,
+                              const char *name, const char *reason);
+/* The object of these sites is gone. */
+HIDDEN void bind_site_gone(struct module *module);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The loader's notification: called with the loader's lock held, in the thread
+ * that calls dlopen or dlclose. At RT_CONSISTENT new objects are mapped but
+ * not relocated and their constructors have not run: entries can be patched,
+ * slots cannot (relocation would overwrite them).
+ */
+#include "preload/loader.h"
+#include "preload/bind.h"
+#include "preload/span.h"
+#include <errno.h>
+#include <link.h>
+
+static const struct r_debug *debug;
+
+static long loader_notified(long a, long b)
+{
+    (void)a;
+    (void)b;
+    if (debug->r_state != RT_CONSISTENT || !runtime.map.session)
+        return 0;
+    int saved = errno;
+    span_busy++;
+    /* a forked child that had no traced call yet goes on under its own name */
+    if (*runtime.alive || thread_attach()) {
+        bind_loaded();
+        note_publish();
+    }
+    span_busy--;
+    errno = saved;
+    return 0;
+}
+
+static uint64_t find_in_loader(const char *name)
+{
+    struct plan_symbol symbol;
+    for (uint32_t i = 0; i < modules.count; i++) {
+        struct module *module = &modules.at[i];
+        if (module->kind == MODULE_LOADER && module->is_usable &&
+            plan_image_find_symbol(&module->image, name, &symbol) == 0)
+            return module->base + symbol.vaddr;
+    }
+    return 0;
+}
+
+void loader_watch(void)
+{
+    debug = (const struct r_debug *)find_in_loader("_r_debug");
+    int err =
+        debug ? shim_loader_notify(debug->r_brk, loader_notified) : -ENOENT;
+    if (err)
+        note_line("binding", "the loader's notification could not be had: "
+                             "objects loaded later are not traced");
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The manifest's bytes are read into mappings of their own and given back
+ * after the parse; what the parser made stays in an arena of address space
+ * that costs memory only where it is written. Messages become notes: stderr is
+ * the pipeline's.
+ */
+#include "preload/manifest_load.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    SOURCE_MAX = 64,
+    SOURCE_BYTES_MAX = 8 << 20,
+    SHOWN_BYTES = 16384
+};
+
+struct source {
+    void *at;
+    size_t len;
+};
+struct loader {
+    struct source sources[SOURCE_MAX];
+    uint32_t source_count;
+    char shown[SHOWN_BYTES]; /* paths of includes */
+    size_t shown_len;
+};
+static struct loader loader;
+
+static int map_regular_file(int fd, struct source *source)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -EINVAL;
+    if (st.st_size > SOURCE_BYTES_MAX)
+        return -EFBIG;
+    source->len = (size_t)st.st_size;
+    if (source->len == 0)
+        return 0;
+    void *at = mmap(NULL, source->len, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED)
+        return -errno;
+    /* copied: a file that shrinks meanwhile must not fault */
+    ssize_t got = pread(fd, at, source->len, 0);
+    if (got < 0) {
+        int err = -errno;
+        munmap(at, source->len);
+        return err;
+    }
+    source->at = at;
+    return 0;
+}
+
+static int load_source(const char *path, const char **text, size_t *len)
+{
+    if (loader.source_count == SOURCE_MAX)
+        return -E2BIG;
+    struct source *source = &loader.sources[loader.source_count];
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return -errno;
+    int err = map_regular_file(fd, source);
+    close(fd);
+    if (err)
+        return err;
+    loader.source_count++;
+    *text = source->at ? source->at : "";
+    *len = source->len;
+    return 0;
+}
+
+/* An include is found beside the file that includes it. */
+static int load_include(void *context, const char *from, const char *name,
+                        const char **text, size_t *len, const char **shown)
+{
+    (void)context;
+    struct text path = {loader.shown + loader.shown_len, 0,
+                        SHOWN_BYTES - loader.shown_len};
+    const char *base = text_basename(from);
+    if (*name != '/')
+        text_put_bytes(&path, from, (size_t)(base - from));
+    text_put(&path, name);
+    if (!text_fits(&path))
+        return -ENAMETOOLONG;
+    int err = load_source(path.bytes, text, len);
+    if (err)
+        return err;
+    loader.shown_len += path.len + 1;
+    *shown = path.bytes;
+    return 0;
+}
+
+static void report(void *context, const struct manifest_diagnostic *d)
+{
+    char message[1024];
+    (void)context;
+    manifest_format_diagnostic(d, message, sizeof(message));
+    size_t len = strlen(message);
+    if (len > 0 && message[len - 1] == '\n')
+        message[len - 1] = '\0';
+    note_line("manifest", message);
+}
+
+static int parse(const char *path, const char *text, size_t len,
+                 const struct manifest **out)
+{
+    static const size_t sizes[] = {1 << 20, 8 << 20, 64 << 20};
+    struct manifest_host host = {NULL, load_include, NULL};
+    int err = -ENOMEM;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+        void *at = mmap(NULL, sizes[i], PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (at == MAP_FAILED)
+            return -ENOMEM;
+        struct manifest_arena arena = {at, 0, sizes[i]};
+        host.report = report;
+        err = manifest_parse(path, text, len, &host, &arena, out);
+        if (err == 0)
+            return 0;
+        munmap(at, sizes[i]);
+        if (err != -ENOMEM)
+            break;
+    }
+    return err;
+}
+
+static const char *trouble(int err)
+{
+    switch (err) {
+    case -ENOENT:
+        return "does not exist";
+    case -EACCES:
+        return "may not be read";
+    case -EINVAL:
+    case -EISDIR:
+        return "is no regular file";
+    case -EFBIG:
+    case -E2BIG:
+        return "is too large";
+    case -ENOMEM:
+        return "needs more memory than there is";
+    default:
+        return "cannot be read";
+    }
+}
+
+/* A relative path means something else in a child that changed its
+ * directory. */
+static void warn_relative(const char *path)
+{
+    char cwd[PATH_MAX], full[2 * PATH_MAX];
+    struct text text = {full, 0, sizeof(full)};
+    if (*path == '/' || !getcwd(cwd, sizeof(cwd)))
+        return;
+    text_put(&text, "HANDSPAN_MANIFEST is relative, which breaks in children "
+                    "that change their directory; write ");
+    text_put(&text, cwd);
+    text_put(&text, "/");
+    text_put(&text, path);
+    note_line("manifest", full);
+}
+
+const struct manifest *manifest_load(uint32_t *error_count)
+{
+    const char *path = config_get("HANDSPAN_MANIFEST");
+    const struct manifest *manifest = NULL;
+    const char *text;
+    size_t len;
+    if (!path)
+        return NULL;
+    warn_relative(path);
+    int err = load_source(path, &text, &len);
+    if (err == 0)
+        err = parse(path, text, len, &manifest);
+    if (err) {
+        note_lines("manifest", path, trouble(err),
+                   "(HANDSPAN_MANIFEST); no handler is traced");
+        ++*error_count;
+        manifest = NULL;
+    } else {
+        *error_count += manifest->error_count;
+    }
+    for (uint32_t i = 0; i < loader.source_count; i++) {
+        if (loader.sources[i].at)
+            munmap(loader.sources[i].at, loader.sources[i].len);
+    }
+    return manifest;
+}
+
+static bool is_named(const struct manifest *manifest, const char *program)
+{
+    for (uint32_t i = 0; i < manifest->program_count; i++) {
+        if (manifest_match_glob(manifest->programs[i].pattern, program))
+            return true;
+    }
+    return manifest->program_count == 0;
+}
+
+bool manifest_is_for_us(const struct manifest *manifest)
+{
+    const char *executable = text_basename(config.exe);
+    if (is_named(manifest, config.program))
+        return true;
+    if (!is_named(manifest, executable))
+        return false;
+    config.program = executable;
+    return true;
+}

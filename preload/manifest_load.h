@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading the manifest that HANDSPAN_MANIFEST names, with what it includes.
+ */
+#pragma once
+#include "preload/config.h"
+
+/* NULL: no manifest is named, or it cannot be used; what was wrong with it is
+ * noted. `*error_count` counts errors of any kind. The result lives as long
+ * as the process. [constructor] */
+HIDDEN const struct manifest *manifest_load(uint32_t *error_count);
+/* Is this program one of those that the manifest is for? Chooses between its
+ * name as it was started and that of its executable. */
+HIDDEN bool manifest_is_for_us(const struct manifest *manifest);

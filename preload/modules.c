@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The list of objects. dl_iterate_phdr's own counters say whether anything
+ * changed, so that a notification without news costs one callback.
+ */
+#include "preload/modules.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct modules modules;
+
+static enum module_kind kind_of(const struct module *module, const char *path)
+{
+    static const char *const libc[] = {"libc.so.6", "libpthread.so.0",
+                                       "libdl.so.2", "librt.so.1",
+                                       "libutil.so.1"};
+    const char *name = text_basename(path);
+    if ((uint64_t)&modules >= module->low && (uint64_t)&modules < module->high)
+        return MODULE_OWN;
+    if (strncmp(name, "libZydis.so", 11) == 0 ||
+        strncmp(name, "libZycore.so", 12) == 0)
+        return MODULE_OWN;
+    if (strncmp(name, "ld-linux", 8) == 0 ||
+        strncmp(name, "linux-vdso", 10) == 0)
+        return MODULE_LOADER;
+    for (size_t i = 0; i < sizeof(libc) / sizeof(*libc); i++) {
+        if (strcmp(name, libc[i]) == 0)
+            return MODULE_LIBC;
+    }
+    return MODULE_PLAIN;
+}
+
+static void take_extent(struct module *module, const struct dl_phdr_info *info)
+{
+    module->low = UINT64_MAX;
+    module->high = 0;
+    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *phdr = &info->dlpi_phdr[i];
+        if (phdr->p_type != PT_LOAD)
+            continue;
+        uint64_t low = info->dlpi_addr + phdr->p_vaddr;
+        if (low < module->low)
+            module->low = low;
+        if (low + phdr->p_memsz > module->high)
+            module->high = low + phdr->p_memsz;
+    }
+}
+
+/* A fresh entry, or that of an object that left before this refresh. */
+static struct module *take_entry(void)
+{
+    for (uint32_t i = 1; i < modules.count; i++) {
+        if (!modules.at[i].is_loaded)
+            return &modules.at[i];
+    }
+    if (modules.count == MODULE_MAX) {
+        modules.lost++;
+        return NULL;
+    }
+    return &modules.at[modules.count++];
+}
+
+static void name_self(const struct module *module)
+{
+    struct text self = {config.self, 0, sizeof(config.self)};
+    if ((uint64_t)&modules < module->low || (uint64_t)&modules >= module->high)
+        return;
+    text_put(&self, module->path);
+    runtime.self_low = module->low;
+    runtime.self_high = module->high;
+}
+
+static void add_module(const struct dl_phdr_info *info)
+{
+    const char *why;
+    bool is_main = modules.count == 0; /* the loader lists it first */
+    struct module *module = take_entry();
+    if (!module)
+        return;
+    memset(module, 0, sizeof(*module));
+    module->base = info->dlpi_addr;
+    module->path = info->dlpi_name ? info->dlpi_name : "";
+    take_extent(module, info);
+    module->kind = kind_of(module, module->path);
+    if (is_main) {
+        module->kind = MODULE_MAIN;
+        if (*module->path == '\0')
+            module->path = config.exe;
+    }
+    if (module->kind == MODULE_OWN)
+        name_self(module);
+    module->is_usable =
+        plan_image_map(&module->image, info->dlpi_addr, info->dlpi_phdr,
+                       info->dlpi_phnum, &why) == 0;
+    module->is_loaded = module->is_seen = true;
+    module->generation = modules.generation;
+}
+
+struct pass {
+    bool is_first, is_same;
+};
+
+static int see_module(struct dl_phdr_info *info, size_t size, void *context)
+{
+    struct pass *pass = context;
+    (void)size;
+    if (pass->is_first) {
+        pass->is_first = false;
+        pass->is_same = modules.count > 0 && modules.adds == info->dlpi_adds &&
+                        modules.subs == info->dlpi_subs;
+        if (pass->is_same)
+            return 1;
+        modules.adds = info->dlpi_adds;
+        modules.subs = info->dlpi_subs;
+    }
+    for (uint32_t i = 0; i < modules.count; i++) {
+        struct module *module = &modules.at[i];
+        if (!module->is_loaded || module->base != info->dlpi_addr ||
+            (i > 0 && module->path != info->dlpi_name))
+            continue;
+        module->is_seen = true;
+        return 0;
+    }
+    add_module(info);
+    return 0;
+}
+
+bool modules_refresh(void (*gone)(struct module *module))
+{
+    struct pass pass = {true, false};
+    if (!modules.at) {
+        void *at = mmap(NULL, MODULE_MAX * sizeof(struct module),
+                        PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (at == MAP_FAILED)
+            return false;
+        modules.at = at;
+    }
+    for (uint32_t i = 0; i < modules.count; i++)
+        modules.at[i].is_seen = false;
+    modules.generation++;
+    dl_iterate_phdr(see_module, &pass);
+    if (pass.is_same)
+        return false;
+    for (uint32_t i = 0; i < modules.count; i++) {
+        struct module *module = &modules.at[i];
+        if (!module->is_loaded || module->is_seen)
+            continue;
+        module->is_loaded = module->is_usable = false;
+        if (gone)
+            gone(module);
+        module->path = ""; /* the loader freed it */
+    }
+    return true;
+}
+
+static void record_module(struct module *module, struct lane_module *record)
+{
+    const struct plan_image *image = &module->image;
+    record->process = runtime.process + 1;
+    record->base = module->base;
+    record->end = module->high;
+    if (lane_string_put(&runtime.map, module->path,
+                        (uint32_t)strlen(module->path),
+                        &module->path_string) == 0)
+        record->path = module->path_string;
+    if (module->is_usable && image->build_id_len <= sizeof(record->build_id)) {
+        memcpy(record->build_id, image->build_id, image->build_id_len);
+        record->build_id_bytes = image->build_id_len;
+    }
+    record->loaded_ticks = lane_now(&runtime.map);
+    /* release; pairs with the reader's acquire */
+    __atomic_store_n(&record->state, 1, __ATOMIC_RELEASE);
+}
+
+void modules_record(void)
+{
+    struct lane_session *session = runtime.map.session;
+    uint32_t fresh = 0;
+    for (uint32_t i = 0; i < modules.count; i++)
+        fresh += modules.at[i].is_loaded && modules.at[i].record == 0;
+    if (fresh == 0)
+        return;
+    int64_t at = lane_table_take(&runtime.map, LANE_TABLE_MODULES,
+                                 &session->module_next, fresh);
+    for (uint32_t i = 0; at >= 0 && i < modules.count; i++) {
+        struct module *module = &modules.at[i];
+        if (!module->is_loaded || module->record != 0)
+            continue;
+        record_module(module, &runtime.map.modules[at]);
+        module->record = (uint32_t)++at;
+    }
+}
+
+void module_add_symtab(struct module *module)
+{
+    struct stat st;
+    if (module->has_symtab || !module->is_usable || *module->path != '/')
+        return;
+    module->has_symtab = true;
+    int fd = open(module->path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0) {
+        void *at =
+            mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (at != MAP_FAILED &&
+            plan_image_add_symtab(&module->image, at, (size_t)st.st_size) ==
+                0) {
+            module->file = at;
+            module->file_bytes = (size_t)st.st_size;
+        } else if (at != MAP_FAILED) {
+            munmap(at, (size_t)st.st_size);
+        }
+    }
+    close(fd);
+}
+
+void modules_drop_files(void)
+{
+    for (uint32_t i = 0; i < modules.count; i++) {
+        struct module *module = &modules.at[i];
+        if (!module->file)
+            continue;
+        module->image.symtab = NULL;
+        module->image.symtab_count = 0;
+        module->image.strtab = NULL;
+        module->image.strtab_len = 0;
+        munmap((void *)(uintptr_t)module->file, module->file_bytes);
+        module->file = NULL;
+        module->has_symtab = false;
+    }
+}
+
+struct module *modules_find(uint64_t address)
+{
+    for (uint32_t i = 0; i < modules.count; i++) {
+        struct module *module = &modules.at[i];
+        if (module->is_loaded && address >= module->low &&
+            address < module->high)
+            return module;
+    }
+    return NULL;
+}
+
+static bool has_build_id(const struct module *module, const char *prefix)
+{
+    char hex[2 * PLAN_BUILD_ID_MAX + 1];
+    struct text text = {hex, 0, sizeof(hex)};
+    for (uint32_t i = 0; i < module->image.build_id_len; i++)
+        text_put_hex(&text, module->image.build_id[i], 2);
+    hex[text.len] = '\0';
+    return strncmp(hex, prefix, strlen(prefix)) == 0;
+}
+
+bool module_matches(const struct module *module,
+                    const struct manifest_object *object)
+{
+    const char *soname = module->image.soname;
+    if (!module->is_loaded || !module->is_usable || module->kind == MODULE_OWN)
+        return false;
+    if (object->build_id && !has_build_id(module, object->build_id))
+        return false;
+    switch (object->kind) {
+    case MANIFEST_OBJECT_ANY:
+        return module->kind == MODULE_MAIN || module->kind == MODULE_PLAIN;
+    case MANIFEST_OBJECT_MAIN:
+        return module->kind == MODULE_MAIN;
+    case MANIFEST_OBJECT_BASENAME:
+        return manifest_match_glob(object->pattern,
+                                   text_basename(module->path)) ||
+               (soname && manifest_match_glob(object->pattern, soname));
+    case MANIFEST_OBJECT_PATH:
+        return manifest_match_glob(object->pattern, module->path);
+    }
+    return false;
+}

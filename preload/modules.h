@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The objects of this process, as the planner reads them. Made in the
+ * constructor, changed only under the loader's lock (from its notification).
+ */
+#pragma once
+#include "preload/config.h"
+#include "shim/plan/image.h"
+
+enum {
+    MODULE_MAX = 2048
+};
+
+enum module_kind {
+    MODULE_PLAIN,
+    MODULE_MAIN,   /* the executable */
+    MODULE_LIBC,   /* libc and its satellites */
+    MODULE_LOADER, /* ld.so, the vDSO */
+    MODULE_OWN,    /* ourselves, our decoder */
+};
+struct module {
+    uint64_t base, low, high; /* load bias; extent in memory */
+    const char *path;         /* never NULL; the loader's until unloaded */
+    struct plan_image image;
+    enum module_kind kind;
+    bool is_usable; /* image is valid */
+    bool is_loaded;
+    bool is_seen;        /* by the refresh that runs */
+    bool has_symtab;     /* symtab was looked for */
+    uint32_t record;     /* index of its lane_module + 1 */
+    uint32_t generation; /* of the refresh that found it */
+    const void *file;    /* its file while .symtab is in use */
+    size_t file_bytes;
+    struct lane_string path_string;
+};
+struct modules {
+    struct module *at; /* MODULE_MAX entries of address space */
+    uint32_t count;    /* entries in use, unloaded ones among them */
+    uint32_t generation;
+    uint64_t adds, subs; /* the loader's counters at the last refresh */
+    uint64_t lost;
+};
+extern HIDDEN struct modules modules;
+
+/* Compare with the loader's list. True if something changed; new objects
+ * carry modules.generation; `gone` is called for each one that left. */
+HIDDEN bool modules_refresh(void (*gone)(struct module *module));
+/* Tell the session about modules it does not know yet. */
+HIDDEN void modules_record(void);
+/* Read .symtab of its file, once. */
+HIDDEN void module_add_symtab(struct module *module);
+/* Unmap every file that was read for its .symtab. */
+HIDDEN void modules_drop_files(void);
+/* The loaded module that holds a run-time address, or NULL. */
+HIDDEN struct module *modules_find(uint64_t address);
+/* Is it in the scope of an object pattern? */
+struct manifest_object;
+HIDDEN bool module_matches(const struct module *module,
+                           const struct manifest_object *object);

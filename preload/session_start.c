@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The session: one file per exec image. Its name says whose it is
+ * (session-PID-STARTTIME-RANDOM.lane), so that a directory listing alone tells
+ * which processes are traced.
+ */
+#include "preload/session_start.h"
+#include "preload/modules.h"
+#include "preload/span.h"
+#include <cpuid.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    COMMAND_BYTES = 32768,
+    TRACE_PARENT_BYTES = 55
+};
+
+static uint64_t random_number(void)
+{
+    uint64_t number;
+    struct timespec t = {0, 0};
+    if (getrandom(&number, sizeof(number), GRND_NONBLOCK) ==
+        (ssize_t)sizeof(number))
+        return number;
+    clock_gettime(CLOCK_REALTIME, &t);
+    number = (uint64_t)t.tv_nsec << 32 ^ (uint64_t)t.tv_sec ^
+             (uint64_t)getpid() << 20 ^ (uint64_t)(uintptr_t)&number;
+    return number * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+/* rdtsc, where it runs at one rate and does not fault. A prctl under seccomp
+ * may be what kills: then it is trusted that nobody switched it off. */
+static enum lane_clock choose_clock(void)
+{
+    unsigned a, b, c, d;
+    int mode = PR_TSC_ENABLE;
+    if (__get_cpuid(0x80000007, &a, &b, &c, &d) == 0 || (d & 1u << 8) == 0)
+        return LANE_CLOCK_MONOTONIC;
+    if (!config.is_seccomp && prctl(PR_GET_TSC, &mode) == 0 &&
+        mode != PR_TSC_ENABLE)
+        return LANE_CLOCK_MONOTONIC;
+    return LANE_CLOCK_TSC;
+}
+
+static uint32_t number_of(const char *name, uint32_t otherwise, uint32_t most)
+{
+    const char *value = config_get(name);
+    uint64_t number;
+    if (!value || !text_read_number(&value, &number) || *value != '\0' ||
+        number == 0 || number > most)
+        return otherwise;
+    return (uint32_t)number;
+}
+
+static char session_name[96];
+
+static int create_session(void)
+{
+    struct text name = {session_name, 0, sizeof(session_name)};
+    struct lane_config lane = {.policy = LANE_POLICY_DROP,
+                               .clock = choose_clock(),
+                               .mode = config.file_mode};
+    lane.unit_count = number_of("HANDSPAN_BUDGET_MB", 0, LANE_UNIT_MAX);
+    struct module *self = modules_find((uint64_t)&runtime);
+    if (self && self->is_usable)
+        memcpy(lane.build_id, self->image.build_id, sizeof(lane.build_id));
+    text_put(&name, "session-");
+    text_put_number(&name, (uint64_t)getpid());
+    text_put(&name, "-");
+    text_put_number(&name, config.start_time);
+    text_put(&name, "-");
+    text_put_hex(&name, random_number(), 16);
+    text_put(&name, ".lane");
+    return lane_session_create(config.dir_fd, session_name, &lane,
+                               &runtime.map);
+}
+
+/* ---- the process ------------------------------------------------------ */
+
+static void fill_process(void)
+{
+    static char command[COMMAND_BYTES];
+    struct lane_process *process = &runtime.map.processes[runtime.process];
+    long len = config_read_file("/proc/self/cmdline", command, sizeof(command));
+    if (len == -E2BIG)
+        len = sizeof(command);
+    if (len > 0 && lane_string_put(&runtime.map, command, (uint32_t)len,
+                                   &process->command) != 0)
+        process->command = (struct lane_string){0, 0};
+    if (lane_string_put(&runtime.map, config.exe, (uint32_t)strlen(config.exe),
+                        &process->program) != 0)
+        process->program = (struct lane_string){0, 0};
+}
+
+/* ---- the trace -------------------------------------------------------- */
+
+/* Two lower-case hex digits each (W3C trace context 3.2.2.1). */
+static bool read_hex(const char *text, uint8_t *out, size_t len)
+{
+    for (size_t i = 0; i < 2 * len; i++) {
+        char c = text[i];
+        unsigned digit;
+        if (c >= '0' && c <= '9')
+            digit = (unsigned)(c - '0');
+        else if (c >= 'a' && c <= 'f')
+            digit = (unsigned)(c - 'a' + 10);
+        else
+            return false;
+        out[i / 2] = (uint8_t)(i % 2 ? out[i / 2] | digit : digit << 4);
+    }
+    return true;
+}
+
+static bool is_zero(const uint8_t *bytes, size_t len)
+{
+    uint8_t all = 0;
+    for (size_t i = 0; i < len; i++)
+        all |= bytes[i];
+    return all == 0;
+}
+
+/* version-traceid-parentid-flags; a later version may have more behind. */
+static bool read_traceparent(const char *text, struct lane_context *context)
+{
+    uint8_t version, flags, trace[16], parent[8];
+    size_t len = strlen(text);
+    if (len < TRACE_PARENT_BYTES || text[2] != '-' || text[35] != '-' ||
+        text[52] != '-' || !read_hex(text, &version, 1) ||
+        !read_hex(text + 3, trace, 16) || !read_hex(text + 36, parent, 8) ||
+        !read_hex(text + 53, &flags, 1))
+        return false;
+    if (version == 0xff || is_zero(trace, 16) || is_zero(parent, 8) ||
+        (version == 0 && len != TRACE_PARENT_BYTES) ||
+        (len > TRACE_PARENT_BYTES && text[TRACE_PARENT_BYTES] != '-'))
+        return false;
+    memcpy(context->trace_id, trace, sizeof(trace));
+    context->flags = flags;
+    context->remote_parent = 0;
+    for (size_t i = 0; i < sizeof(parent); i++)
+        context->remote_parent = context->remote_parent << 8 | parent[i];
+    return true;
+}
+
+static int fill_context(void)
+{
+    int64_t at = lane_table_take(&runtime.map, LANE_TABLE_CONTEXTS,
+                                 &runtime.map.session->context_next, 1);
+    if (at != 0)
+        return at < 0 ? (int)at : -EIO;
+    struct lane_context *context = &runtime.map.contexts[0];
+    const char *told = config_get("TRACEPARENT");
+    if (!told || !read_traceparent(told, context)) {
+        uint64_t id[2] = {random_number(), random_number()};
+        if (id[0] == 0 && id[1] == 0)
+            id[0] = 1;
+        memcpy(context->trace_id, id, sizeof(context->trace_id));
+        context->flags = 1; /* sampled */
+        if (told)
+            note_lines("context",
+                       "TRACEPARENT is no traceparent and ignored:", told,
+                       NULL);
+    }
+    /* release; pairs with the reader's acquire */
+    __atomic_store_n(&context->state, 1, __ATOMIC_RELEASE);
+    return 0;
+}
+
+int session_start(uint32_t manifest_errors)
+{
+    int err = create_session();
+    if (err)
+        return err;
+    err = fill_context();
+    if (err == 0)
+        err = process_register(0, 0);
+    if (err) {
+        unlinkat(config.dir_fd, session_name, 0);
+        runtime.map.session = NULL;
+        return err;
+    }
+    fill_process();
+    runtime.map.session->manifest_errors = manifest_errors;
+    lane_anchor_put(&runtime.map, runtime.process + 1);
+    /* release; pairs with the reader's acquire of `ready` */
+    __atomic_store_n(&runtime.map.session->ready, 1, __ATOMIC_RELEASE);
+    return 0;
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Starting the sidecar of the directory, if there is none.
+ */
+#pragma once
+#include "preload/config.h"
+
+/* Not where the program could notice it (see the .c); then the session waits
+ * until a sidecar comes. What was decided is noted. [constructor] */
+HIDDEN void sidecar_start(void);

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The constructor: everything between "the loader mapped us" and "the
+ * handlers are traced". It runs before the constructors of all other objects
+ * (-z initfirst), libc's own included: no environ, no stdio, the environment
+ * comes as an argument. Single-threaded, bounded work; whatever fails leaves
+ * the program as if untraced.
+ */
+#include "preload/bind.h"
+#include "preload/config.h"
+#include "preload/ends.h"
+#include "preload/loader.h"
+#include "preload/manifest_load.h"
+#include "preload/modules.h"
+#include "preload/session_start.h"
+#include "preload/sidecar_start.h"
+#include "preload/span.h"
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum {
+    PAGE = 4096,
+    ENTRIES = 64 * 1024
+};
+
+/* One word that the kernel clears in every forked child. */
+static int make_alive_page(void)
+{
+    uint32_t *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED)
+        return -errno;
+    if (madvise(page, PAGE, MADV_WIPEONFORK) != 0) {
+        int err = -errno;
+        munmap(page, PAGE);
+        return err;
+    }
+    *page = 1;
+    runtime.alive = page;
+    return 0;
+}
+
+static int prepare_runtime(void)
+{
+    int err = make_alive_page();
+    if (err)
+        return err;
+    shim_start();
+    shim_enter = span_enter;
+    shim_leave = span_leave;
+    return shim_entries_reserve(ENTRIES);
+}
+
+static void bind_everything(void)
+{
+    int err = shim_text_open(true);
+    if (err) {
+        note_line("binding", "text cannot be written: nothing is traced");
+        return;
+    }
+    bind_start();
+    loader_watch();
+    ends_watch();
+    shim_text_close();
+}
+
+static void start_tracing(void)
+{
+    uint32_t manifest_errors = 0;
+    runtime.manifest = manifest_load(&manifest_errors);
+    if (runtime.manifest && !manifest_is_for_us(runtime.manifest))
+        return;
+    if (config_open_dir() != 0) {
+        note_log();
+        return;
+    }
+    if (config_is_off())
+        return;
+    modules_refresh(NULL);
+    int err = prepare_runtime();
+    if (err == 0)
+        err = session_start(manifest_errors);
+    if (err) {
+        note_lines("session", "none could be made in", config.dir,
+                   err == -ENOSPC ? "(it is full)" : NULL);
+        note_log();
+        return;
+    }
+    bind_everything();
+    sidecar_start();
+    note_publish();
+    note_log();
+}
+
+__attribute__((constructor)) static void start(int argc, char **argv,
+                                               char **env)
+{
+    int saved = errno;
+    (void)argc;
+    (void)argv;
+    config.env = env;
+    if (config_is_disabled())
+        return;
+    if (config_read() != 0)
+        return;
+    span_busy++;
+    start_tracing();
+    span_busy--;
+    if (config.dir_fd >= 0)
+        close(config.dir_fd);
+    config.dir_fd = -1;
+    errno = saved;
+}

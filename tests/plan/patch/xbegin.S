@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "case.h"
+FUNC
+        xbegin  1f
+        xend
+1:      ret
+END

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* handspan help, handspan version. */
+#include "tools/cli/commands.h"
+#include "tools/common/options.h"
+#include <stdio.h>
+
+static const char text[] =
+    "handspan: where the time of a native program goes, by the handlers that\n"
+    "a manifest names; without touching its source.\n"
+    "\n"
+    "  handspan run [-m MANIFEST] [--] COMMAND...   run a command, traced\n"
+    "  handspan check -m MANIFEST PROGRAM           what will be bound, and "
+    "how\n"
+    "  handspan env [-m MANIFEST]                   exports for a shell, to "
+    "eval\n"
+    "\n"
+    "  handspan list                                traces, newest first\n"
+    "  handspan show [TRACE]                        one trace as a waterfall\n"
+    "  handspan stats [TRACE]                       its handlers in figures\n"
+    "  handspan spans [TRACE]                       its calls, one a line\n"
+    "\n"
+    "  handspan status                              sidecar, sessions, losses\n"
+    "  handspan off [PID|--all] | on [PID|--all]    stop and resume recording\n"
+    "  handspan sidecar                             bring sessions into the "
+    "store\n"
+    "  handspan version\n"
+    "\n"
+    "TRACE is a hex prefix (4 digits or more), latest, latest~N or a\n"
+    "traceparent. 'handspan COMMAND --help' tells the options of a command;\n"
+    "--json prints one object a line. Exit status: 0 fine, 1 found something,\n"
+    "2 trouble; run returns the command's own.\n";
+
+int cmd_help(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    fputs(text, stdout);
+    return EXIT_FINE;
+}
+
+int cmd_version(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    puts("handspan " HANDSPAN_VERSION);
+    return EXIT_FINE;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The subcommands: argv[0] is the subcommand's name; the exit status is
+ * returned. One file each. */
+#pragma once
+
+int cmd_run(int argc, char **argv);
+int cmd_env(int argc, char **argv);
+int cmd_check(int argc, char **argv);
+int cmd_list(int argc, char **argv);
+int cmd_show(int argc, char **argv);
+int cmd_stats(int argc, char **argv);
+int cmd_spans(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_off(int argc, char **argv);
+int cmd_on(int argc, char **argv);
+int cmd_sidecar(int argc, char **argv);
+int cmd_version(int argc, char **argv);
+int cmd_help(int argc, char **argv);

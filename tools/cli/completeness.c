@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Nothing is lost silently: see completeness.h. */
+#include "tools/cli/completeness.h"
+#include "tools/common/format.h"
+#include "tools/common/json.h"
+#include <stdlib.h>
+#include <string.h>
+
+const char *completeness_loss_text(const char *kind)
+{
+    static const struct {
+        const char *kind, *text;
+    } words[] = {
+        {"lost_records", "records without room (counted)"},
+        {"lost_captures", "inputs or outputs without room"},
+        {"lost_threads", "threads without lane"},
+        {"lost_calls", "calls of which only the number is known"},
+        {"lost_contexts", "roots without trace of their own"},
+        {"lost_sites", "handlers without room in the table"},
+        {"lost_strings", "names without room"},
+        {"lost_processes", "processes without room in the table"},
+        {"hook_faults", "faults of handspan's own hooks"},
+        {"corrupt_items", "unreadable records"},
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(kind, words[i].kind) == 0)
+            return words[i].text;
+    return kind;
+}
+
+static int64_t loss(const struct query_detail *d, const char *kind)
+{
+    for (size_t i = 0; i < d->loss_count; i++)
+        if (d->losses[i].kind && strcmp(d->losses[i].kind, kind) == 0)
+            return d->losses[i].count;
+    return 0;
+}
+
+/* Calls that were made: stored, only counted, and seen by nobody. */
+static int64_t all_calls(const struct query_trace *t,
+                         const struct query_detail *d, int64_t stored)
+{
+    return stored + t->dropped_calls + loss(d, "lost_calls");
+}
+
+static void put_losses(struct buf *text, const struct query_detail *d)
+{
+    int shown = 0;
+    for (size_t i = 0; i < d->loss_count; i++) {
+        if (!d->losses[i].kind || d->losses[i].count <= 0)
+            continue;
+        buf_printf(text, "%s%s %s", shown++ ? ", " : " Lost: ",
+                   format_count(d->losses[i].count).text,
+                   completeness_loss_text(d->losses[i].kind));
+    }
+    if (shown)
+        buf_char(text, '.');
+}
+
+static bool is_unbound(const struct query_site *s)
+{
+    return s->binding && strcmp(s->binding, "none") == 0;
+}
+
+static void print_unbound(const struct term *term, const struct query_detail *d)
+{
+    struct buf text;
+    buf_init(&text, 16384);
+    int shown = 0, more = 0;
+    for (size_t i = 0; i < d->site_count; i++) {
+        const struct query_site *s = &d->sites[i];
+        if (!is_unbound(s))
+            continue;
+        if (shown == 6) {
+            more++;
+            continue;
+        }
+        buf_printf(&text, "%s%s",
+                   shown++ ? ", " : "Not bound: ", s->name ? s->name : "?");
+        if (s->reason && *s->reason)
+            buf_printf(&text, " (%s)", s->reason);
+    }
+    if (more)
+        buf_printf(&text, " and %d more", more);
+    buf_text(&text, ". Why: handspan check");
+    if (shown)
+        term_wrap(term, TERM_YELLOW, buf_get(&text), 2);
+    buf_free(&text);
+}
+
+/* What the run said of itself, a line each. */
+static void print_notes(const struct term *term, const struct query_detail *d)
+{
+    for (size_t i = 0; i < d->session_count; i++) {
+        char *copy = d->sessions[i].note ? strdup(d->sessions[i].note) : NULL;
+        char *rest = NULL;
+        for (char *line = copy ? strtok_r(copy, "\n", &rest) : NULL; line;
+             line = strtok_r(NULL, "\n", &rest)) {
+            struct buf text;
+            buf_init(&text, 16384);
+            buf_printf(&text, "Note: %s", line);
+            term_wrap(term, TERM_DIM, buf_get(&text), 2);
+            buf_free(&text);
+        }
+        free(copy);
+    }
+}
+
+void completeness_print(const struct term *term, const struct query_trace *t,
+                        const struct query_detail *d, int64_t stored)
+{
+    int64_t all = all_calls(t, d, stored);
+    bool runs = t->status && strcmp(t->status, "open") == 0;
+    struct buf text;
+    buf_init(&text, 16384);
+    buf_printf(&text, "%s: %s of %s span%s.",
+               runs            ? "Still running"
+               : all == stored ? "Complete"
+                               : "Incomplete",
+               format_count(stored).text, format_count(all).text,
+               all == 1 ? "" : "s");
+    if (all > stored && t->dropped_calls > 0)
+        buf_printf(&text, " %s counted and timed without detail.",
+                   format_count(t->dropped_calls).text);
+    put_losses(&text, d);
+    term_wrap(term, all == stored ? TERM_PLAIN : TERM_YELLOW, buf_get(&text),
+              2);
+    buf_free(&text);
+    print_unbound(term, d);
+    print_notes(term, d);
+}
+
+void completeness_json(struct cJSON *to, const struct query_trace *t,
+                       const struct query_detail *d, int64_t stored)
+{
+    struct cJSON *losses = json_object(), *unbound = json_array();
+    json_int(to, "spans", stored);
+    json_int(to, "calls", all_calls(t, d, stored));
+    json_int(to, "dropped_calls", t->dropped_calls);
+    for (size_t i = 0; i < d->loss_count; i++)
+        json_int(losses, d->losses[i].kind ? d->losses[i].kind : "?",
+                 d->losses[i].count);
+    json_object_add(to, "losses", losses);
+    for (size_t i = 0; i < d->site_count; i++) {
+        if (!is_unbound(&d->sites[i]))
+            continue;
+        struct cJSON *o = json_object();
+        json_text(o, "name", d->sites[i].name);
+        json_text(o, "reason", d->sites[i].reason);
+        json_append(unbound, o);
+    }
+    json_object_add(to, "not_bound", unbound);
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Figures by handler: see stats.h. */
+#include "tools/cli/stats.h"
+#include "lane/histogram.h"
+#include "tools/common/format.h"
+#include "tools/query/tree.h"
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One row per name: a handler in several sessions, or bound in several
+ * objects, is one handler to a person. */
+static struct stats_row *row_of(struct stats *s, const char *name)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (strcmp(s->rows[i].name, name) == 0)
+            return &s->rows[i];
+    if (s->count == s->cap) {
+        size_t cap = s->cap ? s->cap * 2 : 16;
+        void *grown = realloc(s->rows, cap * sizeof *s->rows);
+        if (!grown)
+            return NULL;
+        s->rows = grown;
+        s->cap = cap;
+    }
+    struct stats_row *r = &s->rows[s->count++];
+    *r = (struct stats_row){.name = name};
+    return r;
+}
+
+static int add_bucket(struct stats_row *r, int64_t middle_ns, int64_t count)
+{
+    size_t at = 0;
+    while (at < r->bucket_count && r->buckets[at].middle_ns < middle_ns)
+        at++;
+    if (at < r->bucket_count && r->buckets[at].middle_ns == middle_ns) {
+        r->buckets[at].count += count;
+        return 0;
+    }
+    void *grown =
+        realloc(r->buckets, (r->bucket_count + 1) * sizeof *r->buckets);
+    if (!grown)
+        return -ENOMEM;
+    r->buckets = grown;
+    memmove(r->buckets + at + 1, r->buckets + at,
+            (r->bucket_count - at) * sizeof *r->buckets);
+    r->buckets[at] = (struct stats_bucket){middle_ns, count};
+    r->bucket_count++;
+    return 0;
+}
+
+/* {"37":12,"38":1}: read leniently, what is no pair of numbers is skipped. */
+static int add_histogram(struct stats_row *r, const char *text)
+{
+    int err = 0;
+    while (text && (text = strchr(text, '"')) && !err) {
+        char *end;
+        long bucket = strtol(text + 1, &end, 10);
+        if (end == text + 1 || end[0] != '"' || end[1] != ':')
+            break;
+        long long count = strtoll(end + 2, &end, 10);
+        if (bucket >= 0 && bucket < LANE_HISTOGRAM_BUCKETS && count > 0)
+            err = add_bucket(
+                r, (int64_t)lane_histogram_middle((uint32_t)bucket), count);
+        text = end;
+    }
+    return err;
+}
+
+static int64_t percentile(const struct stats_row *r, int percent)
+{
+    int64_t all = 0, seen = 0;
+    for (size_t i = 0; i < r->bucket_count; i++)
+        all += r->buckets[i].count;
+    int64_t want = (all * percent + 99) / 100;
+    for (size_t i = 0; i < r->bucket_count; i++) {
+        seen += r->buckets[i].count;
+        if (seen >= want)
+            return r->buckets[i].middle_ns < r->max_ns ? r->buckets[i].middle_ns
+                                                       : r->max_ns;
+    }
+    return -1;
+}
+
+/* What only the rollups know: self, the longest, the histogram, and the part
+ * of calls whose span was not stored. */
+static int add_rollups(struct stats *s)
+{
+    int err = 0;
+    for (size_t i = 0; i < s->detail.rollup_count && !err; i++) {
+        const struct query_rollup *u = &s->detail.rollups[i];
+        const struct query_site *site =
+            query_site_find(&s->detail, u->session, u->site);
+        struct stats_row *r = row_of(s, site && site->name ? site->name : "?");
+        if (!r)
+            return -ENOMEM;
+        r->calls += u->dropped_calls;
+        r->errors += u->errors;
+        r->total_ns += u->total_ns;
+        r->self_ns += u->self_ns;
+        r->cpu_ns += u->cpu_ns;
+        r->dropped_calls += u->dropped_calls;
+        r->max_ns = u->max_ns > r->max_ns ? u->max_ns : r->max_ns;
+        err = add_histogram(r, u->histogram);
+    }
+    return err;
+}
+
+/* Rollups hold what ended; what did not is in no rollup, and takes its time
+ * until the trace's end. */
+static int add_items(struct stats *s, const struct query_tree *tree)
+{
+    for (size_t i = 0; i < tree->item_count; i++) {
+        const struct query_item *item = &tree->items[i];
+        const struct query_node *n = &tree->nodes[item->node];
+        if (n->kind != QUERY_NODE_HANDLER)
+            continue;
+        struct stats_row *r = row_of(s, n->name);
+        if (!r)
+            return -ENOMEM;
+        int64_t ns = item->end_ns - item->start_ns;
+        bool ended = !(item->flags & (QUERY_SPAN_OPEN | QUERY_SPAN_UNFINISHED));
+        bool nested = item->flags & QUERY_SPAN_NESTED;
+        r->calls++;
+        r->is_cpu_known |= item->cpu_ns >= 0;
+        if (!ended) {
+            r->total_ns += nested ? 0 : ns;
+            r->max_ns = ns > r->max_ns ? ns : r->max_ns;
+        }
+    }
+    return 0;
+}
+
+static int by_self(const void *a, const void *b)
+{
+    const struct stats_row *x = a, *y = b;
+    if (x->self_ns != y->self_ns)
+        return x->self_ns < y->self_ns ? 1 : -1;
+    return strcmp(x->name, y->name);
+}
+
+/* What no handler covers of the trace's time. */
+static int add_rest(struct stats *s, const struct query_trace *t,
+                    const struct query_tree *tree)
+{
+    struct stats_row *r = row_of(s, "(no handler)");
+    if (!r)
+        return -ENOMEM;
+    r->is_rest = true;
+    r->cpu_ns = -1;
+    r->self_ns = s->wall_ns > tree->top_ns ? s->wall_ns - tree->top_ns : 0;
+    if (t->cpu_ns >= 0)
+        r->cpu_ns =
+            t->cpu_ns > tree->top_cpu_ns ? t->cpu_ns - tree->top_cpu_ns : 0;
+    return 0;
+}
+
+static int64_t count_threads(const struct query_detail *d,
+                             const struct query_tree *tree)
+{
+    /* threads that wrote a span of this trace; lanes tell them apart */
+    int64_t count = 0;
+    for (size_t i = 0; i < d->thread_count; i++) {
+        const struct query_thread *h = &d->threads[i];
+        const struct query_process *p =
+            query_process_find(d, h->session, h->process_idx);
+        count += p != NULL;
+    }
+    return count ? count : tree->span_count > 0;
+}
+
+static void finish(struct stats *s)
+{
+    s->min_ns = INT64_MAX;
+    for (size_t i = 0; i < s->count; i++) {
+        struct stats_row *r = &s->rows[i];
+        if (r->bucket_count && r->buckets[0].middle_ns < s->min_ns)
+            s->min_ns = r->buckets[0].middle_ns;
+        s->max_ns = r->max_ns > s->max_ns ? r->max_ns : s->max_ns;
+        if (!r->is_cpu_known && r->cpu_ns == 0)
+            r->cpu_ns = -1;
+        r->p50_ns = percentile(r, 50);
+        r->p95_ns = percentile(r, 95);
+    }
+    qsort(s->rows, s->count, sizeof *s->rows, by_self);
+}
+
+int stats_load(struct view *v, const struct query_trace *t, struct stats *s)
+{
+    struct query_tree tree = {0};
+    *s = (struct stats){0};
+    int err = query_detail_load(v->db, t->trace, &s->detail);
+    if (!err)
+        err = query_tree_load(v->db, t, &s->detail, format_now_ns(), false,
+                              &tree);
+    if (!err)
+        err = add_rollups(s);
+    if (!err)
+        err = add_items(s, &tree);
+    if (!err) {
+        s->wall_ns =
+            t->duration_ns >= 0 ? t->duration_ns : tree.end_ns - tree.start_ns;
+        s->span_count = tree.span_count;
+        s->thread_count = count_threads(&s->detail, &tree);
+        finish(s);
+        err = add_rest(s, t, &tree);
+    }
+    query_tree_free(&tree);
+    if (err)
+        stats_free(s);
+    return err;
+}
+
+void stats_free(struct stats *s)
+{
+    for (size_t i = 0; s->rows && i < s->count; i++)
+        free(s->rows[i].buckets);
+    free(s->rows);
+    query_detail_free(&s->detail);
+    *s = (struct stats){0};
+}
+
+void stats_cells(const struct stats_row *row, int64_t low_ns, int64_t high_ns,
+                 int64_t *cells, int count)
+{
+    double low = log((double)low_ns), high = log((double)high_ns);
+    for (size_t i = 0; i < row->bucket_count; i++) {
+        double ns =
+            (double)(row->buckets[i].middle_ns > 0 ? row->buckets[i].middle_ns
+                                                   : 1);
+        int at = (int)((log(ns) - low) / (high - low) * count);
+        at = at < 0 ? 0 : at >= count ? count - 1 : at;
+        cells[at] += row->buckets[i].count;
+    }
+}

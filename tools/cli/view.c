@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Common to the views; see view.h. */
+#include "tools/cli/view.h"
+#include "tools/common/format.h"
+#include "tools/common/paths.h"
+#include "tools/common/text.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int set_condition(struct view *v, const char *key, const char *value)
+{
+    struct {
+        const char *name;
+        const char **target;
+    } keys[] = {{"status", &v->filter.status},
+                {"service", &v->filter.service},
+                {"host", &v->filter.host},
+                {"name", &v->filter.program}};
+    struct text_nearest near;
+    text_nearest_init(&near, key);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        text_nearest_offer(&near, keys[i].name);
+        if (strcmp(key, keys[i].name) == 0) {
+            *keys[i].target = value;
+            return 0;
+        }
+    }
+    return options_trouble("--where: no key '%s'%s%s%s; there are status, "
+                           "service, host and name",
+                           key, near.name[0] ? "; did you mean '" : "",
+                           near.name[0] ? near.name[0] : "",
+                           near.name[0] ? "'?" : "");
+}
+
+static int parse_where(struct view *v)
+{
+    v->where_copy = strdup(v->where);
+    char *rest = NULL;
+    for (char *part = strtok_r(v->where_copy, ",", &rest); part;
+         part = strtok_r(NULL, ",", &rest)) {
+        char *equal = strchr(part, '=');
+        if (!equal)
+            return options_trouble("--where: '%s' is not KEY=VALUE", part);
+        *equal = 0;
+        int status = set_condition(v, part, equal + 1);
+        if (status)
+            return status;
+    }
+    return 0;
+}
+
+int view_open(struct view *v, bool where_for_spans)
+{
+    char dir[PATHS_MAX], store[PATHS_MAX], why[PATHS_MAX + 256];
+    term_detect(&v->term, stdout);
+    v->filter = (struct query_filter){.since_unix_ns = v->since,
+                                      .until_unix_ns = v->until,
+                                      .program = v->program,
+                                      .pid = v->pid,
+                                      .limit = v->limit};
+    int status = v->where && !where_for_spans ? parse_where(v) : 0;
+    if (status)
+        return status;
+    int err = paths_dir(v->dir, dir, sizeof dir);
+    err = err ? err : paths_store(v->store, dir, store, sizeof store);
+    if (err)
+        return options_trouble("cannot tell where the store is: %s",
+                               strerror(-err));
+    err = query_open(store, &v->db, why, sizeof why);
+    return err ? options_trouble("%s", why) : 0;
+}
+
+void view_close(struct view *v)
+{
+    query_close(v->db);
+    free(v->where_copy);
+    v->db = NULL;
+    v->where_copy = NULL;
+}
+
+const char *view_short_id(const struct query_trace *t, char out[9])
+{
+    memcpy(out, t->hex, 8);
+    out[8] = 0;
+    return out;
+}
+
+/* Digits that tell the candidates apart: as many as were typed and 4 more. */
+static void list_candidates(const struct query_choice *c, size_t typed)
+{
+    int digits = (int)(typed + 4 > 12 ? typed + 4 : 12);
+    for (size_t i = 0; i < c->count && i < QUERY_CANDIDATES; i++) {
+        const struct query_trace *t = &c->found[i];
+        fprintf(stderr, "  %.*s  %s  %s  %s\n", digits > 32 ? 32 : digits,
+                t->hex, format_time_short(t->start_unix_ns).text,
+                t->name ? t->name : "?", view_outcome(t).text);
+    }
+    if (c->count > QUERY_CANDIDATES)
+        fputs("  ...\n", stderr);
+}
+
+int view_choose(struct view *v, const char *text, struct query_trace *out)
+{
+    struct query_choice c = {0};
+    char why[256];
+    int err = query_choose(v->db, text, &v->filter, &c, why, sizeof why);
+    if (err) {
+        options_trouble("%s", why);
+        return err == -ENOENT ? EXIT_FOUND : EXIT_TROUBLE;
+    }
+    if (c.count > 1) {
+        options_trouble("'%s' is ambiguous:", text);
+        list_candidates(&c, strlen(text));
+        query_choice_free(&c);
+        return EXIT_TROUBLE;
+    }
+    *out = c.found[0];
+    c.found[0] = (struct query_trace){0};
+    query_choice_free(&c);
+    return 0;
+}
+
+static bool is(const char *text, const char *word)
+{
+    return text && strcmp(text, word) == 0;
+}
+
+static bool is_crash(int64_t signal)
+{
+    static const int crashes[] = {4, 5, 6, 7, 8, 11, 31}; /* with core dump */
+    for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++)
+        if (signal == crashes[i])
+            return true;
+    return false;
+}
+
+static struct view_outcome by_process(const struct query_trace *t, bool failed)
+{
+    struct view_outcome o = {"", failed ? TERM_RED : TERM_GREEN};
+    if (t->signal > 0) {
+        const char *name = sigabbrev_np((int)t->signal);
+        snprintf(o.text, sizeof o.text, "%s%s%s",
+                 !failed               ? "ended by "
+                 : is_crash(t->signal) ? "CRASHED "
+                                       : "KILLED ",
+                 name ? "SIG" : "signal ", name ? name : "");
+        if (!name)
+            snprintf(o.text + strlen(o.text), 8, "%d", (int)t->signal);
+    } else if (is(t->ended_by, "killed")) {
+        snprintf(o.text, sizeof o.text, "KILLED");
+        o.style = TERM_RED;
+    } else if (t->exit_code > 0) {
+        snprintf(o.text, sizeof o.text, "%sexit %d", failed ? "FAILED " : "",
+                 (int)t->exit_code);
+    } else if (failed) {
+        snprintf(o.text, sizeof o.text, "FAILED");
+    } else if (is(t->ended_by, "unknown") || is(t->status, "unfinished")) {
+        snprintf(o.text, sizeof o.text, "ended, cause unknown");
+        o.style = TERM_YELLOW;
+    } else {
+        snprintf(o.text, sizeof o.text, "ok");
+    }
+    return o;
+}
+
+struct view_outcome view_outcome(const struct query_trace *t)
+{
+    if (is(t->status, "open"))
+        return (struct view_outcome){"running", TERM_CYAN};
+    bool failed = is(t->status, "error");
+    if (t->root_ref < 0 || t->root_ref == 0)
+        return by_process(t, failed);
+    if (is(t->status, "unfinished"))
+        return (struct view_outcome){"unfinished", TERM_YELLOW};
+    return failed ? (struct view_outcome){"FAILED", TERM_RED}
+                  : (struct view_outcome){"ok", TERM_GREEN};
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The waterfall: a tree of a trace drawn over its time axis. */
+#pragma once
+#include "tools/common/term.h"
+#include "tools/query/tree.h"
+
+/* Axis, then a line per node with its failures in place. `orphans`: what hangs
+ * below the pseudo node of orphans as well. 0 or -ENOMEM. */
+int waterfall_print(const struct query_tree *tree, const struct term *term,
+                    bool orphans);
+/* Does the picture show queue time, or time of unknown kind? */
+bool waterfall_has_queue(const struct query_tree *tree);
+bool waterfall_has_unknown(const struct query_tree *tree);

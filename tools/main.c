@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * handspan: one binary, one subcommand per file in tools/cli/. This file only
+ * finds the subcommand.
+ */
+#include "tools/cli/commands.h"
+#include "tools/common/options.h"
+#include "tools/common/text.h"
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"run", cmd_run},           {"env", cmd_env},
+    {"check", cmd_check},       {"list", cmd_list},
+    {"show", cmd_show},         {"stats", cmd_stats},
+    {"spans", cmd_spans},       {"status", cmd_status},
+    {"off", cmd_off},           {"on", cmd_on},
+    {"sidecar", cmd_sidecar},   {"version", cmd_version},
+    {"--version", cmd_version}, {"help", cmd_help},
+    {"--help", cmd_help},       {"-h", cmd_help},
+};
+
+static int unknown(const char *name)
+{
+    struct text_nearest near;
+    text_nearest_init(&near, name);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        text_nearest_offer(&near, commands[i].name);
+    if (near.name[0])
+        options_trouble("no command '%s'; did you mean '%s'?", name,
+                        near.name[0]);
+    else
+        options_trouble("no command '%s'", name);
+    fputs("Try 'handspan help'.\n", stderr);
+    return EXIT_TROUBLE;
+}
+
+int main(int argc, char **argv)
+{
+    setlocale(LC_CTYPE, "");
+    if (argc < 2) {
+        options_trouble("needs a command");
+        fputs("Try 'handspan help'.\n", stderr);
+        return EXIT_TROUBLE;
+    }
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    return unknown(argv[1]);
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SQLite for the views: see db.h. This file owns the library in tools/query. */
+#include "tools/query/db.h"
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    BUSY_MS = 5000
+};
+
+struct query_db {
+    sqlite3 *handle;
+    char error[256];
+};
+
+const char *query_error(const struct query_db *db)
+{
+    return db->error;
+}
+
+static int failed(struct query_db *db, int code)
+{
+    snprintf(db->error, sizeof db->error, "%s", sqlite3_errmsg(db->handle));
+    return code == SQLITE_BUSY || code == SQLITE_LOCKED ? -EBUSY : -EIO;
+}
+
+void query_close(struct query_db *db)
+{
+    if (!db)
+        return;
+    sqlite3_close(db->handle);
+    free(db);
+}
+
+/* Reading a WAL file needs its -shm; in a directory that we cannot write to
+ * and without one, only a store at rest can be read. */
+static int open_handle(const char *path, sqlite3 **handle)
+{
+    char uri[4200], wal[4200];
+    int code = sqlite3_open_v2(path, handle, SQLITE_OPEN_READONLY, NULL);
+    if (code == SQLITE_OK) {
+        sqlite3_busy_timeout(*handle, BUSY_MS);
+        code = sqlite3_exec(*handle, "PRAGMA schema_version", NULL, NULL, NULL);
+    }
+    snprintf(wal, sizeof wal, "%s-wal", path);
+    if (code != SQLITE_CANTOPEN || access(wal, F_OK) == 0 ||
+        strpbrk(path, "?#%"))
+        return code;
+    sqlite3_close(*handle);
+    snprintf(uri, sizeof uri, "file:%s?immutable=1", path);
+    code = sqlite3_open_v2(uri, handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI,
+                           NULL);
+    return code ? code
+                : sqlite3_exec(*handle, "PRAGMA schema_version", NULL, NULL,
+                               NULL);
+}
+
+static int check_version(struct query_db *db, const char *path, char *why,
+                         size_t why_bytes)
+{
+    sqlite3_stmt *stmt = query_prepare(db, "PRAGMA user_version");
+    int64_t version = 0;
+    int step = stmt ? query_step(db, stmt) : -EIO;
+    if (step > 0)
+        version = query_int(stmt, 0, 0);
+    query_finish(stmt);
+    if (step < 0) {
+        snprintf(why, why_bytes, "cannot read '%s': %s", path, db->error);
+        return step;
+    }
+    if (version == 0) {
+        snprintf(why, why_bytes,
+                 "'%s' is a database, but no store of handspan (yet)", path);
+        return -EINVAL;
+    }
+    if (version > QUERY_SCHEMA || version < 0) {
+        snprintf(why, why_bytes,
+                 "the store '%s' has schema %lld, this handspan reads up to "
+                 "%d: use the handspan that wrote it, or another --store",
+                 path, (long long)version, QUERY_SCHEMA);
+        return -ENOTSUP;
+    }
+    return 0;
+}
+
+static int explain(const char *path, const char *message, char *why,
+                   size_t why_bytes)
+{
+    struct stat st;
+    if (stat(path, &st) < 0) {
+        int err = errno;
+        if (err == ENOENT || err == ENOTDIR)
+            snprintf(why, why_bytes,
+                     "there is no store '%s' yet: nothing was traced, or "
+                     "HANDSPAN_STORE or --store differs",
+                     path);
+        else
+            snprintf(why, why_bytes, "cannot look at the store '%s': %s", path,
+                     strerror(err));
+        return err == ENOTDIR ? -ENOENT : -err;
+    }
+    if (access(path, R_OK) < 0) {
+        snprintf(why, why_bytes, "cannot read the store '%s': %s", path,
+                 strerror(errno));
+        return -EACCES;
+    }
+    snprintf(why, why_bytes, "cannot open the store '%s': %s", path, message);
+    return -EIO;
+}
+
+int query_open(const char *path, struct query_db **out, char *why,
+               size_t why_bytes)
+{
+    struct query_db *db = calloc(1, sizeof *db);
+    if (!db) {
+        snprintf(why, why_bytes, "out of memory");
+        return -ENOMEM;
+    }
+    int code = open_handle(path, &db->handle);
+    int err = 0;
+    if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT) {
+        snprintf(why, why_bytes, "'%s' is %s; move it away to begin anew", path,
+                 code == SQLITE_NOTADB ? "no SQLite database" : "damaged");
+        err = -EINVAL;
+    } else if (code) {
+        err = explain(path, sqlite3_errmsg(db->handle), why, why_bytes);
+    } else {
+        err = check_version(db, path, why, why_bytes);
+    }
+    if (err) {
+        query_close(db);
+        return err;
+    }
+    *out = db;
+    return 0;
+}
+
+sqlite3_stmt *query_prepare(struct query_db *db, const char *sql)
+{
+    sqlite3_stmt *stmt = NULL;
+    int code = sqlite3_prepare_v2(db->handle, sql, -1, &stmt, NULL);
+    if (code) {
+        failed(db, code);
+        sqlite3_finalize(stmt);
+        return NULL;
+    }
+    return stmt;
+}
+
+/* A parameter that a statement does not have is left out. */
+void query_bind_int(sqlite3_stmt *stmt, const char *name, int64_t n)
+{
+    int at = sqlite3_bind_parameter_index(stmt, name);
+    if (at)
+        sqlite3_bind_int64(stmt, at, n);
+}
+
+void query_bind_text(sqlite3_stmt *stmt, const char *name, const char *text)
+{
+    int at = sqlite3_bind_parameter_index(stmt, name);
+    if (at && text)
+        sqlite3_bind_text(stmt, at, text, -1, SQLITE_STATIC);
+}
+
+void query_bind_blob(sqlite3_stmt *stmt, const char *name, const void *bytes,
+                     int len_bytes)
+{
+    int at = sqlite3_bind_parameter_index(stmt, name);
+    if (at)
+        sqlite3_bind_blob(stmt, at, bytes, len_bytes, SQLITE_TRANSIENT);
+}
+
+int query_step(struct query_db *db, sqlite3_stmt *stmt)
+{
+    int code = sqlite3_step(stmt);
+    if (code == SQLITE_ROW)
+        return 1;
+    return code == SQLITE_DONE ? 0 : failed(db, code);
+}
+
+void query_finish(sqlite3_stmt *stmt)
+{
+    sqlite3_finalize(stmt);
+}
+
+int64_t query_int(sqlite3_stmt *stmt, int column, int64_t otherwise)
+{
+    return sqlite3_column_type(stmt, column) == SQLITE_NULL
+               ? otherwise
+               : sqlite3_column_int64(stmt, column);
+}
+
+const char *query_text(sqlite3_stmt *stmt, int column)
+{
+    return (const char *)sqlite3_column_text(stmt, column);
+}
+
+char *query_text_copy(sqlite3_stmt *stmt, int column)
+{
+    const char *text = query_text(stmt, column);
+    return text ? strdup(text) : NULL;
+}
+
+uint64_t query_blob64(sqlite3_stmt *stmt, int column)
+{
+    const unsigned char *bytes = sqlite3_column_blob(stmt, column);
+    if (!bytes || sqlite3_column_bytes(stmt, column) != 8)
+        return 0;
+    uint64_t n = 0;
+    for (int i = 0; i < 8; i++)
+        n = n << 8 | bytes[i];
+    return n;
+}

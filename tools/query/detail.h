@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What stands around the spans of one trace: its sessions, processes,
+ * handlers, threads, exact totals and losses; and the spans themselves, page
+ * by page.
+ */
+#pragma once
+#include "tools/query/trace.h"
+
+struct query_session {
+    int64_t session;
+    uint64_t key;
+    uint64_t remote_parent; /* span id that its roots hang from, 0 none */
+    int64_t root_ref;       /* of a [[root]] span, 0 none */
+    char *host, *service, *state, *note, *file;
+};
+struct query_process {
+    int64_t session, idx, trace, pid;
+    int64_t parent_idx, parent_ref; /* -1, 0: none */
+    int64_t start_unix_ns, duration_ns, cpu_ns, peak_bytes, exit_code, signal;
+    bool peak_is_lower_bound;
+    char *name, *program, *command, *status, *ended_by, *end_source;
+};
+struct query_site {
+    int64_t session, site, address, declaration;
+    bool is_root;
+    char *name, *symbol, *object, *binding, *shim, *reason, *build_id;
+};
+struct query_thread {
+    int64_t session, lane, generation, process_idx, tid;
+    char *name;
+};
+struct query_rollup {
+    int64_t session, site, calls, errors, total_ns, self_ns, max_ns, cpu_ns,
+        dropped_calls;
+    char *histogram;
+};
+struct query_loss {
+    char *kind;
+    int64_t count;
+};
+/* Arrays sorted by their keys in the order above. */
+struct query_detail {
+    struct query_session *sessions;
+    struct query_process *processes;
+    struct query_site *sites;
+    struct query_thread *threads;
+    struct query_rollup *rollups;
+    struct query_loss *losses;
+    size_t session_count, process_count, site_count, thread_count, rollup_count,
+        loss_count;
+};
+int query_detail_load(struct query_db *db, int64_t trace,
+                      struct query_detail *out)
+    __attribute__((warn_unused_result));
+void query_detail_free(struct query_detail *d);
+
+/* NULL if it is not there. */
+const struct query_session *query_session_find(const struct query_detail *d,
+                                               int64_t session);
+const struct query_process *query_process_find(const struct query_detail *d,
+                                               int64_t session, int64_t idx);
+const struct query_site *query_site_find(const struct query_detail *d,
+                                         int64_t session, int64_t site);
+/* The thread whose lane a reference names. */
+const struct query_thread *query_thread_find(const struct query_detail *d,
+                                             int64_t session, int64_t ref,
+                                             int64_t generation);
+
+/* W3C span id of a reference (0 for reference 0). */
+uint64_t query_span_id(const struct query_detail *d, int64_t session,
+                       int64_t ref);
+/* Reference of the own span of a process, and back (-1: not a process). */
+int64_t query_process_ref(int64_t idx);
+int64_t query_ref_process(int64_t ref);
+
+struct query_span {
+    int64_t start_unix_ns, session, ref, parent_ref, site, process_idx,
+        generation;
+    int64_t duration_ns, self_ns, cpu_ns, queue_ns; /* -1 unknown */
+    const char *status, *ended_by, *error;
+    const char *input, *output, *attributes, *capture, *links; /* JSON */
+};
+/*
+ * The stored spans of a trace in order of start. Read in pages, one short
+ * transaction each; a span that arrives meanwhile may be missed. Texts live
+ * until `each` returns; `each` returns non-zero to stop (returned).
+ */
+int query_spans(struct query_db *db, int64_t trace, bool with_values,
+                int (*each)(void *context, const struct query_span *s),
+                void *context) __attribute__((warn_unused_result));

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Traces: finding them by a filter or by what a person typed. */
+#pragma once
+#include "tools/query/db.h"
+#include <stdbool.h>
+
+struct query_trace {
+    int64_t trace; /* the store's own number */
+    uint8_t id[16];
+    char hex[33];
+    int64_t session;
+    uint64_t session_key;
+    int64_t root_ref;                   /* 0 unknown */
+    uint64_t remote_parent;             /* span id, 0 none */
+    int64_t start_unix_ns, duration_ns; /* duration -1 while it runs */
+    int64_t calls, errors, dropped_calls;
+    char *name, *status, *host, *service, *state, *note;
+    /* the process of its root; pid -1: unknown */
+    int64_t process_idx, pid, cpu_ns, peak_bytes, exit_code, signal;
+    bool peak_is_lower_bound;
+    char *process, *program, *command, *process_status, *ended_by, *end_source;
+};
+void query_trace_free(struct query_trace *t);
+
+struct query_filter {
+    int64_t since_unix_ns, until_unix_ns; /* 0: unlimited */
+    const char *program;                  /* glob on the name, NULL any */
+    const char *status, *service, *host;  /* equal, NULL any */
+    int64_t pid;                          /* -1 any */
+    int64_t limit;                        /* 0 any */
+};
+/* Newest first; `each` owns its trace and returns 0 to go on. 0 or -errno.
+ * The rows are read before `each` is called: no transaction is open then. */
+int query_traces(struct query_db *db, const struct query_filter *filter,
+                 int (*each)(void *context, struct query_trace *t),
+                 void *context) __attribute__((warn_unused_result));
+
+enum {
+    QUERY_CANDIDATES = 8
+};
+struct query_choice {
+    struct query_trace *found; /* one entry when unambiguous */
+    size_t count;              /* up to QUERY_CANDIDATES + 1 */
+};
+/*
+ * What a person typed: NULL or "latest", "latest~N", a hex prefix of at least
+ * 4 digits, or a whole traceparent; the filter narrows it down. All matches
+ * are returned when a prefix is ambiguous. 0; -EINVAL (text in `why`),
+ * -ENOENT (no match; text in `why`), -EIO.
+ */
+int query_choose(struct query_db *db, const char *text,
+                 const struct query_filter *filter, struct query_choice *out,
+                 char *why, size_t why_bytes)
+    __attribute__((warn_unused_result));
+void query_choice_free(struct query_choice *c);
+
+/* What the process `pid`, started at `since` or later, left. 1 if its trace is
+ * in the store (then id, and whether nothing more is to come), 0 not yet. */
+int query_process_trace(struct query_db *db, int64_t pid, int64_t since_unix_ns,
+                        char hex[33], bool *is_complete)
+    __attribute__((warn_unused_result));

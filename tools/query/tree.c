@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Building the aggregated tree; see tree.h. All spans are held in memory in a
+ * compact form (64 bytes each), parents are found through a hash of their
+ * references, and every walk is a loop: a hostile store may hold chains of
+ * any depth, and cycles.
+ */
+#include "tools/query/tree_internal.h"
+#include "lane/ids.h"
+#include "tools/common/buf.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct loader {
+    struct query_tree *tree;
+    const struct query_trace *trace;
+    const char **names;   /* of items, while building */
+    const char **reasons; /* error JSON copied, of items; mostly NULL */
+    int64_t *parent_refs;
+    int64_t now_ns;
+    uint32_t *hash; /* item + 1 */
+    size_t hash_mask;
+};
+
+static int grow_items(struct loader *l)
+{
+    struct query_tree *t = l->tree;
+    if (t->item_count < t->item_cap)
+        return 0;
+    size_t cap = t->item_cap ? t->item_cap * 2 : 1024;
+    if (cap > (size_t)INT32_MAX)
+        return -E2BIG;
+    void *items = realloc(t->items, cap * sizeof *t->items);
+    if (items)
+        t->items = items;
+    void *names = realloc(l->names, cap * sizeof *l->names);
+    if (names)
+        l->names = names;
+    void *reasons = realloc(l->reasons, cap * sizeof *l->reasons);
+    if (reasons)
+        l->reasons = reasons;
+    void *parents = realloc(l->parent_refs, cap * sizeof *l->parent_refs);
+    if (parents)
+        l->parent_refs = parents;
+    if (!items || !names || !reasons || !parents)
+        return -ENOMEM;
+    t->item_cap = cap;
+    return 0;
+}
+
+static uint32_t session_index(const struct query_detail *d, int64_t session)
+{
+    const struct query_session *s = query_session_find(d, session);
+    return s ? (uint32_t)(s - d->sessions) : QUERY_NONE;
+}
+
+static uint32_t status_flags(const char *status, int64_t duration_ns)
+{
+    uint32_t flags = 0;
+    if (status && strcmp(status, "error") == 0)
+        flags |= QUERY_SPAN_ERROR;
+    if (status && strcmp(status, "open") == 0)
+        flags |= QUERY_SPAN_OPEN;
+    else if (duration_ns < 0 || (status && strcmp(status, "unfinished") == 0))
+        flags |= QUERY_SPAN_UNFINISHED;
+    return flags;
+}
+
+static int add_processes(struct loader *l)
+{
+    const struct query_detail *d = l->tree->detail;
+    for (size_t i = 0; i < d->process_count; i++) {
+        const struct query_process *p = &d->processes[i];
+        if (p->trace != l->trace->trace)
+            continue;
+        int err = grow_items(l);
+        if (err)
+            return err;
+        size_t at = l->tree->item_count++;
+        l->names[at] = p->name ? p->name : "?";
+        l->reasons[at] = NULL;
+        l->parent_refs[at] = p->parent_ref ? p->parent_ref
+                             : p->parent_idx >= 0
+                                 ? query_process_ref(p->parent_idx)
+                                 : 0;
+        l->tree->items[at] = (struct query_item){
+            .start_ns = p->start_unix_ns,
+            .end_ns =
+                p->duration_ns < 0 ? -1 : p->start_unix_ns + p->duration_ns,
+            .cpu_ns = p->cpu_ns,
+            .ref = query_process_ref(p->idx),
+            .session = session_index(d, p->session),
+            .parent = QUERY_NONE,
+            .node = QUERY_NONE,
+            .flags = status_flags(p->status, p->duration_ns)};
+    }
+    return 0;
+}
+
+static int add_span(void *context, const struct query_span *s)
+{
+    struct loader *l = context;
+    int err = grow_items(l);
+    if (err)
+        return err;
+    const struct query_detail *d = l->tree->detail;
+    const struct query_site *site = query_site_find(d, s->session, s->site);
+    size_t at = l->tree->item_count++;
+    l->names[at] = site && site->name ? site->name : "?";
+    l->reasons[at] = s->error ? strdup(s->error) : NULL;
+    l->parent_refs[at] = s->parent_ref;
+    l->tree->items[at] = (struct query_item){
+        .start_ns = s->start_unix_ns,
+        .end_ns = s->duration_ns < 0 ? -1 : s->start_unix_ns + s->duration_ns,
+        .cpu_ns = s->cpu_ns,
+        .queue_ns = s->queue_ns,
+        .ref = s->ref,
+        .session = session_index(d, s->session),
+        .parent = QUERY_NONE,
+        .node = QUERY_NONE,
+        .flags = status_flags(s->status, s->duration_ns)};
+    l->tree->span_count++;
+    return 0;
+}
+
+/* ---- time axis --------------------------------------------------------- */
+
+static void set_axis(struct loader *l)
+{
+    struct query_tree *t = l->tree;
+    t->start_ns = l->trace->start_unix_ns;
+    t->end_ns = l->trace->duration_ns >= 0
+                    ? l->trace->start_unix_ns + l->trace->duration_ns
+                    : t->start_ns;
+    bool runs = false;
+    for (size_t i = 0; i < t->item_count; i++) {
+        if (t->items[i].end_ns > t->end_ns)
+            t->end_ns = t->items[i].end_ns;
+        if (t->items[i].start_ns > t->end_ns)
+            t->end_ns = t->items[i].start_ns;
+        runs |= (t->items[i].flags & QUERY_SPAN_OPEN) != 0;
+    }
+    if (runs && l->now_ns > t->end_ns)
+        t->end_ns = l->now_ns;
+    for (size_t i = 0; i < t->item_count; i++)
+        if (t->items[i].end_ns < t->items[i].start_ns)
+            t->items[i].end_ns =
+                t->items[i].flags & (QUERY_SPAN_OPEN | QUERY_SPAN_UNFINISHED)
+                    ? t->end_ns
+                    : t->items[i].start_ns;
+}
+
+/* ---- parents ----------------------------------------------------------- */
+
+static size_t hash_of(uint32_t session, int64_t ref)
+{
+    uint64_t x = (uint64_t)ref * 0x9e3779b97f4a7c15ULL ^ session;
+    x ^= x >> 29;
+    return (size_t)(x * 0xbf58476d1ce4e5b9ULL >> 16);
+}
+
+static int build_hash(struct loader *l)
+{
+    size_t size = 16;
+    while (size < l->tree->item_count * 2)
+        size *= 2;
+    l->hash = calloc(size, sizeof *l->hash);
+    if (!l->hash)
+        return -ENOMEM;
+    l->hash_mask = size - 1;
+    for (size_t i = 0; i < l->tree->item_count; i++) {
+        const struct query_item *item = &l->tree->items[i];
+        size_t at = hash_of(item->session, item->ref) & l->hash_mask;
+        while (l->hash[at])
+            at = (at + 1) & l->hash_mask;
+        l->hash[at] = (uint32_t)i + 1;
+    }
+    return 0;
+}
+
+static uint32_t find_item(const struct loader *l, uint32_t session, int64_t ref)
+{
+    size_t at = hash_of(session, ref) & l->hash_mask;
+    for (; l->hash[at]; at = (at + 1) & l->hash_mask) {
+        const struct query_item *item = &l->tree->items[l->hash[at] - 1];
+        if (item->ref == ref && item->session == session)
+            return l->hash[at] - 1;
+    }
+    return QUERY_NONE;
+}
+
+/* A span without parent in its session that is right to have none. */
+static bool is_root(const struct loader *l, size_t i)
+{
+    const struct query_item *item = &l->tree->items[i];
+    if (query_ref_process(item->ref) >= 0)
+        return true;
+    const struct query_detail *d = l->tree->detail;
+    return item->session != QUERY_NONE &&
+           item->ref == d->sessions[item->session].root_ref;
+}
+
+/* A process that was given a TRACEPARENT hangs from a span of another session,
+ * which is known by its id alone. */
+static void link_remote(struct loader *l, uint32_t session)
+{
+    struct query_tree *t = l->tree;
+    const struct query_session *s = &t->detail->sessions[session];
+    uint32_t parent = QUERY_NONE;
+    for (size_t i = 0; i < t->item_count && parent == QUERY_NONE; i++) {
+        uint32_t of = t->items[i].session;
+        if (of != session && of != QUERY_NONE &&
+            lane_span_id(t->detail->sessions[of].key,
+                         (uint64_t)t->items[i].ref) == s->remote_parent)
+            parent = (uint32_t)i;
+    }
+    for (size_t i = 0; i < t->item_count && parent != QUERY_NONE; i++)
+        if (t->items[i].session == session && !l->parent_refs[i] &&
+            is_root(l, i))
+            t->items[i].parent = parent;
+}
+
+static void link_parents(struct loader *l)
+{
+    for (size_t i = 0; i < l->tree->item_count; i++) {
+        struct query_item *item = &l->tree->items[i];
+        if (l->parent_refs[i] && l->parent_refs[i] != item->ref)
+            item->parent = find_item(l, item->session, l->parent_refs[i]);
+    }
+    for (size_t i = 0; i < l->tree->detail->session_count; i++)
+        if (l->tree->detail->sessions[i].remote_parent)
+            link_remote(l, (uint32_t)i);
+}
+
+/* ---- nodes ------------------------------------------------------------- */
+
+static uint32_t add_node(struct query_tree *t, uint32_t parent,
+                         enum query_node_kind kind, const char *name)
+{
+    if (t->node_count == t->node_cap) {
+        size_t cap = t->node_cap ? t->node_cap * 2 : 64;
+        void *nodes = realloc(t->nodes, cap * sizeof *t->nodes);
+        if (!nodes)
+            return QUERY_NONE;
+        t->nodes = nodes;
+        t->node_cap = cap;
+    }
+    uint32_t at = (uint32_t)t->node_count++;
+    uint32_t *list =
+        parent == QUERY_NONE ? &t->first_root : &t->nodes[parent].first_child;
+    t->nodes[at] = (struct query_node){
+        .parent = parent,
+        .first_child = QUERY_NONE,
+        .next = *list,
+        .kind = kind,
+        .name = name,
+        .depth = parent == QUERY_NONE ? 0 : t->nodes[parent].depth + 1,
+        .cpu_ns = -1,
+        .first_start_ns = INT64_MAX,
+        .example = QUERY_NONE};
+    *list = at;
+    return at;
+}
+
+static bool is_node(const struct query_node *n, enum query_node_kind kind,
+                    const char *name)
+{
+    return n->kind == kind && (n->name == name || strcmp(n->name, name) == 0);
+}
+
+/* The child node of that name; found ones move to the front, since what was
+ * called last is called next. */
+static uint32_t child_node(struct query_tree *t, uint32_t parent,
+                           enum query_node_kind kind, const char *name)
+{
+    uint32_t *list =
+        parent == QUERY_NONE ? &t->first_root : &t->nodes[parent].first_child;
+    uint32_t *from = list;
+    for (uint32_t at = *from; at != QUERY_NONE && !t->is_single;
+         from = &t->nodes[at].next, at = *from) {
+        if (!is_node(&t->nodes[at], kind, name))
+            continue;
+        *from = t->nodes[at].next;
+        t->nodes[at].next = *list;
+        *list = at;
+        return at;
+    }
+    return add_node(t, parent, kind, name);
+}
+
+/* Recursion folds into the activation's node above, so that its depth is not
+ * the tree's. */
+static uint32_t folded_node(struct query_tree *t, uint32_t parent,
+                            const char *name)
+{
+    if (t->is_single)
+        return QUERY_NONE;
+    for (uint32_t at = parent; at != QUERY_NONE; at = t->nodes[at].parent)
+        if (is_node(&t->nodes[at], QUERY_NODE_HANDLER, name))
+            return at;
+    return QUERY_NONE;
+}
+
+static bool is_nested(const struct query_tree *t, uint32_t i)
+{
+    uint64_t lane = (uint64_t)t->items[i].ref >> 48;
+    uint32_t node = t->items[i].node;
+    for (uint32_t at = t->items[i].parent; at != QUERY_NONE;
+         at = t->items[at].parent) {
+        if ((uint64_t)t->items[at].ref >> 48 != lane)
+            return false;
+        if (t->items[at].node == node)
+            return true;
+        if (!(t->items[at].flags & QUERY_SPAN_FOLDED) &&
+            t->nodes[t->items[at].node].depth <= t->nodes[node].depth)
+            return false;
+    }
+    return false;
+}
+
+/* Give item `i`, whose parent has its node, a node. */
+static int place(struct loader *l, uint32_t i)
+{
+    struct query_tree *t = l->tree;
+    struct query_item *item = &t->items[i];
+    enum query_node_kind kind = query_ref_process(item->ref) >= 0
+                                    ? QUERY_NODE_PROCESS
+                                    : QUERY_NODE_HANDLER;
+    uint32_t above = QUERY_NONE;
+    if (item->parent != QUERY_NONE) {
+        above = t->items[item->parent].node;
+        item->flags |= t->items[item->parent].flags & QUERY_SPAN_FOLDED;
+    } else if (!is_root(l, i)) {
+        bool single = t->is_single;
+        t->is_single = false; /* one pseudo node for all */
+        above = child_node(t, QUERY_NONE, QUERY_NODE_ORPHANS, "orphans");
+        t->is_single = single;
+        t->orphan_count++;
+        if (above == QUERY_NONE)
+            return -ENOMEM;
+    }
+    uint32_t fold = kind == QUERY_NODE_HANDLER
+                        ? folded_node(t, above, l->names[i])
+                        : QUERY_NONE;
+    if (fold != QUERY_NONE) {
+        item->flags |= QUERY_SPAN_FOLDED;
+        t->nodes[fold].is_recursive = true;
+    }
+    item->node =
+        fold != QUERY_NONE ? fold : child_node(t, above, kind, l->names[i]);
+    if (item->node == QUERY_NONE)
+        return -ENOMEM;
+    if (item->flags & QUERY_SPAN_FOLDED && is_nested(t, i))
+        item->flags |= QUERY_SPAN_NESTED;
+    return 0;
+}
+
+/* Place all that `i` hangs from, topmost first. A cycle is cut where it is
+ * met: the span there counts as an orphan. */
+static int place_chain(struct loader *l, uint32_t i, uint32_t *stack)
+{
+    struct query_tree *t = l->tree;
+    size_t depth = 0;
+    for (uint32_t at = i; at != QUERY_NONE && t->items[at].node == QUERY_NONE;
+         at = t->items[at].parent) {
+        t->items[at].flags |= QUERY_SPAN_VISITED;
+        stack[depth++] = at;
+        uint32_t parent = t->items[at].parent;
+        if (parent != QUERY_NONE && t->items[parent].node == QUERY_NONE &&
+            t->items[parent].flags & QUERY_SPAN_VISITED)
+            t->items[at].parent = QUERY_NONE;
+    }
+    while (depth > 0) {
+        int err = place(l, stack[--depth]);
+        if (err)
+            return err;
+    }
+    return 0;
+}
+
+static int place_all(struct loader *l)
+{
+    uint32_t *stack = calloc(l->tree->item_count + 1, sizeof *stack);
+    int err = stack ? 0 : -ENOMEM;
+    for (size_t i = 0; !err && i < l->tree->item_count; i++)
+        if (l->tree->items[i].node == QUERY_NONE)
+            err = place_chain(l, (uint32_t)i, stack);
+    free(stack);
+    return err;
+}
+
+/* ---- totals ------------------------------------------------------------ */
+
+static void add_reason(struct query_node *n, const char *error_json)
+{
+    struct buf line;
+    buf_init(&line, 4096);
+    query_error_line(error_json, &line);
+    for (int i = 0; i < QUERY_REASONS; i++) {
+        struct query_reason *r = &n->reasons[i];
+        if (!r->text)
+            r->text = strdup(buf_get(&line));
+        else if (strcmp(r->text, buf_get(&line)) != 0)
+            continue;
+        r->count++;
+        break;
+    }
+    buf_free(&line);
+}
+
+static void add_totals(struct query_tree *t, uint32_t i, const char *error)
+{
+    const struct query_item *item = &t->items[i];
+    struct query_node *n = &t->nodes[item->node];
+    int64_t ns = item->end_ns - item->start_ns;
+    n->calls++;
+    n->example = n->example == QUERY_NONE ? i : n->example;
+    n->open += (item->flags & QUERY_SPAN_OPEN) != 0;
+    n->unfinished += (item->flags & QUERY_SPAN_UNFINISHED) != 0;
+    n->max_ns = ns > n->max_ns ? ns : n->max_ns;
+    n->first_start_ns =
+        item->start_ns < n->first_start_ns ? item->start_ns : n->first_start_ns;
+    n->queue_ns += item->queue_ns > 0 ? item->queue_ns : 0;
+    if (!(item->flags & QUERY_SPAN_NESTED)) {
+        n->total_ns += ns;
+        if (item->cpu_ns >= 0)
+            n->cpu_ns = (n->cpu_ns < 0 ? 0 : n->cpu_ns) + item->cpu_ns;
+    }
+    if (item->flags & QUERY_SPAN_ERROR) {
+        n->errors++;
+        n->failed_ns += ns;
+        if (error)
+            add_reason(n, error);
+    }
+}
+
+/* Orphans have no time of their own: they take that of what they stand for. */
+static void sum_orphans(struct query_tree *t)
+{
+    for (size_t i = 0; i < t->node_count; i++) {
+        if (t->nodes[i].kind != QUERY_NODE_ORPHANS)
+            continue;
+        struct query_node *n = &t->nodes[i];
+        n->calls = t->orphan_count;
+        n->first_start_ns = INT64_MAX; /* last of all */
+        for (uint32_t c = n->first_child; c != QUERY_NONE; c = t->nodes[c].next)
+            n->total_ns += t->nodes[c].total_ns;
+    }
+}
+
+static uint32_t merge(struct query_tree *t, uint32_t a, uint32_t b)
+{
+    uint32_t head = QUERY_NONE, *tail = &head;
+    while (a != QUERY_NONE && b != QUERY_NONE) {
+        bool first = t->nodes[a].first_start_ns <= t->nodes[b].first_start_ns;
+        uint32_t *take = first ? &a : &b;
+        uint32_t at = *take;
+        *take = t->nodes[at].next;
+        *tail = at;
+        tail = &t->nodes[at].next;
+    }
+    *tail = a != QUERY_NONE ? a : b;
+    return head;
+}
+
+/* Bottom-up merge sort of a list by first start; runs of 2^i in slot i. */
+static uint32_t sort_list(struct query_tree *t, uint32_t list)
+{
+    uint32_t runs[32];
+    memset(runs, 0xff, sizeof runs);
+    while (list != QUERY_NONE) {
+        uint32_t one = list;
+        list = t->nodes[one].next;
+        t->nodes[one].next = QUERY_NONE;
+        size_t i = 0;
+        for (; i < 31 && runs[i] != QUERY_NONE; i++) {
+            one = merge(t, runs[i], one);
+            runs[i] = QUERY_NONE;
+        }
+        runs[i] = merge(t, runs[i], one);
+    }
+    uint32_t all = QUERY_NONE;
+    for (size_t i = 0; i < 32; i++)
+        all = merge(t, runs[i], all);
+    return all;
+}
+
+static void sort_nodes(struct query_tree *t)
+{
+    t->first_root = sort_list(t, t->first_root);
+    for (size_t i = 0; i < t->node_count; i++)
+        t->nodes[i].first_child = sort_list(t, t->nodes[i].first_child);
+}
+
+/* Time covered by at least one handler: a sweep, since items other than
+ * processes are in order of start. */
+static void sum_top(struct query_tree *t)
+{
+    int64_t until = INT64_MIN;
+    for (size_t i = 0; i < t->item_count; i++) {
+        const struct query_item *item = &t->items[i];
+        if (query_ref_process(item->ref) >= 0)
+            continue;
+        int64_t from = item->start_ns > until ? item->start_ns : until;
+        if (item->end_ns > from) {
+            t->top_ns += item->end_ns - from;
+            until = item->end_ns;
+        }
+        bool is_top = item->parent == QUERY_NONE ||
+                      query_ref_process(t->items[item->parent].ref) >= 0 ||
+                      (uint64_t)t->items[item->parent].ref >> 48 !=
+                          (uint64_t)item->ref >> 48;
+        if (is_top && item->cpu_ns > 0)
+            t->top_cpu_ns += item->cpu_ns;
+    }
+}
+
+static int build(struct loader *l)
+{
+    struct query_tree *t = l->tree;
+    set_axis(l);
+    int err = build_hash(l);
+    if (err)
+        return err;
+    link_parents(l);
+    err = place_all(l);
+    if (err)
+        return err;
+    for (size_t i = 0; i < t->item_count; i++)
+        add_totals(t, (uint32_t)i, l->reasons[i]);
+    sum_orphans(t);
+    sort_nodes(t);
+    sum_top(t);
+    return query_tree_mark_critical(t);
+}
+
+int query_tree_load(struct query_db *db, const struct query_trace *trace,
+                    const struct query_detail *detail, int64_t now_unix_ns,
+                    bool single, struct query_tree *out)
+{
+    *out = (struct query_tree){
+        .detail = detail, .first_root = QUERY_NONE, .is_single = single};
+    struct loader l = {.tree = out, .trace = trace, .now_ns = now_unix_ns};
+    int err = add_processes(&l);
+    if (!err)
+        err = query_spans(db, trace->trace, false, add_span, &l);
+    if (!err)
+        err = build(&l);
+    for (size_t i = 0; i < out->item_count; i++)
+        free((void *)(uintptr_t)l.reasons[i]);
+    free(l.names);
+    free(l.reasons);
+    free(l.parent_refs);
+    free(l.hash);
+    if (err)
+        query_tree_free(out);
+    return err;
+}
+
+void query_tree_free(struct query_tree *t)
+{
+    for (size_t i = 0; i < t->node_count; i++)
+        for (int r = 0; r < QUERY_REASONS; r++)
+            free(t->nodes[i].reasons[r].text);
+    free(t->nodes);
+    free(t->items);
+    *t = (struct query_tree){.first_root = QUERY_NONE};
+}

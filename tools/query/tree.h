@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The spans of a trace as a tree, aggregated by (path of names, name), and
+ * what can be said of it: outermost totals, the critical path, who worked when.
+ */
+#pragma once
+#include "tools/query/detail.h"
+
+#define QUERY_NONE UINT32_MAX
+
+enum query_node_kind {
+    QUERY_NODE_PROCESS,
+    QUERY_NODE_HANDLER,
+    QUERY_NODE_ORPHANS, /* pseudo node above spans whose parent is unknown */
+};
+enum {
+    QUERY_REASONS = 3
+};
+struct query_reason {
+    char *text; /* one line */
+    int64_t count;
+};
+struct query_node {
+    uint32_t parent, first_child, next; /* nodes, QUERY_NONE; by first start */
+    enum query_node_kind kind;
+    uint32_t depth;
+    const char *name;
+    int64_t calls, errors, unfinished, open; /* open: still runs */
+    int64_t total_ns, cpu_ns; /* of outermost activations; cpu -1 unknown */
+    int64_t self_ns, max_ns, failed_ns, queue_ns;
+    int64_t first_start_ns, critical_ns; /* with all below it */
+    uint32_t example;                    /* a span of it */
+    bool is_recursive, is_critical, has_handler_below;
+    struct query_reason reasons[QUERY_REASONS];
+};
+
+enum {
+    QUERY_SPAN_ERROR = 1,
+    QUERY_SPAN_OPEN = 2,       /* still runs */
+    QUERY_SPAN_UNFINISHED = 4, /* never ended */
+    QUERY_SPAN_NESTED = 8,     /* below an activation of the same handler */
+    QUERY_SPAN_FOLDED = 16,    /* on a path that was folded by recursion */
+    QUERY_SPAN_VISITED = 32,
+};
+struct query_item { /* a span or a process */
+    int64_t start_ns, end_ns, cpu_ns, queue_ns, ref;
+    uint32_t session; /* index into detail->sessions */
+    uint32_t parent;  /* item, QUERY_NONE */
+    uint32_t node;
+    uint32_t flags;
+};
+struct query_tree {
+    const struct query_detail *detail; /* must outlive the tree */
+    struct query_node *nodes;
+    struct query_item *items;
+    size_t node_count, item_count, node_cap, item_cap;
+    uint32_t first_root;
+    int64_t start_ns, end_ns;                 /* the time axis */
+    int64_t span_count, orphan_count, top_ns; /* top_ns: time in which at least
+                                                 one handler was open */
+    int64_t top_cpu_ns;
+    bool is_single; /* each span a node of its own */
+};
+
+/*
+ * Load and build. `now_unix_ns` is where bars of what still runs end. With
+ * `single` nothing is aggregated. 0 or -errno (-E2BIG: more than 2^31 spans).
+ */
+int query_tree_load(struct query_db *db, const struct query_trace *trace,
+                    const struct query_detail *detail, int64_t now_unix_ns,
+                    bool single, struct query_tree *out)
+    __attribute__((warn_unused_result));
+void query_tree_free(struct query_tree *t);
+
+/* A cell of a bar: nanoseconds of activity in it. */
+struct query_cell {
+    float active_ns, cpu_ns, queue_ns, unknown_ns;
+    bool is_touched;
+};
+/* Shape (node_count, cells), row after row; caller frees. With `failed`, of
+ * failed spans only. NULL: no memory. */
+struct query_cell *query_tree_bars(const struct query_tree *t, int cells,
+                                   bool failed);
+
+/* An error object of the store as one line for people: "return -2 (ENOENT);
+ * first cause open("/data/x.csv"), load.c:42". Appends to `b`. */
+struct buf;
+void query_error_line(const char *error_json, struct buf *b);
