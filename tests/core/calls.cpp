@@ -633,11 +633,13 @@ static void test_bare_fork()
     uint64_t records = 0;
     harness_record record;
     auto fork_it = traced("bare", bare_forker);
-    if (fork_it(1) == 1000) {
+    int result = fork_it(1);
+    if (result == 1000) {
         while (harness_next(&record))
             records++;
         _exit(records == 0 && harness_depth() == 1 ? 17 : 18);
     }
+    CHECK(result == 17);
     harness_expect("fork", "bare0"); // one record: its own
 }
 static void test_fork()
