@@ -173,8 +173,7 @@ static void bind_generation(uint32_t generation)
 
 void bind_start(void)
 {
-    if (has_any_declaration())
-        decoder_open();
+    decoder_open();
     modules_refresh(NULL);
     modules_record();
     bind_generation(0);
