@@ -50,7 +50,7 @@ static int bind_function(void *context, struct module *module, const char *name,
                          uint64_t vaddr)
 {
     struct pass *pass = context;
-    int err = bind_site(pass->decl, module, name, vaddr);
+    int err = bind_site(pass->decl, module, name, vaddr, pass->generation == 0);
     pass->bound += err == 0;
     return err == -ENOSPC ? err : 0;
 }

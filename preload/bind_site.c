@@ -366,7 +366,7 @@ static int make_site(struct work *work, bool may_use_slots)
 }
 
 int bind_site(const struct manifest_decl *decl, struct module *module,
-              const char *name, uint64_t vaddr)
+              const char *name, uint64_t vaddr, bool may_use_slots)
 {
     struct work work = {
         .decl = decl, .module = module, .name = name, .vaddr = vaddr};
@@ -387,8 +387,6 @@ int bind_site(const struct manifest_decl *decl, struct module *module,
     }
     if (revive(&work))
         return 0;
-    /* later objects are not relocated yet: their slots would be overwritten */
-    bool may_use_slots = modules.generation == 1;
     return make_site(&work, may_use_slots);
 }
 
