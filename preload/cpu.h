@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * CPU time of the running thread without a syscall.
+ *
+ * glibc (2.35 and later) registers a struct rseq for each thread. We put the
+ * address of a descriptor of ours (`cpu_mark`, which covers code that never
+ * runs) into its `rseq_cs`; the kernel clears the word when the thread is
+ * switched out, migrated or gets a signal. While the mark stands the thread
+ * has been running, so
+ *
+ *     CPU time (ns) = lane->cpu_base_ns + tick * lane->cpu_mult / 2^32
+ *
+ * (modulo 2^64). When it is gone, one CLOCK_THREAD_CPUTIME_ID sets base and
+ * mark anew. cpu_mult is the same for all of a process's life, so the base
+ * alone, one word, changes and needs no lock against signal handlers.
+ *
+ * A word that the program put there itself is left alone: CPU time is then
+ * unknown for this thread. cpu_mult 0: unknown.
+ */
+#pragma once
+#include "lane/x86_64/machine.h"
+#include "preload/runtime.h"
+
+/* struct rseq_cs of linux/rseq.h */
+struct cpu_mark {
+    uint32_t version, flags;
+    uint64_t start_ip, post_commit_offset, abort_ip;
+} __attribute__((aligned(32)));
+extern HIDDEN const struct cpu_mark cpu_mark;
+/* Of rseq_cs, from the thread pointer; where there is none, of a word of ours
+ * in which the mark never stands. */
+extern HIDDEN int64_t cpu_word_offset;
+
+/* Measure what a tick is; a few 100 us at most. [constructor] */
+HIDDEN void cpu_start(void);
+/* A thread got this lane. [own thread] */
+HIDDEN void cpu_attach(struct lane *lane);
+/* The mark is gone: set base and mark anew. [own thread, signal-safe] */
+HIDDEN void cpu_resync(struct lane *lane);
+
+static inline volatile uint64_t *cpu_word(void)
+{
+    return (volatile uint64_t *)((uint64_t)__builtin_thread_pointer() +
+                                 (uint64_t)cpu_word_offset);
+}
+
+static inline uint64_t cpu_at(const struct lane *lane, uint64_t tick)
+{
+    unsigned __int128 product = (unsigned __int128)tick * lane->cpu_mult;
+    return lane->cpu_base_ns + (uint64_t)(product >> 32);
+}
+
+/* Has the thread been running since the base was taken? Asked after the tick
+ * was read: then no switch came before. */
+static inline bool cpu_is_marked(void)
+{
+    return __builtin_expect(*cpu_word() == (uint64_t)&cpu_mark, 1);
+}
+
+/* CPU time at `tick`, which was just read. */
+static inline uint64_t cpu_now(struct lane *lane, uint64_t tick)
+{
+    if (!cpu_is_marked())
+        cpu_resync(lane);
+    return lane->cpu_mult == 0 ? LANE_CPU_UNKNOWN : cpu_at(lane, tick);
+}
+
+/* CPU time between two readings of one thread. */
+static inline uint64_t cpu_between(uint64_t from, uint64_t to)
+{
+    if (from == LANE_CPU_UNKNOWN || to == LANE_CPU_UNKNOWN)
+        return LANE_CPU_UNKNOWN;
+    /* a switch right at a reading can set them back by its length */
+    return (int64_t)(to - from) < 0 ? 0 : to - from;
+}
