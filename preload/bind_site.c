@@ -61,8 +61,9 @@ static const char *span_name(const struct manifest_decl *decl,
                              const char *symbol)
 {
     if (!decl->name ||
-        (decl->match && (strcmp(decl->name, decl->match) == 0 ||
-                         (decl->ident && strcmp(decl->name, decl->ident) == 0))))
+        (decl->match &&
+         (strcmp(decl->name, decl->match) == 0 ||
+          (decl->ident && strcmp(decl->name, decl->ident) == 0))))
         return symbol;
     return decl->name;
 }
@@ -135,10 +136,10 @@ static void plan_capture(struct work *work)
     static const size_t sizes[] = {64 << 10, 1 << 20, 16 << 20};
     struct site *site = work->site;
     for (size_t i = 0;; i++) {
-        int err = arena.base ? capture_bind(&runtime.map, work->decl, &arena,
-                                            work->record, &site->flags,
-                                            &site->capture)
-                             : -ENOMEM;
+        int err = arena.base
+                      ? capture_bind(&runtime.map, work->decl, &arena,
+                                     work->record, &site->flags, &site->capture)
+                      : -ENOMEM;
         if (err == 0)
             return;
         if (i == sizeof(sizes) / sizeof(*sizes) || err != -ENOMEM ||
@@ -229,9 +230,9 @@ static int patch_entry(struct work *work)
         put_error(work, "no memory near the object", err);
         return err;
     }
-    err = plan_entry_patch(decoder_get(), &module->image, work->vaddr,
-                           island + SHIM_ISLAND_COPY, decoder_scratch(),
-                           &patch);
+    err =
+        plan_entry_patch(decoder_get(), &module->image, work->vaddr,
+                         island + SHIM_ISLAND_COPY, decoder_scratch(), &patch);
     if (err == 0 && patch.verdict != PLAN_OK)
         err = -ENOTSUP;
     if (err == 0) {
@@ -286,8 +287,8 @@ static int bind_mechanism(struct work *work, bool may_use_slots)
     struct plan_patch patch;
     int err = -ENOENT;
     if (decoder_get() && decoder_scratch()) {
-        err = plan_entry_patch(decoder_get(), &work->module->image,
-                               work->vaddr, 0, decoder_scratch(), &patch);
+        err = plan_entry_patch(decoder_get(), &work->module->image, work->vaddr,
+                               0, decoder_scratch(), &patch);
         if (err == 0 && patch.verdict == PLAN_OK) {
             work->record->shim = (uint8_t)choose_shim(work);
             err = patch_entry(work);
@@ -359,9 +360,9 @@ static int make_site(struct work *work, bool may_use_slots)
         plan_capture(work);
     err = bind_mechanism(work, may_use_slots);
     if (err == 0) {
-        *work->bound = (struct bound){work->decl, work->module, work->vaddr,
-                                      work->bound->island,
-                                      work->module->path_string};
+        *work->bound =
+            (struct bound){work->decl, work->module, work->vaddr,
+                           work->bound->island, work->module->path_string};
         bound_count += work->decl != NULL;
     }
     publish_site(work);
@@ -371,10 +372,10 @@ static int make_site(struct work *work, bool may_use_slots)
 int bind_site(const struct manifest_decl *decl, struct module *module,
               const char *name, uint64_t vaddr)
 {
-    struct work work = {.decl = decl, .module = module, .name = name,
-                        .vaddr = vaddr};
-    work.reason = (struct text){work.reason_bytes, 0,
-                                sizeof(work.reason_bytes)};
+    struct work work = {
+        .decl = decl, .module = module, .name = name, .vaddr = vaddr};
+    work.reason =
+        (struct text){work.reason_bytes, 0, sizeof(work.reason_bytes)};
     uint32_t other = find_bound(&work);
     if (other != 0) {
         /* one glob meets a function under each of its names */
@@ -396,8 +397,8 @@ void bind_site_unbound(const struct manifest_decl *decl, const char *name,
                        const char *reason)
 {
     struct work work = {.decl = decl, .name = name};
-    work.reason = (struct text){work.reason_bytes, 0,
-                                sizeof(work.reason_bytes)};
+    work.reason =
+        (struct text){work.reason_bytes, 0, sizeof(work.reason_bytes)};
     if (take_site(&work) != 0)
         return;
     describe_site(&work);
@@ -408,8 +409,7 @@ void bind_site_unbound(const struct manifest_decl *decl, const char *name,
 void bind_site_gone(struct module *module)
 {
     if (module->record != 0) {
-        struct lane_module *record =
-            &runtime.map.modules[module->record - 1];
+        struct lane_module *record = &runtime.map.modules[module->record - 1];
         record->unloaded_ticks = lane_now(&runtime.map);
         __atomic_store_n(&record->state, 2, __ATOMIC_RELEASE);
     }
@@ -434,8 +434,8 @@ int bind_internal(const char *symbol, void (*enter)(struct shim_call *call),
     if (!libc)
         return -ENOENT;
     struct work work = {.module = libc, .name = symbol, .vaddr = found.vaddr};
-    work.reason = (struct text){work.reason_bytes, 0,
-                                sizeof(work.reason_bytes)};
+    work.reason =
+        (struct text){work.reason_bytes, 0, sizeof(work.reason_bytes)};
     if (find_bound(&work) != 0)
         return -EEXIST;
     int err = take_site(&work);

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "preload/span.h"
 #include "shim/lookup.h"
 
 enum {
@@ -92,6 +93,8 @@ static void find_word(void)
 
 void cpu_start(void)
 {
+    cpu_word_offset = (int64_t)((uint64_t)&span_thread.no_cpu_word -
+                                (uint64_t)__builtin_thread_pointer());
     find_word();
     if (!has_word)
         return;
@@ -116,6 +119,8 @@ void cpu_attach(struct lane *lane)
 
 void cpu_resync(struct lane *lane)
 {
+    if (lane->cpu_mult == 0)
+        return;
     volatile uint64_t *word = cpu_word();
     for (int i = 0; i < TRIES; i++) {
         if (*word != 0 && *word != (uint64_t)&cpu_mark) {

@@ -27,7 +27,8 @@ struct cpu_mark {
     uint64_t start_ip, post_commit_offset, abort_ip;
 } __attribute__((aligned(32)));
 extern HIDDEN const struct cpu_mark cpu_mark;
-/* Of rseq_cs, from the thread pointer; valid if the lane's cpu_mult is not 0 */
+/* Of rseq_cs, from the thread pointer; where there is none, of a word of ours
+ * in which the mark never stands. */
 extern HIDDEN int64_t cpu_word_offset;
 
 /* Measure what a tick is; a few 100 us at most. [constructor] */
@@ -49,16 +50,18 @@ static inline uint64_t cpu_at(const struct lane *lane, uint64_t tick)
     return lane->cpu_base_ns + (uint64_t)(product >> 32);
 }
 
+/* Has the thread been running since the base was taken? Asked after the tick
+ * was read: then no switch came before. */
+static inline bool cpu_is_marked(void)
+{
+    return __builtin_expect(*cpu_word() == (uint64_t)&cpu_mark, 1);
+}
+
 /* CPU time at `tick`, which was just read. */
 static inline uint64_t cpu_now(struct lane *lane, uint64_t tick)
 {
-    if (lane->cpu_mult == 0)
-        return LANE_CPU_UNKNOWN;
-    uint64_t at = cpu_at(lane, tick);
-    /* looked at last: no switch came before */
-    if (__builtin_expect(*cpu_word() == (uint64_t)&cpu_mark, 1))
-        return at;
-    cpu_resync(lane);
+    if (!cpu_is_marked())
+        cpu_resync(lane);
     return lane->cpu_mult == 0 ? LANE_CPU_UNKNOWN : cpu_at(lane, tick);
 }
 

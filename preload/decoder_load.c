@@ -21,7 +21,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, HEADER_BYTES = 4096, SPAN_MAX = 64 << 20 };
+enum {
+    PAGE = 4096,
+    HEADER_BYTES = 4096,
+    SPAN_MAX = 64 << 20
+};
 
 /* The library's assertions and its stack protector: both are the end of it,
  * and of a process that did nothing wrong; there is nowhere to go on to. */
@@ -35,10 +39,10 @@ struct import {
     void *function;
 };
 static const struct import imports[] = {
-    {"memcpy", (void *)memcpy},          {"memset", (void *)memset},
-    {"memmove", (void *)memmove},        {"memcmp", (void *)memcmp},
-    {"strlen", (void *)strlen},          {"strcmp", (void *)strcmp},
-    {"__assert_fail", (void *)give_up},  {"__stack_chk_fail", (void *)give_up},
+    {"memcpy", (void *)memcpy},         {"memset", (void *)memset},
+    {"memmove", (void *)memmove},       {"memcmp", (void *)memcmp},
+    {"strlen", (void *)strlen},         {"strcmp", (void *)strcmp},
+    {"__assert_fail", (void *)give_up}, {"__stack_chk_fail", (void *)give_up},
 };
 /* Weak hooks of the toolchain that nobody defines here. */
 static const char *const absent[] = {
@@ -67,13 +71,12 @@ static int check_header(struct load *load, const uint8_t *bytes)
 {
     const Elf64_Ehdr *header = (const void *)bytes;
     if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
-        header->e_ident[EI_CLASS] != ELFCLASS64 ||
-        header->e_type != ET_DYN || header->e_machine != EM_X86_64 ||
+        header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_type != ET_DYN ||
+        header->e_machine != EM_X86_64 ||
         header->e_phentsize != sizeof(Elf64_Phdr) || header->e_phnum == 0 ||
         header->e_phoff % _Alignof(Elf64_Phdr) != 0 ||
         header->e_phoff > HEADER_BYTES ||
-        header->e_phnum >
-            (HEADER_BYTES - header->e_phoff) / sizeof(Elf64_Phdr))
+        header->e_phnum > (HEADER_BYTES - header->e_phoff) / sizeof(Elf64_Phdr))
         return -ENOEXEC;
     load->phdr = (const void *)(bytes + header->e_phoff);
     load->phdr_count = header->e_phnum;
@@ -158,8 +161,8 @@ static int find_import(const char *name, uint64_t *value)
 static int relocate_slot(void *context, const struct plan_slot *slot)
 {
     const struct plan_image *image = context;
-    uint64_t *word = (uint64_t *)(uintptr_t)plan_image_at(image, slot->vaddr,
-                                                          sizeof(*word));
+    uint64_t *word =
+        (uint64_t *)(uintptr_t)plan_image_at(image, slot->vaddr, sizeof(*word));
     uint64_t value;
     if (!word || slot->type == R_X86_64_IRELATIVE)
         return -ENOEXEC;
@@ -188,8 +191,8 @@ static bool knows_all_relocations(const struct plan_image *image)
 static int finish(const struct load *load, struct plan_image *image)
 {
     const char *why;
-    int err = plan_image_map(image, load->base, load->phdr, load->phdr_count,
-                             &why);
+    int err =
+        plan_image_map(image, load->base, load->phdr, load->phdr_count, &why);
     if (err)
         return err;
     if (!knows_all_relocations(image))

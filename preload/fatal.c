@@ -22,11 +22,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { KERNEL_SIGSET_BYTES = 8 };
+enum {
+    KERNEL_SIGSET_BYTES = 8
+};
 
 /* SIGTRAP belongs to debuggers. */
 static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS};
-enum { FATAL_COUNT = sizeof(fatal) / sizeof(*fatal) };
+enum {
+    FATAL_COUNT = sizeof(fatal) / sizeof(*fatal)
+};
 
 /* True if returning from the handler makes the same fault happen again. */
 static bool comes_again(int signal, const siginfo_t *info)
@@ -61,8 +65,8 @@ static void leave_sigaction(struct shim_call *call,
                             const struct shim_regs *regs)
 {
     struct sigaction *old = (struct sigaction *)call->args.rdx;
-    if ((uint32_t)regs->rax != 0 || !old ||
-        !(old->sa_flags & SA_SIGINFO) || old->sa_sigaction != on_fatal)
+    if ((uint32_t)regs->rax != 0 || !old || !(old->sa_flags & SA_SIGINFO) ||
+        old->sa_sigaction != on_fatal)
         return;
     old->sa_handler = SIG_DFL;
     old->sa_flags = 0;
@@ -80,8 +84,8 @@ void fatal_watch(void)
         return;
     for (int i = 0; i < FATAL_COUNT; i++) {
         struct sigaction now;
-        if (sigaction(fatal[i], NULL, &now) == 0 &&
-            now.sa_handler == SIG_DFL && !(now.sa_flags & SA_SIGINFO))
+        if (sigaction(fatal[i], NULL, &now) == 0 && now.sa_handler == SIG_DFL &&
+            !(now.sa_flags & SA_SIGINFO))
             (void)sigaction(fatal[i], &ours, NULL);
     }
 }

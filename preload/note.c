@@ -13,7 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NOTE_BYTES = 8192, LOG_MAX_BYTES = 1 << 20, PUBLISH_MAX = 16 };
+enum {
+    NOTE_BYTES = 8192,
+    LOG_MAX_BYTES = 1 << 20,
+    PUBLISH_MAX = 16
+};
 
 static char bytes[NOTE_BYTES];
 static struct text notes = {bytes, 0, NOTE_BYTES};

@@ -67,8 +67,13 @@ int process_register(uint32_t parent, uint64_t parent_ref)
                                     &map->session->process_next, 1);
     if (index < 0)
         return (int)index;
-    if (parent == 0)
+    if (parent == 0) {
         cpu_start();
+        if (map->session->clock != LANE_CLOCK_TSC) {
+            shim_enter = span_enter_any;
+            shim_leave = span_leave_any;
+        }
+    }
     struct lane_process *entry = &map->processes[index];
     runtime.process = (uint32_t)index;
     runtime.pid = (uint32_t)raw(SYS_getpid, 0, 0, 0);

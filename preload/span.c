@@ -23,10 +23,7 @@ enum {
     ATTACH_EVERY = 1024,  /* calls of a thread without lane between tries */
 };
 
-__thread struct lane *span_lane;
-__thread uint32_t span_busy;
-__thread uint32_t span_alive;
-__thread int *span_errno;
+__thread struct span_thread span_thread;
 static __thread uint32_t attach_wait;
 struct span_process span_process;
 
@@ -53,6 +50,16 @@ static inline bool find_plain_place(const struct lane *lane, uint64_t depth,
     return true;
 }
 
+/* Site and kind, context and depth: two words of a record, as one. */
+static inline uint64_t *site_and_context(struct lane_open *open)
+{
+    _Static_assert(offsetof(struct lane_open, context_depth) ==
+                           offsetof(struct lane_open, site_kind) + 4 &&
+                       offsetof(struct lane_open, site_kind) % 8 == 0,
+                   "one word");
+    return (uint64_t *)(void *)&open->site_kind;
+}
+
 /* Take the entry at `depth` and fill it in; all but time and state. */
 static inline struct lane_open *take_open(struct lane *lane, uint64_t depth,
                                           struct shim_call *call,
@@ -61,31 +68,37 @@ static inline struct lane_open *take_open(struct lane *lane, uint64_t depth,
     struct lane_open *open = &lane->open[depth];
     __atomic_store_n(&lane->depth, depth + 1, __ATOMIC_RELAXED);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    uint64_t counter = lane_xadd_own(&lane->counter, 1) + 1;
-    uint64_t span = LANE_REF(lane->index, counter);
-    uint64_t level = depth < 255 ? depth : 255;
+    uint64_t span = span_thread.ref_base + lane_xadd_own(&lane->counter, 1) + 1;
     open->span = span;
     open->parent = place->parent;
     open->capture = 0;
     open->sp = call->sp;
-    open->site_kind = (uint32_t)call->site;
-    open->context_depth = place->context | (uint32_t)level << 24;
+    *site_and_context(open) =
+        call->site | (uint64_t)place->context << 32 | depth << 56;
     call->lane = (uint64_t)lane;
     call->open = (uint64_t)open;
     call->span = span;
+    call->extra = depth;
     return open;
 }
 
 /* The last of opening: what comes after counts. */
-static inline void start_open(struct lane *lane, struct lane_open *open,
-                              enum lane_open_state state, bool is_ticks)
+static inline void start_open(struct lane_open *open, uint64_t tick,
+                              uint64_t cpu, enum lane_open_state state)
 {
-    uint64_t tick = is_ticks ? machine_ticks() : span_now();
-    uint64_t cpu = cpu_now(lane, tick);
     open->cpu_ns = cpu;
     open->t0_ticks = tick;
     /* release; pairs with the reader's acquire of an open entry */
     __atomic_store_n(&open->state, (uint64_t)state, __ATOMIC_RELEASE);
+}
+
+/* The thread was switched out since its last reading. */
+static void __attribute__((noinline))
+start_after_switch(struct lane *lane, struct lane_open *open)
+{
+    cpu_resync(lane);
+    uint64_t tick = machine_ticks();
+    start_open(open, tick, cpu_now(lane, tick), LANE_OPEN_CALL);
 }
 
 void span_enter(struct shim_call *call)
@@ -95,8 +108,8 @@ void span_enter(struct shim_call *call)
     struct span_place place;
     call->target = site->target;
     if (UNLIKELY(lane == NULL || span_busy != 0 || site->flags != 0 ||
-                 (call->flags & ~(uint64_t)SHIM_CALL_ZERO_COPY) != 0 ||
-                 *runtime.alive != span_alive || span_process.is_ticks == 0 ||
+                 call->flags > SHIM_CALL_ZERO_COPY ||
+                 *runtime.alive != span_thread.alive ||
                  runtime.map.session->gate != LANE_GATE_OPEN)) {
         enter_odd(call, site);
         return;
@@ -107,7 +120,19 @@ void span_enter(struct shim_call *call)
         return;
     }
     struct lane_open *open = take_open(lane, depth, call, &place);
-    start_open(lane, open, LANE_OPEN_CALL, true);
+    uint64_t tick = machine_ticks();
+    if (UNLIKELY(!cpu_is_marked())) {
+        start_after_switch(lane, open);
+        return;
+    }
+    start_open(open, tick, cpu_at(lane, tick), LANE_OPEN_CALL);
+}
+
+void span_enter_any(struct shim_call *call)
+{
+    const struct site *site = &runtime.sites[call->site];
+    call->target = site->target;
+    enter_odd(call, site);
 }
 
 static void enter_internal(struct shim_call *call, const struct site *site)
@@ -134,9 +159,10 @@ static long attach(long a, long b)
 static struct lane *get_lane(void)
 {
     struct lane *lane = span_lane;
-    if (LIKELY(lane != NULL && *runtime.alive == span_alive))
+    if (LIKELY(lane != NULL && *runtime.alive == span_thread.alive))
         return lane;
-    if (attach_wait != 0 && attach_wait-- != 0 && *runtime.alive == span_alive)
+    if (attach_wait != 0 && attach_wait-- != 0 &&
+        *runtime.alive == span_thread.alive)
         return NULL;
     lane = (struct lane *)shim_call_slow(attach, 0, 0);
     attach_wait = lane == NULL ? ATTACH_EVERY : 0;
@@ -231,7 +257,7 @@ static void enter_captures(struct shim_call *call, const struct site *site,
     }
     if ((site->flags & SITE_CAPTURE_OUT) && capture_leave) {
         call->flags |= SPAN_OUT;
-        call->extra = span_errno ? (uint64_t)(uint32_t)*span_errno : 0;
+        call->extra = span_thread.error ? (uint32_t)*span_thread.error : 0;
     }
 }
 
@@ -258,8 +284,9 @@ static void open_odd(struct shim_call *call, const struct site *site,
     enter_captures(call, site, lane, open);
     if (is_tail)
         call->lane = 0;
-    start_open(lane, open, is_tail ? LANE_OPEN_TAIL : LANE_OPEN_CALL,
-               span_process.is_ticks);
+    uint64_t tick = span_now();
+    start_open(open, tick, cpu_now(lane, tick),
+               is_tail ? LANE_OPEN_TAIL : LANE_OPEN_CALL);
 }
 
 static void __attribute__((noinline))
@@ -299,6 +326,18 @@ enter_odd(struct shim_call *call, const struct site *site)
 static void leave_odd(struct shim_call *call, const struct shim_regs *regs,
                       enum shim_end end, void *exception, uint64_t tick);
 
+/* A position for one line of the log, 0: no room. Lines do not cross the end
+ * of a segment: positions are multiples of them. */
+static inline uint64_t reserve_line(struct lane *lane)
+{
+    uint64_t at = lane->position;
+    do {
+        if (UNLIKELY(at + LANE_LINE > lane->limit))
+            return 0;
+    } while (UNLIKELY(!lane_cmpxchg_own(&lane->position, &at, at + LANE_LINE)));
+    return at;
+}
+
 void span_leave(struct shim_call *call, const struct shim_regs *regs,
                 enum shim_end end, void *exception)
 {
@@ -307,28 +346,42 @@ void span_leave(struct shim_call *call, const struct shim_regs *regs,
     struct lane_open *open = (struct lane_open *)call->open;
     if (UNLIKELY(call->lane != (uint64_t)lane || lane == NULL ||
                  call->flags > SHIM_CALL_ZERO_COPY || end != SHIM_END_RETURN ||
-                 *runtime.alive != span_alive || span_process.is_ticks == 0 ||
-                 open + 1 != &lane->open[lane->depth] ||
-                 open->span != call->span || open->state != LANE_OPEN_CALL)) {
+                 *runtime.alive != span_thread.alive ||
+                 lane->depth != call->extra + 1 || open->span != call->span ||
+                 open->state != LANE_OPEN_CALL || !cpu_is_marked())) {
         leave_odd(call, regs, end, exception, tick);
         return;
     }
-    uint64_t at = lane_reserve(&runtime.map, lane, LANE_LINE);
+    uint64_t at = reserve_line(lane);
     if (UNLIKELY(at == 0)) {
         leave_odd(call, regs, end, exception, tick);
         return;
     }
     struct lane_record *record = (void *)lane_at(&runtime.map, lane, at);
-    span_fill(record, open, tick,
-              cpu_between(open->cpu_ns, cpu_now(lane, tick)), LANE_END_RETURN);
-    lane_commit(lane, (uint8_t *)record, at, LANE_ITEM_RECORD);
+    uint64_t cpu = cpu_at(lane, tick) - open->cpu_ns;
+    record->t0_ticks = open->t0_ticks;
+    record->t1_ticks = tick;
+    record->span = open->span;
+    record->parent = open->parent;
+    record->cpu_ns = (int64_t)cpu < 0 ? 0 : cpu;
+    record->capture = open->capture;
+    *(uint64_t *)(void *)&record->site_status = *site_and_context(open);
+    /* release; pairs with the reader's acquire of the commit word */
+    __atomic_store_n(&record->commit, span_thread.commit_base | at,
+                     __ATOMIC_RELEASE);
     /* after the record: a process that is killed in between has both, and the
      * reader prefers the record */
     __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_FREE, __ATOMIC_RELEASE);
-    uint64_t depth = (uint64_t)(open - lane->open);
+    uint64_t depth = call->extra;
     __atomic_store_n(&lane->depth, depth, __ATOMIC_RELAXED);
     if (UNLIKELY(depth != 0 && open[-1].state == LANE_OPEN_DONE))
         span_pop_done(lane);
+}
+
+void span_leave_any(struct shim_call *call, const struct shim_regs *regs,
+                    enum shim_end end, void *exception)
+{
+    leave_odd(call, regs, end, exception, 0);
 }
 
 static const enum lane_end end_of[] = {
@@ -343,9 +396,9 @@ static void leave_captures(struct lane *lane, const struct shim_call *call,
                            struct lane_record *record)
 {
     const struct site *site = &runtime.sites[call->site];
-    struct capture_verdict verdict =
-        capture_leave(site, lane, call->span, call, regs,
-                      span_errno ? *span_errno : 0, (int)call->extra);
+    struct capture_verdict verdict = capture_leave(
+        site, lane, call->span, call, regs,
+        span_thread.error ? *span_thread.error : 0, (int)call->extra);
     if (verdict.is_error)
         record->site_status |= SPAN_KIND(LANE_STATUS_ERROR);
     if (verdict.is_lost) {
@@ -447,7 +500,7 @@ leave_odd(struct shim_call *call, const struct shim_regs *regs,
         return;
     }
     struct lane *lane = (struct lane *)call->lane;
-    if (lane != span_lane || *runtime.alive != span_alive) {
+    if (lane != span_lane || *runtime.alive != span_thread.alive) {
         leave_elsewhere(call, regs, end, exception, t1);
         return;
     }
@@ -471,7 +524,7 @@ leave_odd(struct shim_call *call, const struct shim_regs *regs,
 uint64_t span_current(void)
 {
     struct lane *lane = span_lane;
-    if (lane == NULL || *runtime.alive != span_alive)
+    if (lane == NULL || *runtime.alive != span_thread.alive)
         return span_process.ref;
     return span_find_place(lane, (uint64_t)__builtin_frame_address(0)).parent;
 }
@@ -479,7 +532,7 @@ uint64_t span_current(void)
 void span_close_all(enum lane_end end)
 {
     struct lane *lane = span_lane;
-    if (lane == NULL || *runtime.alive != span_alive)
+    if (lane == NULL || *runtime.alive != span_thread.alive)
         return;
     uint64_t t1 = span_now();
     uint64_t depth = lane->depth < LANE_OPEN_MAX ? lane->depth : LANE_OPEN_MAX;

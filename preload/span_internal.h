@@ -46,13 +46,10 @@ struct span_process {
     uint32_t is_ticks; /* the session's clock is rdtsc */
 };
 extern HIDDEN struct span_process span_process;
-/* *runtime.alive when this thread got its lane: another value in a fork. */
-extern HIDDEN __thread uint32_t span_alive
-    __attribute__((tls_model("initial-exec")));
-/* &errno of this thread; set with the lane. */
-extern HIDDEN __thread int *span_errno
-    __attribute__((tls_model("initial-exec")));
-
+/* The hooks where the session's clock is not rdtsc. */
+HIDDEN void span_enter_any(struct shim_call *call);
+HIDDEN void span_leave_any(struct shim_call *call, const struct shim_regs *regs,
+                           enum shim_end end, void *exception);
 /* Now, whatever the session's clock. */
 HIDDEN uint64_t span_now(void);
 

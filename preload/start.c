@@ -19,7 +19,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, ENTRIES = 64 * 1024 };
+enum {
+    PAGE = 4096,
+    ENTRIES = 64 * 1024
+};
 
 /* One word that the kernel clears in every forked child. */
 static int make_alive_page(void)

@@ -135,8 +135,8 @@ static struct lane *take_lane(void)
     if (runtime.process < LANE_PROCESS_MAX)
         lane = lane_take(&runtime.map, tid, runtime.pid, runtime.process);
     if (lane == NULL) {
-        /* counted once per thread: span_alive says it was here before */
-        if (span_alive != *runtime.alive)
+        /* counted once per thread: span_thread.alive says it was here before */
+        if (span_thread.alive != *runtime.alive)
             __atomic_fetch_add(&runtime.map.session->lost_threads, 1,
                                __ATOMIC_RELAXED);
         return NULL;
@@ -146,9 +146,11 @@ static struct lane *take_lane(void)
         find_main_stack(lane);
     else
         find_thread_stack(lane);
+    span_thread.ref_base = LANE_REF(lane->index, 0);
+    span_thread.commit_base = LANE_COMMIT(lane->index, 0, LANE_ITEM_RECORD);
     cpu_attach(lane);
     shim_cache_use(lane->index);
-    span_errno = &errno;
+    span_thread.error = &errno;
     return lane;
 }
 
@@ -171,13 +173,13 @@ struct lane *thread_attach(void)
     int saved = errno;
     span_busy++;
     struct lane *lane = span_lane;
-    if (*runtime.alive != span_alive || lane == NULL) {
+    if (*runtime.alive != span_thread.alive || lane == NULL) {
         lane = enter_child() ? take_lane() : NULL;
         span_lane = lane;
         if (lane == NULL)
             shim_cache_use(UINT32_MAX);
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
-        span_alive = *runtime.alive;
+        span_thread.alive = *runtime.alive;
     }
     span_busy--;
     errno = saved;

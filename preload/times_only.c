@@ -23,8 +23,8 @@ uint64_t capture_enter(const struct site *site, struct lane *lane,
     (void)call;
     return 0;
 }
-struct capture_verdict capture_leave(const struct site *site,
-                                     struct lane *lane, uint64_t span,
+struct capture_verdict capture_leave(const struct site *site, struct lane *lane,
+                                     uint64_t span,
                                      const struct shim_call *call,
                                      const struct shim_regs *regs,
                                      int saved_errno, int entry_errno)

@@ -32,7 +32,7 @@ enum {
     PROVE_BLOCKS_MIN = 1024,
     PROVE_WORDS = 131072, /* of packed states: 1 MiB */
     PROVE_TARGETS = 64,   /* functions in one proof */
-    PROVE_STEPS = 400000,
+    PROVE_STEPS = 100000,
     PROVE_TABLE = 8192,  /* entries of a jump table */
     PROVE_FAR = 1 << 28, /* offsets beyond are "unknown" */
 };

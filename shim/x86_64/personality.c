@@ -34,6 +34,9 @@ static struct known {
 } known[UNWINDERS];
 static uint32_t known_next;
 
+/* There is no return value. */
+static const struct shim_regs no_regs;
+
 static bool find_unwinder(uintptr_t caller, struct unwinder *out)
 {
     for (int i = 0; i < UNWINDERS; i++) {
@@ -59,7 +62,7 @@ static _Unwind_Reason_Code leave_zero_copy(struct shim_entry *entry,
                                            struct _Unwind_Exception *exception,
                                            struct _Unwind_Context *context)
 {
-    shim_leave(&entry->call, &entry->regs, end, exception);
+    shim_leave(&entry->call, &no_regs, end, exception);
     entry->resume = unwinder->resume;
     unwinder->set_gr(context, DWARF_RAX, (uintptr_t)exception);
     unwinder->set_ip(context, (uintptr_t)shim_zero_pad);
@@ -75,7 +78,6 @@ _Unwind_Reason_Code shim_personality(int version, _Unwind_Action actions,
                                      struct _Unwind_Exception *exception,
                                      struct _Unwind_Context *context)
 {
-    static const struct shim_regs no_regs;
     struct unwinder unwinder;
     (void)class;
     if (version != 1 || (actions & _UA_CLEANUP_PHASE) == 0)

@@ -48,8 +48,7 @@ int main(int argc, char **argv)
     fprintf(file, "\ncwd %s umask %o leader %d preload %d\n", cwd,
             (unsigned)umask(0), getsid(0) == getpid(),
             getenv("LD_PRELOAD") != NULL);
-    fprintf(file, "descriptors %d\nsignals %d\n", descriptors,
-            count_signals());
+    fprintf(file, "descriptors %d\nsignals %d\n", descriptors, count_signals());
     fclose(file);
     return rename(part, out);
 }

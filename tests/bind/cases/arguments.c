@@ -41,18 +41,18 @@ __attribute__((noipa)) long double scale_long(long double x, int n)
     __asm__ volatile("");
     return x * n;
 }
-__attribute__((noipa)) v4 add_vectors(v4 a, v4 b, v4 c, v4 d, v4 e, v4 f,
-                                         v4 g, v4 h, v4 i, v4 j)
+__attribute__((noipa)) v4 add_vectors(v4 a, v4 b, v4 c, v4 d, v4 e, v4 f, v4 g,
+                                      v4 h, v4 i, v4 j)
 {
     __asm__ volatile("");
     return a + b + c + d + e + f + g + h + i * j;
 }
-__attribute__((noipa)) long many(long a, long b, long c, long d, long e,
-                                    long f, long g, long h, double x, long i)
+__attribute__((noipa)) long many(long a, long b, long c, long d, long e, long f,
+                                 long g, long h, double x, long i)
 {
     __asm__ volatile("");
-    return a + 2 * b + 3 * c + 4 * d + 5 * e + 6 * f + 7 * g + 8 * h +
-           (long)x + 9 * i;
+    return a + 2 * b + 3 * c + 4 * d + 5 * e + 6 * f + 7 * g + 8 * h + (long)x +
+           9 * i;
 }
 __attribute__((noipa)) double complex turn(double complex z)
 {

@@ -16,9 +16,8 @@ int main(void)
     int sum = work(1), status = 0;
     pid_t pid = fork();
     if (pid == 0) {
-        if (geteuid() == 0 &&
-            (chroot("/proc/self/fdinfo") != 0 || setgid(65534) != 0 ||
-             setuid(65534) != 0))
+        if (geteuid() == 0 && (chroot("/proc/self/fdinfo") != 0 ||
+                               setgid(65534) != 0 || setuid(65534) != 0))
             _exit(99);
         for (int i = 0; i < 5; i++)
             sum += work(i);

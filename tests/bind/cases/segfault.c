@@ -9,9 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE,
-                              SIGILL,  SIGABRT, SIGSYS};
-enum { SIGNALS = sizeof(signals) / sizeof(*signals) };
+static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS};
+enum {
+    SIGNALS = sizeof(signals) / sizeof(*signals)
+};
 static int *volatile nowhere = (int *)0x1000;
 static sigjmp_buf back;
 

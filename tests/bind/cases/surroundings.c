@@ -70,8 +70,7 @@ int main(int argc, char **argv)
     printf("arguments %d %s\n", argc, argv[argc - 1] ? "there" : "gone");
     printf("cwd %s umask %o\n", getcwd(cwd, sizeof(cwd)), umask(022));
     prctl(PR_GET_NAME, name);
-    printf("name %s, death signal kept %d\n", name,
-           prctl(PR_GET_DUMPABLE));
+    printf("name %s, death signal kept %d\n", name, prctl(PR_GET_DUMPABLE));
     printf("symbol %s\n", dlsym(RTLD_DEFAULT, "span_enter") ? "seen" : "hid");
     printf("group %d session %d\n", getpgrp() == getpid(),
            getsid(0) == getpid());

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Captures of one call: inputs when it is entered, then rules, outputs and
+ * the error when it has returned. Called from the hooks: general registers
+ * only, no libc, no fault, errno kept.
+ */
+#include "preload/capture_write.h"
+
+
+static size_t read_memory(void *context, void *dst, uint64_t addr, size_t n)
+{
+    const struct capture_call *call = context;
+    return read_bytes(&call->reader, dst, addr, n);
+}
+
+static void set_call(struct capture_call *c, const struct lane *lane,
+                     const struct shim_call *call)
+{
+    struct manifest_env *env = &c->env;
+    reader_start(&c->reader, runtime.pid, lane->stack_low, lane->stack_high);
+    env->context = c;
+    env->read = read_memory;
+    env->ireg = &call->args.rdi; /* rdi rsi rdx rcx r8 r9 in a row */
+    env->stack_args = call->sp + 8;
+    env->freg = NULL;
+    env->ret_freg = NULL;
+    env->is_leave = false;
+    env->rax = env->rdx = 0;
+    env->saved_errno = 0;
+    env->exit_status = 0;
+}
+_Static_assert(offsetof(struct shim_regs, r9) -
+                       offsetof(struct shim_regs, rdi) ==
+                   40,
+               "six argument registers in the order of the psABI");
+
+uint64_t capture_enter(const struct site *site, struct lane *lane,
+                       uint64_t span, const struct shim_call *call)
+{
+    const struct capture_list *list = &site->capture->in;
+    struct capture_call c;
+    uint8_t freg[8][16];
+
+    if (list->count == 0)
+        return 0;
+    if (list->is_plain)
+        return capture_write_plain(list, &call->args.rdi, 0, LANE_FRAME_INPUT,
+                                   lane, span, site->index);
+    set_call(&c, lane, call);
+    if (list->needs_freg) {
+        shim_read_xmm(freg);
+        c.env.freg = (const uint8_t(*)[16])freg;
+    }
+    return capture_write(list, &c, false, LANE_FRAME_INPUT, lane, span,
+                         site->index);
+}
+
+/* The first `fails` that holds, unless a `benign` does. NULL: no error. */
+static const struct capture_rule *judge(const struct capture_plan *plan,
+                                        const struct manifest_env *env)
+{
+    const struct capture_rule *fired = NULL;
+    for (uint32_t i = 0; i < plan->fails_count && !fired; i++)
+        if (manifest_eval_condition(plan->fails[i].condition, env))
+            fired = &plan->fails[i];
+    for (uint32_t i = 0; i < plan->benign_count && fired; i++)
+        if (manifest_eval_condition(plan->benign[i].condition, env))
+            fired = NULL;
+    return fired;
+}
+
+static bool put_error(const struct site *site, struct lane *lane, uint64_t span,
+                      const struct capture_rule *rule,
+                      const struct manifest_env *env, int entry_errno)
+{
+    const struct capture_plan *plan = site->capture;
+    struct capture_frame frame;
+    struct manifest_value code;
+    if (!capture_frame_open(lane, sizeof(struct lane_frame_error), &frame))
+        return false;
+    struct lane_frame_error *error =
+        (struct lane_frame_error *)(void *)frame.payload;
+    error->kind = LANE_ERROR_RULE;
+    error->has_code = 0;
+    error->rule = rule->item;
+    /* errno is shown only if the call changed it, or the rule names it */
+    error->saved_errno = env->saved_errno != entry_errno ? env->saved_errno : 0;
+    error->code = 0;
+    error->return_value =
+        plan->return_size_bytes
+            ? capture_extend(env->rax, plan->return_size_bytes,
+                             plan->return_is_signed)
+            : 0;
+    error->type_bytes = error->message_bytes = 0;
+    error->pad0 = 0;
+    if (rule->code && !rule->is_secret &&
+        manifest_eval(rule->code, env, &code) == 0) {
+        error->has_code = 1;
+        error->code = (int64_t)code.bits;
+    }
+    capture_frame_commit(lane, &frame, sizeof(*error), LANE_FRAME_ERROR, 0,
+                         span, site->index);
+    return true;
+}
+
+static uint64_t put_outputs(const struct site *site, struct lane *lane,
+                            uint64_t span, const struct capture_call *c,
+                            bool failed)
+{
+    const struct capture_list *list = &site->capture->out;
+    if (list->count == 0)
+        return 0;
+    if (list->is_plain)
+        return capture_write_plain(list, c->env.ireg, c->env.rax,
+                                   LANE_FRAME_OUTPUT, lane, span, site->index);
+    return capture_write(list, c, failed, LANE_FRAME_OUTPUT, lane, span,
+                         site->index);
+}
+
+struct capture_verdict capture_leave(const struct site *site, struct lane *lane,
+                                     uint64_t span,
+                                     const struct shim_call *call,
+                                     const struct shim_regs *regs,
+                                     int saved_errno, int entry_errno)
+{
+    const struct capture_plan *plan = site->capture;
+    struct capture_verdict verdict = {0};
+    struct capture_call c;
+    uint8_t freg[8][16];
+
+    set_call(&c, lane, call);
+    c.env.is_leave = true;
+    c.env.rax = regs->rax;
+    c.env.rdx = regs->rdx;
+    c.env.saved_errno = saved_errno;
+    if (plan->out.needs_freg || plan->rules_need_freg) {
+        /* xmm0 and xmm1 hold the result; the arguments are gone */
+        shim_read_xmm(freg);
+        c.env.ret_freg = (const uint8_t(*)[16])freg;
+    }
+    const struct capture_rule *rule = judge(plan, &c.env);
+    uint64_t at = put_outputs(site, lane, span, &c, rule != NULL);
+    verdict.is_error = rule != NULL;
+    verdict.has_output = at != 0 && at != UINT64_MAX;
+    verdict.is_lost = at == UINT64_MAX;
+    if (rule) {
+        verdict.has_error =
+            put_error(site, lane, span, rule, &c.env, entry_errno);
+        verdict.is_lost |= !verdict.has_error;
+    }
+    return verdict;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading the program's memory without ever faulting. On the path of a call:
+ * no libc, no vector register, errno is kept, 300 bytes of stack.
+ *
+ * (1) What lies in a range that is known to stay mapped is copied: the part
+ * of this thread's stack above the stack pointer, and ranges that were added
+ * (segments of loaded objects). (2) So is what lies in a page that was
+ * readable a moment ago, where that is allowed (read_pages.h). (3) Anything
+ * else goes through process_vm_readv() on ourselves, a system call per read.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define READ_HIDDEN __attribute__((visibility("hidden")))
+
+enum {
+    READ_RANGE_MAX = 1024
+};
+
+struct reader {
+    uint32_t pid;                   /* ours, as the kernel calls it */
+    uint64_t stack_low, stack_high; /* may be copied from; 0: none */
+};
+
+/* A reader for this thread: `low` and `high` are its stack as the lane knows
+ * it (0 if not); used only while the stack pointer is inside. */
+READ_HIDDEN void reader_start(struct reader *reader, uint32_t pid, uint64_t low,
+                              uint64_t high);
+
+/* Copy up to n bytes from addr; the bytes that could be read from the start
+ * on, 0 to n. [any thread, signal-safe] */
+READ_HIDDEN size_t read_bytes(const struct reader *reader, void *dst,
+                              uint64_t addr, size_t n);
+
+/* Memory that is readable until read_drop_range() says otherwise: segments of
+ * an object between its mapping and its unmapping. 0 or -ENOSPC. Under the
+ * loader's lock, or single-threaded. */
+READ_HIDDEN int read_add_range(uint64_t low, uint64_t high)
+    __attribute__((warn_unused_result));
+/* Forget every range that touches [low, high): before it is unmapped. */
+READ_HIDDEN void read_drop_range(uint64_t low, uint64_t high);
+
+/* Never make a system call again: what is not in a range is unreadable. For
+ * processes under a seccomp filter. */
+READ_HIDDEN void read_forbid_syscalls(void);
+
+/* rep movsb: libc's memcpy would use vector registers, which still hold the
+ * program's values. */
+static inline void read_copy(void *dst, const void *src, size_t n)
+{
+    __asm__ volatile("rep movsb" : "+D"(dst), "+S"(src), "+c"(n) : : "memory");
+}
