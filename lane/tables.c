@@ -40,7 +40,7 @@ static int table_make_real(struct lane_map *map, enum lane_table_kind kind,
         (uint32_t)((end - (uint64_t)(uintptr_t)base) >> PAGE_SHIFT);
     uint32_t before = (uint32_t)(have >> PAGE_SHIFT);
     /* the word says "all pages below": only without a gap, and it only grows */
-    while (from <= ((uint64_t)before << PAGE_SHIFT) && before < pages &&
+    while (from >> PAGE_SHIFT <= before && before < pages &&
            !__atomic_compare_exchange_n(real, &before, pages, false,
                                         __ATOMIC_RELAXED, __ATOMIC_RELAXED))
         ;

@@ -12,7 +12,9 @@
 #include <errno.h>
 #include <string.h>
 
-enum { FILES_MAX = 64 }; /* read for the sake of one plain name */
+enum {
+    FILES_MAX = 64
+}; /* read for the sake of one plain name */
 
 static bool is_ours(const struct manifest_decl *decl)
 {
@@ -44,11 +46,11 @@ static int count_function(void *context, struct module *module,
     return 0;
 }
 
-static int bind_function(void *context, struct module *module,
-                         const char *name, uint64_t vaddr)
+static int bind_function(void *context, struct module *module, const char *name,
+                         uint64_t vaddr)
 {
     struct pass *pass = context;
-    int err = bind_site(pass->decl, module, name, vaddr);
+    int err = bind_site(pass->decl, module, name, vaddr, pass->generation == 0);
     pass->bound += err == 0;
     return err == -ENOSPC ? err : 0;
 }
@@ -57,9 +59,9 @@ static int bind_function(void *context, struct module *module,
  * as well; but not at the files of every library there is. */
 static bool wants_file(const struct pass *pass, const struct module *module)
 {
-    return pass->decl->match && (module->kind == MODULE_MAIN ||
-                                 pass->decl->object->kind !=
-                                     MANIFEST_OBJECT_ANY);
+    return pass->decl->match &&
+           (module->kind == MODULE_MAIN ||
+            pass->decl->object->kind != MANIFEST_OBJECT_ANY);
 }
 
 static void each_module(struct pass *pass, bool with_file, find_fn *each)
@@ -171,8 +173,7 @@ static void bind_generation(uint32_t generation)
 
 void bind_start(void)
 {
-    if (has_any_declaration())
-        decoder_open();
+    decoder_open();
     modules_refresh(NULL);
     modules_record();
     bind_generation(0);

@@ -21,9 +21,9 @@ struct config {
     uint32_t uid;
     uint64_t start_time; /* field 22 of /proc/self/stat */
     uint32_t parent_pid;
-    bool is_seccomp;     /* some filter holds */
-    uint32_t match_max;  /* HANDSPAN_MATCH_MAX: sites of one declaration */
-    uint8_t force_shim;  /* HANDSPAN_TEST_SHIM: enum lane_shim, else 0 */
+    bool is_seccomp;    /* some filter holds */
+    uint32_t match_max; /* HANDSPAN_MATCH_MAX: sites of one declaration */
+    uint8_t force_shim; /* HANDSPAN_TEST_SHIM: enum lane_shim, else 0 */
 };
 extern HIDDEN struct config config;
 

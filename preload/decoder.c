@@ -1,56 +1,67 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Zydis is no DT_NEEDED of ours: a preload whose dependency is missing keeps
- * every program from starting. It is opened with RTLD_LOCAL, so nothing of it
- * is visible to the program; where it is missing, handlers are bound by call
- * slots, and the session says so.
+ * every program from starting. It is mapped from beside the preload, or from
+ * where the system keeps libraries; the program never sees it. Where it is
+ * missing, handlers are bound by call slots, and the session says so.
  */
 #include "preload/decoder.h"
 #include "preload/config.h"
-#include <dlfcn.h>
+#include "preload/decoder_load.h"
 #include <string.h>
 #include <sys/mman.h>
 
 #define DECODER_NAME "libZydis.so.4.0"
 
 static struct plan_decoder decoder;
+static struct plan_image image;
 static bool is_open;
 static void *scratch;
 
-static void *open_beside(void)
+static bool load_from(const char *dir, size_t len)
 {
     char path[PATH_MAX];
     struct text text = {path, 0, sizeof(path)};
-    const char *name = text_basename(config.self);
-    text_put_bytes(&text, config.self, (size_t)(name - config.self));
+    text_put_bytes(&text, dir, len);
     text_put(&text, DECODER_NAME);
-    return *config.self == '/' && text_fits(&text)
-               ? dlopen(path, RTLD_NOW | RTLD_LOCAL)
-               : NULL;
+    return *path == '/' && text_fits(&text) && decoder_load(path, &image) == 0;
 }
 
-static bool find(void *handle, const char *name, void *function)
+static bool load(void)
 {
-    void *found = dlsym(handle, name);
-    memcpy(function, &found, sizeof(found));
-    return found != NULL;
+    static const char *const dirs[] = {"/usr/lib/x86_64-linux-gnu/",
+                                       "/lib/x86_64-linux-gnu/", "/usr/lib64/",
+                                       "/usr/lib/", "/usr/local/lib/"};
+    const char *told = config_get("HANDSPAN_TEST_DECODER");
+    if (told && strcmp(told, "off") == 0)
+        return false;
+    if (load_from(config.self,
+                  (size_t)(text_basename(config.self) - config.self)))
+        return true;
+    for (size_t i = 0; i < sizeof(dirs) / sizeof(*dirs); i++) {
+        if (load_from(dirs[i], strlen(dirs[i])))
+            return true;
+    }
+    return false;
+}
+
+static bool find(const char *name, void *function)
+{
+    struct plan_symbol symbol;
+    if (plan_image_find_symbol(&image, name, &symbol) != 0)
+        return false;
+    uint64_t at = image.base + symbol.vaddr;
+    memcpy(function, &at, sizeof(at));
+    return true;
 }
 
 bool decoder_open(void)
 {
-    const char *told = config_get("HANDSPAN_TEST_DECODER");
-    bool is_off = told && strcmp(told, "off") == 0;
-    void *handle = is_off ? NULL : open_beside();
-    if (!handle && !is_off)
-        handle = dlopen(DECODER_NAME, RTLD_NOW | RTLD_LOCAL);
-    is_open =
-        handle && find(handle, "ZydisDecoderInit", &decoder.decoder_init) &&
-        find(handle, "ZydisDecoderDecodeFull", &decoder.decode_full) &&
-        find(handle, "ZydisRegisterGetClass", &decoder.register_class) &&
-        find(handle, "ZydisRegisterGetLargestEnclosing",
-             &decoder.register_largest_enclosing);
-    /* the program's first dlerror() must not tell of our failures */
-    (void)dlerror();
+    is_open = load() && find("ZydisDecoderInit", &decoder.decoder_init) &&
+              find("ZydisDecoderDecodeFull", &decoder.decode_full) &&
+              find("ZydisRegisterGetClass", &decoder.register_class) &&
+              find("ZydisRegisterGetLargestEnclosing",
+                   &decoder.register_largest_enclosing);
     if (!is_open)
         note_line("binding", "no decoder (" DECODER_NAME
                              "): calls are seen only where they go through "

@@ -22,8 +22,8 @@ static demangle_fn *find_demangler(void)
         if (!module->is_usable || (strncmp(name, "libstdc++", 9) != 0 &&
                                    strncmp(name, "libc++abi", 9) != 0))
             continue;
-        if (plan_image_find_symbol(&module->image, "__cxa_demangle",
-                                   &symbol) == 0)
+        if (plan_image_find_symbol(&module->image, "__cxa_demangle", &symbol) ==
+            0)
             return (demangle_fn *)(module->base + symbol.vaddr);
     }
     return NULL;
@@ -91,8 +91,8 @@ static int match_demangled(void *context, const struct plan_symbol *symbol)
     if (strncmp(symbol->name, "_Z", 2) != 0 || symbol->vaddr == 0 ||
         !strstr(symbol->name, search->part))
         return 0;
-    char *text = search->demangle(symbol->name, search->buf,
-                                  &search->buf_bytes, &status);
+    char *text = search->demangle(symbol->name, search->buf, &search->buf_bytes,
+                                  &status);
     if (!text || status != 0)
         return 0;
     search->buf = text;

@@ -46,8 +46,8 @@ static uint64_t find_in_loader(const char *name)
 void loader_watch(void)
 {
     debug = (const struct r_debug *)find_in_loader("_r_debug");
-    int err = debug ? shim_loader_notify(debug->r_brk, loader_notified)
-                    : -ENOENT;
+    int err =
+        debug ? shim_loader_notify(debug->r_brk, loader_notified) : -ENOENT;
     if (err)
         note_line("binding", "the loader's notification could not be had: "
                              "objects loaded later are not traced");

@@ -13,7 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SOURCE_MAX = 64, SOURCE_BYTES_MAX = 8 << 20, SHOWN_BYTES = 16384 };
+enum {
+    SOURCE_MAX = 64,
+    SOURCE_BYTES_MAX = 8 << 20,
+    SHOWN_BYTES = 16384
+};
 
 struct source {
     void *at;

@@ -25,7 +25,8 @@ static enum module_kind kind_of(const struct module *module, const char *path)
     if (strncmp(name, "libZydis.so", 11) == 0 ||
         strncmp(name, "libZycore.so", 12) == 0)
         return MODULE_OWN;
-    if (strncmp(name, "ld-linux", 8) == 0 || strncmp(name, "linux-vdso", 10) == 0)
+    if (strncmp(name, "ld-linux", 8) == 0 ||
+        strncmp(name, "linux-vdso", 10) == 0)
         return MODULE_LOADER;
     for (size_t i = 0; i < sizeof(libc) / sizeof(*libc); i++) {
         if (strcmp(name, libc[i]) == 0)
@@ -110,8 +111,7 @@ static int see_module(struct dl_phdr_info *info, size_t size, void *context)
     (void)size;
     if (pass->is_first) {
         pass->is_first = false;
-        pass->is_same = modules.count > 0 &&
-                        modules.adds == info->dlpi_adds &&
+        pass->is_same = modules.count > 0 && modules.adds == info->dlpi_adds &&
                         modules.subs == info->dlpi_subs;
         if (pass->is_same)
             return 1;
@@ -207,8 +207,8 @@ void module_add_symtab(struct module *module)
     if (fd < 0)
         return;
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0) {
-        void *at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd,
-                        0);
+        void *at =
+            mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (at != MAP_FAILED &&
             plan_image_add_symtab(&module->image, at, (size_t)st.st_size) ==
                 0) {
@@ -262,8 +262,7 @@ bool module_matches(const struct module *module,
                     const struct manifest_object *object)
 {
     const char *soname = module->image.soname;
-    if (!module->is_loaded || !module->is_usable ||
-        module->kind == MODULE_OWN)
+    if (!module->is_loaded || !module->is_usable || module->kind == MODULE_OWN)
         return false;
     if (object->build_id && !has_build_id(module, object->build_id))
         return false;

@@ -7,7 +7,9 @@
 #include "preload/config.h"
 #include "shim/plan/image.h"
 
-enum { MODULE_MAX = 2048 };
+enum {
+    MODULE_MAX = 2048
+};
 
 enum module_kind {
     MODULE_PLAIN,
@@ -21,7 +23,7 @@ struct module {
     const char *path;         /* never NULL; the loader's until unloaded */
     struct plan_image image;
     enum module_kind kind;
-    bool is_usable;      /* image is valid */
+    bool is_usable; /* image is valid */
     bool is_loaded;
     bool is_seen;        /* by the refresh that runs */
     bool has_symtab;     /* symtab was looked for */

@@ -9,10 +9,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NOTE_BYTES = 8192, LOG_MAX_BYTES = 1 << 20, PUBLISH_MAX = 16 };
+enum {
+    NOTE_BYTES = 8192,
+    LOG_MAX_BYTES = 1 << 20,
+    PUBLISH_MAX = 16
+};
 
 static char bytes[NOTE_BYTES];
 static struct text notes = {bytes, 0, NOTE_BYTES};
@@ -53,25 +58,37 @@ static int open_log(void)
     return -1;
 }
 
+/* Writing past RLIMIT_FSIZE would raise SIGXFSZ. */
+static bool has_room(int fd, size_t len)
+{
+    struct stat st;
+    struct rlimit limit;
+    if (fstat(fd, &st) != 0 || getrlimit(RLIMIT_FSIZE, &limit) != 0)
+        return false;
+    if (!S_ISREG(st.st_mode))
+        return true;
+    uint64_t end = (uint64_t)st.st_size + len;
+    return end < LOG_MAX_BYTES &&
+           (limit.rlim_cur == RLIM_INFINITY || end <= limit.rlim_cur);
+}
+
 /* One write: lines of processes that start together do not mix. */
 void note_log(void)
 {
     char out[NOTE_BYTES + 128];
     struct text text = {out, 0, sizeof(out)};
-    struct stat st;
     if (notes.len == logged)
         return;
     int fd = open_log();
     if (fd < 0)
         return;
-    if (fstat(fd, &st) == 0 &&
-        (!S_ISREG(st.st_mode) || st.st_size < LOG_MAX_BYTES)) {
-        text_put(&text, "handspan ");
-        text_put_number(&text, (uint64_t)getpid());
-        text_put(&text, " ");
-        text_put(&text, config.program ? config.program : "?");
-        text_put(&text, "\n");
-        text_put_bytes(&text, notes.bytes + logged, notes.len - logged);
+    text_put(&text, "handspan ");
+    text_put_number(&text, (uint64_t)getpid());
+    text_put(&text, " ");
+    text_put(&text, config.program ? config.program : "?");
+    text_put(&text, "\n");
+    text_put_bytes(&text, notes.bytes + logged, notes.len - logged);
+    if (has_room(fd, text.len)) {
         ssize_t ignored = write(fd, out, text.len);
         (void)ignored;
         logged = notes.len;

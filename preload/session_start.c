@@ -15,7 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { COMMAND_BYTES = 32768, TRACE_PARENT_BYTES = 55 };
+enum {
+    COMMAND_BYTES = 32768,
+    TRACE_PARENT_BYTES = 55
+};
 
 static uint64_t random_number(void)
 {
@@ -73,7 +76,8 @@ static int create_session(void)
     text_put(&name, "-");
     text_put_hex(&name, random_number(), 16);
     text_put(&name, ".lane");
-    return lane_session_create(config.dir_fd, session_name, &lane, &runtime.map);
+    return lane_session_create(config.dir_fd, session_name, &lane,
+                               &runtime.map);
 }
 
 /* ---- the process ------------------------------------------------------ */
@@ -81,17 +85,14 @@ static int create_session(void)
 static void fill_process(void)
 {
     static char command[COMMAND_BYTES];
-    struct lane_process *process =
-        &runtime.map.processes[runtime.process];
-    long len = config_read_file("/proc/self/cmdline", command,
-                                sizeof(command));
+    struct lane_process *process = &runtime.map.processes[runtime.process];
+    long len = config_read_file("/proc/self/cmdline", command, sizeof(command));
     if (len == -E2BIG)
         len = sizeof(command);
     if (len > 0 && lane_string_put(&runtime.map, command, (uint32_t)len,
                                    &process->command) != 0)
         process->command = (struct lane_string){0, 0};
-    if (lane_string_put(&runtime.map, config.exe,
-                        (uint32_t)strlen(config.exe),
+    if (lane_string_put(&runtime.map, config.exe, (uint32_t)strlen(config.exe),
                         &process->program) != 0)
         process->program = (struct lane_string){0, 0};
 }
@@ -160,8 +161,9 @@ static int fill_context(void)
         memcpy(context->trace_id, id, sizeof(context->trace_id));
         context->flags = 1; /* sampled */
         if (told)
-            note_lines("context", "TRACEPARENT is no traceparent and ignored:",
-                       told, NULL);
+            note_lines("context",
+                       "TRACEPARENT is no traceparent and ignored:", told,
+                       NULL);
     }
     /* release; pairs with the reader's acquire */
     __atomic_store_n(&context->state, 1, __ATOMIC_RELEASE);

@@ -51,8 +51,7 @@ static bool is_running(void)
                     O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return false;
-    bool is_locked = flock(fd, LOCK_SH | LOCK_NB) != 0 &&
-                     errno == EWOULDBLOCK;
+    bool is_locked = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
     close(fd);
     return is_locked;
 }
@@ -118,8 +117,7 @@ static bool has_session_of(const struct ancestor *ancestors, unsigned count)
     int fd = openat(config.dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return false;
-    while (!found &&
-           (n = syscall(SYS_getdents64, fd, buf, sizeof(buf))) > 0) {
+    while (!found && (n = syscall(SYS_getdents64, fd, buf, sizeof(buf))) > 0) {
         for (long at = 0; at < n && !found;) {
             const struct entry *entry = (const void *)(buf + at);
             found = is_session_of(entry->name, ancestors, count);
@@ -150,9 +148,6 @@ static bool is_below_traced(void)
 static const char *why_not(void)
 {
     int is_subreaper = 0;
-    const char *told = config_get("HANDSPAN_SIDECAR");
-    if (told && strcmp(told, "off") == 0)
-        return "HANDSPAN_SIDECAR is off";
     if (getpid() == 1)
         return "this is process 1";
     if (config.is_seccomp)
@@ -230,9 +225,8 @@ static void make_arguments(struct start *start)
 
 static void make_environment(struct start *start)
 {
-    static const char *const dropped[] = {"LD_PRELOAD=", "LD_AUDIT=",
-                                          "LD_LIBRARY_PATH=",
-                                          "HANDSPAN_STORE="};
+    static const char *const dropped[] = {
+        "LD_PRELOAD=", "LD_AUDIT=", "LD_LIBRARY_PATH=", "HANDSPAN_STORE="};
     size_t n = 0;
     for (char **entry = config.env; *entry && n + 1 < ENVIRONMENT_MAX;
          entry++) {
@@ -293,8 +287,8 @@ static int run_sidecar(void *context)
 static int run_first(void *context)
 {
     struct start *start = context;
-    int pid = clone(run_sidecar, start->stack + STACK_BYTES / 2, OUR_CLONE,
-                    start);
+    int pid =
+        clone(run_sidecar, start->stack + STACK_BYTES / 2, OUR_CLONE, start);
     syscall(SYS_exit_group, pid > 0 ? 0 : 1);
     return 1;
 }
@@ -320,7 +314,8 @@ static bool run(struct start *start)
 
 void sidecar_start(void)
 {
-    if (is_running())
+    const char *told = config_get("HANDSPAN_SIDECAR");
+    if ((told && strcmp(told, "off") == 0) || is_running())
         return;
     const char *why = why_not();
     if (why) {

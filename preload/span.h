@@ -12,12 +12,23 @@ HIDDEN void span_enter(struct shim_call *call);
 HIDDEN void span_leave(struct shim_call *call, const struct shim_regs *regs,
                        enum shim_end end, void *exception);
 
-/* The lane of this thread; NULL until its first traced call. */
-extern HIDDEN __thread struct lane *span_lane
+/* What the path of a call needs of its thread: together, for one access to the
+ * thread pointer. */
+struct span_thread {
+    struct lane *lane;    /* NULL until its first traced call */
+    uint32_t busy;        /* >0 while our own code runs on this thread: hooks
+                             then only call through */
+    uint32_t alive;       /* *runtime.alive when it got its lane: another value
+                             in a fork */
+    uint64_t ref_base;    /* of the lane: LANE_REF(index, 0) */
+    uint64_t commit_base; /* LANE_COMMIT(index, 0, LANE_ITEM_RECORD) */
+    int *error;           /* &errno; set with the lane */
+    uint64_t no_cpu_word; /* stands in for rseq_cs where there is none */
+};
+extern HIDDEN __thread struct span_thread span_thread
     __attribute__((tls_model("initial-exec")));
-/* >0 while our own code runs on this thread: hooks then only call through. */
-extern HIDDEN __thread uint32_t span_busy
-    __attribute__((tls_model("initial-exec")));
+#define span_lane (span_thread.lane)
+#define span_busy (span_thread.busy)
 
 /* Get this thread a lane (registers a forked child first). NULL: none to be
  * had; counted. [any thread, signal-safe] */

@@ -19,7 +19,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, ENTRIES_AT_START = 1024 };
+enum {
+    PAGE = 4096,
+    ENTRIES = 64 * 1024
+};
 
 /* One word that the kernel clears in every forked child. */
 static int make_alive_page(void)
@@ -46,7 +49,7 @@ static int prepare_runtime(void)
     shim_start();
     shim_enter = span_enter;
     shim_leave = span_leave;
-    return shim_entries_reserve(ENTRIES_AT_START);
+    return shim_entries_reserve(ENTRIES);
 }
 
 static void bind_everything(void)

@@ -1,20 +1,24 @@
 # libhandspan.so: what is preloaded. Exports nothing, needs libc.so.6 alone,
 # runs before the constructors of all other objects.
-add_library(handspan SHARED
+add_library(handspan_preload SHARED
   start.c config.c note.c text.c manifest_load.c session_start.c modules.c
-  decoder.c find.c bind.c bind_site.c loader.c ends.c sidecar_start.c)
-target_compile_definitions(handspan PRIVATE _GNU_SOURCE)
-target_compile_options(handspan PRIVATE -fvisibility=hidden -ftls-model=initial-exec)
+  decoder.c decoder_load.c find.c bind.c bind_site.c loader.c ends.c fatal.c
+  sidecar_start.c)
+if(NOT captures) # of preload/CMakeLists.txt
+  target_sources(handspan_preload PRIVATE times_only.c)
+endif()
+target_compile_definitions(handspan_preload PRIVATE _GNU_SOURCE)
+target_compile_options(handspan_preload PRIVATE -fvisibility=hidden -ftls-model=initial-exec)
 # hooks are called with the program's vector registers in place
-set_source_files_properties(ends.c PROPERTIES
+set_source_files_properties(ends.c fatal.c PROPERTIES
   COMPILE_OPTIONS -mgeneral-regs-only)
-target_link_libraries(handspan PRIVATE house_warnings
-  -Wl,--start-group handspan_runtime handspan_shim handspan_shim_text
+target_link_libraries(handspan_preload PRIVATE house_warnings
+  -Wl,--start-group handspan_runtime handspan_shim
   handspan_plan handspan_manifest lane_writer -Wl,--end-group)
-target_link_options(handspan PRIVATE
+target_link_options(handspan_preload PRIVATE
   -Wl,-z,initfirst -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,--as-needed
   -Wl,--build-id=sha1 -Wl,--exclude-libs,ALL -static-libgcc
   -Wl,--version-script=${CMAKE_CURRENT_SOURCE_DIR}/export.map)
-set_target_properties(handspan PROPERTIES
+set_target_properties(handspan_preload PROPERTIES OUTPUT_NAME handspan
   LINK_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/export.map)
-install(TARGETS handspan LIBRARY DESTINATION lib/handspan)
+install(TARGETS handspan_preload LIBRARY DESTINATION lib/handspan)

@@ -12,11 +12,14 @@
 #include <errno.h>
 #include <string.h>
 
-enum { JUMP_BYTES = 5, ENDBR_BYTES = 4, ALIGN = 16 };
+enum {
+    JUMP_BYTES = 5,
+    ENDBR_BYTES = 4,
+    ALIGN = 16
+};
 
 void shim_notify_stub(void); /* notify.S */
-extern long (*shim_notified)(long, long)
-    __attribute__((visibility("hidden")));
+extern long (*shim_notified)(long, long) __attribute__((visibility("hidden")));
 long (*shim_notified)(long, long);
 
 /* `ret` and four bytes that are certainly padding: the function starts

@@ -66,7 +66,7 @@ int shim_patch_apply(const struct plan_patch *patch, uint64_t island,
     if (err == 0 && is_text(patch->patch_at, jump, sizeof(jump)))
         return 0;
     /* half a jump must not stay */
-    int undo = shim_write_text(patch->patch_at, patch->original,
-                               PLAN_PATCH_BYTES);
+    int undo =
+        shim_write_text(patch->patch_at, patch->original, PLAN_PATCH_BYTES);
     return err ? err : undo ? undo : -EIO;
 }

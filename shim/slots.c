@@ -49,8 +49,7 @@ static int rewrite_slot(void *context, const struct plan_slot *slot)
     if (value != work->function &&
         !(may_be_it && is_unresolved(work->image, value)))
         return 0;
-    int err =
-        shim_write_text((uint64_t)at, &work->stub, sizeof(work->stub));
+    int err = shim_write_text((uint64_t)at, &work->stub, sizeof(work->stub));
     if (err)
         return err;
     work->count++;

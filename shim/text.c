@@ -17,7 +17,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { PAGE = 4096 };
+enum {
+    PAGE = 4096
+};
 
 static int mem_fd = -1;
 static bool is_protect_allowed;

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Does any branch lead into the bytes that a patch would displace? The whole
- * function is decoded, and the other parts that it jumps to (its .cold part,
- * under whatever name). Where it jumps through a register, each table whose
- * address it takes is read as well.
+ * Does any branch lead into the bytes that a patch would displace? Of the
+ * function, of the other parts that it jumps to (its .cold part, under
+ * whatever name), or by a table: where it jumps through a register, each
+ * table whose address it takes is read as well.
+ *
+ * Two passes. The first looks at the raw bytes: a distance that leads into
+ * the entry, at whatever offset, or a byte pair that may be a jump through a
+ * register, makes them suspect. It sees more than there is and decodes
+ * nothing, which keeps a plan in microseconds. Only what is suspect is
+ * decoded.
  */
 #include "shim/plan/patch_internal.h"
 #include "shim/plan/image_internal.h"
@@ -15,9 +21,52 @@ enum {
 
 struct scan {
     struct patch_job *job;
-    int tables, outside;
+    int tables;
     bool has_indirect, is_own;
 };
+
+/* ---- raw bytes -------------------------------------------------------------
+ */
+
+static bool leads_to_entry(const struct patch_job *job, uint64_t target)
+{
+    return target >= job->vaddr && target < job->displaced_end;
+}
+
+/* jcc, loop, jrcxz or jmp with an 8-bit distance behind it. */
+static bool is_short_branch(uint8_t opcode)
+{
+    return (opcode >= 0x70 && opcode <= 0x7f) || opcode == 0xeb ||
+           (opcode >= 0xe0 && opcode <= 0xe3);
+}
+
+/* ff /4: jmp through a register or memory, but not through (%rip). */
+static bool is_indirect_jump(uint8_t opcode, uint8_t modrm)
+{
+    return opcode == 0xff && (modrm & 0x38) == 0x20 && (modrm & 0xc7) != 0x05;
+}
+
+static bool is_suspect(const struct patch_job *job, const uint8_t *code,
+                       uint64_t at, uint64_t len, bool is_own)
+{
+    for (uint64_t i = 0; i + 4 <= len; i++) {
+        int32_t distance;
+        memcpy(&distance, code + i, sizeof distance);
+        if (leads_to_entry(job, at + i + 4 + (uint64_t)(int64_t)distance))
+            return true;
+    }
+    for (uint64_t i = 0; i + 2 <= len; i++) {
+        uint64_t target = at + i + 2 + (uint64_t)(int64_t)(int8_t)code[i + 1];
+        if (is_short_branch(code[i]) && leads_to_entry(job, target))
+            return true;
+        if (is_own && is_indirect_jump(code[i], code[i + 1]))
+            return true;
+    }
+    return false;
+}
+
+/* ---- decoded ----------------------------------------------------------------
+ */
 
 static bool inside_displaced(const struct patch_job *job, uint64_t target)
 {
@@ -36,9 +85,6 @@ check_target(struct scan *s, const struct plan_insn *insn, uint64_t target)
         return PLAN_LOOP_TO_ENTRY;
     if (target == job->vaddr)
         return s->is_own ? PLAN_LOOP_TO_ENTRY : PLAN_OK; /* a tail call */
-    bool leaves = target < job->vaddr || target >= job->end;
-    if (s->is_own && leaves && s->outside < PATCH_OUTSIDE_MAX)
-        job->scratch->outside[s->outside++] = target;
     return PLAN_OK;
 }
 
@@ -139,22 +185,70 @@ static enum plan_verdict check_tables(struct scan *s)
     return PLAN_OK;
 }
 
+/* ---- the function and its parts
+ * ------------------------------------------------ */
+
+static enum plan_verdict check_part(struct patch_job *job, uint64_t target)
+{
+    const struct plan_image *image = job->reader.image;
+    struct scan s = {.job = job};
+    struct plan_fde part;
+    if (plan_fde_find(image, target, &part) < 0 || part.low == job->part)
+        return PLAN_OK;
+    job->part = part.low;
+    uint64_t len = part.high - part.low;
+    const uint8_t *code = plan_image_at(image, part.low, len);
+    if (code == NULL || !is_suspect(job, code, part.low, len, false))
+        return PLAN_OK;
+    return scan_code(&s, part.low, part.high);
+}
+
+/* Where the distance at code[i] leads, if a branch may stand before it. */
+static bool maybe_target(const struct patch_job *job, const uint8_t *code,
+                         uint64_t i, uint64_t len, bool is_near,
+                         uint64_t *target)
+{
+    int32_t distance = (int8_t)code[i];
+    if (!is_near) {
+        *target = job->vaddr + i + 1 + (uint64_t)(int64_t)distance;
+        return is_short_branch(code[i - 1]);
+    }
+    if (len - i < sizeof distance)
+        return false;
+    memcpy(&distance, code + i, sizeof distance);
+    *target = job->vaddr + i + 4 + (uint64_t)(int64_t)distance;
+    return code[i - 1] == 0xe9 ||
+           (i > 1 && code[i - 2] == 0x0f && (code[i - 1] & 0xf0) == 0x80);
+}
+
+/* Whatever may be a branch to elsewhere leads to a part. */
+static enum plan_verdict check_parts(struct patch_job *job, const uint8_t *code,
+                                     uint64_t len)
+{
+    enum plan_verdict verdict = PLAN_OK;
+    uint64_t target;
+    for (uint64_t i = 1; i < len && verdict == PLAN_OK; i++)
+        for (int near = 0; near < 2 && verdict == PLAN_OK; near++)
+            if (maybe_target(job, code, i, len, near, &target) &&
+                (target < job->vaddr || target >= job->end) &&
+                image_is_executable(job->reader.image, target))
+                verdict = check_part(job, target);
+    return verdict;
+}
+
 enum plan_verdict patch_check_branches(struct patch_job *job)
 {
     struct scan s = {.job = job, .is_own = true};
-    struct plan_fde part;
-    uint64_t seen = 0;
-    enum plan_verdict verdict = scan_code(&s, job->vaddr, job->end);
-    if (verdict == PLAN_OK)
-        verdict = check_tables(&s);
-    s.is_own = false;
-    for (int i = 0; i < s.outside && verdict == PLAN_OK; i++) {
-        uint64_t target = job->scratch->outside[i];
-        if (plan_fde_find(job->reader.image, target, &part) < 0 ||
-            part.low == seen)
-            continue;
-        seen = part.low;
-        verdict = scan_code(&s, part.low, part.high);
+    uint64_t len = job->end - job->vaddr;
+    const uint8_t *code = plan_image_at(job->reader.image, job->vaddr, len);
+    if (code == NULL)
+        return PLAN_UNDECODABLE;
+    if (is_suspect(job, code, job->vaddr, len, true)) {
+        enum plan_verdict verdict = scan_code(&s, job->vaddr, job->end);
+        if (verdict == PLAN_OK)
+            verdict = check_tables(&s);
+        if (verdict != PLAN_OK)
+            return verdict;
     }
-    return verdict;
+    return check_parts(job, code, len);
 }

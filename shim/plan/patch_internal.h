@@ -9,14 +9,12 @@
 enum {
     ENDBR_BYTES = 4,
     PATCH_TABLES_MAX = 64,  /* addresses that may be jump tables */
-    PATCH_OUTSIDE_MAX = 8,  /* other parts that the function jumps to */
     FLOW_BYTES_MAX = 65536, /* how far the register check looks */
     FLOW_PENDING_MAX = 512,
 };
 
 struct patch_scratch {
     uint64_t tables[PATCH_TABLES_MAX];
-    uint64_t outside[PATCH_OUTSIDE_MAX];
     uint8_t seen[FLOW_BYTES_MAX];
     struct {
         uint64_t pc;
@@ -31,6 +29,7 @@ struct patch_job {
     uint64_t limit;       /* up to here padding may be overwritten */
     uint64_t patch_vaddr; /* vaddr, or behind endbr64 */
     uint64_t displaced_end;
+    uint64_t part; /* the other part that was looked at last */
     bool is_excluded;
 };
 

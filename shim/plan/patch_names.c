@@ -8,6 +8,8 @@
 #include "shim/plan/image_internal.h"
 #include "shim/plan/unwind.h"
 
+#include <stddef.h>
+
 /* They save, restore or share the caller's very frame, or run before or
  * below any frame. */
 static const char *const excluded[] = {
@@ -95,24 +97,38 @@ static bool is_code_label(const struct patch_job *job, const Elf64_Sym *raw)
            image_is_executable(job->reader.image, raw->st_value);
 }
 
+/* One symbol at or behind the entry; *next is the first label behind it. */
+static enum plan_verdict check_symbol(struct patch_job *job, bool dynamic,
+                                      uint64_t index, uint64_t *next)
+{
+    const struct plan_image *image = job->reader.image;
+    struct plan_symbol symbol;
+    Elf64_Sym raw;
+    if (!image_symbol_get(image, dynamic, index, &raw) ||
+        !is_code_label(job, &raw))
+        return PLAN_OK;
+    if (raw.st_value > job->vaddr)
+        *next = raw.st_value;
+    else if (image_symbol_describe(image, dynamic, &raw, &symbol))
+        return check_own_name(job, &symbol);
+    return PLAN_OK;
+}
+
 enum plan_verdict patch_check_names(struct patch_job *job)
 {
     const struct plan_image *image = job->reader.image;
-    Elf64_Sym raw;
-    struct plan_symbol symbol;
-    uint64_t next = plan_fde_next_start(image, job->vaddr);
+    uint64_t next = plan_fde_next_start(image, job->vaddr), value;
     for (int dynamic = 1; dynamic >= 0; dynamic--) {
-        for (uint64_t i = 0; image_symbol_get(image, dynamic, i, &raw); i++) {
-            if (raw.st_value < job->vaddr || raw.st_value >= next ||
-                !is_code_label(job, &raw))
+        const char *table = dynamic ? image->dynsym : image->symtab;
+        uint64_t count = dynamic ? image->dynsym_count : image->symtab_count;
+        for (uint64_t i = 0; table != NULL && i < count; i++) {
+            memcpy(&value,
+                   table + i * sizeof(Elf64_Sym) +
+                       offsetof(Elf64_Sym, st_value),
+                   sizeof value);
+            if (value - job->vaddr >= next - job->vaddr)
                 continue;
-            if (raw.st_value > job->vaddr) {
-                next = raw.st_value;
-                continue;
-            }
-            if (!image_symbol_describe(image, dynamic, &raw, &symbol))
-                continue;
-            enum plan_verdict verdict = check_own_name(job, &symbol);
+            enum plan_verdict verdict = check_symbol(job, dynamic, i, &next);
             if (verdict != PLAN_OK)
                 return verdict;
         }

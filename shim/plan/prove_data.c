@@ -174,6 +174,7 @@ static void data_push(struct step *t)
 static void data_pop(struct step *t)
 {
     struct value v = state_load(t->s, &t->s->reg[GPR_RSP]);
+    prove_access(t->p, &t->s->reg[GPR_RSP], 8, t->insn.at);
     if (t->memory == 0 &&
         (v.kind == VALUE_STACK ||
          plan_gpr_of(&t->p->reader, t->insn.op[0].mem.base) == GPR_RSP)) {
@@ -399,7 +400,7 @@ static void data_other(struct step *t)
     if (t->memory == 0 &&
         (t->insn.op[0].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) &&
         value_is_place(&t->address) && t->insn.op[0].size == 64)
-        state_store(t->p, t->s, &t->address, value_other(), t->insn.at);
+        state_store(t->p, t->s, &t->address, mix, t->insn.at);
     for (int i = 0; i < t->insn.in.operand_count; i++)
         if (t->insn.op[i].type == ZYDIS_OPERAND_TYPE_REGISTER &&
             (t->insn.op[i].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE))
@@ -468,6 +469,11 @@ void step_data(struct step *t)
     case ZYDIS_MNEMONIC_POPFQ:
         data_pop(t);
         return;
+    case ZYDIS_MNEMONIC_SYSCALL:
+        if (RULE(SYSCALL_KILLS))
+            *rax = value_other();
+        t->s->reg[GPR_RCX] = t->s->reg[GPR_R11] = value_other();
+        return;
     case ZYDIS_MNEMONIC_CMP:
         data_compare(t);
         return;
@@ -483,8 +489,10 @@ void step_data(struct step *t)
             *rax = value_other();
         return;
     case ZYDIS_MNEMONIC_LEA:
-        step_set_register(t, t->dst, t->dst64 ? t->address : value_other(),
-                          true);
+        if (t->dst64)
+            step_set_register(t, t->dst, t->address, true);
+        else
+            set_part(t, t->dst);
         return;
     case ZYDIS_MNEMONIC_ADD:
     case ZYDIS_MNEMONIC_SUB:

@@ -21,8 +21,12 @@ static void check_tail_arguments(struct prover *p, const struct state *s,
                                     GPR_R8,  GPR_R9,  GPR_RAX};
     for (size_t i = 0; i < sizeof arguments / sizeof *arguments; i++) {
         const struct value *v = &s->reg[arguments[i]];
-        if (v->kind == VALUE_STACK && v->symbol == 0 && v->high >= -8 &&
-            v->high < 0 && RULE(RETURN_SLOT))
+        if (v->kind != VALUE_STACK || v->symbol != 0)
+            continue;
+        if (v->wide && RULE(CALL_INDEXED))
+            prove_doubt(p, PLAN_STACK_INDEXED,
+                        "passes an address at an unknown index", pc);
+        else if (v->high >= -8 && v->high < 0 && RULE(RETURN_SLOT))
             prove_fail(p, PLAN_STACK_UNKNOWN,
                        "a pointer to its return address escapes", pc);
     }
@@ -104,6 +108,9 @@ static bool holds_pointer(const struct state *s)
 {
     for (int i = 0; i < GPR_COUNT; i++)
         if (i != GPR_RSP && s->reg[i].kind == VALUE_STACK)
+            return true;
+    for (uint32_t i = 0; i < s->slot_count; i++)
+        if (s->slot[i].value.kind == VALUE_STACK)
             return true;
     return false;
 }

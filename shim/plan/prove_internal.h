@@ -32,7 +32,7 @@ enum {
     PROVE_BLOCKS_MIN = 1024,
     PROVE_WORDS = 131072, /* of packed states: 1 MiB */
     PROVE_TARGETS = 64,   /* functions in one proof */
-    PROVE_STEPS = 400000,
+    PROVE_STEPS = 100000,
     PROVE_TABLE = 8192,  /* entries of a jump table */
     PROVE_FAR = 1 << 28, /* offsets beyond are "unknown" */
 };
@@ -189,6 +189,9 @@ struct step {
     int dst, src;         /* register of operand 0, 64-bit one of operand 1 */
     bool dst64, is_string;
 };
+/* An access of `size` bytes at a (prove_memory.c). */
+void prove_access(struct prover *p, const struct value *a, int64_t size,
+                  uint64_t pc);
 /* Effective addresses and accesses (prove_memory.c). */
 void step_memory(struct step *t);
 /* Uses of addresses at or above the CFA, of the caller's rbp. */

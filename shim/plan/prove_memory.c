@@ -57,8 +57,8 @@ static struct value effective_address(struct step *t,
     return value_add(value_add(base, index), disp);
 }
 
-static void check_access(struct prover *p, const struct value *a, int64_t size,
-                         uint64_t pc)
+void prove_access(struct prover *p, const struct value *a, int64_t size,
+                  uint64_t pc)
 {
     if (a->kind != VALUE_STACK)
         return;
@@ -147,7 +147,7 @@ void step_memory(struct step *t)
             op->mem.segment == ZYDIS_REGISTER_GS)
             continue;
         int64_t size = access_size(t, op, &address);
-        check_access(t->p, &address, size, t->insn.at);
+        prove_access(t->p, &address, size, t->insn.at);
     }
 }
 

@@ -27,6 +27,7 @@
     X(CALL_ABOVE)        /* a pointer to stack arguments is passed */          \
     X(CALL_INDEXED)      /* a pointer of unknown place is passed */            \
     X(CALL_KILLS)        /* a call changes caller-saved registers */           \
+    X(SYSCALL_KILLS)     /* and a system call rax */                           \
     X(CALL_INSIDE)       /* a call into the function's own middle */           \
     X(SPILL_KEPT)        /* a spilled pointer is one when loaded again */      \
     X(SPILL_OPERAND)     /* also as memory operand of arithmetic */            \

@@ -1,24 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The pool of Z's entries.
+ * The entries of Z.
  *
- *   pool    one reservation of address space, never unmapped; an entry is
- *           named by its index. Entry 0 is never used: 0 ends a list.
- *   fresh   entries never used yet: handed out in order, made accessible in
- *           batches (PROT_NONE until then, so mlockall does not fill it)
- *   free    a stack of free entries for all threads: head is a tag and an
- *           index, changed by locked cmpxchg
- *   caches  a stack of free entries for each lane: trampoline.S takes and
- *           gives there without a lock prefix
+ *   pool    one reservation of address space, never unmapped; entries are cut
+ *           off it in order, and made accessible in batches (PROT_NONE until
+ *           then, so that mlockall does not fill it)
+ *   cache   the entries of one lane, a ring that only grows. An entry stays in
+ *           its ring for ever.
  *
- * An entry is given back by its own leave or landing pad alone, on whatever
- * thread. One whose frame vanished (longjmp, a thread that ended under it)
- * is never given back: nothing proves that its frame is not restored some day
- * (copied stacks). That is the quarantine: it costs 256 bytes each.
+ * `busy` says whether an entry has a frame. Taking is one exchange of it from 0
+ * to 1, by the thread of the ring alone (so it needs no lock prefix: only a
+ * signal handler can come in between, and then one of the two finds it taken);
+ * giving is one store of 0, from whatever thread. Order in the ring is not
+ * needed for right results; calls that nest find the next entry free because
+ * the hint follows them.
+ *
+ * An entry is given back by its own leave or landing pad alone. One whose frame
+ * vanished (longjmp, a thread that ended under it) stays busy: nothing proves
+ * that its frame is not restored some day (copied stacks). That quarantine
+ * costs 192 bytes each.
  *
  * Runs on the path of a call with the program's vector registers live: general
- * registers only, no libc. A stale `next` may be read of an entry that somebody
- * else took meanwhile; the tag makes the exchange fail then.
+ * registers only, no libc.
  */
 #include "shim/x86_64/entry.h"
 
@@ -27,18 +30,20 @@
 #include <sys/syscall.h>
 
 enum {
-    FRESH_BATCH = 256, /* entries: 64 KiB */
-    MOVE = 16,         /* entries between free and a cache at once */
+    RESERVE_MIN = 1 << 18, /* entries: 48 MiB of address space */
+    RESERVE_MAX = 1 << 24,
+    BATCH_BYTES = 64 * 1024,
+    LOOK_AT = 8, /* entries of the ring before a new one is made */
 };
 
-struct shim_entry *shim_pool;
 __thread struct shim_cache *shim_cache;
 
-static uint32_t pool_count;  /* entries reserved */
-static uint32_t fresh_next;  /* first index never handed out; atomic */
-static uint32_t fresh_ready; /* indices below are accessible; atomic, grows */
-static _Alignas(64) uint64_t free_head;
+static uint8_t *pool;
+static uint64_t pool_bytes, pool_next, pool_ready; /* the last two: atomic */
 static struct shim_cache caches[SHIM_CACHE_MAX];
+static struct shim_cache shared; /* of threads without one */
+/* What an empty ring has: never free. */
+static struct shim_entry nothing = {.busy = 1, .next = &nothing};
 
 /* Raw: libc's wrappers may be traced themselves, and touch errno. */
 static long call_mprotect(void *at, size_t len, int prot)
@@ -53,19 +58,21 @@ static long call_mprotect(void *at, size_t len, int prot)
 
 int shim_entries_reserve(size_t count)
 {
-    if (shim_pool != NULL)
+    if (pool != NULL)
         return 0;
-    if (count > CACHE_INDEX_MASK)
-        count = CACHE_INDEX_MASK;
-    count &= ~(size_t)(FRESH_BATCH - 1);
-    for (; count >= FRESH_BATCH; count /= 2) {
-        void *at = mmap(NULL, count * ENTRY_SIZE, PROT_NONE,
+    if (count < RESERVE_MIN)
+        count = RESERVE_MIN; /* address space is all it costs */
+    if (count > RESERVE_MAX)
+        count = RESERVE_MAX;
+    shared.hint = &nothing;
+    for (uint64_t len = count * ENTRY_SIZE; len >= BATCH_BYTES; len /= 2) {
+        len &= ~(uint64_t)(BATCH_BYTES - 1);
+        void *at = mmap(NULL, len, PROT_NONE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (at == MAP_FAILED)
             continue;
-        pool_count = (uint32_t)count;
-        fresh_next = 1;
-        shim_pool = at;
+        pool_bytes = len;
+        pool = at;
         return 0;
     }
     return -ENOMEM;
@@ -73,145 +80,101 @@ int shim_entries_reserve(size_t count)
 
 void shim_cache_use(uint32_t slot)
 {
-    shim_cache = slot < SHIM_CACHE_MAX ? &caches[slot] : NULL;
+    shim_cache = NULL;
+    if (slot >= SHIM_CACHE_MAX)
+        return;
+    if (caches[slot].hint == NULL)
+        caches[slot].hint = &nothing;
+    shim_cache = &caches[slot];
 }
 
-/* Make the batch of `index` accessible. Several threads may do so at once:
- * mprotect to the same protection is idempotent. */
-static int fresh_make_ready(uint32_t index)
+/* Make the pool accessible up to `end`. Several threads may do so at once. */
+static int make_ready(uint64_t end)
 {
-    uint32_t low = index & ~(uint32_t)(FRESH_BATCH - 1);
-    if (call_mprotect(shim_pool + low, (size_t)FRESH_BATCH * ENTRY_SIZE,
-                      PROT_READ | PROT_WRITE) != 0)
-        return -ENOMEM;
-    uint32_t ready = __atomic_load_n(&fresh_ready, __ATOMIC_RELAXED);
-    while (ready == low &&
-           !__atomic_compare_exchange_n(&fresh_ready, &ready, low + FRESH_BATCH,
-                                        false, __ATOMIC_RELEASE,
-                                        __ATOMIC_RELAXED))
-        ;
+    uint64_t ready = __atomic_load_n(&pool_ready, __ATOMIC_ACQUIRE);
+    while (ready < end) {
+        if (call_mprotect(pool + ready, BATCH_BYTES, PROT_READ | PROT_WRITE))
+            return -ENOMEM;
+        /* fails if another thread was faster: `ready` is then what it did */
+        if (__atomic_compare_exchange_n(&pool_ready, &ready,
+                                        ready + BATCH_BYTES, false,
+                                        __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+            ready += BATCH_BYTES;
+    }
     return 0;
 }
 
-static struct shim_entry *fresh_take(void)
+/* A new entry, busy, in no ring yet. NULL: the pool is used up. */
+static struct shim_entry *cut_off(struct shim_cache *home)
 {
-    uint32_t index = __atomic_load_n(&fresh_next, __ATOMIC_RELAXED);
+    uint64_t at = __atomic_load_n(&pool_next, __ATOMIC_RELAXED);
     do {
-        if (index >= pool_count)
+        if (at + ENTRY_SIZE > pool_bytes)
             return NULL;
-    } while (!__atomic_compare_exchange_n(&fresh_next, &index, index + 1, true,
-                                          __ATOMIC_RELAXED, __ATOMIC_RELAXED));
-    /* batches may become ready out of order: then once more is harmless */
-    if (index >= __atomic_load_n(&fresh_ready, __ATOMIC_ACQUIRE) &&
-        fresh_make_ready(index) != 0)
+    } while (!__atomic_compare_exchange_n(&pool_next, &at, at + ENTRY_SIZE,
+                                          true, __ATOMIC_RELAXED,
+                                          __ATOMIC_RELAXED));
+    if (make_ready(at + ENTRY_SIZE) != 0)
         return NULL; /* this one is lost; there is no memory anyway */
-    shim_pool[index].index = index;
-    return &shim_pool[index];
+    struct shim_entry *entry = (struct shim_entry *)(void *)(pool + at);
+    entry->busy = 1;
+    entry->home = home;
+    return entry;
 }
 
-static struct shim_entry *free_pop(void)
+/* Locked: the shared ring has several takers. */
+static bool claim(struct shim_entry *entry)
 {
-    uint64_t head = __atomic_load_n(&free_head, __ATOMIC_ACQUIRE);
-    for (;;) {
-        struct shim_entry *entry = shim_pool + (head & CACHE_INDEX_MASK);
-        if ((head & CACHE_INDEX_MASK) == 0)
-            return NULL;
-        uint64_t next = __atomic_load_n(&entry->next, __ATOMIC_RELAXED) &
-                        CACHE_INDEX_MASK;
-        uint64_t after = (head & ~(uint64_t)CACHE_INDEX_MASK) | next;
-        if (__atomic_compare_exchange_n(&free_head, &head, after, false,
-                                        __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE))
-            return entry;
-    }
+    uint64_t free = 0;
+    return __atomic_load_n(&entry->busy, __ATOMIC_RELAXED) == 0 &&
+           __atomic_compare_exchange_n(&entry->busy, &free, 1, false,
+                                       __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
-static void free_push(struct shim_entry *entry)
+/* Put a new entry into the ring behind `at`. */
+static void insert(struct shim_entry *at, struct shim_entry *entry)
 {
-    uint64_t head = __atomic_load_n(&free_head, __ATOMIC_RELAXED);
-    uint64_t after;
+    struct shim_entry *next = __atomic_load_n(&at->next, __ATOMIC_ACQUIRE);
     do {
-        __atomic_store_n(&entry->next, head & CACHE_INDEX_MASK,
-                         __ATOMIC_RELAXED);
-        after = ((head + CACHE_TAG_ONE) & ~(uint64_t)CACHE_INDEX_MASK) |
-                entry->index;
-        /* release; pairs with free_pop's acquire */
-    } while (!__atomic_compare_exchange_n(&free_head, &head, after, false,
-                                          __ATOMIC_RELEASE, __ATOMIC_RELAXED));
-}
-
-static bool cache_exchange(struct shim_cache *cache, uint64_t *head,
-                           uint64_t after)
-{
-    bool ok;
-    __asm__ volatile("cmpxchgq %3, %1"
-                     : "=@ccz"(ok), "+m"(cache->head), "+a"(*head)
-                     : "r"(after)
-                     : "memory");
-    return ok;
-}
-
-static void cache_push(struct shim_cache *cache, struct shim_entry *entry)
-{
-    uint64_t head = cache->head;
-    uint64_t after;
-    do {
-        entry->next = head & CACHE_INDEX_MASK;
-        after = ((head + CACHE_TAG_ONE + CACHE_COUNT_ONE) &
-                 ~(uint64_t)CACHE_INDEX_MASK) |
-                entry->index;
-    } while (!cache_exchange(cache, &head, after));
-}
-
-static struct shim_entry *cache_pop(struct shim_cache *cache)
-{
-    uint64_t head = cache->head;
-    for (;;) {
-        struct shim_entry *entry = shim_pool + (head & CACHE_INDEX_MASK);
-        if ((head & CACHE_INDEX_MASK) == 0)
-            return NULL;
-        uint64_t after = ((head & ~(uint64_t)CACHE_INDEX_MASK) -
-                          CACHE_COUNT_ONE) |
-                         entry->next;
-        if (cache_exchange(cache, &head, after))
-            return entry;
-    }
+        entry->next = next;
+    } while (!__atomic_compare_exchange_n(&at->next, &next, entry, false,
+                                          __ATOMIC_RELEASE, __ATOMIC_ACQUIRE));
 }
 
 struct shim_entry *shim_entry_take(void)
 {
-    if (shim_pool == NULL)
+    struct shim_cache *cache = shim_cache != NULL ? shim_cache : &shared;
+    struct shim_entry *start = __atomic_load_n(&cache->hint, __ATOMIC_ACQUIRE);
+    struct shim_entry *entry = start;
+    if (pool == NULL)
         return NULL;
-    struct shim_cache *cache = shim_cache;
-    struct shim_entry *entry = free_pop();
+    for (int i = 0; i < LOOK_AT && entry != &nothing; i++) {
+        if (claim(entry)) {
+            __atomic_store_n(&cache->hint, entry->next, __ATOMIC_RELEASE);
+            return entry;
+        }
+        entry = __atomic_load_n(&entry->next, __ATOMIC_ACQUIRE);
+    }
+    entry = cut_off(cache);
     if (entry == NULL)
-        return fresh_take();
-    /* refill while there: the next calls find theirs in the cache */
-    for (int i = 0; cache != NULL && i < MOVE; i++) {
-        struct shim_entry *more = free_pop();
-        if (more == NULL)
-            break;
-        cache_push(cache, more);
+        return NULL;
+    if (start == &nothing) {
+        /* the first of this ring; of two, one stays a ring of its own */
+        entry->next = entry;
+        __atomic_store_n(&cache->hint, entry, __ATOMIC_RELEASE);
+    } else {
+        insert(start, entry);
+        __atomic_store_n(&cache->hint, entry->next, __ATOMIC_RELEASE);
     }
     return entry;
 }
 
 void shim_entry_give(struct shim_entry *entry)
 {
-    struct shim_cache *cache = shim_cache;
-    if (cache == NULL) {
-        free_push(entry);
-        return;
-    }
-    if (((uint32_t)cache->head >> 24) >= CACHE_COUNT_MAX) {
-        /* one thread takes, another gives (fibers): pass them on */
-        for (int i = 0; i < MOVE; i++) {
-            struct shim_entry *more = cache_pop(cache);
-            if (more == NULL)
-                break;
-            free_push(more);
-        }
-    }
-    cache_push(cache, entry);
+    if (entry->home == shim_cache)
+        shim_cache->hint = entry;
+    /* release; pairs with the claim of whoever takes it next */
+    __atomic_store_n(&entry->busy, 0, __ATOMIC_RELEASE);
 }
 
 uint64_t shim_stub_frame(uint32_t site)

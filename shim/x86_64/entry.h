@@ -9,20 +9,19 @@
 
 struct shim_entry {
     struct shim_call call;
-    struct shim_regs regs; /* as the handler left them */
-    uint64_t rbp, ra;      /* the caller's; named by the CFI of the frame */
-    uint64_t next;         /* index; valid while the entry is free */
-    uint64_t index;
+    uint64_t rbp, ra;        /* the caller's; named by the CFI of the frame */
+    uint64_t busy;           /* 1: has a frame; the claim of whoever takes it */
+    struct shim_entry *next; /* in the ring of its cache */
+    struct shim_cache *home; /* its cache, for ever */
     uint64_t resume; /* _Unwind_Resume of the unwinder that passes through */
     uint64_t pad;
 };
 _Static_assert(sizeof(struct shim_entry) == ENTRY_SIZE, "layout.h");
-_Static_assert(ENTRY_SIZE == 1 << ENTRY_SIZE_LOG2, "layout.h");
-_Static_assert(offsetof(struct shim_entry, regs) == ENTRY_REGS, "layout.h");
 _Static_assert(offsetof(struct shim_entry, rbp) == ENTRY_RBP, "layout.h");
 _Static_assert(offsetof(struct shim_entry, ra) == ENTRY_RA, "layout.h");
 _Static_assert(offsetof(struct shim_entry, next) == ENTRY_NEXT, "layout.h");
-_Static_assert(offsetof(struct shim_entry, index) == ENTRY_INDEX, "layout.h");
+_Static_assert(offsetof(struct shim_entry, busy) == ENTRY_BUSY, "layout.h");
+_Static_assert(offsetof(struct shim_entry, home) == ENTRY_HOME, "layout.h");
 _Static_assert(offsetof(struct shim_entry, resume) == ENTRY_RESUME, "layout.h");
 _Static_assert(sizeof(struct shim_call) == CALL_SIZE, "layout.h");
 _Static_assert(offsetof(struct shim_call, site) == CALL_SITE, "layout.h");
@@ -41,22 +40,18 @@ _Static_assert(SHIM_FRAME_STRIDE == FRAME_STRIDE, "layout.h");
 
 #define SHIM_HIDDEN __attribute__((visibility("hidden")))
 
-/* The free entries of one cache: a stack, its head packed as in layout.h. The
- * owner changes it with unlocked cmpxchg: atomic against its own signal
- * handlers; the tag defeats a head that went away and came back. */
+/* The entries of one lane: a ring. `hint` is the one to try first: the last
+ * that was given back, or the one after the last that was taken. */
 struct shim_cache {
-    _Alignas(64) uint64_t head;
+    _Alignas(64) struct shim_entry *hint;
 };
 
-/* The pool, and this thread's cache (NULL: none, every entry comes from the
- * pool itself). Read by trampoline.S. */
-extern SHIM_HIDDEN struct shim_entry *shim_pool;
+/* This thread's cache; NULL: none, it shares one. Read by trampoline.S. */
 extern SHIM_HIDDEN __thread struct shim_cache *shim_cache
     __attribute__((tls_model("initial-exec")));
 
-/* When the cache is empty or full. General registers only; called by
- * trampoline.S with the program's vector registers live. NULL: none left.
- * [signal-safe] */
+/* When the hint is of no use. General registers only; called by trampoline.S
+ * with the program's vector registers live. NULL: none left. [signal-safe] */
 SHIM_HIDDEN struct shim_entry *shim_entry_take(void);
 SHIM_HIDDEN void shim_entry_give(struct shim_entry *entry);
 

@@ -27,21 +27,14 @@
 #define REGS_R11  64
 #define REGS_SIZE 72
 
-/* struct shim_entry: the call, the registers at leave, then: */
-#define ENTRY_REGS      136
-#define ENTRY_RBP       208
-#define ENTRY_RA        216
-#define ENTRY_NEXT      224
-#define ENTRY_INDEX     232
-#define ENTRY_RESUME    240
-#define ENTRY_SIZE      256
-#define ENTRY_SIZE_LOG2 8
-
-/* A cache word: tag 32 bits | count 8 bits | index of the first entry 24. */
-#define CACHE_INDEX_MASK 0xffffff
-#define CACHE_COUNT_ONE  0x1000000
-#define CACHE_TAG_ONE    0x100000000
-#define CACHE_COUNT_MAX  64
+/* struct shim_entry: the call, then: */
+#define ENTRY_RBP       136
+#define ENTRY_RA        144
+#define ENTRY_BUSY      152
+#define ENTRY_NEXT      160
+#define ENTRY_HOME      168
+#define ENTRY_RESUME    176
+#define ENTRY_SIZE      192
 
 /* Flags of struct shim_call, as the assembly stores and tests them. */
 #define FLAG_ZERO_COPY 1

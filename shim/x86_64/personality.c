@@ -34,6 +34,9 @@ static struct known {
 } known[UNWINDERS];
 static uint32_t known_next;
 
+/* There is no return value. */
+static const struct shim_regs no_regs;
+
 static bool find_unwinder(uintptr_t caller, struct unwinder *out)
 {
     for (int i = 0; i < UNWINDERS; i++) {
@@ -53,30 +56,28 @@ static bool find_unwinder(uintptr_t caller, struct unwinder *out)
     return true;
 }
 
-static _Unwind_Reason_Code
-leave_zero_copy(struct shim_entry *entry, const struct unwinder *unwinder,
-                enum shim_end end, struct _Unwind_Exception *exception,
-                struct _Unwind_Context *context)
+static _Unwind_Reason_Code leave_zero_copy(struct shim_entry *entry,
+                                           const struct unwinder *unwinder,
+                                           enum shim_end end,
+                                           struct _Unwind_Exception *exception,
+                                           struct _Unwind_Context *context)
 {
-    shim_leave(&entry->call, &entry->regs, end, exception);
+    shim_leave(&entry->call, &no_regs, end, exception);
     entry->resume = unwinder->resume;
     unwinder->set_gr(context, DWARF_RAX, (uintptr_t)exception);
     unwinder->set_ip(context, (uintptr_t)shim_zero_pad);
     return _URC_INSTALL_CONTEXT;
 }
 
-SHIM_HIDDEN _Unwind_Reason_Code
-shim_personality(int version, _Unwind_Action actions,
-                 _Unwind_Exception_Class class,
-                 struct _Unwind_Exception *exception,
-                 struct _Unwind_Context *context);
+SHIM_HIDDEN _Unwind_Reason_Code shim_personality(
+    int version, _Unwind_Action actions, _Unwind_Exception_Class class,
+    struct _Unwind_Exception *exception, struct _Unwind_Context *context);
 
 _Unwind_Reason_Code shim_personality(int version, _Unwind_Action actions,
                                      _Unwind_Exception_Class class,
                                      struct _Unwind_Exception *exception,
                                      struct _Unwind_Context *context)
 {
-    static const struct shim_regs no_regs;
     struct unwinder unwinder;
     (void)class;
     if (version != 1 || (actions & _UA_CLEANUP_PHASE) == 0)
@@ -86,8 +87,8 @@ _Unwind_Reason_Code shim_personality(int version, _Unwind_Action actions,
 
     uintptr_t ip = unwinder.get_ip(context);
     uintptr_t rbp = unwinder.get_gr(context, DWARF_RBP);
-    enum shim_end end = actions & _UA_FORCE_UNWIND ? SHIM_END_CANCEL
-                                                   : SHIM_END_EXCEPTION;
+    enum shim_end end =
+        actions & _UA_FORCE_UNWIND ? SHIM_END_CANCEL : SHIM_END_EXCEPTION;
     if (ip == (uintptr_t)shim_zero_return)
         return leave_zero_copy((struct shim_entry *)rbp, &unwinder, end,
                                exception, context);

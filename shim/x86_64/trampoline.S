@@ -177,10 +177,9 @@ shim_frame_return:
  *   A         return address          CFA = A + 8
  *   A -   8   site
  *   A -  16   caller's rbp      <- rbp
- *   A -  24   rax  A - 32 rcx  A - 40 rdx  A - 48 rsi   as they came
- *   A -  56   the entry               at rbp - 40
- *   A -  64   target of a jump        at rbp - 48
- *   A - 104   rdi r8 r9 r10 r11 around the slow ways, at rbp - 88
+ *   A -  24   the entry               at rbp - 8
+ *   A -  32   target of a jump        at rbp - 16
+ *   A - 104   struct shim_regs, 72 bytes, at rbp - 88
  *   A - 240   struct shim_call of a call without entry, at rbp - 224
  *
  * While the handler runs: nothing of ours is on the stack but the word at A,
@@ -188,55 +187,45 @@ shim_frame_return:
  * rbp and return address of the caller.
  *
  * At leave: the return address is back at A, the caller's rbp at A - 8 (<- rbp,
- * a plain frame), the entry at rbp - 8, rax rcx rdx rsi at rbp - 16 to - 40.
+ * a plain frame), the entry at rbp - 8, struct shim_regs at rbp - 80.
+ *
+ * The registers go by way of the stack, though the entry has a copy of them:
+ * the CPU forwards what is stored and loaded relative to rbp for nothing, but
+ * through the entry each costs a handler's argument 2 ns.
  */
-#define Z_RAX  (-8)(%rbp)
-#define Z_RCX  (-16)(%rbp)
-#define Z_RDX  (-24)(%rbp)
-#define Z_RSI  (-32)(%rbp)
-#define Z_ENTRY (-40)
-#define Z_JUMP  (-48)
+#define Z_ENTRY (-8)
+#define Z_JUMP  (-16)
+#define Z_REGS  (-88)
 #define Z_CALL  (-224)
 #define Z_SIZE  224
-#define E_ARG(r) (CALL_ARGS + REGS_##r)
-#define E_REG(r) (ENTRY_REGS + REGS_##r)
+#define Z_REG(r) (Z_REGS + REGS_##r)(%rbp)
+#define L_ENTRY (-8)
+#define L_REGS  (-80)
+#define L_SIZE  80
+#define L_REG(r) (L_REGS + REGS_##r)(%rbp)
+#define E_ARG(r) (CALL_ARGS + REGS_##r)(%rcx)
 
-/* Free the entry in rcx. Changes rax, rdx, rsi; jumps to `slow` with nothing
- * done when there is no cache or it is full. */
-.macro ENTRY_FREE slow
+.macro Z_LOAD_REGS
+    mov Z_REG(RAX), %rax
+    mov Z_REG(RDI), %rdi
+    mov Z_REG(RSI), %rsi
+    mov Z_REG(RDX), %rdx
+    mov Z_REG(RCX), %rcx
+    mov Z_REG(R8), %r8
+    mov Z_REG(R9), %r9
+    mov Z_REG(R10), %r10
+    mov Z_REG(R11), %r11
+.endm
+
+/* Give the entry in rcx back; on its home thread it is the next to be taken.
+ * Changes rdx. */
+.macro ENTRY_GIVE
     mov shim_cache@gottpoff(%rip), %rdx
     mov %fs:(%rdx), %rdx
-    test %rdx, %rdx
-    je \slow
-11: mov (%rdx), %rax
-    mov %eax, %esi
-    cmp $(CACHE_COUNT_MAX * CACHE_COUNT_ONE), %esi
-    jae \slow
-    and $CACHE_INDEX_MASK, %esi
-    mov %rsi, ENTRY_NEXT(%rcx)
-    movabs $(CACHE_TAG_ONE + CACHE_COUNT_ONE), %rsi
-    add %rax, %rsi
-    and $-CACHE_COUNT_ONE, %rsi
-    or ENTRY_INDEX(%rcx), %rsi
-    cmpxchg %rsi, (%rdx)        /* unlocked: own thread only */
-    jne 11b
-.endm
-/* The same by C, keeping what else is live. */
-.macro ENTRY_FREE_SLOW
-    push %rdi
-    push %r8
-    push %r9
-    push %r10
-    push %r11
-    push %r11
-    mov %rcx, %rdi
-    call shim_entry_give
-    pop %r11
-    pop %r11
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rdi
+    cmp ENTRY_HOME(%rcx), %rdx
+    jne 11f
+    mov %rcx, (%rdx)
+11: movq $0, ENTRY_BUSY(%rcx)   /* last: now it may be anybody's */
 .endm
 
     .balign 64
@@ -254,49 +243,51 @@ shim_zero_common:
     mov %rsp, %rbp
     .cfi_def_cfa_register rbp
     sub $Z_SIZE, %rsp
-    mov %rax, Z_RAX
-    mov %rcx, Z_RCX
-    mov %rdx, Z_RDX
-    mov %rsi, Z_RSI
-    /* take an entry: rcx */
-    mov shim_cache@gottpoff(%rip), %rdx
-    mov %fs:(%rdx), %rdx
-    test %rdx, %rdx
+    mov %rax, Z_REG(RAX)
+    mov %rdi, Z_REG(RDI)
+    mov %rsi, Z_REG(RSI)
+    mov %rdx, Z_REG(RDX)
+    mov %rcx, Z_REG(RCX)
+    mov %r8, Z_REG(R8)
+    mov %r9, Z_REG(R9)
+    mov %r10, Z_REG(R10)
+    mov %r11, Z_REG(R11)
+    /* take an entry: rcx (entries.c) */
+    mov shim_cache@gottpoff(%rip), %r10
+    mov %fs:(%r10), %r10
+    test %r10, %r10
     je 5f
-1:  mov (%rdx), %rax
-    mov %eax, %ecx
-    and $CACHE_INDEX_MASK, %ecx
-    je 5f
-    shl $ENTRY_SIZE_LOG2, %rcx
-    add shim_pool(%rip), %rcx
-    mov %rax, %rsi
-    and $-CACHE_COUNT_ONE, %rsi
-    sub $CACHE_COUNT_ONE, %rsi
-    or ENTRY_NEXT(%rcx), %rsi
-    cmpxchg %rsi, (%rdx)        /* unlocked: own thread only */
-    jne 1b
-2:  mov %rcx, Z_ENTRY(%rbp)
-    mov Z_RAX, %rax
-    mov %rax, E_ARG(RAX)(%rcx)
-    mov Z_RCX, %rax
-    mov %rax, E_ARG(RCX)(%rcx)
-    mov Z_RDX, %rax
-    mov %rax, E_ARG(RDX)(%rcx)
-    mov Z_RSI, %rax
-    mov %rax, E_ARG(RSI)(%rcx)
-    mov %rdi, E_ARG(RDI)(%rcx)
-    mov %r8, E_ARG(R8)(%rcx)
-    mov %r9, E_ARG(R9)(%rcx)
-    mov %r10, E_ARG(R10)(%rcx)
-    mov %r11, E_ARG(R11)(%rcx)
-    mov 8(%rbp), %eax
-    mov %rax, CALL_SITE(%rcx)
-    lea 16(%rbp), %rax
-    mov %rax, CALL_SP(%rcx)
-    mov (%rbp), %rax
-    mov %rax, ENTRY_RBP(%rcx)
+    mov (%r10), %rcx
+    cmpq $0, ENTRY_BUSY(%rcx)
+    jne 5f
     xor %eax, %eax
-    mov %rax, CALL_LANE(%rcx)
+    mov $1, %r11d
+    cmpxchg %r11, ENTRY_BUSY(%rcx) /* unlocked: own thread only */
+    jne 5f
+    mov ENTRY_NEXT(%rcx), %r11
+    mov %r11, (%r10)
+2:  mov %rcx, Z_ENTRY(%rbp)
+    mov %rdi, E_ARG(RDI)
+    mov %rsi, E_ARG(RSI)
+    mov %rdx, E_ARG(RDX)
+    mov %r8, E_ARG(R8)
+    mov %r9, E_ARG(R9)
+    mov Z_REG(RAX), %rax
+    mov Z_REG(RCX), %rdx
+    mov Z_REG(R10), %r10
+    mov Z_REG(R11), %r11
+    mov %rax, E_ARG(RAX)
+    mov %rdx, E_ARG(RCX)
+    mov %r10, E_ARG(R10)
+    mov %r11, E_ARG(R11)
+    mov 8(%rbp), %eax
+    lea 16(%rbp), %rdx
+    mov (%rbp), %rsi
+    xor %edi, %edi
+    mov %rax, CALL_SITE(%rcx)
+    mov %rdx, CALL_SP(%rcx)
+    mov %rsi, ENTRY_RBP(%rcx)
+    mov %rdi, CALL_LANE(%rcx)
     mov $FLAG_ZERO_COPY, %eax
     mov 16(%rbp), %rdx
     mov %rdx, ENTRY_RA(%rcx)
@@ -312,99 +303,75 @@ shim_zero_common:
     mov Z_ENTRY(%rbp), %rcx
     testb $FLAG_TAIL, CALL_FLAGS(%rcx)
     jne 6f
+    Z_LOAD_REGS
     lea 24(%rbp), %rsp
-    mov Z_ENTRY(%rbp), %rbp     /* red zone: rsp - 64 */
+    mov Z_ENTRY(%rbp), %rbp     /* red zone: rsp - 48 */
     .cfi_remember_state
     .cfi_def_cfa rsp, 0
-    .cfi_escape 0x10,16,3,0x76,0xd8,0x01 /* RA at rbp + ENTRY_RA */
-    .cfi_escape 0x10,6,3,0x76,0xd0,0x01  /* rbp at rbp + ENTRY_RBP */
-    mov E_ARG(RAX)(%rbp), %rax
-    mov E_ARG(RDI)(%rbp), %rdi
-    mov E_ARG(RSI)(%rbp), %rsi
-    mov E_ARG(RDX)(%rbp), %rdx
-    mov E_ARG(RCX)(%rbp), %rcx
-    mov E_ARG(R8)(%rbp), %r8
-    mov E_ARG(R9)(%rbp), %r9
-    mov E_ARG(R10)(%rbp), %r10
-    mov E_ARG(R11)(%rbp), %r11
+    .cfi_escape 0x10,16,3,0x76,0x90,0x01 /* RA at rbp + ENTRY_RA */
+    .cfi_escape 0x10,6,3,0x76,0x88,0x01  /* rbp at rbp + ENTRY_RBP */
     call *CALL_TARGET(%rbp)
     .globl shim_zero_return
     .hidden shim_zero_return
 shim_zero_return:
-    mov %rax, E_REG(RAX)(%rbp)
-    mov %rdi, E_REG(RDI)(%rbp)
-    mov %rsi, E_REG(RSI)(%rbp)
-    mov %rdx, E_REG(RDX)(%rbp)
-    mov %rcx, E_REG(RCX)(%rbp)
-    mov %r8, E_REG(R8)(%rbp)
-    mov %r9, E_REG(R9)(%rbp)
-    mov %r10, E_REG(R10)(%rbp)
-    mov %r11, E_REG(R11)(%rbp)
-    mov ENTRY_RA(%rbp), %rax
-    push %rax                   /* back in place, at A */
+    push ENTRY_RA(%rbp)         /* back in place, at A */
     .cfi_def_cfa rsp, 8
     push ENTRY_RBP(%rbp)
     .cfi_def_cfa rsp, 16
-    mov %rbp, %rdi
-    mov %rsp, %rbp
-    /* not one instruction between these two states: CFA, RA and rbp are on
-     * the stack now */
+    push %rbp
+    .cfi_def_cfa rsp, 24
+    lea 8(%rsp), %rbp
+    /* from one instruction to the next, all moves from entry to stack */
     .cfi_def_cfa rbp, 16
     .cfi_offset rip, -8
     .cfi_offset rbp, -16
-    sub $48, %rsp
-    mov %rdi, -8(%rbp)
-    lea ENTRY_REGS(%rdi), %rsi
+    sub $(L_SIZE - 8), %rsp
+    mov %rax, L_REG(RAX)
+    mov %rdi, L_REG(RDI)
+    mov %rsi, L_REG(RSI)
+    mov %rdx, L_REG(RDX)
+    mov %rcx, L_REG(RCX)
+    mov %r8, L_REG(R8)
+    mov %r9, L_REG(R9)
+    mov %r10, L_REG(R10)
+    mov %r11, L_REG(R11)
+    mov L_ENTRY(%rbp), %rdi
+    lea L_REGS(%rbp), %rsi
     xor %edx, %edx
     xor %ecx, %ecx
     and $-16, %rsp
     call *shim_leave(%rip)
-    mov -8(%rbp), %rcx
-    mov E_REG(RAX)(%rcx), %rax
-    mov %rax, -16(%rbp)
-    mov E_REG(RCX)(%rcx), %rax
-    mov %rax, -24(%rbp)
-    mov E_REG(RDX)(%rcx), %rax
-    mov %rax, -32(%rbp)
-    mov E_REG(RSI)(%rcx), %rax
-    mov %rax, -40(%rbp)
-    mov E_REG(RDI)(%rcx), %rdi
-    mov E_REG(R8)(%rcx), %r8
-    mov E_REG(R9)(%rcx), %r9
-    mov E_REG(R10)(%rcx), %r10
-    mov E_REG(R11)(%rcx), %r11
-    ENTRY_FREE 8f
-9:  mov -16(%rbp), %rax
-    mov -24(%rbp), %rcx
-    mov -32(%rbp), %rdx
-    mov -40(%rbp), %rsi
+    mov L_ENTRY(%rbp), %rcx
+    ENTRY_GIVE
+    mov L_REG(RAX), %rax
+    mov L_REG(RDI), %rdi
+    mov L_REG(RSI), %rsi
+    mov L_REG(RDX), %rdx
+    mov L_REG(RCX), %rcx
+    mov L_REG(R8), %r8
+    mov L_REG(R9), %r9
+    mov L_REG(R10), %r10
+    mov L_REG(R11), %r11
     leave
     .cfi_remember_state
     .cfi_def_cfa rsp, 8
     .cfi_restore rbp
     ret
     .cfi_restore_state
-8:  ENTRY_FREE_SLOW
-    jmp 9b
 
     /* Back in the frame of enter. */
     .cfi_restore_state
 4:  or $FLAG_TAIL, %eax
     jmp 3b
-    /* No cache, or an empty one. */
-5:  mov %rdi, -56(%rbp)
-    mov %r8, -64(%rbp)
-    mov %r9, -72(%rbp)
-    mov %r10, -80(%rbp)
-    mov %r11, -88(%rbp)
-    and $-16, %rsp
+    /* No cache, or its hint is taken. */
+5:  and $-16, %rsp
     call shim_entry_take
-    mov -56(%rbp), %rdi
-    mov -64(%rbp), %r8
-    mov -72(%rbp), %r9
-    mov -80(%rbp), %r10
-    mov -88(%rbp), %r11
     mov %rax, %rcx
+    mov Z_REG(RDI), %rdi
+    mov Z_REG(RSI), %rsi
+    mov Z_REG(RDX), %rdx
+    mov Z_REG(R8), %r8
+    mov Z_REG(R9), %r9
     test %rax, %rax
     jne 2b
     jmp 12f
@@ -412,26 +379,16 @@ shim_zero_return:
      * below. */
 6:  mov CALL_TARGET(%rcx), %rax
     mov %rax, Z_JUMP(%rbp)
-    mov E_ARG(RDI)(%rcx), %rdi
-    mov E_ARG(R8)(%rcx), %r8
-    mov E_ARG(R9)(%rcx), %r9
-    mov E_ARG(R10)(%rcx), %r10
-    mov E_ARG(R11)(%rcx), %r11
-    ENTRY_FREE 10f
-7:  mov Z_RAX, %rax
-    mov Z_RCX, %rcx
-    mov Z_RDX, %rdx
-    mov Z_RSI, %rsi
+    ENTRY_GIVE
+7:  Z_LOAD_REGS
     .cfi_remember_state
     lea 16(%rbp), %rsp
     mov (%rbp), %rbp
     .cfi_def_cfa rsp, 8
     .cfi_restore rbp
-    jmp *(Z_JUMP - 16)(%rsp)    /* red zone: -64 */
+    jmp *(Z_JUMP - 16)(%rsp)    /* red zone: rsp - 32 */
     .cfi_restore_state
-10: ENTRY_FREE_SLOW
-    jmp 7b
-    /* No entry to be had: no span, no leave. rdi to r11 stand in the frame. */
+    /* No entry to be had: no span, no leave. */
 12: mov 8(%rbp), %eax
     mov %rax, (Z_CALL + CALL_SITE)(%rbp)
     lea 16(%rbp), %rax
@@ -442,11 +399,6 @@ shim_zero_return:
     call *shim_enter(%rip)
     mov (Z_CALL + CALL_TARGET)(%rbp), %rax
     mov %rax, Z_JUMP(%rbp)
-    mov -56(%rbp), %rdi
-    mov -64(%rbp), %r8
-    mov -72(%rbp), %r9
-    mov -80(%rbp), %r10
-    mov -88(%rbp), %r11
     jmp 7b
 
     /* Landing pad: an unwinder passes. rsp = CFA, rbp = entry, rax = the
@@ -455,8 +407,8 @@ shim_zero_return:
     .hidden shim_zero_pad
 shim_zero_pad:
     .cfi_def_cfa rsp, 0
-    .cfi_escape 0x10,16,3,0x76,0xd8,0x01
-    .cfi_escape 0x10,6,3,0x76,0xd0,0x01
+    .cfi_escape 0x10,16,3,0x76,0x90,0x01
+    .cfi_escape 0x10,6,3,0x76,0x88,0x01
     push ENTRY_RA(%rbp)
     .cfi_def_cfa rsp, 8
     push ENTRY_RBP(%rbp)

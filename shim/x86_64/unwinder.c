@@ -1,120 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finding _Unwind_* in the object that calls us: by its dynamic symbol table,
- * through dl_iterate_phdr. Not dlsym: it allocates, and does not see private
- * copies (RTLD_LOCAL dependencies). Runs while an exception is thrown, on the
- * throwing thread.
+ * Finding _Unwind_* in the object that calls us, which may be a private copy
+ * of libgcc_s. Runs while an exception is thrown, on the throwing thread.
  */
-#define _GNU_SOURCE
 #include "shim/x86_64/unwinder.h"
 
-#include <elf.h>
 #include <errno.h>
-#include <link.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <string.h>
 
-struct tables {
-    uintptr_t base;
-    const Elf64_Sym *symbols;
-    const char *strings;
-    const uint32_t *gnu_hash;
-};
-struct search {
-    uintptr_t code;
-    struct tables found;
-    bool is_found;
-};
-
-/* glibc relocates the pointers of DT_* in place, other loaders do not. */
-static const void *dynamic_pointer(uintptr_t base, uintptr_t value)
-{
-    return (const void *)(value < base ? base + value : value);
-}
-
-static void read_dynamic(const Elf64_Dyn *dynamic, struct tables *out)
-{
-    for (; dynamic->d_tag != DT_NULL; dynamic++) {
-        const void *at = dynamic_pointer(out->base, dynamic->d_un.d_ptr);
-        if (dynamic->d_tag == DT_SYMTAB)
-            out->symbols = at;
-        else if (dynamic->d_tag == DT_STRTAB)
-            out->strings = at;
-        else if (dynamic->d_tag == DT_GNU_HASH)
-            out->gnu_hash = at;
-    }
-}
-
-static int look_at_object(struct dl_phdr_info *info, size_t size, void *arg)
-{
-    struct search *search = arg;
-    const Elf64_Dyn *dynamic = NULL;
-    bool is_here = false;
-    (void)size;
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        const Elf64_Phdr *ph = &info->dlpi_phdr[i];
-        uintptr_t low = info->dlpi_addr + ph->p_vaddr;
-        if (ph->p_type == PT_LOAD && search->code - low < ph->p_memsz)
-            is_here = true;
-        if (ph->p_type == PT_DYNAMIC)
-            dynamic = (const Elf64_Dyn *)low;
-    }
-    if (!is_here)
-        return 0;
-    search->found = (struct tables){.base = info->dlpi_addr};
-    if (dynamic != NULL)
-        read_dynamic(dynamic, &search->found);
-    search->is_found = search->found.symbols != NULL &&
-                       search->found.strings != NULL &&
-                       search->found.gnu_hash != NULL;
-    return 1;
-}
-
-static uint32_t hash_of(const char *name)
-{
-    uint32_t hash = 5381;
-    for (; *name != 0; name++)
-        hash = hash * 33 + (uint8_t)*name;
-    return hash;
-}
-
-/* Value of a defined function, 0 if it is not there. */
-static uintptr_t find_symbol(const struct tables *tables, const char *name)
-{
-    const uint32_t *header = tables->gnu_hash;
-    uint32_t bucket_count = header[0], first = header[1], bloom = header[2];
-    const uint32_t *buckets = header + 4 + (size_t)bloom * 2;
-    const uint32_t *chain = buckets + bucket_count;
-    if (bucket_count == 0)
-        return 0;
-    uint32_t hash = hash_of(name);
-    uint32_t i = buckets[hash % bucket_count];
-    if (i < first)
-        return 0;
-    for (;; i++) {
-        uint32_t entry = chain[i - first];
-        const Elf64_Sym *symbol = &tables->symbols[i];
-        if ((entry | 1) == (hash | 1) && symbol->st_shndx != SHN_UNDEF &&
-            strcmp(tables->strings + symbol->st_name, name) == 0)
-            return tables->base + symbol->st_value;
-        if (entry & 1)
-            return 0;
-    }
-}
+#include "shim/lookup.h"
 
 int unwinder_find(uintptr_t code, struct unwinder *out)
 {
-    struct search search = {.code = code};
-    dl_iterate_phdr(look_at_object, &search);
-    if (!search.is_found)
-        return -ENOENT;
-    const struct tables *in = &search.found;
-    uintptr_t get_gr = find_symbol(in, "_Unwind_GetGR");
-    uintptr_t get_ip = find_symbol(in, "_Unwind_GetIP");
-    uintptr_t set_gr = find_symbol(in, "_Unwind_SetGR");
-    uintptr_t set_ip = find_symbol(in, "_Unwind_SetIP");
-    uintptr_t resume = find_symbol(in, "_Unwind_Resume");
+    uintptr_t get_gr = shim_lookup(code, "_Unwind_GetGR");
+    uintptr_t get_ip = shim_lookup(code, "_Unwind_GetIP");
+    uintptr_t set_gr = shim_lookup(code, "_Unwind_SetGR");
+    uintptr_t set_ip = shim_lookup(code, "_Unwind_SetIP");
+    uintptr_t resume = shim_lookup(code, "_Unwind_Resume");
     if (!get_gr || !get_ip || !set_gr || !set_ip || !resume)
         return -ENOENT;
     out->get_gr = (uintptr_t(*)(struct _Unwind_Context *, int))get_gr;

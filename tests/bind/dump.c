@@ -14,7 +14,10 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-enum { KINDS_MAX = 4096, SPANS_MAX = 1 << 20 };
+enum {
+    KINDS_MAX = 4096,
+    SPANS_MAX = 1 << 20
+};
 
 static const uint8_t *base;
 static const struct lane_session *session;
@@ -105,22 +108,31 @@ static const char *site_name(uint32_t index)
     return string(site->name);
 }
 
+static int compare_refs(const void *a, const void *b)
+{
+    uint64_t x = ((const struct span *)a)->ref;
+    uint64_t y = ((const struct span *)b)->ref;
+    return x < y ? -1 : x > y;
+}
+
+/* spans[] is sorted by reference */
 static const char *parent_name(uint64_t ref)
 {
+    struct span key = {.ref = ref};
     if (LANE_REF_LANE(ref) == LANE_PROCESS_LANE)
         return LANE_REF_COUNTER(ref) == 1 ? "process" : "child";
-    for (size_t i = 0; i < span_count; i++) {
-        if (spans[i].ref == ref)
-            return site_name(spans[i].site);
-    }
+    const struct span *found =
+        bsearch(&key, spans, span_count, sizeof(*spans), compare_refs);
+    if (found)
+        return site_name(found->site);
     return ref ? "unknown" : "none";
 }
 
 static const char *end_name(uint8_t status)
 {
-    static const char *const names[16] = {"return", "exception", "cancel",
-                                          "longjmp", "exit", "exec", "signal",
-                                          "killed", "unknown"};
+    static const char *const names[16] = {"return",  "exception", "cancel",
+                                          "longjmp", "exit",      "exec",
+                                          "signal",  "killed",    "unknown"};
     const char *name = names[status & 15];
     return status == 0xff ? "open" : name ? name : "?";
 }
@@ -133,6 +145,7 @@ static int compare(const void *a, const void *b)
 static void print_spans(void)
 {
     char **lines = calloc(span_count + 1, sizeof(*lines));
+    qsort(spans, span_count, sizeof(*spans), compare_refs);
     for (size_t i = 0; lines && i < span_count; i++) {
         char line[1024];
         char name[256];
@@ -175,7 +188,7 @@ static void print_sites(void)
 
 static void print_processes(void)
 {
-    static const char *const markers[] = {"none", "exit", "_exit",
+    static const char *const markers[] = {"none",   "exit", "_exit",
                                           "signal", "exec", "abort"};
     for (uint32_t i = 0; i < session->process_next; i++) {
         const struct lane_process *p = table(LANE_TABLE_PROCESSES, i);

@@ -84,7 +84,7 @@ class Program:
 
     def mask(self, text):
         for pattern in self.spec.get("mask", []):
-            text = re.sub(pattern.encode(), b"<masked>", text)
+            text = re.sub(pattern.encode(), b"", text)
         return text
 
     def ask(self, mode, *words):

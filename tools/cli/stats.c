@@ -124,6 +124,8 @@ static int add_items(struct stats *s, const struct query_tree *tree)
         bool nested = item->flags & QUERY_SPAN_NESTED;
         r->calls++;
         r->is_cpu_known |= item->cpu_ns >= 0;
+        if (ended && nested) /* cpu_ns of rollups is of all */
+            r->cpu_ns -= item->cpu_ns > 0 ? item->cpu_ns : 0;
         if (!ended) {
             r->total_ns += nested ? 0 : ns;
             r->max_ns = ns > r->max_ns ? ns : r->max_ns;

@@ -147,25 +147,34 @@ void term_line_free(struct term_line *l)
     buf_free(&l->buf);
 }
 
+void term_line_wrap(struct term_line *l, enum term_style style,
+                    const char *text, int indent)
+{
+    char *copy = strdup(text), *rest = NULL;
+    bool is_first = true; /* on its line */
+    for (char *word = copy ? strtok_r(copy, " ", &rest) : NULL; word;
+         word = strtok_r(NULL, " ", &rest)) {
+        int columns = text_columns(word, l->term->utf8);
+        if (!is_first && l->column + 1 + columns > l->term->width) {
+            term_line_end(l);
+            term_line_pad(l, indent);
+            is_first = true;
+        }
+        if (!is_first)
+            term_line_pad(l, l->column + 1);
+        term_line_text(l, style, word, -1);
+        is_first = false;
+    }
+    free(copy);
+}
+
 void term_wrap(const struct term *t, enum term_style style, const char *text,
                int indent)
 {
     struct term_line l;
     term_line_init(&l, t);
-    char *copy = strdup(text), *rest = NULL;
-    for (char *word = copy ? strtok_r(copy, " ", &rest) : NULL; word;
-         word = strtok_r(NULL, " ", &rest)) {
-        int columns = text_columns(word, t->utf8);
-        if (l.column > indent && l.column + 1 + columns > t->width) {
-            term_line_end(&l);
-            term_line_pad(&l, indent);
-        } else if (l.column > 0 && l.column != indent) {
-            term_line_pad(&l, l.column + 1);
-        }
-        term_line_text(&l, style, word, -1);
-    }
+    term_line_wrap(&l, style, text, indent);
     if (l.column > 0)
         term_line_end(&l);
-    free(copy);
     term_line_free(&l);
 }

@@ -63,7 +63,10 @@ void term_line_right(struct term_line *l, enum term_style style,
 /* Print without trailing blanks, and begin anew. */
 void term_line_end(struct term_line *l);
 void term_line_free(struct term_line *l);
-/* Foreign text wrapped to the width, each further line indented. */
+/* Words from here on, wrapped to the width; further lines are indented. */
+void term_line_wrap(struct term_line *l, enum term_style style,
+                    const char *text, int indent);
+/* The same as lines of their own. */
 void term_wrap(const struct term *t, enum term_style style, const char *text,
                int indent);
 

@@ -70,7 +70,7 @@ same_under_run() { # COMMAND...
     [ -e "$work/plain.out" ] || capture plain "$@"
     capture run "$handspan" run --summary=never -m "$manifest" -- "$@"
     compare run
-    grep -Ev "$ours" "$work/run.err" >"$work/run.rest"
+    grep -aEv "$ours" "$work/run.err" >"$work/run.rest"
     cmp -s "$work/plain.err" "$work/run.rest" ||
         fail "run: stderr is '$(cat "$work/run.err")', untraced" \
             "'$(cat "$work/plain.err")'"
@@ -89,7 +89,7 @@ ask() { # handspan's arguments
 says() { # REGEX...: each must be found in what handspan said
     local regex
     for regex in "$@"; do
-        grep -Eqi -- "$regex" "$said" ||
+        grep -aEqi -- "$regex" "$said" ||
             fail "no message like /$regex/ in: $(head -c 1500 "$said")"
     done
 }

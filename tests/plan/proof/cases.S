@@ -353,6 +353,66 @@ FUNC indexed_after_call         /* CALL_KILLS: rcx is not 1 any more */
         ret
 END indexed_after_call
 
+FUNC indexed_after_syscall      /* SYSCALL_KILLS: nor is rax */
+        mov     $1, %eax
+        syscall
+        mov     %rax, %rcx
+        lea     -72(%rsp), %rdi
+        rep stosb
+        ret
+END indexed_after_syscall
+
+FUNC indexed_tail_argument      /* CALL_INDEXED, in a tail jump */
+        lea     -64(%rsp,%rsi,4), %rdi
+        jmp     local_leaf
+END indexed_tail_argument
+
+FUNC indexed_exchanged          /* a pointer that xchg stores */
+        lea     -136(%rsp), %rax
+        xchg    %rax, -16(%rsp)
+        mov     -16(%rsp), %rcx
+        mov     (%rcx), %rax
+        ret
+END indexed_exchanged
+
+FUNC indexed_vector_spilled     /* and one stored out of a vector register */
+        lea     -136(%rsp), %rax
+        movq    %rax, %xmm0
+        movq    %xmm0, -16(%rsp)
+        mov     -16(%rsp), %rcx
+        mov     (%rcx,%rdi,8), %rax
+        ret
+END indexed_vector_spilled
+
+FUNC unknown_pop_above_base
+        FRAME   16
+        and     $-32, %rsp
+        pop     %rax
+        pop     %rax
+        pop     %rax
+        pop     %rax
+        pop     %rax
+        pop     %rax
+        FRAME_END
+END unknown_pop_above_base
+
+FUNC arguments_cold_red_zone    /* the other part uses a spilled pointer */
+        lea     -136(%rsp), %rax
+        mov     %rax, -16(%rsp)
+        xor     %eax, %eax
+        test    %rdi, %rdi
+        je      red_zone_part
+        ret
+END arguments_cold_red_zone
+
+        .balign 16
+red_zone_part:
+        .cfi_startproc
+        mov     -16(%rsp), %rax
+        mov     152(%rax), %rax
+        ret
+        .cfi_endproc
+
 FUNC indexed_spilled            /* SPILL_KEPT */
         lea     -136(%rsp), %rax
         mov     %rax, -16(%rsp)

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A handler of ours stands only where the program has none. It notes signal
+ * and address, puts SIG_DFL back and returns: the instruction faults again,
+ * with its own siginfo and core. A signal that would not come again by itself
+ * is queued once more as it was.
+ *
+ * The program does not see it: sigaction() and signal() are sites of ours, and
+ * an old action that is our handler is told as SIG_DFL. As soon as the program
+ * sets any disposition, ours is gone. If sigaction() cannot be watched there
+ * are no handlers at all. A child of exec gets SIG_DFL, as it would have.
+ *
+ * The handler runs on whatever stack the program has set up for signals; where
+ * a stack overflow leaves no room, the kernel kills as it does for SIG_DFL.
+ */
+#include "preload/fatal.h"
+#include "preload/bind.h"
+#include "preload/span.h"
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum {
+    KERNEL_SIGSET_BYTES = 8
+};
+
+/* SIGTRAP belongs to debuggers. */
+static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS};
+enum {
+    FATAL_COUNT = sizeof(fatal) / sizeof(*fatal)
+};
+
+/* True if returning from the handler makes the same fault happen again. */
+static bool comes_again(int signal, const siginfo_t *info)
+{
+    if (info->si_code <= 0 || signal == SIGABRT || signal == SIGSYS)
+        return false;
+    return !(signal == SIGBUS && info->si_code == BUS_MCEERR_AO);
+}
+
+static void on_fatal(int signal, siginfo_t *info, void *context)
+{
+    /* the kernel's sigaction: handler, flags, restorer, mask */
+    static const uint64_t by_default[4];
+    int saved = errno;
+    uint32_t pid = (uint32_t)syscall(SYS_getpid);
+    (void)context;
+    span_busy++;
+    /* a vfork child must not write its end into its parent's entry */
+    if (runtime.map.session && *runtime.alive && pid == runtime.pid)
+        process_mark_end(LANE_MARKER_SIGNAL, signal,
+                         comes_again(signal, info) ? (uint64_t)info->si_addr
+                                                   : 0);
+    span_busy--;
+    syscall(SYS_rt_sigaction, signal, by_default, NULL, KERNEL_SIGSET_BYTES);
+    if (!comes_again(signal, info))
+        syscall(SYS_rt_tgsigqueueinfo, pid, syscall(SYS_gettid), signal, info);
+    errno = saved;
+}
+
+/* After sigaction(signal, new, old): what was ours was SIG_DFL. */
+static void leave_sigaction(struct shim_call *call,
+                            const struct shim_regs *regs)
+{
+    struct sigaction *old = (struct sigaction *)call->args.rdx;
+    if ((uint32_t)regs->rax != 0 || !old || !(old->sa_flags & SA_SIGINFO) ||
+        old->sa_sigaction != on_fatal)
+        return;
+    old->sa_handler = SIG_DFL;
+    old->sa_flags = 0;
+    old->sa_restorer = NULL;
+    uint64_t *mask = (uint64_t *)&old->sa_mask;
+    for (size_t i = 0; i < sizeof(old->sa_mask) / sizeof(*mask); i++)
+        mask[i] = 0;
+}
+
+void fatal_watch(void)
+{
+    struct sigaction ours = {.sa_sigaction = on_fatal,
+                             .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    if (bind_internal("sigaction", NULL, leave_sigaction) != 0)
+        return;
+    for (int i = 0; i < FATAL_COUNT; i++) {
+        struct sigaction now;
+        if (sigaction(fatal[i], NULL, &now) == 0 && now.sa_handler == SIG_DFL &&
+            !(now.sa_flags & SA_SIGINFO))
+            (void)sigaction(fatal[i], &ours, NULL);
+    }
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The process's own span: where it begins (start, or the first traced call of
+ * a forked child) and what it says of itself at its end.
+ *
+ * Registering runs in the constructor, or within shim_call_slow(); the end
+ * marker anywhere, signal handlers included. Raw syscalls: errno stays.
+ */
+#define _GNU_SOURCE
+#include "preload/process.h"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include "preload/cpu.h"
+#include "preload/span_internal.h"
+
+enum {
+    STAT_BYTES = 1024,
+    STAT_START_TIME = 22, /* field of /proc/PID/stat, proc(5) */
+};
+
+/* Span that was open where this thread forks; read in the child, whose copy of
+ * it stays as it was. */
+static __thread uint64_t fork_ref;
+
+static long raw(long number, long a, long b, long c)
+{
+    return machine_syscall(number, a, b, c, 0, 0, 0);
+}
+
+/* Field 22 of the text; the name in field 2 may hold anything, ')' ends it. */
+static uint64_t parse_start_time(const char *text, long len)
+{
+    long at = len;
+    while (at > 0 && text[at - 1] != ')')
+        at--;
+    uint64_t number = 0;
+    int field = 2;
+    for (; at < len && field <= STAT_START_TIME; at++) {
+        if (text[at] == ' ')
+            field++;
+        else if (field == STAT_START_TIME)
+            number = number * 10 + (uint64_t)(text[at] - '0');
+    }
+    return number;
+}
+
+static uint64_t read_start_time(void)
+{
+    char text[STAT_BYTES];
+    long fd = raw(SYS_openat, AT_FDCWD, (long)"/proc/self/stat",
+                  O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0; /* no /proc (chroot): not known */
+    long len = raw(SYS_read, fd, (long)text, STAT_BYTES);
+    raw(SYS_close, fd, 0, 0);
+    return len > 0 ? parse_start_time(text, len) : 0;
+}
+
+int process_register(uint32_t parent, uint64_t parent_ref)
+{
+    struct lane_map *map = &runtime.map;
+    int64_t index = lane_table_take(map, LANE_TABLE_PROCESSES,
+                                    &map->session->process_next, 1);
+    if (index < 0)
+        return (int)index;
+    if (parent == 0) {
+        cpu_start();
+        if (map->session->clock != LANE_CLOCK_TSC) {
+            shim_enter = span_enter_any;
+            shim_leave = span_leave_any;
+        }
+    }
+    struct lane_process *entry = &map->processes[index];
+    runtime.process = (uint32_t)index;
+    runtime.pid = (uint32_t)raw(SYS_getpid, 0, 0, 0);
+    entry->pid = runtime.pid;
+    entry->start_time = read_start_time();
+    entry->parent = parent;
+    entry->context = 0;
+    entry->parent_ref = parent_ref;
+    entry->t0_ticks = span_now();
+    if (parent != 0) {
+        const struct lane_process *from = &map->processes[parent - 1];
+        entry->context = from->context;
+        entry->command = from->command;
+        entry->program = from->program;
+    }
+    raw(SYS_prctl, PR_GET_NAME, (long)entry->name, 0);
+    span_process.ref = LANE_REF(LANE_PROCESS_LANE, index + 1);
+    span_process.context = entry->context;
+    span_process.is_ticks = map->session->clock == LANE_CLOCK_TSC;
+    /* release; pairs with the reader's acquire */
+    __atomic_store_n(&entry->state, LANE_PROCESS_RUNS, __ATOMIC_RELEASE);
+    return 0;
+}
+
+void process_register_child(void)
+{
+    uint64_t parent_ref = fork_ref ? fork_ref : span_process.ref;
+    uint32_t parent = runtime.process + 1;
+    fork_ref = 0;
+    bool is_known = runtime.process < LANE_PROCESS_MAX;
+    if (!is_known || process_register(parent, parent_ref) != 0) {
+        __atomic_fetch_add(&runtime.map.session->lost_processes, 1,
+                           __ATOMIC_RELAXED);
+        /* what is open belongs to the parent; nothing of ours gets an entry */
+        runtime.process = UINT32_MAX - 2;
+        runtime.pid = (uint32_t)raw(SYS_getpid, 0, 0, 0);
+    }
+    /* release; pairs with the hooks of other threads of this child */
+    __atomic_store_n(runtime.alive, runtime.process + 1, __ATOMIC_RELEASE);
+}
+
+static long register_now(long a, long b)
+{
+    (void)a;
+    (void)b;
+    return (long)thread_attach();
+}
+
+void process_fork_enter(struct shim_call *call)
+{
+    (void)call;
+    fork_ref = runtime.map.session ? span_current() : 0;
+}
+
+void process_fork_leave(struct shim_call *call, const struct shim_regs *regs)
+{
+    (void)call;
+    /* also a child without a traced call is known by its start and end */
+    if (regs->rax == 0 && runtime.map.session && *runtime.alive == 0)
+        shim_call_slow(register_now, 0, 0);
+    fork_ref = 0;
+}
+
+static uint64_t microseconds_to_ns(struct timeval t)
+{
+    return ((uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_usec) * 1000u;
+}
+
+void process_mark_end(enum lane_marker marker, int code, uint64_t fault_address)
+{
+    if (runtime.map.session == NULL || *runtime.alive != runtime.process + 1 ||
+        runtime.process >= LANE_PROCESS_MAX)
+        return;
+    struct lane_process *entry = &runtime.map.processes[runtime.process];
+    uint32_t none = LANE_MARKER_NONE;
+    /* the first one wins; a reader looks at `state` alone */
+    if (!__atomic_compare_exchange_n(&entry->marker, &none, (uint32_t)marker,
+                                     false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+        return;
+    struct rusage usage = {0};
+    raw(SYS_getrusage, RUSAGE_SELF, (long)&usage, 0);
+    entry->code = code;
+    entry->fault_address = fault_address;
+    entry->cpu_ns =
+        microseconds_to_ns(usage.ru_utime) + microseconds_to_ns(usage.ru_stime);
+    entry->peak_bytes = (uint64_t)usage.ru_maxrss * 1024;
+    entry->t1_ticks = span_now();
+    /* release; pairs with the reader's acquire */
+    __atomic_store_n(&entry->state, LANE_PROCESS_ENDED, __ATOMIC_RELEASE);
+}

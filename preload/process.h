@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * This process's entry in the session; span.h has what others call.
+ */
+#pragma once
+#include "preload/span.h"
+
+/* In a forked child, *runtime.alive taken: get an entry below the parent's and
+ * set *runtime.alive to its number. Without entry: lost_processes, and its
+ * calls are only counted. */
+HIDDEN void process_register_child(void);
+
+/* Hooks of an internal site on fork: the child's parent is the span that was
+ * open there. Without them its parent is the parent's process span. */
+HIDDEN void process_fork_enter(struct shim_call *call);
+HIDDEN void process_fork_leave(struct shim_call *call,
+                               const struct shim_regs *regs);

@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Enter and leave: the path of every traced call.
+ *
+ * The plain way is inline below: a call on the thread's own stack, its lane at
+ * hand, nothing to capture. It makes no call but to cpu_resync() after a
+ * context switch. Whatever is else goes to enter_odd() and leave_odd().
+ *
+ * [any thread, signal handlers, between any two instructions of the program].
+ * General registers only; no libc; errno is not touched.
+ */
+#include "preload/span_internal.h"
+
+#include "preload/capture.h"
+#include "preload/cpu.h"
+
+/* absent in tests of the core alone */
+#pragma weak capture_enter
+#pragma weak capture_leave
+
+enum {
+    TAIL_DEPTH_MAX = 128, /* deeper tail calls share one open entry */
+    ATTACH_EVERY = 1024,  /* calls of a thread without lane between tries */
+};
+
+__thread struct span_thread span_thread;
+static __thread uint32_t attach_wait;
+struct span_process span_process;
+
+/* ---- enter ------------------------------------------------------------ */
+
+static void enter_odd(struct shim_call *call, const struct site *site);
+
+/* The usual case: the innermost open span is on this stack, above us. */
+static inline bool find_plain_place(const struct lane *lane, uint64_t depth,
+                                    uint64_t sp, struct span_place *place)
+{
+    place->parent = span_process.ref;
+    place->context = span_process.context;
+    if (depth == 0)
+        return true;
+    if (UNLIKELY(depth >= LANE_OPEN_MAX))
+        return false;
+    const struct lane_open *below = &lane->open[depth - 1];
+    if (UNLIKELY(below->state - 1 > LANE_OPEN_TAIL - 1 || below->sp <= sp ||
+                 below->sp >= lane->stack_high || sp < lane->stack_low))
+        return false;
+    place->parent = below->span;
+    place->context = below->context_depth & 0xffffff;
+    return true;
+}
+
+/* Site and kind, context and depth: two words of a record, as one. */
+static inline uint64_t *site_and_context(struct lane_open *open)
+{
+    _Static_assert(offsetof(struct lane_open, context_depth) ==
+                           offsetof(struct lane_open, site_kind) + 4 &&
+                       offsetof(struct lane_open, site_kind) % 8 == 0,
+                   "one word");
+    return (uint64_t *)(void *)&open->site_kind;
+}
+
+/* Take the entry at `depth` and fill it in; all but time and state. */
+static inline struct lane_open *take_open(struct lane *lane, uint64_t depth,
+                                          struct shim_call *call,
+                                          const struct span_place *place)
+{
+    struct lane_open *open = &lane->open[depth];
+    __atomic_store_n(&lane->depth, depth + 1, __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    uint64_t span = span_thread.ref_base + lane_xadd_own(&lane->counter, 1) + 1;
+    open->span = span;
+    open->parent = place->parent;
+    open->capture = 0;
+    open->sp = call->sp;
+    *site_and_context(open) =
+        call->site | (uint64_t)place->context << 32 | depth << 56;
+    call->lane = (uint64_t)lane;
+    call->open = (uint64_t)open;
+    call->span = span;
+    call->extra = depth;
+    return open;
+}
+
+/* The last of opening: what comes after counts. */
+static inline void start_open(struct lane_open *open, uint64_t tick,
+                              uint64_t base, enum lane_open_state state)
+{
+    open->cpu_ns = base;
+    open->t0_ticks = tick;
+    /* release; pairs with the reader's acquire of an open entry */
+    __atomic_store_n(&open->state, (uint64_t)state, __ATOMIC_RELEASE);
+}
+
+/* The thread was switched out since its last reading. */
+static void __attribute__((noinline))
+start_after_switch(struct lane *lane, struct lane_open *open)
+{
+    cpu_resync(lane);
+    uint64_t tick = machine_ticks();
+    start_open(open, tick, cpu_base(lane), LANE_OPEN_CALL);
+}
+
+void span_enter(struct shim_call *call)
+{
+    const struct site *site = &runtime.sites[call->site];
+    struct lane *lane = span_lane;
+    struct span_place place;
+    call->target = site->target;
+    if (UNLIKELY(lane == NULL || span_busy != 0 || site->flags != 0 ||
+                 call->flags > SHIM_CALL_ZERO_COPY ||
+                 *runtime.alive != span_thread.alive ||
+                 runtime.map.session->gate != LANE_GATE_OPEN)) {
+        enter_odd(call, site);
+        return;
+    }
+    uint64_t depth = lane->depth;
+    if (UNLIKELY(!find_plain_place(lane, depth, call->sp, &place))) {
+        enter_odd(call, site);
+        return;
+    }
+    struct lane_open *open = take_open(lane, depth, call, &place);
+    uint64_t tick = machine_ticks();
+    if (UNLIKELY(!cpu_is_marked())) {
+        start_after_switch(lane, open);
+        return;
+    }
+    start_open(open, tick, lane->cpu_base_ns, LANE_OPEN_CALL);
+}
+
+void span_enter_any(struct shim_call *call)
+{
+    const struct site *site = &runtime.sites[call->site];
+    call->target = site->target;
+    enter_odd(call, site);
+}
+
+static void enter_internal(struct shim_call *call, const struct site *site)
+{
+    if (span_busy != 0)
+        return;
+    if (site->hook_leave != NULL) {
+        /* also tail-called: it needs a leave of its own */
+        call->flags &= ~(uint64_t)SHIM_CALL_TAIL;
+        call->flags |= SPAN_HOOK;
+    }
+    if (site->hook_enter != NULL)
+        site->hook_enter(call);
+}
+
+static long attach(long a, long b)
+{
+    (void)a;
+    (void)b;
+    return (long)thread_attach();
+}
+
+/* This thread's lane, got now if need be; NULL: there is none. */
+static struct lane *get_lane(void)
+{
+    struct lane *lane = span_lane;
+    if (LIKELY(lane != NULL && *runtime.alive == span_thread.alive))
+        return lane;
+    if (attach_wait != 0 && attach_wait-- != 0 &&
+        *runtime.alive == span_thread.alive)
+        return NULL;
+    lane = (struct lane *)shim_call_slow(attach, 0, 0);
+    attach_wait = lane == NULL ? ATTACH_EVERY : 0;
+    return lane;
+}
+
+/* Our own code calling a traced function of libc, or a signal handler that
+ * came while it ran: only the latter is a call of the program. */
+static void pass_busy(const struct shim_call *call)
+{
+    uint64_t from = *(const uint64_t *)call->sp;
+    if (from < runtime.self_low || from >= runtime.self_high)
+        __atomic_fetch_add(&runtime.map.session->lost_calls, 1,
+                           __ATOMIC_RELAXED);
+}
+
+/* Beyond LANE_OPEN_MAX: no entry, the call keeps its own start. */
+static void enter_deep(struct shim_call *call, struct lane *lane)
+{
+    __atomic_fetch_add(&runtime.map.counters[call->site].over_deep, 1,
+                       __ATOMIC_RELAXED);
+    if (call->flags & SHIM_CALL_TAIL) {
+        span_count((uint32_t)call->site, 0, false);
+        return;
+    }
+    lane->depth++;
+    call->flags |= SPAN_DEEP;
+    call->lane = (uint64_t)lane;
+    call->span = LANE_REF(lane->index, lane_xadd_own(&lane->counter, 1) + 1);
+    call->open = span_now();
+}
+
+/* A trace of its own for the outermost call of a root. */
+static bool take_context(uint32_t *context)
+{
+    struct lane_session *session = runtime.map.session;
+    int64_t index = lane_table_take(&runtime.map, LANE_TABLE_CONTEXTS,
+                                    &session->context_next, 1);
+    if (index < 0) {
+        __atomic_fetch_add(&session->lost_contexts, 1, __ATOMIC_RELAXED);
+        return false;
+    }
+    struct lane_context *entry = &runtime.map.contexts[index];
+    const struct lane_context *mine =
+        &runtime.map.contexts[span_process.context];
+    uint64_t id[2], base[2];
+    __builtin_memcpy(base, mine->trace_id, sizeof base);
+    id[0] = lane_mix64(base[0] ^ session->key ^ (uint64_t)index);
+    id[1] = lane_mix64(base[1] + session->key + id[0]);
+    if ((id[0] | id[1]) == 0)
+        id[1] = 1; /* W3C forbids it */
+    __builtin_memcpy(entry->trace_id, id, sizeof id);
+    entry->remote_parent = 0;
+    entry->flags = mine->flags;
+    /* release; pairs with the reader's acquire */
+    __atomic_store_n(&entry->state, 1, __ATOMIC_RELEASE);
+    *context = (uint32_t)index;
+    return true;
+}
+
+/* A tail call: does it go on as a span that the call below closes? False: it
+ * gets a frame or an entry, and a leave, of its own. */
+static bool enter_as_tail(struct shim_call *call, const struct site *site,
+                          struct lane *lane)
+{
+    struct lane_open *base = span_tail_base(lane, call);
+    if (base == NULL)
+        return false;
+    if ((site->flags & SITE_CAPTURE_OUT) && lane->depth < TAIL_DEPTH_MAX)
+        return false;
+    if (lane->depth >= TAIL_DEPTH_MAX && base->state == LANE_OPEN_TAIL) {
+        /* two handlers that tail-call each other in a loop: each ends where
+         * the next begins, or the stack of open spans would grow */
+        span_end_open(lane, base, span_now(), LANE_END_RETURN);
+        span_drop(lane, base);
+    }
+    return true;
+}
+
+static void enter_captures(struct shim_call *call, const struct site *site,
+                           struct lane *lane, struct lane_open *open)
+{
+    if ((site->flags & SITE_CAPTURE_IN) && capture_enter) {
+        uint64_t at = capture_enter(site, lane, call->span, call);
+        if (at == UINT64_MAX) {
+            open->site_kind |= SPAN_KIND(LANE_STATUS_CAPTURE_LOST);
+            __atomic_fetch_add(&runtime.map.counters[call->site].lost_captures,
+                               1, __ATOMIC_RELAXED);
+        } else {
+            open->capture = at;
+        }
+    }
+    if ((site->flags & SITE_CAPTURE_OUT) && capture_leave) {
+        call->flags |= SPAN_OUT;
+        call->extra = span_thread.error ? (uint32_t)*span_thread.error : 0;
+    }
+}
+
+static void open_odd(struct shim_call *call, const struct site *site,
+                     struct lane *lane)
+{
+    span_settle(lane, call->sp, (call->flags & SHIM_CALL_TAIL) != 0);
+    if ((call->flags & SHIM_CALL_TAIL) && !enter_as_tail(call, site, lane))
+        call->flags &= ~(uint64_t)SHIM_CALL_TAIL;
+    if (lane->depth >= LANE_OPEN_MAX) {
+        enter_deep(call, lane);
+        return;
+    }
+    struct span_place place = span_find_place(lane, call->sp);
+    uint32_t kind = 0;
+    if ((site->flags & SITE_ROOT) && place.context == span_process.context &&
+        take_context(&place.context)) {
+        place.parent = 0;
+        kind = SPAN_KIND(LANE_STATUS_ROOT);
+    }
+    bool is_tail = (call->flags & SHIM_CALL_TAIL) != 0;
+    struct lane_open *open = take_open(lane, lane->depth, call, &place);
+    open->site_kind |= kind;
+    enter_captures(call, site, lane, open);
+    if (is_tail)
+        call->lane = 0;
+    uint64_t tick = span_now();
+    start_open(open, tick, cpu_base(lane),
+               is_tail ? LANE_OPEN_TAIL : LANE_OPEN_CALL);
+}
+
+static void __attribute__((noinline))
+enter_odd(struct shim_call *call, const struct site *site)
+{
+    struct lane_session *session = runtime.map.session;
+    if (site->flags & SITE_INTERNAL) {
+        enter_internal(call, site);
+        return;
+    }
+    if (session == NULL || (site->flags & SITE_OFF) ||
+        session->gate != LANE_GATE_OPEN)
+        return;
+    if (span_busy != 0) {
+        pass_busy(call);
+        return;
+    }
+    if (call->flags & SHIM_CALL_LOST) {
+        span_count((uint32_t)call->site, 0, false);
+        return;
+    }
+    struct lane *lane = get_lane();
+    if (lane != NULL) {
+        open_odd(call, site, lane);
+        return;
+    }
+    if (call->flags & SHIM_CALL_TAIL) { /* no leave will come */
+        span_count((uint32_t)call->site, 0, false);
+        return;
+    }
+    call->flags |= SPAN_COUNT;
+    call->open = span_now();
+}
+
+/* ---- leave ------------------------------------------------------------ */
+
+static void leave_odd(struct shim_call *call, const struct shim_regs *regs,
+                      enum shim_end end, void *exception, uint64_t tick);
+
+/* A position for one line of the log, 0: no room. Lines do not cross the end
+ * of a segment: positions are multiples of them. */
+static inline uint64_t reserve_line(struct lane *lane)
+{
+    uint64_t at = lane->position;
+    do {
+        if (UNLIKELY(at + LANE_LINE > lane->limit))
+            return 0;
+    } while (UNLIKELY(!lane_cmpxchg_own(&lane->position, &at, at + LANE_LINE)));
+    return at;
+}
+
+void span_leave(struct shim_call *call, const struct shim_regs *regs,
+                enum shim_end end, void *exception)
+{
+    uint64_t tick = machine_ticks();
+    struct lane *lane = span_lane;
+    struct lane_open *open = (struct lane_open *)call->open;
+    if (UNLIKELY(call->lane != (uint64_t)lane || lane == NULL ||
+                 call->flags > SHIM_CALL_ZERO_COPY || end != SHIM_END_RETURN ||
+                 *runtime.alive != span_thread.alive ||
+                 lane->depth != call->extra + 1 || open->span != call->span ||
+                 open->state != LANE_OPEN_CALL || !cpu_is_marked())) {
+        leave_odd(call, regs, end, exception, tick);
+        return;
+    }
+    uint64_t at = reserve_line(lane);
+    if (UNLIKELY(at == 0)) {
+        leave_odd(call, regs, end, exception, tick);
+        return;
+    }
+    struct lane_record *record = (void *)lane_at(&runtime.map, lane, at);
+    uint64_t t0 = open->t0_ticks;
+    record->t0_ticks = t0;
+    record->t1_ticks = tick;
+    record->span = open->span;
+    record->parent = open->parent;
+    record->cpu_ns = cpu_spent(lane, open->cpu_ns, t0, tick);
+    record->capture = open->capture;
+    *(uint64_t *)(void *)&record->site_status = *site_and_context(open);
+    /* release; pairs with the reader's acquire of the commit word */
+    __atomic_store_n(&record->commit, span_thread.commit_base | at,
+                     __ATOMIC_RELEASE);
+    /* after the record: a process that is killed in between has both, and the
+     * reader prefers the record */
+    __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_FREE, __ATOMIC_RELEASE);
+    uint64_t depth = call->extra;
+    __atomic_store_n(&lane->depth, depth, __ATOMIC_RELAXED);
+    if (UNLIKELY(depth != 0 && open[-1].state == LANE_OPEN_DONE))
+        span_pop_done(lane);
+}
+
+void span_leave_any(struct shim_call *call, const struct shim_regs *regs,
+                    enum shim_end end, void *exception)
+{
+    leave_odd(call, regs, end, exception, 0);
+}
+
+static const enum lane_end end_of[] = {
+    [SHIM_END_RETURN] = LANE_END_RETURN,
+    [SHIM_END_EXCEPTION] = LANE_END_EXCEPTION,
+    [SHIM_END_CANCEL] = LANE_END_CANCEL,
+};
+
+/* What the site says of the result; sets status and capture bits. */
+static void leave_captures(struct lane *lane, const struct shim_call *call,
+                           const struct shim_regs *regs,
+                           struct lane_record *record)
+{
+    const struct site *site = &runtime.sites[call->site];
+    struct capture_verdict verdict = capture_leave(
+        site, lane, call->span, call, regs,
+        span_thread.error ? *span_thread.error : 0, (int)call->extra);
+    if (verdict.is_error)
+        record->site_status |= SPAN_KIND(LANE_STATUS_ERROR);
+    if (verdict.is_lost) {
+        record->site_status |= SPAN_KIND(LANE_STATUS_CAPTURE_LOST);
+        __atomic_fetch_add(&runtime.map.counters[call->site].lost_captures, 1,
+                           __ATOMIC_RELAXED);
+    }
+    record->capture |=
+        (uint64_t)verdict.has_output | (uint64_t)verdict.has_error << 1;
+}
+
+/* All that depends on how the call ended, then the record. */
+static void leave_finish(struct lane *lane, const struct shim_call *call,
+                         const struct shim_regs *regs, enum shim_end end,
+                         const void *exception, struct lane_record *record)
+{
+    if ((call->flags & SPAN_OUT) && end == SHIM_END_RETURN)
+        leave_captures(lane, call, regs, record);
+    if (end == SHIM_END_EXCEPTION) {
+        record->site_status |= SPAN_KIND(LANE_STATUS_ERROR);
+        if (span_write_exception(lane, call->span, (uint32_t)call->site,
+                                 exception))
+            record->capture |= 2;
+    }
+    span_write(lane, record);
+}
+
+/* Opened on this thread, deeper than there are entries. */
+static void leave_deep(struct lane *lane, const struct shim_call *call,
+                       const struct shim_regs *regs, enum shim_end end,
+                       const void *exception, uint64_t t1)
+{
+    struct span_place place = span_find_place(lane, call->sp);
+    struct lane_record record = {
+        .t0_ticks = call->open,
+        .t1_ticks = t1,
+        .span = call->span,
+        .parent = place.parent,
+        .cpu_ns = LANE_CPU_UNKNOWN,
+        .site_status = (uint32_t)call->site | SPAN_KIND(end_of[end]),
+        .context_depth = place.context | 255u << 24,
+    };
+    if (lane == (struct lane *)call->lane && lane->depth > LANE_OPEN_MAX)
+        lane->depth--;
+    leave_finish(lane, call, regs, end, exception, &record);
+}
+
+/* Opened on another thread (a fiber moved), or in the process that forked
+ * ours: that one's span is its own affair. */
+static void leave_elsewhere(const struct shim_call *call,
+                            const struct shim_regs *regs, enum shim_end end,
+                            const void *exception, uint64_t t1)
+{
+    const struct lane *other = (const struct lane *)call->lane;
+    struct lane_open *open = (struct lane_open *)call->open;
+    if (*runtime.alive == 0 || other->process != runtime.process ||
+        LANE_REF_LANE(call->span) != other->index)
+        return;
+    struct lane *lane = span_busy == 0 ? get_lane() : NULL;
+    if (call->flags & SPAN_DEEP) {
+        if (lane != NULL)
+            leave_deep(lane, call, regs, end, exception, t1);
+        else
+            span_count((uint32_t)call->site, t1 - call->open, end == 1);
+        return;
+    }
+    struct lane_open copy = *open;
+    uint64_t state = LANE_OPEN_CALL;
+    /* its owner may be closing it as dead at this moment */
+    if (copy.span != call->span ||
+        !__atomic_compare_exchange_n(&open->state, &state, LANE_OPEN_DONE,
+                                     false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+        return;
+    if (lane == NULL) {
+        span_count((uint32_t)call->site, t1 - copy.t0_ticks, end == 1);
+        return;
+    }
+    struct lane_record record;
+    span_fill(&record, &copy, t1, LANE_CPU_UNKNOWN, end_of[end]);
+    leave_finish(lane, call, regs, end, exception, &record);
+}
+
+static void __attribute__((noinline))
+leave_odd(struct shim_call *call, const struct shim_regs *regs,
+          enum shim_end end, void *exception, uint64_t tick)
+{
+    if (call->flags & SPAN_HOOK) {
+        const struct site *site = &runtime.sites[call->site];
+        if (end == SHIM_END_RETURN)
+            site->hook_leave(call, regs);
+        return;
+    }
+    if (call->lane == 0 && (call->flags & SPAN_COUNT) == 0)
+        return;
+    uint64_t t1 = span_process.is_ticks ? tick : span_now();
+    if (call->flags & SPAN_COUNT) {
+        span_count((uint32_t)call->site, t1 - call->open,
+                   end == SHIM_END_EXCEPTION);
+        return;
+    }
+    struct lane *lane = (struct lane *)call->lane;
+    if (lane != span_lane || *runtime.alive != span_thread.alive) {
+        leave_elsewhere(call, regs, end, exception, t1);
+        return;
+    }
+    if (call->flags & SPAN_DEEP) {
+        leave_deep(lane, call, regs, end, exception, t1);
+        return;
+    }
+    struct lane_open *open = (struct lane_open *)call->open;
+    if (open->span != call->span || open->state != LANE_OPEN_CALL)
+        return; /* closed as dead, and its frame came back */
+    uint64_t cpu = LANE_CPU_UNKNOWN;
+    if (cpu_base(lane) != LANE_CPU_UNKNOWN &&
+        open->cpu_ns != LANE_CPU_UNKNOWN)
+        cpu = cpu_spent(lane, open->cpu_ns, open->t0_ticks, t1);
+    span_close_above(lane, open, t1, end_of[end]);
+    struct lane_record record;
+    span_fill(&record, open, t1, cpu, end_of[end]);
+    leave_finish(lane, call, regs, end, exception, &record);
+    span_drop(lane, open);
+}
+
+/* ---- for others ------------------------------------------------------- */
+
+uint64_t span_current(void)
+{
+    struct lane *lane = span_lane;
+    if (lane == NULL || *runtime.alive != span_thread.alive)
+        return span_process.ref;
+    return span_find_place(lane, (uint64_t)__builtin_frame_address(0)).parent;
+}
+
+void span_close_all(enum lane_end end)
+{
+    struct lane *lane = span_lane;
+    if (lane == NULL || *runtime.alive != span_thread.alive)
+        return;
+    uint64_t t1 = span_now();
+    uint64_t depth = lane->depth < LANE_OPEN_MAX ? lane->depth : LANE_OPEN_MAX;
+    for (; depth > 0; depth--) {
+        struct lane_open *open = &lane->open[depth - 1];
+        if (open->state == LANE_OPEN_CALL || open->state == LANE_OPEN_TAIL)
+            span_end_open(lane, open, t1, end);
+        __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_FREE,
+                         __ATOMIC_RELEASE);
+    }
+    __atomic_store_n(&lane->depth, 0, __ATOMIC_RELAXED);
+}

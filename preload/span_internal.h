@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What span*.c, thread.c and process.c share. All of them are compiled with
+ * general registers only; what calls libc goes through shim_call_slow().
+ *
+ * A lane's open spans are a stack: open[0 .. depth). An opener takes its entry
+ * by raising `depth`, fills it in, and stores `state` last; a signal handler
+ * that comes in between works above it and leaves depth as it was. So of the
+ * entries below depth
+ *
+ *   FREE  is being filled by code that we interrupt (or was left behind by a
+ *         longjmp out of a signal handler): never touched, never a parent
+ *   CALL  will be closed by a leave, TAIL by the leave of the CALL below it
+ *   DONE  was closed out of order (longjmp, fibers, another thread): goes when
+ *         it comes to the top
+ *
+ * Fibers: one lane's stack then holds spans of several machine stacks, mixed.
+ * Of two addresses it is known whether both lie on the thread's own stack; off
+ * it, close neighbours count as the same stack.
+ */
+#pragma once
+#include <stdbool.h>
+#include "lane/ids.h"
+#include "lane/writer.h"
+#include "lane/x86_64/machine.h"
+#include "preload/span.h"
+
+#define LIKELY(x)   __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+/* shim_call.flags, the runtime's bits */
+enum span_flags {
+    SPAN_DEEP = 1 << 8,  /* no open entry: `open` is the start */
+    SPAN_COUNT = 1 << 9, /* no lane: counted only; `open` is the start */
+    SPAN_OUT = 1 << 10,  /* capture_leave has something to do; `extra` is errno
+                            at entry */
+    SPAN_HOOK = 1 << 11, /* SITE_INTERNAL with a hook_leave */
+};
+/* The kind of an open entry are the status bits its record will have. */
+#define SPAN_KIND(status) ((uint32_t)(status) << 24)
+
+/* What each span of this process needs; written when it registers. */
+struct span_process {
+    uint64_t ref;      /* reference of the process's own span */
+    uint32_t context;  /* its context */
+    uint32_t is_ticks; /* the session's clock is rdtsc */
+};
+extern HIDDEN struct span_process span_process;
+/* The hooks where the session's clock is not rdtsc. */
+HIDDEN void span_enter_any(struct shim_call *call);
+HIDDEN void span_leave_any(struct shim_call *call, const struct shim_regs *regs,
+                           enum shim_end end, void *exception);
+/* Now, whatever the session's clock. */
+HIDDEN uint64_t span_now(void);
+
+/* ---- span_stack.c ----------------------------------------------------- */
+
+/* Where a new span belongs. */
+struct span_place {
+    uint64_t parent;
+    uint32_t context;
+};
+/* Are these two on one machine stack, as far as is known? */
+HIDDEN bool span_same_stack(const struct lane *lane, uint64_t a, uint64_t b);
+/* Before a span is opened at `sp`: close what a longjmp left behind. */
+HIDDEN void span_settle(struct lane *lane, uint64_t sp, bool is_tail);
+/* Parent and context of a call at `sp`. */
+HIDDEN struct span_place span_find_place(struct lane *lane, uint64_t sp);
+/* The entry that a tail call at `call` continues, NULL if it has none. */
+HIDDEN struct lane_open *span_tail_base(struct lane *lane,
+                                        const struct shim_call *call);
+/* Before `open` is closed: end what is above it and ends with it. */
+HIDDEN void span_close_above(struct lane *lane, struct lane_open *open,
+                             uint64_t t1, enum lane_end end);
+/* Take `open` off the stack (its record is written). */
+HIDDEN void span_drop(struct lane *lane, struct lane_open *open);
+/* Take DONE entries off the top. */
+HIDDEN void span_pop_done(struct lane *lane);
+
+/* ---- span_record.c ---------------------------------------------------- */
+
+/* The record of an open span, ended at t1. */
+static inline void span_fill(struct lane_record *record,
+                             const struct lane_open *open, uint64_t t1,
+                             uint64_t cpu_ns, enum lane_end end)
+{
+    record->t0_ticks = open->t0_ticks;
+    record->t1_ticks = t1;
+    record->span = open->span;
+    record->parent = open->parent;
+    record->cpu_ns = cpu_ns;
+    record->capture = open->capture;
+    record->site_status = open->site_kind | SPAN_KIND(end);
+    record->context_depth = open->context_depth;
+}
+/* Write it; if there is no room even so, count it. */
+HIDDEN void span_write(struct lane *lane, const struct lane_record *record);
+/* A call without record. */
+HIDDEN void span_count(uint32_t site, uint64_t ticks, bool is_error);
+/* End an open span: fill, write. */
+HIDDEN void span_end_open(struct lane *lane, const struct lane_open *open,
+                          uint64_t t1, enum lane_end end);
+/* The error frame of a span that `exception` passes. False: no room. */
+HIDDEN bool span_write_exception(struct lane *lane, uint64_t span,
+                                 uint32_t site, const void *exception);

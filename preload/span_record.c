@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writing records where the plain way does not: growing the log, counting what
+ * finds no room, error frames of exceptions, the other clock.
+ *
+ * Runs within enter and leave, also in signal handlers; raw syscalls, general
+ * registers only, errno untouched.
+ */
+#define _GNU_SOURCE
+#include "preload/span_internal.h"
+
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
+
+#include "lane/histogram.h"
+
+enum {
+    GROW_EVERY = 8, /* records dropped between tries to grow */
+    WAIT_STEP_US = 50,
+    TYPE_BYTES = 256,
+};
+
+static long now_slow(long a, long b)
+{
+    (void)a;
+    (void)b;
+    uint32_t busy = span_busy++;
+    long now = (long)lane_now(&runtime.map);
+    span_busy = busy;
+    return now;
+}
+
+uint64_t span_now(void)
+{
+    if (LIKELY(runtime.map.session->clock == LANE_CLOCK_TSC))
+        return machine_ticks();
+    return (uint64_t)shim_call_slow(now_slow, 0, 0);
+}
+
+static void raise_to(uint64_t *word, uint64_t value)
+{
+    uint64_t seen = __atomic_load_n(word, __ATOMIC_RELAXED);
+    while (seen < value &&
+           !__atomic_compare_exchange_n(word, &seen, value, true,
+                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        ;
+}
+
+void span_count(uint32_t site, uint64_t ticks, bool is_error)
+{
+    struct lane_counter *counter = &runtime.map.counters[site];
+    __atomic_fetch_add(&counter->calls, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&counter->errors, is_error, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&counter->total_ticks, ticks, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&counter->histogram[lane_histogram_bucket(ticks)], 1,
+                       __ATOMIC_RELAXED);
+    raise_to(&counter->max_ticks, ticks);
+}
+
+/* The log's policy is to wait: until the sidecar made room, or wait_us. */
+static bool wait_for_room(struct lane *lane)
+{
+    const struct lane_session *session = runtime.map.session;
+    struct timespec step = {0, WAIT_STEP_US * 1000};
+    if (session->policy != LANE_POLICY_WAIT)
+        return false;
+    for (uint32_t us = 0; us < session->wait_us; us += WAIT_STEP_US) {
+        machine_syscall(SYS_nanosleep, (long)&step, 0, 0, 0, 0, 0);
+        if (lane_grow(&runtime.map, lane) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Room for `len` bytes of log; 0: none. */
+static uint64_t reserve(struct lane *lane, uint64_t len)
+{
+    uint64_t at = lane_reserve(&runtime.map, lane, len);
+    if (LIKELY(at != 0))
+        return at;
+    /* a full session is asked for more only now and then */
+    if (lane->dropped % GROW_EVERY != 0) {
+        lane->dropped++;
+        return 0;
+    }
+    if (lane_grow(&runtime.map, lane) == 0 || wait_for_room(lane))
+        at = lane_reserve(&runtime.map, lane, len);
+    if (at == 0)
+        lane->dropped++;
+    return at;
+}
+
+void span_write(struct lane *lane, const struct lane_record *record)
+{
+    uint64_t at = reserve(lane, LANE_LINE);
+    if (at == 0) {
+        span_count(record->site_status & 0xffffff,
+                   record->t1_ticks - record->t0_ticks,
+                   (record->site_status & SPAN_KIND(LANE_STATUS_ERROR)) != 0);
+        return;
+    }
+    struct lane_record *to = (void *)lane_at(&runtime.map, lane, at);
+    __builtin_memcpy(to, record, offsetof(struct lane_record, commit));
+    lane_commit(lane, (uint8_t *)to, at, LANE_ITEM_RECORD);
+}
+
+void span_end_open(struct lane *lane, const struct lane_open *open, uint64_t t1,
+                   enum lane_end end)
+{
+    struct lane_record record;
+    span_fill(&record, open, t1, LANE_CPU_UNKNOWN, end);
+    if (end == LANE_END_EXCEPTION)
+        record.site_status |= SPAN_KIND(LANE_STATUS_ERROR);
+    span_write(lane, &record);
+}
+
+/* ---- exceptions ------------------------------------------------------- */
+
+/* Copy memory that may not be there. Bytes copied. */
+static size_t read_safely(void *to, uint64_t from, size_t len)
+{
+    struct iovec local = {to, len}, remote = {(void *)from, len};
+    long pid = machine_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
+    long got = machine_syscall(SYS_process_vm_readv, pid, (long)&local, 1,
+                               (long)&remote, 1, 0);
+    return got < 0 ? 0 : (size_t)got;
+}
+
+static uint64_t read_word(uint64_t from)
+{
+    uint64_t word = 0;
+    return read_safely(&word, from, sizeof word) == sizeof word ? word : 0;
+}
+
+/*
+ * std::type_info of what was thrown. C++ ABI: a __cxa_exception lies before
+ * its _Unwind_Exception, with its type_info 80 bytes below it; of a dependent
+ * exception (std::rethrow_exception) that word is the thrown object instead,
+ * whose own header has its type_info 112 bytes below it. libstdc++ and
+ * libc++abi agree on both.
+ */
+static uint64_t type_info_of(uint64_t exception)
+{
+    uint64_t class = read_word(exception);
+    uint64_t vendor = class >> 8;
+    if (vendor != 0x474e5543432b2bULL && vendor != 0x434c4e47432b2bULL)
+        return 0; /* neither GNUCC++ nor CLNGC++ */
+    uint64_t word = read_word(exception - 80);
+    return class & 0xff ? read_word(word - 112) : word;
+}
+
+/* The mangled name; a leading '*' means "compare by address". */
+static size_t type_name_of(uint64_t exception, char name[TYPE_BYTES])
+{
+    static const char foreign[] = "foreign exception";
+    uint64_t type = type_info_of(exception);
+    if (type == 0) {
+        __builtin_memcpy(name, foreign, sizeof foreign - 1);
+        return sizeof foreign - 1;
+    }
+    uint64_t at = read_word(type + 8);
+    size_t len = 0;
+    if (read_safely(name, at, 1) == 1 && name[0] == '*')
+        at++;
+    /* piecewise: the name may end at the last byte of a page */
+    while (len < TYPE_BYTES) {
+        size_t piece = 64 - (at + len) % 64;
+        if (piece > TYPE_BYTES - len)
+            piece = TYPE_BYTES - len;
+        size_t got = read_safely(name + len, at + len, piece);
+        for (size_t i = 0; i < got; i++)
+            if (name[len + i] == 0)
+                return len + i;
+        len += got;
+        if (got < piece)
+            break;
+    }
+    return len;
+}
+
+bool span_write_exception(struct lane *lane, uint64_t span, uint32_t site,
+                          const void *exception)
+{
+    char name[TYPE_BYTES];
+    size_t len = type_name_of((uint64_t)exception, name);
+    struct lane_frame_error error = {
+        .kind = LANE_ERROR_EXCEPTION,
+        .type_bytes = (uint16_t)len,
+    };
+    uint64_t payload = sizeof error + len;
+    uint64_t lines = LANE_LINE;
+    if (payload > sizeof((struct lane_frame *)0)->inline_bytes)
+        lines += (payload + LANE_LINE - 1) & ~(uint64_t)(LANE_LINE - 1);
+    uint64_t at = reserve(lane, lines);
+    if (at == 0)
+        return false;
+    struct lane_frame *frame = (void *)lane_at(&runtime.map, lane, at);
+    uint8_t *to =
+        lines > LANE_LINE ? (uint8_t *)(frame + 1) : frame->inline_bytes;
+    frame->payload_bytes = (uint32_t)payload;
+    frame->kind = LANE_FRAME_ERROR;
+    frame->flags = 0;
+    frame->count = 0;
+    frame->span = span;
+    frame->site = site;
+    frame->pad0 = 0;
+    __builtin_memcpy(to, &error, sizeof error);
+    for (size_t i = 0; i < len; i++)
+        to[sizeof error + i] = (uint8_t)name[i];
+    lane_commit(lane, (uint8_t *)frame, at, LANE_ITEM_FRAME);
+    return true;
+}

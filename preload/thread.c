@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A thread's first traced call: it gets a lane, and the lane learns whose it
+ * is. Also the first one in a forked child, which registers its process.
+ *
+ * Runs once per thread on the path of a call, within shim_call_slow() (libc
+ * may be called), with span_busy raised. No malloc, no stdio; the syscalls
+ * are raw where errno would change. At most some 2 KiB of stack: this may be a
+ * signal stack.
+ *
+ * The lane's robust mutex is a glibc robust mutex in shared memory that this
+ * thread holds for life: when the thread ends, however it does, the kernel
+ * marks it (FUTEX_OWNER_DIED) and the lane can be taken over.
+ */
+#define _GNU_SOURCE
+#include "preload/span_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/auxv.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "preload/cpu.h"
+#include "preload/process.h"
+
+enum {
+    ALIVE_REGISTERING = -1,    /* a thread of a fresh child registers it */
+    ROBUST_PSHARED = 16 | 128, /* PTHREAD_MUTEX_ROBUST_NORMAL_NP, pshared */
+    MAPS_PIECE = 1024,
+};
+static const uint64_t stack_default = 8ull << 20; /* if nothing says more */
+static const uint64_t stack_most = 16ull << 30;
+
+static long raw(long number, long a, long b, long c)
+{
+    return machine_syscall(number, a, b, c, 0, 0, 0);
+}
+
+/* ---- where the thread's own stack lies -------------------------------- */
+
+/* The main thread's: the kernel put the auxiliary vector's random bytes right
+ * above its first frame. It may grow down to the limit. */
+static void find_main_stack(struct lane *lane)
+{
+    struct rlimit limit = {0, 0};
+    uint64_t high = getauxval(AT_RANDOM);
+    raw(SYS_getrlimit, RLIMIT_STACK, (long)&limit, 0);
+    uint64_t len = limit.rlim_cur;
+    if (len == 0)
+        len = stack_default;
+    if (len > stack_most)
+        len = stack_most;
+    lane->stack_high = high;
+    lane->stack_low = high > len ? high - len : 0;
+}
+
+struct maps_reader {
+    uint64_t wanted;
+    uint64_t low, high, number;
+    uint32_t column; /* 0 low, 1 high, 2 the rest of the line */
+};
+
+/* One character of /proc/self/maps; true when the wanted line was read. */
+static bool maps_feed(struct maps_reader *reader, char c)
+{
+    if (c == '\n') {
+        reader->column = 0;
+        reader->number = 0;
+    } else if (reader->column < 2) {
+        if (c == '-' || c == ' ') {
+            *(reader->column == 0 ? &reader->low : &reader->high) =
+                reader->number;
+            reader->number = 0;
+            reader->column++;
+            return c == ' ' && reader->wanted >= reader->low &&
+                   reader->wanted < reader->high;
+        }
+        uint64_t digit = (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+        reader->number = reader->number << 4 | digit;
+    }
+    return false;
+}
+
+/* The mapping that `address` lies in. */
+static bool find_mapping(uint64_t address, uint64_t *low, uint64_t *high)
+{
+    char piece[MAPS_PIECE];
+    struct maps_reader reader = {.wanted = address};
+    bool is_found = false;
+    long fd = raw(SYS_openat, AT_FDCWD, (long)"/proc/self/maps",
+                  O_RDONLY | O_CLOEXEC);
+    long got = 0;
+    if (fd < 0)
+        return false;
+    while (!is_found && (got = raw(SYS_read, fd, (long)piece, MAPS_PIECE)) > 0)
+        for (long i = 0; i < got && !is_found; i++)
+            is_found = maps_feed(&reader, piece[i]);
+    raw(SYS_close, fd, 0, 0);
+    if (is_found) {
+        *low = reader.low;
+        *high = reader.high;
+    }
+    return is_found;
+}
+
+/* Another thread's: glibc puts the thread's control block at the top of its
+ * stack's mapping, in stacks that the program gave as well. */
+static void find_thread_stack(struct lane *lane)
+{
+    uint64_t block = (uint64_t)__builtin_thread_pointer();
+    uint64_t low, high;
+    if (!find_mapping(block, &low, &high))
+        low = block - stack_default;
+    lane->stack_low = low;
+    lane->stack_high = block;
+}
+
+/* ---- the lane --------------------------------------------------------- */
+
+static void arm_robust(struct lane *lane)
+{
+    pthread_mutex_t *mutex = (pthread_mutex_t *)(void *)lane->robust;
+    _Static_assert(sizeof(pthread_mutex_t) <= sizeof lane->robust, "layout");
+    mutex->__data.__kind = ROBUST_PSHARED;
+    pthread_mutex_lock(mutex);
+}
+
+static struct lane *take_lane(void)
+{
+    uint32_t tid = (uint32_t)raw(SYS_gettid, 0, 0, 0);
+    struct lane *lane = NULL;
+    if (runtime.process < LANE_PROCESS_MAX)
+        lane = lane_take(&runtime.map, tid, runtime.pid, runtime.process);
+    if (lane == NULL) {
+        /* counted once per thread: span_thread.alive says it was here before */
+        if (span_thread.alive != *runtime.alive)
+            __atomic_fetch_add(&runtime.map.session->lost_threads, 1,
+                               __ATOMIC_RELAXED);
+        return NULL;
+    }
+    arm_robust(lane);
+    if (tid == runtime.pid)
+        find_main_stack(lane);
+    else
+        find_thread_stack(lane);
+    span_thread.ref_base = LANE_REF(lane->index, 0);
+    span_thread.commit_base = LANE_COMMIT(lane->index, 0, LANE_ITEM_RECORD);
+    cpu_attach(lane);
+    shim_cache_use(lane->index);
+    span_thread.error = &errno;
+    return lane;
+}
+
+/* The first of a forked child. False: another thread is just doing it. */
+static bool enter_child(void)
+{
+    uint32_t alive = 0;
+    if (!__atomic_compare_exchange_n(runtime.alive, &alive,
+                                     (uint32_t)ALIVE_REGISTERING, false,
+                                     __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        return alive != (uint32_t)ALIVE_REGISTERING;
+    process_register_child();
+    return true;
+}
+
+struct lane *thread_attach(void)
+{
+    if (runtime.map.session == NULL)
+        return NULL;
+    int saved = errno;
+    span_busy++;
+    struct lane *lane = span_lane;
+    if (*runtime.alive != span_thread.alive || lane == NULL) {
+        lane = enter_child() ? take_lane() : NULL;
+        span_lane = lane;
+        if (lane == NULL)
+            shim_cache_use(UINT32_MAX);
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        span_thread.alive = *runtime.alive;
+    }
+    span_busy--;
+    errno = saved;
+    return lane;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The SQL of this folder, as it was when we were built. */
+#pragma once
+
+/* The store's migrations: [n] brings user_version n to n + 1. */
+extern const char *const sql_sqlite_migrations[];
+/* The user_version of a store that is up to date. */
+extern const int sql_sqlite_version;
+
+/* Statements of the sidecar: text; each opens with a line "-- :NAME". */
+extern const char sql_sqlite_sidecar[];

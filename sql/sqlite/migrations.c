@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store's migrations in order; append only. */
+#include "sql/sql.h"
+
+extern const char sql_sqlite_0001[];
+
+const char *const sql_sqlite_migrations[] = {sql_sqlite_0001};
+const int sql_sqlite_version =
+    (int)(sizeof sql_sqlite_migrations / sizeof *sql_sqlite_migrations);

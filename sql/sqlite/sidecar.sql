@@ -1,0 +1,148 @@
+-- What the sidecar runs, one statement under each "-- :NAME".
+
+-- :session_add
+INSERT INTO sessions (key, file, host, boot_id, state, created_unix_ns)
+VALUES (?1, ?2, ?3, ?4, 'live', ?5)
+ON CONFLICT (key) DO NOTHING;
+-- :session_find
+SELECT session, file, state FROM sessions WHERE key = ?1;
+-- :session_note
+UPDATE sessions SET note = ?2 WHERE session = ?1;
+-- :session_end
+UPDATE sessions SET state = 'ended' WHERE session = ?1;
+-- :session_end_cursors
+DELETE FROM lane_cursors WHERE session = ?1;
+-- :session_end_frames
+DELETE FROM open_frames WHERE session = ?1;
+-- :session_end_counters
+DELETE FROM counter_cursors WHERE session = ?1;
+
+-- :cursor_set
+INSERT INTO lane_cursors (session, lane, tail) VALUES (?1, ?2, ?3)
+ON CONFLICT (session, lane) DO UPDATE SET tail = excluded.tail;
+-- :cursor_all
+SELECT lane, tail FROM lane_cursors WHERE session = ?1;
+
+-- :frame_set
+INSERT INTO open_frames (session, ref, kind, payload) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (session, ref, kind) DO UPDATE SET payload = excluded.payload;
+-- :frame_drop
+DELETE FROM open_frames WHERE session = ?1 AND ref = ?2;
+-- :frame_all
+SELECT ref, kind, payload FROM open_frames WHERE session = ?1;
+
+-- :counter_set
+INSERT INTO counter_cursors (session, site, counter) VALUES (?1, ?2, ?3)
+ON CONFLICT (session, site) DO UPDATE SET counter = excluded.counter;
+-- :counter_get
+SELECT counter FROM counter_cursors WHERE session = ?1 AND site = ?2;
+
+-- :thread_set
+INSERT INTO threads (session, lane, generation, process_idx, tid, name)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+ON CONFLICT (session, lane, generation) DO UPDATE SET name = excluded.name;
+-- :thread_last
+SELECT generation, process_idx FROM threads
+WHERE session = ?1 AND lane = ?2 ORDER BY generation DESC LIMIT 1;
+
+-- :process_set
+INSERT INTO processes (session, idx, trace, pid, parent_idx, parent_ref, name,
+  program, command, start_unix_ns, status)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'open')
+ON CONFLICT (session, idx) DO NOTHING;
+-- :process_end
+UPDATE processes SET duration_ns = ?3, cpu_ns = ?4, peak_bytes = ?5,
+  peak_is_lower_bound = ?6, status = ?7, ended_by = ?8, exit_code = ?9,
+  signal = ?10, end_source = ?11
+WHERE session = ?1 AND idx = ?2;
+-- :process_ended
+SELECT idx, ended_by FROM processes WHERE session = ?1 AND status <> 'open';
+
+-- :context_find
+SELECT trace FROM contexts WHERE session = ?1 AND context = ?2;
+-- :context_add
+INSERT INTO contexts (session, context, trace, remote_parent)
+VALUES (?1, ?2, ?3, ?4) ON CONFLICT (session, context) DO NOTHING;
+-- :trace_find
+SELECT trace FROM traces WHERE trace_id = ?1;
+-- :trace_add
+INSERT INTO traces (trace_id, session, context, remote_parent, flags, name,
+  root_ref, start_unix_ns, status)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'open')
+ON CONFLICT (trace_id) DO UPDATE SET session = excluded.session,
+  context = excluded.context, remote_parent = excluded.remote_parent,
+  flags = excluded.flags, name = excluded.name, root_ref = excluded.root_ref,
+  start_unix_ns = excluded.start_unix_ns
+WHERE excluded.start_unix_ns < traces.start_unix_ns;
+-- :context_root
+UPDATE contexts SET root_ref = ?3 WHERE session = ?1 AND context = ?2;
+-- A trace whose root is a handler: what its record says.
+-- :trace_root
+UPDATE traces SET name = ?2, root_ref = ?3, start_unix_ns = ?4,
+  duration_ns = ?5, status = ?6
+WHERE trace = ?1 AND session = ?7 AND context = ?8;
+-- A trace whose root is a process. The root goes on over exec: its later
+-- images are processes of the same pid in the same trace. The trace lasts
+-- until the last of them ended; its status is that one's.
+-- :trace_process
+UPDATE traces SET
+  duration_ns = (
+    SELECT CASE WHEN SUM(p.status = 'open') > 0 THEN NULL
+      ELSE MAX(p.start_unix_ns + COALESCE(p.duration_ns, 0))
+        - traces.start_unix_ns END
+    FROM processes p JOIN processes r ON r.trace = p.trace AND r.pid = p.pid
+    WHERE r.session = traces.session AND r.idx = 0 AND p.trace = ?1),
+  status = COALESCE((
+    SELECT p.status
+    FROM processes p JOIN processes r ON r.trace = p.trace AND r.pid = p.pid
+    WHERE r.session = traces.session AND r.idx = 0 AND p.trace = ?1
+    ORDER BY p.status = 'open' DESC, p.start_unix_ns DESC LIMIT 1), 'open')
+WHERE trace = ?1 AND context = 0;
+
+-- :site_set
+INSERT INTO sites (session, site, name, symbol, object, binding, shim, reason,
+  address, build_id, declaration, is_root)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+ON CONFLICT (session, site) DO UPDATE SET binding = excluded.binding,
+  shim = excluded.shim, reason = excluded.reason;
+
+-- A span that was stored open becomes final; a final one never changes.
+-- :span_set
+INSERT INTO spans (session, ref, trace, parent_ref, site, process_idx,
+  generation, depth, start_unix_ns, duration_ns, self_ns, cpu_ns, status,
+  ended_by, input, output, attributes, capture, error, links)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
+  ?17, ?18, ?19, ?20)
+ON CONFLICT (session, ref) DO UPDATE SET start_unix_ns = excluded.start_unix_ns,
+  duration_ns = excluded.duration_ns, self_ns = excluded.self_ns,
+  cpu_ns = excluded.cpu_ns, status = excluded.status,
+  ended_by = excluded.ended_by, input = excluded.input,
+  output = excluded.output, attributes = excluded.attributes,
+  capture = excluded.capture, error = excluded.error, links = excluded.links
+WHERE spans.status = 'open';
+
+-- :rollup_get
+SELECT histogram FROM rollups
+WHERE trace = ?1 AND session = ?2 AND site = ?3;
+-- :rollup_add
+INSERT INTO rollups (trace, session, site, calls, errors, total_ns, self_ns,
+  max_ns, cpu_ns, dropped_calls, histogram)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+ON CONFLICT (trace, session, site) DO UPDATE SET calls = calls + excluded.calls,
+  errors = errors + excluded.errors, total_ns = total_ns + excluded.total_ns,
+  self_ns = self_ns + excluded.self_ns, max_ns = max(max_ns, excluded.max_ns),
+  cpu_ns = cpu_ns + excluded.cpu_ns,
+  dropped_calls = dropped_calls + excluded.dropped_calls,
+  histogram = excluded.histogram;
+
+-- :loss_set
+INSERT INTO losses (session, site, kind, count) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (session, site, kind) DO UPDATE SET count = excluded.count;
+-- :loss_add
+INSERT INTO losses (session, site, kind, count) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (session, site, kind) DO UPDATE SET count = count + excluded.count;
+
+-- :begin
+BEGIN IMMEDIATE;
+-- :commit
+COMMIT;

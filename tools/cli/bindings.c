@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Declarations against objects; see bindings.h. The order of preference is the
+ * preload's (preload/bind*.c): entry patch, else call slots; F where it is
+ * proved, else Z. What only the running process knows (interposition by later
+ * objects, text that cannot be written) is not seen here.
+ */
+#include "tools/cli/bindings.h"
+#include "shim/plan/plan.h"
+#include "tools/cli/functions.h"
+#include "tools/common/format.h"
+#include "tools/common/text.h"
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct bindings {
+    const struct objects *objects;
+    const char *program;
+    size_t match_max;
+    void *scratch;
+};
+
+struct bindings *bindings_new(const struct objects *objects,
+                              const char *program, size_t match_max)
+{
+    struct bindings *b = calloc(1, sizeof *b);
+    if (!b)
+        return NULL;
+    b->objects = objects;
+    b->program = program;
+    b->match_max = match_max;
+    b->scratch = malloc(plan_scratch_bytes());
+    if (!b->scratch) {
+        free(b);
+        return NULL;
+    }
+    return b;
+}
+
+void bindings_free(struct bindings *b)
+{
+    if (b)
+        free(b->scratch);
+    free(b);
+}
+
+/* ---- one function ------------------------------------------------------- */
+
+/* Where an import leads: the first object that exports the name, as the
+ * loader searches. */
+static int resolve_slot(void *context, const struct plan_image *image,
+                        uint64_t slot_vaddr, const struct plan_image **target,
+                        uint64_t *target_vaddr)
+{
+    const struct bindings *b = context;
+    struct plan_slot slot;
+    struct plan_symbol symbol;
+    if (plan_image_find_slot(image, slot_vaddr, &slot) < 0)
+        return -ENOENT;
+    if (slot.is_bound_here && slot.is_defined_here) {
+        *target = image;
+        *target_vaddr = slot.definition;
+        return 0;
+    }
+    for (size_t i = 0; slot.name && i < b->objects->count; i++) {
+        const struct plan_image *other = &b->objects->at[i].image;
+        if (plan_image_find_symbol(other, slot.name, &symbol) < 0 ||
+            !symbol.is_exported)
+            continue;
+        if (symbol.is_ifunc)
+            return -ENOENT;
+        *target = other;
+        *target_vaddr = symbol.vaddr;
+        return 0;
+    }
+    return -ENOENT;
+}
+
+struct slot_search {
+    const char *name;
+    bool found;
+};
+static int look_at_slot(void *context, const struct plan_slot *slot)
+{
+    struct slot_search *s = context;
+    s->found =
+        slot->name && !slot->is_bound_here && strcmp(slot->name, s->name) == 0;
+    return s->found;
+}
+
+static bool has_slots(const struct bindings *b, const char *name)
+{
+    struct slot_search s = {.name = name};
+    for (size_t i = 0; i < b->objects->count && !s.found; i++)
+        if (b->objects->at[i].kind != OBJECT_LOADER)
+            plan_image_each_slot(&b->objects->at[i].image, look_at_slot, &s);
+    return s.found;
+}
+
+static bool is_hopeless(enum plan_verdict verdict)
+{
+    return verdict == PLAN_NO_FUNCTION || verdict == PLAN_IFUNC_RESOLVER ||
+           verdict == PLAN_ASSEMBLY || verdict == PLAN_GO ||
+           verdict == PLAN_EXCLUDED || verdict == PLAN_PART;
+}
+
+static void remark(struct binding *out, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static void remark(struct binding *out, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (out->remark.len_bytes > 600)
+        return; /* enough said */
+    if (out->remark.len_bytes)
+        buf_text(&out->remark, "; ");
+    buf_text(&out->remark, text);
+}
+
+static void decide_function(struct bindings *b, const struct function *f,
+                            struct binding *out)
+{
+    static const struct plan_resolver none;
+    struct plan_resolver resolver = none;
+    struct plan_patch patch;
+    const struct plan_image *image = &f->object->image;
+    resolver.context = b;
+    resolver.resolve_slot = resolve_slot;
+    if (out->function_count++ == 0) {
+        out->object = f->object;
+        out->vaddr = f->vaddr;
+    }
+    int err = plan_entry_patch(&plan_decoder_zydis, image, f->vaddr, 0,
+                               b->scratch, &patch);
+    bool entry = err == 0 && patch.verdict == PLAN_OK;
+    if (!entry &&
+        (err || is_hopeless(patch.verdict) || !has_slots(b, f->name))) {
+        remark(out, "%s: %s", f->name,
+               err ? strerror(-err) : plan_verdict_text(patch.verdict));
+        return;
+    }
+    out->bound_count++;
+    out->ways |= entry ? BINDING_ENTRY : BINDING_SLOTS;
+    if (!entry)
+        remark(out,
+               "%s: %s, so only calls from other objects through their PLT "
+               "are seen",
+               f->name, plan_verdict_text(patch.verdict));
+    if (plan_prove_stack(&plan_decoder_zydis, image, f->vaddr, &resolver,
+                         b->scratch, NULL) == PLAN_STACK_LOCAL)
+        out->frame_count++;
+    else
+        out->zero_copy_count++;
+}
+
+/* ---- nothing found ------------------------------------------------------ */
+
+static const char *scope_text(const struct manifest_object *scope)
+{
+    return scope->kind == MANIFEST_OBJECT_MAIN ? "the executable"
+           : scope->pattern                    ? scope->pattern
+                                               : "this object";
+}
+
+struct nearest_search {
+    struct text_nearest near;
+    const char *clone; /* "work.constprop.0" */
+};
+
+static int offer(void *context, const struct plan_symbol *symbol)
+{
+    struct nearest_search *s = context;
+    size_t len = strlen(s->near.word);
+    if (!symbol->vaddr)
+        return 0;
+    if (!s->clone && strncmp(symbol->name, s->near.word, len) == 0 &&
+        function_is_clone(symbol->name) && symbol->name[len] == '.')
+        s->clone = symbol->name;
+    if (strncmp(symbol->name, "_Z", 2) != 0)
+        text_nearest_offer(&s->near, symbol->name);
+    return 0;
+}
+
+static void explain_none(struct bindings *b, struct binding *out,
+                         size_t covered, const struct object *one)
+{
+    struct nearest_search s = {0};
+    const struct manifest_decl *decl = out->decl;
+    if (decl->has_at) {
+        remark(out, "no function starts at 0x%llx",
+               (unsigned long long)decl->at);
+        return;
+    }
+    text_nearest_init(&s.near, out->name);
+    for (size_t i = 0; !decl->match && i < b->objects->count; i++)
+        if (object_matches(&b->objects->at[i], decl->object))
+            plan_image_each_function(&b->objects->at[i].image, offer, &s);
+    if (s.clone) {
+        remark(out,
+               "the compiler left only a clone of it: symbol(\"%s\") names "
+               "that one, for times alone",
+               s.clone);
+        return;
+    }
+    char where[320];
+    if (covered == 1)
+        snprintf(where, sizeof where, "%s", one->name);
+    else
+        snprintf(where, sizeof where, "the %zu objects of the start", covered);
+    if (!s.near.name[0])
+        remark(out, "no such symbol in %s", where);
+    else
+        remark(out, "no such symbol in %s; nearest: %s%s%s", where,
+               s.near.name[0], s.near.name[1] ? ", " : "",
+               s.near.name[1] ? s.near.name[1] : "");
+}
+
+/* ---- a declaration ------------------------------------------------------ */
+
+static void conclude(struct bindings *b, const struct functions *found,
+                     struct binding *out)
+{
+    const struct manifest_decl *decl = out->decl;
+    bool clones = false;
+    for (size_t i = 0; i < found->count; i++) {
+        decide_function(b, &found->at[i], out);
+        clones |= function_is_clone(found->at[i].name);
+    }
+    if (out->bound_count == 0)
+        out->status = BINDING_NONE;
+    else if (out->bound_count < out->function_count ||
+             out->ways & BINDING_SLOTS)
+        out->status = BINDING_PART;
+    else if (clones || decl->capture_disabled)
+        out->status = BINDING_TIMES;
+    else
+        out->status = BINDING_OK;
+    if (out->bound_count && clones)
+        remark(out, "the compiler changed its arguments; times and errors "
+                    "only, no input");
+    else if (out->bound_count && decl->capture_disabled)
+        remark(out, "its prototype cannot be used; times and errors only");
+    else if (out->bound_count && !decl->has_prototype)
+        remark(out, "no prototype, so no values");
+}
+
+void bindings_decide(struct bindings *b, const struct manifest_decl *decl,
+                     struct binding *out)
+{
+    struct functions found = {0};
+    size_t covered = 0;
+    const struct object *one = NULL;
+    *out = (struct binding){.decl = decl};
+    buf_init(&out->remark, 4096);
+    out->name = decl->match    ? decl->match
+                : decl->symbol ? decl->symbol
+                : decl->ident  ? decl->ident
+                : decl->name   ? decl->name
+                               : "?";
+    for (size_t i = 0; i < b->objects->count; i++)
+        if (object_matches(&b->objects->at[i], decl->object)) {
+            covered++;
+            one = one ? one : &b->objects->at[i];
+        }
+    if (decl->disabled) {
+        out->status = BINDING_ERROR;
+    } else if (!manifest_decl_applies(decl, b->program)) {
+        out->status = BINDING_ELSEWHERE;
+        remark(out, "is for other programs");
+    } else if (covered == 0) {
+        out->status = BINDING_LATER;
+        remark(out,
+               "%s is not loaded at the start; if the program loads it later "
+               "it is bound then, and 'handspan show' tells",
+               scope_text(decl->object));
+    } else if (functions_find(b->objects, decl, &found) < 0) {
+        out->status = BINDING_NONE;
+        remark(out, "out of memory");
+    } else if (found.count == 0) {
+        out->status = BINDING_NONE;
+        explain_none(b, out, covered, one);
+    } else if (found.count > b->match_max) {
+        out->status = BINDING_NONE;
+        remark(out,
+               "%s functions match, more than %s: narrow the glob, or raise "
+               "HANDSPAN_MATCH_MAX",
+               format_count((int64_t)found.count).text,
+               format_count((int64_t)b->match_max).text);
+    } else {
+        conclude(b, &found, out);
+    }
+    functions_free(&found);
+}

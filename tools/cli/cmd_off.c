@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * handspan off, handspan on: a flag file in the directory, which programs
+ * honour when they start, and the gate of the sessions that run, which closes
+ * at once. off-PID holds for one process.
+ */
+#include "tools/cli/commands.h"
+#include "tools/cli/sessions.h"
+#include "tools/common/options.h"
+#include "tools/common/paths.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct target {
+    char dir[PATHS_MAX];
+    uint32_t pid; /* 0: all */
+    bool on;
+};
+
+static int set_flag(const struct target *t)
+{
+    char path[PATHS_MAX + 32];
+    if (t->pid)
+        snprintf(path, sizeof path, "%s/off-%u", t->dir, t->pid);
+    else
+        snprintf(path, sizeof path, "%s/off", t->dir);
+    if (t->on) {
+        if (unlink(path) < 0 && errno != ENOENT)
+            return options_trouble("cannot remove '%s': %s", path,
+                                   strerror(errno));
+        return 0;
+    }
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return options_trouble("cannot create '%s': %s", path, strerror(errno));
+    close(fd);
+    return 0;
+}
+
+static int apply(const struct target *t)
+{
+    char why[PATHS_MAX + 256];
+    if (paths_make_dir(t->dir, why, sizeof why) < 0)
+        return options_trouble("%s", why);
+    int status = set_flag(t);
+    if (status)
+        return status;
+    int changed = sessions_set_gate(t->dir, t->pid, t->on);
+    if (changed < 0)
+        return options_trouble("cannot reach all sessions in '%s': %s", t->dir,
+                               strerror(-changed));
+    const char *word = t->on ? "on" : "off";
+    if (t->pid)
+        printf("Process %u: recording is %s (%d running session%s).\n", t->pid,
+               word, changed, changed == 1 ? "" : "s");
+    else
+        printf("Recording is %s: programs that start from now on, and %d "
+               "running session%s.\n",
+               word, changed, changed == 1 ? "" : "s");
+    if (t->pid && changed == 0 && !t->on) {
+        printf("No traced process %u runs here; see 'handspan status'.\n",
+               t->pid);
+        return EXIT_FOUND;
+    }
+    return EXIT_FINE;
+}
+
+static int off_or_on(int argc, char **argv, bool on)
+{
+    const char *dir = NULL;
+    bool all = false;
+    const struct option_spec specs[] = {
+        {"all", 0, OPTION_FLAG, NULL, "everything (the default)", &all},
+        {"dir", 0, OPTION_TEXT, "DIR", "where sessions are kept", &dir},
+    };
+    const struct options o = {
+        .command = on ? "handspan on" : "handspan off",
+        .operands = "[PID]",
+        .about = on ? "Resume recording, of one process or of all."
+                    : "Stop recording, of one process or of all: programs "
+                      "that run stop at once,\nothers do not begin. What was "
+                      "recorded stays.",
+        .specs = specs,
+        .spec_count = sizeof specs / sizeof *specs,
+        .operand_max = 1};
+    int operands = options_parse(&o, argc, argv);
+    if (operands < 0)
+        return operands == OPTIONS_HELP ? EXIT_FINE : EXIT_TROUBLE;
+    struct target t = {.on = on};
+    if (operands && all)
+        return options_trouble("either PID or --all");
+    if (operands) {
+        char *end;
+        unsigned long pid = strtoul(argv[0], &end, 10);
+        if (*end || end == argv[0] || pid == 0 || pid > INT32_MAX)
+            return options_trouble("'%s' is not a process number", argv[0]);
+        t.pid = (uint32_t)pid;
+    }
+    if (paths_dir(dir, t.dir, sizeof t.dir) < 0)
+        return options_trouble("the path of the directory is too long");
+    return apply(&t);
+}
+
+int cmd_off(int argc, char **argv)
+{
+    return off_or_on(argc, argv, false);
+}
+
+int cmd_on(int argc, char **argv)
+{
+    return off_or_on(argc, argv, true);
+}

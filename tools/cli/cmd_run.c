@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * handspan run: run a command, traced, and return what it returned. Whatever
+ * goes wrong on our side is told and the command runs untraced, unless
+ * --strict says otherwise.
+ */
+#include "tools/cli/child.h"
+#include "tools/cli/commands.h"
+#include "tools/cli/launch.h"
+#include "tools/cli/program.h"
+#include "tools/cli/sidecar_control.h"
+#include "tools/cli/summary.h"
+#include "tools/common/format.h"
+#include "tools/common/options.h"
+#include "tools/query/trace.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    EXIT_STRICT = 125,
+    EXIT_CANNOT_EXECUTE = 126,
+    EXIT_NOT_FOUND = 127,
+    WAIT_MS = 10000, /* for the sidecar to store what is there */
+    ABSENT_MS = 500, /* for a session that nobody saw */
+    PROGRESS_MS = 700,
+    POLL_MS = 20,
+};
+
+struct run {
+    struct launch launch;
+    struct launch_options options;
+    const char *summary;
+    bool is_strict, is_quiet, is_traced, is_in_scope, has_session;
+    struct child child;
+};
+
+/* ---- before ------------------------------------------------------------- */
+
+static int not_runnable(const char *name, int err)
+{
+    if (err == -ENOENT) {
+        options_trouble("%s: no such program%s", name,
+                        strchr(name, '/') ? "" : " in PATH");
+        return EXIT_NOT_FOUND;
+    }
+    if (err == -EISDIR)
+        options_trouble("%s: is a directory", name);
+    else if (err == -EACCES)
+        options_trouble("%s: is not executable (chmod +x?)", name);
+    else
+        options_trouble("%s: %s", name, strerror(-err));
+    return EXIT_CANNOT_EXECUTE;
+}
+
+/* Will a preload reach it, and is it harmless to set one? */
+static bool is_reachable(struct run *r, struct program *p)
+{
+    program_classify(p);
+    if (p->kind == PROGRAM_NATIVE)
+        return true;
+    if (p->kind == PROGRAM_SCRIPT || p->kind == PROGRAM_OTHER) {
+        if (strcmp(r->summary, "never") != 0)
+            options_trouble("%s", p->why);
+        return true;
+    }
+    options_trouble("%s; it runs untraced", p->why);
+    r->launch.problems++;
+    return false;
+}
+
+static const char *base(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* A manifest can be for some programs only; then another one leaves no trace,
+ * though what it starts may. The preload asks both names as well. */
+static void note_scope(struct run *r, const struct program *p)
+{
+    const char *name = p->interpreter[0] ? p->interpreter : p->path;
+    char *real = realpath(name, NULL);
+    r->is_in_scope = launch_covers(&r->launch, base(p->path)) ||
+                     launch_covers(&r->launch, base(name)) ||
+                     (real && launch_covers(&r->launch, base(real)));
+    free(real);
+    if (!r->is_in_scope && !r->is_quiet)
+        options_trouble("the manifest is for other programs than '%s' (its "
+                        "[[program(...)]]); what it starts may be traced",
+                        base(p->path));
+}
+
+static void note_switches(struct run *r)
+{
+    char flag[PATHS_MAX + 8];
+    const char *disabled = getenv("HANDSPAN_DISABLED");
+    snprintf(flag, sizeof flag, "%s/off", r->launch.dir);
+    if (disabled &&
+        (strcmp(disabled, "1") == 0 || strcmp(disabled, "true") == 0 ||
+         strcmp(disabled, "yes") == 0))
+        options_trouble("HANDSPAN_DISABLED is set: nothing is traced");
+    else if (access(flag, F_OK) == 0)
+        options_trouble("recording is switched off here; 'handspan on' "
+                        "resumes");
+    else
+        return;
+    r->is_in_scope = false;
+}
+
+static void ensure_sidecar(const struct run *r)
+{
+    if (sidecar_is_running(r->launch.dir))
+        return;
+    int err = sidecar_spawn();
+    if (err)
+        options_trouble("cannot start the sidecar: %s; 'handspan sidecar' "
+                        "brings the trace in later",
+                        strerror(-err));
+}
+
+/* ---- after -------------------------------------------------------------- */
+
+static int64_t monotonic_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void certificate_path(const struct run *r, const struct child *c,
+                             const char *prefix, char *out, size_t cap_bytes)
+{
+    snprintf(out, cap_bytes, "%s/%sreaped-%d-%" PRIu64, r->launch.dir, prefix,
+             (int)c->pid, c->start_time);
+}
+
+/*
+ * The certificate of the reaper: what only the parent knows of the end, lines
+ * of a name and a number. Written aside and renamed, so that it is whole or
+ * not there. docs/lane.md describes it.
+ */
+static void write_certificate(const struct run *r, const struct child *c)
+{
+    char path[PATHS_MAX + 64], aside[PATHS_MAX + 64];
+    certificate_path(r, c, "", path, sizeof path);
+    certificate_path(r, c, ".", aside, sizeof aside);
+    int fd = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
+    if (!out)
+        return;
+    const struct rusage *u = &c->usage;
+    int64_t cpu_us =
+        (u->ru_utime.tv_sec + u->ru_stime.tv_sec) * INT64_C(1000000) +
+        u->ru_utime.tv_usec + u->ru_stime.tv_usec;
+    fprintf(out,
+            "status %d\ncpu_ns %" PRId64 "\npeak_bytes %" PRId64
+            "\nend_unix_ns %" PRId64 "\n",
+            c->wait_status, cpu_us * 1000, (int64_t)u->ru_maxrss * 1024,
+            c->end_unix_ns);
+    if (fclose(out) != 0 || rename(aside, path) != 0)
+        unlink(aside);
+}
+
+/* Its pid is still taken: whoever looks for the process finds it dead, and the
+ * certificate beside it. */
+static void on_end(void *context, const struct child *c)
+{
+    struct run *r = context;
+    if (!r->is_traced)
+        return;
+    r->has_session = session_exists(r->launch.dir, c->pid, c->start_time);
+    if (r->has_session)
+        write_certificate(r, c);
+}
+
+/* What the sidecar had no use for any more. */
+static void remove_certificate(const struct run *r)
+{
+    char path[PATHS_MAX + 64];
+    certificate_path(r, &r->child, "", path, sizeof path);
+    unlink(path);
+}
+
+/* Ask the store once. 1: complete, 0: not yet. */
+static int poll_store(const struct run *r, char id[33])
+{
+    struct query_db *db;
+    char why[PATHS_MAX + 256];
+    bool complete = false;
+    if (query_open(r->launch.store, &db, why, sizeof why) < 0)
+        return 0;
+    int found = query_process_trace(
+        db, r->child.pid, r->child.start_unix_ns - 1000000000, id, &complete);
+    query_close(db);
+    return found > 0 && complete;
+}
+
+static void progress(bool *shown, bool over)
+{
+    if (over && *shown)
+        fputs("\r\033[K", stderr);
+    else if (!over && !*shown && isatty(2)) {
+        fputs("handspan: storing the trace ...", stderr);
+        *shown = true;
+    }
+}
+
+/* Wait until the sidecar stored the trace. True: its id is in `id`. */
+static bool await_trace(const struct run *r, char id[33])
+{
+    int64_t start = monotonic_ms(), now = start;
+    int64_t limit = r->has_session ? WAIT_MS : ABSENT_MS;
+    bool shown = false, done = false;
+    id[0] = 0;
+    while (!(done = poll_store(r, id)) && now - start < limit) {
+        struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
+        nanosleep(&pause, NULL);
+        now = monotonic_ms();
+        if (id[0])
+            limit = WAIT_MS;
+        if (now - start > PROGRESS_MS)
+            progress(&shown, false);
+    }
+    progress(&shown, true);
+    return done;
+}
+
+static void report(const struct run *r)
+{
+    char id[33];
+    bool never = strcmp(r->summary, "never") == 0;
+    bool stored = await_trace(r, id);
+    if (stored)
+        remove_certificate(r);
+    if (stored && (strcmp(r->summary, "always") == 0 || (!never && isatty(2))))
+        summary_print(r->launch.store, id, stderr);
+    if (stored || never)
+        return;
+    if (!r->has_session && !id[0])
+        options_trouble("no trace: the preload did not start in this program; "
+                        "'%s/log' may say why",
+                        r->launch.dir);
+    else
+        options_trouble("the trace is not stored yet; 'handspan status' tells "
+                        "how far it is, 'handspan sidecar' brings it in");
+}
+
+/* ---- the command -------------------------------------------------------- */
+
+static int run(struct run *r, char **argv)
+{
+    struct program program;
+    int err = program_find(argv[0], &program);
+    if (err)
+        return not_runnable(argv[0], err);
+    launch_prepare(&r->options, &r->launch);
+    r->is_traced = r->launch.is_ready && is_reachable(r, &program);
+    if (r->is_strict && (r->launch.problems || !r->is_traced)) {
+        options_trouble("nothing was run (--strict)");
+        return EXIT_STRICT;
+    }
+    if (!r->launch.is_ready)
+        options_trouble("'%s' runs untraced", argv[0]);
+    else if (r->is_traced && !r->launch.manifest[0] && !r->is_quiet)
+        launch_print_draft();
+    if (r->is_traced && launch_set_environment(&r->launch) < 0) {
+        options_trouble("out of memory");
+        return EXIT_STRICT;
+    }
+    if (r->is_traced) {
+        note_scope(r, &program);
+        note_switches(r);
+        ensure_sidecar(r);
+    }
+    err = child_run(program.path, argv, &r->child, on_end, r);
+    if (err) {
+        options_trouble("cannot start '%s': %s", argv[0], strerror(-err));
+        return EXIT_STRICT;
+    }
+    if (r->child.exec_errno)
+        return not_runnable(argv[0], -r->child.exec_errno);
+    if (r->is_traced && (r->is_in_scope || r->has_session))
+        report(r);
+    child_exit_as(&r->child);
+}
+
+static bool is_summary(const char *word)
+{
+    return strcmp(word, "always") == 0 || strcmp(word, "auto") == 0 ||
+           strcmp(word, "never") == 0;
+}
+
+int cmd_run(int argc, char **argv)
+{
+    struct run r = {.summary = "auto"};
+    const struct option_spec specs[] = {
+        {"manifest", 'm', OPTION_TEXT, "FILE",
+         "what to trace; else ./handspan.manifest", &r.options.manifest},
+        {"strict", 0, OPTION_FLAG, NULL,
+         "run nothing unless all can be traced (125)", &r.is_strict},
+        {"summary", 0, OPTION_TEXT, "WHEN", "always, auto (terminal), never",
+         &r.summary},
+        {"dir", 0, OPTION_TEXT, "DIR", "where sessions are kept",
+         &r.options.dir},
+        {"store", 0, OPTION_TEXT, "FILE", "the store", &r.options.store},
+    };
+    const struct options o = {
+        .command = "handspan run",
+        .operands = "[--] COMMAND...",
+        .about = "Run a command and trace it. Returns its exit status, or "
+                 "dies of its signal;\n125: --strict found something wrong, "
+                 "126: COMMAND cannot be run, 127: not found.",
+        .specs = specs,
+        .spec_count = sizeof specs / sizeof *specs,
+        .operand_min = 1,
+        .operand_max = -1,
+        .stops_at_operand = true};
+    int operands = options_parse(&o, argc, argv);
+    if (operands < 0)
+        return operands == OPTIONS_HELP ? EXIT_FINE : EXIT_TROUBLE;
+    if (!is_summary(r.summary))
+        return options_trouble("--summary: '%s' is none of always, auto, never",
+                               r.summary);
+    r.is_quiet = strcmp(r.summary, "never") == 0;
+    return run(&r, argv);
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Names to functions, by the rules of preload/find.c: address, exact name
+ * (exported ones of every object, else the first static one), glob (static
+ * ones in the executable and where an object is named), C++ names as people
+ * read them.
+ */
+#include "tools/cli/functions.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* libstdc++'s; its header is C++. */
+char *__cxa_demangle(const char *mangled, char *buf, size_t *len_bytes,
+                     int *status);
+
+bool function_is_clone(const char *name)
+{
+    static const char *const marks[] = {".constprop.", ".isra.", ".part.",
+                                        ".lto_priv."};
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (strstr(name, marks[i]))
+            return true;
+    return false;
+}
+
+static bool is_demangled(const char *name)
+{
+    return strchr(name, '(') || strstr(name, "::") || strchr(name, ' ');
+}
+
+struct search {
+    const struct object *object;
+    const struct manifest_decl *decl;
+    struct functions *out;
+    char *buf;
+    size_t buf_bytes;
+    char part[128]; /* of a C++ name: the identifier before the parameters */
+};
+
+static int add(struct search *s, const char *name, uint64_t vaddr)
+{
+    struct functions *f = s->out;
+    for (size_t i = f->count; i-- > 0 && f->at[i].object == s->object;)
+        if (f->at[i].vaddr == vaddr)
+            return 0;
+    if (f->count == f->cap) {
+        size_t cap = f->cap ? f->cap * 2 : 16;
+        void *grown = realloc(f->at, cap * sizeof *f->at);
+        if (!grown)
+            return -ENOMEM;
+        f->at = grown;
+        f->cap = cap;
+    }
+    f->at[f->count++] = (struct function){s->object, name, vaddr};
+    return 0;
+}
+
+static int match_glob(void *context, const struct plan_symbol *symbol)
+{
+    struct search *s = context;
+    bool looks_inside = s->object->kind == OBJECT_MAIN ||
+                        s->decl->object->kind != MANIFEST_OBJECT_ANY;
+    if (!symbol->is_function || symbol->vaddr == 0 ||
+        (!symbol->is_exported && !looks_inside) ||
+        !manifest_match_glob(s->decl->match, symbol->name))
+        return 0;
+    return add(s, symbol->name, symbol->vaddr);
+}
+
+/* Spaces do not count: "f(char const*, int)" is "f(char const *,int)". */
+static bool is_same_name(const char *a, const char *b)
+{
+    for (;; a++, b++) {
+        a += strspn(a, " ");
+        b += strspn(b, " ");
+        if (*a != *b)
+            return false;
+        if (!*a)
+            return true;
+    }
+}
+
+static int match_demangled(void *context, const struct plan_symbol *symbol)
+{
+    struct search *s = context;
+    int status;
+    if (strncmp(symbol->name, "_Z", 2) != 0 || symbol->vaddr == 0 ||
+        !strstr(symbol->name, s->part))
+        return 0;
+    char *text = __cxa_demangle(symbol->name, s->buf, &s->buf_bytes, &status);
+    if (!text || status != 0)
+        return 0;
+    s->buf = text;
+    return is_same_name(text, s->decl->symbol)
+               ? add(s, symbol->name, symbol->vaddr)
+               : 0;
+}
+
+static bool is_identifier(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c >= '0' && c <= '9') || c == '_';
+}
+
+static void take_part(struct search *s)
+{
+    const char *name = s->decl->symbol, *end = strchr(name, '(');
+    end = end ? end : name + strlen(name);
+    const char *start = end;
+    while (start > name && is_identifier(start[-1]))
+        start--;
+    if ((size_t)(end - start) >= sizeof s->part || strstr(name, "operator"))
+        end = start;
+    memcpy(s->part, start, (size_t)(end - start));
+    s->part[end - start] = 0;
+}
+
+static int find_address(struct search *s)
+{
+    struct plan_symbol symbol;
+    const char *name = s->decl->ident ? s->decl->ident : s->decl->name;
+    uint64_t end;
+    if (plan_image_function_extent(&s->object->image, s->decl->at, &end) < 0)
+        return 0;
+    if (plan_image_symbol_at(&s->object->image, s->decl->at, &symbol) == 0)
+        name = symbol.name;
+    return add(s, name ? name : "?", s->decl->at);
+}
+
+static int find_exact(struct search *s, bool exported)
+{
+    struct plan_symbol symbol;
+    const char *name = s->decl->symbol ? s->decl->symbol : s->decl->ident;
+    if (!name || plan_image_find_symbol(&s->object->image, name, &symbol) < 0 ||
+        symbol.vaddr == 0 || symbol.is_exported != exported)
+        return 0;
+    return add(s, symbol.name, symbol.vaddr);
+}
+
+static int find_in(struct search *s, bool exported)
+{
+    const struct manifest_decl *decl = s->decl;
+    if (decl->has_at)
+        return exported ? find_address(s) : 0;
+    if (decl->match)
+        return exported
+                   ? plan_image_each_function(&s->object->image, match_glob, s)
+                   : 0;
+    if (decl->symbol && is_demangled(decl->symbol)) {
+        take_part(s);
+        return exported ? plan_image_each_function(&s->object->image,
+                                                   match_demangled, s)
+                        : 0;
+    }
+    return find_exact(s, exported);
+}
+
+int functions_find(const struct objects *objects,
+                   const struct manifest_decl *decl, struct functions *out)
+{
+    struct search s = {.decl = decl, .out = out};
+    int err = 0;
+    *out = (struct functions){0};
+    for (int pass = 0; pass < 2 && !err && out->count == 0; pass++) {
+        for (size_t i = 0; i < objects->count && !err; i++) {
+            s.object = &objects->at[i];
+            if (!object_matches(s.object, decl->object))
+                continue;
+            err = find_in(&s, pass == 0);
+            if (pass == 1 && out->count &&
+                decl->object->kind == MANIFEST_OBJECT_ANY)
+                break;
+        }
+    }
+    free(s.buf);
+    if (err)
+        functions_free(out);
+    return err;
+}
+
+void functions_free(struct functions *f)
+{
+    free(f->at);
+    *f = (struct functions){0};
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which functions of which objects a declaration names. */
+#pragma once
+#include "tools/cli/objects.h"
+
+struct function {
+    const struct object *object;
+    const char *name; /* points into the object */
+    uint64_t vaddr;
+};
+struct functions {
+    struct function *at;
+    size_t count, cap;
+};
+/* One entry per address. 0 or -ENOMEM. */
+int functions_find(const struct objects *objects,
+                   const struct manifest_decl *decl, struct functions *out)
+    __attribute__((warn_unused_result));
+void functions_free(struct functions *f);
+/* work.constprop.0, work.isra.0 ...: made by the compiler, with arguments of
+ * its own. */
+bool function_is_clone(const char *name);

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading a manifest for the tools; see manifest_file.h. */
+#include "tools/cli/manifest_file.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum {
+    SOURCE_MAX_BYTES = 8 << 20
+};
+
+/* A whole file, NUL-terminated, kept in `f`. */
+static int load_source(struct manifest_file *f, const char *path,
+                       const char **text, size_t *len_bytes)
+{
+    struct stat st;
+    char **grown =
+        realloc(f->sources, (f->source_count + 1) * sizeof *f->sources);
+    if (!grown)
+        return -ENOMEM;
+    f->sources = grown;
+    FILE *in = fopen(path, "re");
+    if (!in)
+        return -errno;
+    int err = 0;
+    char *bytes = NULL;
+    if (fstat(fileno(in), &st) < 0)
+        err = -errno;
+    else if (S_ISDIR(st.st_mode))
+        err = -EISDIR;
+    else if (st.st_size > SOURCE_MAX_BYTES)
+        err = -EFBIG;
+    else if (!(bytes = malloc(SOURCE_MAX_BYTES + 1)))
+        err = -ENOMEM;
+    if (!err) {
+        *len_bytes = fread(bytes, 1, SOURCE_MAX_BYTES, in);
+        bytes[*len_bytes] = 0;
+        err = ferror(in) ? -EIO : 0;
+    }
+    fclose(in);
+    if (err) {
+        free(bytes);
+        return err;
+    }
+    char *fit = realloc(bytes, *len_bytes + 1);
+    f->sources[f->source_count++] = fit ? fit : bytes;
+    *text = fit ? fit : bytes;
+    return 0;
+}
+
+/* An include is found beside the file that includes it. */
+static int load_include(void *context, const char *from, const char *name,
+                        const char **text, size_t *len_bytes,
+                        const char **shown)
+{
+    struct manifest_file *f = context;
+    char path[PATHS_MAX];
+    const char *slash = strrchr(from, '/');
+    int dir = name[0] == '/' || !slash ? 0 : (int)(slash - from) + 1;
+    int len = snprintf(path, sizeof path, "%.*s%s", dir, from, name);
+    if (len < 0 || (size_t)len >= sizeof path)
+        return -ENAMETOOLONG;
+    int err = load_source(f, path, text, len_bytes);
+    if (err)
+        return err;
+    char **grown =
+        realloc(f->sources, (f->source_count + 1) * sizeof *f->sources);
+    if (!grown)
+        return -ENOMEM;
+    f->sources = grown;
+    f->sources[f->source_count] = strdup(path);
+    *shown = f->sources[f->source_count];
+    return *shown ? (f->source_count++, 0) : -ENOMEM;
+}
+
+static void report(void *context, const struct manifest_diagnostic *d)
+{
+    struct manifest_file *f = context;
+    char shown[4096];
+    void *grown =
+        realloc(f->messages, (f->message_count + 1) * sizeof *f->messages);
+    if (!grown)
+        return;
+    f->messages = grown;
+    manifest_format_diagnostic(d, shown, sizeof shown);
+    f->messages[f->message_count++] =
+        (struct manifest_message){.severity = d->severity,
+                                  .file = strdup(d->at.file ? d->at.file : "?"),
+                                  .text = strdup(d->text ? d->text : ""),
+                                  .shown = strdup(shown),
+                                  .line = d->at.line,
+                                  .column = d->at.column};
+}
+
+static void forget_messages(struct manifest_file *f)
+{
+    for (size_t i = 0; i < f->message_count; i++) {
+        free(f->messages[i].file);
+        free(f->messages[i].text);
+        free(f->messages[i].shown);
+    }
+    f->message_count = 0;
+}
+
+static int parse(struct manifest_file *f, const char *text, size_t len_bytes)
+{
+    struct manifest_host host = {f, load_include, report};
+    int err = -ENOMEM;
+    for (size_t cap = 1 << 20; cap <= 64 << 20 && err == -ENOMEM; cap *= 8) {
+        forget_messages(f);
+        free(f->arena);
+        f->arena = malloc(cap);
+        if (!f->arena)
+            return -ENOMEM;
+        struct manifest_arena arena = {f->arena, 0, cap};
+        err = manifest_parse(f->path, text, len_bytes, &host, &arena,
+                             &f->manifest);
+    }
+    return err;
+}
+
+int manifest_file_load(const char *path, struct manifest_file *f, char *why,
+                       size_t why_bytes)
+{
+    const char *text = NULL;
+    size_t len_bytes = 0;
+    *f = (struct manifest_file){0};
+    snprintf(f->path, sizeof f->path, "%s", path);
+    int err = load_source(f, path, &text, &len_bytes);
+    if (err) {
+        snprintf(why, why_bytes, "cannot read the manifest '%s': %s", path,
+                 strerror(-err));
+        manifest_file_free(f);
+        return err;
+    }
+    err = parse(f, text, len_bytes);
+    if (err) {
+        snprintf(why, why_bytes, "cannot parse the manifest '%s': %s", path,
+                 err == -E2BIG ? "it is beyond the limits of docs/manifest.md"
+                               : strerror(-err));
+        f->manifest = NULL;
+    }
+    return err;
+}
+
+void manifest_file_print(const struct manifest_file *f, FILE *out, bool all)
+{
+    bool shown = false;
+    for (size_t i = 0; i < f->message_count; i++) {
+        enum manifest_severity severity = f->messages[i].severity;
+        if (severity != MANIFEST_NOTE)
+            shown = all || severity >= MANIFEST_WARNING;
+        if (shown && f->messages[i].shown)
+            fputs(f->messages[i].shown, out);
+    }
+}
+
+void manifest_file_free(struct manifest_file *f)
+{
+    forget_messages(f);
+    free(f->messages);
+    free(f->arena);
+    for (size_t i = 0; i < f->source_count; i++)
+        free(f->sources[i]);
+    free(f->sources);
+    *f = (struct manifest_file){0};
+}

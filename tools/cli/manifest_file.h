@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A manifest file, parsed, with its messages kept. */
+#pragma once
+#include "manifest/manifest.h"
+#include "tools/common/paths.h"
+#include <stdio.h>
+
+struct manifest_file {
+    const struct manifest *manifest; /* NULL: unreadable */
+    char path[PATHS_MAX];
+    struct manifest_message *messages; /* in the order of the source */
+    size_t message_count;
+    void *arena;
+    char **sources; /* texts that the manifest points into */
+    size_t source_count;
+};
+struct manifest_message {
+    enum manifest_severity severity;
+    char *file, *text, *shown; /* shown: with position and caret */
+    unsigned line, column;
+};
+
+/* Read and parse. 0 also with errors in the file (manifest->error_count);
+ * -errno and a sentence in `why` when nothing could be parsed. */
+int manifest_file_load(const char *path, struct manifest_file *out, char *why,
+                       size_t why_bytes) __attribute__((warn_unused_result));
+/* Errors and warnings, and with `all` also what is only noted. */
+void manifest_file_print(const struct manifest_file *f, FILE *out, bool all);
+void manifest_file_free(struct manifest_file *f);

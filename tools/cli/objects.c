@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The objects of a program; see objects.h. Files are mapped read-only and
+ * looked at through shim/plan, which checks every offset. */
+#include "tools/cli/objects.h"
+#include "tools/common/paths.h"
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    OBJECTS_MAX = 2048
+};
+
+static enum object_kind kind_of(const char *name)
+{
+    static const char *const libc[] = {"libc.so.6", "libpthread.so.0",
+                                       "libdl.so.2", "librt.so.1",
+                                       "libutil.so.1"};
+    if (strncmp(name, "ld-linux", 8) == 0)
+        return OBJECT_LOADER;
+    for (size_t i = 0; i < sizeof libc / sizeof *libc; i++)
+        if (strcmp(name, libc[i]) == 0)
+            return OBJECT_LIBC;
+    return OBJECT_PLAIN;
+}
+
+static int map_file(const char *path, const void **bytes, size_t *len_bytes)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int err = fstat(fd, &st) < 0 ? -errno : st.st_size == 0 ? -ENOEXEC : 0;
+    void *at =
+        err ? MAP_FAILED
+            : mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (!err && at == MAP_FAILED)
+        err = -errno;
+    close(fd);
+    if (err)
+        return err;
+    *bytes = at;
+    *len_bytes = (size_t)st.st_size;
+    return 0;
+}
+
+static int add(struct objects *o, const char *path, size_t parent, char *why,
+               size_t why_bytes)
+{
+    const char *reason = NULL;
+    if (o->count == OBJECTS_MAX)
+        return -E2BIG;
+    if (o->count == o->cap) {
+        size_t cap = o->cap ? o->cap * 2 : 32;
+        void *grown = realloc(o->at, cap * sizeof *o->at);
+        if (!grown)
+            return -ENOMEM;
+        o->at = grown;
+        o->cap = cap;
+    }
+    struct object *object = &o->at[o->count];
+    *object = (struct object){.parent = parent};
+    int err = map_file(path, &object->bytes, &object->len_bytes);
+    if (err) {
+        snprintf(why, why_bytes, "cannot read '%s': %s", path, strerror(-err));
+        return err;
+    }
+    err = plan_image_file(&object->image, object->bytes, object->len_bytes,
+                          &reason);
+    object->path = err ? NULL : strdup(path);
+    if (err || !object->path) {
+        snprintf(why, why_bytes, "'%s' cannot be used: %s", path,
+                 reason ? reason : strerror(err ? -err : ENOMEM));
+        munmap((void *)(uintptr_t)object->bytes, object->len_bytes);
+        return err ? err : -ENOMEM;
+    }
+    const char *slash = strrchr(object->path, '/');
+    object->name = slash ? slash + 1 : object->path;
+    object->kind = o->count == 0 ? OBJECT_MAIN : kind_of(object->name);
+    o->count++;
+    return 0;
+}
+
+static bool is_known(const struct objects *o, const char *name)
+{
+    for (size_t i = 0; i < o->count; i++)
+        if (strcmp(o->at[i].name, name) == 0 ||
+            strcmp(o->at[i].path, name) == 0 ||
+            (o->at[i].image.soname && strcmp(o->at[i].image.soname, name) == 0))
+            return true;
+    for (size_t i = 0; i < o->missing_count; i++)
+        if (strcmp(o->missing[i], name) == 0)
+            return true;
+    return false;
+}
+
+static int miss(struct objects *o, const char *name)
+{
+    void *grown =
+        realloc(o->missing, (o->missing_count + 1) * sizeof *o->missing);
+    if (!grown)
+        return -ENOMEM;
+    o->missing = grown;
+    o->missing[o->missing_count] = strdup(name);
+    return o->missing[o->missing_count] ? (o->missing_count++, 0) : -ENOMEM;
+}
+
+static int add_needed(struct objects *o, size_t index, const char *name)
+{
+    char path[PATHS_MAX], why[PATHS_MAX];
+    if (is_known(o, name))
+        return 0;
+    if (library_find(o, index, name, path, sizeof path) < 0 ||
+        add(o, path, index, why, sizeof why) < 0)
+        return miss(o, name);
+    return 0;
+}
+
+static int add_all_needed(struct objects *o, size_t index)
+{
+    const struct plan_image image = o->at[index].image; /* `at` may move */
+    uint64_t count = image.dynamic_len / sizeof(Elf64_Dyn);
+    const char *table = plan_image_at(&image, image.dynamic, image.dynamic_len);
+    int err = 0;
+    for (uint64_t i = 0; table && i < count && !err; i++) {
+        Elf64_Dyn d;
+        memcpy(&d, table + i * sizeof d, sizeof d);
+        if (d.d_tag == DT_NULL)
+            break;
+        if (d.d_tag == DT_NEEDED && d.d_un.d_val < image.dynstr_len &&
+            memchr(image.dynstr + d.d_un.d_val, 0,
+                   image.dynstr_len - d.d_un.d_val))
+            err = add_needed(o, index, image.dynstr + d.d_un.d_val);
+    }
+    return err;
+}
+
+int objects_load(const char *program, struct objects *o, char *why,
+                 size_t why_bytes)
+{
+    char real[PATHS_MAX];
+    *o = (struct objects){0};
+    char *resolved = realpath(program, NULL);
+    snprintf(real, sizeof real, "%s", resolved ? resolved : program);
+    free(resolved);
+    int err = add(o, real, 0, why, why_bytes);
+    for (size_t i = 0; !err && i < o->count; i++) {
+        err = add_all_needed(o, i);
+        if (err)
+            snprintf(why, why_bytes, "cannot list the libraries: %s",
+                     strerror(-err));
+    }
+    if (err)
+        objects_free(o);
+    return err;
+}
+
+void objects_free(struct objects *o)
+{
+    for (size_t i = 0; i < o->count; i++) {
+        munmap((void *)(uintptr_t)o->at[i].bytes, o->at[i].len_bytes);
+        free(o->at[i].path);
+    }
+    for (size_t i = 0; i < o->missing_count; i++)
+        free(o->missing[i]);
+    free(o->missing);
+    free(o->at);
+    *o = (struct objects){0};
+}
+
+static bool has_build_id(const struct plan_image *image, const char *prefix)
+{
+    char hex[2 * PLAN_BUILD_ID_MAX + 1] = "";
+    for (uint32_t i = 0; i < image->build_id_len && i < PLAN_BUILD_ID_MAX; i++)
+        snprintf(hex + 2 * (size_t)i, 3, "%02x", image->build_id[i]);
+    return strncmp(hex, prefix, strlen(prefix)) == 0;
+}
+
+bool object_matches(const struct object *o, const struct manifest_object *scope)
+{
+    if (scope->build_id && !has_build_id(&o->image, scope->build_id))
+        return false;
+    switch (scope->kind) {
+    case MANIFEST_OBJECT_ANY:
+        return o->kind == OBJECT_MAIN || o->kind == OBJECT_PLAIN;
+    case MANIFEST_OBJECT_MAIN:
+        return o->kind == OBJECT_MAIN;
+    case MANIFEST_OBJECT_BASENAME:
+        return manifest_match_glob(scope->pattern, o->name) ||
+               (o->image.soname &&
+                manifest_match_glob(scope->pattern, o->image.soname));
+    case MANIFEST_OBJECT_PATH:
+        return manifest_match_glob(scope->pattern, o->path);
+    }
+    return false;
+}

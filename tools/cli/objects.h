@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ELF objects that a program starts with, found as the loader finds them
+ * but without running anything: the executable, then breadth-first what
+ * DT_NEEDED names.
+ */
+#pragma once
+#include "manifest/manifest.h"
+#include "shim/plan/image.h"
+
+enum object_kind {
+    OBJECT_MAIN,
+    OBJECT_PLAIN,
+    OBJECT_LIBC,   /* libc and its satellites */
+    OBJECT_LOADER, /* ld.so */
+};
+struct object {
+    char *path;       /* as found */
+    const char *name; /* its basename */
+    enum object_kind kind;
+    struct plan_image image;
+    const void *bytes; /* the mapped file */
+    size_t len_bytes;
+    size_t parent; /* index of who needs it first */
+};
+struct objects {
+    struct object *at;
+    size_t count, cap;
+    char **missing; /* needed and not found */
+    size_t missing_count;
+};
+
+/* 0 or -errno with a sentence in `why`: about the executable alone, what is
+ * missing below it is listed. */
+int objects_load(const char *program, struct objects *out, char *why,
+                 size_t why_bytes) __attribute__((warn_unused_result));
+void objects_free(struct objects *o);
+
+/* Does a declaration with this scope cover the object? As in the preload. */
+bool object_matches(const struct object *o,
+                    const struct manifest_object *scope);
+
+/* Where the loader finds a library that `object` (index) needs: into `out`.
+ * 0 or -ENOENT. For objects.c alone. */
+int library_find(const struct objects *o, size_t object, const char *name,
+                 char *out, size_t cap_bytes);

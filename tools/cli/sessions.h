@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sessions that lie in a directory, read as distrustfully as the sidecar
+ * does. The one place of the views that looks into lanes: what is there and
+ * not in the store yet, and the gate that switches recording off.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct session_info {
+    char file[256];
+    int err; /* 0, or why it cannot be read: -EPROTONOSUPPORT, -EBADMSG ... */
+    unsigned major, minor;
+    uint32_t pid; /* of the first process */
+    char name[16 + 1];
+    int64_t process_count, alive_count, lane_count;
+    uint64_t backlog_bytes; /* written and not drained */
+    uint64_t open_spans, dropped;
+    uint64_t unit_count, unit_max; /* memory budget, in MiB */
+    uint64_t lost_threads, lost_calls, lost_contexts, lost_sites, lost_strings,
+        lost_processes, hook_faults;
+    bool is_off;
+};
+
+/* Each "session-*" of `dir`. `each` returns 0 to go on. 0, its answer, or
+ * -errno when the directory cannot be read. */
+int sessions_each(const char *dir,
+                  int (*each)(void *context, const struct session_info *s),
+                  void *context) __attribute__((warn_unused_result));
+
+/* Open or close the gate of the sessions that have a process `pid` (0: of
+ * all). Number of sessions changed, or -errno. */
+int sessions_set_gate(const char *dir, uint32_t pid, bool open)
+    __attribute__((warn_unused_result));

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The sidecar from outside; see sidecar_control.h. */
+#include "tools/cli/sidecar_control.h"
+#include "tools/common/paths.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+bool sidecar_is_running(const char *dir)
+{
+    char path[PATHS_MAX + 16];
+    snprintf(path, sizeof path, "%s/sidecar.lock", dir);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return false;
+    /* shared, so that two who look do not take each other for a sidecar */
+    bool locked = flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+    close(fd);
+    return locked;
+}
+
+/* In the second child: become the sidecar. */
+static _Noreturn void become_sidecar(const char *self)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    int null = open("/dev/null", O_RDWR);
+    if (null >= 0)
+        for (int fd = 0; fd < 3; fd++)
+            dup2(null, fd);
+    close_range(3, ~0U, 0);
+    if (chdir("/") == 0)
+        execl(self, "handspan", "sidecar", "--auto", (char *)NULL);
+    _exit(127);
+}
+
+int sidecar_spawn(void)
+{
+    char self[PATHS_MAX];
+    int err = paths_self(self, sizeof self);
+    if (err)
+        return err;
+    pid_t first = fork();
+    if (first < 0)
+        return -errno;
+    if (first == 0) {
+        setsid();
+        unsetenv("LD_PRELOAD");
+        pid_t second = fork();
+        if (second == 0)
+            become_sidecar(self);
+        _exit(second < 0);
+    }
+    int status;
+    while (waitpid(first, &status, 0) < 0)
+        if (errno != EINTR)
+            return -errno;
+    return status == 0 ? 0 : -EAGAIN;
+}
+
+bool session_exists(const char *dir, pid_t pid, uint64_t start_time)
+{
+    char prefix[64];
+    snprintf(prefix, sizeof prefix, "session-%d-%llu-", (int)pid,
+             (unsigned long long)start_time);
+    DIR *d = opendir(dir);
+    bool found = false;
+    for (struct dirent *e; d && !found && (e = readdir(d));)
+        found = strncmp(e->d_name, prefix, strlen(prefix)) == 0;
+    if (d)
+        closedir(d);
+    return found;
+}
+
+uint64_t process_start_time(pid_t pid)
+{
+    char path[40], text[1024];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    ssize_t got = read(fd, text, sizeof text - 1);
+    close(fd);
+    text[got > 0 ? got : 0] = 0;
+    const char *at = strrchr(text, ')'); /* the name may hold anything */
+    for (int field = 2; at && field < 22; field++)
+        at = strchr(at + 1, ' ');
+    return at ? strtoull(at + 1, NULL, 10) : 0;
+}

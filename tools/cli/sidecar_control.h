@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The sidecar seen from outside: does one serve this directory, start one. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* One holds the lock of `dir`. */
+bool sidecar_is_running(const char *dir);
+/* Start `handspan sidecar` in a session of its own, as no child of ours,
+ * without descriptors of ours; directory and store are in the environment. 0
+ * or -errno. */
+int sidecar_spawn(void) __attribute__((warn_unused_result));
+
+/* A session file "session-PID-STARTTIME-..." of this process lies in `dir`. */
+bool session_exists(const char *dir, pid_t pid, uint64_t start_time);
+/* Field 22 of /proc/PID/stat: with the pid it names a process. 0: unknown. */
+uint64_t process_start_time(pid_t pid);

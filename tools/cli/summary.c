@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* End summary: how it ended, where the time went, the first error or how to
+ * see more. */
+#include "tools/cli/summary.h"
+#include "tools/cli/stats.h"
+#include "tools/common/format.h"
+#include <errno.h>
+#include <string.h>
+
+enum {
+    HANDLERS_SHOWN = 3
+};
+
+static void print_result(const struct view *v, const struct query_trace *t)
+{
+    struct view_outcome outcome = view_outcome(t);
+    const char *duration = format_duration(t->duration_ns, v->term.utf8).text;
+    bool failed = t->status && strcmp(t->status, "error") == 0;
+    struct term_line l;
+    term_line_init(&l, &v->term);
+    term_line_printf(&l, TERM_PLAIN, "handspan: ");
+    if (t->signal > 0)
+        term_line_printf(&l, outcome.style, "%s after %s", outcome.text,
+                         duration);
+    else if (t->exit_code > 0)
+        term_line_printf(&l, outcome.style, "%s after %s, exit status %d",
+                         failed ? "failed" : "done", duration,
+                         (int)t->exit_code);
+    else
+        term_line_printf(&l, outcome.style, "%s after %s",
+                         failed                            ? "failed"
+                         : strcmp(outcome.text, "ok") == 0 ? "done"
+                                                           : outcome.text,
+                         duration);
+    char id[9];
+    term_line_printf(&l, TERM_PLAIN, " - trace ");
+    term_line_text(&l, TERM_BOLD, view_short_id(t, id), -1);
+    term_line_end(&l);
+    term_line_free(&l);
+}
+
+static void print_time(const struct view *v, const struct stats *s)
+{
+    struct term_line l;
+    int shown = 0;
+    term_line_init(&l, &v->term);
+    term_line_printf(&l, TERM_DIM, "  time   ");
+    for (size_t i = 0; i < s->count && shown < HANDLERS_SHOWN; i++) {
+        if (s->rows[i].is_rest)
+            continue;
+        if (shown++)
+            term_line_printf(&l, TERM_PLAIN, " %s ", v->term.glyphs->dot);
+        term_line_text(&l, TERM_PLAIN, s->rows[i].name, 24);
+        term_line_printf(&l, TERM_PLAIN, " %s",
+                         format_share(s->rows[i].self_ns, s->wall_ns).text);
+    }
+    if (shown)
+        term_line_printf(&l, TERM_DIM, "  (self) %s ", v->term.glyphs->dot);
+    term_line_printf(&l, TERM_PLAIN, "%s span%s",
+                     format_count(s->span_count).text,
+                     s->span_count == 1 ? "" : "s");
+    term_line_end(&l);
+    term_line_free(&l);
+}
+
+struct first_error {
+    char name[64];
+    struct buf line;
+    const struct stats *stats;
+};
+
+static int take_error(void *context, const struct query_span *span)
+{
+    struct first_error *e = context;
+    if (!span->error)
+        return 0;
+    const struct query_site *site =
+        query_site_find(&e->stats->detail, span->session, span->site);
+    snprintf(e->name, sizeof e->name, "%s",
+             site && site->name ? site->name : "?");
+    query_error_line(span->error, &e->line);
+    return 1;
+}
+
+static void print_error(const struct view *v, const struct query_trace *t,
+                        const struct stats *s)
+{
+    struct first_error e = {.stats = s};
+    struct term_line l;
+    buf_init(&e.line, 4096);
+    term_line_init(&l, &v->term);
+    if (t->errors > 0 &&
+        query_spans(v->db, t->trace, false, take_error, &e) == 1) {
+        term_line_printf(&l, TERM_DIM, "  error  ");
+        term_line_printf(&l, TERM_RED, "%s: ", e.name);
+        int room = v->term.width - l.column;
+        term_line_text(&l, TERM_PLAIN, buf_get(&e.line), room > 20 ? room : 20);
+    } else {
+        char id[9];
+        term_line_printf(&l, TERM_DIM, "  more   ");
+        term_line_printf(&l, TERM_PLAIN, "handspan show %s",
+                         view_short_id(t, id));
+    }
+    term_line_end(&l);
+    term_line_free(&l);
+    buf_free(&e.line);
+}
+
+void summary_print(const char *store, const char *id, FILE *out)
+{
+    struct view v = VIEW_INIT;
+    char why[256];
+    struct query_choice c = {0};
+    struct stats s;
+    term_detect(&v.term, out);
+    v.filter.pid = -1;
+    if (query_open(store, &v.db, why, sizeof why) < 0)
+        return;
+    if (query_choose(v.db, id, &v.filter, &c, why, sizeof why) == 0) {
+        print_result(&v, &c.found[0]);
+        if (stats_load(&v, &c.found[0], &s) == 0) {
+            print_time(&v, &s);
+            print_error(&v, &c.found[0], &s);
+            stats_free(&s);
+        }
+    }
+    query_choice_free(&c);
+    view_close(&v);
+}

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The three lines at the end of `handspan run`. */
+#pragma once
+#include <stdio.h>
+
+/* The trace with this id (hex) out of `store`, on `out`. Silent when it cannot
+ * be read. */
+void summary_print(const char *store, const char *id, FILE *out);

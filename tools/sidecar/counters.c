@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Calls that left no record, and other losses. The session's counters only
+ * grow; what of them is in the totals already is kept in counter_cursors, in
+ * the same transaction. Such calls are of no known trace: they are added to
+ * that of the session's process.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <string.h>
+#include "tools/sidecar/session.h"
+
+static int counted_load(struct session *s, uint32_t index)
+{
+    struct session_site *site = &s->site[index];
+    int rc =
+        store_start(s->store, STORE_COUNTER_GET, "ii", s->id, (int64_t)index);
+    while (rc > 0) {
+        size_t len;
+        const void *blob = store_blob(s->store, STORE_COUNTER_GET, 0, &len);
+        if (len == sizeof site->counted)
+            memcpy(&site->counted, blob, len);
+        rc = store_next(s->store, STORE_COUNTER_GET);
+    }
+    site->counted_known = rc == 0;
+    return rc;
+}
+
+static int64_t to_ns(const struct session *s, uint64_t ticks)
+{
+    double ns = (double)ticks * clock_rate(&s->clock);
+    return ns < 9e18 ? (int64_t)ns : INT64_MAX;
+}
+
+static int64_t grown(uint64_t now, uint64_t before)
+{
+    return now > before ? (int64_t)(now - before) : 0;
+}
+
+static void add_to_total(const struct session *s, struct total *t,
+                         const struct lane_counter *now,
+                         const struct lane_counter *before)
+{
+    int64_t calls = grown(now->calls, before->calls);
+    int64_t most = to_ns(s, now->max_ticks);
+    t->calls += calls;
+    t->dropped += calls;
+    t->errors += grown(now->errors, before->errors);
+    t->total_ns +=
+        to_ns(s, (uint64_t)grown(now->total_ticks, before->total_ticks));
+    if (most > t->max_ns)
+        t->max_ns = most;
+    for (uint32_t i = 0; i < LANE_HISTOGRAM_BUCKETS; i++) {
+        uint32_t more = now->histogram[i] - before->histogram[i];
+        int64_t middle = to_ns(s, lane_histogram_middle(i));
+        if (more)
+            t->histogram[lane_histogram_bucket((uint64_t)middle)] += more;
+    }
+}
+
+static int loss_set(struct session *s, uint32_t site, const char *kind,
+                    uint64_t count)
+{
+    if (count == 0)
+        return 0;
+    int rc = store_run(s->store, STORE_LOSS_SET, "iiti", s->id, (int64_t)site,
+                       kind, (int64_t)count);
+    return rc < 0 ? rc : 0;
+}
+
+static int counter_store(struct session *s, uint32_t index,
+                         const struct lane_counter *now)
+{
+    struct session_site *site = &s->site[index];
+    uint32_t context = 0;
+    int64_t trace = tables_trace(s, &context, 0);
+    if (trace < 0)
+        return (int)trace;
+    struct total *t = totals_get(&s->totals, trace, index);
+    if (!t)
+        return -ENOMEM;
+    add_to_total(s, t, now, &site->counted);
+    int rc = store_run(s->store, STORE_COUNTER_SET, "iib", s->id,
+                       (int64_t)index, (const void *)now, sizeof *now);
+    if (rc >= 0)
+        rc = loss_set(s, index, "lost_records", now->calls);
+    if (rc >= 0)
+        rc = loss_set(s, index, "lost_captures", now->lost_captures);
+    if (rc >= 0)
+        rc = loss_set(s, index, "over_deep", now->over_deep);
+    site->counted = *now;
+    s->is_moved = true;
+    return rc < 0 ? rc : 0;
+}
+
+static int site_counter(struct session *s, uint32_t index)
+{
+    struct session_site *site = &s->site[index];
+    struct lane_counter now;
+    int rc = lane_reader_entry(&s->reader, LANE_TABLE_COUNTERS, index, &now);
+    if (rc != 0)
+        return rc;
+    if (now.calls == 0 && now.lost_captures == 0 && now.over_deep == 0)
+        return 0;
+    if (!site->counted_known)
+        rc = counted_load(s, index);
+    if (rc != 0 || memcmp(&now, &site->counted, sizeof now) == 0)
+        return rc;
+    if (totals_full(&s->totals))
+        rc = totals_flush(&s->totals, s->store, s->id);
+    return rc != 0 ? rc : counter_store(s, index, &now);
+}
+
+static int losses_of_session(struct session *s)
+{
+    const struct lane_session *h = &s->reader.header;
+    const struct {
+        const char *kind;
+        uint64_t count;
+    } loss[] = {
+        {"lost_threads", h->lost_threads},
+        {"lost_calls", h->lost_calls},
+        {"lost_contexts", h->lost_contexts},
+        {"lost_sites", h->lost_sites},
+        {"lost_strings", h->lost_strings},
+        {"lost_processes", h->lost_processes},
+        {"hook_faults", h->hook_faults},
+        {"clock_steps", s->clock.step_count},
+    };
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && i < sizeof loss / sizeof *loss; i++) {
+        if (loss[i].count == s->loss_stored[i])
+            continue;
+        rc = loss_set(s, 0, loss[i].kind, loss[i].count);
+        s->loss_stored[i] = loss[i].count;
+        s->is_moved = true;
+    }
+    if (rc == 0 && s->corrupt > 0) {
+        rc = store_run(s->store, STORE_LOSS_ADD, "iiti", s->id, (int64_t)0,
+                       "corrupt_items", s->corrupt);
+        rc = rc < 0 ? rc : 0;
+        s->corrupt = 0;
+    }
+    return rc;
+}
+
+int tables_counters(struct session *s)
+{
+    int rc = losses_of_session(s);
+    for (uint32_t i = 1; rc == 0 && i < s->reader.header.site_next; i++)
+        if (s->site[i].is_known)
+            rc = site_counter(s, i);
+    return rc;
+}

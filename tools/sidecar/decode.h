@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Captured bytes of a span to JSON: input, output, attributes, capture marks,
+ * error. The bytes are hostile; whatever they are, the result is valid JSON in
+ * valid UTF-8 and at most 50,000 bytes for each of input and output.
+ */
+#pragma once
+#include <stdint.h>
+#include <stddef.h>
+#include "lane/reader.h"
+
+enum {
+    DECODE_CAP = 50000, /* bytes of serialized JSON of an input or output */
+};
+
+/* An item of a site, its strings read. */
+struct decode_item {
+    char *key; /* valid UTF-8 */
+    uint8_t direction, type, size_bytes;
+    int64_t value;
+};
+struct decode_site {
+    const struct decode_item *item;
+    uint32_t count;
+    uint32_t cap_bytes; /* of the manifest; 0: DECODE_CAP */
+};
+
+/* A frame of a span as it was copied from the log; NULL payload: none. */
+struct decode_frame {
+    const uint8_t *payload;
+    uint32_t len_bytes;
+    uint16_t count;
+};
+
+/* JSON texts, each malloc'ed or NULL (nothing there). */
+struct decode_result {
+    char *input, *output, *attributes, *capture, *error;
+};
+void decode_free(struct decode_result *result);
+
+/*
+ * Any of the frames may be empty. `wall_step_ns` other than 0 is noted in the
+ * attributes. 0; -ENOMEM; -EBADMSG: a frame contradicts itself (what could be
+ * read is in the result all the same).
+ */
+int decode_span(const struct decode_site *site,
+                const struct decode_frame *input,
+                const struct decode_frame *output,
+                const struct decode_frame *error, int64_t wall_step_ns,
+                struct decode_result *result)
+    __attribute__((warn_unused_result));

@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Items of the lanes to spans of the store. A record finds here what came
+ * before it: its frames, and the time of its children (their records precede
+ * its own in the same lane).
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "lane/ids.h"
+#include "lane/utf8.h"
+#include "tools/sidecar/session.h"
+
+enum {
+    STUCK_NS = 1000000000, /* an item stays uncommitted: it is damaged */
+    UNSEEN_MAX = 2,
+};
+
+/* A span on its way into the store. */
+struct span {
+    uint64_t ref, parent, t0;
+    uint32_t site, context, depth, process, generation;
+    int64_t trace;
+    int64_t duration_ns, self_ns, cpu_ns; /* STORE_NULL: unknown */
+    const char *status, *ended_by;
+    bool is_root;
+};
+
+const char *drain_end_name(uint32_t end)
+{
+    static const char *const names[] = {
+        [LANE_END_RETURN] = "return",   [LANE_END_EXCEPTION] = "exception",
+        [LANE_END_CANCEL] = "cancel",   [LANE_END_LONGJMP] = "longjmp",
+        [LANE_END_EXIT] = "exit",       [LANE_END_EXEC] = "exec",
+        [LANE_END_SIGNAL] = "signal",   [LANE_END_KILLED] = "killed",
+        [LANE_END_UNKNOWN] = "unknown",
+    };
+    return end < sizeof names / sizeof *names ? names[end] : "unknown";
+}
+
+/* ---- rows --------------------------------------------------------------- */
+
+static struct decode_frame frame_of(const struct pending *p, uint32_t kind)
+{
+    if (!p || !p->frame[kind].payload)
+        return (struct decode_frame){0};
+    const struct pending_frame *f = &p->frame[kind];
+    uint16_t count = f->count < UINT16_MAX ? (uint16_t)f->count : UINT16_MAX;
+    return (struct decode_frame){f->payload, f->len_bytes, count};
+}
+
+/* A root handler's trace begins with it; what called it becomes a link. */
+static void link_text(struct session *s, const struct span *span, char *out,
+                      size_t cap_bytes)
+{
+    struct lane_context context;
+    uint32_t index = 0;
+    out[0] = 0;
+    if (!span->is_root || span->parent == 0 ||
+        lane_reader_entry(&s->reader, LANE_TABLE_CONTEXTS, index, &context) !=
+            0)
+        return;
+    char hex[33];
+    for (int i = 0; i < 16; i++)
+        snprintf(hex + i * 2, 3, "%02x", context.trace_id[i]);
+    snprintf(
+        out, cap_bytes, "[{\"trace_id\":\"%s\",\"span_id\":\"%016llx\"}]", hex,
+        (unsigned long long)lane_span_id(s->reader.header.key, span->parent));
+}
+
+static int span_store(struct session *s, const struct span *span,
+                      const struct pending *p)
+{
+    struct decode_frame input = frame_of(p, LANE_FRAME_INPUT);
+    struct decode_frame output = frame_of(p, LANE_FRAME_OUTPUT);
+    struct decode_frame error = frame_of(p, LANE_FRAME_ERROR);
+    struct decode_result json = {0};
+    char links[128];
+    int64_t step = 0;
+    if (s->clock.step_count && span->duration_ns != STORE_NULL)
+        step =
+            clock_stepped_ns(&s->clock, span->t0,
+                             span->t0 + (uint64_t)((double)span->duration_ns /
+                                                   clock_rate(&s->clock)));
+    if (input.payload || output.payload || error.payload || step) {
+        int rc = decode_span(&s->site[span->site].decode, &input, &output,
+                             &error, step, &json);
+        if (rc == -ENOMEM)
+            return rc;
+        s->corrupt += rc != 0;
+    }
+    link_text(s, span, links, sizeof links);
+    int rc = store_run(
+        s->store, STORE_SPAN_SET, "iiiiiiiiiiiitttttttt", s->id,
+        (int64_t)span->ref, span->trace,
+        span->is_root ? (int64_t)0 : (int64_t)span->parent, (int64_t)span->site,
+        (int64_t)span->process, (int64_t)span->generation, (int64_t)span->depth,
+        clock_unix_ns(&s->clock, span->t0), span->duration_ns, span->self_ns,
+        span->cpu_ns, span->status, span->ended_by, json.input, json.output,
+        json.attributes, json.capture, json.error, links[0] ? links : NULL);
+    decode_free(&json);
+    return rc;
+}
+
+/* The trace that this handler is the root of. */
+static int root_store(struct session *s, const struct span *span)
+{
+    int rc = store_run(s->store, STORE_CONTEXT_ROOT, "iii", s->id,
+                       (int64_t)span->context, (int64_t)span->ref);
+    if (rc >= 0)
+        rc = store_run(s->store, STORE_TRACE_ROOT, "itiiitii", span->trace,
+                       s->site[span->site].name, (int64_t)span->ref,
+                       clock_unix_ns(&s->clock, span->t0), span->duration_ns,
+                       span->status, s->id, (int64_t)span->context);
+    return rc < 0 ? rc : 0;
+}
+
+/* ---- records ------------------------------------------------------------ */
+
+static bool record_is_sane(const struct session *s, const struct lane_record *r)
+{
+    uint32_t site = r->site_status & 0xffffff;
+    return site != 0 && site < s->reader.header.site_next &&
+           s->site[site].is_known && r->t1_ticks >= r->t0_ticks &&
+           LANE_REF_LANE(r->span) < s->reader.header.lane_next &&
+           LANE_REF_COUNTER(r->span) != 0;
+}
+
+static const char *status_of(uint32_t status)
+{
+    uint32_t end = status & 15;
+    if (status & LANE_STATUS_ERROR)
+        return "error";
+    return end >= LANE_END_SIGNAL ? "unfinished" : "ok";
+}
+
+static int total_add(struct session *s, const struct span *span,
+                     const struct pending *p)
+{
+    if (totals_full(&s->totals)) {
+        int rc = totals_flush(&s->totals, s->store, s->id);
+        if (rc != 0)
+            return rc;
+    }
+    struct total *t = totals_get(&s->totals, span->trace, span->site);
+    if (!t)
+        return -ENOMEM;
+    t->calls++;
+    t->errors += strcmp(span->status, "error") == 0;
+    t->total_ns +=
+        span->duration_ns - pending_inner_ns(p, span->context, span->site);
+    t->self_ns += span->self_ns;
+    if (span->duration_ns > t->max_ns)
+        t->max_ns = span->duration_ns;
+    if (span->cpu_ns != STORE_NULL)
+        t->cpu_ns += span->cpu_ns;
+    t->histogram[lane_histogram_bucket((uint64_t)span->duration_ns)]++;
+    return 0;
+}
+
+/* Its time is not the parent's own; nor twice in a recursive one's total. */
+static int parent_add(struct session *s, const struct span *span,
+                      const struct pending *p)
+{
+    uint32_t lane = LANE_REF_LANE(span->ref);
+    if (span->is_root || LANE_REF_LANE(span->parent) != lane)
+        return 0;
+    struct pending *parent = pending_get(&s->pending, span->parent);
+    if (!parent)
+        return -ENOMEM;
+    pending_add_child(parent, p, span->context, span->site, span->duration_ns);
+    return 0;
+}
+
+static void span_of_record(struct session *s, uint32_t lane,
+                           const struct lane_record *r, struct span *span)
+{
+    uint32_t status = r->site_status >> 24;
+    uint32_t opener = LANE_REF_LANE(r->span);
+    *span = (struct span){
+        .ref = r->span,
+        .parent = r->parent,
+        .t0 = r->t0_ticks,
+        .site = r->site_status & 0xffffff,
+        .context = r->context_depth & 0xffffff,
+        .depth = r->context_depth >> 24,
+        .process = s->lane[lane].process,
+        .generation = s->lane[opener].is_open ? s->lane[opener].generation
+                                              : s->lane[lane].generation,
+        .duration_ns = clock_duration_ns(&s->clock, r->t0_ticks, r->t1_ticks),
+        .cpu_ns = r->cpu_ns == LANE_CPU_UNKNOWN || r->cpu_ns > INT64_MAX
+                      ? STORE_NULL
+                      : (int64_t)r->cpu_ns,
+        .status = status_of(status),
+        .ended_by = drain_end_name(status & 15),
+        .is_root = (status & LANE_STATUS_ROOT) != 0,
+    };
+}
+
+static int record_take(struct session *s, uint32_t lane,
+                       const struct lane_record *r)
+{
+    struct span span;
+    if (!record_is_sane(s, r)) {
+        s->corrupt++;
+        return 0;
+    }
+    span_of_record(s, lane, r, &span);
+    span.trace = tables_trace(s, &span.context, r->t0_ticks);
+    if (span.trace < 0)
+        return (int)span.trace;
+    struct session_process *process = &s->process[span.process];
+    if (r->t1_ticks > process->last_ticks)
+        process->last_ticks = r->t1_ticks;
+    struct pending *p = pending_find(&s->pending, span.ref);
+    span.self_ns = span.duration_ns - (p ? p->children_ns : 0);
+    if (span.self_ns < 0)
+        span.self_ns = 0;
+    int rc = span_store(s, &span, p);
+    if (rc == 0) {
+        s->corrupt++; /* a final span with this reference is there already */
+        return 0;
+    }
+    if (rc > 0)
+        rc = total_add(s, &span, p);
+    if (rc == 0)
+        rc = parent_add(s, &span, p);
+    if (rc == 0 && span.is_root)
+        rc = root_store(s, &span);
+    /* parent_add() may have made a new one: find again */
+    p = pending_find(&s->pending, span.ref);
+    if (p)
+        pending_drop(&s->pending, p);
+    return rc;
+}
+
+/* ---- frames ------------------------------------------------------------- */
+
+static int thread_take(struct session *s, uint32_t lane,
+                       const struct lane_log_item *item)
+{
+    struct lane_frame_thread thread;
+    char name[LANE_NAME_BYTES * UTF8_GROWTH + 1];
+    if (item->frame->payload_bytes < sizeof thread) {
+        s->corrupt++;
+        return 0;
+    }
+    memcpy(&thread, item->payload, sizeof thread);
+    if (thread.process >= LANE_PROCESS_MAX) {
+        s->corrupt++;
+        return 0;
+    }
+    s->lane[lane].generation = thread.generation;
+    s->lane[lane].process = thread.process;
+    utf8_clean(thread.name, strnlen(thread.name, sizeof thread.name), name,
+               sizeof name, NULL);
+    int rc = store_run(s->store, STORE_THREAD_SET, "iiiiit", s->id,
+                       (int64_t)lane, (int64_t)thread.generation,
+                       (int64_t)thread.process, (int64_t)thread.tid, name);
+    return rc < 0 ? rc : 0;
+}
+
+static int frame_take(struct session *s, uint32_t lane,
+                      const struct lane_log_item *item)
+{
+    const struct lane_frame *f = item->frame;
+    switch (f->kind) {
+    case LANE_FRAME_THREAD:
+        return thread_take(s, lane, item);
+    case LANE_FRAME_INPUT:
+    case LANE_FRAME_OUTPUT:
+    case LANE_FRAME_ERROR:
+        if (LANE_REF_COUNTER(f->span) == 0) {
+            s->corrupt++;
+            return 0;
+        }
+        return pending_put_frame(&s->pending, f->span, f->kind, f->count,
+                                 item->payload, f->payload_bytes);
+    default:
+        return 0; /* of a later minor version */
+    }
+}
+
+/* ---- lanes -------------------------------------------------------------- */
+
+/* No item is committed where one is reserved. Its writer may be just doing it;
+ * not if the lane is dead, or went on for long without it. */
+static bool is_stuck(struct session *s, struct session_lane *l, int64_t now_ns)
+{
+    (void)s;
+    if (l->stuck_at != l->log.position) {
+        l->stuck_at = l->log.position;
+        l->stuck_since_ns = now_ns;
+        return false;
+    }
+    return now_ns - l->stuck_since_ns > STUCK_NS;
+}
+
+static int lane_items(struct session *s, uint32_t lane, uint32_t most,
+                      int64_t now_ns)
+{
+    struct session_lane *l = &s->lane[lane];
+    struct lane_log_item item;
+    uint32_t n = 0;
+    while (n < most) {
+        int got = lane_log_next(&l->log, &item);
+        if (got == 0 && lane_log_at_end(&l->log))
+            break;
+        if (got <= 0) {
+            if (got == 0 && !is_stuck(s, l, now_ns))
+                break;
+            lane_log_skip(&l->log);
+            s->corrupt++;
+            s->is_moved = true;
+            continue;
+        }
+        int rc = item.type == LANE_ITEM_RECORD
+                     ? record_take(s, lane, item.record)
+                     : frame_take(s, lane, &item);
+        if (rc < 0)
+            return rc;
+        n++;
+    }
+    if (n)
+        s->is_moved = true;
+    return (int)n;
+}
+
+int drain_lane(struct session *s, uint32_t lane, uint32_t most, int64_t now_ns)
+{
+    struct session_lane *l = &s->lane[lane];
+    if (l->lost)
+        return 0;
+    if (lane_log_look(&l->log) != 0) {
+        l->lost = true;
+        s->corrupt++;
+        s->is_moved = true;
+        return 0;
+    }
+    if (lane_log_at_end(&l->log))
+        return 0;
+    return lane_items(s, lane, most, now_ns);
+}
+
+/* ---- open spans ---------------------------------------------------------- */
+
+static void span_of_open(struct session *s, uint32_t lane,
+                         const struct lane_open *o, struct span *span)
+{
+    *span = (struct span){
+        .ref = o->span,
+        .parent = o->parent,
+        .t0 = o->t0_ticks,
+        .site = o->site_kind & 0xffffff,
+        .context = o->context_depth & 0xffffff,
+        .depth = o->context_depth >> 24,
+        .process = s->lane[lane].process,
+        .generation = s->lane[lane].generation,
+        .duration_ns = STORE_NULL,
+        .self_ns = STORE_NULL,
+        .cpu_ns = STORE_NULL,
+        .is_root = (o->site_kind >> 24 & LANE_STATUS_ROOT) != 0,
+    };
+}
+
+static int open_store(struct session *s, uint32_t lane,
+                      const struct lane_open *o, const char *status,
+                      const char *ended_by)
+{
+    struct span span;
+    span_of_open(s, lane, o, &span);
+    if (span.site == 0 || span.site >= s->reader.header.site_next ||
+        !s->site[span.site].is_known || LANE_REF_COUNTER(span.ref) == 0)
+        return 0;
+    struct pending *p = pending_get(&s->pending, span.ref);
+    if (!p)
+        return -ENOMEM;
+    bool is_open = strcmp(status, "open") == 0;
+    if (is_open && p->is_shown)
+        return 0;
+    span.status = status;
+    span.ended_by = ended_by;
+    span.trace = tables_trace(s, &span.context, span.t0);
+    if (span.trace < 0)
+        return (int)span.trace;
+    int rc = span_store(s, &span, p);
+    if (rc >= 0 && span.is_root)
+        rc = root_store(s, &span);
+    p->is_shown = is_open;
+    s->is_moved = true;
+    if (rc >= 0 && !is_open)
+        pending_drop(&s->pending, p);
+    return rc < 0 ? rc : 0;
+}
+
+int drain_open(struct session *s, uint32_t lane, const char *status,
+               const char *ended_by, int64_t age_ns, uint64_t now_ticks)
+{
+    static struct lane_open open[LANE_OPEN_MAX];
+    int n = lane_reader_open_spans(&s->reader, lane, open, LANE_OPEN_MAX);
+    int rc = 0;
+    for (int i = 0; i < n && rc == 0; i++) {
+        if (age_ns > 0 && (now_ticks <= open[i].t0_ticks ||
+                           clock_duration_ns(&s->clock, open[i].t0_ticks,
+                                             now_ticks) < age_ns))
+            continue;
+        rc = open_store(s, lane, &open[i], status, ended_by);
+    }
+    return rc;
+}
+
+struct sweep {
+    struct session *s;
+    uint32_t lane;
+    struct lane_open open[LANE_OPEN_MAX];
+    int count;
+};
+
+static void sweep_one(struct pending *p, void *with)
+{
+    struct sweep *sweep = with;
+    if (LANE_REF_LANE(p->ref) != sweep->lane)
+        return;
+    for (int i = 0; i < sweep->count; i++)
+        if (sweep->open[i].span == p->ref) {
+            p->unseen = 0;
+            return;
+        }
+    if (++p->unseen > UNSEEN_MAX) {
+        pending_drop(&sweep->s->pending, p);
+        sweep->s->is_moved = true;
+    }
+}
+
+void drain_sweep(struct session *s, uint32_t lane)
+{
+    static struct sweep sweep;
+    struct lane_head head;
+    int rc = lane_reader_lane(&s->reader, lane, &head);
+    if (rc != 0 || head.depth > LANE_OPEN_MAX)
+        return; /* those beyond are nowhere to be seen */
+    sweep.s = s;
+    sweep.lane = lane;
+    sweep.count =
+        lane_reader_open_spans(&s->reader, lane, sweep.open, LANE_OPEN_MAX);
+    if (sweep.count >= 0)
+        pending_each(&s->pending, sweep_one, &sweep);
+}

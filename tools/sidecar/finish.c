@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Ends: of threads, processes, the session.
+ *
+ * A process is gone when its pidfd says so; after an exec (same pid) when the
+ * kernel marked all its lanes, since robust words tell exec as well. Then its
+ * lanes are read to their end, what is open in them is stored as unfinished,
+ * and its row is closed. The session is over when all its processes are and
+ * nobody has the file mapped: a forked child that made no traced call yet is
+ * in no table, but a file that is mapped for writing refuses a read lease.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include "tools/sidecar/session.h"
+
+enum {
+    REAPER_NS = 300000000,  /* so long the reaper may take for its word */
+    THREAD_NS = 1000000000, /* so long a dead thread's process may follow */
+    MOST_ITEMS = 1 << 20,
+};
+
+/* ---- lanes of the dead -------------------------------------------------- */
+
+static int lane_finish(struct session *s, uint32_t lane, const char *ended_by,
+                       bool process_died, int64_t now_ns)
+{
+    struct session_lane *l = &s->lane[lane];
+    int rc = 0;
+    while (!l->lost && rc == 0) {
+        rc = drain_lane(s, lane, MOST_ITEMS, now_ns);
+        if (rc < 0)
+            return rc;
+        if (l->lost || lane_log_at_end(&l->log))
+            break;
+        if (rc == 0) { /* reserved by a thread that is no more */
+            lane_log_skip(&l->log);
+            s->corrupt++;
+        }
+        rc = 0;
+    }
+    rc = drain_open(s, lane, "unfinished", ended_by, 0, 0);
+    l->free_next = true;
+    l->process_died = process_died;
+    return rc;
+}
+
+static bool lane_owner_died(const struct lane_head *head)
+{
+    return head->state == LANE_TAKEN && (head->robust & FUTEX_OWNER_DIED);
+}
+
+/* A thread that died with spans open, in a process that lives. */
+static int lane_look(struct session *s, uint32_t lane, int64_t now_ns)
+{
+    struct session_lane *l = &s->lane[lane];
+    struct lane_head head;
+    if (l->lost || lane_reader_lane(&s->reader, lane, &head) != 0 ||
+        !lane_owner_died(&head) || head.depth == 0) {
+        l->dead_since_ns = 0;
+        return 0;
+    }
+    if (l->dead_since_ns == 0)
+        l->dead_since_ns = now_ns;
+    if (now_ns - l->dead_since_ns < THREAD_NS)
+        return 0; /* perhaps its process died, or is in exec */
+    l->dead_since_ns = 0;
+    s->is_moved = true;
+    return lane_finish(s, lane, "exit", false, now_ns);
+}
+
+/* ---- processes ---------------------------------------------------------- */
+
+/* After an exec the pid lives on; its lanes do not, nor does the mapping. */
+static bool exec_is_done(struct session *s, uint32_t index)
+{
+    if (death_maps(&s->process[index].death, s->name))
+        return false;
+    for (uint32_t i = 0; i < s->reader.header.lane_next; i++) {
+        struct lane_head head;
+        if (lane_reader_lane(&s->reader, i, &head) == 0 &&
+            head.state == LANE_TAKEN && head.process == index &&
+            !lane_owner_died(&head))
+            return false;
+    }
+    return true;
+}
+
+static const char *ended_by_of(const struct session_process *p)
+{
+    uint32_t marker = p->entry.state == LANE_PROCESS_ENDED
+                          ? p->entry.marker
+                          : (uint32_t)LANE_MARKER_NONE;
+    if (marker == LANE_MARKER_EXEC)
+        return "exec";
+    if (p->death.has_status && WIFSIGNALED(p->death.status))
+        return WTERMSIG(p->death.status) == SIGKILL ? "killed" : "signal";
+    if (p->death.has_status)
+        return "exit";
+    if (marker == LANE_MARKER_SIGNAL || marker == LANE_MARKER_ABORT)
+        return "signal";
+    return marker == LANE_MARKER_NONE ? "unknown" : "exit";
+}
+
+/* The entry as it is now that nobody writes it any more. */
+static int entry_read(struct session *s, uint32_t index)
+{
+    return lane_reader_entry(&s->reader, LANE_TABLE_PROCESSES, index,
+                             &s->process[index].entry);
+}
+
+static int process_gone(struct session *s, uint32_t index,
+                        enum death_state state, int64_t now_ns)
+{
+    struct session_process *p = &s->process[index];
+    int rc = entry_read(s, index);
+    if (rc != 0)
+        return rc;
+    bool marked = p->entry.state == LANE_PROCESS_ENDED;
+    bool is_exec = marked && p->entry.marker == LANE_MARKER_EXEC;
+    if (state == DEATH_ALIVE && !(is_exec && exec_is_done(s, index)))
+        return 0;
+    if (state == DEATH_UNSEEN && !marked && s->free_since_ns == 0)
+        return 0;
+    if (p->gone_since_ns == 0)
+        p->gone_since_ns = now_ns;
+    if (!marked && !p->death.has_status &&
+        now_ns - p->gone_since_ns < REAPER_NS)
+        return 0;
+    p->is_gone = true;
+    p->ended_by = ended_by_of(p);
+    if (s->is_boot_ours && state == DEATH_DEAD && !marked && s->keeper &&
+        p->death.pidfd >= 0)
+        p->entry.t1_ticks = lane_now(&s->keeper->map);
+    return 0;
+}
+
+struct process_end {
+    const char *status;
+    int64_t exit_code, signal;
+    const char *source;
+};
+
+static struct process_end end_of(const struct session_process *p)
+{
+    struct process_end end = {"unfinished", STORE_NULL, STORE_NULL, NULL};
+    bool marked = p->entry.state == LANE_PROCESS_ENDED;
+    uint32_t marker = marked ? p->entry.marker : LANE_MARKER_NONE;
+    if (p->death.has_status) { /* what really happened */
+        end.source = p->death.source;
+        if (WIFSIGNALED(p->death.status))
+            end.signal = WTERMSIG(p->death.status);
+        else
+            end.exit_code = WEXITSTATUS(p->death.status);
+    } else if (marked) {
+        end.source = "marker";
+        if (marker == LANE_MARKER_EXIT || marker == LANE_MARKER__EXIT)
+            end.exit_code = p->entry.code & 0xff;
+        if (marker == LANE_MARKER_SIGNAL)
+            end.signal = p->entry.code;
+        if (marker == LANE_MARKER_ABORT)
+            end.signal = SIGABRT;
+    }
+    if (marker == LANE_MARKER_EXEC && end.source) {
+        end.exit_code = end.signal = STORE_NULL;
+        end.source = "marker";
+        end.status = "ok";
+    } else if (end.signal != STORE_NULL ||
+               (end.exit_code != STORE_NULL && end.exit_code != 0)) {
+        end.status = "error";
+    } else if (end.exit_code == 0) {
+        end.status = "ok";
+    }
+    return end;
+}
+
+static int process_end(struct session *s, uint32_t index)
+{
+    struct session_process *p = &s->process[index];
+    struct process_end end = end_of(p);
+    bool marked = p->entry.state == LANE_PROCESS_ENDED;
+    uint64_t t1 = p->entry.t1_ticks;
+    if (t1 < p->last_ticks)
+        t1 = p->last_ticks;
+    int64_t duration = clock_duration_ns(&s->clock, p->entry.t0_ticks, t1);
+    uint64_t cpu = marked ? p->entry.cpu_ns : p->death.cpu_ns;
+    uint64_t peak = marked ? p->entry.peak_bytes : p->death.peak_bytes;
+    bool is_reaped = p->death.source && strcmp(p->death.source, "reaper") == 0;
+    bool is_sample = !marked && !is_reaped;
+    int rc = store_run(
+        s->store, STORE_PROCESS_END, "iiiiiittiit", s->id, (int64_t)index,
+        duration, cpu ? (int64_t)cpu : STORE_NULL,
+        peak ? (int64_t)peak : STORE_NULL, (int64_t)is_sample, end.status,
+        p->ended_by, end.exit_code, end.signal, end.source);
+    uint32_t context = p->entry.context;
+    int64_t trace = rc < 0 ? rc : tables_trace(s, &context, p->entry.t0_ticks);
+    if (trace < 0)
+        return (int)trace;
+    rc = store_run(s->store, STORE_TRACE_PROCESS, "i", trace);
+    death_close(&p->death);
+    p->is_ended = true;
+    s->is_moved = true;
+    return rc < 0 ? rc : 0;
+}
+
+static int process_look(struct session *s, uint32_t index, int64_t now_ns)
+{
+    struct session_process *p = &s->process[index];
+    if (!p->is_known || p->is_ended)
+        return 0;
+    enum death_state state = death_look(&p->death, s->dir_fd, p->entry.pid);
+    int rc = process_gone(s, index, state, now_ns);
+    if (rc != 0 || !p->is_gone)
+        return rc;
+    for (uint32_t i = 0; rc == 0 && i < s->reader.header.lane_next; i++) {
+        struct lane_head head;
+        if (lane_reader_lane(&s->reader, i, &head) != 0)
+            continue;
+        if (head.state == LANE_TAKEN && head.process == index &&
+            s->lane[i].is_open)
+            rc = lane_finish(s, i, p->ended_by, true, now_ns);
+    }
+    return rc == 0 ? process_end(s, index) : rc;
+}
+
+/* ---- the session --------------------------------------------------------- */
+
+static bool all_read(const struct session *s)
+{
+    for (uint32_t i = 0; i < s->reader.header.process_next; i++)
+        if (s->process[i].is_known && !s->process[i].is_ended)
+            return false;
+    for (uint32_t i = 0; i < s->reader.header.lane_next; i++)
+        if (s->lane[i].is_open && !s->lane[i].lost &&
+            !lane_log_at_end(&s->lane[i].log))
+            return false;
+    return true;
+}
+
+static bool somebody_unseen(const struct session *s)
+{
+    for (uint32_t i = 0; i < s->reader.header.process_next; i++)
+        if (s->process[i].is_known && !s->process[i].is_ended &&
+            s->process[i].death.state == DEATH_UNSEEN)
+            return true;
+    return false;
+}
+
+/* Nobody has the file open or mapped for writing. Ours is unmapped before;
+ * the next batch maps it again if there is need. */
+static bool nobody_writes(struct session *s)
+{
+    if (s->keeper) {
+        lane_keeper_close(s->keeper);
+        free(s->keeper);
+        s->keeper = NULL;
+    }
+    if (fcntl(s->reader.fd, F_SETLEASE, F_RDLCK) != 0)
+        return errno != EAGAIN && errno != EACCES; /* no leases here: trust */
+    (void)fcntl(s->reader.fd, F_SETLEASE, F_UNLCK);
+    return true;
+}
+
+int finish_look(struct session *s, int64_t now_ns)
+{
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < s->reader.header.process_next; i++)
+        rc = process_look(s, i, now_ns);
+    for (uint32_t i = 0; rc == 0 && i < s->reader.header.lane_next; i++)
+        if (s->lane[i].is_open)
+            rc = lane_look(s, i, now_ns);
+    if (rc != 0)
+        return rc;
+    if (somebody_unseen(s) && nobody_writes(s))
+        s->free_since_ns = now_ns; /* so those are gone: next time */
+    if (!all_read(s) || !nobody_writes(s))
+        return 0;
+    /* what came in before the lease was granted */
+    rc = lane_reader_refresh(&s->reader);
+    if (rc == 0)
+        rc = tables_sync(s);
+    for (uint32_t i = 0; rc == 0 && i < s->reader.header.lane_next; i++) {
+        struct session_lane *l = &s->lane[i];
+        if (!l->is_open)
+            return 0; /* a lane we did not know: another round */
+        if (!l->lost &&
+            (lane_log_look(&l->log) != 0 || !lane_log_at_end(&l->log)))
+            return 0;
+    }
+    s->is_ended = rc == 0 && all_read(s);
+    return rc;
+}

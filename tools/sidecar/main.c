@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sidecar's main loop: one per directory (flock), all sessions in turn, a
+ * pause of 50 us to 50 ms when nothing is new. Ends when every session is
+ * stored and a moment has passed; a session that appears just then is seen
+ * because the directory is looked through once more without the lock.
+ */
+#define _GNU_SOURCE
+#include "tools/sidecar/sidecar.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include "tools/common/options.h"
+#include "tools/common/paths.h"
+#include "tools/sidecar/log.h"
+#include "tools/sidecar/session.h"
+
+enum {
+    SESSIONS_MAX = 1024,
+    PAUSE_LEAST_NS = 50000,
+    PAUSE_MOST_NS = 50000000,
+    SCAN_NS = 20000000,
+    GRACE_NS = 1000000000,  /* --auto stays so long after the last session */
+    UNMADE_NS = 2000000000, /* a session file that never became whole */
+    LOCK_WAIT_NS = 10000000,
+    LOCK_TRIES = 1000,
+    STORE_TRIES = 6, /* in a row, with doubling pauses from 100 ms */
+    CERTIFICATE_S = 60,
+};
+
+struct entry {
+    char name[SESSION_NAME_MAX];
+    struct session *session; /* NULL: not open, see trouble */
+    int trouble;             /* -errno: left alone */
+    int64_t seen_at_ns, retry_at_ns;
+    bool is_there;
+};
+struct sidecar {
+    const char *dir_option, *store_option, *log_option;
+    bool is_auto, once, stay;
+    char dir[PATHS_MAX], store_path[PATHS_MAX];
+    int dir_fd, lock_fd;
+    struct store *store;
+    struct entry *entry;
+    uint32_t count;
+    int64_t scan_at_ns, idle_since_ns;
+    int store_failures;
+};
+
+static volatile sig_atomic_t stop;
+
+static void on_stop(int signal_number)
+{
+    (void)signal_number;
+    stop = 1;
+}
+
+static int64_t now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void pause_ns(int64_t ns)
+{
+    struct timespec t = {ns / 1000000000, ns % 1000000000};
+    nanosleep(&t, NULL);
+}
+
+/* ---- sessions ------------------------------------------------------------ */
+
+static struct entry *entry_find(struct sidecar *c, const char *name)
+{
+    for (uint32_t i = 0; i < c->count; i++)
+        if (strcmp(c->entry[i].name, name) == 0)
+            return &c->entry[i];
+    return NULL;
+}
+
+static void entry_forget(struct sidecar *c, uint32_t index)
+{
+    session_close(c->entry[index].session);
+    c->entry[index] = c->entry[--c->count];
+}
+
+/* A certificate that nobody took: its session was closed before it came. */
+static void certificate_look(struct sidecar *c, const char *name)
+{
+    struct stat at;
+    if (fstatat(c->dir_fd, name, &at, AT_SYMLINK_NOFOLLOW) == 0 &&
+        time(NULL) - at.st_mtime > CERTIFICATE_S)
+        (void)unlinkat(c->dir_fd, name, 0);
+}
+
+static void scan(struct sidecar *c, int64_t now_ns)
+{
+    int fd = openat(c->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    c->scan_at_ns = now_ns + SCAN_NS;
+    for (uint32_t i = 0; i < c->count; i++)
+        c->entry[i].is_there = false;
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        if (strncmp(e->d_name, "reaped-", 7) == 0)
+            certificate_look(c, e->d_name);
+        if (strncmp(e->d_name, "session-", 8) != 0 ||
+            strlen(e->d_name) >= SESSION_NAME_MAX)
+            continue;
+        struct entry *entry = entry_find(c, e->d_name);
+        if (!entry && c->count < SESSIONS_MAX) {
+            entry = &c->entry[c->count++];
+            *entry = (struct entry){.seen_at_ns = now_ns};
+            snprintf(entry->name, sizeof entry->name, "%s", e->d_name);
+        }
+        if (entry)
+            entry->is_there = true;
+    }
+    if (dir)
+        closedir(dir);
+    for (uint32_t i = c->count; i-- > 0;)
+        if (!c->entry[i].is_there && !c->entry[i].session)
+            entry_forget(c, i);
+}
+
+static void entry_trouble(struct sidecar *c, struct entry *e, int rc)
+{
+    e->trouble = rc;
+    log_line("session '%s/%s' is left alone: %s", c->dir, e->name,
+             session_trouble(rc));
+}
+
+/* The store refused. Longer and longer pauses; all that was not committed is
+ * still in the session files. */
+static int store_trouble(struct sidecar *c, struct entry *e, int64_t now_ns)
+{
+    if (c->store_failures == 0)
+        log_line("%s; trying again, what was recorded stays in '%s'",
+                 store_why(c->store), c->dir);
+    store_forget(c->store);
+    session_close(e->session);
+    e->session = NULL;
+    e->retry_at_ns =
+        now_ns +
+        (100000000LL << (c->store_failures < 6 ? c->store_failures : 6));
+    c->store_failures++;
+    return 0;
+}
+
+static int entry_open(struct sidecar *c, struct entry *e, int64_t now_ns)
+{
+    if (e->trouble || now_ns < e->retry_at_ns)
+        return 0;
+    int rc = session_open(c->dir_fd, e->name, c->store, &e->session);
+    if (rc == 0 || rc == -ENOENT)
+        return rc == 0;
+    if (store_why(c->store)[0])
+        return store_trouble(c, e, now_ns);
+    e->retry_at_ns = now_ns + SCAN_NS;
+    if (rc == -EAGAIN && now_ns - e->seen_at_ns < UNMADE_NS)
+        return 0;
+    entry_trouble(c, e, rc);
+    return 0;
+}
+
+/* Everything of it is in the store. */
+static void entry_done(struct sidecar *c, struct entry *e)
+{
+    (void)unlinkat(c->dir_fd, e->name, 0);
+    session_close(e->session);
+    e->session = NULL;
+    e->is_there = false;
+}
+
+/* Returns items done, so 0 means idle. */
+static int entry_poll(struct sidecar *c, struct entry *e, int64_t now_ns)
+{
+    if (!e->session)
+        return entry_open(c, e, now_ns);
+    int rc = session_poll(e->session, now_ns);
+    if (rc >= 0) {
+        c->store_failures = rc > 0 ? 0 : c->store_failures;
+        if (e->session->is_ended)
+            entry_done(c, e);
+        return rc;
+    }
+    if (store_why(c->store)[0])
+        return store_trouble(c, e, now_ns);
+    session_close(e->session);
+    e->session = NULL;
+    entry_trouble(c, e, rc);
+    return 0;
+}
+
+/* ---- loop ---------------------------------------------------------------- */
+
+static bool is_waiting(const struct sidecar *c)
+{
+    for (uint32_t i = 0; i < c->count; i++)
+        if (c->entry[i].session ||
+            (c->entry[i].is_there && !c->entry[i].trouble))
+            return true;
+    return false;
+}
+
+static int round_of_all(struct sidecar *c)
+{
+    int done = 0;
+    int64_t now_ns = now();
+    if (now_ns >= c->scan_at_ns)
+        scan(c, now_ns);
+    for (uint32_t i = 0; i < c->count && !stop; i++)
+        done += entry_poll(c, &c->entry[i], now());
+    return done;
+}
+
+/* Is the work done, for this way of running? */
+static bool is_over(struct sidecar *c, int done, int64_t now_ns)
+{
+    if (stop || c->store_failures >= STORE_TRIES)
+        return true;
+    if (c->once)
+        return done == 0 && c->store_failures == 0;
+    if (c->stay || is_waiting(c)) {
+        c->idle_since_ns = 0;
+        return false;
+    }
+    if (c->idle_since_ns == 0)
+        c->idle_since_ns = now_ns;
+    return now_ns - c->idle_since_ns > (c->is_auto ? GRACE_NS : SCAN_NS);
+}
+
+static void work(struct sidecar *c)
+{
+    int64_t pause = PAUSE_LEAST_NS;
+    int idle_rounds = 0;
+    for (;;) {
+        int done = round_of_all(c);
+        /* with --once: ends are looked for at intervals, so some rounds */
+        idle_rounds = done ? 0 : idle_rounds + 1;
+        if (is_over(c, c->once && idle_rounds < 12 ? 1 : done, now()))
+            return;
+        pause = done ? PAUSE_LEAST_NS : pause * 2;
+        if (pause > PAUSE_MOST_NS)
+            pause = PAUSE_MOST_NS;
+        pause_ns(pause);
+    }
+}
+
+static bool lock_take(struct sidecar *c, bool wait)
+{
+    for (int i = 0; i < (wait ? LOCK_TRIES : 1); i++) {
+        if (flock(c->lock_fd, LOCK_EX | LOCK_NB) == 0)
+            return true;
+        pause_ns(wait ? LOCK_WAIT_NS : 0);
+    }
+    return false;
+}
+
+/* Work, let the lock go, and look once more: whoever made a session meanwhile
+ * found the lock taken and relies on us. */
+static void work_until_quiet(struct sidecar *c)
+{
+    for (;;) {
+        work(c);
+        (void)flock(c->lock_fd, LOCK_UN);
+        if (stop || c->once || c->store_failures)
+            return;
+        scan(c, now());
+        if (!is_waiting(c) || !lock_take(c, false))
+            return;
+        c->idle_since_ns = 0;
+    }
+}
+
+/* ---- start --------------------------------------------------------------- */
+
+/* SQLite's files must not become our standard streams. */
+static void fill_standard_streams(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd < 2);
+    if (fd > 2)
+        close(fd);
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_stop};
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limited file is an error code */
+}
+
+static int open_places(struct sidecar *c)
+{
+    char why[PATHS_MAX + 256], path[PATHS_MAX + 32];
+    int rc = paths_dir(c->dir_option, c->dir, sizeof c->dir);
+    if (rc != 0)
+        return options_trouble("no session directory: %s", strerror(-rc));
+    rc = paths_make_dir(c->dir, why, sizeof why);
+    if (rc != 0)
+        return options_trouble("%s", why);
+    snprintf(path, sizeof path, "%s/log", c->dir);
+    log_open(c->log_option ? c->log_option : path, !c->is_auto);
+    c->dir_fd = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    snprintf(path, sizeof path, "%s/sidecar.lock", c->dir);
+    c->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (c->dir_fd < 0 || c->lock_fd < 0) {
+        log_line("cannot open '%s': %s", path, strerror(errno));
+        return EXIT_TROUBLE;
+    }
+    rc = paths_store(c->store_option, c->dir, c->store_path,
+                     sizeof c->store_path);
+    if (rc != 0) {
+        log_line("no place for the store: %s", strerror(-rc));
+        return EXIT_TROUBLE;
+    }
+    return 0;
+}
+
+static int serve(struct sidecar *c)
+{
+    char why[PATHS_MAX + 512];
+    if (!lock_take(c, !c->is_auto)) {
+        if (!c->is_auto)
+            log_line("a sidecar is at work in '%s' already", c->dir);
+        return 0;
+    }
+    int rc = store_open(c->store_path, &c->store, why, sizeof why);
+    if (rc != 0) {
+        log_line("%s; the sessions wait in '%s'", why, c->dir);
+        return EXIT_TROUBLE;
+    }
+    work_until_quiet(c);
+    int status = c->store_failures ? EXIT_TROUBLE : 0;
+    if (c->store_failures)
+        log_line("the store '%s' does not take it; the sessions wait in '%s'",
+                 c->store_path, c->dir);
+    for (uint32_t i = c->count; i-- > 0;) {
+        if (c->entry[i].trouble && c->entry[i].is_there && status == 0)
+            status = EXIT_FOUND;
+        entry_forget(c, i);
+    }
+    store_close(c->store);
+    return status;
+}
+
+int sidecar_main(int argc, char **argv)
+{
+    struct sidecar c = {.dir_fd = -1, .lock_fd = -1};
+    const struct option_spec specs[] = {
+        {"dir", 'd', OPTION_TEXT, "DIR", "where the sessions are",
+         &c.dir_option},
+        {"store", 0, OPTION_TEXT, "FILE", "the store", &c.store_option},
+        {"auto", 0, OPTION_FLAG, NULL,
+         "started by a program: quiet, stays a moment for more", &c.is_auto},
+        {"once", 0, OPTION_FLAG, NULL,
+         "store what is there and end, whoever still runs", &c.once},
+        {"stay", 0, OPTION_FLAG, NULL, "never end by itself", &c.stay},
+        {"log", 0, OPTION_TEXT, "FILE", "instead of DIR/log", &c.log_option},
+    };
+    const struct options options = {
+        .command = "handspan sidecar",
+        .operands = "",
+        .about = "Bring the sessions of a directory into the store. Ends when "
+                 "all are stored.",
+        .specs = specs,
+        .spec_count = sizeof specs / sizeof *specs,
+    };
+    umask(0077); /* the store holds values */
+    fill_standard_streams();
+    int operands = options_parse(&options, argc, argv);
+    if (operands < 0)
+        return operands == OPTIONS_HELP ? 0 : EXIT_TROUBLE;
+    c.entry = calloc(SESSIONS_MAX, sizeof *c.entry);
+    if (!c.entry)
+        return options_trouble("%s", strerror(ENOMEM));
+    catch_signals();
+    (void)lane_keeper_guard();
+    int status = open_places(&c);
+    if (status == 0)
+        status = serve(&c);
+    free(c.entry);
+    if (c.dir_fd >= 0)
+        close(c.dir_fd);
+    if (c.lock_fd >= 0)
+        close(c.lock_fd);
+    log_close();
+    return status;
+}

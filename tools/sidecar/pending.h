@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is known of spans before their record comes: frames (the input frame
+ * stands in the log where the span began), and what their children took. Keyed
+ * by span reference. What is still here when a batch is stored goes to the
+ * table open_frames with it, so that the next sidecar finds it.
+ */
+#pragma once
+#include <stdbool.h>
+#include "lane/layout.h"
+#include "tools/sidecar/store.h"
+
+enum {
+    PENDING_KINDS = 5, /* enum lane_frame_kind; 0: what children took */
+    PENDING_INNER_MAX = 64,
+};
+struct pending_frame {
+    uint8_t *payload;
+    uint32_t len_bytes, count;
+};
+/* Time of a handler's outermost activations below this span. */
+struct pending_inner {
+    uint32_t context, site;
+    int64_t ns;
+};
+struct pending {
+    uint64_t ref;
+    struct pending *next; /* in its chain */
+    struct pending_frame frame[PENDING_KINDS];
+    int64_t children_ns; /* direct ones, on the same lane */
+    struct pending_inner *inner;
+    uint32_t inner_count, inner_cap;
+    uint8_t changed; /* bit per kind: not stored as it is now */
+    bool is_stored;  /* something of it is in open_frames */
+    bool is_shown;   /* its span is stored as open */
+    uint8_t unseen;  /* looks at its lane that did not find it open */
+};
+struct pending_map {
+    struct pending **chain;
+    uint32_t chains, count;
+    uint64_t *dropped; /* references to delete from open_frames */
+    uint32_t dropped_count, dropped_cap;
+};
+
+int pending_init(struct pending_map *map) __attribute__((warn_unused_result));
+void pending_free(struct pending_map *map);
+struct pending *pending_find(const struct pending_map *map, uint64_t ref);
+/* Find or make. NULL: no memory. */
+struct pending *pending_get(struct pending_map *map, uint64_t ref);
+/* Keep a copy of a frame. 0, -ENOMEM, -EINVAL. */
+int pending_put_frame(struct pending_map *map, uint64_t ref, uint32_t kind,
+                      uint32_t count, const void *payload, uint32_t len_bytes)
+    __attribute__((warn_unused_result));
+/* A child of `into` on the same lane is done: its time, its own handler's and
+ * those below it (`child`, may be NULL). `replaced_ns`: see
+ * pending_inner_ns(). */
+void pending_add_child(struct pending *into, const struct pending *child,
+                       uint32_t context, uint32_t site, int64_t ns);
+/* What activations of this handler below already added to its total. */
+int64_t pending_inner_ns(const struct pending *p, uint32_t context,
+                         uint32_t site);
+/* Its record came: forget it, also in the store with the next save. */
+void pending_drop(struct pending_map *map, struct pending *p);
+/* Call for each; dropping the one it is called with is allowed. */
+void pending_each(struct pending_map *map,
+                  void (*call)(struct pending *p, void *with), void *with);
+
+/* Save what changed, in the store's transaction; and load it again. */
+int pending_save(struct pending_map *map, struct store *store, int64_t session)
+    __attribute__((warn_unused_result));
+int pending_load(struct pending_map *map, struct store *store, int64_t session)
+    __attribute__((warn_unused_result));

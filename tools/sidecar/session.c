@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A session from its first look to its end: see session.h. The order in a
+ * batch is what makes kill -9 harmless: rows, cursors and what waits for its
+ * record go into one transaction; only after its commit the lanes' tails move
+ * and their room is given back.
+ */
+#define _GNU_SOURCE
+#include "tools/sidecar/session.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    LANE_ITEMS = 8192, /* of one lane in a batch */
+    BATCH_ITEMS = 32768,
+    SLOW_NS = 20000000,  /* ends are looked for so often */
+    OPEN_NS = 200000000, /* open for longer: shown while open */
+    ANCHOR_FIRST_NS = 10000000,
+    ANCHOR_MOST_NS = 1000000000,
+    READY_UNITS = 2,
+};
+
+const char *session_trouble(int rc)
+{
+    switch (rc) {
+    case -EPROTONOSUPPORT:
+        return "another version of the layout: use the handspan that wrote it";
+    case -EBADMSG:
+        return "not a whole session file; remove it if nobody needs it";
+    case -EEXIST:
+        return "its key belongs to another session";
+    case -EAGAIN:
+        return "empty: its process died before it was made";
+    default:
+        return strerror(-rc);
+    }
+}
+
+/* ---- open ---------------------------------------------------------------- */
+
+static int session_row(struct session *s)
+{
+    char host[256] = "?", boot[33];
+    uint8_t key[8];
+    (void)gethostname(host, sizeof host - 1);
+    for (int i = 0; i < 16; i++)
+        snprintf(boot + i * 2, 3, "%02x", s->reader.header.boot_id[i]);
+    for (int i = 0; i < 8; i++)
+        key[i] = (uint8_t)(s->reader.header.key >> (56 - i * 8));
+    int rc = store_run(s->store, STORE_SESSION_ADD, "bttti", (const void *)key,
+                       sizeof key, s->name, host, boot,
+                       clock_unix_ns(&s->clock, s->clock.first.tick));
+    if (rc >= 0)
+        rc = store_start(s->store, STORE_SESSION_FIND, "b", (const void *)key,
+                         sizeof key);
+    if (rc <= 0)
+        return rc < 0 ? rc : -EIO;
+    size_t len;
+    s->id = store_int(s->store, STORE_SESSION_FIND, 0);
+    const char *file = store_blob(s->store, STORE_SESSION_FIND, 1, &len);
+    bool same =
+        file && len == strlen(s->name) && memcmp(file, s->name, len) == 0;
+    const char *state = store_blob(s->store, STORE_SESSION_FIND, 2, &len);
+    s->is_ended = state && len == 5 && memcmp(state, "ended", 5) == 0;
+    rc = store_next(s->store, STORE_SESSION_FIND);
+    return rc < 0 ? rc : same ? 0 : -EEXIST;
+}
+
+static int cursors_load(struct session *s)
+{
+    int rc = store_start(s->store, STORE_CURSOR_ALL, "i", s->id);
+    while (rc > 0) {
+        int64_t lane = store_int(s->store, STORE_CURSOR_ALL, 0);
+        if (lane >= 0 && lane < LANE_MAX)
+            s->lane[lane].stored =
+                (uint64_t)store_int(s->store, STORE_CURSOR_ALL, 1);
+        rc = store_next(s->store, STORE_CURSOR_ALL);
+    }
+    return rc;
+}
+
+static int ended_load(struct session *s)
+{
+    int rc = store_start(s->store, STORE_PROCESS_ENDED, "i", s->id);
+    while (rc > 0) {
+        int64_t index = store_int(s->store, STORE_PROCESS_ENDED, 0);
+        if (index >= 0 && index < LANE_PROCESS_MAX)
+            s->process[index].is_known = s->process[index].is_stored =
+                s->process[index].is_gone = s->process[index].is_ended = true;
+        if (index >= 0 && index < LANE_PROCESS_MAX)
+            s->process[index].death.pidfd = -1;
+        rc = store_next(s->store, STORE_PROCESS_ENDED);
+    }
+    return rc;
+}
+
+static bool boot_is_ours(const struct lane_session *header)
+{
+    char text[64] = "";
+    uint8_t ours[16] = {0};
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+    if (fd >= 0)
+        close(fd);
+    int digits = 0;
+    for (ssize_t i = 0; i < n && digits < 32; i++) {
+        char digit[2] = {text[i], 0};
+        if (text[i] == '-')
+            continue;
+        unsigned value = (unsigned)strtoul(digit, NULL, 16);
+        ours[digits / 2] = (uint8_t)(ours[digits / 2] * 16u + value);
+        digits++;
+    }
+    return memcmp(ours, header->boot_id, sizeof ours) == 0;
+}
+
+static int keeper_open(struct session *s)
+{
+    s->keeper = calloc(1, sizeof *s->keeper);
+    if (!s->keeper)
+        return -ENOMEM;
+    int rc = lane_keeper_open(s->keeper, s->dir_fd, s->name, &s->reader);
+    if (rc != 0) {
+        free(s->keeper);
+        s->keeper = NULL;
+    }
+    return rc;
+}
+
+static int session_begin(struct session *s)
+{
+    int rc = keeper_open(s);
+    if (rc != 0)
+        return rc;
+    s->is_boot_ours = boot_is_ours(&s->reader.header);
+    if (s->is_boot_ours)
+        lane_anchor_put(&s->keeper->map, 0);
+    rc = lane_reader_refresh(&s->reader);
+    clock_init(&s->clock, s->reader.header.clock);
+    if (rc == 0)
+        rc = clock_read(&s->clock, &s->reader);
+    if (rc != 0)
+        return rc;
+    s->clock.used = true;
+    s->anchor_step_ns = ANCHOR_FIRST_NS;
+    rc = store_begin(s->store);
+    if (rc == 0)
+        rc = session_row(s);
+    if (rc == 0)
+        rc = cursors_load(s);
+    if (rc == 0)
+        rc = ended_load(s);
+    if (rc == 0)
+        rc = pending_load(&s->pending, s->store, s->id);
+    if (rc == 0)
+        rc = store_commit(s->store);
+    if (rc != 0)
+        store_rollback(s->store);
+    return rc;
+}
+
+int session_open(int dir_fd, const char *name, struct store *store,
+                 struct session **out)
+{
+    struct session *s = calloc(1, sizeof *s);
+    if (!s)
+        return -ENOMEM;
+    s->reader.fd = -1;
+    s->dir_fd = dir_fd;
+    s->store = store;
+    snprintf(s->name, sizeof s->name, "%s", name);
+    s->lane = calloc(LANE_MAX, sizeof *s->lane);
+    s->process = calloc(LANE_PROCESS_MAX, sizeof *s->process);
+    s->site = calloc(LANE_SITE_MAX, sizeof *s->site);
+    int rc = -ENOMEM;
+    if (s->lane && s->process && s->site && pending_init(&s->pending) == 0 &&
+        totals_init(&s->totals) == 0)
+        rc = lane_reader_open(&s->reader, dir_fd, name);
+    if (rc == 0)
+        rc = session_begin(s);
+    if (rc != 0) {
+        session_close(s);
+        return rc;
+    }
+    *out = s;
+    return 0;
+}
+
+void session_close(struct session *s)
+{
+    if (!s)
+        return;
+    if (s->keeper)
+        lane_keeper_close(s->keeper);
+    free(s->keeper);
+    for (uint32_t i = 0; s->lane && i < LANE_MAX; i++)
+        if (s->lane[i].is_open)
+            lane_log_close(&s->lane[i].log);
+    free(s->lane);
+    tables_free(s);
+    clock_free(&s->clock);
+    if (s->pending.chain)
+        pending_free(&s->pending);
+    totals_free(&s->totals);
+    lane_reader_close(&s->reader);
+    free(s);
+}
+
+/* ---- a batch ------------------------------------------------------------- */
+
+static int lane_begin(struct session *s, uint32_t lane)
+{
+    struct session_lane *l = &s->lane[lane];
+    int rc = lane_log_open(&l->log, &s->reader, lane, l->stored);
+    if (rc != 0)
+        return rc;
+    l->is_open = true;
+    l->stored = l->log.position;
+    rc = store_start(s->store, STORE_THREAD_LAST, "ii", s->id, (int64_t)lane);
+    while (rc > 0) {
+        l->generation = (uint32_t)store_int(s->store, STORE_THREAD_LAST, 0);
+        l->process = (uint32_t)store_int(s->store, STORE_THREAD_LAST, 1);
+        rc = store_next(s->store, STORE_THREAD_LAST);
+    }
+    if (l->process >= LANE_PROCESS_MAX)
+        l->process = 0;
+    return rc;
+}
+
+static int lanes_drain(struct session *s, int64_t now_ns)
+{
+    uint32_t count = s->reader.header.lane_next;
+    int items = 0;
+    for (uint32_t i = 0; i < count && items < BATCH_ITEMS; i++) {
+        uint32_t lane = (s->next_lane + i) % count;
+        int rc = s->lane[lane].is_open ? 0 : lane_begin(s, lane);
+        if (rc == 0)
+            rc = drain_lane(s, lane, LANE_ITEMS, now_ns);
+        if (rc < 0)
+            return rc;
+        items += rc;
+        if (items >= BATCH_ITEMS)
+            s->next_lane = lane + 1;
+    }
+    return items;
+}
+
+/* What need not be done at each look. */
+static int slow_part(struct session *s, int64_t now_ns)
+{
+    if (now_ns < s->slow_at_ns)
+        return 0;
+    s->slow_at_ns = now_ns + SLOW_NS;
+    int rc = tables_counters(s);
+    if (rc != 0)
+        return rc;
+    if (s->is_boot_ours && s->keeper) {
+        uint64_t now = lane_now(&s->keeper->map);
+        for (uint32_t i = 0; rc == 0 && i < s->reader.header.lane_next; i++)
+            if (s->lane[i].is_open && !s->lane[i].lost)
+                rc = drain_open(s, i, "open", NULL, OPEN_NS, now);
+    }
+    return rc == 0 ? finish_look(s, now_ns) : rc;
+}
+
+static int cursors_save(struct session *s)
+{
+    int rc = 0;
+    for (uint32_t i = 0; rc >= 0 && i < s->reader.header.lane_next; i++) {
+        const struct session_lane *l = &s->lane[i];
+        if (l->is_open && l->log.position != l->stored)
+            rc = store_run(s->store, STORE_CURSOR_SET, "iii", s->id, (int64_t)i,
+                           (int64_t)l->log.position);
+    }
+    return rc < 0 ? rc : 0;
+}
+
+static int batch_save(struct session *s)
+{
+    int rc = totals_flush(&s->totals, s->store, s->id);
+    if (rc == 0 && !s->is_ended)
+        rc = pending_save(&s->pending, s->store, s->id);
+    if (rc == 0 && !s->is_ended)
+        rc = cursors_save(s);
+    static const enum store_statement last[] = {
+        STORE_SESSION_END,
+        STORE_SESSION_END_CURSORS,
+        STORE_SESSION_END_FRAMES,
+        STORE_SESSION_END_COUNTERS,
+    };
+    for (unsigned i = 0; s->is_ended && rc >= 0 && i < 4; i++)
+        rc = store_run(s->store, last[i], "i", s->id);
+    return rc < 0 ? rc : store_commit(s->store);
+}
+
+/* Only now that all is stored. */
+static void give_back(struct session *s)
+{
+    uint32_t active = 0;
+    if (!s->keeper || s->keeper->broken)
+        return;
+    for (uint32_t i = 0; i < s->reader.header.lane_next; i++) {
+        struct session_lane *l = &s->lane[i];
+        if (!l->is_open || l->lost)
+            continue;
+        if (l->log.position != l->stored)
+            active++;
+        l->stored = l->log.position;
+        lane_keeper_advance(s->keeper, i, l->stored);
+        if (l->free_next)
+            (void)lane_keeper_free(s->keeper, i, l->process_died);
+        l->free_next = false;
+    }
+    if (active)
+        lane_keeper_top_up(s->keeper, active < 8 ? active + READY_UNITS : 8);
+}
+
+/* Is there anything to do before the next slow look? Without a transaction. */
+static bool is_news(struct session *s)
+{
+    const struct lane_session *h = &s->reader.header;
+    struct lane_session before = *h;
+    if (lane_reader_refresh(&s->reader) != 0 ||
+        before.process_next != h->process_next ||
+        before.site_next != h->site_next || before.lane_next != h->lane_next)
+        return true;
+    for (uint32_t i = 0; i < h->lane_next; i++)
+        if (!s->lane[i].is_open ||
+            (!s->lane[i].lost && (lane_log_look(&s->lane[i].log) != 0 ||
+                                  !lane_log_at_end(&s->lane[i].log))))
+            return true;
+    return false;
+}
+
+static void anchor_and_sample(struct session *s, int64_t now_ns)
+{
+    if (!s->keeper || s->keeper->broken || now_ns < s->anchor_at_ns)
+        return;
+    s->anchor_at_ns = now_ns + s->anchor_step_ns;
+    if (s->anchor_step_ns < ANCHOR_MOST_NS)
+        s->anchor_step_ns *= 2;
+    if (s->is_boot_ours)
+        lane_anchor_put(&s->keeper->map, 0);
+    for (uint32_t i = 0; i < s->reader.header.process_next; i++)
+        if (s->process[i].is_known && !s->process[i].is_ended)
+            death_sample(&s->process[i].death);
+    for (uint32_t i = 0; i < s->reader.header.lane_next; i++)
+        if (s->lane[i].is_open && lane_log_at_end(&s->lane[i].log))
+            drain_sweep(s, i);
+}
+
+static int batch(struct session *s, int64_t now_ns)
+{
+    int rc = lane_reader_refresh(&s->reader);
+    if (rc == 0)
+        rc = clock_read(&s->clock, &s->reader);
+    if (rc == 0)
+        rc = store_begin(s->store);
+    if (rc == 0)
+        rc = tables_sync(s);
+    int items = rc == 0 ? lanes_drain(s, now_ns) : rc;
+    if (items < 0)
+        return items;
+    rc = slow_part(s, now_ns);
+    if (rc < 0)
+        return rc;
+    if (!s->is_moved && !s->is_ended) {
+        store_rollback(s->store); /* nothing was written */
+        return 0;
+    }
+    rc = batch_save(s);
+    return rc < 0 ? rc : items > 0 ? items : 1;
+}
+
+int session_poll(struct session *s, int64_t now_ns)
+{
+    if (s->is_ended)
+        return 0;
+    if (!s->keeper && s->reader.header.file_bytes && now_ns >= s->slow_at_ns) {
+        int rc = keeper_open(s);
+        if (rc != 0)
+            return rc;
+    }
+    if (now_ns < s->slow_at_ns && !is_news(s))
+        return 0;
+    anchor_and_sample(s, now_ns);
+    s->is_moved = false;
+    int rc = batch(s, now_ns);
+    if (rc < 0) {
+        store_rollback(s->store);
+        s->is_ended = false;
+        return rc;
+    }
+    if (rc > 0)
+        give_back(s);
+    if (s->keeper && s->keeper->broken)
+        return -EBADMSG;
+    return rc;
+}

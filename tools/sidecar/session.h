@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One session being drained. All that is here can be lost at any moment: it is
+ * made anew from the store (cursors, pending frames) and the session file.
+ */
+#pragma once
+#include <stdbool.h>
+#include "lane/keeper.h"
+#include "lane/reader.h"
+#include "tools/sidecar/clock.h"
+#include "tools/sidecar/death.h"
+#include "tools/sidecar/decode.h"
+#include "tools/sidecar/pending.h"
+#include "tools/sidecar/store.h"
+#include "tools/sidecar/totals.h"
+
+enum {
+    SESSION_NAME_MAX = 256,
+};
+
+struct session_lane {
+    bool is_open;
+    struct lane_log log;
+    uint64_t stored; /* position up to which the store has it */
+    uint32_t generation, process;
+    bool lost;                    /* contradicts itself: not read any more */
+    bool free_next, process_died; /* to be set free once all is stored */
+    uint64_t stuck_at; /* position of an item that is not committed */
+    int64_t stuck_since_ns, dead_since_ns;
+};
+struct session_process {
+    bool is_known, is_stored, is_gone, is_ended;
+    struct lane_process entry;
+    struct death death;
+    int64_t gone_since_ns;
+    uint64_t last_ticks;  /* latest moment seen in its records */
+    const char *ended_by; /* of its open spans; set when it is gone */
+};
+struct session_site {
+    bool is_known;
+    bool is_root;
+    struct decode_site decode;
+    struct decode_item *items;
+    char name[512];
+    struct lane_counter counted; /* as far as it is in the totals */
+    bool counted_known;
+};
+struct session {
+    char name[SESSION_NAME_MAX];
+    int dir_fd;
+    struct store *store;
+    int64_t id; /* in the store */
+    struct lane_reader reader;
+    struct lane_keeper *keeper; /* NULL: not mapped now */
+    struct clock clock;
+    struct session_lane *lane;       /* LANE_MAX of them */
+    struct session_process *process; /* LANE_PROCESS_MAX */
+    struct session_site *site;       /* LANE_SITE_MAX */
+    int64_t *trace;                  /* by context; 0: not known yet */
+    uint32_t traces;
+    struct pending_map pending;
+    struct totals totals;
+    uint32_t next_lane; /* where the next batch begins */
+    int64_t corrupt;    /* not stored yet */
+    int64_t slow_at_ns, anchor_at_ns, anchor_step_ns, free_since_ns;
+    uint32_t note_bytes;
+    uint64_t loss_stored[8];
+    bool is_boot_ours; /* ticks of today mean something in it */
+    bool is_moved;     /* something new was drained in this batch */
+    bool is_ended;     /* all stored, nobody maps it */
+};
+
+/* Why a session is left alone; for people. */
+const char *session_trouble(int rc);
+
+/* Begin with a session file. 0; -EAGAIN: its process is still making it;
+ * other -errno: see session_trouble(), or the store's. */
+int session_open(int dir_fd, const char *name, struct store *store,
+                 struct session **out) __attribute__((warn_unused_result));
+void session_close(struct session *session);
+
+/*
+ * Take what is new, store it in one transaction, give the room back. Number
+ * of items, or -errno: then nothing of the batch is stored, and the session
+ * must be closed and opened again. `finish`: nobody waits for more (--once).
+ */
+int session_poll(struct session *session, int64_t now_ns)
+    __attribute__((warn_unused_result));
+
+/* ---- between the parts (tables.c, drain.c, finish.c) -------------------- */
+
+/* Entries that are new in the tables, into the store. */
+int tables_sync(struct session *session) __attribute__((warn_unused_result));
+/* Row of the trace of a context; <0: -errno. A context that is not there
+ * counts as context 0. */
+int64_t tables_trace(struct session *session, uint32_t *context,
+                     uint64_t start_ticks);
+/* Counters and losses. */
+int tables_counters(struct session *session)
+    __attribute__((warn_unused_result));
+void tables_free(struct session *session);
+
+/* Up to `most` items of a lane. Number or -errno (of the store). */
+int drain_lane(struct session *session, uint32_t lane, uint32_t most,
+               int64_t now_ns) __attribute__((warn_unused_result));
+/* Spans that are open in a lane, as `status`; those younger than `age_ns`
+ * are left out. 0 or -errno. */
+int drain_open(struct session *session, uint32_t lane, const char *status,
+               const char *ended_by, int64_t age_ns, uint64_t now_ticks)
+    __attribute__((warn_unused_result));
+/* Forget what waits for spans of this lane that are not open any more. */
+void drain_sweep(struct session *session, uint32_t lane);
+/* Wall-clock name of an enum lane_end. */
+const char *drain_end_name(uint32_t end);
+
+/* Processes and lanes that ended; sets is_ended. 0 or -errno. */
+int finish_look(struct session *session, int64_t now_ns)
+    __attribute__((warn_unused_result));

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The store, writing side: see store.h. WAL and synchronous=NORMAL: a crash of
+ * the machine may lose the last transactions whole, rows and cursors alike; a
+ * crash of ours loses nothing.
+ */
+#define _GNU_SOURCE
+#include "tools/sidecar/store.h"
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "sql/sql.h"
+#include "tools/common/paths.h"
+
+enum {
+    BUSY_MS = 5000,
+    WHY_BYTES = 1024,
+};
+static const char *const names[STORE_STATEMENTS] = {
+    [STORE_SESSION_ADD] = "session_add",
+    [STORE_SESSION_FIND] = "session_find",
+    [STORE_SESSION_NOTE] = "session_note",
+    [STORE_SESSION_END] = "session_end",
+    [STORE_SESSION_END_CURSORS] = "session_end_cursors",
+    [STORE_SESSION_END_FRAMES] = "session_end_frames",
+    [STORE_SESSION_END_COUNTERS] = "session_end_counters",
+    [STORE_CURSOR_SET] = "cursor_set",
+    [STORE_CURSOR_ALL] = "cursor_all",
+    [STORE_FRAME_SET] = "frame_set",
+    [STORE_FRAME_DROP] = "frame_drop",
+    [STORE_FRAME_ALL] = "frame_all",
+    [STORE_COUNTER_SET] = "counter_set",
+    [STORE_COUNTER_GET] = "counter_get",
+    [STORE_THREAD_SET] = "thread_set",
+    [STORE_THREAD_LAST] = "thread_last",
+    [STORE_PROCESS_SET] = "process_set",
+    [STORE_PROCESS_END] = "process_end",
+    [STORE_PROCESS_ENDED] = "process_ended",
+    [STORE_CONTEXT_FIND] = "context_find",
+    [STORE_CONTEXT_ADD] = "context_add",
+    [STORE_TRACE_FIND] = "trace_find",
+    [STORE_TRACE_ADD] = "trace_add",
+    [STORE_CONTEXT_ROOT] = "context_root",
+    [STORE_TRACE_ROOT] = "trace_root",
+    [STORE_TRACE_PROCESS] = "trace_process",
+    [STORE_SITE_SET] = "site_set",
+    [STORE_SPAN_SET] = "span_set",
+    [STORE_ROLLUP_GET] = "rollup_get",
+    [STORE_ROLLUP_ADD] = "rollup_add",
+    [STORE_LOSS_SET] = "loss_set",
+    [STORE_LOSS_ADD] = "loss_add",
+    [STORE_BEGIN] = "begin",
+    [STORE_COMMIT] = "commit",
+};
+
+struct store {
+    sqlite3 *db;
+    sqlite3_stmt *statement[STORE_STATEMENTS];
+    char path[PATHS_MAX];
+    char why[WHY_BYTES + PATHS_MAX];
+    bool in_transaction;
+};
+
+static int code_errno(int code)
+{
+    switch (code & 0xff) {
+    case SQLITE_OK:
+    case SQLITE_ROW:
+    case SQLITE_DONE:
+        return 0;
+    case SQLITE_FULL:
+        return -ENOSPC;
+    case SQLITE_NOMEM:
+        return -ENOMEM;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return -EBUSY;
+    case SQLITE_READONLY:
+        return -EROFS;
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+        return -EACCES;
+    case SQLITE_NOTADB:
+    case SQLITE_CORRUPT:
+        return -EBADMSG;
+    case SQLITE_CONSTRAINT:
+        return -EEXIST;
+    default:
+        return -EIO;
+    }
+}
+
+static int failed(struct store *store, int code)
+{
+    snprintf(store->why, sizeof store->why, "store '%s': %s", store->path,
+             store->db ? sqlite3_errmsg(store->db) : sqlite3_errstr(code));
+    int rc = code_errno(code);
+    return rc ? rc : -EIO;
+}
+
+const char *store_why(struct store *store)
+{
+    return store->why;
+}
+
+void store_forget(struct store *store)
+{
+    store->why[0] = 0;
+}
+
+/* The text under "-- :name". */
+static int prepare(struct store *store, enum store_statement which)
+{
+    char mark[64];
+    int len = snprintf(mark, sizeof mark, "-- :%s\n", names[which]);
+    const char *at = strstr(sql_sqlite_sidecar, mark);
+    if (!at) {
+        snprintf(store->why, sizeof store->why, "no statement '%s'",
+                 names[which]);
+        return -EINVAL;
+    }
+    int code =
+        sqlite3_prepare_v3(store->db, at + len, -1, SQLITE_PREPARE_PERSISTENT,
+                           &store->statement[which], NULL);
+    return code == SQLITE_OK ? 0 : failed(store, code);
+}
+
+static int user_version(struct store *store, int *version)
+{
+    sqlite3_stmt *s = NULL;
+    int code =
+        sqlite3_prepare_v2(store->db, "PRAGMA user_version", -1, &s, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(s);
+    if (code == SQLITE_ROW)
+        *version = sqlite3_column_int(s, 0);
+    sqlite3_finalize(s);
+    return code == SQLITE_ROW ? 0 : failed(store, code);
+}
+
+/* One migration with its new version, in one transaction. */
+static int migrate_one(struct store *store, int from)
+{
+    char pragma[64];
+    snprintf(pragma, sizeof pragma, "PRAGMA user_version = %d", from + 1);
+    int code = sqlite3_exec(store->db, "BEGIN EXCLUSIVE", NULL, NULL, NULL);
+    if (code != SQLITE_OK)
+        return failed(store, code);
+    int version = -1; /* another process may have been faster */
+    int rc = user_version(store, &version);
+    if (rc == 0 && version == from) {
+        code = sqlite3_exec(store->db, sql_sqlite_migrations[from], NULL, NULL,
+                            NULL);
+        if (code == SQLITE_OK)
+            code = sqlite3_exec(store->db, pragma, NULL, NULL, NULL);
+        if (code != SQLITE_OK)
+            rc = failed(store, code);
+    }
+    if (rc == 0) {
+        code = sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL);
+        if (code == SQLITE_OK)
+            return 0;
+        rc = failed(store, code);
+    }
+    (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    return rc;
+}
+
+static int migrate(struct store *store)
+{
+    int version = 0;
+    int rc = user_version(store, &version);
+    if (rc == 0 && version > sql_sqlite_version) {
+        snprintf(store->why, sizeof store->why,
+                 "store '%s' has version %d, this handspan knows up to %d: use "
+                 "the handspan that wrote it, or set HANDSPAN_STORE to "
+                 "another file",
+                 store->path, version, sql_sqlite_version);
+        return -EPROTONOSUPPORT;
+    }
+    while (rc == 0 && version < sql_sqlite_version) {
+        rc = migrate_one(store, version);
+        if (rc == 0)
+            rc = user_version(store, &version);
+    }
+    return rc;
+}
+
+static int set_up(struct store *store)
+{
+    sqlite3_busy_timeout(store->db, BUSY_MS);
+    int rc = migrate(store); /* first: a later version's file is not touched */
+    if (rc != 0)
+        return rc;
+    int code = sqlite3_exec(store->db,
+                            "PRAGMA journal_mode = WAL;"
+                            "PRAGMA synchronous = NORMAL;"
+                            "PRAGMA wal_autocheckpoint = 10000;",
+                            NULL, NULL, NULL);
+    if (code != SQLITE_OK)
+        return failed(store, code);
+    for (int i = 0; rc == 0 && i < STORE_STATEMENTS; i++)
+        rc = prepare(store, (enum store_statement)i);
+    return rc;
+}
+
+int store_open(const char *path, struct store **out, char *why,
+               size_t why_bytes)
+{
+    struct store *store = calloc(1, sizeof *store);
+    if (!store)
+        return -ENOMEM;
+    snprintf(store->path, sizeof store->path, "%s", path);
+    int rc = paths_make_parents(path);
+    if (rc != 0) {
+        snprintf(why, why_bytes, "cannot create the folder of store '%s': %s",
+                 path, strerror(-rc));
+        free(store);
+        return rc;
+    }
+    int code = sqlite3_open_v2(
+        path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+    rc = code == SQLITE_OK ? set_up(store) : failed(store, code);
+    if (rc != 0) {
+        snprintf(why, why_bytes, "%s", store->why);
+        store_close(store);
+        return rc;
+    }
+    *out = store;
+    return 0;
+}
+
+void store_close(struct store *store)
+{
+    if (!store)
+        return;
+    for (int i = 0; i < STORE_STATEMENTS; i++)
+        sqlite3_finalize(store->statement[i]);
+    sqlite3_close(store->db);
+    free(store);
+}
+
+/* ---- statements -------------------------------------------------------- */
+
+static int bind_one(sqlite3_stmt *s, int index, char shape, va_list *arguments)
+{
+    if (shape == 'i') {
+        int64_t n = va_arg(*arguments, int64_t);
+        return n == STORE_NULL ? sqlite3_bind_null(s, index)
+                               : sqlite3_bind_int64(s, index, n);
+    }
+    if (shape == 't')
+        return sqlite3_bind_text(s, index, va_arg(*arguments, const char *), -1,
+                                 SQLITE_STATIC);
+    const void *bytes = va_arg(*arguments, const void *);
+    size_t len_bytes = va_arg(*arguments, size_t);
+    return sqlite3_bind_blob64(s, index, bytes, len_bytes, SQLITE_STATIC);
+}
+
+static int bind_all(struct store *store, sqlite3_stmt *s, const char *shape,
+                    va_list *arguments)
+{
+    sqlite3_reset(s);
+    for (int i = 0; shape[i]; i++) {
+        int code = bind_one(s, i + 1, shape[i], arguments);
+        if (code != SQLITE_OK)
+            return failed(store, code);
+    }
+    return 0;
+}
+
+int store_next(struct store *store, enum store_statement statement)
+{
+    sqlite3_stmt *s = store->statement[statement];
+    int code = sqlite3_step(s);
+    if (code == SQLITE_ROW)
+        return 1;
+    int rc = code == SQLITE_DONE ? 0 : failed(store, code);
+    sqlite3_reset(s);
+    return rc;
+}
+
+int store_run(struct store *store, enum store_statement statement,
+              const char *shape, ...)
+{
+    va_list arguments;
+    va_start(arguments, shape);
+    int rc = bind_all(store, store->statement[statement], shape, &arguments);
+    va_end(arguments);
+    if (rc != 0)
+        return rc;
+    do
+        rc = store_next(store, statement);
+    while (rc > 0);
+    return rc == 0 ? sqlite3_changes(store->db) : rc;
+}
+
+int store_start(struct store *store, enum store_statement statement,
+                const char *shape, ...)
+{
+    va_list arguments;
+    va_start(arguments, shape);
+    int rc = bind_all(store, store->statement[statement], shape, &arguments);
+    va_end(arguments);
+    return rc != 0 ? rc : store_next(store, statement);
+}
+
+int64_t store_int(struct store *store, enum store_statement statement,
+                  int column)
+{
+    return sqlite3_column_int64(store->statement[statement], column);
+}
+
+const void *store_blob(struct store *store, enum store_statement statement,
+                       int column, size_t *len_bytes)
+{
+    sqlite3_stmt *s = store->statement[statement];
+    const void *bytes = sqlite3_column_blob(s, column);
+    *len_bytes = (size_t)sqlite3_column_bytes(s, column);
+    return bytes;
+}
+
+int store_begin(struct store *store)
+{
+    if (store->in_transaction)
+        return 0;
+    int rc = store_run(store, STORE_BEGIN, "");
+    if (rc < 0)
+        return rc;
+    store->in_transaction = true;
+    return 0;
+}
+
+int store_commit(struct store *store)
+{
+    if (!store->in_transaction)
+        return 0;
+    int rc = store_run(store, STORE_COMMIT, "");
+    if (rc < 0)
+        return rc;
+    store->in_transaction = false;
+    return 0;
+}
+
+void store_rollback(struct store *store)
+{
+    for (int i = 0; i < STORE_STATEMENTS; i++)
+        sqlite3_reset(store->statement[i]);
+    if (store->in_transaction)
+        (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    store->in_transaction = false;
+}

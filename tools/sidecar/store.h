@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The store as the sidecar writes it. This pair of files owns SQLite on the
+ * writing side: statements come from sql/sqlite/sidecar.sql by name, are
+ * prepared once, and SQLite's codes become -errno here.
+ */
+#pragma once
+#include <stdint.h>
+#include <stddef.h>
+
+struct store;
+
+/* One per "-- :name" of sidecar.sql. */
+enum store_statement {
+    STORE_SESSION_ADD,
+    STORE_SESSION_FIND,
+    STORE_SESSION_NOTE,
+    STORE_SESSION_END,
+    STORE_SESSION_END_CURSORS,
+    STORE_SESSION_END_FRAMES,
+    STORE_SESSION_END_COUNTERS,
+    STORE_CURSOR_SET,
+    STORE_CURSOR_ALL,
+    STORE_FRAME_SET,
+    STORE_FRAME_DROP,
+    STORE_FRAME_ALL,
+    STORE_COUNTER_SET,
+    STORE_COUNTER_GET,
+    STORE_THREAD_SET,
+    STORE_THREAD_LAST,
+    STORE_PROCESS_SET,
+    STORE_PROCESS_END,
+    STORE_PROCESS_ENDED,
+    STORE_CONTEXT_FIND,
+    STORE_CONTEXT_ADD,
+    STORE_TRACE_FIND,
+    STORE_TRACE_ADD,
+    STORE_CONTEXT_ROOT,
+    STORE_TRACE_ROOT,
+    STORE_TRACE_PROCESS,
+    STORE_SITE_SET,
+    STORE_SPAN_SET,
+    STORE_ROLLUP_GET,
+    STORE_ROLLUP_ADD,
+    STORE_LOSS_SET,
+    STORE_LOSS_ADD,
+    STORE_BEGIN,
+    STORE_COMMIT,
+    STORE_STATEMENTS,
+};
+
+/* An unknown number: bound as NULL. */
+#define STORE_NULL INT64_MIN
+
+/* Open or create the store and bring it up to date. On failure a sentence for
+ * people that names the file is in `why`. 0 or -errno; -EPROTONOSUPPORT: made
+ * by a later version. */
+int store_open(const char *path, struct store **out, char *why,
+               size_t why_bytes) __attribute__((warn_unused_result));
+void store_close(struct store *store);
+
+/*
+ * Bind and run a statement. `shape` has a letter for each parameter: i int64_t
+ * (STORE_NULL: NULL), t const char * (NULL: NULL), b const void *, size_t.
+ * store_run(): to its end; rows changed, or -errno. store_start() and
+ * store_next(): 1 a row, 0 none left, -errno; columns hold until the next one.
+ */
+int store_run(struct store *store, enum store_statement statement,
+              const char *shape, ...) __attribute__((warn_unused_result));
+int store_start(struct store *store, enum store_statement statement,
+                const char *shape, ...) __attribute__((warn_unused_result));
+int store_next(struct store *store, enum store_statement statement)
+    __attribute__((warn_unused_result));
+int64_t store_int(struct store *store, enum store_statement statement,
+                  int column);
+const void *store_blob(struct store *store, enum store_statement statement,
+                       int column, size_t *len_bytes);
+
+/* A transaction; begin does nothing inside one. */
+int store_begin(struct store *store) __attribute__((warn_unused_result));
+int store_commit(struct store *store) __attribute__((warn_unused_result));
+void store_rollback(struct store *store);
+/* What the last failure was, for people; names the file. "" after none, or
+ * after store_forget(). */
+const char *store_why(struct store *store);
+void store_forget(struct store *store);
