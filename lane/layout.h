@@ -375,7 +375,7 @@ struct lane_open {
     uint64_t t0_ticks;
     uint64_t span;      /* reference */
     uint64_t parent;    /* reference */
-    uint64_t cpu_ns;    /* thread CPU time at t0, LANE_CPU_UNKNOWN */
+    uint64_t cpu_ns;    /* the lane's cpu_base_ns at t0, LANE_CPU_UNKNOWN */
     uint64_t capture;   /* as in a record */
     uint64_t sp;        /* where its call stands; never dereferenced outside */
     uint32_t site_kind; /* site 24 bits | kind 8 << 24 */

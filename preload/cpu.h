@@ -44,12 +44,6 @@ static inline volatile uint64_t *cpu_word(void)
                                  (uint64_t)cpu_word_offset);
 }
 
-static inline uint64_t cpu_at(const struct lane *lane, uint64_t tick)
-{
-    unsigned __int128 product = (unsigned __int128)tick * lane->cpu_mult;
-    return lane->cpu_base_ns + (uint64_t)(product >> 32);
-}
-
 /* Has the thread been running since the base was taken? Asked after the tick
  * was read: then no switch came before. */
 static inline bool cpu_is_marked(void)
@@ -57,19 +51,22 @@ static inline bool cpu_is_marked(void)
     return __builtin_expect(*cpu_word() == (uint64_t)&cpu_mark, 1);
 }
 
-/* CPU time at `tick`, which was just read. */
-static inline uint64_t cpu_now(struct lane *lane, uint64_t tick)
+/* The base that holds at a tick which was just read, LANE_CPU_UNKNOWN: none.
+ * This is what an open span keeps. */
+static inline uint64_t cpu_base(struct lane *lane)
 {
     if (!cpu_is_marked())
         cpu_resync(lane);
-    return lane->cpu_mult == 0 ? LANE_CPU_UNKNOWN : cpu_at(lane, tick);
+    return lane->cpu_mult == 0 ? LANE_CPU_UNKNOWN : lane->cpu_base_ns;
 }
 
-/* CPU time between two readings of one thread. */
-static inline uint64_t cpu_between(uint64_t from, uint64_t to)
+/* CPU time of the span from tick `t0` with `base0` to `t1` with the lane's
+ * base: what the bases differ by was not spent on the CPU. */
+static inline uint64_t cpu_spent(const struct lane *lane, uint64_t base0,
+                                 uint64_t t0, uint64_t t1)
 {
-    if (from == LANE_CPU_UNKNOWN || to == LANE_CPU_UNKNOWN)
-        return LANE_CPU_UNKNOWN;
-    /* a switch right at a reading can set them back by its length */
-    return (int64_t)(to - from) < 0 ? 0 : to - from;
+    unsigned __int128 ran = (unsigned __int128)(t1 - t0) * lane->cpu_mult;
+    uint64_t ns = (uint64_t)(ran >> 32) + (lane->cpu_base_ns - base0);
+    /* a switch right at a reading can set it back by its length */
+    return (int64_t)ns < 0 ? 0 : ns;
 }

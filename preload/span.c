@@ -84,9 +84,9 @@ static inline struct lane_open *take_open(struct lane *lane, uint64_t depth,
 
 /* The last of opening: what comes after counts. */
 static inline void start_open(struct lane_open *open, uint64_t tick,
-                              uint64_t cpu, enum lane_open_state state)
+                              uint64_t base, enum lane_open_state state)
 {
-    open->cpu_ns = cpu;
+    open->cpu_ns = base;
     open->t0_ticks = tick;
     /* release; pairs with the reader's acquire of an open entry */
     __atomic_store_n(&open->state, (uint64_t)state, __ATOMIC_RELEASE);
@@ -98,7 +98,7 @@ start_after_switch(struct lane *lane, struct lane_open *open)
 {
     cpu_resync(lane);
     uint64_t tick = machine_ticks();
-    start_open(open, tick, cpu_now(lane, tick), LANE_OPEN_CALL);
+    start_open(open, tick, cpu_base(lane), LANE_OPEN_CALL);
 }
 
 void span_enter(struct shim_call *call)
@@ -125,7 +125,7 @@ void span_enter(struct shim_call *call)
         start_after_switch(lane, open);
         return;
     }
-    start_open(open, tick, cpu_at(lane, tick), LANE_OPEN_CALL);
+    start_open(open, tick, lane->cpu_base_ns, LANE_OPEN_CALL);
 }
 
 void span_enter_any(struct shim_call *call)
@@ -285,7 +285,7 @@ static void open_odd(struct shim_call *call, const struct site *site,
     if (is_tail)
         call->lane = 0;
     uint64_t tick = span_now();
-    start_open(open, tick, cpu_now(lane, tick),
+    start_open(open, tick, cpu_base(lane),
                is_tail ? LANE_OPEN_TAIL : LANE_OPEN_CALL);
 }
 
@@ -358,12 +358,12 @@ void span_leave(struct shim_call *call, const struct shim_regs *regs,
         return;
     }
     struct lane_record *record = (void *)lane_at(&runtime.map, lane, at);
-    uint64_t cpu = cpu_at(lane, tick) - open->cpu_ns;
-    record->t0_ticks = open->t0_ticks;
+    uint64_t t0 = open->t0_ticks;
+    record->t0_ticks = t0;
     record->t1_ticks = tick;
     record->span = open->span;
     record->parent = open->parent;
-    record->cpu_ns = (int64_t)cpu < 0 ? 0 : cpu;
+    record->cpu_ns = cpu_spent(lane, open->cpu_ns, t0, tick);
     record->capture = open->capture;
     *(uint64_t *)(void *)&record->site_status = *site_and_context(open);
     /* release; pairs with the reader's acquire of the commit word */
@@ -511,7 +511,10 @@ leave_odd(struct shim_call *call, const struct shim_regs *regs,
     struct lane_open *open = (struct lane_open *)call->open;
     if (open->span != call->span || open->state != LANE_OPEN_CALL)
         return; /* closed as dead, and its frame came back */
-    uint64_t cpu = cpu_between(open->cpu_ns, cpu_now(lane, t1));
+    uint64_t cpu = LANE_CPU_UNKNOWN;
+    if (cpu_base(lane) != LANE_CPU_UNKNOWN &&
+        open->cpu_ns != LANE_CPU_UNKNOWN)
+        cpu = cpu_spent(lane, open->cpu_ns, open->t0_ticks, t1);
     span_close_above(lane, open, t1, end_of[end]);
     struct lane_record record;
     span_fill(&record, open, t1, cpu, end_of[end]);
