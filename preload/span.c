@@ -14,10 +14,6 @@
 #include "preload/capture.h"
 #include "preload/cpu.h"
 
-/* absent in tests of the core alone */
-#pragma weak capture_enter
-#pragma weak capture_leave
-
 enum {
     TAIL_DEPTH_MAX = 128, /* deeper tail calls share one open entry */
     ATTACH_EVERY = 1024,  /* calls of a thread without lane between tries */
@@ -245,7 +241,7 @@ static bool enter_as_tail(struct shim_call *call, const struct site *site,
 static void enter_captures(struct shim_call *call, const struct site *site,
                            struct lane *lane, struct lane_open *open)
 {
-    if ((site->flags & SITE_CAPTURE_IN) && capture_enter) {
+    if (site->flags & SITE_CAPTURE_IN) {
         uint64_t at = capture_enter(site, lane, call->span, call);
         if (at == UINT64_MAX) {
             open->site_kind |= SPAN_KIND(LANE_STATUS_CAPTURE_LOST);
@@ -255,7 +251,7 @@ static void enter_captures(struct shim_call *call, const struct site *site,
             open->capture = at;
         }
     }
-    if ((site->flags & SITE_CAPTURE_OUT) && capture_leave) {
+    if (site->flags & SITE_CAPTURE_OUT) {
         call->flags |= SPAN_OUT;
         call->extra = span_thread.error ? (uint32_t)*span_thread.error : 0;
     }

@@ -286,7 +286,8 @@ static int run(struct run *r, char **argv)
     }
     if (r->child.exec_errno)
         return not_runnable(argv[0], -r->child.exec_errno);
-    if (r->is_traced && (r->is_in_scope || r->has_session))
+    if (r->is_traced && !r->launch.is_store_bad &&
+        (r->is_in_scope || r->has_session))
         report(r);
     child_exit_as(&r->child);
 }

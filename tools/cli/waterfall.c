@@ -65,7 +65,7 @@ static void lay_out(struct waterfall *w)
     }
     int right = (count ? count + 1 : 0) + time + 1 + 2;
     int want = MARK_COLUMNS + name + 1 + right;
-    int most = w->term->width / 2 > LEFT_MIN ? w->term->width / 2 : LEFT_MIN;
+    int most = w->term->width * 3 / 5;
     w->bar_start = want < LEFT_MIN ? LEFT_MIN : want > most ? most : want;
     w->bar_cells = w->term->width - w->bar_start;
     if (w->bar_cells < BAR_MIN) {

@@ -254,12 +254,19 @@ static void work(struct sidecar *c)
     }
 }
 
+/* Those who only want to know whether there is a sidecar hold the lock shared,
+ * for a moment; another sidecar holds it alone. */
 static bool lock_take(struct sidecar *c, bool wait)
 {
-    for (int i = 0; i < (wait ? LOCK_TRIES : 1); i++) {
+    for (int i = 0; i < LOCK_TRIES; i++) {
         if (flock(c->lock_fd, LOCK_EX | LOCK_NB) == 0)
             return true;
-        pause_ns(wait ? LOCK_WAIT_NS : 0);
+        bool is_shared = flock(c->lock_fd, LOCK_SH | LOCK_NB) == 0;
+        if (is_shared)
+            (void)flock(c->lock_fd, LOCK_UN);
+        if (!is_shared && !wait)
+            return false;
+        pause_ns(is_shared ? PAUSE_LEAST_NS : LOCK_WAIT_NS);
     }
     return false;
 }
