@@ -23,3 +23,17 @@ static inline uint64_t lane_span_id(uint64_t session_key, uint64_t ref)
     uint64_t id = lane_mix64(ref ^ session_key);
     return id ? id : lane_mix64(session_key);
 }
+/* And back: the reference of a span id. */
+static inline uint64_t lane_unmix64(uint64_t x)
+{
+    x = (x ^ (x >> 31) ^ (x >> 62)) * 0x319642b2d24d8ec3ULL;
+    x = (x ^ (x >> 27) ^ (x >> 54)) * 0x96de1b173f119089ULL;
+    return x ^ (x >> 30) ^ (x >> 60);
+}
+static inline uint64_t lane_span_ref(uint64_t session_key, uint64_t id)
+{
+    /* the one reference that mixes to 0 borrowed the id of reference 0 */
+    if (id == 0 || id == lane_mix64(session_key))
+        return id == 0 ? 0 : session_key;
+    return lane_unmix64(id) ^ session_key;
+}

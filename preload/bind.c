@@ -50,7 +50,7 @@ static int bind_function(void *context, struct module *module, const char *name,
                          uint64_t vaddr)
 {
     struct pass *pass = context;
-    int err = bind_site(pass->decl, module, name, vaddr);
+    int err = bind_site(pass->decl, module, name, vaddr, pass->generation == 0);
     pass->bound += err == 0;
     return err == -ENOSPC ? err : 0;
 }
@@ -173,16 +173,15 @@ static void bind_generation(uint32_t generation)
 
 void bind_start(void)
 {
-    if (has_any_declaration())
-        decoder_open();
+    decoder_open();
     modules_refresh(NULL);
     modules_record();
     bind_generation(0);
 }
 
-void bind_loaded(void)
+void bind_loaded(bool may_bind)
 {
-    if (!modules_refresh(bind_site_gone))
+    if (!modules_refresh(bind_site_gone) || !may_bind)
         return;
     modules_record();
     bool is_fresh = false;

@@ -175,7 +175,11 @@ static int resolve_slot(void *context, const struct plan_image *image,
 static enum lane_shim choose_shim(const struct work *work)
 {
     static const struct plan_resolver resolver = {NULL, resolve_slot};
-    if (config.force_shim && work->decl)
+    /* libc's own _exit, execve, fork, sigaction: compiled C of at most three
+     * arguments; every process would pay for their proofs */
+    if (!work->decl)
+        return LANE_SHIM_FRAME;
+    if (config.force_shim)
         return config.force_shim;
     if (!decoder_get() || !decoder_scratch())
         return LANE_SHIM_ZERO_COPY;
@@ -216,8 +220,11 @@ static void put_error(struct work *work, const char *what, int err)
     text_put(&work->reason, ")");
 }
 
-/* Island, plan for where it stands, text. */
-static int patch_entry(struct work *work)
+/*
+ * Island, plan for where it stands, text. An island that is not used after all
+ * is left: 112 bytes, for a function that was refused.
+ */
+static int patch_entry(struct work *work, enum plan_verdict *verdict)
 {
     struct plan_patch patch;
     struct module *module = work->module;
@@ -233,9 +240,13 @@ static int patch_entry(struct work *work)
     err =
         plan_entry_patch(decoder_get(), &module->image, work->vaddr,
                          island + SHIM_ISLAND_COPY, decoder_scratch(), &patch);
-    if (err == 0 && patch.verdict != PLAN_OK)
-        err = -ENOTSUP;
+    if (err == 0 && patch.verdict != PLAN_OK) {
+        *verdict = patch.verdict;
+        text_put(&work->reason, plan_verdict_text(patch.verdict));
+        return -ENOTSUP;
+    }
     if (err == 0) {
+        work->record->shim = (uint8_t)choose_shim(work);
         arm_site(work, island + SHIM_ISLAND_COPY);
         err = shim_patch_apply(&patch, island, stub_of(work));
     }
@@ -284,25 +295,15 @@ static bool is_hopeless(enum plan_verdict verdict)
 
 static int bind_mechanism(struct work *work, bool may_use_slots)
 {
-    struct plan_patch patch;
-    int err = -ENOENT;
-    if (decoder_get() && decoder_scratch()) {
-        err = plan_entry_patch(decoder_get(), &work->module->image, work->vaddr,
-                               0, decoder_scratch(), &patch);
-        if (err == 0 && patch.verdict == PLAN_OK) {
-            work->record->shim = (uint8_t)choose_shim(work);
-            err = patch_entry(work);
-            if (err == 0)
-                return 0;
-        } else if (err == 0) {
-            text_put(&work->reason, plan_verdict_text(patch.verdict));
-            if (is_hopeless(patch.verdict))
-                return -ENOTSUP;
-        }
-    } else {
+    enum plan_verdict verdict = PLAN_OK;
+    int err = -ENOTSUP;
+    if (!decoder_get() || !decoder_scratch())
         text_put(&work->reason, "no decoder");
-    }
-    return may_use_slots ? rewrite_slots(work) : -ENOTSUP;
+    else
+        err = patch_entry(work, &verdict);
+    if (err == 0 || is_hopeless(verdict) || !may_use_slots)
+        return err;
+    return rewrite_slots(work);
 }
 
 /* ---- sites ------------------------------------------------------------ */
@@ -323,10 +324,13 @@ static bool is_same_string(struct lane_string a, const char *text)
            memcmp(runtime.map.strings + a.offset, text, a.len_bytes) == 0;
 }
 
-/* A plugin that is loaded again and again has one site, not thousands. */
+/* A plugin that is loaded again and again has one site, not thousands. The
+ * trampoline must be proved anew; if another one is needed now, or the object
+ * is too far from where it was, it gets a site of its own. */
 static bool revive(struct work *work)
 {
-    for (uint32_t i = 1; i < runtime.site_count; i++) {
+    enum plan_verdict verdict;
+    for (uint32_t i = 1; decoder_get() && i < runtime.site_count; i++) {
         struct bound *bound = &bounds[i];
         if (bound->module || bound->decl != work->decl || !bound->island ||
             bound->vaddr != work->vaddr ||
@@ -336,17 +340,13 @@ static bool revive(struct work *work)
         work->site = &runtime.sites[i];
         work->record = &runtime.map.sites[i];
         work->bound = bound;
-        uint64_t island = bound->island;
-        if (patch_entry(work) != 0) { /* too far away from where it was */
-            bound->island = 0;
-            if (patch_entry(work) != 0) {
-                bound->island = island;
-                return false;
-            }
-        }
+        if (choose_shim(work) != work->record->shim ||
+            patch_entry(work, &verdict) != 0)
+            continue;
         bound->module = work->module;
         return true;
     }
+    work->reason.len = 0;
     return false;
 }
 
@@ -370,7 +370,7 @@ static int make_site(struct work *work, bool may_use_slots)
 }
 
 int bind_site(const struct manifest_decl *decl, struct module *module,
-              const char *name, uint64_t vaddr)
+              const char *name, uint64_t vaddr, bool may_use_slots)
 {
     struct work work = {
         .decl = decl, .module = module, .name = name, .vaddr = vaddr};
@@ -379,17 +379,18 @@ int bind_site(const struct manifest_decl *decl, struct module *module,
     uint32_t other = find_bound(&work);
     if (other != 0) {
         /* one glob meets a function under each of its names */
-        if (bounds[other].decl == decl || !bounds[other].decl)
+        if (bounds[other].decl == decl)
             return -EEXIST;
-        text_put(&work.reason, "traced by the declaration in line ");
-        text_put_number(&work.reason, bounds[other].decl->at_source.line);
+        text_put(&work.reason, "traced by ");
+        text_put(&work.reason, bounds[other].decl ? "the declaration in line "
+                                                  : "handspan itself");
+        if (bounds[other].decl)
+            text_put_number(&work.reason, bounds[other].decl->at_source.line);
         bind_site_unbound(decl, name, work.reason_bytes);
         return -EEXIST;
     }
     if (revive(&work))
         return 0;
-    /* later objects are not relocated yet: their slots would be overwritten */
-    bool may_use_slots = modules.generation == 1;
     return make_site(&work, may_use_slots);
 }
 

@@ -6,10 +6,12 @@
 #pragma once
 #include "preload/bind.h"
 
-/* 0; -EEXIST: the function is traced already; -ENOTSUP: not bound, the session
+/* Slots may be used for what was loaded at the start: later objects are not
+ * relocated yet, their slots would be overwritten.
+ * 0; -EEXIST: the function is traced already; -ENOTSUP: not bound, the session
  * says why; -ENOSPC: no site left. */
 HIDDEN int bind_site(const struct manifest_decl *decl, struct module *module,
-                     const char *name, uint64_t vaddr)
+                     const char *name, uint64_t vaddr, bool may_use_slots)
     __attribute__((warn_unused_result));
 /* A site that only says why there is none. */
 HIDDEN void bind_site_unbound(const struct manifest_decl *decl,

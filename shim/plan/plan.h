@@ -90,8 +90,9 @@ struct plan_patch {
                            under a shadow stack */
 };
 
-/* Scratch for one plan; some hundred KiB. Size in bytes, and the same memory
- * may be used for one call after another. */
+/* Scratch for one plan, about 2 MiB of which little is touched for a small
+ * function. Size in bytes; aligned to 16; need not be cleared, and the same
+ * memory may be used for one call after another. */
 size_t plan_scratch_bytes(void);
 
 /*
@@ -108,7 +109,19 @@ int plan_entry_patch(const struct plan_decoder *decoder,
                      uint64_t copy_at, void *scratch, struct plan_patch *out)
     __attribute__((warn_unused_result));
 
-/* The proof. `reason` (may be NULL) gets a phrase and an address. */
+/*
+ * The proof. `reason` (may be NULL) gets a phrase and an address (link-time,
+ * in the object where it was found: with PLAN_STACK_TAIL maybe another one).
+ * `resolver` may be NULL: then a tail jump through an import proves nothing.
+ *
+ * Prove before patching: a patched entry among the tail-jump targets is a
+ * jump to nowhere known, and the answer is then PLAN_STACK_TAIL. Ask for
+ * functions, not for ifunc resolvers (plan_entry_patch refuses those). An
+ * answer that went through an import holds as long as that stays bound so.
+ *
+ * Takes 50 to 200 us on average, at most some 50 ms (a step limit; beyond it
+ * PLAN_STACK_UNKNOWN).
+ */
 struct plan_reason {
     const char *text;
     uint64_t vaddr;

@@ -110,8 +110,10 @@ static void unpack(const uint64_t *in, struct state *s)
 
 static uint32_t packed_words(const uint64_t *in)
 {
-    uint32_t registers = (uint32_t)__builtin_popcount((uint32_t)in[0] & 0xffff);
+    uint32_t mask = (uint32_t)in[0] & 0xffff, registers = 0;
     uint32_t slots = (uint32_t)(in[0] >> 16) & 0xffff;
+    for (; mask != 0; mask &= mask - 1)
+        registers++;
     return HEADER_WORDS + registers * VALUE_WORDS + slots * SLOT_WORDS;
 }
 

@@ -18,12 +18,13 @@ import unittest
 
 PRELOAD, DUMP, BIN = (os.path.abspath(a) for a in sys.argv[1:4])
 MANIFEST = "[[object(main)]];\n[[span]] int work(int n);\n"
+SHM = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 PROGRAM = os.path.join(BIN, "bind_case_surroundings")
 
 
 class Start(unittest.TestCase):
     def setUp(self):
-        self.top = tempfile.mkdtemp(prefix="handspan-start-")
+        self.top = tempfile.mkdtemp(prefix="handspan-start-", dir=SHM)
         self.addCleanup(shutil.rmtree, self.top, ignore_errors=True)
         self.dir = os.path.join(self.top, "dir")
         self.bare = {k: v for k, v in os.environ.items()

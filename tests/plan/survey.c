@@ -94,6 +94,41 @@ static int survey_one(void *context, const struct plan_symbol *symbol)
     return 0;
 }
 
+/* ---- fifty names of a manifest
+ * ------------------------------------------------ */
+
+enum {
+    NAMES = 50
+};
+
+struct sample {
+    const char *names[NAMES];
+    unsigned long seen, every;
+    int count;
+};
+
+static int take_name(void *context, const struct plan_symbol *symbol)
+{
+    struct sample *sample = context;
+    if (symbol->is_exported && sample->seen++ % sample->every == 0)
+        sample->names[sample->count++] = symbol->name;
+    return sample->count == NAMES;
+}
+
+static void time_lookups(const struct survey *s)
+{
+    struct sample sample = {.every = 1 + s->functions / NAMES};
+    struct plan_symbol found;
+    int missed = 0;
+    plan_image_each_function(&s->image, take_name, &sample);
+    double start = now_ns();
+    for (int i = 0; i < sample.count; i++)
+        missed +=
+            plan_image_find_symbol(&s->image, sample.names[i], &found) < 0;
+    printf("    %d names found in %.1f us, %d missed\n", sample.count,
+           (now_ns() - start) / 1e3, missed);
+}
+
 static void print_result(const struct survey *s, const char *path)
 {
     double n = s->functions ? (double)s->functions : 1;
@@ -133,6 +168,7 @@ static int survey_file(struct survey *s, const char *path)
     }
     plan_image_each_function(&s->image, survey_one, s);
     print_result(s, path);
+    time_lookups(s);
     munmap(bytes, (size_t)st.st_size);
     return 0;
 }

@@ -5,7 +5,7 @@
  *
  * usage: writer DIR [threads=N] [records=N] [values=N] [nest=N] [units=N]
  *        [gap_us=N] [drop=1] [end=exit|kill|none|code] [open=N] [pause=1]
- *        [name=FILE] [fork=1]
+ *        [name=FILE] [fork=1] [deep=N]
  * Prints "session FILE", then a line "wrote RECORDS dropped N" and, with
  * pause=1, waits for a line on standard input before it ends.
  */
@@ -24,7 +24,7 @@
 
 static struct lane_map map;
 static long threads = 1, records = 1000, values, nest = 1, units, gap_us;
-static long drop, open_spans, do_fork;
+static long drop, open_spans, do_fork, deep;
 static const char *end = "exit", *file;
 static uint64_t written, dropped;
 
@@ -51,8 +51,8 @@ static struct lane_string text_put(const char *text)
 
 static void site_put(const char *name, uint32_t item_first, uint32_t items)
 {
-    int64_t i = lane_table_take(&map, LANE_TABLE_SITES,
-                                &map.session->site_next, 1);
+    int64_t i =
+        lane_table_take(&map, LANE_TABLE_SITES, &map.session->site_next, 1);
     if (i < 0)
         _exit(3);
     struct lane_site *site = &map.sites[i];
@@ -72,19 +72,19 @@ static void tables_put(void)
                                 &map.session->context_next, 1);
     int64_t p = lane_table_take(&map, LANE_TABLE_PROCESSES,
                                 &map.session->process_next, 1);
-    int64_t i = lane_table_take(&map, LANE_TABLE_ITEMS,
-                                &map.session->item_next, 3);
+    int64_t i =
+        lane_table_take(&map, LANE_TABLE_ITEMS, &map.session->item_next, 3);
     if (c < 0 || p < 0 || i < 0)
         _exit(3);
     memcpy(map.contexts[c].trace_id, &map.session->key, 8);
     map.contexts[c].trace_id[15] = 1;
     map.contexts[c].state = 1;
-    map.items[i] = (struct lane_item){text_put("path"), LANE_INPUT,
-                                      LANE_VALUE_TEXT, 0, 0, 0, 0, 0};
-    map.items[i + 1] = (struct lane_item){text_put("n"), LANE_INPUT,
-                                          LANE_VALUE_UNSIGNED, 8, 0, 0, 0, 0};
-    map.items[i + 2] = (struct lane_item){text_put("return"), LANE_OUTPUT,
-                                          LANE_VALUE_SIGNED, 4, 0, 0, 0, 0};
+    map.items[i] = (struct lane_item){
+        text_put("path"), LANE_INPUT, LANE_VALUE_TEXT, 0, 0, 0, 0, 0};
+    map.items[i + 1] = (struct lane_item){
+        text_put("n"), LANE_INPUT, LANE_VALUE_UNSIGNED, 8, 0, 0, 0, 0};
+    map.items[i + 2] = (struct lane_item){
+        text_put("return"), LANE_OUTPUT, LANE_VALUE_SIGNED, 4, 0, 0, 0, 0};
     site_put("leaf", (uint32_t)i, 3);
     site_put("outer", (uint32_t)i, 3);
     struct lane_process *process = &map.processes[p];
@@ -172,10 +172,8 @@ static uint64_t span_begin(struct lane *lane, uint32_t site, uint64_t parent,
 {
     uint64_t ref = LANE_REF(lane->index, lane_xadd_own(&lane->counter, 1) + 1);
     struct lane_open *o = &lane->open[lane->depth];
-    *o = (struct lane_open){.t0_ticks = t0,
-                            .span = ref,
-                            .parent = parent,
-                            .site_kind = site};
+    *o = (struct lane_open){
+        .t0_ticks = t0, .span = ref, .parent = parent, .site_kind = site};
     __atomic_store_n(&o->state, LANE_OPEN_CALL, __ATOMIC_RELEASE);
     lane->depth++;
     return ref;
@@ -187,10 +185,22 @@ static void span_end(struct lane *lane)
     lane->open[lane->depth].state = LANE_OPEN_FREE;
 }
 
+/* leaf, in itself, `deep` times, with an outer in the middle. */
+static long recurse(struct lane *lane, uint64_t parent, long level)
+{
+    uint32_t site = level == deep / 2 ? 2 : 1;
+    uint64_t t0 = lane_now(&map);
+    uint64_t ref = span_begin(lane, site, parent, t0);
+    long n = level < deep ? recurse(lane, ref, level + 1) : 0;
+    put_record(lane, ref, parent, site, t0);
+    span_end(lane);
+    return n + 1;
+}
+
 static void *run(void *unused)
 {
-    struct lane *lane = lane_take(&map, (uint32_t)syscall(SYS_gettid),
-                                  (uint32_t)getpid(), 0);
+    struct lane *lane =
+        lane_take(&map, (uint32_t)syscall(SYS_gettid), (uint32_t)getpid(), 0);
     if (!lane)
         _exit(4);
     uint64_t root = LANE_REF(LANE_PROCESS_LANE, 1);
@@ -199,6 +209,10 @@ static void *run(void *unused)
         put_input(lane, root, (uint64_t)i);
     }
     for (long done = 0; done < records;) {
+        if (deep) {
+            done += recurse(lane, root, 1);
+            continue;
+        }
         uint64_t t0 = lane_now(&map);
         uint64_t outer = nest > 1 ? span_begin(lane, 2, root, t0) : root;
         for (long i = 1; i < nest || nest == 1; i++) {
@@ -243,8 +257,8 @@ static void child(void)
                                      .t0_ticks = lane_now(&map),
                                      .program = map.processes[0].program};
     __atomic_store_n(&process->state, LANE_PROCESS_RUNS, __ATOMIC_RELEASE);
-    struct lane *lane = lane_take(&map, (uint32_t)getpid(),
-                                  (uint32_t)getpid(), (uint32_t)p);
+    struct lane *lane =
+        lane_take(&map, (uint32_t)getpid(), (uint32_t)getpid(), (uint32_t)p);
     uint64_t t0 = lane_now(&map), root = LANE_REF(LANE_PROCESS_LANE, p + 1);
     put_record(lane, span_begin(lane, 1, root, t0), root, 1, t0);
     span_end(lane);
@@ -280,7 +294,7 @@ static void options(int argc, char **argv, long *do_pause)
         {"threads=", &threads}, {"records=", &records}, {"values=", &values},
         {"nest=", &nest},       {"units=", &units},     {"gap_us=", &gap_us},
         {"drop=", &drop},       {"open=", &open_spans}, {"pause=", do_pause},
-        {"fork=", &do_fork},
+        {"fork=", &do_fork},    {"deep=", &deep},
     };
     for (int i = 2; i < argc; i++) {
         for (unsigned j = 0; j < sizeof numbers / sizeof *numbers; j++)

@@ -67,7 +67,7 @@ int cmd_env(int argc, char **argv)
         return operands == OPTIONS_HELP ? EXIT_FINE : EXIT_TROUBLE;
     struct launch l;
     launch_prepare(&how, &l);
-    if (!l.is_ready)
-        return EXIT_TROUBLE;
-    return print(&l, json);
+    int status = l.is_ready ? print(&l, json) : EXIT_TROUBLE;
+    launch_free(&l);
+    return status;
 }

@@ -14,6 +14,7 @@
 #include "tools/common/options.h"
 #include "tools/query/trace.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +37,7 @@ struct run {
     struct launch launch;
     struct launch_options options;
     const char *summary;
-    bool is_strict, is_quiet, is_traced, has_session;
+    bool is_strict, is_quiet, is_traced, is_in_scope, has_session;
     struct child child;
 };
 
@@ -74,7 +75,29 @@ static bool is_reachable(struct run *r, struct program *p)
     return false;
 }
 
-static void note_switches(const struct run *r)
+static const char *base(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* A manifest can be for some programs only; then another one leaves no trace,
+ * though what it starts may. The preload asks both names as well. */
+static void note_scope(struct run *r, const struct program *p)
+{
+    const char *name = p->interpreter[0] ? p->interpreter : p->path;
+    char *real = realpath(name, NULL);
+    r->is_in_scope = launch_covers(&r->launch, base(p->path)) ||
+                     launch_covers(&r->launch, base(name)) ||
+                     (real && launch_covers(&r->launch, base(real)));
+    free(real);
+    if (!r->is_in_scope && !r->is_quiet)
+        options_trouble("the manifest is for other programs than '%s' (its "
+                        "[[program(...)]]); what it starts may be traced",
+                        base(p->path));
+}
+
+static void note_switches(struct run *r)
 {
     char flag[PATHS_MAX + 8];
     const char *disabled = getenv("HANDSPAN_DISABLED");
@@ -84,7 +107,11 @@ static void note_switches(const struct run *r)
          strcmp(disabled, "yes") == 0))
         options_trouble("HANDSPAN_DISABLED is set: nothing is traced");
     else if (access(flag, F_OK) == 0)
-        options_trouble("tracing is switched off here; 'handspan on' resumes");
+        options_trouble("recording is switched off here; 'handspan on' "
+                        "resumes");
+    else
+        return;
+    r->is_in_scope = false;
 }
 
 static void ensure_sidecar(const struct run *r)
@@ -115,16 +142,17 @@ static void certificate_path(const struct run *r, const struct child *c,
 }
 
 /*
- * The certificate of the reaper: what only the parent knows of the end. First
- * line the wait status, then "name value" lines. Written aside and renamed, so
- * that it is whole or not there. docs/lane.md describes it.
+ * The certificate of the reaper: what only the parent knows of the end, lines
+ * of a name and a number. Written aside and renamed, so that it is whole or
+ * not there. docs/lane.md describes it.
  */
 static void write_certificate(const struct run *r, const struct child *c)
 {
     char path[PATHS_MAX + 64], aside[PATHS_MAX + 64];
     certificate_path(r, c, "", path, sizeof path);
     certificate_path(r, c, ".", aside, sizeof aside);
-    FILE *out = fopen(aside, "wxe");
+    int fd = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
     if (!out)
         return;
     const struct rusage *u = &c->usage;
@@ -132,7 +160,7 @@ static void write_certificate(const struct run *r, const struct child *c)
         (u->ru_utime.tv_sec + u->ru_stime.tv_sec) * INT64_C(1000000) +
         u->ru_utime.tv_usec + u->ru_stime.tv_usec;
     fprintf(out,
-            "%d\ncpu_ns %" PRId64 "\npeak_bytes %" PRId64
+            "status %d\ncpu_ns %" PRId64 "\npeak_bytes %" PRId64
             "\nend_unix_ns %" PRId64 "\n",
             c->wait_status, cpu_us * 1000, (int64_t)u->ru_maxrss * 1024,
             c->end_unix_ns);
@@ -247,6 +275,7 @@ static int run(struct run *r, char **argv)
         return EXIT_STRICT;
     }
     if (r->is_traced) {
+        note_scope(r, &program);
         note_switches(r);
         ensure_sidecar(r);
     }
@@ -257,7 +286,8 @@ static int run(struct run *r, char **argv)
     }
     if (r->child.exec_errno)
         return not_runnable(argv[0], -r->child.exec_errno);
-    if (r->is_traced)
+    if (r->is_traced && !r->launch.is_store_bad &&
+        (r->is_in_scope || r->has_session))
         report(r);
     child_exit_as(&r->child);
 }

@@ -42,7 +42,7 @@ static const char *why_unreadable(int err)
     case -EBADMSG:
         return "damaged, or no session; left in place";
     case -EAGAIN:
-        return "just being made";
+        return "not whole: just being made, or given up";
     default:
         return strerror(-err);
     }

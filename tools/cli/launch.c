@@ -2,7 +2,6 @@
 /* Preparing a traced start; see launch.h. Whatever is wrong, the program is
  * to run: problems are counted and told, never fatal here. */
 #include "tools/cli/launch.h"
-#include "tools/cli/manifest_file.h"
 #include "tools/common/options.h"
 #include <errno.h>
 #include <stdio.h>
@@ -29,11 +28,24 @@ void launch_print_draft(void)
     fputs(draft, stderr);
 }
 
+void launch_free(struct launch *l)
+{
+    manifest_file_free(&l->file);
+}
+
+bool launch_covers(const struct launch *l, const char *basename)
+{
+    const struct manifest *m = l->file.manifest;
+    for (uint32_t i = 0; m && i < m->program_count; i++)
+        if (manifest_match_glob(m->programs[i].pattern, basename))
+            return true;
+    return !m || m->program_count == 0;
+}
+
 static void check_manifest(struct launch *l)
 {
-    struct manifest_file file;
     char why[PATHS_MAX + 128];
-    int err = manifest_file_load(l->manifest, &file, why, sizeof why);
+    int err = manifest_file_load(l->manifest, &l->file, why, sizeof why);
     if (err) {
         options_trouble("%s%s", why,
                         err == -ENOENT ? " (give its path with -m)" : "");
@@ -41,16 +53,15 @@ static void check_manifest(struct launch *l)
         l->is_broken = true;
         return;
     }
-    manifest_file_print(&file, stderr, false);
-    if (file.manifest->error_count) {
-        options_trouble("the manifest has %u error%s: what is named there is "
-                        "not traced, the rest is",
-                        file.manifest->error_count,
-                        file.manifest->error_count == 1 ? "" : "s");
-        l->problems++;
-        l->is_broken = true;
-    }
-    manifest_file_free(&file);
+    manifest_file_print(&l->file, stderr, false);
+    uint32_t errors = l->file.manifest->error_count;
+    if (errors == 0)
+        return;
+    options_trouble("the manifest has %u error%s: what is named there is not "
+                    "traced, the rest is",
+                    errors, errors == 1 ? "" : "s");
+    l->problems++;
+    l->is_broken = true;
 }
 
 static void find_manifest(const struct launch_options *o, struct launch *l)
@@ -125,12 +136,18 @@ static void find_store(const struct launch_options *o, struct launch *l)
         l->problems++;
         return;
     }
+    char parent[PATHS_MAX];
     int err = paths_make_parents(l->store);
+    snprintf(parent, sizeof parent, "%.*s",
+             (int)(strrchr(l->store, '/') - l->store), l->store);
+    if (!err && access(*parent ? parent : "/", W_OK | X_OK) < 0)
+        err = -errno;
     if (!err && access(l->store, F_OK) == 0 && access(l->store, W_OK) < 0)
         err = -errno;
     if (!err)
         return;
     l->problems++;
+    l->is_store_bad = true;
     options_trouble("cannot write the store '%s': %s; the trace waits in '%s' "
                     "until 'handspan sidecar --store FILE' brings it in",
                     l->store, strerror(-err), l->dir);

@@ -2,6 +2,7 @@
 /* What a process needs to be traced: manifest, preload, directory, store; for
  * `run`, which sets it, and `env`, which prints it. */
 #pragma once
+#include "tools/cli/manifest_file.h"
 #include "tools/common/paths.h"
 #include <stdbool.h>
 
@@ -10,9 +11,11 @@ struct launch {
     char preload[PATHS_MAX];
     char dir[PATHS_MAX];
     char store[PATHS_MAX];
-    bool is_ready;  /* false: something above is missing, run untraced */
-    int problems;   /* told on stderr; with --strict the end */
-    bool is_broken; /* the manifest has errors */
+    bool is_ready;     /* false: something above is missing, run untraced */
+    int problems;      /* told on stderr; with --strict the end */
+    bool is_store_bad; /* told already; sessions wait in the directory */
+    bool is_broken;    /* the manifest has errors */
+    struct manifest_file file; /* when there is a manifest that was read */
 };
 struct launch_options {
     const char *manifest, *dir, *store;
@@ -21,6 +24,10 @@ struct launch_options {
 /* Resolve all of it, create directory and the store's folders, check the
  * manifest; every problem is told on stderr with a way out. */
 void launch_prepare(const struct launch_options *options, struct launch *out);
+void launch_free(struct launch *l);
+/* Is a program of this basename in the manifest's scope? Without manifest each
+ * one is. */
+bool launch_covers(const struct launch *l, const char *basename);
 /* Say how to write a manifest, on stderr. */
 void launch_print_draft(void);
 /* Put it into the environment of this process. 0 or -ENOMEM. */

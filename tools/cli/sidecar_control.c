@@ -38,7 +38,7 @@ static _Noreturn void become_sidecar(const char *self)
             dup2(null, fd);
     close_range(3, ~0U, 0);
     if (chdir("/") == 0)
-        execl(self, "handspan", "sidecar", (char *)NULL);
+        execl(self, "handspan", "sidecar", "--auto", (char *)NULL);
     _exit(127);
 }
 

@@ -112,8 +112,8 @@ static bool boot_is_ours(const struct lane_session *header)
         char digit[2] = {text[i], 0};
         if (text[i] == '-')
             continue;
-        ours[digits / 2] =
-            (uint8_t)(ours[digits / 2] << 4 | strtoul(digit, NULL, 16));
+        unsigned value = (unsigned)strtoul(digit, NULL, 16);
+        ours[digits / 2] = (uint8_t)(ours[digits / 2] * 16u + value);
         digits++;
     }
     return memcmp(ours, header->boot_id, sizeof ours) == 0;

@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The log of a session, written and read by the product's own code in one
+ * process: also built with ThreadSanitizer. One case per call.
+ *
+ * usage: lane_test CASE
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "lane/histogram.h"
+#include "lane/ids.h"
+#include "lane/keeper.h"
+#include "lane/utf8.h"
+#include "lane/writer.h"
+
+#define CHECK(x)                                                               \
+    do {                                                                       \
+        if (!(x)) {                                                            \
+            fprintf(stderr, "%s:%d: %s (errno %d)\n", __FILE__, __LINE__, #x,  \
+                    errno);                                                    \
+            _exit(1);                                                          \
+        }                                                                      \
+    } while (0)
+
+enum {
+    SKIPPED = 77
+};
+static int dir = -1;
+static const char name[] = "session-test";
+static struct lane_map map;
+
+static void open_dir(void)
+{
+    char path[] = "/dev/shm/lane-test-XXXXXX", here[] = "lane-test-XXXXXX";
+    const char *made = mkdtemp(path);
+    if (!made)
+        made = mkdtemp(here);
+    CHECK(made);
+    dir = open(made, O_RDONLY | O_DIRECTORY);
+    CHECK(dir >= 0);
+    CHECK(chdir(made) == 0);
+}
+
+static void close_dir(void)
+{
+    char path[4096];
+    CHECK(getcwd(path, sizeof path));
+    (void)unlink(name);
+    CHECK(rmdir(path) == 0);
+}
+
+static int create(uint32_t lanes, uint32_t units)
+{
+    struct lane_config config = {
+        .lane_count = lanes, .unit_count = units, .clock = LANE_CLOCK_TSC};
+    errno = 4711;
+    int rc = lane_session_create(dir, name, &config, &map);
+    CHECK(errno == 4711);
+    if (rc == 0)
+        __atomic_store_n(&map.session->ready, 1, __ATOMIC_RELEASE);
+    return rc;
+}
+
+/* ---- writing and reading again ------------------------------------------ */
+
+static uint32_t frame_bytes(uint64_t number)
+{
+    uint64_t mix = lane_mix64(number);
+    return mix % 8 == 0 ? (uint32_t)(mix >> 8) % (LANE_FRAME_MAX - 64)
+                        : (uint32_t)(mix >> 8) % 100;
+}
+
+/* Item number `number` of a lane: a record, or a frame with bytes by number.
+ * 0 or -ENOSPC. */
+static int put(struct lane *lane, uint64_t number)
+{
+    bool is_frame = number % 4 == 3;
+    uint32_t payload = is_frame ? frame_bytes(number) : 0;
+    uint64_t len = 64 + (payload > 32 ? (payload + 63) & ~63u : 0);
+    uint64_t at = lane_reserve(&map, lane, len);
+    if (at == 0 && lane_grow(&map, lane) == 0)
+        at = lane_reserve(&map, lane, len);
+    if (at == 0)
+        return -ENOSPC;
+    uint8_t *line = lane_at(&map, lane, at);
+    if (!is_frame) {
+        struct lane_record *r = (void *)line;
+        r->t0_ticks = r->t1_ticks = r->cpu_ns = r->parent = ~number;
+        r->span = number;
+        r->capture = r->site_status = r->context_depth = 0;
+    } else {
+        struct lane_frame *f = (void *)line;
+        f->payload_bytes = payload;
+        f->kind = LANE_FRAME_INPUT;
+        f->span = number;
+        uint8_t *to = payload > 32 ? line + 64 : f->inline_bytes;
+        memset(to, (int)(number & 0xff), payload);
+    }
+    lane_commit(lane, line, at, is_frame ? LANE_ITEM_FRAME : LANE_ITEM_RECORD);
+    return 0;
+}
+
+static uint64_t number_of(const struct lane_log_item *item)
+{
+    return item->type == LANE_ITEM_RECORD ? item->record->span
+                                          : item->frame->span;
+}
+
+static void check_item(const struct lane_log_item *item, uint64_t number)
+{
+    CHECK(number_of(item) == number);
+    CHECK((item->type == LANE_ITEM_FRAME) == (number % 4 == 3));
+    if (item->type == LANE_ITEM_RECORD) {
+        CHECK(item->record->t0_ticks == ~number);
+        CHECK(item->record->parent == ~number);
+        return;
+    }
+    CHECK(item->frame->payload_bytes == frame_bytes(number));
+    for (uint32_t i = 0; i < item->frame->payload_bytes; i++)
+        CHECK(item->payload[i] == (number & 0xff));
+}
+
+struct writer {
+    pthread_t thread;
+    uint64_t count;
+    uint32_t lane;
+    bool wait;
+};
+static uint32_t writers_done;
+
+static void *write_items(void *with)
+{
+    struct writer *w = with;
+    struct lane *lane = lane_take(&map, 1, 1, 0);
+    CHECK(lane);
+    __atomic_store_n(&w->lane, lane->index + 1, __ATOMIC_RELEASE);
+    for (uint64_t i = 0; i < w->count; i++)
+        while (put(lane, i + 1) != 0) {
+            CHECK(w->wait);
+            sched_yield();
+        }
+    __atomic_fetch_add(&writers_done, 1, __ATOMIC_RELEASE);
+    return NULL;
+}
+
+/* All items of a lane in order; the first is the thread's frame. */
+static uint64_t read_some(struct lane_log *log, uint64_t next)
+{
+    struct lane_log_item item;
+    int rc;
+    CHECK(lane_log_look(log) == 0);
+    while ((rc = lane_log_next(log, &item)) == 1) {
+        if (item.type == LANE_ITEM_FRAME &&
+            item.frame->kind == LANE_FRAME_THREAD) {
+            CHECK(next == 1);
+            continue;
+        }
+        /* ThreadSanitizer does not see what pread sees: show it */
+        (void)__atomic_load_n(
+            (uint64_t *)(void *)(lane_at(&map, &map.lanes[log->lane],
+                                         item.position) +
+                                 56),
+            __ATOMIC_ACQUIRE);
+        check_item(&item, next++);
+    }
+    CHECK(rc == 0);
+    return next;
+}
+
+static void case_roundtrip(void)
+{
+    struct writer w[6] = {0};
+    CHECK(create(0, 0) == 0);
+    for (int i = 0; i < 6; i++) {
+        w[i].count = 8000;
+        CHECK(pthread_create(&w[i].thread, NULL, write_items, &w[i]) == 0);
+    }
+    for (int i = 0; i < 6; i++)
+        pthread_join(w[i].thread, NULL);
+    struct lane_reader reader;
+    CHECK(lane_reader_open(&reader, dir, name) == 0);
+    CHECK(reader.header.lane_next == 6);
+    for (uint32_t i = 0; i < 6; i++) {
+        struct lane_log log;
+        CHECK(lane_log_open(&log, &reader, i, 0) == 0);
+        CHECK(read_some(&log, 1) == 8001);
+        CHECK(lane_log_at_end(&log));
+        lane_log_close(&log);
+    }
+    lane_reader_close(&reader);
+}
+
+/* Few units, given back while others write: lines of earlier use lie where
+ * new ones are to come, and must never be taken for them. */
+#ifdef __SANITIZE_THREAD__
+enum {
+    RECYCLE_ITEMS = 25000
+};
+#else
+enum {
+    RECYCLE_ITEMS = 150000
+};
+#endif
+static void case_recycle(void)
+{
+    struct writer w[2] = {{.count = RECYCLE_ITEMS, .wait = true},
+                          {.count = RECYCLE_ITEMS, .wait = true}};
+    static struct lane_keeper keeper;
+    struct lane_reader reader;
+    struct lane_log log[2] = {0};
+    uint64_t next[2] = {1, 1};
+    CHECK(create(0, 5) == 0);
+    CHECK(lane_reader_open(&reader, dir, name) == 0);
+    CHECK(lane_keeper_open(&keeper, dir, name, &reader) == 0);
+    struct lane_map own = keeper.map;
+    keeper.map = map; /* for ThreadSanitizer: the same addresses */
+    for (int i = 0; i < 2; i++)
+        CHECK(pthread_create(&w[i].thread, NULL, write_items, &w[i]) == 0);
+    while (next[0] <= w[0].count || next[1] <= w[1].count) {
+        CHECK(lane_reader_refresh(&reader) == 0);
+        for (uint32_t i = 0; i < reader.header.lane_next; i++) {
+            if (!log[i].chunk)
+                CHECK(lane_log_open(&log[i], &reader, i, 0) == 0);
+            next[i] = read_some(&log[i], next[i]);
+            lane_keeper_advance(&keeper, i, log[i].position);
+        }
+        lane_keeper_top_up(&keeper, 1);
+    }
+    for (int i = 0; i < 2; i++) {
+        pthread_join(w[i].thread, NULL);
+        lane_log_close(&log[i]);
+    }
+    CHECK(map.session->unit_next == 5);
+    CHECK(map.lanes[0].position >> 20 > 8); /* it did go round */
+    keeper.map = own;
+    lane_keeper_close(&keeper);
+    lane_reader_close(&reader);
+}
+
+/* ---- limits ------------------------------------------------------------- */
+
+static void case_budget(void)
+{
+    CHECK(create(0, 3) == 0);
+    struct lane *lane = lane_take(&map, 1, 1, 0);
+    CHECK(lane && lane->generation == 1);
+    uint64_t n = 0;
+    for (;;) {
+        uint64_t at = lane_reserve(&map, lane, 64);
+        if (at == 0 && lane_grow(&map, lane) != 0)
+            break;
+        if (at == 0)
+            continue;
+        lane_commit(lane, lane_at(&map, lane, at), at, LANE_ITEM_RECORD);
+        n++;
+    }
+    CHECK(n == 1024 - 1 + 3 * 16384); /* home but the thread's frame, units */
+    CHECK(lane_take(&map, 2, 2, 0) != NULL); /* another one has its home */
+    struct lane *last = NULL;
+    for (int i = 0; i < LANE_MAX - 2; i++)
+        CHECK((last = lane_take(&map, 3, 3, 0)) != NULL);
+    CHECK(lane_take(&map, 4, 4, 0) == NULL);
+    last->depth = 0;
+    lane_release(last);
+    struct lane *again = lane_take(&map, 5, 5, 0);
+    CHECK(again == last && again->generation == 2 && again->tid == 5);
+    /* a thread that died: its lane is taken over, unless spans are open */
+    uint32_t died = FUTEX_OWNER_DIED;
+    memcpy(again->robust, &died, sizeof died);
+    again->depth = 1;
+    CHECK(lane_take(&map, 6, 6, 0) == NULL);
+    again->depth = 0;
+    CHECK(lane_take(&map, 6, 6, 0) == again && again->generation == 3);
+    CHECK(again->robust[3] == 0);
+}
+
+static void with_limit(int what, rlim_t bytes, int want_least)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        struct rlimit limit = {bytes, bytes};
+        CHECK(setrlimit((__rlimit_resource_t)what, &limit) == 0);
+        int rc = create(0, 0);
+        if (want_least < 0) {
+            CHECK(rc == want_least);
+            CHECK(access(name, F_OK) != 0); /* nothing is left behind */
+            _exit(0);
+        }
+        CHECK(rc == 0 && map.len_bytes <= bytes);
+        CHECK((int)map.session->unit_max >= want_least);
+        struct lane *lane = lane_take(&map, 1, 1, 0);
+        CHECK(lane && lane_grow(&map, lane) == 0);
+        _exit(0);
+    }
+    int status;
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
+    (void)unlink(name);
+}
+
+static void case_limits(void)
+{
+    with_limit(RLIMIT_FSIZE, 100 << 20, 4);
+    with_limit(RLIMIT_FSIZE, 4 << 20, -EFBIG);
+    with_limit(RLIMIT_AS, 1 << 30, 2);
+    with_limit(RLIMIT_AS, 40 << 20, -ENOMEM);
+}
+
+/* A tmpfs without room: errors, no SIGBUS. */
+static void case_full(void)
+{
+    if (geteuid() != 0 || mkdir("small", 0700) != 0 ||
+        mount("none", "small", "tmpfs", 0, "size=400k") != 0) {
+        rmdir("small");
+        close_dir();
+        _exit(SKIPPED);
+    }
+    int outer = dir;
+    dir = open("small", O_RDONLY | O_DIRECTORY);
+    CHECK(create(0, 0) == 0);
+    int lanes = 0;
+    struct lane *lane = NULL, *taken;
+    while ((taken = lane_take(&map, 1, 1, 0)) != NULL && lanes++ < 50)
+        lane = taken;
+    CHECK(lanes >= 2 && lanes <= 4);
+    for (uint64_t i = 1; put(lane, i * 4) == 0; i++)
+        ;
+    CHECK(lane_grow(&map, lane) == -ENOSPC);
+    CHECK(map.session->unit_next == 0); /* a unit without pages goes back */
+    struct lane_string s;
+    char text[64 * 1024];
+    memset(text, 'x', sizeof text);
+    for (int i = 0; i < 20; i++)
+        (void)lane_string_put(&map, text, sizeof text, &s);
+    CHECK(map.session->lost_strings > 0);
+    munmap(map.base, map.len_bytes);
+    close(dir);
+    dir = outer;
+    CHECK(umount2("small", MNT_DETACH) == 0);
+    CHECK(rmdir("small") == 0);
+}
+
+/* ---- signals --------------------------------------------------------------
+ */
+
+static struct lane *signal_lane;
+static volatile uint64_t in_handler, handler_lost;
+
+static void on_signal(int number)
+{
+    (void)number;
+    for (int i = 0; i < 3; i++) {
+        uint64_t n = in_handler + 1;
+        in_handler = n;
+        if (put(signal_lane, (1ULL << 40) + n * 4) != 0)
+            handler_lost = handler_lost + 1;
+    }
+}
+
+/* Reservations nested in reservations, growth nested in growth. */
+static void case_signals(void)
+{
+    CHECK(create(0, 60) == 0);
+    signal_lane = lane_take(&map, 1, 1, 0);
+    struct sigaction action = {.sa_handler = on_signal};
+    CHECK(sigaction(SIGALRM, &action, NULL) == 0);
+    timer_t timer;
+    CHECK(timer_create(CLOCK_MONOTONIC, NULL, &timer) == 0);
+    struct itimerspec often = {{0, 20000}, {0, 20000}};
+    CHECK(timer_settime(timer, 0, &often, NULL) == 0);
+    uint64_t outer = 0;
+    while (outer < 900000 && put(signal_lane, (outer + 1) * 4) == 0)
+        outer++;
+    timer_delete(timer);
+    CHECK(in_handler > 100);
+    struct lane_reader reader;
+    struct lane_log log;
+    struct lane_log_item item;
+    CHECK(lane_reader_open(&reader, dir, name) == 0);
+    CHECK(lane_log_open(&log, &reader, 0, 0) == 0);
+    CHECK(lane_log_look(&log) == 0);
+    uint64_t seen = 0, seen_in_handler = 0;
+    while (lane_log_next(&log, &item) == 1) {
+        if (item.type != LANE_ITEM_RECORD)
+            continue;
+        if (item.record->span >> 40)
+            seen_in_handler++;
+        else
+            CHECK(item.record->span == ++seen * 4);
+    }
+    CHECK(lane_log_at_end(&log));
+    printf("%llu, and %llu of %llu in handlers\n", (unsigned long long)seen,
+           (unsigned long long)seen_in_handler, (unsigned long long)in_handler);
+    CHECK(seen == outer && seen_in_handler == in_handler - handler_lost);
+    CHECK(map.session->unit_next <= 60);
+    lane_log_close(&log);
+    lane_reader_close(&reader);
+}
+
+/* ---- the rest ---------------------------------------------------------------
+ */
+
+/* An item that is never committed: skipped, counted, the rest is read. */
+static void case_skip(void)
+{
+    CHECK(create(0, 4) == 0);
+    struct lane *lane = lane_take(&map, 1, 1, 0);
+    for (uint64_t i = 1; i <= 10; i++)
+        CHECK(put(lane, i * 4) == 0);
+    CHECK(lane_reserve(&map, lane, 640) != 0);
+    for (uint64_t i = 11; i <= 20; i++)
+        CHECK(put(lane, i * 4) == 0);
+    struct lane_reader reader;
+    struct lane_log log;
+    struct lane_log_item item;
+    CHECK(lane_reader_open(&reader, dir, name) == 0);
+    CHECK(lane_log_open(&log, &reader, 0, 0) == 0);
+    CHECK(lane_log_look(&log) == 0);
+    int n = 0;
+    while (lane_log_next(&log, &item) == 1)
+        n++;
+    CHECK(n == 11 && !lane_log_at_end(&log));
+    lane_log_skip(&log);
+    while (lane_log_next(&log, &item) == 1)
+        n++;
+    CHECK(n == 21 && lane_log_at_end(&log) && log.corrupt == 1);
+    lane_log_skip(&log); /* nothing there: nothing happens */
+    CHECK(log.corrupt == 1);
+    lane_log_close(&log);
+    lane_reader_close(&reader);
+}
+
+static void check_text(const char *in, size_t len, const char *want)
+{
+    char out[64];
+    utf8_clean(in, len, out, sizeof out, NULL);
+    CHECK(strcmp(out, want) == 0);
+}
+
+static void case_small_things(void)
+{
+    for (uint64_t v = 0; v < 1000000; v = v < 100 ? v + 1 : v + v / 37) {
+        uint32_t b = lane_histogram_bucket(v);
+        uint64_t m = lane_histogram_middle(b);
+        CHECK(b < LANE_HISTOGRAM_BUCKETS && lane_histogram_bucket(m) == b);
+        CHECK((m > v ? m - v : v - m) * 32 <= v);
+    }
+    CHECK(lane_histogram_bucket(UINT64_MAX) == LANE_HISTOGRAM_BUCKETS - 1);
+    CHECK(lane_span_id(7, 0) == 0 && lane_span_id(7, 1) != 0);
+    for (uint64_t ref = 1; ref < 100000; ref += 77)
+        CHECK(lane_span_ref(7, lane_span_id(7, ref)) == ref);
+    CHECK(lane_span_ref(7, lane_span_id(7, 7)) == 7); /* the one that mixes
+                                                         to 0 */
+    check_text("a\0b", 3, "ab");
+    check_text("\xc3\xa9\xff", 3, "\xc3\xa9\xef\xbf\xbd");
+    check_text("\xed\xa0\x80", 3, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+    check_text("\xf4\x90\x80\x80", 4,
+               "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
+               "\xef\xbf\xbd");
+    check_text("\xe2\x82", 2, "\xef\xbf\xbd\xef\xbf\xbd");
+    check_text("\xf0\x9f\x98\x80", 4, "\xf0\x9f\x98\x80");
+    char cut[4];
+    CHECK(utf8_clean("aa\xc3\xa9", 4, cut, sizeof cut, NULL) == 2);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} cases[] = {
+    {"roundtrip", case_roundtrip}, {"recycle", case_recycle},
+    {"budget", case_budget},       {"limits", case_limits},
+    {"full", case_full},           {"signals", case_signals},
+    {"skip", case_skip},           {"small", case_small_things},
+};
+
+int main(int argc, char **argv)
+{
+    open_dir();
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (argc > 1 && strcmp(argv[1], cases[i].name) == 0) {
+            cases[i].run();
+            close_dir();
+            puts("ok");
+            return 0;
+        }
+    return 2;
+}
