@@ -115,8 +115,7 @@ static bool is_below_ended(const struct query_tree *tree,
     for (uint32_t at = item->parent; at != QUERY_NONE;
          at = tree->items[at].parent)
         if (tree->items[at].node == item->node &&
-            !(tree->items[at].flags &
-              (QUERY_SPAN_OPEN | QUERY_SPAN_UNFINISHED)))
+            !(tree->items[at].flags & QUERY_SPAN_NO_END))
             return true;
     return false;
 }
@@ -134,7 +133,7 @@ static int add_items(struct stats *s, const struct query_tree *tree)
         if (!r)
             return -ENOMEM;
         int64_t ns = item->end_ns - item->start_ns;
-        bool ended = !(item->flags & (QUERY_SPAN_OPEN | QUERY_SPAN_UNFINISHED));
+        bool ended = !(item->flags & QUERY_SPAN_NO_END);
         bool nested = item->flags & QUERY_SPAN_NESTED;
         r->calls++;
         r->is_cpu_known |= item->cpu_ns >= 0;
