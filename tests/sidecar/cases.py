@@ -134,6 +134,31 @@ def case_roundtrip():
     p.done()
 
 
+def case_recursion():
+    """total counts outermost activations, self none twice."""
+    p = Place()
+    w = p.write("threads=2", "records=6000", "deep=9")
+    out = w.communicate(timeout=60)[0].split()
+    # batches end in mid-call: kill one on the way
+    side = p.sidecar()
+    p.until("some are stored", lambda: os.path.exists(p.store))
+    side.kill()
+    side.communicate()
+    p.drain()
+    check_exact(p, 1, int(out[3]))
+    for site in (1, 2):
+        ((want,),) = p.rows(
+            "WITH RECURSIVE up (ref, at, hit) AS (SELECT ref, parent_ref, 0 "
+            "FROM spans WHERE site = ?1 UNION ALL SELECT up.ref, "
+            "s.parent_ref, s.site = ?1 FROM up JOIN spans s ON s.ref = up.at "
+            "AND s.session = 1 WHERE up.at > 0 AND NOT up.hit) "
+            "SELECT SUM(duration_ns) FROM spans WHERE site = ?1 AND ref NOT IN "
+            "(SELECT ref FROM up WHERE hit)", site)
+        ((got,),) = p.rows("SELECT total_ns FROM rollups WHERE site = ?", site)
+        expect(got, want, f"total of site {site}")
+    p.done()
+
+
 def case_recycling():
     """Far more than the budget flows through while the sidecar drains."""
     p = Place()

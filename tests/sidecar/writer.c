@@ -5,7 +5,7 @@
  *
  * usage: writer DIR [threads=N] [records=N] [values=N] [nest=N] [units=N]
  *        [gap_us=N] [drop=1] [end=exit|kill|none|code] [open=N] [pause=1]
- *        [name=FILE] [fork=1]
+ *        [name=FILE] [fork=1] [deep=N]
  * Prints "session FILE", then a line "wrote RECORDS dropped N" and, with
  * pause=1, waits for a line on standard input before it ends.
  */
@@ -24,7 +24,7 @@
 
 static struct lane_map map;
 static long threads = 1, records = 1000, values, nest = 1, units, gap_us;
-static long drop, open_spans, do_fork;
+static long drop, open_spans, do_fork, deep;
 static const char *end = "exit", *file;
 static uint64_t written, dropped;
 
@@ -185,6 +185,18 @@ static void span_end(struct lane *lane)
     lane->open[lane->depth].state = LANE_OPEN_FREE;
 }
 
+/* leaf, in itself, `deep` times, with an outer in the middle. */
+static long recurse(struct lane *lane, uint64_t parent, long level)
+{
+    uint32_t site = level == deep / 2 ? 2 : 1;
+    uint64_t t0 = lane_now(&map);
+    uint64_t ref = span_begin(lane, site, parent, t0);
+    long n = level < deep ? recurse(lane, ref, level + 1) : 0;
+    put_record(lane, ref, parent, site, t0);
+    span_end(lane);
+    return n + 1;
+}
+
 static void *run(void *unused)
 {
     struct lane *lane =
@@ -197,6 +209,10 @@ static void *run(void *unused)
         put_input(lane, root, (uint64_t)i);
     }
     for (long done = 0; done < records;) {
+        if (deep) {
+            done += recurse(lane, root, 1);
+            continue;
+        }
         uint64_t t0 = lane_now(&map);
         uint64_t outer = nest > 1 ? span_begin(lane, 2, root, t0) : root;
         for (long i = 1; i < nest || nest == 1; i++) {
@@ -278,7 +294,7 @@ static void options(int argc, char **argv, long *do_pause)
         {"threads=", &threads}, {"records=", &records}, {"values=", &values},
         {"nest=", &nest},       {"units=", &units},     {"gap_us=", &gap_us},
         {"drop=", &drop},       {"open=", &open_spans}, {"pause=", do_pause},
-        {"fork=", &do_fork},
+        {"fork=", &do_fork},    {"deep=", &deep},
     };
     for (int i = 2; i < argc; i++) {
         for (unsigned j = 0; j < sizeof numbers / sizeof *numbers; j++)

@@ -154,9 +154,24 @@ static int store_trouble(struct sidecar *c, struct entry *e, int64_t now_ns)
     return 0;
 }
 
+/* The store is open only while there are sessions. What is wrong with it now
+ * will be so in a second, too: give up, the sessions wait. */
+static int store_ready(struct sidecar *c)
+{
+    char why[PATHS_MAX + 512];
+    if (c->store)
+        return 0;
+    int rc = store_open(c->store_path, &c->store, why, sizeof why);
+    if (rc != 0) {
+        log_line("%s; the sessions wait in '%s'", why, c->dir);
+        c->store_failures = STORE_TRIES;
+    }
+    return rc;
+}
+
 static int entry_open(struct sidecar *c, struct entry *e, int64_t now_ns)
 {
-    if (e->trouble || now_ns < e->retry_at_ns)
+    if (e->trouble || now_ns < e->retry_at_ns || store_ready(c) != 0)
         return 0;
     int rc = session_open(c->dir_fd, e->name, c->store, &e->session);
     if (rc == 0 || rc == -ENOENT)
@@ -170,13 +185,27 @@ static int entry_open(struct sidecar *c, struct entry *e, int64_t now_ns)
     return 0;
 }
 
-/* Everything of it is in the store. */
+static bool is_waiting(const struct sidecar *c)
+{
+    for (uint32_t i = 0; i < c->count; i++)
+        if (c->entry[i].session ||
+            (c->entry[i].is_there && !c->entry[i].trouble))
+            return true;
+    return false;
+}
+
+/* Everything of it is in the store. The file goes last: who waits for that
+ * finds the store whole, in one file and nobody's. */
 static void entry_done(struct sidecar *c, struct entry *e)
 {
-    (void)unlinkat(c->dir_fd, e->name, 0);
     session_close(e->session);
     e->session = NULL;
     e->is_there = false;
+    if (!is_waiting(c)) {
+        store_close(c->store);
+        c->store = NULL;
+    }
+    (void)unlinkat(c->dir_fd, e->name, 0);
 }
 
 /* Returns items done, so 0 means idle. */
@@ -187,8 +216,10 @@ static int entry_poll(struct sidecar *c, struct entry *e, int64_t now_ns)
     int rc = session_poll(e->session, now_ns);
     if (rc >= 0) {
         c->store_failures = rc > 0 ? 0 : c->store_failures;
-        if (e->session->is_ended)
+        if (e->session->is_ended) {
             entry_done(c, e);
+            return 1;
+        }
         return rc;
     }
     if (store_why(c->store)[0])
@@ -200,15 +231,6 @@ static int entry_poll(struct sidecar *c, struct entry *e, int64_t now_ns)
 }
 
 /* ---- loop ---------------------------------------------------------------- */
-
-static bool is_waiting(const struct sidecar *c)
-{
-    for (uint32_t i = 0; i < c->count; i++)
-        if (c->entry[i].session ||
-            (c->entry[i].is_there && !c->entry[i].trouble))
-            return true;
-    return false;
-}
 
 static int round_of_all(struct sidecar *c)
 {
@@ -339,20 +361,16 @@ static int open_places(struct sidecar *c)
 
 static int serve(struct sidecar *c)
 {
-    char why[PATHS_MAX + 512];
     if (!lock_take(c, !c->is_auto)) {
         if (!c->is_auto)
             log_line("a sidecar is at work in '%s' already", c->dir);
         return 0;
     }
-    int rc = store_open(c->store_path, &c->store, why, sizeof why);
-    if (rc != 0) {
-        log_line("%s; the sessions wait in '%s'", why, c->dir);
+    if (store_ready(c) != 0)
         return EXIT_TROUBLE;
-    }
     work_until_quiet(c);
     int status = c->store_failures ? EXIT_TROUBLE : 0;
-    if (c->store_failures)
+    if (c->store && c->store_failures)
         log_line("the store '%s' does not take it; the sessions wait in '%s'",
                  c->store_path, c->dir);
     for (uint32_t i = c->count; i-- > 0;) {
