@@ -153,6 +153,7 @@ def edges_of(spans, handlers):
 def check_spans(program, mode, status, counted, failures):
     spans, stderr = program.ask(mode, "spans", "latest")
     failures.check(spans, f"{mode}: `spans --json` shows nothing: {stderr}")
+    check_complete(program, mode, failures)
     ids = {s["span_id"] for s in spans}
     lost = [s["name"] for s in spans
             if s["parent_span_id"] and s["parent_span_id"] not in ids]
@@ -165,6 +166,17 @@ def check_spans(program, mode, status, counted, failures):
             f"{mode}: {edge[0]} under {edge[1]}: {seen.get(edge, 0)} spans, "
             f"gdb saw {wanted.get(edge, 0)}")
     check_status(program, mode, status, spans, failures)
+
+
+def check_complete(program, mode, failures):
+    """Nothing dropped or lost; every declaration bound, if not at the start
+    then when its object was loaded."""
+    rows, stderr = program.ask(mode, "show", "latest")
+    trace = next((r for r in rows if r.get("kind") == "trace"), None)
+    if not failures.check(trace, f"{mode}: `show --json`: {stderr}"):
+        return
+    for key in ("dropped_calls", "losses", "not_bound"):
+        failures.check(not trace[key], f"{mode}: {key}: {trace[key]}")
 
 
 def check_status(program, mode, status, spans, failures):
