@@ -22,7 +22,8 @@ HAS_PRELOAD = os.path.exists(
 
 class Base(unittest.TestCase):
     def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
+        self.folder = tempfile.TemporaryDirectory(
+            ignore_cleanup_errors=True)  # a sidecar may start this moment
         self.addCleanup(self.folder.cleanup)
         self.path = os.path.realpath(self.folder.name)
         self.env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8",

@@ -116,7 +116,7 @@ static void note_switches(struct run *r)
 
 static void ensure_sidecar(const struct run *r)
 {
-    if (sidecar_is_running(r->launch.dir))
+    if (r->launch.is_store_bad || sidecar_is_running(r->launch.dir))
         return;
     int err = sidecar_spawn();
     if (err)
