@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a traced call costs: the same program, unchanged, untraced, with the
 floor in it (two rdtsc and a 64-byte record, by hand), under handspan (sidecar
-draining) and, where installed, under uftrace. The variants take turns; the
-figure is the minimum over the rounds of what a call costs more than in the
-untraced program of the same round.
+draining) and, where installed, under uftrace. The variants take turns; each
+figure is the minimum over all rounds, less that of the untraced program: on a
+noisy machine the minimum is what the code costs.
 
 usage: bench/peers.py [--rounds N] [--build DIR]
 """
@@ -61,18 +61,14 @@ def main():
     best = {}
     with tempfile.TemporaryDirectory() as scratch:
         for _ in range(args.rounds):
-            base = {}
             for who, what, argv, env in variants(build, scratch):
-                got = run_once(argv, env)
-                if got is None:
-                    continue
-                if who == "untraced":
-                    base[what] = got
-                    continue
+                got = run_once(argv, env) or {}
                 for key, value in got.items():
-                    more = value - base[what][key]
                     at = (who, what, key)
-                    best[at] = min(best.get(at, 1e18), more)
+                    best[at] = min(best.get(at, 1e18), value)
+    for (who, what, key), value in list(best.items()):
+        if who != "untraced":
+            best[who, what, key] = value - best["untraced", what, key]
     print("| ns a call over the untraced program | flat | spaced by 60 ns |")
     print("|---|---|---|")
     names = {"floor": "floor: two rdtsc + 64 bytes, by hand",

@@ -179,9 +179,9 @@ void bind_start(void)
     bind_generation(0);
 }
 
-void bind_loaded(void)
+void bind_loaded(bool may_bind)
 {
-    if (!modules_refresh(bind_site_gone))
+    if (!modules_refresh(bind_site_gone) || !may_bind)
         return;
     modules_record();
     bool is_fresh = false;

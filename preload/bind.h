@@ -11,8 +11,9 @@
 /* Everything that is loaded. [constructor] Also says in the session what could
  * not be bound, and why. */
 HIDDEN void bind_start(void);
-/* What was loaded since; forget what was unloaded. [loader's lock held] */
-HIDDEN void bind_loaded(void);
+/* What was loaded since; forget what was unloaded. Not `may_bind`: only take
+ * note of it, never to be bound later. [loader's lock held] */
+HIDDEN void bind_loaded(bool may_bind);
 /*
  * A site of our own on a function of libc, by entry patch only: `enter` and
  * `leave` (each may be NULL) run instead of a span. 0 or -errno; the program

@@ -175,7 +175,11 @@ static int resolve_slot(void *context, const struct plan_image *image,
 static enum lane_shim choose_shim(const struct work *work)
 {
     static const struct plan_resolver resolver = {NULL, resolve_slot};
-    if (config.force_shim && work->decl)
+    /* libc's own _exit, execve, fork, sigaction: compiled C of at most three
+     * arguments; every process would pay for their proofs */
+    if (!work->decl)
+        return LANE_SHIM_FRAME;
+    if (config.force_shim)
         return config.force_shim;
     if (!decoder_get() || !decoder_scratch())
         return LANE_SHIM_ZERO_COPY;

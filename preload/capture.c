@@ -6,7 +6,6 @@
  */
 #include "preload/capture_write.h"
 
-
 static size_t read_memory(void *context, void *dst, uint64_t addr, size_t n)
 {
     const struct capture_call *call = context;

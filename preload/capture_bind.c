@@ -97,7 +97,7 @@ static void set_value(const struct manifest_item *item, uint16_t index,
                                     .item = index,
                                     .type = (uint8_t)item->type,
                                     .source = CAPTURE_EVALUATE};
-    if (!is_range &&
+    if (item->type != MANIFEST_VALUE_BYTES &&
         manifest_expr_is_register(item->expr, &reg, &size, &is_signed)) {
         value->source = (uint8_t)reg;
         value->size_bytes = (uint8_t)size;
@@ -125,7 +125,8 @@ static void fill_list(const struct manifest_decl *decl,
         if (is_output(item) != outputs)
             continue;
         set_value(item, index_of[i], &values[list->count]);
-        list->is_plain &= values[list->count].source != CAPTURE_EVALUATE;
+        list->is_plain &= values[list->count].source != CAPTURE_EVALUATE &&
+                          item->type != MANIFEST_VALUE_TEXT;
         list->needs_freg |= manifest_expr_needs_freg(item->expr);
         list->count++;
     }

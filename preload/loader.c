@@ -7,6 +7,7 @@
  */
 #include "preload/loader.h"
 #include "preload/bind.h"
+#include "preload/config.h"
 #include "preload/span.h"
 #include <errno.h>
 #include <link.h>
@@ -21,11 +22,11 @@ static long loader_notified(long a, long b)
         return 0;
     int saved = errno;
     span_busy++;
-    /* a forked child that had no traced call yet goes on under its own name */
-    if (*runtime.alive || thread_attach()) {
-        bind_loaded();
-        note_publish();
-    }
+    /* A forked child that had no traced call yet goes on under its own name.
+     * Without one nothing is bound, but what came must be known all the same:
+     * at the next notification its text is in use. */
+    bind_loaded(*runtime.alive != 0 || thread_attach() != NULL);
+    note_publish();
     span_busy--;
     errno = saved;
     return 0;

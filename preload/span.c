@@ -14,10 +14,6 @@
 #include "preload/capture.h"
 #include "preload/cpu.h"
 
-/* absent in tests of the core alone */
-#pragma weak capture_enter
-#pragma weak capture_leave
-
 enum {
     TAIL_DEPTH_MAX = 128, /* deeper tail calls share one open entry */
     ATTACH_EVERY = 1024,  /* calls of a thread without lane between tries */
@@ -245,7 +241,7 @@ static bool enter_as_tail(struct shim_call *call, const struct site *site,
 static void enter_captures(struct shim_call *call, const struct site *site,
                            struct lane *lane, struct lane_open *open)
 {
-    if ((site->flags & SITE_CAPTURE_IN) && capture_enter) {
+    if (site->flags & SITE_CAPTURE_IN) {
         uint64_t at = capture_enter(site, lane, call->span, call);
         if (at == UINT64_MAX) {
             open->site_kind |= SPAN_KIND(LANE_STATUS_CAPTURE_LOST);
@@ -255,7 +251,7 @@ static void enter_captures(struct shim_call *call, const struct site *site,
             open->capture = at;
         }
     }
-    if ((site->flags & SITE_CAPTURE_OUT) && capture_leave) {
+    if (site->flags & SITE_CAPTURE_OUT) {
         call->flags |= SPAN_OUT;
         call->extra = span_thread.error ? (uint32_t)*span_thread.error : 0;
     }
@@ -512,8 +508,7 @@ leave_odd(struct shim_call *call, const struct shim_regs *regs,
     if (open->span != call->span || open->state != LANE_OPEN_CALL)
         return; /* closed as dead, and its frame came back */
     uint64_t cpu = LANE_CPU_UNKNOWN;
-    if (cpu_base(lane) != LANE_CPU_UNKNOWN &&
-        open->cpu_ns != LANE_CPU_UNKNOWN)
+    if (cpu_base(lane) != LANE_CPU_UNKNOWN && open->cpu_ns != LANE_CPU_UNKNOWN)
         cpu = cpu_spent(lane, open->cpu_ns, open->t0_ticks, t1);
     span_close_above(lane, open, t1, end_of[end]);
     struct lane_record record;

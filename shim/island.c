@@ -16,7 +16,8 @@ enum {
     POOL_BYTES = 64 * 1024,
     POOL_MAX = 256,
     POOL_ALIGN = 16,
-    SEARCH_STEP = 1 << 20,
+    STEP_FIRST = 1 << 20,
+    STEP_MAX = 64 << 20, /* gaps are wider; mappings are passed in few tries */
 };
 /* Less than 2 GiB, for the length of what stands at both ends. */
 #define REACH (UINT64_C(0x7fff0000) - POOL_BYTES)
@@ -49,23 +50,30 @@ static bool try_map(uint64_t hint)
     return true;
 }
 
+static uint64_t next_step(uint64_t step)
+{
+    return step < STEP_MAX ? step * 2 : step;
+}
+
 static bool make_pool(uint64_t low, uint64_t high)
 {
     uint64_t floor = high > REACH ? high - REACH : 0;
     uint64_t align = ~(uint64_t)(POOL_BYTES - 1);
     if (pool_count == POOL_MAX)
         return false;
-    if (floor < SEARCH_STEP)
-        floor = SEARCH_STEP;
+    if (floor < STEP_FIRST)
+        floor = STEP_FIRST;
     /* Above first for a fixed-address program (the heap follows a PIE), but
      * below first in general: mappings grow downwards, gaps lie there. */
+    uint64_t step = STEP_FIRST;
     for (uint64_t at = (low & align) - POOL_BYTES; at < low && at > floor;
-         at -= SEARCH_STEP) {
+         at -= step, step = next_step(step)) {
         if (try_map(at))
             return true;
     }
-    for (uint64_t at = (high + SEARCH_STEP) & align; at < low + REACH;
-         at += SEARCH_STEP) {
+    step = STEP_FIRST;
+    for (uint64_t at = (high + STEP_FIRST) & align; at < low + REACH;
+         at += step, step = next_step(step)) {
         if (try_map(at))
             return true;
     }

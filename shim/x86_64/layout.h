@@ -28,13 +28,13 @@
 #define REGS_SIZE 72
 
 /* struct shim_entry: the call, then: */
-#define ENTRY_RBP       136
-#define ENTRY_RA        144
-#define ENTRY_BUSY      152
-#define ENTRY_NEXT      160
-#define ENTRY_HOME      168
-#define ENTRY_RESUME    176
-#define ENTRY_SIZE      192
+#define ENTRY_RBP    136
+#define ENTRY_RA     144
+#define ENTRY_BUSY   152
+#define ENTRY_NEXT   160
+#define ENTRY_HOME   168
+#define ENTRY_RESUME 176
+#define ENTRY_SIZE   192
 
 /* Flags of struct shim_call, as the assembly stores and tests them. */
 #define FLAG_ZERO_COPY 1

@@ -7,6 +7,7 @@
  */
 #include "preload/capture_plan.h"
 #include "preload/read.h"
+#include "preload/read_pages.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 struct runtime runtime; /* the one instance, as runtime.c has it */
@@ -87,7 +89,8 @@ static void take_apart(uint64_t position, enum lane_frame_kind kind)
         }
         v->bytes = at;
         memcpy(&v->bits, at, v->len < 8 ? v->len : 8);
-        at += (v->len + 7) & ~7u;
+        for (at += v->len; (uintptr_t)at & 7; at++)
+            CHECK(*at == 0);
         CHECK(at <= end);
     }
     for (; at < end && kind != LANE_FRAME_ERROR; at++)
@@ -424,6 +427,22 @@ static void test_rules(void)
     CHECK(strcmp(key_of(e->rule), "n == 99") == 0);
 }
 
+/* What a failed handler returns is shown, what it was to fill is not. */
+static void test_returned_text(void)
+{
+    char buf[] = "half-written";
+    bind("[[span, output(return, buf, part = buf[0:4]), fails(errno == 5)]]"
+         " const char *f(char *buf);");
+    call.args.rdi = (uint64_t)(uintptr_t)buf;
+    regs.rax = (uint64_t)(uintptr_t) "because";
+    struct capture_verdict v = leave(5);
+    CHECK(v.is_error && v.has_output && text_is("return", "because"));
+    CHECK(!has("buf") && !has("part"));
+    v = leave(0);
+    CHECK(!v.is_error && text_is("buf", "half-written"));
+    CHECK(text_is("part", "half"));
+}
+
 static void test_secrets(void)
 {
     bind("[[span, secret(token, return), fails(return < 0, return)]]"
@@ -493,11 +512,59 @@ static void start(const char *folder)
     lane = lane_take(&runtime.map, (uint32_t)getpid(), (uint32_t)getpid(), 0);
     if (!lane)
         exit(1);
+    /* What was there before must not shine through. */
+    uint64_t used = lane->position - LANE_FIRST_POSITION;
+    memset(lane->home + used, 0xee, LANE_HOME - used);
+}
+
+/* What an input frame costs: the log goes back each time. */
+static void measure(const char *what)
+{
+    enum {
+        ROUNDS = 200000
+    };
+    struct timespec a, b;
+    uint64_t from = lane->position;
+    clock_gettime(CLOCK_MONOTONIC, &a);
+    for (int i = 0; i < ROUNDS; i++) {
+        lane->position = from;
+        capture_enter(&site, lane, 77, &call);
+    }
+    clock_gettime(CLOCK_MONOTONIC, &b);
+    lane->position = from;
+    printf("%-40s %8.1f ns\n", what,
+           ((double)(b.tv_sec - a.tv_sec) * 1e9 +
+            (double)(b.tv_nsec - a.tv_nsec)) /
+               ROUNDS);
+}
+
+static void measure_all(void)
+{
+    static char text[48] = "/data/2026-03-03/some/input/file-number-12.csv";
+    char local[48];
+    memcpy(local, text, sizeof(text));
+    bind("[[span]] void f(int a, long b);");
+    measure("two integers");
+    bind("[[span]] void f(int a, long b, void *c, int d, int e, int g);");
+    measure("six integers");
+    bind("[[span, input(t)]] void f(const char *t, int n);");
+    call.args.rdi = (uint64_t)(uintptr_t)text;
+    measure("46-byte text and integer, by the kernel");
+    read_pages_enable(true);
+    measure("the same, page seen before");
+    call.args.rdi = (uint64_t)(uintptr_t)local;
+    lane->stack_low = call.args.rdi - 65536;
+    lane->stack_high = call.args.rdi + sizeof(local);
+    measure("the same, own stack");
 }
 
 int main(int argc, char **argv)
 {
     start(argc > 1 ? argv[1] : ".");
+    if (argc > 2) {
+        measure_all();
+        return 0;
+    }
     test_scalars();
     test_plain();
     test_floats();
@@ -507,6 +574,7 @@ int main(int argc, char **argv)
     test_sharing();
     test_many();
     test_rules();
+    test_returned_text();
     test_secrets();
     test_stack();
     test_full();

@@ -618,6 +618,30 @@ FUNCTION static int forker(int x)
     waitpid(pid, &status, 0);
     return x + WEXITSTATUS(status);
 }
+// The child makes no traced call of its own before it leaves.
+FUNCTION static int bare_forker(int)
+{
+    fflush(stdout);
+    pid_t pid = fork();
+    int status = 0;
+    if (pid != 0)
+        waitpid(pid, &status, 0);
+    return pid == 0 ? 1000 : WEXITSTATUS(status);
+}
+static void test_bare_fork()
+{
+    uint64_t records = 0;
+    harness_record record;
+    auto fork_it = traced("bare", bare_forker);
+    int result = fork_it(1);
+    if (result == 1000) {
+        while (harness_next(&record))
+            records++;
+        _exit(records == 0 && harness_depth() == 1 ? 17 : 18);
+    }
+    CHECK(result == 17);
+    harness_expect("fork", "bare0"); // one record: its own
+}
 static void test_fork()
 {
     uint32_t lane = harness_lane();
@@ -778,6 +802,7 @@ int main(int argc, char **argv)
     test_longjmp();
     test_fibers();
     test_signal_stack();
+    test_bare_fork();
     test_fork();
     test_cancel();
     test_backtrace();

@@ -2,7 +2,8 @@
 /*
  * Is the unwind information exact? Traced calls are single-stepped; at every
  * instruction libgcc (through the signal frame) and libunwind must find the
- * way from there to main(), and the handler's caller must get its registers.
+ * way from there to main(), with its frame right: the way goes on to main()'s
+ * caller.
  */
 #define _GNU_SOURCE
 #define UNW_LOCAL_ONLY
@@ -27,8 +28,11 @@ static uintptr_t bad_pc[BAD_MAX];
 static uintptr_t main_low, main_high;
 int main(int argc, char **argv);
 
+static uintptr_t above_main; /* where main() returns to */
+
 struct walk {
     int frames;
+    bool is_in_main;
     bool is_found;
 };
 
@@ -40,8 +44,12 @@ static bool is_main(uintptr_t pc)
 static _Unwind_Reason_Code see_frame(struct _Unwind_Context *context, void *arg)
 {
     struct walk *walk = arg;
-    if (is_main(_Unwind_GetIP(context)))
+    uintptr_t pc = _Unwind_GetIP(context);
+    if (walk->is_in_main && above_main == 0)
+        above_main = pc; /* the first walk, from main() itself */
+    if (walk->is_in_main && pc == above_main)
         walk->is_found = true;
+    walk->is_in_main = is_main(pc);
     walk->frames++;
     return walk->is_found || walk->frames > FRAMES_MAX ? _URC_END_OF_STACK
                                                        : _URC_NO_REASON;
@@ -51,11 +59,13 @@ static bool libunwind_finds_main(ucontext_t *context)
 {
     unw_cursor_t cursor;
     unw_init_local2(&cursor, (unw_context_t *)context, UNW_INIT_SIGNAL_FRAME);
+    bool is_in_main = false;
     for (int i = 0; i < FRAMES_MAX; i++) {
         unw_word_t pc = 0;
         unw_get_reg(&cursor, UNW_REG_IP, &pc);
-        if (is_main(pc))
+        if (is_in_main && pc == above_main)
             return true;
+        is_in_main = is_main(pc);
         if (unw_step(&cursor) <= 0)
             return false;
     }
@@ -121,6 +131,9 @@ int main(int argc, char **argv)
     action.sa_flags = SA_SIGINFO;
     sigaction(SIGTRAP, &action, NULL);
 
+    struct walk plain = {0};
+    _Unwind_Backtrace(see_frame, &plain);
+    CHECK(plain.is_found);
     CHECK(stub_leaf(5) == 6);            /* attach: too long to step */
     CHECK(stepped(stub_leaf, 5) == 6);   /* plain */
     CHECK(stepped(stub_other, 5) == 6);  /* an entry out of the pool */

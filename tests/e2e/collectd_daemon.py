@@ -6,8 +6,8 @@ its own files: collectd_daemon.py BUILD.
 Every value list that a plugin dispatches becomes one line of a CSV file,
 unless it was still queued when the program was stopped, which the program
 says in its last line. So the lines and what was left are the calls of
-plugin_dispatch_values() in this very run. The lines are also the calls of
-plugin_write's callbacks: nothing is counted in another run here.
+plugin_dispatch_values() in this very run; and each line of its log is a call
+of plugin_log(). Nothing is counted in another run here.
 """
 import os
 import pathlib
@@ -73,6 +73,9 @@ def main():
     if e2e.wait_until_stored(program, "preload", failures):
         found = e2e.calls_in_stats(program, "preload")
         print("lines:", lines, "left:", left_in_queue(text), "stats:", found)
+        failures.check(found.get("plugin_log") == text.count("\n"),
+                       f"{found.get('plugin_log')} calls of plugin_log: "
+                       f"{text!r}")
         failures.check(found.get("plugin_dispatch_values") == wanted,
                        f"{found.get('plugin_dispatch_values')} calls of "
                        f"plugin_dispatch_values, the program's files and its "

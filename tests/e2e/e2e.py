@@ -150,9 +150,10 @@ def edges_of(spans, handlers):
     return edges
 
 
-def check_parents(program, mode, counted, failures):
+def check_spans(program, mode, status, counted, failures):
     spans, stderr = program.ask(mode, "spans", "latest")
     failures.check(spans, f"{mode}: `spans --json` shows nothing: {stderr}")
+    check_complete(program, mode, failures)
     ids = {s["span_id"] for s in spans}
     lost = [s["name"] for s in spans
             if s["parent_span_id"] and s["parent_span_id"] not in ids]
@@ -164,14 +165,29 @@ def check_parents(program, mode, counted, failures):
             seen.get(edge, 0) == wanted.get(edge, 0),
             f"{mode}: {edge[0]} under {edge[1]}: {seen.get(edge, 0)} spans, "
             f"gdb saw {wanted.get(edge, 0)}")
-    check_status(program, mode, spans, failures)
+    check_status(program, mode, status, spans, failures)
 
 
-def check_status(program, mode, spans, failures):
+def check_complete(program, mode, failures):
+    """Nothing dropped or lost; every declaration bound, if not at the start
+    then when its object was loaded."""
+    rows, stderr = program.ask(mode, "show", "latest")
+    trace = next((r for r in rows if r.get("kind") == "trace"), None)
+    if not failures.check(trace, f"{mode}: `show --json`: {stderr}"):
+        return
+    for key in ("dropped_calls", "losses", "not_bound"):
+        failures.check(not trace[key], f"{mode}: {key}: {trace[key]}")
+
+
+def check_status(program, mode, status, spans, failures):
     """Only the handlers that the case names may have failed, and these must
-    have; no span of a program that ended may be open."""
+    have, and the process if its exit status says so; no span of a program that ended may be open."""
     failed = collections.Counter(
         s["name"] for s in spans if s["status"] == "error")
+    if status != 0:
+        failures.check(failed.pop(program.spec.get("process", program.name), 0) == 1,
+                       f"{mode}: exit status {status}, but the process is "
+                       "no error")
     for name in program.spec.get("failing", []):
         failures.check(failed.pop(name, 0) > 0, f"{mode}: {name} did not fail")
     failures.check(not failed, f"{mode}: failed, but did not: {dict(failed)}")
@@ -218,7 +234,7 @@ def check_program(program, failures):
             failures.check(found.get(name) == calls,
                            f"{mode}: {name}: {found.get(name)} calls, "
                            f"gdb counted {calls}")
-        check_parents(program, mode, counted, failures)
+        check_spans(program, mode, plain["status"], counted, failures)
 
 
 def main():

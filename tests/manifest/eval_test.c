@@ -239,6 +239,8 @@ static void test_operators(void)
     EXPECT("(p->next - p) * 24", 24);
     EXPECT("t == p->name", 1);
     EXPECT("1 < 2 == 1", 1);
+    EXPECT("(-9223372036854775807 - 1) / -1", INT64_MIN);
+    EXPECT("(-9223372036854775807 - 1) % -1", 0);
     EXPECT("st <= -9", 1);
     EXPECT("st >= -8", 0);
 }

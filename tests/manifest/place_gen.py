@@ -110,10 +110,12 @@ def main():
     functions, calls = [], []
     for n in range(240):
         params, setup, checks, items, args = [], [], [], [], []
-        for i in range(rng.choice([1, 2, 3, 5, 8, 12])):
+        # Every tenth has mostly floating point: more than eight of them.
+        floats = n % 10 == 0
+        for i in range(14 if floats else rng.choice([1, 2, 3, 5, 8, 12])):
             name, roll = f"p{i}", rng.random()
-            if roll < 0.45:
-                leaf = scalar()
+            if roll < (0.8 if floats else 0.45):
+                leaf = scalar(0.9 if floats else 0.3)
                 params.append(f"{leaf['c']} {name}")
                 setup.append(f"    {leaf['c']} {name} = ({leaf['c']})({value(leaf)});")
                 items.append(f"{name} = {name}")

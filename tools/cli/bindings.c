@@ -130,6 +130,8 @@ static void decide_function(struct bindings *b, const struct function *f,
     struct plan_resolver resolver = none;
     struct plan_patch patch;
     const struct plan_image *image = &f->object->image;
+    const char *prefix = out->decl->match ? f->name : "";
+    const char *colon = out->decl->match ? ": " : "";
     resolver.context = b;
     resolver.resolve_slot = resolve_slot;
     if (out->function_count++ == 0) {
@@ -141,7 +143,7 @@ static void decide_function(struct bindings *b, const struct function *f,
     bool entry = err == 0 && patch.verdict == PLAN_OK;
     if (!entry &&
         (err || is_hopeless(patch.verdict) || !has_slots(b, f->name))) {
-        remark(out, "%s: %s", f->name,
+        remark(out, "%s%s%s", prefix, colon,
                err ? strerror(-err) : plan_verdict_text(patch.verdict));
         return;
     }
@@ -149,9 +151,9 @@ static void decide_function(struct bindings *b, const struct function *f,
     out->ways |= entry ? BINDING_ENTRY : BINDING_SLOTS;
     if (!entry)
         remark(out,
-               "%s: %s, so only calls from other objects through their PLT "
+               "%s%s%s, so only calls from other objects through their PLT "
                "are seen",
-               f->name, plan_verdict_text(patch.verdict));
+               prefix, colon, plan_verdict_text(patch.verdict));
     if (plan_prove_stack(&plan_decoder_zydis, image, f->vaddr, &resolver,
                          b->scratch, NULL) == PLAN_STACK_LOCAL)
         out->frame_count++;
@@ -166,6 +168,17 @@ static const char *scope_text(const struct manifest_object *scope)
     return scope->kind == MANIFEST_OBJECT_MAIN ? "the executable"
            : scope->pattern                    ? scope->pattern
                                                : "this object";
+}
+
+/* A needed library that is not there and that the scope means, or NULL. */
+static const char *missing_object(const struct bindings *b,
+                                  const struct manifest_object *scope)
+{
+    for (size_t i = 0; i < b->objects->missing_count; i++)
+        if (scope->kind == MANIFEST_OBJECT_BASENAME &&
+            manifest_match_glob(scope->pattern, b->objects->missing[i]))
+            return b->objects->missing[i];
+    return NULL;
 }
 
 struct nearest_search {
@@ -213,8 +226,13 @@ static void explain_none(struct bindings *b, struct binding *out,
         snprintf(where, sizeof where, "%s", one->name);
     else
         snprintf(where, sizeof where, "the %zu objects of the start", covered);
-    if (!s.near.name[0])
-        remark(out, "no such symbol in %s", where);
+    if (decl->match)
+        remark(out, "no symbol in %s matches", where);
+    else if (!s.near.name[0])
+        remark(out, "no such symbol in %s%s", where,
+               covered == 1 && !one->image.symtab_count
+                   ? " (it is stripped: static functions have no names)"
+                   : "");
     else
         remark(out, "no such symbol in %s; nearest: %s%s%s", where,
                s.near.name[0], s.near.name[1] ? ", " : "",
@@ -273,6 +291,10 @@ void bindings_decide(struct bindings *b, const struct manifest_decl *decl,
     } else if (!manifest_decl_applies(decl, b->program)) {
         out->status = BINDING_ELSEWHERE;
         remark(out, "is for other programs");
+    } else if (covered == 0 && missing_object(b, decl->object)) {
+        out->status = BINDING_NONE;
+        remark(out, "%s, which the program needs, was not found",
+               missing_object(b, decl->object));
     } else if (covered == 0) {
         out->status = BINDING_LATER;
         remark(out,

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -65,9 +66,25 @@ static void give_signals_back(const struct dispositions *old)
     sigprocmask(SIG_SETMASK, &old->mask, NULL);
 }
 
-/* A text file without "#!" is for the shell, as in execvp(). */
+static bool is_elf(const char *path)
+{
+    char magic[4] = "";
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool elf =
+        fd >= 0 && read(fd, magic, 4) == 4 && memcmp(magic, "\177ELF", 4) == 0;
+    if (fd >= 0)
+        close(fd);
+    return elf;
+}
+
+/* A text file without "#!" is for the shell, as in execvp(); what the kernel
+ * does not take of another machine is not. */
 static void exec_by_shell(const char *path, char **argv)
 {
+    if (is_elf(path)) {
+        errno = ENOEXEC;
+        return;
+    }
     size_t count = 0;
     while (argv[count])
         count++;

@@ -301,7 +301,9 @@ static int find_program(struct check *c, const char *name)
     int err = program_find(name, &c->program);
     if (err)
         return options_trouble("%s: %s", name,
-                               err == -ENOENT   ? "no such program"
+                               err == -ENOENT
+                                   ? "no such program (names without a slash "
+                                     "are looked up in PATH)"
                                : err == -EACCES ? "is not executable"
                                                 : strerror(-err));
     program_classify(&c->program);

@@ -54,17 +54,18 @@ static int apply(const struct target *t)
         return options_trouble("cannot reach all sessions in '%s': %s", t->dir,
                                strerror(-changed));
     const char *word = t->on ? "on" : "off";
-    if (t->pid)
-        printf("Process %u: recording is %s (%d running session%s).\n", t->pid,
-               word, changed, changed == 1 ? "" : "s");
-    else
+    if (t->pid && changed)
+        printf("Process %u: recording is %s.\n", t->pid, word);
+    else if (!t->pid)
         printf("Recording is %s: programs that start from now on, and %d "
                "running session%s.\n",
                word, changed, changed == 1 ? "" : "s");
     if (t->pid && changed == 0 && !t->on) {
+        struct target undo = *t; /* the number may soon be another's */
+        undo.on = true;
         printf("No traced process %u runs here; see 'handspan status'.\n",
                t->pid);
-        return EXIT_FOUND;
+        return set_flag(&undo) ? EXIT_TROUBLE : EXIT_FOUND;
     }
     return EXIT_FINE;
 }

@@ -116,7 +116,7 @@ static void note_switches(struct run *r)
 
 static void ensure_sidecar(const struct run *r)
 {
-    if (sidecar_is_running(r->launch.dir))
+    if (r->launch.is_store_bad || sidecar_is_running(r->launch.dir))
         return;
     int err = sidecar_spawn();
     if (err)
@@ -286,7 +286,8 @@ static int run(struct run *r, char **argv)
     }
     if (r->child.exec_errno)
         return not_runnable(argv[0], -r->child.exec_errno);
-    if (r->is_traced && (r->is_in_scope || r->has_session))
+    if (r->is_traced && !r->launch.is_store_bad &&
+        (r->is_in_scope || r->has_session))
         report(r);
     child_exit_as(&r->child);
 }

@@ -42,7 +42,7 @@ static const char *why_unreadable(int err)
     case -EBADMSG:
         return "damaged, or no session; left in place";
     case -EAGAIN:
-        return "just being made";
+        return "not whole: just being made, or given up";
     default:
         return strerror(-err);
     }
@@ -137,9 +137,10 @@ static void add_loss(void *context, const char *kind, int64_t count)
 
 static void store_text(struct query_db *db, const struct query_totals *t)
 {
-    printf("  %s traces (%s running), %s calls, %s of them without detail\n",
-           format_count(t->traces).text, format_count(t->open_traces).text,
-           format_count(t->calls).text, format_count(t->dropped_calls).text);
+    printf("  %s trace%s (%s running), %s calls, %s of them without detail\n",
+           format_count(t->traces).text, t->traces == 1 ? "" : "s",
+           format_count(t->open_traces).text, format_count(t->calls).text,
+           format_count(t->dropped_calls).text);
     if (t->first_unix_ns > 0)
         printf("  since %s\n", format_time_short(t->first_unix_ns).text);
     if (query_losses(db, print_loss, NULL) < 0)

@@ -136,12 +136,18 @@ static void find_store(const struct launch_options *o, struct launch *l)
         l->problems++;
         return;
     }
+    char parent[PATHS_MAX];
     int err = paths_make_parents(l->store);
+    snprintf(parent, sizeof parent, "%.*s",
+             (int)(strrchr(l->store, '/') - l->store), l->store);
+    if (!err && access(*parent ? parent : "/", W_OK | X_OK) < 0)
+        err = -errno;
     if (!err && access(l->store, F_OK) == 0 && access(l->store, W_OK) < 0)
         err = -errno;
     if (!err)
         return;
     l->problems++;
+    l->is_store_bad = true;
     options_trouble("cannot write the store '%s': %s; the trace waits in '%s' "
                     "until 'handspan sidecar --store FILE' brings it in",
                     l->store, strerror(-err), l->dir);

@@ -11,9 +11,10 @@ struct launch {
     char preload[PATHS_MAX];
     char dir[PATHS_MAX];
     char store[PATHS_MAX];
-    bool is_ready;  /* false: something above is missing, run untraced */
-    int problems;   /* told on stderr; with --strict the end */
-    bool is_broken; /* the manifest has errors */
+    bool is_ready;     /* false: something above is missing, run untraced */
+    int problems;      /* told on stderr; with --strict the end */
+    bool is_store_bad; /* told already; sessions wait in the directory */
+    bool is_broken;    /* the manifest has errors */
     struct manifest_file file; /* when there is a manifest that was read */
 };
 struct launch_options {

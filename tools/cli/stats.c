@@ -107,8 +107,21 @@ static int add_rollups(struct stats *s)
     return err;
 }
 
-/* Rollups hold what ended; what did not is in no rollup, and takes its time
- * until the trace's end. */
+/* Below an activation of the same handler that ended, and whose CPU time
+ * therefore holds this one's? */
+static bool is_below_ended(const struct query_tree *tree,
+                           const struct query_item *item)
+{
+    for (uint32_t at = item->parent; at != QUERY_NONE;
+         at = tree->items[at].parent)
+        if (tree->items[at].node == item->node &&
+            !(tree->items[at].flags & QUERY_SPAN_NO_END))
+            return true;
+    return false;
+}
+
+/* Rollups hold what ended (their cpu_ns is of nested activations as well); what
+ * did not is in no rollup, and takes its time until the trace's end. */
 static int add_items(struct stats *s, const struct query_tree *tree)
 {
     for (size_t i = 0; i < tree->item_count; i++) {
@@ -120,11 +133,11 @@ static int add_items(struct stats *s, const struct query_tree *tree)
         if (!r)
             return -ENOMEM;
         int64_t ns = item->end_ns - item->start_ns;
-        bool ended = !(item->flags & (QUERY_SPAN_OPEN | QUERY_SPAN_UNFINISHED));
+        bool ended = !(item->flags & QUERY_SPAN_NO_END);
         bool nested = item->flags & QUERY_SPAN_NESTED;
         r->calls++;
         r->is_cpu_known |= item->cpu_ns >= 0;
-        if (ended && nested) /* cpu_ns of rollups is of all */
+        if (nested && is_below_ended(tree, item))
             r->cpu_ns -= item->cpu_ns > 0 ? item->cpu_ns : 0;
         if (!ended) {
             r->total_ns += nested ? 0 : ns;

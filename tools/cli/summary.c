@@ -14,24 +14,24 @@ enum {
 static void print_result(const struct view *v, const struct query_trace *t)
 {
     struct view_outcome outcome = view_outcome(t);
-    const char *duration = format_duration(t->duration_ns, v->term.utf8).text;
+    struct format_text duration = format_duration(t->duration_ns, v->term.utf8);
     bool failed = t->status && strcmp(t->status, "error") == 0;
     struct term_line l;
     term_line_init(&l, &v->term);
     term_line_printf(&l, TERM_PLAIN, "handspan: ");
     if (t->signal > 0)
         term_line_printf(&l, outcome.style, "%s after %s", outcome.text,
-                         duration);
+                         duration.text);
     else if (t->exit_code > 0)
         term_line_printf(&l, outcome.style, "%s after %s, exit status %d",
-                         failed ? "failed" : "done", duration,
+                         failed ? "failed" : "done", duration.text,
                          (int)t->exit_code);
     else
         term_line_printf(&l, outcome.style, "%s after %s",
                          failed                            ? "failed"
                          : strcmp(outcome.text, "ok") == 0 ? "done"
                                                            : outcome.text,
-                         duration);
+                         duration.text);
     char id[9];
     term_line_printf(&l, TERM_PLAIN, " - trace ");
     term_line_text(&l, TERM_BOLD, view_short_id(t, id), -1);

@@ -27,11 +27,13 @@ static int set_condition(struct view *v, const char *key, const char *value)
             return 0;
         }
     }
-    return options_trouble("--where: no key '%s'%s%s%s; there are status, "
-                           "service, host and name",
-                           key, near.name[0] ? "; did you mean '" : "",
-                           near.name[0] ? near.name[0] : "",
-                           near.name[0] ? "'?" : "");
+    if (near.name[0])
+        return options_trouble("--where: traces have no key '%s'; did you "
+                               "mean '%s'?",
+                               key, near.name[0]);
+    return options_trouble("--where: traces have no key '%s'; there are "
+                           "status, service, host and name",
+                           key);
 }
 
 static int parse_where(struct view *v)

@@ -65,7 +65,7 @@ static void lay_out(struct waterfall *w)
     }
     int right = (count ? count + 1 : 0) + time + 1 + 2;
     int want = MARK_COLUMNS + name + 1 + right;
-    int most = w->term->width / 2 > LEFT_MIN ? w->term->width / 2 : LEFT_MIN;
+    int most = w->term->width * 3 / 5;
     w->bar_start = want < LEFT_MIN ? LEFT_MIN : want > most ? most : want;
     w->bar_cells = w->term->width - w->bar_start;
     if (w->bar_cells < BAR_MIN) {
@@ -291,10 +291,10 @@ static void print_node(struct waterfall *w, uint32_t node, bool last)
         term_line_glyph(l, TERM_DIM, g->recursive, 1);
     }
     if (n->calls > 1 || orphans) {
-        const char *count = format_count(n->calls).text;
-        term_line_pad(l, w->count_end - (int)strlen(count) - 2);
+        struct format_text count = format_count(n->calls);
+        term_line_pad(l, w->count_end - (int)strlen(count.text) - 2);
         term_line_glyph(l, TERM_DIM, g->times, 1);
-        term_line_printf(l, TERM_PLAIN, " %s", count);
+        term_line_printf(l, TERM_PLAIN, " %s", count.text);
     }
     put_time(w, TERM_PLAIN, n->total_ns);
     if (orphans && !w->orphans && w->bar_cells) {

@@ -51,8 +51,9 @@ static void print_option(const struct option_spec *s)
 
 static int help(const struct options *o)
 {
-    printf("Usage: %s%s %s\n\n%s\n\n", o->command,
-           o->spec_count ? " [OPTION]..." : "", o->operands, o->about);
+    printf("Usage: %s%s%s%s\n\n%s\n\n", o->command,
+           o->spec_count ? " [OPTION]..." : "", *o->operands ? " " : "",
+           o->operands, o->about);
     for (size_t i = 0; i < o->spec_count; i++)
         print_option(&o->specs[i]);
     printf("  -h, --help                 this text\n");

@@ -158,8 +158,11 @@ int paths_make_parents(const char *file)
     for (char *slash = strchr(path + 1, '/'); slash;
          slash = strchr(slash + 1, '/')) {
         *slash = 0;
+        struct stat st;
         if (mkdir(path, 0700) < 0 && errno != EEXIST)
             return -errno;
+        if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
+            return -ENOTDIR;
         *slash = '/';
     }
     return 0;

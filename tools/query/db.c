@@ -104,6 +104,11 @@ static int explain(const char *path, const char *message, char *why,
                      strerror(err));
         return err == ENOTDIR ? -ENOENT : -err;
     }
+    if (S_ISDIR(st.st_mode)) {
+        snprintf(why, why_bytes, "the store '%s' is a directory; name a file",
+                 path);
+        return -EISDIR;
+    }
     if (access(path, R_OK) < 0) {
         snprintf(why, why_bytes, "cannot read the store '%s': %s", path,
                  strerror(errno));

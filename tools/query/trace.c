@@ -216,7 +216,8 @@ int query_choose(struct query_db *db, const char *text,
     if (limit > 1)
         snprintf(why, why_bytes, "no trace '%s' in the store", text);
     else if (offset)
-        snprintf(why, why_bytes, "the store has no %lld matching traces",
+        snprintf(why, why_bytes,
+                 "the store has fewer than %lld matching traces",
                  (long long)offset + 1);
     else
         snprintf(why, why_bytes, "no trace in the store matches");

@@ -64,6 +64,8 @@ static uint32_t status_flags(const char *status, int64_t duration_ns)
         flags |= QUERY_SPAN_OPEN;
     else if (duration_ns < 0 || (status && strcmp(status, "unfinished") == 0))
         flags |= QUERY_SPAN_UNFINISHED;
+    if (duration_ns < 0)
+        flags |= QUERY_SPAN_NO_END;
     return flags;
 }
 
@@ -145,10 +147,9 @@ static void set_axis(struct loader *l)
         t->end_ns = l->now_ns;
     for (size_t i = 0; i < t->item_count; i++)
         if (t->items[i].end_ns < t->items[i].start_ns)
-            t->items[i].end_ns =
-                t->items[i].flags & (QUERY_SPAN_OPEN | QUERY_SPAN_UNFINISHED)
-                    ? t->end_ns
-                    : t->items[i].start_ns;
+            t->items[i].end_ns = t->items[i].flags & QUERY_SPAN_NO_END
+                                     ? t->end_ns
+                                     : t->items[i].start_ns;
 }
 
 /* ---- parents ----------------------------------------------------------- */

@@ -41,6 +41,7 @@ enum {
     QUERY_SPAN_NESTED = 8,     /* below an activation of the same handler */
     QUERY_SPAN_FOLDED = 16,    /* on a path that was folded by recursion */
     QUERY_SPAN_VISITED = 32,
+    QUERY_SPAN_NO_END = 64, /* it has no duration: no rollup counts it */
 };
 struct query_item { /* a span or a process */
     int64_t start_ns, end_ns, cpu_ns, queue_ns, ref;

@@ -6,7 +6,12 @@ SELECT t.trace, t.trace_id, t.session, t.name, t.start_unix_ns, t.duration_ns,
        p.idx, p.pid, p.name, p.program, p.command, p.cpu_ns, p.peak_bytes,
        p.peak_is_lower_bound, p.status, p.ended_by, p.exit_code, p.signal,
        p.end_source,
-       (SELECT sum(r.calls) FROM rollups r WHERE r.trace = t.trace),
+       -- rollups hold what ended; where spans may have stayed open, count
+       CASE WHEN p.ended_by = 'exit'
+            THEN (SELECT sum(r.calls) FROM rollups r WHERE r.trace = t.trace)
+            ELSE (SELECT count(*) FROM spans c WHERE c.trace = t.trace) +
+                 (SELECT coalesce(sum(r.dropped_calls), 0) FROM rollups r
+                  WHERE r.trace = t.trace) END,
        (SELECT sum(r.errors) FROM rollups r WHERE r.trace = t.trace),
        (SELECT sum(r.dropped_calls) FROM rollups r WHERE r.trace = t.trace)
 FROM traces t

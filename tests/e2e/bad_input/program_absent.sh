@@ -5,11 +5,11 @@ capture run "$handspan" run -m "$manifest" -- no-such-program-here
 [ "$(cat "$work/run.status")" = 127 ] ||
     fail "status $(cat "$work/run.status"), not 127"
 cat "$work/run.err" >>"$said"
-says 'no-such-program-here.*(not found|No such file)'
+says 'no-such-program-here.*(not found|No such file|no such program)'
 touch here
 capture run "$handspan" run -m "$manifest" -- ./here
 [ "$(cat "$work/run.status")" = 126 ] ||
     fail "status $(cat "$work/run.status"), not 126"
 cat "$work/run.err" >>"$said"
-says '/here.*Permission denied'
+says '/here.*(Permission denied|not executable)'
 finish

@@ -11,7 +11,7 @@ HANDLER long tick(long x)
 int main(void)
 {
     long x = 0;
-    while (x < 3000000)
+    while (x < 800000)
         x = tick(x);
     printf("%ld\n", x);
     return 0;

@@ -45,7 +45,7 @@ int main(int argc, char **argv)
         return 2;
     struct measure warm;
     spin(&warm, 1000);
-    for (int round = 0; round < 5; round++) {
+    for (int round = 0; round < 9; round++) {
         for (unsigned i = 0; i < sizeof lengths / sizeof *lengths; i++) {
             struct measure m;
             spin(&m, lengths[i]);

@@ -1,0 +1,315 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""`handspan run` and `env` with real programs: exit statuses, signals, bad
+input. Usage: run_test.py HANDSPAN [unittest arguments]
+
+The preload and the sidecar beside the binary are used as they are; where the
+preload is not built the same statuses must come out, untraced.
+"""
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HANDSPAN = os.path.realpath(sys.argv.pop(1))
+CC = os.environ.get("CC", "cc")
+HAS_PRELOAD = os.path.exists(
+    os.path.join(os.path.dirname(HANDSPAN), "../lib/libhandspan.so"))
+
+
+class Base(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory(
+            ignore_cleanup_errors=True)  # a sidecar may start this moment
+        self.addCleanup(self.folder.cleanup)
+        self.path = os.path.realpath(self.folder.name)
+        self.env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8",
+                    "HOME": self.path, "COLUMNS": "80",
+                    "HANDSPAN_DIR": self.path + "/dir",
+                    "HANDSPAN_STORE": self.path + "/store.db"}
+        self.addCleanup(self.end_sidecar)
+
+    def end_sidecar(self):
+        """It ends by itself when idle; wait, or the folder is not empty."""
+        lock = self.path + "/dir/sidecar.lock"
+        if os.path.exists(lock):
+            subprocess.run(["flock", "-w", "20", lock, "true"], check=True)
+
+    def handspan(self, *args, **more):
+        more.setdefault("env", self.env)
+        return subprocess.run([HANDSPAN, *args], cwd=self.path, text=True,
+                              stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=60, **more)
+
+    def run_quiet(self, *command, **more):
+        return self.handspan("run", "--summary=never", "--", *command, **more)
+
+    def write(self, name, text, mode=0o644):
+        path = os.path.join(self.path, name)
+        with open(path, "w") as f:
+            f.write(text)
+        os.chmod(path, mode)
+        return path
+
+
+class Run(Base):
+    # ---- statuses -----------------------------------------------------------
+
+    def test_exit_status_and_output_are_the_programs(self):
+        for status in 0, 1, 3, 125, 255:
+            done = self.run_quiet("sh", "-c", f"echo out; exit {status}")
+            self.assertEqual((done.returncode, done.stdout),
+                             (status, "out\n"))
+            self.assertNotIn("Traceback", done.stderr)
+
+    def test_dies_of_the_programs_signal(self):
+        for name in "KILL", "TERM", "SEGV", "INT":
+            done = self.run_quiet("sh", "-c", f"kill -{name} $$")
+            self.assertEqual(done.returncode, -getattr(signal, "SIG" + name))
+        self.assertEqual([f for f in os.listdir(self.path) if "core" in f], [])
+
+    def test_not_found_and_not_executable(self):
+        self.write("plain", "text")
+        for command, status, words in [
+                ("no-such-program", 127, "no such program in PATH"),
+                ("./none", 127, "no such program"),
+                ("./plain", 126, "not executable"),
+                ("/", 126, "is a directory")]:
+            done = self.run_quiet(command)
+            self.assertEqual(done.returncode, status, done.stderr)
+            self.assertIn(words, done.stderr)
+            self.assertIn(command, done.stderr)
+
+    def test_operands_after_the_command_are_its_own(self):
+        done = self.handspan("run", "--summary=never", "echo", "--strict",
+                             "-m", "x", "--")
+        self.assertEqual(done.stdout, "--strict -m x --\n")
+
+    # ---- signals ------------------------------------------------------------
+
+    def test_hands_signals_on(self):
+        code = "trap 'echo got; exit 9' TERM; echo ready; " \
+               "while :; do read x; done"
+        run = subprocess.Popen(
+            [HANDSPAN, "run", "--summary=never", "sh", "-c", code],
+            env=self.env, cwd=self.path, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.assertEqual(run.stdout.readline(), "ready\n")
+        run.send_signal(signal.SIGTERM)
+        run.stdin.write("\n" * 1000)  # dash runs traps after read
+        run.stdin.flush()
+        self.assertEqual(run.stdout.readline(), "got\n")
+        self.assertEqual(run.wait(60), 9)
+        run.stdin.close()
+        run.stdout.close()
+
+    def test_keyboard_signal_is_the_programs_alone(self):
+        code = "trap 'exit 7' INT; echo ready; kill -INT 0; exit 1"
+        run = subprocess.run(
+            [HANDSPAN, "run", "--summary=never", "sh", "-c", code],
+            env=self.env, cwd=self.path, capture_output=True, text=True,
+            start_new_session=True, timeout=60)
+        self.assertEqual(run.returncode, 7)
+
+    def test_ignored_signals_stay_ignored(self):
+        done = self.run_quiet("sh", "-c", "kill -HUP $$; echo lives",
+                              preexec_fn=lambda: signal.signal(
+                                  signal.SIGHUP, signal.SIG_IGN))
+        self.assertEqual(done.stdout, "lives\n")
+
+    # ---- programs that cannot be traced -------------------------------------
+
+    def compile(self, name, *flags):
+        source = self.write(name + ".c", "int main(void) { return 5; }\n")
+        subprocess.run([CC, *flags, "-o", os.path.join(self.path, name),
+                        source], check=True)
+        return "./" + name
+
+    def expect_untraced(self, program, words, status=5):
+        done = self.handspan("run", program)
+        self.assertEqual(done.returncode, status, done.stderr)
+        if HAS_PRELOAD:
+            self.assertIn(words, done.stderr)
+        strict = self.handspan("run", "--strict", program)
+        self.assertEqual(strict.returncode, 125, strict.stderr)
+        self.assertIn("nothing was run", strict.stderr)
+
+    def test_static_program(self):
+        self.expect_untraced(self.compile("static", "-static"),
+                             "statically linked")
+
+    def test_setuid_program(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root to give a program away")
+        program = self.compile("setuid")
+        path = os.path.join(self.path, "setuid")
+        os.chown(path, 65534, 65534)
+        os.chmod(path, 0o6755)
+        os.chmod(self.path, 0o755)
+        self.expect_untraced(program, "setuid")
+
+    def test_other_architecture(self):
+        program = self.compile("foreign")
+        path = os.path.join(self.path, "foreign")
+        with open(path, "r+b") as f:
+            f.seek(18)
+            f.write(b"\xb7\x00")  # e_machine: AArch64
+        done = self.handspan("run", program)
+        if HAS_PRELOAD:
+            self.assertIn("AArch64", done.stderr)
+        self.assertIn("Exec format error", done.stderr)
+        self.assertEqual(done.returncode, 126)
+
+    def test_other_libc(self):
+        program = self.compile("musl", "-Wl,--dynamic-linker=/lib/ld-musl.so")
+        done = self.handspan("run", program)
+        if HAS_PRELOAD:
+            self.assertIn("/lib/ld-musl.so", done.stderr)
+        self.assertEqual(done.returncode, 127)
+
+    def test_scripts(self):
+        self.write("script", "#!/bin/sh\nexit 6\n", 0o755)
+        self.write("bare", "exit 8\n", 0o755)
+        done = self.handspan("run", "./script")
+        self.assertEqual(done.returncode, 6)
+        if HAS_PRELOAD:
+            self.assertIn("its interpreter /bin/sh", done.stderr)
+        self.assertEqual(self.run_quiet("./bare").returncode, 8)
+
+    # ---- manifests ----------------------------------------------------------
+
+    def test_without_manifest_says_how_to_draft_one(self):
+        done = self.handspan("run", "true")
+        self.assertEqual(done.returncode, 0)
+        if HAS_PRELOAD:
+            self.assertIn("./handspan.manifest", done.stderr)
+
+    def test_missing_and_unreadable_manifest(self):
+        os.mkdir(self.path + "/folder")
+        for name in "none.manifest", "folder":
+            done = self.handspan("run", "-m", name, "sh", "-c", "exit 3")
+            self.assertEqual(done.returncode, 3)
+            self.assertIn(self.path + "/" + name, done.stderr)
+            strict = self.handspan("run", "--strict", "-m", name, "false")
+            self.assertEqual(strict.returncode, 125)
+
+    def test_broken_manifest_runs_with_caret(self):
+        self.write("handspan.manifest", "[[span, inptu(x)]] int f(int x);\n")
+        done = self.handspan("run", "sh", "-c", "exit 3")
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("handspan.manifest:1:9: error:", done.stderr)
+        self.assertIn("^~~~~", done.stderr)
+        strict = self.handspan("run", "--strict", "echo", "ran")
+        self.assertEqual((strict.returncode, strict.stdout), (125, ""))
+
+    def test_manifest_of_other_programs(self):
+        self.write("handspan.manifest", '[[program("etl-*")]];\n')
+        done = self.handspan("run", "true")
+        self.assertEqual(done.returncode, 0)
+        if HAS_PRELOAD:
+            self.assertIn("is for other programs than 'true'", done.stderr)
+            self.assertNotIn("no trace", done.stderr)
+
+    # ---- surroundings -------------------------------------------------------
+
+    def test_bad_directory(self):
+        self.write("file", "")
+        os.symlink(self.path, self.path + "/link")
+        for name, words in [("file", "not a directory"),
+                            ("link", "symbolic link"),
+                            ("none/none", "No such file")]:
+            done = self.handspan("run", "--dir", name, "sh", "-c", "exit 3")
+            self.assertEqual(done.returncode, 3)
+            if HAS_PRELOAD:
+                self.assertIn(words, done.stderr)
+                self.assertIn("HANDSPAN_DIR", done.stderr)
+
+    def test_bad_store(self):
+        self.write("file", "")
+        done = self.handspan("run", "--store", "file/store.db",
+                             "sh", "-c", "exit 3")
+        self.assertEqual(done.returncode, 3)
+        if HAS_PRELOAD:
+            self.assertIn("file/store.db", done.stderr)
+
+    def test_missing_preload(self):
+        env = dict(self.env, HANDSPAN_PRELOAD=self.path + "/none.so")
+        done = self.handspan("run", "sh", "-c", "exit 3", env=env)
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("none.so", done.stderr)
+        self.assertIn("untraced", done.stderr)
+
+    def test_without_home(self):
+        env = {k: v for k, v in self.env.items()
+               if k not in ("HOME", "HANDSPAN_STORE")}
+        env["XDG_DATA_HOME"] = self.path + "/data"
+        done = self.run_quiet("sh", "-c", "exit 3", env=env)
+        self.assertEqual(done.returncode, 3)
+
+    # ---- env ----------------------------------------------------------------
+
+    @unittest.skipUnless(HAS_PRELOAD, "no preload is built")
+    def test_env_survives_eval(self):
+        self.write("it's mine.manifest", '[[program("none")]];\n')
+        done = self.handspan("env", "-m", "it's mine.manifest")
+        out = subprocess.run(
+            ["sh", "-c", done.stdout + 'unset LD_PRELOAD; '
+             'printf %s "$HANDSPAN_MANIFEST"'],
+            capture_output=True, text=True, check=True)
+        self.assertEqual(out.stdout, self.path + "/it's mine.manifest")
+
+    @unittest.skipUnless(HAS_PRELOAD, "no preload is built")
+    def test_env_keeps_other_preloads(self):
+        env = dict(self.env, LD_PRELOAD="libdl.so.2")
+        done = self.handspan("env", env=env)
+        self.assertRegex(done.stdout,
+                         r"LD_PRELOAD='/.*/libhandspan.so:libdl.so.2'")
+
+
+@unittest.skipUnless(HAS_PRELOAD, "no preload is built")
+class Traced(Base):
+    """What lies in the store afterwards."""
+
+    def traces(self):
+        done = self.handspan("list", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual(lines[0], {"schema": 1})
+        return lines[1:]
+
+    def test_how_it_ended_is_stored(self):
+        for code, signal_number, exit_code, words in [
+                ("exit 4", None, 4, "failed after"),
+                ("kill -KILL $$", 9, None, "KILLED SIGKILL after"),
+                ("exit 0", None, 0, "done after")]:
+            done = self.handspan("run", "--summary=always", "sh", "-c", code)
+            self.assertIn(words, done.stderr)
+            trace = self.traces()[0]
+            self.assertEqual(trace["signal"], signal_number)
+            self.assertEqual(trace["exit_code"], exit_code)
+            self.assertIn(trace["trace_id"][:8], done.stderr)
+            self.assertNotEqual(trace["status"], "open")
+
+    def test_no_certificate_stays(self):
+        self.run_quiet("sh", "-c", "kill -KILL $$")
+        self.end_sidecar()
+        left = [f for f in os.listdir(self.path + "/dir") if "reaped" in f]
+        self.assertEqual(left, [])
+
+    def test_switched_off(self):
+        self.assertEqual(self.handspan("off").returncode, 0)
+        done = self.handspan("run", "true")
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("switched off", done.stderr)
+        self.assertNotIn("no trace", done.stderr)
+        self.assertNotIn('"trace_id"', self.handspan("list", "--json").stdout)
+        self.handspan("on")
+        self.run_quiet("true")
+        self.assertEqual(len(self.traces()), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
