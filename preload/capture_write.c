@@ -24,8 +24,9 @@ struct measure {
     uint32_t range_count;
     uint32_t fixed_bytes; /* of what is no range */
     uint64_t limit;       /* of each range */
-    uint32_t scratch_used;
-    uint8_t scratch[SCRATCH]; /* short texts, read once */
+    uint64_t wanted_bytes; /* of all ranges */
+    uint32_t scratch_used; /* a multiple of 8 */
+    uint64_t scratch[SCRATCH / 8]; /* short texts, read once */
 };
 struct output {
     uint8_t *at, *end;
@@ -183,19 +184,18 @@ static void measure_text(const struct capture_call *call,
                          uint64_t bound)
 {
     uint32_t room = SCRATCH - measure->scratch_used;
-    uint8_t *kept = measure->scratch + measure->scratch_used;
+    uint8_t *kept = (uint8_t *)measure->scratch + measure->scratch_used;
     if (bound == 0 || bound > CAPTURE_SCAN_MAX)
         bound = CAPTURE_SCAN_MAX;
     size_t n = bound < room ? (size_t)bound : room;
-    size_t got = n ? read_bytes(&call->reader, kept, range->at, n) : 0;
-    size_t len = find_nul(kept, got);
-    range->true_bytes = len;
-    if (n && (len < got || got < n || len == bound)) {
+    struct read_part part = read_text(&call->reader, kept, range->at, n);
+    range->true_bytes = part.len;
+    if (n && (part.end != READ_FULL || part.len == bound)) {
         /* its end is in the scratch: these bytes are what is stored */
-        if (len == got && got < n)
+        if (part.end == READ_FAULTED)
             range->flags |= LANE_VALUE_UNREADABLE;
         range->scratch_at = (uint16_t)(measure->scratch_used + 1);
-        measure->scratch_used += (uint32_t)len;
+        measure->scratch_used += (uint32_t)round8(part.len);
         return;
     }
     scan_text(call, range, bound);
@@ -229,6 +229,7 @@ static void measure_range(const struct capture_call *call,
         measure_text(call, measure, range, result.len_bytes);
     else
         range->true_bytes = result.len_bytes;
+    measure->wanted_bytes += range->true_bytes;
 }
 
 /*
@@ -238,6 +239,8 @@ static void measure_range(const struct capture_call *call,
 static uint64_t share(const struct measure *measure, uint64_t budget)
 {
     uint64_t settled = 0, limit = 0;
+    if (measure->wanted_bytes <= budget)
+        return UINT64_MAX;
     for (uint32_t round = 0; round <= measure->range_count; round++) {
         uint64_t used = 0, before = settled;
         uint32_t larger = 0;
@@ -279,6 +282,7 @@ static uint32_t measure_list(const struct capture_list *list,
 {
     uint64_t most = LANE_FRAME_MAX - LANE_LINE;
     measure->range_count = measure->fixed_bytes = measure->scratch_used = 0;
+    measure->wanted_bytes = 0;
     for (uint32_t i = 0; i < list->count; i++) {
         const struct capture_value *value = &list->values[i];
         if (failed && value->needs_success)
@@ -309,8 +313,9 @@ static uint64_t copy_part(const struct capture_call *call,
                           uint64_t len, uint8_t *dst)
 {
     if (range->scratch_at) {
-        read_copy(dst, measure->scratch + range->scratch_at - 1 + offset, len);
-        return len;
+        const uint8_t *kept = (const uint8_t *)measure->scratch;
+        return read_guarded_copy(dst, kept + range->scratch_at - 1 + offset,
+                                 len);
     }
     return read_bytes(&call->reader, dst, range->at + offset, len);
 }

@@ -5,6 +5,10 @@
  * with its own siginfo and core. A signal that would not come again by itself
  * is queued once more as it was.
  *
+ * Two of them serve our own copies as well (read_pages.h): a fault in one is
+ * repaired there and then. That ends with the first disposition that the
+ * program sets for one of the two.
+ *
  * The program does not see it: sigaction() and signal() are sites of ours, and
  * an old action that is our handler is told as SIG_DFL. As soon as the program
  * sets any disposition, ours is gone. If sigaction() cannot be watched there
@@ -15,11 +19,14 @@
  */
 #include "preload/fatal.h"
 #include "preload/bind.h"
+#include "preload/process.h"
+#include "preload/read_pages.h"
 #include "preload/span.h"
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 enum {
@@ -40,13 +47,22 @@ static bool comes_again(int signal, const siginfo_t *info)
     return !(signal == SIGBUS && info->si_code == BUS_MCEERR_AO);
 }
 
+/* A fault, not somebody's kill(): that one must not be swallowed. */
+static bool is_our_copy(int signal, const siginfo_t *info, void *context)
+{
+    ucontext_t *u = context;
+    return (signal == SIGSEGV || signal == SIGBUS) && info->si_code > 0 &&
+           read_fix_fault((uint64_t *)&u->uc_mcontext.gregs[REG_RIP]);
+}
+
 static void on_fatal(int signal, siginfo_t *info, void *context)
 {
+    if (is_our_copy(signal, info, context))
+        return;
     /* the kernel's sigaction: handler, flags, restorer, mask */
     static const uint64_t by_default[4];
     int saved = errno;
     uint32_t pid = (uint32_t)syscall(SYS_getpid);
-    (void)context;
     span_busy++;
     /* a vfork child must not write its end into its parent's entry */
     if (runtime.map.session && *runtime.alive && pid == runtime.pid)
@@ -58,6 +74,15 @@ static void on_fatal(int signal, siginfo_t *info, void *context)
     if (!comes_again(signal, info))
         syscall(SYS_rt_tgsigqueueinfo, pid, syscall(SYS_gettid), signal, info);
     errno = saved;
+}
+
+/* Before it: from now on a fault may go elsewhere. */
+static void enter_sigaction(struct shim_call *call)
+{
+    int signal = (int)call->args.rdi;
+    if (call->args.rsi != 0 && (signal == SIGSEGV || signal == SIGBUS) &&
+        !process_is_guest())
+        read_pages_enable(0);
 }
 
 /* After sigaction(signal, new, old): what was ours was SIG_DFL. */
@@ -80,12 +105,16 @@ void fatal_watch(void)
 {
     struct sigaction ours = {.sa_sigaction = on_fatal,
                              .sa_flags = SA_SIGINFO | SA_ONSTACK};
-    if (bind_internal("sigaction", NULL, leave_sigaction) != 0)
+    uint32_t for_copies = 0;
+    if (bind_internal("sigaction", enter_sigaction, leave_sigaction) != 0)
         return;
     for (int i = 0; i < FATAL_COUNT; i++) {
         struct sigaction now;
         if (sigaction(fatal[i], NULL, &now) == 0 && now.sa_handler == SIG_DFL &&
-            !(now.sa_flags & SA_SIGINFO))
-            (void)sigaction(fatal[i], &ours, NULL);
+            !(now.sa_flags & SA_SIGINFO) &&
+            sigaction(fatal[i], &ours, NULL) == 0)
+            for_copies += fatal[i] == SIGSEGV || fatal[i] == SIGBUS;
     }
+    if (for_copies == 2 && runtime.map.session->clock == LANE_CLOCK_TSC)
+        read_pages_enable((uint64_t)(uintptr_t)on_fatal);
 }

@@ -115,6 +115,13 @@ void process_register_child(void)
     __atomic_store_n(runtime.alive, runtime.process + 1, __ATOMIC_RELEASE);
 }
 
+bool process_is_guest(void)
+{
+    /* in a forked child the kernel has cleared *runtime.alive */
+    return *runtime.alive != 0 &&
+           (uint32_t)raw(SYS_getpid, 0, 0, 0) != runtime.pid;
+}
+
 static long register_now(long a, long b)
 {
     (void)a;

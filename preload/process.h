@@ -10,6 +10,10 @@
  * calls are only counted. */
 HIDDEN void process_register_child(void);
 
+/* Is this a child of vfork or posix_spawn, which runs in its parent's memory?
+ * What it changes of ours would be its parent's. One syscall. */
+HIDDEN bool process_is_guest(void);
+
 /* Hooks of an internal site on fork: the child's parent is the span that was
  * open there. Without them its parent is the parent's process span. */
 HIDDEN void process_fork_enter(struct shim_call *call);

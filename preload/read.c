@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See read.h. The table of ranges is written by few (under the loader's lock)
- * and read by all without a lock: an entry is published by its `high` word,
- * and taken back by setting it to 0 before the memory goes away.
+ * See read.h. The table of ranges is sorted and made before anybody reads it;
+ * later an entry can only be emptied, by its `len` word.
  */
 #include "preload/read.h"
 #include "preload/read_pages.h"
@@ -17,11 +16,12 @@ enum {
 };
 
 struct range {
-    uint64_t low, high; /* high 0: free */
+    uint64_t low, len; /* len 0: dropped */
 };
 static struct range ranges[READ_RANGE_MAX];
-static uint32_t range_count; /* entries ever used */
-static uint32_t last_hit;    /* a hint, any value is right */
+static uint32_t range_count;
+static __thread uint32_t last_range
+    __attribute__((tls_model("initial-exec"))); /* a hint: any value is right */
 static bool is_forbidden;
 
 static long process_vm_readv_raw(uint32_t pid, const struct iovec *to,
@@ -50,33 +50,48 @@ void reader_start(struct reader *reader, uint32_t pid, uint64_t low,
     reader->stack_high = inside ? high : 0;
 }
 
-/* Bytes from addr on that lie in [low, high), at most n. */
-static size_t inside(uint64_t low, uint64_t high, uint64_t addr, size_t n)
+/* Bytes from addr on that lie in [low, low + len), at most n. */
+static inline size_t inside(uint64_t low, uint64_t len, uint64_t addr, size_t n)
 {
-    if (addr < low || addr >= high)
+    uint64_t offset = addr - low;
+    if (offset >= len)
         return 0;
-    return high - addr < n ? (size_t)(high - addr) : n;
+    return len - offset < n ? (size_t)(len - offset) : n;
+}
+
+static inline size_t inside_range(uint32_t index, uint64_t addr, size_t n)
+{
+    const struct range *range = &ranges[index];
+    return inside(range->low, __atomic_load_n(&range->len, __ATOMIC_RELAXED),
+                  addr, n);
 }
 
 static size_t find_range(uint64_t addr, size_t n)
 {
-    uint32_t count = __atomic_load_n(&range_count, __ATOMIC_ACQUIRE);
-    uint32_t hint = __atomic_load_n(&last_hit, __ATOMIC_RELAXED);
-    for (uint32_t i = 0; i <= count; i++) {
-        uint32_t at = i == 0 ? hint : i - 1;
-        if (at >= count)
-            continue;
-        /* acquire; pairs with the release of read_add_range() */
-        uint64_t high = __atomic_load_n(&ranges[at].high, __ATOMIC_ACQUIRE);
-        uint64_t low = __atomic_load_n(&ranges[at].low, __ATOMIC_RELAXED);
-        size_t got = high ? inside(low, high, addr, n) : 0;
-        if (got) {
-            if (i)
-                __atomic_store_n(&last_hit, at, __ATOMIC_RELAXED);
-            return got;
-        }
+    uint32_t low = 0, high = range_count;
+    while (high - low > 1) { /* the last one that begins at or before addr */
+        uint32_t mid = low + (high - low) / 2;
+        if (ranges[mid].low <= addr)
+            low = mid;
+        else
+            high = mid;
     }
-    return 0;
+    size_t got = inside_range(low, addr, n);
+    if (got)
+        last_range = low;
+    return got;
+}
+
+/* How many of the n bytes at addr may be copied without asking; 0: ask. */
+static inline size_t find_known(const struct reader *reader, uint64_t addr,
+                                size_t n)
+{
+    size_t got = inside(reader->stack_low,
+                        reader->stack_high - reader->stack_low, addr, n);
+    if (got || (got = inside_range(last_range, addr, n)) ||
+        (got = read_pages_find(addr, n)))
+        return got;
+    return find_range(addr, n);
 }
 
 /* One vector a page: the kernel stops at the first that it cannot read. */
@@ -106,63 +121,114 @@ static size_t read_system(const struct reader *reader, uint8_t *dst,
     return done;
 }
 
-/* What is in no range: pages seen a moment ago, else the kernel. */
-static size_t read_elsewhere(const struct reader *reader, uint8_t *dst,
-                             uint64_t addr, size_t n)
+/* What is not known is read by the kernel, and known for a while. */
+static size_t ask(const struct reader *reader, void *dst, uint64_t addr,
+                  size_t n)
 {
-    bool faulted = false;
-    size_t known = read_pages_copy(dst, addr, n, &faulted);
-    if (known == n || faulted ||
-        __atomic_load_n(&is_forbidden, __ATOMIC_RELAXED))
-        return known;
-    size_t got = read_system(reader, dst + known, addr + known, n - known);
-    read_pages_learn(addr + known, got);
-    return known + got;
+    if (__atomic_load_n(&is_forbidden, __ATOMIC_RELAXED))
+        return 0;
+    size_t got = read_system(reader, dst, addr, n);
+    read_pages_learn(addr, got);
+    return got;
+}
+
+/* How much of [addr, addr + n) may be there at all. */
+static inline size_t clamp(uint64_t addr, size_t n)
+{
+    /* the last byte of user space; also keeps addr + n from wrapping */
+    uint64_t end = 0x7fffffffffff;
+    if (addr < PAGE || addr >= end)
+        return 0;
+    return n > end - addr ? (size_t)(end - addr) : n;
 }
 
 size_t read_bytes(const struct reader *reader, void *dst, uint64_t addr,
                   size_t n)
 {
-    /* The last byte of user space; also keeps addr + n from wrapping. */
-    uint64_t end = 0x7fffffffffff;
-    if (addr < PAGE || addr >= end)
-        return 0;
-    if (n > end - addr)
-        n = (size_t)(end - addr);
-    size_t direct = inside(reader->stack_low, reader->stack_high, addr, n);
-    if (!direct)
-        direct = find_range(addr, n);
-    if (direct) {
-        read_copy(dst, (const void *)(uintptr_t)addr, direct);
-        if (direct == n)
-            return n;
+    size_t done = 0;
+    n = clamp(addr, n);
+    while (done < n) {
+        uint8_t *to = (uint8_t *)dst + done;
+        uint64_t at = addr + done;
+        size_t known = find_known(reader, at, n - done);
+        if (known == 0)
+            return done + ask(reader, to, at, n - done);
+        size_t got =
+            read_guarded_copy(to, (const void *)(uintptr_t)at, known);
+        done += got;
+        if (got < known) {
+            read_pages_forget(at + got);
+            break;
+        }
     }
-    return direct + read_elsewhere(reader, (uint8_t *)dst + direct,
-                                   addr + direct, n - direct);
+    return done;
+}
+
+struct read_part read_text(const struct reader *reader, void *dst,
+                           uint64_t addr, size_t n)
+{
+    struct read_part part = {0, READ_FULL};
+    size_t done = 0, most = clamp(addr, n);
+    while (done < most && part.end == READ_FULL) {
+        uint8_t *to = (uint8_t *)dst + done;
+        uint64_t at = addr + done;
+        size_t known = find_known(reader, at, most - done);
+        if (known) {
+            part = read_guarded_text(to, (const void *)(uintptr_t)at, known);
+            if (part.end == READ_FAULTED)
+                read_pages_forget(at + part.len);
+        } else {
+            size_t got = ask(reader, to, at, most - done);
+            part = read_guarded_text(to, to, got);
+            if (part.end == READ_FULL && got < most - done)
+                part.end = READ_FAULTED;
+        }
+        done += part.len;
+    }
+    if (part.end == READ_FULL && done < n)
+        part.end = READ_FAULTED;
+    part.len = done;
+    return part;
+}
+
+/* ---- ranges ----------------------------------------------------------- */
+
+static void remove_dropped(void)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < range_count; i++)
+        if (ranges[i].len)
+            ranges[kept++] = ranges[i];
+    range_count = kept;
 }
 
 int read_add_range(uint64_t low, uint64_t high)
 {
-    uint32_t at = 0;
-    while (at < range_count && ranges[at].high)
-        at++;
     if (low >= high)
         return 0;
-    if (at == READ_RANGE_MAX)
+    remove_dropped();
+    uint32_t at = range_count;
+    while (at > 0 && ranges[at - 1].low > low)
+        at--;
+    if (at > 0 && ranges[at - 1].low + ranges[at - 1].len == low) {
+        ranges[at - 1].len += high - low;
+        return 0;
+    }
+    if (range_count == READ_RANGE_MAX)
         return -ENOSPC;
-    __atomic_store_n(&ranges[at].low, low, __ATOMIC_RELAXED);
-    /* release; pairs with find_range() */
-    __atomic_store_n(&ranges[at].high, high, __ATOMIC_RELEASE);
-    if (at == range_count)
-        __atomic_store_n(&range_count, at + 1, __ATOMIC_RELEASE);
+    for (uint32_t i = range_count++; i > at; i--)
+        ranges[i] = ranges[i - 1];
+    ranges[at] = (struct range){low, high - low};
     return 0;
 }
 
 void read_drop_range(uint64_t low, uint64_t high)
 {
-    for (uint32_t i = 0; i < range_count; i++)
-        if (ranges[i].high && ranges[i].low < high && low < ranges[i].high)
-            __atomic_store_n(&ranges[i].high, 0, __ATOMIC_SEQ_CST);
+    for (uint32_t i = 0; i < range_count; i++) {
+        struct range *range = &ranges[i];
+        if (range->low < high && low < range->low + range->len)
+            __atomic_store_n(&range->len, 0, __ATOMIC_SEQ_CST);
+    }
 }
 
 void read_forbid_syscalls(void)

@@ -3,18 +3,21 @@
  * Reading the program's memory without ever faulting. On the path of a call:
  * no libc, no vector register, errno is kept, 300 bytes of stack.
  *
- * (1) What lies in a range that is known to stay mapped is copied: the part
- * of this thread's stack above the stack pointer, and ranges that were added
- * (segments of loaded objects). (2) So is what lies in a page that was
+ * (1) What lies in a range that stays mapped is copied: the part of this
+ * thread's stack above the stack pointer, and the segments of the objects
+ * that were there at the start. (2) So is what lies in a page that was
  * readable a moment ago, where that is allowed (read_pages.h). (3) Anything
  * else goes through process_vm_readv() on ourselves, a system call per read.
+ *
+ * Every load of (1) and (2) is one that our signal entry can leave: also a
+ * program that takes a segment of its own away meets no fault of ours while
+ * the entry stands.
  */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#define READ_HIDDEN __attribute__((visibility("hidden")))
+#include "preload/read_guard.h"
 
 enum {
     READ_RANGE_MAX = 1024
@@ -35,9 +38,14 @@ READ_HIDDEN void reader_start(struct reader *reader, uint32_t pid, uint64_t low,
 READ_HIDDEN size_t read_bytes(const struct reader *reader, void *dst,
                               uint64_t addr, size_t n);
 
-/* Memory that is readable until read_drop_range() says otherwise: segments of
- * an object between its mapping and its unmapping. 0 or -ENOSPC. Under the
- * loader's lock, or single-threaded. */
+/* The same for a text: its bytes before the NUL, at most n. `end` says what
+ * follows them. May write all of dst's n bytes. */
+READ_HIDDEN struct read_part read_text(const struct reader *reader, void *dst,
+                                       uint64_t addr, size_t n);
+
+/* Memory that stays readable. Rounded to whole pages by the caller or not;
+ * neighbours become one. 0 or -ENOSPC. [before the first call is traced, or
+ * in one thread] */
 READ_HIDDEN int read_add_range(uint64_t low, uint64_t high)
     __attribute__((warn_unused_result));
 /* Forget every range that touches [low, high): before it is unmapped. */

@@ -5,6 +5,7 @@
  * the old or the new one.
  */
 #include "preload/read_pages.h"
+#include "preload/read_guard.h"
 
 #include <asm/unistd.h>
 #include <signal.h>
@@ -12,7 +13,8 @@
 enum {
     PAGE = 4096,
     PAGE_SHIFT = 12,
-    ENTRIES = 64
+    ENTRIES = 256,
+    KERNEL_SIGSET_BYTES = 8,
 };
 enum {
     STAMP_BITS = 28,
@@ -20,44 +22,29 @@ enum {
     STAMP_MAX_AGE = 7,
 };
 
-static bool is_enabled;
+static uint64_t enabled_entry; /* 0: off */
 static __thread uint64_t pages[ENTRIES]
     __attribute__((tls_model("initial-exec")));
 
-/*
- * size_t read_guarded_copy(void *dst, const void *src, size_t n): the bytes
- * that could not be copied. A fault leaves the count in rcx; the entry of the
- * signal moves rip from read_guard_begin to read_guard_end.
- */
-__asm__(".text\n"
-        ".hidden read_guard_begin, read_guard_end, read_guarded_copy\n"
-        ".globl read_guard_begin, read_guard_end, read_guarded_copy\n"
-        ".type read_guarded_copy, @function\n"
-        "read_guarded_copy:\n"
-        ".cfi_startproc\n"
-        "endbr64\n"
-        "mov %rdx, %rcx\n"
-        "read_guard_begin:\n"
-        "rep movsb\n"
-        "read_guard_end:\n"
-        "mov %rcx, %rax\n"
-        "ret\n"
-        ".cfi_endproc\n"
-        ".size read_guarded_copy, . - read_guarded_copy\n");
-READ_HIDDEN size_t read_guarded_copy(void *dst, const void *src, size_t n);
-extern READ_HIDDEN const char read_guard_begin[], read_guard_end[];
+extern READ_HIDDEN const struct read_guard {
+    uint64_t load, resume;
+} read_guard_table[];
 
-void read_pages_enable(bool enable)
+void read_pages_enable(uint64_t entry)
 {
-    __atomic_store_n(&is_enabled, enable, __ATOMIC_RELAXED);
+    __atomic_store_n(&enabled_entry, entry, __ATOMIC_RELAXED);
 }
 
 bool read_fix_fault(uint64_t *rip)
 {
-    if (*rip != (uint64_t)(uintptr_t)read_guard_begin)
-        return false;
-    *rip = (uint64_t)(uintptr_t)read_guard_end;
-    return true;
+    for (const struct read_guard *guard = read_guard_table; guard->load;
+         guard++) {
+        if (guard->load != *rip)
+            continue;
+        *rip = guard->resume;
+        return true;
+    }
+    return false;
 }
 
 static uint64_t stamp_now(void)
@@ -66,36 +53,38 @@ static uint64_t stamp_now(void)
            (((uint64_t)1 << STAMP_BITS) - 1);
 }
 
-static bool is_known(uint64_t page, uint64_t now)
+static bool is_fresh(uint64_t entry)
 {
-    uint64_t entry = pages[page % ENTRIES];
-    uint64_t age = (now - entry) & (((uint64_t)1 << STAMP_BITS) - 1);
-    return entry >> STAMP_BITS == page && age <= STAMP_MAX_AGE;
+    uint64_t age = (stamp_now() - entry) & (((uint64_t)1 << STAMP_BITS) - 1);
+    return age <= STAMP_MAX_AGE;
 }
 
-size_t read_pages_copy(void *dst, uint64_t addr, size_t n, bool *faulted)
+size_t read_pages_find(uint64_t addr, size_t n)
 {
-    size_t done = 0;
-    if (!__atomic_load_n(&is_enabled, __ATOMIC_RELAXED))
+    uint64_t page = addr >> PAGE_SHIFT, entry = pages[page % ENTRIES];
+    size_t room = PAGE - addr % PAGE;
+    if (entry >> STAMP_BITS != page ||
+        !__atomic_load_n(&enabled_entry, __ATOMIC_RELAXED) || !is_fresh(entry))
         return 0;
-    uint64_t now = stamp_now();
-    while (done < n) {
-        uint64_t at = addr + done, page = at >> PAGE_SHIFT;
-        size_t len = n - done, room = PAGE - at % PAGE;
-        if (!is_known(page, now))
-            break;
-        if (len > room)
-            len = room;
-        size_t left = read_guarded_copy((uint8_t *)dst + done,
-                                        (const void *)(uintptr_t)at, len);
-        done += len - left;
-        if (left) {
-            pages[page % ENTRIES] = 0;
-            *faulted = true;
-            break;
-        }
-    }
-    return done;
+    return n < room ? n : room;
+}
+
+void read_pages_forget(uint64_t addr)
+{
+    uint64_t page = addr >> PAGE_SHIFT;
+    if (pages[page % ENTRIES] >> STAMP_BITS == page)
+        pages[page % ENTRIES] = 0;
+}
+
+static long syscall4(long number, long a, long b, long c, long d)
+{
+    register long r10 __asm__("r10") = d;
+    long result;
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10)
+                     : "rcx", "r11", "memory");
+    return result;
 }
 
 /* A fault in a thread that blocks its signal kills the process. */
@@ -103,21 +92,28 @@ static bool signals_are_blocked(void)
 {
     uint64_t mask = 0;
     uint64_t both = (uint64_t)1 << (SIGSEGV - 1) | (uint64_t)1 << (SIGBUS - 1);
-    register long r10 __asm__("r10") = sizeof(mask);
-    long result;
-    __asm__ volatile("syscall"
-                     : "=a"(result)
-                     : "0"((long)__NR_rt_sigprocmask), "D"((long)SIG_BLOCK),
-                       "S"(0L), "d"(&mask), "r"(r10)
-                     : "rcx", "r11", "memory");
-    return result != 0 || (mask & both);
+    return syscall4(__NR_rt_sigprocmask, SIG_BLOCK, 0, (long)&mask,
+                    KERNEL_SIGSET_BYTES) != 0 ||
+           (mask & both);
+}
+
+static bool entry_stands(int number, uint64_t entry)
+{
+    uint64_t now[4] = {0}; /* the kernel's sigaction: its first word */
+    return syscall4(__NR_rt_sigaction, number, 0, (long)now,
+                    KERNEL_SIGSET_BYTES) == 0 &&
+           now[0] == entry;
 }
 
 void read_pages_learn(uint64_t addr, size_t n)
 {
-    if (n == 0 || !__atomic_load_n(&is_enabled, __ATOMIC_RELAXED) ||
-        signals_are_blocked())
+    uint64_t entry = __atomic_load_n(&enabled_entry, __ATOMIC_RELAXED);
+    if (n == 0 || entry == 0 || signals_are_blocked())
         return;
+    if (!entry_stands(SIGSEGV, entry) || !entry_stands(SIGBUS, entry)) {
+        read_pages_enable(0);
+        return;
+    }
     uint64_t now = stamp_now(), last = (addr + n - 1) >> PAGE_SHIFT;
     for (uint64_t page = addr >> PAGE_SHIFT; page <= last; page++)
         pages[page % ENTRIES] = page << STAMP_BITS | now;

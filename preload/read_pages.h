@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The pages that this thread found readable a moment ago: they are copied
- * from without asking the kernel again (20 ns instead of 2 us). The page may
- * vanish meanwhile, so each copy is one instruction that our SIGSEGV and
- * SIGBUS entry knows how to leave.
+ * from without asking the kernel again (10 ns instead of 2 us). The page may
+ * vanish meanwhile, so each load is one that our SIGSEGV and SIGBUS entry
+ * knows how to leave (read_guard.h).
  *
- * Off until read_pages_enable(true). It may be on only while
- *  - both entries are installed and call read_fix_fault() first, also where
- *    the program has handlers of its own;
+ * Off until read_pages_enable(). It may be on only while
+ *  - both entries are installed and call read_fix_fault() first;
  *  - rdtsc may be executed.
  * A page is trusted for about 40 ms and is never learned while the thread
  * blocks one of the signals: then a fault would kill. What remains is a thread
@@ -20,17 +19,21 @@
 
 #define READ_HIDDEN __attribute__((visibility("hidden")))
 
-/* [any thread, signal-safe] */
-READ_HIDDEN void read_pages_enable(bool enable);
+/* `entry`: the handler of both signals as the kernel knows it, asked for again
+ * with each page that is learned (a program may install its own behind libc's
+ * back); 0: off. [any thread, signal-safe] */
+READ_HIDDEN void read_pages_enable(uint64_t entry);
 /*
  * First thing in the signal entry: if the fault is ours, set *rip to where the
- * copy gives up and return true; the entry then returns at once. [signal-safe]
+ * copy gives up and return true; the entry then returns at once. Only for
+ * signals that the kernel sent for a fault (si_code > 0). [signal-safe]
  */
 READ_HIDDEN bool read_fix_fault(uint64_t *rip);
 
-/* Copy from pages known to be readable, up to n; the bytes copied. *faulted:
- * the rest is not there. */
-READ_HIDDEN size_t read_pages_copy(void *dst, uint64_t addr, size_t n,
-                                   bool *faulted);
-/* The kernel just read [addr, addr + n). */
+/* How many of the n bytes at addr are known to be readable, from the start on
+ * and up to the page's end; 0: not known. [signal-safe] */
+READ_HIDDEN size_t read_pages_find(uint64_t addr, size_t n);
+/* It is not there any more. [signal-safe] */
+READ_HIDDEN void read_pages_forget(uint64_t addr);
+/* The kernel just read [addr, addr + n). [signal-safe] */
 READ_HIDDEN void read_pages_learn(uint64_t addr, size_t n);

@@ -10,10 +10,10 @@
 #include "preload/span_internal.h"
 
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <time.h>
 
 #include "lane/histogram.h"
+#include "preload/read.h"
 
 enum {
     GROW_EVERY = 8, /* records dropped between tries to grow */
@@ -120,11 +120,8 @@ void span_end_open(struct lane *lane, const struct lane_open *open, uint64_t t1,
 /* Copy memory that may not be there. Bytes copied. */
 static size_t read_safely(void *to, uint64_t from, size_t len)
 {
-    struct iovec local = {to, len}, remote = {(void *)from, len};
-    long pid = machine_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
-    long got = machine_syscall(SYS_process_vm_readv, pid, (long)&local, 1,
-                               (long)&remote, 1, 0);
-    return got < 0 ? 0 : (size_t)got;
+    const struct reader reader = {.pid = runtime.pid};
+    return read_bytes(&reader, to, from, len);
 }
 
 static uint64_t read_word(uint64_t from)

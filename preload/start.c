@@ -12,6 +12,7 @@
 #include "preload/loader.h"
 #include "preload/manifest_load.h"
 #include "preload/modules.h"
+#include "preload/read_start.h"
 #include "preload/session_start.h"
 #include "preload/sidecar_start.h"
 #include "preload/span.h"
@@ -59,9 +60,11 @@ static void bind_everything(void)
         note_line("binding", "text cannot be written: nothing is traced");
         return;
     }
+    read_start();
     bind_start();
     loader_watch();
     ends_watch();
+    read_watch();
     shim_text_close();
 }
 

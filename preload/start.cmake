@@ -3,14 +3,14 @@
 add_library(handspan_preload SHARED
   start.c config.c note.c text.c manifest_load.c session_start.c modules.c
   decoder.c decoder_load.c find.c bind.c bind_site.c loader.c ends.c fatal.c
-  sidecar_start.c)
+  read_start.c sidecar_start.c)
 if(NOT captures) # of preload/CMakeLists.txt
   target_sources(handspan_preload PRIVATE times_only.c)
 endif()
 target_compile_definitions(handspan_preload PRIVATE _GNU_SOURCE)
 target_compile_options(handspan_preload PRIVATE -fvisibility=hidden -ftls-model=initial-exec)
 # hooks are called with the program's vector registers in place
-set_source_files_properties(ends.c fatal.c PROPERTIES
+set_source_files_properties(ends.c fatal.c read_start.c PROPERTIES
   COMPILE_OPTIONS -mgeneral-regs-only)
 target_link_libraries(handspan_preload PRIVATE house_warnings
   -Wl,--start-group handspan_runtime handspan_shim

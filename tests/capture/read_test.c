@@ -171,7 +171,7 @@ static void test_pages(void)
     memset(map, 'p', 3 * PAGE);
     CHECK(at(buf, map, 8) == 8);
     CHECK(read_bytes(&nobody, buf, low, 8) == 0); /* off */
-    read_pages_enable(true);
+    read_pages_enable((uint64_t)(uintptr_t)on_fault);
     block(SIG_BLOCK);
     CHECK(at(buf, map, 8) == 8);
     CHECK(read_bytes(&nobody, buf, low, 8) == 0); /* not learned */
@@ -193,6 +193,74 @@ static void test_pages(void)
     close(fd);
     munmap(file, 2 * PAGE);
     munmap(map, 3 * PAGE);
+}
+
+/* The program installs a handler of its own behind libc's back. */
+static void test_entry_lost(void)
+{
+    char buf[8];
+    struct reader nobody = {.pid = 0x7ffffff0};
+    struct sigaction ours, other = {.sa_handler = SIG_DFL};
+    char *map = map_pages(1);
+    memset(map, 'e', PAGE);
+    CHECK(sigaction(SIGBUS, &other, &ours) == 0);
+    CHECK(at(buf, map, 8) == 8);
+    CHECK(read_bytes(&nobody, buf, (uint64_t)(uintptr_t)map, 8) == 0);
+    CHECK(sigaction(SIGBUS, &ours, NULL) == 0);
+    CHECK(at(buf, map, 8) == 8); /* off for good */
+    CHECK(read_bytes(&nobody, buf, (uint64_t)(uintptr_t)map, 8) == 0);
+    read_pages_enable((uint64_t)(uintptr_t)on_fault);
+    CHECK(at(buf, map, 8) == 8);
+    CHECK(read_bytes(&nobody, buf, (uint64_t)(uintptr_t)map, 8) == 8);
+    munmap(map, PAGE);
+}
+
+/* Every length at every distance from the end of what is there; `first` and
+ * the text's end as the three ways of reading see them. */
+static void check_text(char *end, size_t len, size_t n, bool has_nul)
+{
+    uint8_t buf[96];
+    char *text = end - len - has_nul;
+    struct read_part part = read_text(&reader, buf, (uint64_t)text, n);
+    uint64_t want = n <= len ? READ_FULL : has_nul ? READ_NUL : READ_FAULTED;
+    CHECK(part.len == (n < len ? n : len) && part.end == want);
+    CHECK(memcmp(buf, text, part.len) == 0);
+}
+
+static void test_texts(void)
+{
+    char *map = map_pages(3), *end = map + 2 * PAGE;
+    munmap(end, PAGE);
+    for (int pass = 0; pass < 3; pass++) {
+        read_pages_enable(pass > 0 ? (uint64_t)(uintptr_t)on_fault : 0);
+        if (pass == 2)
+            CHECK(read_add_range((uint64_t)map, (uint64_t)end) == 0);
+        for (size_t len = 0; len < 40; len++)
+            for (size_t n = 0; n < 48; n++) {
+                memset(map, 0, 2 * PAGE);
+                memset(end - len, 'x', len);
+                check_text(end, len, n, false);
+                memset(end - len - 1, 'y', len);
+                end[-1] = 0;
+                check_text(end, len, n, true);
+                memset(map + PAGE - 8, 'z', 16);
+                map[PAGE + 8] = 0;
+                check_text(map + PAGE + 9, 16, n, true);
+            }
+    }
+    /* a range that lost its memory, as a program can bring about: texts and
+     * bytes, by words, by bytes and by rep movsb */
+    char buf[PAGE];
+    uint32_t before = fixed;
+    CHECK(mprotect(map, 2 * PAGE, PROT_NONE) == 0);
+    check_text(end, 0, 32, false);
+    CHECK(read_text(&reader, buf, (uint64_t)map, 32).end == READ_FAULTED);
+    CHECK(read_text(&reader, buf, (uint64_t)end - 3, 3).end == READ_FAULTED);
+    CHECK(at(buf, map, 32) == 0 && at(buf, map, 3) == 0);
+    CHECK(at(buf, map, PAGE) == 0);
+    CHECK(fixed == before + 5);
+    read_drop_range((uint64_t)map, (uint64_t)end);
+    munmap(map, 2 * PAGE);
 }
 
 static double now_ns(void)
@@ -228,10 +296,14 @@ static void measure_all(void)
     reader_start(&own, (uint32_t)getpid(), low - 65536, low + sizeof(local));
     for (size_t i = 0; i < 4; i++)
         measure("process_vm_readv", &own, heap, sizes[i]);
-    read_pages_enable(true);
+    struct sigaction action = {.sa_sigaction = on_fault,
+                               .sa_flags = SA_SIGINFO};
+    sigaction(SIGSEGV, &action, NULL);
+    sigaction(SIGBUS, &action, NULL);
+    read_pages_enable((uint64_t)(uintptr_t)on_fault);
     for (size_t i = 0; i < 4; i++)
         measure("page seen before", &own, heap, sizes[i]);
-    read_pages_enable(false);
+    read_pages_enable(0);
     for (size_t i = 0; i < 4; i++)
         measure("own stack", &own, low, sizes[i]);
     for (uint64_t i = 0; i < 200; i++)
@@ -257,10 +329,13 @@ int main(int argc, char **argv)
     sigaction(SIGSEGV, &action, NULL);
     sigaction(SIGBUS, &action, NULL);
     test_pages();
+    test_entry_lost();
+    test_texts();
+    read_pages_enable((uint64_t)(uintptr_t)on_fault);
     fixed = 0;
     test_race();
     CHECK(fixed > 0);
-    read_pages_enable(false);
+    read_pages_enable(0);
     read_forbid_syscalls();
     CHECK(at((char[8]){0}, shared, 8) == 0);
     return failures != 0;

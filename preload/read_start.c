@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See read_start.h.
+ *
+ * Ranges are the readable segments of what the loader mapped before main():
+ * it never unmaps those. Not those of objects that come by dlopen: dlclose in
+ * another thread may take one away between the look at the table and the copy
+ * (the loader's notification comes before the unmapping, but waits for
+ * nobody). What lies in them is read by the page cache or by the kernel, like
+ * the heap.
+ *
+ * The program itself may still take a segment of a start-up object away
+ * (mprotect to nothing, a file truncated under its mapping). Then the copy
+ * faults in a load that our signal entry can leave (read_guard.h); only where
+ * the program has handlers of its own does it get that fault.
+ *
+ * A filter that a process installs itself is known by the prctl() before it:
+ * without PR_SET_NO_NEW_PRIVS only a privileged process may have one. One that
+ * was there before us may forbid process_vm_readv, and kill for it: nothing is
+ * tried.
+ */
+#include "preload/read_start.h"
+#include "preload/bind.h"
+#include "preload/config.h"
+#include "preload/process.h"
+#include "preload/read.h"
+#include <link.h>
+#include <sys/prctl.h>
+
+enum {
+    PAGE = 4096
+};
+
+static int add_segments(struct dl_phdr_info *info, size_t size, void *context)
+{
+    (void)size;
+    (void)context;
+    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *phdr = &info->dlpi_phdr[i];
+        if (phdr->p_type != PT_LOAD || !(phdr->p_flags & PF_R))
+            continue;
+        uint64_t low = info->dlpi_addr + phdr->p_vaddr;
+        uint64_t high = low + phdr->p_memsz;
+        /* a full table: the rest is read by other means */
+        if (read_add_range(low & ~(uint64_t)(PAGE - 1),
+                           (high + PAGE - 1) & ~(uint64_t)(PAGE - 1)) != 0)
+            return 1;
+    }
+    return 0;
+}
+
+void read_start(void)
+{
+    dl_iterate_phdr(add_segments, NULL);
+    if (config.is_seccomp)
+        read_forbid_syscalls();
+}
+
+static void enter_prctl(struct shim_call *call)
+{
+    int option = (int)call->args.rdi;
+    if ((option == PR_SET_SECCOMP ||
+         (option == PR_SET_NO_NEW_PRIVS && call->args.rsi != 0)) &&
+        !process_is_guest())
+        read_forbid_syscalls();
+}
+
+void read_watch(void)
+{
+    (void)bind_internal("prctl", enter_prctl, NULL);
+}
