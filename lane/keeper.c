@@ -166,18 +166,26 @@ void lane_keeper_advance(struct lane_keeper *keeper, uint32_t index,
     }
 }
 
+/* Only pages, no owner: whoever takes the unit finds them, and a sidecar that
+ * is killed here loses nothing. */
 void lane_keeper_top_up(struct lane_keeper *keeper, uint32_t want)
 {
     struct lane_session *s = keeper->map.session;
-    for (;;) {
-        uint32_t head = __atomic_load_n(&s->ready_head, __ATOMIC_ACQUIRE);
-        if (s->ready_tail - head >= want || !queue_has_room(s))
+    uint32_t head = __atomic_load_n(&s->ready_head, __ATOMIC_ACQUIRE);
+    uint32_t next = __atomic_load_n(&s->unit_next, __ATOMIC_RELAXED);
+    uint32_t ready = s->ready_tail - head;
+    uint32_t most = keeper->unit_max;
+    if (s->unit_max < most)
+        most = s->unit_max;
+    if (keeper->unit_real < next)
+        keeper->unit_real = next;
+    while (ready < want && keeper->unit_real < most &&
+           keeper->unit_real - next < want - ready) {
+        uint8_t *at = keeper->map.units +
+                      ((uint64_t)keeper->unit_real << LANE_SEGMENT_SHIFT);
+        if (pages_populate(at, LANE_SEGMENT) != 0)
             return;
-        int64_t unit = units_take_fresh(&keeper->map);
-        if (unit < 0)
-            return;
-        /* killed just here, one unit of the budget stays unused */
-        queue_push(s, (uint32_t)unit + 1);
+        keeper->unit_real++;
     }
 }
 
@@ -255,6 +263,7 @@ int lane_keeper_open(struct lane_keeper *keeper, int dir_fd, const char *name,
     if (base == MAP_FAILED)
         goto out;
     fill_map(&keeper->map, base, &reader->header);
+    keeper->unit_max = reader->header.table[LANE_TABLE_UNITS].capacity;
     rc = register_keeper(keeper);
     if (rc == 0 && !header_is_same(keeper, reader))
         rc = -EBADMSG;

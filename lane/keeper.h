@@ -14,6 +14,8 @@
 
 struct lane_keeper {
     struct lane_map map;
+    uint32_t unit_max;   /* validated */
+    uint32_t unit_real;  /* units below have pages */
     volatile int broken; /* the file is not what it was: stop using it */
 };
 
@@ -30,7 +32,8 @@ void lane_keeper_close(struct lane_keeper *keeper);
  * give the units of whole segments below it back. */
 void lane_keeper_advance(struct lane_keeper *keeper, uint32_t lane,
                          uint64_t tail);
-/* See that at least `want` units lie ready, as far as the budget goes. */
+/* See that `want` units lie ready or have at least their pages, as far as the
+ * budget goes. */
 void lane_keeper_top_up(struct lane_keeper *keeper, uint32_t want);
 /* The thread of this lane is dead, its log is read to the end and its open
  * spans are stored: set the lane free for another one. `process_died`: the

@@ -62,6 +62,12 @@ static int write_through_kernel(uint64_t from, uint64_t to)
     return 0;
 }
 
+int pages_populate(void *at, uint64_t len_bytes)
+{
+    uint64_t from = (uint64_t)(uintptr_t)at;
+    return populate(from, from + len_bytes);
+}
+
 int lane_make_real(void *at, uint64_t len_bytes)
 {
     return pages_make_real(at, len_bytes, 0, NULL);

@@ -16,8 +16,11 @@
 #include <linux/futex.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include "lane/pages.h"
 #include "lane/x86_64/machine.h"
+
+enum {
+    SMALL_REST = 4096, /* of a segment of 1 MiB */
+};
 
 /* ---- units ------------------------------------------------------------ */
 
@@ -41,7 +44,8 @@ static int64_t unit_pop_ready(struct lane_session *session)
     }
 }
 
-int64_t units_take_fresh(struct lane_map *map)
+/* A unit never used before, under the budget and with pages. */
+static int64_t unit_take_fresh(struct lane_map *map)
 {
     struct lane_session *session = map->session;
     uint64_t mapped = (map->len_bytes - (uint64_t)(map->units - map->base)) >>
@@ -82,7 +86,7 @@ static uint32_t *slot_of_next(struct lane *lane, uint64_t limit)
     return &lane->unit[segment % LANE_UNIT_RING];
 }
 
-int lane_grow(struct lane_map *map, struct lane *lane)
+static int take_room(struct lane_map *map, struct lane *lane)
 {
     uint64_t limit = __atomic_load_n(&lane->limit, __ATOMIC_RELAXED);
     uint32_t *slot = slot_of_next(lane, limit);
@@ -91,7 +95,7 @@ int lane_grow(struct lane_map *map, struct lane *lane)
     if (__atomic_load_n(slot, __ATOMIC_RELAXED) == 0) {
         int64_t unit = unit_pop_ready(map->session);
         if (unit < 0)
-            unit = units_take_fresh(map);
+            unit = unit_take_fresh(map);
         if (unit < 0)
             return -ENOSPC;
         /* a signal handler may have filled slots meanwhile: next to those */
@@ -109,6 +113,25 @@ int lane_grow(struct lane_map *map, struct lane *lane)
      * which finds its exchange done. */
     lane_cmpxchg_own(&lane->limit, &limit, limit + LANE_SEGMENT);
     return 0;
+}
+
+/* No room for what is wanted, but a little for less: give it up, so that the
+ * reader can pass the segment and its unit comes back. */
+static void close_segment(struct lane_map *map, struct lane *lane)
+{
+    uint64_t at = lane->position;
+    uint64_t end = lane->limit;
+    if (at < end && end - at <= SMALL_REST &&
+        lane_cmpxchg_own(&lane->position, &at, end))
+        lane_commit(lane, lane_at(map, lane, at), at, LANE_ITEM_PAD);
+}
+
+int lane_grow(struct lane_map *map, struct lane *lane)
+{
+    int rc = take_room(map, lane);
+    if (rc != 0)
+        close_segment(map, lane);
+    return rc;
 }
 
 /* ---- lanes ------------------------------------------------------------ */

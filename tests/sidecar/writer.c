@@ -6,8 +6,8 @@
  * usage: writer DIR [threads=N] [records=N] [values=N] [nest=N] [units=N]
  *        [gap_us=N] [drop=1] [end=exit|kill|none|code] [open=N] [pause=1]
  *        [name=FILE] [fork=1] [deep=N]
- * Prints "session FILE", then a line "wrote RECORDS dropped N" and, with
- * pause=1, waits for a line on standard input before it ends.
+ * Prints "session FILE", then a line "wrote RECORDS dropped N inputs N" and,
+ * with pause=1, waits for a line on standard input before it ends.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -26,7 +26,7 @@ static struct lane_map map;
 static long threads = 1, records = 1000, values, nest = 1, units, gap_us;
 static long drop, open_spans, do_fork, deep;
 static const char *end = "exit", *file;
-static uint64_t written, dropped;
+static uint64_t written, dropped, inputs;
 
 static uint64_t start_time(void)
 {
@@ -135,6 +135,7 @@ static void put_input(struct lane *lane, uint64_t ref, uint64_t number)
     memcpy(to, &v, 8);
     memcpy(to + 8, &number, 8);
     lane_commit(lane, line, at, LANE_ITEM_FRAME);
+    __atomic_fetch_add(&inputs, 1, __ATOMIC_RELAXED);
 }
 
 static void count_only(uint32_t site, uint64_t ticks)
@@ -334,8 +335,8 @@ int main(int argc, char **argv)
             return 3;
     for (long i = 0; i < threads && i < 256; i++)
         pthread_join(thread[i], NULL);
-    printf("wrote %llu dropped %llu\n", (unsigned long long)written,
-           (unsigned long long)dropped);
+    printf("wrote %llu dropped %llu inputs %llu\n", (unsigned long long)written,
+           (unsigned long long)dropped, (unsigned long long)inputs);
     fflush(stdout);
     if (do_fork)
         child();

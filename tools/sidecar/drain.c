@@ -287,15 +287,17 @@ static int frame_take(struct session *s, uint32_t lane,
 
 /* No item is committed where one is reserved. Its writer may be just doing it;
  * not if the lane is dead, or went on for long without it. */
-static bool is_stuck(struct session *s, struct session_lane *l, int64_t now_ns)
+static bool is_stuck(struct session_lane *l, int64_t now_ns)
 {
-    (void)s;
     if (l->stuck_at != l->log.position) {
         l->stuck_at = l->log.position;
         l->stuck_since_ns = now_ns;
+        l->stuck_end = l->log.head.position;
         return false;
     }
-    return now_ns - l->stuck_since_ns > STUCK_NS;
+    /* a process that is stopped stops in mid-item, too: has it gone on? */
+    return l->log.head.position != l->stuck_end &&
+           now_ns - l->stuck_since_ns > STUCK_NS;
 }
 
 static int lane_items(struct session *s, uint32_t lane, uint32_t most,
@@ -309,7 +311,7 @@ static int lane_items(struct session *s, uint32_t lane, uint32_t most,
         if (got == 0 && lane_log_at_end(&l->log))
             break;
         if (got <= 0) {
-            if (got == 0 && !is_stuck(s, l, now_ns))
+            if (got == 0 && !is_stuck(l, now_ns))
                 break;
             lane_log_skip(&l->log);
             s->corrupt++;

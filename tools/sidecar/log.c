@@ -16,14 +16,14 @@ enum {
 static int file = -1;
 static bool loud;
 
-void log_open(const char *path, bool to_stderr)
+void log_open(const char *path, mode_t mode, bool to_stderr)
 {
     struct stat at;
     loud = to_stderr;
     if (!path)
         return;
     file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
-                0600);
+                mode);
     if (file >= 0 && fstat(file, &at) == 0 && at.st_size > FILE_MAX)
         (void)!ftruncate(file, 0);
 }

@@ -329,7 +329,18 @@ static void catch_signals(void)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGIO, SIG_IGN); /* somebody opens a file while we hold its lease */
     signal(SIGXFSZ, SIG_IGN); /* a limited file is an error code */
+}
+
+/* A directory that a group shares: what lies in it, too. */
+static mode_t file_mode(int dir_fd)
+{
+    struct stat at;
+    if (dir_fd < 0 || fstat(dir_fd, &at) != 0)
+        return 0600;
+    return (at.st_mode & (S_ISGID | S_IWGRP)) == (S_ISGID | S_IWGRP) ? 0660
+                                                                     : 0600;
 }
 
 static int open_places(struct sidecar *c)
@@ -342,10 +353,13 @@ static int open_places(struct sidecar *c)
     if (rc != 0)
         return options_trouble("%s", why);
     snprintf(path, sizeof path, "%s/log", c->dir);
-    log_open(c->log_option ? c->log_option : path, !c->is_auto);
     c->dir_fd = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    mode_t mode = file_mode(c->dir_fd);
+    mode_t mask = umask(0);
+    log_open(c->log_option ? c->log_option : path, mode, !c->is_auto);
     snprintf(path, sizeof path, "%s/sidecar.lock", c->dir);
-    c->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    c->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
+    umask(mask);
     if (c->dir_fd < 0 || c->lock_fd < 0) {
         log_line("cannot open '%s': %s", path, strerror(errno));
         return EXIT_TROUBLE;

@@ -25,7 +25,8 @@ struct session_lane {
     uint32_t generation, process;
     bool lost;                    /* contradicts itself: not read any more */
     bool free_next, process_died; /* to be set free once all is stored */
-    uint64_t stuck_at; /* position of an item that is not committed */
+    uint64_t stuck_at;  /* position of an item that is not committed */
+    uint64_t stuck_end; /* how far the writer was then */
     int64_t stuck_since_ns, dead_since_ns;
 };
 struct session_process {

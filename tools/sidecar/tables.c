@@ -98,6 +98,8 @@ static int processes_sync(struct session *s)
         if (!p->is_known)
             death_watch(&p->death, entry.pid, entry.start_time,
                         s->reader.header.pid_namespace);
+        if (!p->is_known && !s->is_boot_ours)
+            p->death.state = DEATH_DEAD;
         p->is_known = true;
         if (!p->is_stored)
             rc = process_store(s, i);
