@@ -372,8 +372,9 @@ void span_leave(struct shim_call *call, const struct shim_regs *regs,
                  (call->flags & ~(uint64_t)(SHIM_CALL_ZERO_COPY | SPAN_OUT)) ||
                  end != SHIM_END_RETURN ||
                  *runtime.alive != span_thread.alive ||
-                 lane->depth != (uint32_t)call->extra + 1 || open->span != call->span ||
-                 open->state != LANE_OPEN_CALL || !cpu_is_marked())) {
+                 lane->depth != (uint32_t)call->extra + 1 ||
+                 open->span != call->span || open->state != LANE_OPEN_CALL ||
+                 !cpu_is_marked())) {
         leave_odd(call, regs, end, exception, tick);
         return;
     }
@@ -541,8 +542,7 @@ leave_odd(struct shim_call *call, const struct shim_regs *regs,
     if (open->span != call->span || open->state != LANE_OPEN_CALL)
         return; /* closed as dead, and its frame came back */
     uint64_t cpu = LANE_CPU_UNKNOWN;
-    if (cpu_base(lane) != LANE_CPU_UNKNOWN &&
-        open->cpu_ns != LANE_CPU_UNKNOWN)
+    if (cpu_base(lane) != LANE_CPU_UNKNOWN && open->cpu_ns != LANE_CPU_UNKNOWN)
         cpu = cpu_spent(lane, open->cpu_ns, open->t0_ticks, t1);
     span_close_above(lane, open, t1, end_of[end]);
     struct lane_record record;
