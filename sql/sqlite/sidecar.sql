@@ -18,6 +18,10 @@ DELETE FROM lane_cursors WHERE session = ?1;
 DELETE FROM open_frames WHERE session = ?1;
 -- :session_end_counters
 DELETE FROM counter_cursors WHERE session = ?1;
+-- Rows still open when nothing is open any more: their end found no room, and
+-- the counters have their calls.
+-- :session_end_open
+DELETE FROM spans WHERE session = ?1 AND status = 'open';
 
 -- :cursor_set
 INSERT INTO lane_cursors (session, lane, tail) VALUES (?1, ?2, ?3)

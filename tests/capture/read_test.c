@@ -332,8 +332,10 @@ int main(int argc, char **argv)
     test_entry_lost();
     test_texts();
     read_pages_enable((uint64_t)(uintptr_t)on_fault);
+    /* the race is won by chance: play until it was lost once */
     fixed = 0;
-    test_race();
+    for (int i = 0; i < 200 && fixed == 0; i++)
+        test_race();
     CHECK(fixed > 0);
     read_pages_enable(0);
     read_forbid_syscalls();

@@ -300,6 +300,8 @@ int finish_look(struct session *s, int64_t now_ns)
             (lane_log_look(&l->log) != 0 || !lane_log_at_end(&l->log)))
             return 0;
     }
+    if (rc == 0) /* nobody writes any more: these are the last counts */
+        rc = tables_counters(s);
     s->is_ended = rc == 0 && all_read(s);
     return rc;
 }

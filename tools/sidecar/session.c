@@ -288,12 +288,12 @@ static int batch_save(struct session *s)
     if (rc == 0 && !s->is_ended)
         rc = cursors_save(s);
     static const enum store_statement last[] = {
-        STORE_SESSION_END,
-        STORE_SESSION_END_CURSORS,
-        STORE_SESSION_END_FRAMES,
-        STORE_SESSION_END_COUNTERS,
+        STORE_SESSION_END,        STORE_SESSION_END_CURSORS,
+        STORE_SESSION_END_FRAMES, STORE_SESSION_END_COUNTERS,
+        STORE_SESSION_END_OPEN,
     };
-    for (unsigned i = 0; s->is_ended && rc >= 0 && i < 4; i++)
+    unsigned count = sizeof last / sizeof *last;
+    for (unsigned i = 0; s->is_ended && rc >= 0 && i < count; i++)
         rc = store_run(s->store, last[i], "i", s->id);
     return rc < 0 ? rc : store_commit(s->store);
 }

@@ -29,6 +29,7 @@ static const char *const names[STORE_STATEMENTS] = {
     [STORE_SESSION_END_CURSORS] = "session_end_cursors",
     [STORE_SESSION_END_FRAMES] = "session_end_frames",
     [STORE_SESSION_END_COUNTERS] = "session_end_counters",
+    [STORE_SESSION_END_OPEN] = "session_end_open",
     [STORE_CURSOR_SET] = "cursor_set",
     [STORE_CURSOR_ALL] = "cursor_all",
     [STORE_FRAME_SET] = "frame_set",
