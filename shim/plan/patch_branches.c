@@ -49,15 +49,20 @@ static bool is_indirect_jump(uint8_t opcode, uint8_t modrm)
 static bool is_suspect(const struct patch_job *job, const uint8_t *code,
                        uint64_t at, uint64_t len, bool is_own)
 {
+    /* modulo 2^32, which sees more, not less; one compare for each byte of a
+     * function: this is the loop that a plan spends its time in */
+    uint32_t base = (uint32_t)(at + 4 - job->vaddr);
+    uint32_t size = (uint32_t)(job->displaced_end - job->vaddr);
     for (uint64_t i = 0; i + 4 <= len; i++) {
-        int32_t distance;
+        uint32_t distance;
         memcpy(&distance, code + i, sizeof distance);
-        if (leads_to_entry(job, at + i + 4 + (uint64_t)(int64_t)distance))
+        if (distance + base + (uint32_t)i < size)
             return true;
     }
     for (uint64_t i = 0; i + 2 <= len; i++) {
-        uint64_t target = at + i + 2 + (uint64_t)(int64_t)(int8_t)code[i + 1];
-        if (is_short_branch(code[i]) && leads_to_entry(job, target))
+        if (is_short_branch(code[i]) &&
+            leads_to_entry(job,
+                           at + i + 2 + (uint64_t)(int64_t)(int8_t)code[i + 1]))
             return true;
         if (is_own && is_indirect_jump(code[i], code[i + 1]))
             return true;

@@ -4,7 +4,10 @@
 the store: the preload starts the sidecar, which drains the session, removes
 it and ends.
 
-  test_store.py PRELOAD HANDSPAN PROGRAM
+  test_store.py PRELOAD HANDSPAN PROGRAM PLUGIN_PROGRAM
+
+PLUGIN_PROGRAM opens a plugin whose declarations no object had at the start:
+once they are bound nothing says any more that they are not.
 """
 import glob
 import json
@@ -24,8 +27,32 @@ def is_locked(path):
                           check=False).returncode != 0
 
 
+def check_plugin(handspan, opener, env, top):
+    manifest, store = top + "/plugin.manifest", top + "/plugin.db"
+    with open(manifest, "w", encoding="utf-8") as f:
+        f.write('[[object("libbind_thrower.so")]];\n'
+                "[[span]] int thrower_work(int n);\n"
+                "[[span]] int thrower_nothing(int n);\n")
+    env = dict(env, HANDSPAN_MANIFEST=manifest, HANDSPAN_STORE=store,
+               OTEL_SERVICE_NAME="plugins")
+    subprocess.run([opener], env=env, timeout=20, check=True,
+                   capture_output=True)
+    end = time.monotonic() + DEADLINE_S
+    while glob.glob(top + "/dir/session-*") and time.monotonic() < end:
+        time.sleep(0.01)
+    text = subprocess.run([handspan, "show", "latest", "--store", store],
+                          capture_output=True, text=True, check=False).stdout
+    said = text[text.find("Not bound:"):]
+    ok = ("thrower_nothing" in said and "thrower_work" not in said and
+          "plugins" in text)
+    if not ok:
+        print(text)
+    return 0 if ok else 1
+
+
 def main():
-    preload, handspan, program = (os.path.abspath(a) for a in sys.argv[1:4])
+    preload, handspan, program, opener = (os.path.abspath(a)
+                                          for a in sys.argv[1:5])
     top = tempfile.mkdtemp(prefix="handspan-store-", dir=SHM)
     where, store = top + "/dir", top + "/store.db"
     manifest = top + "/m.manifest"
@@ -53,7 +80,9 @@ def main():
         if is_locked(where + "/sidecar.lock"):
             print("the sidecar does not end")
             return 1
-        return 0 if done.returncode == 3 and len(names) == 3 else 1
+        if done.returncode != 3 or len(names) != 3:
+            return 1
+        return check_plugin(handspan, opener, env, top)
     finally:
         shutil.rmtree(top, ignore_errors=True)
 
