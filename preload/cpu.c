@@ -67,7 +67,7 @@ static void read_pair(uint64_t *tick, uint64_t *ns)
 
 static uint64_t measure(void)
 {
-    uint64_t tick0, ns0, tick1, ns1;
+    uint64_t tick0 = 0, ns0 = 0, tick1 = 0, ns1 = 0;
     read_pair(&tick0, &ns0);
     do {
         __builtin_ia32_pause();
