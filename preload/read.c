@@ -216,8 +216,10 @@ int read_add_range(uint64_t low, uint64_t high)
     }
     if (range_count == READ_RANGE_MAX)
         return -ENOSPC;
-    for (uint32_t i = range_count++; i > at; i--)
+    for (uint32_t i = range_count++; i > at; i--) {
         ranges[i] = ranges[i - 1];
+        __asm__ volatile("" ::: "memory"); /* or it calls memmove */
+    }
     ranges[at] = (struct range){low, high - low};
     return 0;
 }

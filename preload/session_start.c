@@ -5,6 +5,7 @@
  * which processes are traced.
  */
 #include "preload/session_start.h"
+#include "preload/exit_rules.h"
 #include "preload/modules.h"
 #include "preload/span.h"
 #include <cpuid.h>
@@ -185,6 +186,7 @@ int session_start(uint32_t manifest_errors)
     }
     fill_process();
     runtime.map.session->manifest_errors = manifest_errors;
+    exit_rules_put(runtime.map.session, runtime.manifest, config.program);
     lane_anchor_put(&runtime.map, runtime.process + 1);
     /* release; pairs with the reader's acquire of `ready` */
     __atomic_store_n(&runtime.map.session->ready, 1, __ATOMIC_RELEASE);

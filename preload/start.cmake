@@ -1,7 +1,7 @@
 # libhandspan.so: what is preloaded. Exports nothing, needs libc.so.6 alone,
 # runs before the constructors of all other objects.
 add_library(handspan_preload SHARED
-  start.c config.c note.c text.c manifest_load.c session_start.c modules.c
+  start.c config.c exit_rules.c note.c text.c manifest_load.c session_start.c modules.c
   decoder.c decoder_load.c find.c bind.c bind_site.c loader.c ends.c fatal.c
   read_start.c sidecar_start.c)
 if(NOT captures) # of preload/CMakeLists.txt
