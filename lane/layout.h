@@ -191,7 +191,11 @@ struct lane_session {
 
     /* [P] pages of each table that are known to be real; grows */
     _Alignas(64) uint32_t real_pages[LANE_TABLES];
-    _Alignas(64) char pad1[4096 - 1280];
+
+    /* [P] string: OTEL_SERVICE_NAME; set before `ready`, 0: none */
+    _Alignas(64) uint32_t service_string;
+    uint32_t service_bytes;
+    _Alignas(64) char pad1[4096 - 1344];
 };
 
 _Static_assert(sizeof(struct lane_session) == 4096, "file format");
@@ -209,6 +213,8 @@ _Static_assert(offsetof(struct lane_session, has_exit_rules) == 1176,
                "file format");
 _Static_assert(offsetof(struct lane_session, recycling) == 1168, "file format");
 _Static_assert(offsetof(struct lane_session, real_pages) == 1216,
+               "file format");
+_Static_assert(offsetof(struct lane_session, service_string) == 1280,
                "file format");
 
 /* ---- tables ---------------------------------------------------------- */

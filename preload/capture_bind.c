@@ -127,8 +127,7 @@ static void fill_list(const struct manifest_decl *decl,
             continue;
         set_value(item, index_of[i], &values[list->count]);
         list->is_direct &= values[list->count].source != CAPTURE_EVALUATE;
-        list->is_plain &=
-            list->is_direct && item->type != MANIFEST_VALUE_TEXT;
+        list->is_plain &= list->is_direct && item->type != MANIFEST_VALUE_TEXT;
         list->needs_freg |= manifest_expr_needs_freg(item->expr);
         list->count++;
     }

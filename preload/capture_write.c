@@ -23,10 +23,10 @@ struct range {
 struct measure {
     struct range ranges[CAPTURE_RANGE_MAX];
     uint32_t range_count;
-    uint32_t fixed_bytes; /* of what is no range */
-    uint64_t limit;       /* of each range */
-    uint64_t wanted_bytes; /* of all ranges */
-    uint32_t scratch_used; /* a multiple of 8 */
+    uint32_t fixed_bytes;          /* of what is no range */
+    uint64_t limit;                /* of each range */
+    uint64_t wanted_bytes;         /* of all ranges */
+    uint32_t scratch_used;         /* a multiple of 8 */
     uint64_t scratch[SCRATCH / 8]; /* short texts, read once */
 };
 struct output {

@@ -153,8 +153,7 @@ size_t read_bytes(const struct reader *reader, void *dst, uint64_t addr,
         size_t known = find_known(reader, at, n - done);
         if (known == 0)
             return done + ask(reader, to, at, n - done);
-        size_t got =
-            read_guarded_copy(to, (const void *)(uintptr_t)at, known);
+        size_t got = read_guarded_copy(to, (const void *)(uintptr_t)at, known);
         done += got;
         if (got < known) {
             read_pages_forget(at + got);

@@ -372,8 +372,9 @@ void span_leave(struct shim_call *call, const struct shim_regs *regs,
                  (call->flags & ~(uint64_t)(SHIM_CALL_ZERO_COPY | SPAN_OUT)) ||
                  end != SHIM_END_RETURN ||
                  *runtime.alive != span_thread.alive ||
-                 lane->depth != (uint32_t)call->extra + 1 || open->span != call->span ||
-                 open->state != LANE_OPEN_CALL || !cpu_is_marked())) {
+                 lane->depth != (uint32_t)call->extra + 1 ||
+                 open->span != call->span || open->state != LANE_OPEN_CALL ||
+                 !cpu_is_marked())) {
         leave_odd(call, regs, end, exception, tick);
         return;
     }
