@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Under seccomp's strict mode only read, write, exit and sigreturn are left:
- * a handler is called there as often as before, for longer than a time slice,
- * and the process does not die of a call of ours. */
+/* Under seccomp's strict mode only read, write, exit and sigreturn are left,
+ * and rdtsc faults, as it does after PR_SET_TSC. A handler runs there as
+ * before, and the process does not die of ours: the calls are counted. */
 #include <linux/seccomp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -14,6 +15,15 @@ __attribute__((noipa)) long work(long n)
     for (int i = 0; i < 1000; i++)
         __asm__ volatile("" : "+r"(n));
     return n + 1;
+}
+/* No rdtsc: a fault of the program's own would be seen in its status. */
+static int without_tsc(void)
+{
+    prctl(PR_SET_TSC, PR_TSC_SIGSEGV);
+    long sum = 0;
+    for (long i = 0; i < 100; i++)
+        sum += work(i) > i;
+    return sum == 100 ? 6 : 7;
 }
 int main(void)
 {
@@ -27,6 +37,12 @@ int main(void)
             sum += work(i) > i;
         syscall(SYS_exit, sum == 300000 ? 4 : 5);
     }
+    waitpid(pid, &status, 0);
+    printf("%x\n", (unsigned)status);
+    fflush(stdout);
+    pid = fork();
+    if (pid == 0)
+        exit(without_tsc());
     waitpid(pid, &status, 0);
     printf("%x\n", (unsigned)status);
     return 0;
