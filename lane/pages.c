@@ -73,6 +73,14 @@ int lane_make_real(void *at, uint64_t len_bytes)
     return pages_make_real(at, len_bytes, 0, NULL);
 }
 
+/* Set once, never cleared. */
+static bool is_forbidden;
+
+void lane_forbid_syscalls(void)
+{
+    __atomic_store_n(&is_forbidden, true, __ATOMIC_RELAXED);
+}
+
 int pages_make_real(void *at, uint64_t len_bytes, uint64_t ahead_bytes,
                     uint64_t *end)
 {
@@ -81,6 +89,8 @@ int pages_make_real(void *at, uint64_t len_bytes, uint64_t ahead_bytes,
     uint64_t own = (from + len_bytes + PAGE - 1) & ~(uint64_t)(PAGE - 1);
     uint64_t last =
         (from + len_bytes + ahead_bytes + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+    if (__atomic_load_n(&is_forbidden, __ATOMIC_RELAXED))
+        return -ENOSPC;
     int rc = populate(first, last);
     if (rc != 0 && last != own) {
         last = own;

@@ -54,6 +54,9 @@ int lane_session_create(int dir_fd, const char *name,
  * a few raw syscalls; errno is kept. [target, signal-safe] */
 int lane_make_real(void *at, uint64_t len_bytes)
     __attribute__((warn_unused_result));
+/* A filter may kill this process for any syscall from now on: what is not real
+ * yet stays so, and calls without room are counted. [target, signal-safe] */
+void lane_forbid_syscalls(void);
 
 /* Take `count` entries of a table (atomic; `next` is its word in the header),
  * backed by pages. Index, or -ENOSPC. [target, any thread] */

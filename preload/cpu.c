@@ -67,7 +67,7 @@ static void read_pair(uint64_t *tick, uint64_t *ns)
 
 static uint64_t measure(void)
 {
-    uint64_t tick0, ns0, tick1, ns1;
+    uint64_t tick0 = 0, ns0 = 0, tick1 = 0, ns1 = 0;
     read_pair(&tick0, &ns0);
     do {
         __builtin_ia32_pause();
@@ -102,6 +102,11 @@ void cpu_start(void)
         runtime.map.session->clock == LANE_CLOCK_TSC ? measure() : 1ULL << 32;
 }
 
+void cpu_forbid_syscalls(void)
+{
+    __atomic_store_n(&mult, 0, __ATOMIC_RELAXED);
+}
+
 void cpu_attach(struct lane *lane)
 {
     lane->cpu_mult = 0;
@@ -121,6 +126,10 @@ void cpu_resync(struct lane *lane)
 {
     if (lane->cpu_mult == 0)
         return;
+    if (__atomic_load_n(&mult, __ATOMIC_RELAXED) == 0) {
+        lane->cpu_mult = 0; /* no syscalls any more */
+        return;
+    }
     volatile uint64_t *word = cpu_word();
     for (int i = 0; i < TRIES; i++) {
         if (*word != 0 && *word != (uint64_t)&cpu_mark) {

@@ -33,6 +33,8 @@ extern HIDDEN int64_t cpu_word_offset;
 
 /* Measure what a tick is; a few 100 us at most. [constructor] */
 HIDDEN void cpu_start(void);
+/* From now on CPU time is unknown, instead of asked for. */
+HIDDEN void cpu_forbid_syscalls(void);
 /* A thread got this lane. [own thread] */
 HIDDEN void cpu_attach(struct lane *lane);
 /* The mark is gone: set base and mark anew. [own thread, signal-safe] */

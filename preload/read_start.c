@@ -21,10 +21,13 @@
  */
 #include "preload/read_start.h"
 #include "preload/bind.h"
+#include "preload/blind.h"
 #include "preload/config.h"
+#include "preload/cpu.h"
 #include "preload/process.h"
 #include "preload/read.h"
 #include <link.h>
+#include <linux/seccomp.h>
 #include <sys/prctl.h>
 
 enum {
@@ -59,6 +62,14 @@ void read_start(void)
 static void enter_prctl(struct shim_call *call)
 {
     int option = (int)call->args.rdi;
+    if (option == PR_SET_SECCOMP && !process_is_guest()) {
+        cpu_forbid_syscalls();
+        lane_forbid_syscalls();
+    }
+    if (((option == PR_SET_SECCOMP && call->args.rsi == SECCOMP_MODE_STRICT) ||
+         (option == PR_SET_TSC && call->args.rsi == PR_TSC_SIGSEGV)) &&
+        !process_is_guest())
+        blind_start();
     if ((option == PR_SET_SECCOMP ||
          (option == PR_SET_NO_NEW_PRIVS && call->args.rsi != 0)) &&
         !process_is_guest())
