@@ -184,10 +184,18 @@ struct lane_session {
     /* [S] a unit on its way to the ready queue: ready_tail << 32 | unit + 1, 0
      * none. A sidecar killed in between finishes this first (keeper.c). */
     uint64_t recycling;
+    /* [P] before `ready`: which exit statuses the manifest's program rules call
+     * an error, bit by bit. has_exit_rules 0: every one but 0. */
+    uint32_t has_exit_rules;
+    uint8_t exit_errors[32];
 
     /* [P] pages of each table that are known to be real; grows */
     _Alignas(64) uint32_t real_pages[LANE_TABLES];
-    _Alignas(64) char pad1[4096 - 1280];
+
+    /* [P] string: OTEL_SERVICE_NAME; set before `ready`, 0: none */
+    _Alignas(64) uint32_t service_string;
+    uint32_t service_bytes;
+    _Alignas(64) char pad1[4096 - 1344];
 };
 
 _Static_assert(sizeof(struct lane_session) == 4096, "file format");
@@ -201,8 +209,12 @@ _Static_assert(offsetof(struct lane_session, lost_threads) == 1088,
                "file format");
 _Static_assert(offsetof(struct lane_session, sidecar_pid) == 1152,
                "file format");
+_Static_assert(offsetof(struct lane_session, has_exit_rules) == 1176,
+               "file format");
 _Static_assert(offsetof(struct lane_session, recycling) == 1168, "file format");
 _Static_assert(offsetof(struct lane_session, real_pages) == 1216,
+               "file format");
+_Static_assert(offsetof(struct lane_session, service_string) == 1280,
                "file format");
 
 /* ---- tables ---------------------------------------------------------- */

@@ -37,7 +37,10 @@ static inline uint8_t *lane_at(const struct lane_map *map, struct lane *lane,
     uint64_t offset = position & (LANE_SEGMENT - 1);
     if (segment == 0)
         return lane->home + (offset - LANE_FIRST_POSITION);
-    uint32_t unit = lane->unit[segment % LANE_UNIT_RING] - 1;
+    /* relaxed: the reader clears a slot only after its segment was drained */
+    uint32_t unit = __atomic_load_n(&lane->unit[segment % LANE_UNIT_RING],
+                                    __ATOMIC_RELAXED) -
+                    1;
     return map->units + ((uint64_t)unit << LANE_SEGMENT_SHIFT) + offset;
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One pass over the declarations for a set of objects. A function is bound
- * once, whatever names it has; what cannot be bound still gets a site in the
- * session, with the reason, because "0 calls" and "not seen" must never look
- * alike.
+ * One round over the declarations for a set of objects: all functions are
+ * found, planned and proved before the first one is changed. A function is
+ * bound once, whatever names it has; what cannot be bound still gets a site in
+ * the session, with the reason, because "0 calls" and "not seen" must never
+ * look alike.
  */
 #include "preload/bind.h"
 #include "preload/bind_site.h"
@@ -27,7 +28,6 @@ struct pass {
     uint32_t generation; /* 0: every module */
     uint32_t objects;    /* that the declaration's scope covers */
     uint32_t matches;
-    uint32_t bound;
 };
 
 static bool covers(const struct pass *pass, const struct module *module)
@@ -50,8 +50,8 @@ static int bind_function(void *context, struct module *module, const char *name,
                          uint64_t vaddr)
 {
     struct pass *pass = context;
-    int err = bind_site(pass->decl, module, name, vaddr, pass->generation == 0);
-    pass->bound += err == 0;
+    int err =
+        bind_site_plan(pass->decl, module, name, vaddr, pass->generation == 0);
     return err == -ENOSPC ? err : 0;
 }
 
@@ -157,7 +157,13 @@ static bool has_any_declaration(void)
 static void bind_generation(uint32_t generation)
 {
     const struct manifest *manifest = runtime.manifest;
-    for (uint32_t i = 0; manifest && i < manifest->decl_count; i++) {
+    if (!has_any_declaration())
+        return;
+    if (bind_round_begin() != 0) {
+        note_line("binding", "no memory: nothing is traced");
+        return;
+    }
+    for (uint32_t i = 0; i < manifest->decl_count; i++) {
         struct pass pass = {.decl = &manifest->decls[i],
                             .generation = generation};
         if (!is_ours(pass.decl))
@@ -168,6 +174,7 @@ static void bind_generation(uint32_t generation)
             (generation == 0 && pass.matches == 0))
             say_unbound(&pass);
     }
+    bind_round_apply();
     modules_drop_files();
 }
 

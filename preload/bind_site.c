@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Making a site. Order: everything that a call needs is in runtime.sites[]
- * before the first byte of text changes; the session's entry is published
- * (state 1) after the outcome is known.
- *
- * Mechanisms: entry patch, else call slots. Trampolines: F where the planner
- * proves that the function has no stack arguments, Z everywhere else.
+ * Making sites, a round at a time: first each function is planned and proved,
+ * on text that nobody changed yet (a patched entry among the tail-jump targets
+ * of another would spoil that one's proof), then all of them are applied. In
+ * applying, everything that a call needs is in runtime.sites[] before the
+ * first byte of text changes; the session's entry is published (state 1) after
+ * the outcome is known.
  */
 #include "preload/bind_site.h"
+#include "preload/bind_work.h"
 #include "preload/capture.h"
 #include "preload/decoder.h"
 #include <errno.h>
@@ -15,31 +16,15 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* What binding knows about a site beyond what a call needs. */
-struct bound {
-    const struct manifest_decl *decl; /* NULL: internal */
-    struct module *module;            /* NULL: unloaded, or never bound */
-    uint64_t vaddr;
-    uint64_t island;           /* 0: no entry patch */
-    struct lane_string object; /* its path, also after it is gone */
-};
 static struct bound bounds[SHIM_SITE_MAX];
 static struct manifest_arena arena; /* capture plans */
 static uint32_t bound_count;
 
-/* The work on one site. */
-struct work {
-    const struct manifest_decl *decl;
-    struct module *module;
-    const char *name;
-    uint64_t vaddr;
-    uint32_t index;
-    struct site *site;
-    struct lane_site *record;
-    struct bound *bound;
-    char reason_bytes[256];
-    struct text reason;
-};
+/* 1 + highest index that is ours. runtime.site_count is this, too, but for the
+ * hooks: it grows when a site is armed. */
+static uint32_t bounds_end;
+
+struct round bind_round;
 
 uint32_t bind_count(void)
 {
@@ -84,6 +69,8 @@ static int take_site(struct work *work)
     work->site = &runtime.sites[at];
     work->record = &runtime.map.sites[at];
     work->bound = &bounds[at];
+    if (bounds_end <= work->index)
+        bounds_end = work->index + 1;
     return 0;
 }
 
@@ -131,15 +118,73 @@ static bool grow_arena(size_t bytes)
     return true;
 }
 
+/* A clone has other arguments than its prototype says, maybe no return value
+ * either: rules would read garbage, too. */
+static bool is_clone(const char *name)
+{
+    static const char *const marks[] = {".constprop.", ".isra.", ".part.",
+                                        ".lto_priv."};
+    for (size_t i = 0; i < sizeof(marks) / sizeof(*marks); i++) {
+        if (strstr(name, marks[i]))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * The declaration as HANDSPAN_CAPTURE lets it be. `none`: no values, not even
+ * in the report of an error; its rules are judged all the same. `named`: no
+ * text that nobody named. False: no memory.
+ */
+static bool lower_capture(const struct manifest_decl *decl,
+                          struct manifest_decl *lowered)
+{
+    *lowered = *decl;
+    if (config.capture_max == MANIFEST_CAPTURE_NONE) {
+        lowered->item_count = 0;
+        lowered->return_is_secret = true;
+        return true;
+    }
+    if (config.capture_max >= decl->settings.capture)
+        return true;
+    size_t bytes = decl->item_count * sizeof(*decl->items);
+    size_t at = (arena.used_bytes + 15) & ~(size_t)15;
+    if (at > arena.cap_bytes || bytes > arena.cap_bytes - at)
+        return false;
+    struct manifest_item *items = (void *)(arena.base + at);
+    arena.used_bytes = at + bytes;
+    lowered->items = items;
+    lowered->item_count = 0;
+    for (uint32_t i = 0; i < decl->item_count; i++) {
+        const struct manifest_item *item = &decl->items[i];
+        bool is_text = item->type == MANIFEST_VALUE_TEXT ||
+                       item->type == MANIFEST_VALUE_BYTES;
+        if (!item->implied || !is_text)
+            items[lowered->item_count++] = *item;
+    }
+    return true;
+}
+
+static int bind_capture(struct work *work)
+{
+    struct manifest_decl lowered;
+    if (!arena.base || !lower_capture(work->decl, &lowered))
+        return -ENOMEM;
+    return capture_bind(&runtime.map, &lowered, &arena, work->record,
+                        &work->site->flags, &work->site->capture);
+}
+
 static void plan_capture(struct work *work)
 {
     static const size_t sizes[] = {64 << 10, 1 << 20, 16 << 20};
     struct site *site = work->site;
+    if (is_clone(work->name)) {
+        bind_work_say(work, "the compiler changed its arguments: times and "
+                            "exceptions only");
+        return;
+    }
     for (size_t i = 0;; i++) {
-        int err = arena.base
-                      ? capture_bind(&runtime.map, work->decl, &arena,
-                                     work->record, &site->flags, &site->capture)
-                      : -ENOMEM;
+        int err = bind_capture(work);
         if (err == 0)
             return;
         if (i == sizeof(sizes) / sizeof(*sizes) || err != -ENOMEM ||
@@ -147,171 +192,15 @@ static void plan_capture(struct work *work)
             break;
     }
     site->capture = NULL;
-    text_put(&work->reason, "times only: no memory for its captures");
-}
-
-/* ---- trampoline ------------------------------------------------------- */
-
-/* Where the loader made a slot lead: the word itself. Not yet relocated, or
- * not yet resolved: it leads nowhere that could be proved. */
-static int resolve_slot(void *context, const struct plan_image *image,
-                        uint64_t slot_vaddr, const struct plan_image **target,
-                        uint64_t *target_vaddr)
-{
-    uint64_t value;
-    (void)context;
-    const void *at = plan_image_at(image, slot_vaddr, sizeof(value));
-    if (!at)
-        return -ENOENT;
-    memcpy(&value, at, sizeof(value));
-    struct module *module = modules_find(value);
-    if (!module || !module->is_usable || module->kind == MODULE_OWN)
-        return -ENOENT;
-    *target = &module->image;
-    *target_vaddr = value - module->base;
-    return 0;
-}
-
-static enum lane_shim choose_shim(const struct work *work)
-{
-    static const struct plan_resolver resolver = {NULL, resolve_slot};
-    /* libc's own _exit, execve, fork, sigaction: compiled C of at most three
-     * arguments; every process would pay for their proofs */
-    if (!work->decl)
-        return LANE_SHIM_FRAME;
-    if (config.force_shim)
-        return config.force_shim;
-    if (!decoder_get() || !decoder_scratch())
-        return LANE_SHIM_ZERO_COPY;
-    enum plan_stack stack =
-        plan_prove_stack(decoder_get(), &work->module->image, work->vaddr,
-                         &resolver, decoder_scratch(), NULL);
-    return stack == PLAN_STACK_LOCAL ? LANE_SHIM_FRAME : LANE_SHIM_ZERO_COPY;
-}
-
-static uint64_t stub_of(const struct work *work)
-{
-    return work->record->shim == LANE_SHIM_FRAME
-               ? shim_stub_frame(work->index)
-               : shim_stub_zero_copy(work->index);
-}
-
-/* ---- mechanisms ------------------------------------------------------- */
-
-/* The site is complete: hooks may meet it from now on. */
-static void arm_site(struct work *work, uint64_t target)
-{
-    struct site *site = work->site;
-    site->target = target;
-    site->index = work->index;
-    site->decl = work->decl;
-    if (work->decl && (work->decl->roles & MANIFEST_ROOT))
-        site->flags |= SITE_ROOT;
-    if (runtime.site_count <= work->index)
-        __atomic_store_n(&runtime.site_count, work->index + 1,
-                         __ATOMIC_RELEASE);
-}
-
-static void put_error(struct work *work, const char *what, int err)
-{
-    text_put(&work->reason, what);
-    text_put(&work->reason, " (errno ");
-    text_put_number(&work->reason, (uint64_t)-err);
-    text_put(&work->reason, ")");
-}
-
-/*
- * Island, plan for where it stands, text. An island that is not used after all
- * is left: 112 bytes, for a function that was refused.
- */
-static int patch_entry(struct work *work, enum plan_verdict *verdict)
-{
-    struct plan_patch patch;
-    struct module *module = work->module;
-    uint64_t island = work->bound->island;
-    int err = 0;
-    if (island == 0)
-        err = shim_island_take(module->low, module->high, SHIM_ISLAND_BYTES,
-                               &island);
-    if (err) {
-        put_error(work, "no memory near the object", err);
-        return err;
-    }
-    err =
-        plan_entry_patch(decoder_get(), &module->image, work->vaddr,
-                         island + SHIM_ISLAND_COPY, decoder_scratch(), &patch);
-    if (err == 0 && patch.verdict != PLAN_OK) {
-        *verdict = patch.verdict;
-        text_put(&work->reason, plan_verdict_text(patch.verdict));
-        return -ENOTSUP;
-    }
-    if (err == 0) {
-        work->record->shim = (uint8_t)choose_shim(work);
-        arm_site(work, island + SHIM_ISLAND_COPY);
-        err = shim_patch_apply(&patch, island, stub_of(work));
-    }
-    if (err) {
-        put_error(work, "its entry cannot be patched", err);
-        return err;
-    }
-    work->bound->island = island;
-    work->record->binding = LANE_BINDING_ENTRY;
-    return 0;
-}
-
-static int rewrite_slots(struct work *work)
-{
-    int total = 0;
-    uint64_t function = work->module->base + work->vaddr;
-    work->record->shim = (uint8_t)choose_shim(work);
-    arm_site(work, function);
-    for (uint32_t i = 0; i < modules.count; i++) {
-        struct module *module = &modules.at[i];
-        if (!module->is_loaded || !module->is_usable ||
-            module->kind == MODULE_OWN || module->kind == MODULE_LOADER)
-            continue;
-        int n = shim_slots_rewrite(&module->image, work->name, function,
-                                   stub_of(work));
-        if (n > 0)
-            total += n;
-    }
-    if (total == 0) {
-        text_put(&work->reason, "; no object calls it through its PLT");
-        return -ENOTSUP;
-    }
-    text_put(&work->reason, "; seen are calls from other objects that were "
-                            "loaded at the start");
-    work->record->binding = LANE_BINDING_SLOTS;
-    return 0;
-}
-
-/* Calls of these are not to be intercepted by any mechanism. */
-static bool is_hopeless(enum plan_verdict verdict)
-{
-    return verdict == PLAN_NO_FUNCTION || verdict == PLAN_IFUNC_RESOLVER ||
-           verdict == PLAN_ASSEMBLY || verdict == PLAN_GO ||
-           verdict == PLAN_EXCLUDED || verdict == PLAN_PART;
-}
-
-static int bind_mechanism(struct work *work, bool may_use_slots)
-{
-    enum plan_verdict verdict = PLAN_OK;
-    int err = -ENOTSUP;
-    if (!decoder_get() || !decoder_scratch())
-        text_put(&work->reason, "no decoder");
-    else
-        err = patch_entry(work, &verdict);
-    if (err == 0 || is_hopeless(verdict) || !may_use_slots)
-        return err;
-    return rewrite_slots(work);
+    bind_work_say(work, "times only: no memory for its captures");
 }
 
 /* ---- sites ------------------------------------------------------------ */
 
-/* The site that stands on this function; also one whose object came back. */
+/* The site that stands on this function, or is about to. */
 static uint32_t find_bound(const struct work *work)
 {
-    for (uint32_t i = 1; i < SHIM_SITE_MAX && i < runtime.site_count; i++) {
+    for (uint32_t i = 1; i < bounds_end; i++) {
         if (bounds[i].module == work->module && bounds[i].vaddr == work->vaddr)
             return i;
     }
@@ -324,33 +213,62 @@ static bool is_same_string(struct lane_string a, const char *text)
            memcmp(runtime.map.strings + a.offset, text, a.len_bytes) == 0;
 }
 
+static void use_index(struct work *work, uint32_t index)
+{
+    work->index = index;
+    work->site = &runtime.sites[index];
+    work->record = &runtime.map.sites[index];
+    work->bound = &bounds[index];
+}
+
 /* A plugin that is loaded again and again has one site, not thousands. The
  * trampoline must be proved anew; if another one is needed now, or the object
  * is too far from where it was, it gets a site of its own. */
-static bool revive(struct work *work)
+static bool plan_revival(struct work *work)
 {
-    enum plan_verdict verdict;
-    for (uint32_t i = 1; decoder_get() && i < runtime.site_count; i++) {
+    for (uint32_t i = 1; decoder_get() && i < bounds_end; i++) {
         struct bound *bound = &bounds[i];
         if (bound->module || bound->decl != work->decl || !bound->island ||
             bound->vaddr != work->vaddr ||
             !is_same_string(bound->object, work->module->path))
             continue;
-        work->index = i;
-        work->site = &runtime.sites[i];
-        work->record = &runtime.map.sites[i];
-        work->bound = bound;
-        if (choose_shim(work) != work->record->shim ||
-            patch_entry(work, &verdict) != 0)
+        bind_work_choose_shim(work);
+        use_index(work, i);
+        if (work->shim != work->record->shim ||
+            bind_work_plan_entry(work, bound->island) != 0)
             continue;
         bound->module = work->module;
         return true;
     }
     work->reason.len = 0;
+    work->shim = 0; /* with its reason */
     return false;
 }
 
-static int make_site(struct work *work, bool may_use_slots)
+static void start_work(struct work *work, const struct manifest_decl *decl,
+                       struct module *module, const char *name, uint64_t vaddr)
+{
+    memset(work, 0, sizeof(*work));
+    work->decl = decl;
+    work->module = module;
+    work->name = name;
+    work->vaddr = vaddr;
+    work->reason =
+        (struct text){work->reason_bytes, 0, sizeof(work->reason_bytes)};
+}
+
+static void keep_bound(struct work *work)
+{
+    *work->bound = (struct bound){
+        .decl = work->decl,
+        .module = work->module,
+        .vaddr = work->vaddr,
+        .island = work->bound->island,
+        .object = work->module->path_string,
+    };
+}
+
+static int plan_site(struct work *work)
 {
     int err = take_site(work);
     if (err)
@@ -358,52 +276,109 @@ static int make_site(struct work *work, bool may_use_slots)
     describe_site(work);
     if (work->decl)
         plan_capture(work);
-    err = bind_mechanism(work, may_use_slots);
-    if (err == 0) {
-        *work->bound =
-            (struct bound){work->decl, work->module, work->vaddr,
-                           work->bound->island, work->module->path_string};
-        bound_count += work->decl != NULL;
-    }
+    err = bind_work_plan(work);
+    if (err)
+        publish_site(work);
+    else
+        keep_bound(work);
+    return err;
+}
+
+static int apply_site(struct work *work)
+{
+    int err = bind_work_apply(work);
+    if (err)
+        *work->bound = (struct bound){.decl = NULL};
     publish_site(work);
     return err;
 }
 
-int bind_site(const struct manifest_decl *decl, struct module *module,
-              const char *name, uint64_t vaddr, bool may_use_slots)
+static void put_line(struct work *work, const char *before, uint32_t other)
 {
-    struct work work = {
-        .decl = decl, .module = module, .name = name, .vaddr = vaddr};
-    work.reason =
-        (struct text){work.reason_bytes, 0, sizeof(work.reason_bytes)};
-    uint32_t other = find_bound(&work);
-    if (other != 0) {
+    const struct manifest_decl *decl = bounds[other].decl;
+    bind_work_say(work, before);
+    text_put(&work->reason,
+             decl ? "the declaration in line " : "handspan itself");
+    if (decl)
+        text_put_number(&work->reason, decl->at_source.line);
+}
+
+/* ---- rounds ----------------------------------------------------------- */
+
+int bind_round_begin(void)
+{
+    if (!bind_round.at) {
+        void *at = mmap(NULL, SHIM_SITE_MAX * sizeof(*bind_round.at),
+                        PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (at == MAP_FAILED)
+            return -errno;
+        bind_round.at = at;
+    }
+    bind_round.count = 0;
+    bind_round.steps_left = PLAN_ROUND_STEPS;
+    return 0;
+}
+
+int bind_site_plan(const struct manifest_decl *decl, struct module *module,
+                   const char *name, uint64_t vaddr, bool may_use_slots)
+{
+    if (bind_round.count == SHIM_SITE_MAX)
+        return -ENOSPC;
+    struct work *work = &bind_round.at[bind_round.count];
+    start_work(work, decl, module, name, vaddr);
+    work->may_use_slots = may_use_slots;
+    work->other = find_bound(work);
+    if (work->other != 0) {
         /* one glob meets a function under each of its names */
-        if (bounds[other].decl == decl)
-            return -EEXIST;
-        text_put(&work.reason, "traced by ");
-        text_put(&work.reason, bounds[other].decl ? "the declaration in line "
-                                                  : "handspan itself");
-        if (bounds[other].decl)
-            text_put_number(&work.reason, bounds[other].decl->at_source.line);
-        bind_site_unbound(decl, name, work.reason_bytes);
+        bind_round.count += bounds[work->other].decl != decl;
         return -EEXIST;
     }
-    if (revive(&work))
-        return 0;
-    return make_site(&work, may_use_slots);
+    if (!plan_revival(work)) {
+        int err = plan_site(work);
+        if (err)
+            return err;
+    }
+    bind_round.count++;
+    return 0;
+}
+
+/* After the others of its round: now it is known whether they succeeded. */
+static void tell_other(struct work *work)
+{
+    bool is_traced = bounds[work->other].module == work->module;
+    if (is_traced)
+        put_line(work, "traced by ", work->other);
+    else
+        bind_work_say(work, "another declaration of it could not be bound");
+    bind_site_unbound(work->decl, work->name, work->reason_bytes);
+}
+
+void bind_round_apply(void)
+{
+    for (uint32_t i = 0; i < bind_round.count; i++) {
+        struct work *work = &bind_round.at[i];
+        if (work->other == 0 && apply_site(work) == 0)
+            bound_count++;
+    }
+    for (uint32_t i = 0; i < bind_round.count; i++) {
+        if (bind_round.at[i].other != 0)
+            tell_other(&bind_round.at[i]);
+    }
+    munmap(bind_round.at, SHIM_SITE_MAX * sizeof(*bind_round.at));
+    bind_round.at = NULL;
+    bind_round.count = 0;
 }
 
 void bind_site_unbound(const struct manifest_decl *decl, const char *name,
                        const char *reason)
 {
-    struct work work = {.decl = decl, .name = name};
-    work.reason =
-        (struct text){work.reason_bytes, 0, sizeof(work.reason_bytes)};
+    struct work work;
+    start_work(&work, decl, NULL, name, 0);
     if (take_site(&work) != 0)
         return;
     describe_site(&work);
-    text_put(&work.reason, reason);
+    bind_work_say(&work, reason);
     publish_site(&work);
 }
 
@@ -414,7 +389,7 @@ void bind_site_gone(struct module *module)
         record->unloaded_ticks = lane_now(&runtime.map);
         __atomic_store_n(&record->state, 2, __ATOMIC_RELEASE);
     }
-    for (uint32_t i = 1; i < SHIM_SITE_MAX && i < runtime.site_count; i++) {
+    for (uint32_t i = 1; i < bounds_end; i++) {
         if (bounds[i].module == module)
             bounds[i].module = NULL;
     }
@@ -434,22 +409,15 @@ int bind_internal(const char *symbol, void (*enter)(struct shim_call *call),
     }
     if (!libc)
         return -ENOENT;
-    struct work work = {.module = libc, .name = symbol, .vaddr = found.vaddr};
-    work.reason =
-        (struct text){work.reason_bytes, 0, sizeof(work.reason_bytes)};
+    struct work work;
+    start_work(&work, NULL, libc, symbol, found.vaddr);
     if (find_bound(&work) != 0)
         return -EEXIST;
-    int err = take_site(&work);
+    int err = plan_site(&work);
     if (err)
         return err;
     work.site->flags = SITE_INTERNAL;
     work.site->hook_enter = enter;
     work.site->hook_leave = leave;
-    describe_site(&work);
-    err = bind_mechanism(&work, false);
-    if (err == 0)
-        *work.bound = (struct bound){NULL, libc, found.vaddr,
-                                     work.bound->island, libc->path_string};
-    publish_site(&work);
-    return err;
+    return apply_site(&work);
 }

@@ -45,6 +45,15 @@ uint64_t capture_enter(const struct site *site, struct lane *lane,
     if (list->is_plain)
         return capture_write_plain(list, &call->args.rdi, 0, LANE_FRAME_INPUT,
                                    lane, span, site->index);
+    if (list->is_direct) {
+        struct capture_target target = {lane, span, site->index,
+                                        LANE_FRAME_INPUT};
+        uint64_t at;
+        reader_start(&c.reader, runtime.pid, lane->stack_low, lane->stack_high);
+        if (capture_write_short(list, &c.reader, &call->args.rdi, 0, false,
+                                &target, &at))
+            return at;
+    }
     set_call(&c, lane, call);
     if (list->needs_freg) {
         shim_read_xmm(freg);
@@ -112,6 +121,12 @@ static uint64_t put_outputs(const struct site *site, struct lane *lane,
     if (list->is_plain)
         return capture_write_plain(list, c->env.ireg, c->env.rax,
                                    LANE_FRAME_OUTPUT, lane, span, site->index);
+    struct capture_target target = {lane, span, site->index, LANE_FRAME_OUTPUT};
+    uint64_t at;
+    if (list->is_direct &&
+        capture_write_short(list, &c->reader, c->env.ireg, c->env.rax, failed,
+                            &target, &at))
+        return at;
     return capture_write(list, c, failed, LANE_FRAME_OUTPUT, lane, span,
                          site->index);
 }

@@ -23,15 +23,16 @@ HIDDEN uint64_t capture_enter(const struct site *site, struct lane *lane,
                               uint64_t span, const struct shim_call *call);
 
 struct capture_verdict {
-    bool is_error;      /* a fails rule fired and no benign one */
-    bool has_output;    /* an output frame stands in the log */
-    bool has_error;     /* an error frame does */
-    bool is_lost;       /* no room for values */
+    bool is_error;   /* a fails rule fired and no benign one */
+    bool has_output; /* an output frame stands in the log */
+    bool has_error;  /* an error frame does */
+    bool is_lost;    /* no room for values */
 };
 /* Judge the rules, write output and error frame of a span that returned.
  * Parameters come from call->args, the return value from `regs`. An exception
  * does not come here: span_slow.c writes its error frame. */
-HIDDEN struct capture_verdict
-capture_leave(const struct site *site, struct lane *lane, uint64_t span,
-              const struct shim_call *call, const struct shim_regs *regs,
-              int saved_errno, int entry_errno);
+HIDDEN struct capture_verdict capture_leave(const struct site *site,
+                                            struct lane *lane, uint64_t span,
+                                            const struct shim_call *call,
+                                            const struct shim_regs *regs,
+                                            int saved_errno, int entry_errno);

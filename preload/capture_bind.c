@@ -119,14 +119,15 @@ static void fill_list(const struct manifest_decl *decl,
     *list = (struct capture_list){
         .values = values,
         .cap_bytes = cap < LANE_CAPTURE_MAX ? cap : LANE_CAPTURE_MAX,
-        .is_plain = true};
+        .is_plain = true,
+        .is_direct = true};
     for (uint32_t i = 0; i < decl->item_count; i++) {
         const struct manifest_item *item = &decl->items[i];
         if (is_output(item) != outputs)
             continue;
         set_value(item, index_of[i], &values[list->count]);
-        list->is_plain &= values[list->count].source != CAPTURE_EVALUATE &&
-                          item->type != MANIFEST_VALUE_TEXT;
+        list->is_direct &= values[list->count].source != CAPTURE_EVALUATE;
+        list->is_plain &= list->is_direct && item->type != MANIFEST_VALUE_TEXT;
         list->needs_freg |= manifest_expr_needs_freg(item->expr);
         list->count++;
     }

@@ -30,6 +30,7 @@ struct capture_list {
     uint32_t count;
     uint32_t cap_bytes; /* of texts and bytes together */
     bool is_plain;      /* all values are integers in registers */
+    bool is_direct;     /* ... or texts that registers point to */
     bool needs_freg;
 };
 struct capture_rule {

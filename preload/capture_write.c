@@ -9,6 +9,7 @@
 
 enum {
     SCRATCH = 160,
+    SHORT_BYTES = 192,
     SCAN = 256,
     VALUE_HEAD = sizeof(struct lane_value)
 };
@@ -22,10 +23,10 @@ struct range {
 struct measure {
     struct range ranges[CAPTURE_RANGE_MAX];
     uint32_t range_count;
-    uint32_t fixed_bytes; /* of what is no range */
-    uint64_t limit;       /* of each range */
-    uint64_t wanted_bytes; /* of all ranges */
-    uint32_t scratch_used; /* a multiple of 8 */
+    uint32_t fixed_bytes;          /* of what is no range */
+    uint64_t limit;                /* of each range */
+    uint64_t wanted_bytes;         /* of all ranges */
+    uint32_t scratch_used;         /* a multiple of 8 */
     uint64_t scratch[SCRATCH / 8]; /* short texts, read once */
 };
 struct output {
@@ -133,6 +134,87 @@ uint64_t capture_write_plain(const struct capture_list *list,
     }
     capture_frame_commit(lane, &frame, payload, kind, list->count, span, site);
     return frame.position;
+}
+
+/* ---- short values ----------------------------------------------------- */
+
+struct short_frame {
+    uint32_t used;
+    uint64_t payload[SHORT_BYTES / 8];
+};
+
+/* False: it is not short. */
+static bool put_short_text(struct short_frame *frame,
+                           const struct capture_value *value,
+                           const struct reader *reader, uint64_t at)
+{
+    uint8_t *head = (uint8_t *)frame->payload + frame->used;
+    uint8_t *text = head + VALUE_HEAD;
+    size_t room = SHORT_BYTES - VALUE_HEAD - frame->used;
+    if (at == 0) {
+        put_head(head, value, LANE_VALUE_NULL, 0);
+        frame->used += VALUE_HEAD;
+        return true;
+    }
+    struct read_part part = read_text(reader, text, at, room);
+    if (part.end == READ_FULL)
+        return false;
+    put_head(head, value, part.end == READ_FAULTED ? LANE_VALUE_UNREADABLE : 0,
+             part.len);
+    if (part.len & 7) { /* the bytes behind it, up to a multiple of 8 */
+        uint64_t *last = (uint64_t *)(void *)(text + (part.len & ~(size_t)7));
+        *last &= ((uint64_t)1 << (part.len & 7) * 8) - 1;
+    }
+    frame->used += VALUE_HEAD + (uint32_t)round8(part.len);
+    return true;
+}
+
+static void copy_words(uint8_t *to, const uint64_t *from, uint32_t bytes)
+{
+    for (uint32_t i = 0; i < bytes; i += 8)
+        *(volatile uint64_t *)(void *)(to + i) = from[i / 8];
+}
+
+bool capture_write_short(const struct capture_list *list,
+                         const struct reader *reader, const uint64_t *ireg,
+                         uint64_t rax, bool failed,
+                         const struct capture_target *target,
+                         uint64_t *position)
+{
+    struct short_frame built;
+    struct capture_frame frame;
+    uint32_t count = 0;
+    built.used = 0;
+    for (uint32_t i = 0; i < list->count; i++) {
+        const struct capture_value *value = &list->values[i];
+        if (failed && value->needs_success)
+            continue;
+        if (SHORT_BYTES - built.used < VALUE_HEAD + 8)
+            return false;
+        uint64_t word = take_register(value, ireg, rax);
+        count++;
+        if (value->type != LANE_VALUE_TEXT) {
+            uint8_t *at = (uint8_t *)built.payload + built.used;
+            put_head(at, value, 0, 8);
+            put_word(at + VALUE_HEAD, word);
+            built.used += VALUE_HEAD + 8;
+        } else if (!put_short_text(&built, value, reader, word)) {
+            return false;
+        }
+    }
+    *position = 0;
+    if (count == 0)
+        return true;
+    *position = UINT64_MAX;
+    if (built.used > list->cap_bytes)
+        return false;
+    if (!capture_frame_open(target->lane, built.used, &frame))
+        return true;
+    copy_words(frame.payload, built.payload, built.used);
+    capture_frame_commit(target->lane, &frame, built.used, target->kind, count,
+                         target->span, target->site);
+    *position = frame.position;
+    return true;
 }
 
 /* ---- measuring -------------------------------------------------------- */

@@ -29,6 +29,14 @@ HIDDEN void capture_frame_commit(struct lane *lane,
                                  enum lane_frame_kind kind, uint32_t count,
                                  uint64_t span, uint32_t site);
 
+/* Where a frame belongs. */
+struct capture_target {
+    struct lane *lane;
+    uint64_t span;
+    uint32_t site;
+    enum lane_frame_kind kind;
+};
+
 /* Write a list of values. `failed`: leave out what needs success. Position, 0:
  * nothing to write, UINT64_MAX: no room. */
 HIDDEN uint64_t capture_write(const struct capture_list *list,
@@ -41,6 +49,15 @@ HIDDEN uint64_t capture_write_plain(const struct capture_list *list,
                                     enum lane_frame_kind kind,
                                     struct lane *lane, uint64_t span,
                                     uint32_t site);
+/*
+ * The same for a direct list of which everything is short: built on the stack
+ * in one pass. False: it is not, capture_write() must do it.
+ */
+HIDDEN bool capture_write_short(const struct capture_list *list,
+                                const struct reader *reader,
+                                const uint64_t *ireg, uint64_t rax, bool failed,
+                                const struct capture_target *target,
+                                uint64_t *position);
 /* Cut to size_bytes and extend, as C would. */
 static inline uint64_t capture_extend(uint64_t value, uint32_t size_bytes,
                                       bool is_signed)

@@ -12,7 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct config config = {.dir_fd = -1, .file_mode = 0600, .match_max = 2000};
+struct config config = {.dir_fd = -1,
+                        .file_mode = 0600,
+                        .match_max = 2000,
+                        .capture_max = MANIFEST_CAPTURE_ALL};
 
 const char *config_get(const char *name)
 {
@@ -108,6 +111,28 @@ static void read_numbers(void)
         config.force_shim = LANE_SHIM_ZERO_COPY;
 }
 
+static void read_capture(void)
+{
+    static const char *const names[] = {
+        [MANIFEST_CAPTURE_NONE] = "none",
+        [MANIFEST_CAPTURE_NAMED] = "named",
+        [MANIFEST_CAPTURE_ALL] = "all",
+    };
+    const char *value = config_get("HANDSPAN_CAPTURE");
+    if (!value)
+        return;
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        if (strcmp(value, names[i]) == 0) {
+            config.capture_max = (enum manifest_capture)i;
+            return;
+        }
+    }
+    /* who wrote it wanted less than the manifest says */
+    config.capture_max = MANIFEST_CAPTURE_NONE;
+    note_lines("context", "HANDSPAN_CAPTURE is none, named or all, not", value,
+               "; nothing is captured");
+}
+
 int config_read(void)
 {
     char status[4096];
@@ -122,6 +147,7 @@ int config_read(void)
     config.uid = (uint32_t)geteuid();
     read_stat();
     read_numbers();
+    read_capture();
     /* A prctl could be what the filter forbids; reading a file is not, the
      * loader did so a moment ago. */
     if (config_read_file("/proc/self/status", status, sizeof(status)) > 0 &&

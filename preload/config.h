@@ -23,6 +23,7 @@ struct config {
     uint32_t parent_pid;
     bool is_seccomp;    /* some filter holds */
     uint32_t match_max; /* HANDSPAN_MATCH_MAX: sites of one declaration */
+    enum manifest_capture capture_max; /* HANDSPAN_CAPTURE */
     uint8_t force_shim; /* HANDSPAN_TEST_SHIM: enum lane_shim, else 0 */
 };
 extern HIDDEN struct config config;

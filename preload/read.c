@@ -153,8 +153,7 @@ size_t read_bytes(const struct reader *reader, void *dst, uint64_t addr,
         size_t known = find_known(reader, at, n - done);
         if (known == 0)
             return done + ask(reader, to, at, n - done);
-        size_t got =
-            read_guarded_copy(to, (const void *)(uintptr_t)at, known);
+        size_t got = read_guarded_copy(to, (const void *)(uintptr_t)at, known);
         done += got;
         if (got < known) {
             read_pages_forget(at + got);
@@ -216,8 +215,10 @@ int read_add_range(uint64_t low, uint64_t high)
     }
     if (range_count == READ_RANGE_MAX)
         return -ENOSPC;
-    for (uint32_t i = range_count++; i > at; i--)
+    for (uint32_t i = range_count++; i > at; i--) {
         ranges[i] = ranges[i - 1];
+        __asm__ volatile("" ::: "memory"); /* or it calls memmove */
+    }
     ranges[at] = (struct range){low, high - low};
     return 0;
 }

@@ -40,12 +40,12 @@ struct site {
 _Static_assert(sizeof(struct site) == 64, "one cache line");
 
 struct runtime {
-    struct lane_map map;     /* session NULL: nothing is recorded */
+    struct lane_map map;      /* session NULL: nothing is recorded */
     volatile uint32_t *alive; /* a page with MADV_WIPEONFORK: 1, and 0 in a
                                  forked child until it registered itself */
-    uint32_t process;        /* index of this process in the session */
+    uint32_t process;         /* index of this process in the session */
     uint32_t pid;
-    uint32_t site_count;     /* 1 + highest index in use */
+    uint32_t site_count; /* 1 + highest index in use */
     struct site sites[SHIM_SITE_MAX];
     const struct manifest *manifest;
     uint64_t self_low, self_high; /* our own text and data */

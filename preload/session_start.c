@@ -5,6 +5,7 @@
  * which processes are traced.
  */
 #include "preload/session_start.h"
+#include "preload/exit_rules.h"
 #include "preload/modules.h"
 #include "preload/span.h"
 #include <cpuid.h>
@@ -17,7 +18,8 @@
 
 enum {
     COMMAND_BYTES = 32768,
-    TRACE_PARENT_BYTES = 55
+    TRACE_PARENT_BYTES = 55,
+    SERVICE_BYTES = 255
 };
 
 static uint64_t random_number(void)
@@ -95,6 +97,20 @@ static void fill_process(void)
     if (lane_string_put(&runtime.map, config.exe, (uint32_t)strlen(config.exe),
                         &process->program) != 0)
         process->program = (struct lane_string){0, 0};
+}
+
+static void fill_service(void)
+{
+    struct lane_session *session = runtime.map.session;
+    struct lane_string string;
+    const char *name = config_get("OTEL_SERVICE_NAME");
+    if (!name)
+        return;
+    size_t len = strnlen(name, SERVICE_BYTES);
+    if (lane_string_put(&runtime.map, name, (uint32_t)len, &string) != 0)
+        return;
+    session->service_string = string.offset;
+    session->service_bytes = string.len_bytes;
 }
 
 /* ---- the trace -------------------------------------------------------- */
@@ -184,7 +200,9 @@ int session_start(uint32_t manifest_errors)
         return err;
     }
     fill_process();
+    fill_service();
     runtime.map.session->manifest_errors = manifest_errors;
+    exit_rules_put(runtime.map.session, runtime.manifest, config.program);
     lane_anchor_put(&runtime.map, runtime.process + 1);
     /* release; pairs with the reader's acquire of `ready` */
     __atomic_store_n(&runtime.map.session->ready, 1, __ATOMIC_RELEASE);

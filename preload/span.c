@@ -3,8 +3,8 @@
  * Enter and leave: the path of every traced call.
  *
  * The plain way is inline below: a call on the thread's own stack, its lane at
- * hand, nothing to capture. It makes no call but to cpu_resync() after a
- * context switch. Whatever is else goes to enter_odd() and leave_odd().
+ * hand. Without captures it makes no call but to cpu_resync() after a context
+ * switch. Whatever is else goes to enter_odd() and leave_odd().
  *
  * [any thread, signal handlers, between any two instructions of the program].
  * General registers only; no libc; errno is not touched.
@@ -26,6 +26,8 @@ struct span_process span_process;
 /* ---- enter ------------------------------------------------------------ */
 
 static void enter_odd(struct shim_call *call, const struct site *site);
+static void enter_captures(struct shim_call *call, const struct site *site,
+                           struct lane *lane, struct lane_open *open);
 
 /* The usual case: the innermost open span is on this stack, above us. */
 static inline bool find_plain_place(const struct lane *lane, uint64_t depth,
@@ -103,7 +105,8 @@ void span_enter(struct shim_call *call)
     struct lane *lane = span_lane;
     struct span_place place;
     call->target = site->target;
-    if (UNLIKELY(lane == NULL || span_busy != 0 || site->flags != 0 ||
+    if (UNLIKELY(lane == NULL || span_busy != 0 ||
+                 (site->flags & ~(uint32_t)SITE_CAPTURES) != 0 ||
                  call->flags > SHIM_CALL_ZERO_COPY ||
                  *runtime.alive != span_thread.alive ||
                  runtime.map.session->gate != LANE_GATE_OPEN)) {
@@ -116,6 +119,8 @@ void span_enter(struct shim_call *call)
         return;
     }
     struct lane_open *open = take_open(lane, depth, call, &place);
+    if (UNLIKELY(site->flags != 0))
+        enter_captures(call, site, lane, open);
     uint64_t tick = machine_ticks();
     if (UNLIKELY(!cpu_is_marked())) {
         start_after_switch(lane, open);
@@ -238,8 +243,9 @@ static bool enter_as_tail(struct shim_call *call, const struct site *site,
     return true;
 }
 
-static void enter_captures(struct shim_call *call, const struct site *site,
-                           struct lane *lane, struct lane_open *open)
+static void __attribute__((noinline))
+enter_captures(struct shim_call *call, const struct site *site,
+               struct lane *lane, struct lane_open *open)
 {
     if (site->flags & SITE_CAPTURE_IN) {
         uint64_t at = capture_enter(site, lane, call->span, call);
@@ -253,7 +259,9 @@ static void enter_captures(struct shim_call *call, const struct site *site,
     }
     if (site->flags & SITE_CAPTURE_OUT) {
         call->flags |= SPAN_OUT;
-        call->extra = span_thread.error ? (uint32_t)*span_thread.error : 0;
+        call->extra |=
+            (uint64_t)(span_thread.error ? (uint32_t)*span_thread.error : 0)
+            << 32;
     }
 }
 
@@ -321,6 +329,26 @@ enter_odd(struct shim_call *call, const struct site *site)
 
 static void leave_odd(struct shim_call *call, const struct shim_regs *regs,
                       enum shim_end end, void *exception, uint64_t tick);
+static void leave_captures(struct lane *lane, const struct shim_call *call,
+                           const struct shim_regs *regs,
+                           struct lane_record *record);
+
+/* The plain way, with outputs or rules. */
+static void __attribute__((noinline))
+leave_capturing(struct shim_call *call, const struct shim_regs *regs,
+                struct lane *lane, struct lane_open *open, uint64_t tick)
+{
+    struct lane_record record;
+    uint64_t t0 = open->t0_ticks, depth = (uint32_t)call->extra;
+    uint64_t cpu_ns = cpu_spent(lane, open->cpu_ns, t0, tick);
+    span_fill(&record, open, tick, cpu_ns, LANE_END_RETURN);
+    leave_captures(lane, call, regs, &record);
+    span_write(lane, &record);
+    __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_FREE, __ATOMIC_RELEASE);
+    __atomic_store_n(&lane->depth, depth, __ATOMIC_RELAXED);
+    if (UNLIKELY(depth != 0 && open[-1].state == LANE_OPEN_DONE))
+        span_pop_done(lane);
+}
 
 /* A position for one line of the log, 0: no room. Lines do not cross the end
  * of a segment: positions are multiples of them. */
@@ -341,11 +369,17 @@ void span_leave(struct shim_call *call, const struct shim_regs *regs,
     struct lane *lane = span_lane;
     struct lane_open *open = (struct lane_open *)call->open;
     if (UNLIKELY(call->lane != (uint64_t)lane || lane == NULL ||
-                 call->flags > SHIM_CALL_ZERO_COPY || end != SHIM_END_RETURN ||
+                 (call->flags & ~(uint64_t)(SHIM_CALL_ZERO_COPY | SPAN_OUT)) ||
+                 end != SHIM_END_RETURN ||
                  *runtime.alive != span_thread.alive ||
-                 lane->depth != call->extra + 1 || open->span != call->span ||
-                 open->state != LANE_OPEN_CALL || !cpu_is_marked())) {
+                 lane->depth != (uint32_t)call->extra + 1 ||
+                 open->span != call->span || open->state != LANE_OPEN_CALL ||
+                 !cpu_is_marked())) {
         leave_odd(call, regs, end, exception, tick);
+        return;
+    }
+    if (UNLIKELY(call->flags & SPAN_OUT)) {
+        leave_capturing(call, regs, lane, open, tick);
         return;
     }
     uint64_t at = reserve_line(lane);
@@ -368,7 +402,7 @@ void span_leave(struct shim_call *call, const struct shim_regs *regs,
     /* after the record: a process that is killed in between has both, and the
      * reader prefers the record */
     __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_FREE, __ATOMIC_RELEASE);
-    uint64_t depth = call->extra;
+    uint64_t depth = (uint32_t)call->extra;
     __atomic_store_n(&lane->depth, depth, __ATOMIC_RELAXED);
     if (UNLIKELY(depth != 0 && open[-1].state == LANE_OPEN_DONE))
         span_pop_done(lane);
@@ -394,7 +428,7 @@ static void leave_captures(struct lane *lane, const struct shim_call *call,
     const struct site *site = &runtime.sites[call->site];
     struct capture_verdict verdict = capture_leave(
         site, lane, call->span, call, regs,
-        span_thread.error ? *span_thread.error : 0, (int)call->extra);
+        span_thread.error ? *span_thread.error : 0, (int)(call->extra >> 32));
     if (verdict.is_error)
         record->site_status |= SPAN_KIND(LANE_STATUS_ERROR);
     if (verdict.is_lost) {

@@ -32,9 +32,13 @@
 enum span_flags {
     SPAN_DEEP = 1 << 8,  /* no open entry: `open` is the start */
     SPAN_COUNT = 1 << 9, /* no lane: counted only; `open` is the start */
-    SPAN_OUT = 1 << 10,  /* capture_leave has something to do; `extra` is errno
-                            at entry */
+    SPAN_OUT = 1 << 10,  /* capture_leave has something to do; the upper half
+                            of `extra` is errno at entry */
     SPAN_HOOK = 1 << 11, /* SITE_INTERNAL with a hook_leave */
+};
+/* What the plain way does as well. */
+enum {
+    SITE_CAPTURES = SITE_CAPTURE_IN | SITE_CAPTURE_OUT | SITE_FREG
 };
 /* The kind of an open entry are the status bits its record will have. */
 #define SPAN_KIND(status) ((uint32_t)(status) << 24)

@@ -1,12 +1,10 @@
 # libhandspan.so: what is preloaded. Exports nothing, needs libc.so.6 alone,
 # runs before the constructors of all other objects.
 add_library(handspan_preload SHARED
-  start.c config.c note.c text.c manifest_load.c session_start.c modules.c
-  decoder.c decoder_load.c find.c bind.c bind_site.c loader.c ends.c fatal.c
-  read_start.c sidecar_start.c)
-if(NOT captures) # of preload/CMakeLists.txt
-  target_sources(handspan_preload PRIVATE times_only.c)
-endif()
+  start.c config.c exit_rules.c note.c text.c manifest_load.c
+  session_start.c modules.c decoder.c decoder_load.c find.c bind.c
+  bind_site.c bind_mechanism.c loader.c ends.c fatal.c read_start.c
+  sidecar_start.c)
 target_compile_definitions(handspan_preload PRIVATE _GNU_SOURCE)
 target_compile_options(handspan_preload PRIVATE -fvisibility=hidden -ftls-model=initial-exec)
 # hooks are called with the program's vector registers in place

@@ -24,7 +24,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SHIM_SITE_MAX = 4096 };
+enum {
+    SHIM_SITE_MAX = 4096
+};
 
 /* Saved at entry (arguments) and at leave (rax, rdx: the return value).
  * Written back before the program goes on. */
@@ -37,15 +39,15 @@ _Static_assert(sizeof(struct shim_regs) == 72, "shared with assembly");
  * the stack, Z: in a struct shim_entry); `target` and the words from `lane` to
  * `extra` are the runtime's, `lane` is 0 before enter. */
 struct shim_call {
-    uint64_t site;   /* index into the site table */
-    uint64_t sp;     /* address of the caller's return-address slot; stack
-                        arguments start at sp + 8 */
-    uint64_t target; /* set by enter: what to call */
-    uint64_t lane;   /* the lane where the span was opened; 0: no span */
-    uint64_t open;   /* its open entry */
-    uint64_t span;   /* its reference */
-    uint64_t extra;  /* the runtime's */
-    uint64_t flags;  /* enum shim_call_flags, set by the trampoline */
+    uint64_t site;         /* index into the site table */
+    uint64_t sp;           /* address of the caller's return-address slot; stack
+                              arguments start at sp + 8 */
+    uint64_t target;       /* set by enter: what to call */
+    uint64_t lane;         /* the lane where the span was opened; 0: no span */
+    uint64_t open;         /* its open entry */
+    uint64_t span;         /* its reference */
+    uint64_t extra;        /* the runtime's */
+    uint64_t flags;        /* enum shim_call_flags, set by the trampoline */
     struct shim_regs args; /* as they were at entry, until leave */
 };
 _Static_assert(sizeof(struct shim_call) == 136, "shared with assembly");
@@ -60,9 +62,11 @@ enum shim_call_flags {
                                 will be no leave */
     /* bits 8 and up are the runtime's own */
 };
-enum { SHIM_FRAME_STRIDE = 256 }; /* F: a handler's sp, or that of one it
-                                     tail-calls, is this much below its
-                                     call's */
+enum {
+    SHIM_FRAME_STRIDE = 256
+}; /* F: a handler's sp, or that of one it
+      tail-calls, is this much below its
+      call's */
 
 enum shim_end { /* how a call ended, for `leave` */
     SHIM_END_RETURN = 0,
@@ -86,14 +90,17 @@ uint64_t shim_stub_frame(uint32_t site);
 uint64_t shim_stub_zero_copy(uint32_t site);
 
 /* Z entries: a pool that is never unmapped. Reserve address space for `count`
- * entries of 192 bytes (at least 262144, if it is to be had); memory is taken as they are used. Once, before the
- * first stub can be reached; without it Z calls have no spans. 0 or -ENOMEM. */
+ * entries of 192 bytes (at least 262144, if it is to be had); memory is taken
+ * as they are used. Once, before the first stub can be reached; without it Z
+ * calls have no spans. 0 or -ENOMEM. */
 int shim_entries_reserve(size_t count) __attribute__((warn_unused_result));
 /* From now on this thread takes its entries from cache `slot`, which no other
  * living thread uses (the lane's index: who inherits the lane of a thread that
  * ended inherits its entries). Without one, each Z call takes a locked
  * instruction or two. */
-enum { SHIM_CACHE_MAX = 1024 };
+enum {
+    SHIM_CACHE_MAX = 1024
+};
 void shim_cache_use(uint32_t slot);
 
 /* True if this return address is one of ours: a tail call, or a frame of a
@@ -119,7 +126,10 @@ struct plan_patch;
 struct plan_image;
 
 /* An island: a jump to the stub through memory, then the relocated copy. */
-enum { SHIM_ISLAND_COPY = 16, SHIM_ISLAND_BYTES = 16 + 96 };
+enum {
+    SHIM_ISLAND_COPY = 16,
+    SHIM_ISLAND_BYTES = 16 + 96
+};
 
 /* Memory for islands and relocated copies near an object (+-2 GiB): pages of
  * ours, written through /proc/self/mem, r-x from the start. -ENOMEM. */
@@ -152,8 +162,8 @@ int shim_slots_rewrite(const struct plan_image *image, const char *name,
                        uint64_t function, uint64_t stub)
     __attribute__((warn_unused_result));
 
-/* Have notified(0, 0) called, vector registers saved, on every call of the loader's r_brk, an empty
- * function that debuggers stop at. [constructor only] -ENOTSUP: it does not
- * look like one. */
+/* Have notified(0, 0) called, vector registers saved, on every call of the
+ * loader's r_brk, an empty function that debuggers stop at. [constructor only]
+ * -ENOTSUP: it does not look like one. */
 int shim_loader_notify(uint64_t r_brk, long (*notified)(long, long))
     __attribute__((warn_unused_result));

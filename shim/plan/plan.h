@@ -130,3 +130,23 @@ enum plan_stack plan_prove_stack(const struct plan_decoder *decoder,
                                  const struct plan_image *image, uint64_t vaddr,
                                  const struct plan_resolver *resolver,
                                  void *scratch, struct plan_reason *reason);
+
+/*
+ * The same within a budget, for who proves many at a start: at most
+ * PLAN_PROOF_STEPS for one function and *steps_left for this round, which is
+ * charged. Beyond either: PLAN_STACK_UNKNOWN with the reason
+ * plan_proof_too_long. Steps are instructions that the proof looked at, not
+ * time: the answer is the same on every machine and in every tool. A step is
+ * some 700 ns, so these are about 2 ms and 20 ms.
+ */
+enum {
+    PLAN_PROOF_STEPS = 3000,
+    PLAN_ROUND_STEPS = 30000
+};
+extern const char plan_proof_too_long[];
+enum plan_stack plan_prove_within(const struct plan_decoder *decoder,
+                                  const struct plan_image *image,
+                                  uint64_t vaddr,
+                                  const struct plan_resolver *resolver,
+                                  void *scratch, uint32_t *steps_left,
+                                  struct plan_reason *reason);

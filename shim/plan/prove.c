@@ -22,6 +22,8 @@ enum {
 int plan_rule_off = -1;
 #endif
 
+const char plan_proof_too_long[] = "proof too long";
+
 size_t plan_scratch_bytes(void)
 {
     return sizeof(struct prover) > sizeof(struct patch_scratch)
@@ -120,8 +122,8 @@ static void walk(struct prover *p, uint64_t pc, struct state *s)
     uint64_t part_end = 0;
     p->compared_next = 0;
     for (bool first = true; pc != 0 && !p->is_decided; first = false) {
-        if (++p->steps > PROVE_STEPS) {
-            prove_fail(p, PLAN_STACK_UNKNOWN, "the function is too big", pc);
+        if (++p->steps > p->steps_max) {
+            prove_fail(p, PLAN_STACK_UNKNOWN, plan_proof_too_long, pc);
             return;
         }
         if (!first && state_is_stored(p, pc)) {
@@ -199,30 +201,60 @@ static int prove_target(struct prover *p, const struct plan_decoder *decoder,
     return 0;
 }
 
-enum plan_stack plan_prove_stack(const struct plan_decoder *decoder,
-                                 const struct plan_image *image, uint64_t vaddr,
-                                 const struct plan_resolver *resolver,
-                                 void *scratch, struct plan_reason *reason)
+static enum plan_stack prove(const struct plan_decoder *decoder,
+                             const struct prove_target *first,
+                             const struct plan_resolver *resolver,
+                             uint32_t steps_max, struct prover *p)
 {
-    struct prover *p = scratch;
     p->resolver = resolver;
     p->verdict = PLAN_STACK_LOCAL;
     p->text = NULL;
     p->text_vaddr = 0;
     p->is_decided = false;
     p->steps = 0;
-    p->targets[0] = (struct prove_target){.image = image, .vaddr = vaddr};
+    p->steps_max = steps_max;
+    p->targets[0] = *first;
     p->target_count = 1;
     for (int i = 0; i < p->target_count && p->verdict == PLAN_STACK_LOCAL;
          i++) {
         if (prove_target(p, decoder, &p->targets[i]) < 0)
-            prove_fail(p, PLAN_STACK_UNKNOWN, "no decoder", vaddr);
-        if (i > 0 && p->verdict != PLAN_STACK_LOCAL)
+            prove_fail(p, PLAN_STACK_UNKNOWN, "no decoder", first->vaddr);
+        if (i > 0 && p->verdict != PLAN_STACK_LOCAL &&
+            p->text != plan_proof_too_long)
             p->verdict = PLAN_STACK_TAIL;
     }
+    return p->verdict;
+}
+
+enum plan_stack plan_prove_stack(const struct plan_decoder *decoder,
+                                 const struct plan_image *image, uint64_t vaddr,
+                                 const struct plan_resolver *resolver,
+                                 void *scratch, struct plan_reason *reason)
+{
+    struct prover *p = scratch;
+    const struct prove_target first = {.image = image, .vaddr = vaddr};
+    enum plan_stack stack = prove(decoder, &first, resolver, PROVE_STEPS, p);
     if (reason != NULL)
         *reason = (struct plan_reason){.text = p->text, .vaddr = p->text_vaddr};
-    return p->verdict;
+    return stack;
+}
+
+enum plan_stack plan_prove_within(const struct plan_decoder *decoder,
+                                  const struct plan_image *image,
+                                  uint64_t vaddr,
+                                  const struct plan_resolver *resolver,
+                                  void *scratch, uint32_t *steps_left,
+                                  struct plan_reason *reason)
+{
+    struct prover *p = scratch;
+    const struct prove_target first = {.image = image, .vaddr = vaddr};
+    uint32_t most =
+        *steps_left < PLAN_PROOF_STEPS ? *steps_left : PLAN_PROOF_STEPS;
+    enum plan_stack stack = prove(decoder, &first, resolver, most, p);
+    *steps_left -= p->steps < most ? p->steps : most;
+    if (reason != NULL)
+        *reason = (struct plan_reason){.text = p->text, .vaddr = p->text_vaddr};
+    return stack;
 }
 
 const char *plan_stack_text(enum plan_stack stack)

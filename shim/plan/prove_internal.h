@@ -106,7 +106,7 @@ struct prover {
     uint64_t drap_pc;
     uint64_t compared_next; /* behind a cmp of rsp with this register */
     int compared_reg;
-    int steps;
+    uint32_t steps, steps_max;
     /* symbols */
     int symbol_count;
     int32_t bound[PROVE_SYMBOLS];

@@ -232,6 +232,10 @@ int main(int argc, char **argv)
            session->lost_threads, session->lost_calls, session->lost_sites,
            session->hook_faults);
     printf("errors %u\n", session->manifest_errors);
+    printf("items %u\n", session->item_next);
+    printf("service %s\n",
+           string((struct lane_string){session->service_string,
+                                       session->service_bytes}));
     printf("notes\n%s", string((struct lane_string){session->note_string,
                                                     session->note_bytes}));
     return 0;

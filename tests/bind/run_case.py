@@ -43,7 +43,8 @@ def canonical(text):
         elif line.startswith("losses "):
             if re.search(r"=[1-9]", line):
                 lines.append(line)
-        elif not line.startswith(("internal ", "trace ", "errors 0")):
+        elif not line.startswith(("internal ", "trace ", "errors 0", "items ",
+                                  "service ")):
             lines.append(line)
     return sorted(lines)
 

@@ -229,6 +229,87 @@ class Start(unittest.TestCase):
         self.assertRegex(text, r"site again binding=none .*line 2")
         self.assertIn("span work in process: return x1", text)
 
+    def test_tail_call_in_any_order(self):
+        """Proved before either is patched: both get a frame."""
+        program = os.path.join(BIN, "bind_case_kinds")
+        lines = ["[[span]] int tail_start(int x);\n",
+                 "[[span]] int tail_end(int x);\n"]
+        for order in (lines, lines[::-1]):
+            shutil.rmtree(self.dir, ignore_errors=True)
+            self.run_traced(self.env("[[object(main)]];\n" + "".join(order)),
+                            [program])
+            text = self.dump()
+            for name in ("tail_start", "tail_end"):
+                self.assertRegex(text, f"site {name} binding=entry shim=frame")
+
+    def test_proof_too_long(self):
+        program = os.path.join(BIN, "bind_big")
+        manifest = "[[object(main)]];\n[[span]] int big(int n);\n" + MANIFEST
+        self.run_traced(self.env(manifest), [program])
+        text = self.dump()
+        self.assertRegex(text, r"site big binding=entry shim=zero\S* .*"
+                         r"reason=proof too long")
+        self.assertRegex(text, r"site work binding=entry shim=frame")
+        self.assertIn("span big in process: return x1", text)
+
+    def test_budget_of_a_round(self):
+        """Each proof is short, all together are not: the first ones win."""
+        program = os.path.join(BIN, "bind_big")
+        self.run_traced(self.env('[[object(main)]];\n' + "".join(
+            f"[[span]] int mid_{i}(int n);\n" for i in range(1, 13))),
+            [program])
+        sites = re.findall(r"^site mid_(\d+) binding=entry shim=(\S+) .*"
+                           r"reason=(.*)$", self.dump(), re.M)
+        self.assertEqual([str(i) for i in range(1, 13)],
+                         [s[0] for s in sites])
+        self.assertEqual(("1", "frame", ""), sites[0])
+        self.assertEqual(("12", "zero", "proof too long"), sites[-1])
+
+    def test_clone_has_times_only(self):
+        program = os.path.join(BIN, "bind_big")
+        manifest = ('[[object(main)]];\n[[span, fails(return < 0), '
+                    'symbol("cloned.constprop.0")]] int cloned(int n);\n')
+        self.run_traced(self.env(manifest), [program])
+        text = self.dump()
+        self.assertRegex(text, r"site cloned binding=entry .*reason="
+                         r"the compiler changed its arguments")
+        self.assertIn("span cloned in process: return x1", text)
+
+    # ---- what may be captured ----
+
+    def count_items(self, **more):
+        """How many values the session describes."""
+        shutil.rmtree(self.dir, ignore_errors=True)
+        self.run_traced(self.env(**more))
+        return int(re.search(r"^items (\d+)$", self.dump(), re.M).group(1))
+
+    def test_capture_can_only_be_lowered(self):
+        named = MANIFEST
+        none = named.replace("[[span]]", '[[span, capture("none")]]')
+        self.assertLess(0, self.count_items(manifest=named))
+        for value in ("all", "named"):
+            self.assertEqual(self.count_items(manifest=named),
+                             self.count_items(manifest=named,
+                                               HANDSPAN_CAPTURE=value))
+            self.assertEqual(0, self.count_items(manifest=none,
+                                                  HANDSPAN_CAPTURE=value))
+        self.assertEqual(0, self.count_items(manifest=named,
+                                              HANDSPAN_CAPTURE="none"))
+        self.assertEqual(0, self.count_items(manifest=named,
+                                              HANDSPAN_CAPTURE="spam"))
+        self.assertIn("context: HANDSPAN_CAPTURE", self.dump())
+
+    def test_capture_all_is_lowered_to_named(self):
+        every = ('[[object(main)]];\n[[span, capture("all"), symbol("work")]]'
+                 " int work(const char *n);\n")
+        self.assertEqual(2, self.count_items(manifest=every))
+        self.assertEqual(1, self.count_items(manifest=every,
+                                              HANDSPAN_CAPTURE="named"))
+
+    def test_service(self):
+        self.run_traced(self.env(OTEL_SERVICE_NAME="nightly-etl"))
+        self.assertIn("service nightly-etl", self.dump())
+
     def test_glob_of_thousands(self):
         program = os.path.join(BIN, "bind_many")
         manifest = '[[object(main)]];\n[[span, match("many_*")]];\n'

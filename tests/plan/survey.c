@@ -25,7 +25,8 @@ enum {
 struct survey {
     struct plan_image image;
     void *scratch;
-    unsigned long functions, verdicts[PLAN_VERDICTS], stacks[STACKS];
+    unsigned long functions, verdicts[PLAN_VERDICTS], stacks[STACKS], too_long;
+    uint64_t steps;
     double patch_ns, prove_ns, slowest_ns;
     uint64_t last;
     bool verbose;
@@ -34,7 +35,7 @@ struct survey {
 static double now_ns(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
@@ -68,11 +69,14 @@ static void survey_proof(struct survey *s, const struct plan_symbol *symbol)
 {
     struct plan_resolver resolver = {.resolve_slot = resolve_here};
     struct plan_reason reason = {0};
+    uint32_t steps = PLAN_ROUND_STEPS; /* a round of its own for each */
     double start = now_ns();
     enum plan_stack stack =
-        plan_prove_stack(&plan_decoder_zydis, &s->image, symbol->vaddr,
-                         &resolver, s->scratch, &reason);
+        plan_prove_within(&plan_decoder_zydis, &s->image, symbol->vaddr,
+                          &resolver, s->scratch, &steps, &reason);
     double spent = now_ns() - start;
+    s->steps += PLAN_ROUND_STEPS - steps;
+    s->too_long += reason.text == plan_proof_too_long;
     s->prove_ns += spent;
     if (spent > s->slowest_ns)
         s->slowest_ns = spent;
@@ -139,6 +143,9 @@ static void print_result(const struct survey *s, const char *path)
            100 * (double)s->verdicts[PLAN_OK] / n, s->patch_ns / n / 1e3,
            100 * (double)s->stacks[PLAN_STACK_LOCAL] / n, s->prove_ns / n / 1e3,
            s->slowest_ns / 1e6);
+    printf("    %.0f steps each, %.0f ns a step, %lu proofs too long\n",
+           (double)s->steps / n, s->prove_ns / (double)(s->steps + 1),
+           s->too_long);
     for (int i = 1; i < PLAN_VERDICTS; i++)
         if (s->verdicts[i] > 0)
             printf("    %6lu %s\n", s->verdicts[i],

@@ -20,6 +20,7 @@ struct bindings {
     const struct objects *objects;
     const char *program;
     size_t match_max;
+    uint32_t steps_left; /* of the proofs of a start, see shim/plan/plan.h */
     void *scratch;
 };
 
@@ -32,6 +33,7 @@ struct bindings *bindings_new(const struct objects *objects,
     b->objects = objects;
     b->program = program;
     b->match_max = match_max;
+    b->steps_left = PLAN_ROUND_STEPS;
     b->scratch = malloc(plan_scratch_bytes());
     if (!b->scratch) {
         free(b);
@@ -141,8 +143,12 @@ static void decide_function(struct bindings *b, const struct function *f,
     int err = plan_entry_patch(&plan_decoder_zydis, image, f->vaddr, 0,
                                b->scratch, &patch);
     bool entry = err == 0 && patch.verdict == PLAN_OK;
-    if (!entry &&
-        (err || is_hopeless(patch.verdict) || !has_slots(b, f->name))) {
+    bool hopeless = err || is_hopeless(patch.verdict);
+    enum plan_stack stack = PLAN_STACK_UNKNOWN;
+    if (entry || !hopeless) /* as the preload: also where no slot is found */
+        stack = plan_prove_within(&plan_decoder_zydis, image, f->vaddr,
+                                  &resolver, b->scratch, &b->steps_left, NULL);
+    if (!entry && (hopeless || !has_slots(b, f->name))) {
         remark(out, "%s%s%s", prefix, colon,
                err ? strerror(-err) : plan_verdict_text(patch.verdict));
         return;
@@ -154,8 +160,7 @@ static void decide_function(struct bindings *b, const struct function *f,
                "%s%s%s, so only calls from other objects through their PLT "
                "are seen",
                prefix, colon, plan_verdict_text(patch.verdict));
-    if (plan_prove_stack(&plan_decoder_zydis, image, f->vaddr, &resolver,
-                         b->scratch, NULL) == PLAN_STACK_LOCAL)
+    if (stack == PLAN_STACK_LOCAL)
         out->frame_count++;
     else
         out->zero_copy_count++;

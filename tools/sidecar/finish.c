@@ -146,7 +146,16 @@ struct process_end {
     const char *source;
 };
 
-static struct process_end end_of(const struct session_process *p)
+/* The manifest's word on an exit status, else the shell's: 0 is success. */
+static bool is_exit_error(const struct lane_session *header, int64_t status)
+{
+    if (!header->has_exit_rules || status < 0 || status > 255)
+        return status != 0;
+    return header->exit_errors[status / 8] >> status % 8 & 1;
+}
+
+static struct process_end end_of(const struct lane_session *header,
+                                 const struct session_process *p)
 {
     struct process_end end = {"unfinished", STORE_NULL, STORE_NULL, NULL};
     bool marked = p->entry.state == LANE_PROCESS_ENDED;
@@ -170,11 +179,10 @@ static struct process_end end_of(const struct session_process *p)
         end.exit_code = end.signal = STORE_NULL;
         end.source = "marker";
         end.status = "ok";
-    } else if (end.signal != STORE_NULL ||
-               (end.exit_code != STORE_NULL && end.exit_code != 0)) {
+    } else if (end.signal != STORE_NULL) {
         end.status = "error";
-    } else if (end.exit_code == 0) {
-        end.status = "ok";
+    } else if (end.exit_code != STORE_NULL) {
+        end.status = is_exit_error(header, end.exit_code) ? "error" : "ok";
     }
     return end;
 }
@@ -182,7 +190,7 @@ static struct process_end end_of(const struct session_process *p)
 static int process_end(struct session *s, uint32_t index)
 {
     struct session_process *p = &s->process[index];
-    struct process_end end = end_of(p);
+    struct process_end end = end_of(&s->reader.header, p);
     bool marked = p->entry.state == LANE_PROCESS_ENDED;
     uint64_t t1 = p->entry.t1_ticks;
     if (t1 < p->last_ticks)

@@ -67,6 +67,7 @@ struct session {
     uint32_t note_bytes;
     uint64_t loss_stored[8];
     bool is_boot_ours; /* ticks of today mean something in it */
+    bool is_service_known;
     bool is_moved;     /* something new was drained in this batch */
     bool is_ended;     /* all stored, nobody maps it */
 };

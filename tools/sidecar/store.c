@@ -23,6 +23,7 @@ enum {
 static const char *const names[STORE_STATEMENTS] = {
     [STORE_SESSION_ADD] = "session_add",
     [STORE_SESSION_FIND] = "session_find",
+    [STORE_SESSION_SERVICE] = "session_service",
     [STORE_SESSION_NOTE] = "session_note",
     [STORE_SESSION_END] = "session_end",
     [STORE_SESSION_END_CURSORS] = "session_end_cursors",

@@ -298,6 +298,21 @@ static int site_sync(struct session *s, uint32_t index)
     return site_store(s, index, &entry, site);
 }
 
+static int service_sync(struct session *s)
+{
+    const struct lane_session *h = &s->reader.header;
+    if (s->is_service_known)
+        return 0;
+    s->is_service_known = true;
+    if (h->service_string == 0)
+        return 0;
+    char text[TEXT_MAX];
+    struct lane_string where = {h->service_string, h->service_bytes};
+    lane_reader_string(&s->reader, where, 0, text, sizeof text);
+    int rc = store_run(s->store, STORE_SESSION_SERVICE, "it", s->id, text);
+    return rc < 0 ? rc : 0;
+}
+
 static int note_sync(struct session *s)
 {
     const struct lane_session *h = &s->reader.header;
@@ -318,6 +333,8 @@ int tables_sync(struct session *s)
     for (uint32_t i = 1; rc == 0 && i < s->reader.header.site_next; i++)
         if (!s->site[i].is_known)
             rc = site_sync(s, i);
+    if (rc == 0)
+        rc = service_sync(s);
     return rc == 0 ? note_sync(s) : rc;
 }
 

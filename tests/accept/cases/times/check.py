@@ -9,8 +9,8 @@ import os
 import statistics
 
 # The handler's own measure leaves out its first and last clock reads; the
-# thread's CPU clock is a system call.
-OWN_READS_NS = 2000
+# thread's CPU clock is a system call, on cold caches after a sleep.
+OWN_READS_NS = {"spin": 2000, "doze": 8000}
 
 
 def prepare(case):
@@ -39,6 +39,6 @@ def check(run):
             for what, pairs in zip(("wall", "cpu"), of):
                 off = statistics.median(p[0] for p in pairs)
                 true = statistics.median(p[1] for p in pairs)
-                if off > max(true * 0.01, 1000) + OWN_READS_NS:
+                if off > max(true * 0.01, 1000) + OWN_READS_NS[name]:
                     raise AssertionError(f"{name}({length}): {what} is off by "
                                          f"{off} ns of {true}")

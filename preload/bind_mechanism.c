@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How calls of one function are seen, and by which trampoline. Mechanisms:
+ * entry patch, else call slots. Trampolines: F where the planner proves that
+ * the function has no stack arguments, Z everywhere else and where the proof
+ * would take too long.
+ */
+#include "preload/bind_work.h"
+#include "preload/decoder.h"
+#include <errno.h>
+#include <string.h>
+
+void bind_work_say(struct work *work, const char *text)
+{
+    if (work->reason.len > 0)
+        text_put(&work->reason, "; ");
+    text_put(&work->reason, text);
+}
+
+/* ---- trampoline ------------------------------------------------------- */
+
+/* Where the loader made a slot lead: the word itself. Not yet relocated, or
+ * not yet resolved: it leads nowhere that could be proved. */
+static int resolve_slot(void *context, const struct plan_image *image,
+                        uint64_t slot_vaddr, const struct plan_image **target,
+                        uint64_t *target_vaddr)
+{
+    uint64_t value;
+    (void)context;
+    const void *at = plan_image_at(image, slot_vaddr, sizeof(value));
+    if (!at)
+        return -ENOENT;
+    memcpy(&value, at, sizeof(value));
+    struct module *module = modules_find(value);
+    if (!module || !module->is_usable || module->kind == MODULE_OWN)
+        return -ENOENT;
+    *target = &module->image;
+    *target_vaddr = value - module->base;
+    return 0;
+}
+
+static enum lane_shim prove_shim(struct work *work)
+{
+    static const struct plan_resolver resolver = {NULL, resolve_slot};
+    struct plan_reason reason = {NULL, 0};
+    /* libc's own _exit, execve, fork, sigaction: compiled C of at most three
+     * arguments; every process would pay for their proofs */
+    if (!work->decl)
+        return LANE_SHIM_FRAME;
+    if (config.force_shim)
+        return config.force_shim;
+    if (!decoder_get() || !decoder_scratch())
+        return LANE_SHIM_ZERO_COPY;
+    enum plan_stack stack = plan_prove_within(
+        decoder_get(), &work->module->image, work->vaddr, &resolver,
+        decoder_scratch(), &bind_round.steps_left, &reason);
+    if (stack == PLAN_STACK_LOCAL)
+        return LANE_SHIM_FRAME;
+    if (reason.text == plan_proof_too_long)
+        bind_work_say(work, reason.text);
+    return LANE_SHIM_ZERO_COPY;
+}
+
+void bind_work_choose_shim(struct work *work)
+{
+    if (work->shim == 0)
+        work->shim = prove_shim(work);
+}
+
+static uint64_t stub_of(const struct work *work)
+{
+    return work->shim == LANE_SHIM_FRAME ? shim_stub_frame(work->index)
+                                         : shim_stub_zero_copy(work->index);
+}
+
+/* ---- mechanisms ------------------------------------------------------- */
+
+/* The site is complete: hooks may meet it from now on. */
+static void arm_site(struct work *work, uint64_t target)
+{
+    struct site *site = work->site;
+    work->record->shim = (uint8_t)work->shim;
+    site->target = target;
+    site->index = work->index;
+    site->decl = work->decl;
+    if (work->decl && (work->decl->roles & MANIFEST_ROOT))
+        site->flags |= SITE_ROOT;
+    if (runtime.site_count <= work->index)
+        __atomic_store_n(&runtime.site_count, work->index + 1,
+                         __ATOMIC_RELEASE);
+}
+
+static void put_error(struct work *work, const char *what, int err)
+{
+    bind_work_say(work, what);
+    text_put(&work->reason, " (errno ");
+    text_put_number(&work->reason, (uint64_t)-err);
+    text_put(&work->reason, ")");
+}
+
+/* Calls of these are not to be intercepted by any mechanism. */
+static bool is_hopeless(enum plan_verdict verdict)
+{
+    return verdict == PLAN_NO_FUNCTION || verdict == PLAN_IFUNC_RESOLVER ||
+           verdict == PLAN_ASSEMBLY || verdict == PLAN_GO ||
+           verdict == PLAN_EXCLUDED || verdict == PLAN_PART;
+}
+
+int bind_work_plan_entry(struct work *work, uint64_t island)
+{
+    struct module *module = work->module;
+    struct plan_patch *patch = &work->patch;
+    int err = 0;
+    patch->verdict = PLAN_OK;
+    if (!decoder_get() || !decoder_scratch()) {
+        bind_work_say(work, "no decoder");
+        return -ENOTSUP;
+    }
+    if (island == 0)
+        err = shim_island_take(module->low, module->high, SHIM_ISLAND_BYTES,
+                               &island);
+    if (err) {
+        put_error(work, "no memory near the object", err);
+        return err;
+    }
+    err = plan_entry_patch(decoder_get(), &module->image, work->vaddr,
+                           island + SHIM_ISLAND_COPY, decoder_scratch(), patch);
+    if (err) {
+        put_error(work, "its entry cannot be patched", err);
+        return err;
+    }
+    if (patch->verdict != PLAN_OK) {
+        bind_work_say(work, plan_verdict_text(patch->verdict));
+        return -ENOTSUP;
+    }
+    work->bound->island = island;
+    work->has_patch = true;
+    return 0;
+}
+
+int bind_work_plan(struct work *work)
+{
+    int err = bind_work_plan_entry(work, 0);
+    if (err && (is_hopeless(work->patch.verdict) || !work->may_use_slots))
+        return err;
+    bind_work_choose_shim(work);
+    return 0;
+}
+
+static int apply_entry(struct work *work)
+{
+    uint64_t island = work->bound->island;
+    arm_site(work, island + SHIM_ISLAND_COPY);
+    int err = shim_patch_apply(&work->patch, island, stub_of(work));
+    if (err) {
+        put_error(work, "its entry cannot be patched", err);
+        return err;
+    }
+    work->record->binding = LANE_BINDING_ENTRY;
+    return 0;
+}
+
+static int rewrite_slots(struct work *work)
+{
+    int total = 0;
+    uint64_t function = work->module->base + work->vaddr;
+    arm_site(work, function);
+    for (uint32_t i = 0; i < modules.count; i++) {
+        struct module *module = &modules.at[i];
+        if (!module->is_loaded || !module->is_usable ||
+            module->kind == MODULE_OWN || module->kind == MODULE_LOADER)
+            continue;
+        int n = shim_slots_rewrite(&module->image, work->name, function,
+                                   stub_of(work));
+        if (n > 0)
+            total += n;
+    }
+    if (total == 0) {
+        bind_work_say(work, "no object calls it through its PLT");
+        return -ENOTSUP;
+    }
+    bind_work_say(work, "seen are calls from other objects that were loaded at "
+                        "the start");
+    work->record->binding = LANE_BINDING_SLOTS;
+    return 0;
+}
+
+int bind_work_apply(struct work *work)
+{
+    int err = -ENOTSUP;
+    if (work->has_patch)
+        err = apply_entry(work);
+    if (err && work->may_use_slots)
+        err = rewrite_slots(work);
+    return err;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The work on one site, shared by bind_site.c (which sites, what the session
+ * says of them) and bind_mechanism.c (how calls are seen and carried).
+ */
+#pragma once
+#include "preload/modules.h"
+#include "shim/plan/plan.h"
+
+/* What binding knows about a site beyond what a call needs. */
+struct bound {
+    const struct manifest_decl *decl; /* NULL: internal */
+    struct module *module;            /* NULL: unloaded, or never bound */
+    uint64_t vaddr;
+    uint64_t island;           /* 0: no entry patch */
+    struct lane_string object; /* its path, also after it is gone */
+};
+
+/* The work on one site, from its plan to its end. */
+struct work {
+    const struct manifest_decl *decl;
+    struct module *module;
+    const char *name;
+    uint64_t vaddr;
+    uint32_t index;
+    uint32_t other; /* index of the site that has this function already */
+    struct site *site;
+    struct lane_site *record;
+    struct bound *bound;
+    struct plan_patch patch;
+    enum lane_shim shim; /* 0: not decided yet */
+    bool has_patch, may_use_slots;
+    struct text reason;
+    char reason_bytes[256];
+};
+
+/* One for each site of a round, between its two halves; address space for the
+ * most there can be. */
+struct round {
+    struct work *at;
+    uint32_t count;
+    uint32_t steps_left; /* of proofs, see shim/plan/plan.h */
+};
+extern HIDDEN struct round bind_round;
+
+/* One more part of the reason. */
+HIDDEN void bind_work_say(struct work *work, const char *text);
+/* Decide on the trampoline, once. */
+HIDDEN void bind_work_choose_shim(struct work *work);
+/*
+ * An island (`island`, or a new one if it is 0) and the plan for where it
+ * stands. An island that is not used after all is left: 112 bytes, for a
+ * function that was refused. 0, or -errno and the reason.
+ */
+HIDDEN int bind_work_plan_entry(struct work *work, uint64_t island);
+/* Entry and trampoline. 0: something can be tried; else the reason. */
+HIDDEN int bind_work_plan(struct work *work);
+/* Arm the site, change text or slots. 0, or -errno and the reason. */
+HIDDEN int bind_work_apply(struct work *work);
