@@ -265,6 +265,19 @@ class Start(unittest.TestCase):
         self.assertEqual(("1", "frame", ""), sites[0])
         self.assertEqual(("12", "zero", "proof too long"), sites[-1])
 
+    def test_tail_call_beyond_the_budget(self):
+        """A frame whose handler tail-calls one that has none, proved or not."""
+        program = os.path.join(BIN, "bind_big")
+        mids = [f"mid_{i}" for i in range(1, 13)]
+        self.run_traced(self.env('[[object(main)]];\n' + "".join(
+            f"[[span]] int {name}(int n);\n"
+            for name in ["tail_start"] + mids + ["tail_end"])), [program])
+        text = self.dump()
+        self.assertRegex(text, "site tail_start binding=entry shim=frame")
+        self.assertRegex(text, "site tail_end binding=entry shim=zero")
+        self.assertIn("span tail_start in process: return x1", text)
+        self.assertRegex(text, r"span tail_end in \S+: return x1")
+
     def test_clone_has_times_only(self):
         program = os.path.join(BIN, "bind_big")
         manifest = ('[[object(main)]];\n[[span, fails(return < 0), '
