@@ -102,8 +102,9 @@ static void read_numbers(void)
     const char *value = config_get("HANDSPAN_MATCH_MAX");
     uint64_t number;
     if (value && text_read_number(&value, &number) && *value == '\0' &&
-        number > 0 && number < SHIM_SITE_MAX)
-        config.match_max = (uint32_t)number;
+        number > 0) /* more than there are stubs is as many as there are */
+        config.match_max =
+            number < SHIM_SITE_MAX ? (uint32_t)number : SHIM_SITE_MAX - 1;
     value = config_get("HANDSPAN_TEST_SHIM");
     if (value && strcmp(value, "frame") == 0)
         config.force_shim = LANE_SHIM_FRAME;
