@@ -154,7 +154,11 @@ def main():
         faults += [f"not in the list: {n}" for n in traced_programs
                    if n not in known]
         gone = set(os.listdir("/dev/shm")) - shm - {os.path.basename(top)}
-        print(len(traced_programs), "programs,", len(rows), "traces;",
+        spans = sum(row.get("spans") or 0 for row in rows)
+        if spans < 1000:
+            faults.append(f"only {spans} spans: the manifest takes nothing")
+        print(len(traced_programs), "programs,", len(rows), "traces,", spans,
+              "spans;",
               "other files in memory meanwhile:", sorted(gone))
     finally:
         shutil.rmtree(top, ignore_errors=True)

@@ -97,7 +97,8 @@ says() { # REGEX...: each must be found in what handspan said
 # Waits until all sessions of the directory are stored (they are gone then).
 stored() {
     local tries=0
-    while ls "$HANDSPAN_DIR"/session-* >/dev/null 2>&1; do
+    # not ls: it fails if one of many goes meanwhile
+    while compgen -G "$HANDSPAN_DIR/session-*" >/dev/null; do
         tries=$((tries + 1))
         if [ $tries -gt 200 ]; then
             fail "not stored: $(ls "$HANDSPAN_DIR"); $(tail -5 \
