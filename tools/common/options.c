@@ -72,6 +72,8 @@ static int set(const struct options *o, const struct option_spec *s,
         *(const char **)s->target = value ? value : "";
         return 0;
     case OPTION_NUMBER: {
+        if (!value) /* only an optional one may be missing */
+            return bad(o, "--%s: '%s' is not a number", s->name, "");
         char *end;
         errno = 0;
         long long n = strtoll(value, &end, 10);
