@@ -44,8 +44,8 @@ int lane_log_look(struct lane_log *log)
     if (rc != 0)
         return rc;
     uint64_t end = log->head.position;
-    if (end == 0 && log->head.limit == 0) {
-        log->head.position = log->position; /* being set up */
+    if (end == 0) { /* being set up; it begins at LANE_FIRST_POSITION */
+        log->head.position = log->position;
         return 0;
     }
     /* more than the ring holds cannot be there */

@@ -225,6 +225,8 @@ static int process_look(struct session *s, uint32_t index, int64_t now_ns)
     int rc = process_gone(s, index, state, now_ns);
     if (rc != 0 || !p->is_gone)
         return rc;
+    /* it may have taken a lane and died since this batch began */
+    rc = session_look_again(s);
     for (uint32_t i = 0; rc == 0 && i < s->reader.header.lane_next; i++) {
         struct lane_head head;
         if (lane_reader_lane(&s->reader, i, &head) != 0)
@@ -289,13 +291,9 @@ int finish_look(struct session *s, int64_t now_ns)
     if (!all_read(s) || !nobody_writes(s))
         return 0;
     /* what came in before the lease was granted */
-    rc = lane_reader_refresh(&s->reader);
-    if (rc == 0)
-        rc = tables_sync(s);
+    rc = session_look_again(s);
     for (uint32_t i = 0; rc == 0 && i < s->reader.header.lane_next; i++) {
         struct session_lane *l = &s->lane[i];
-        if (!l->is_open)
-            return 0; /* a lane we did not know: another round */
         if (!l->lost &&
             (lane_log_look(&l->log) != 0 || !lane_log_at_end(&l->log)))
             return 0;

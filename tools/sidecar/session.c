@@ -232,6 +232,17 @@ static int lane_begin(struct session *s, uint32_t lane)
     return rc;
 }
 
+int session_look_again(struct session *s)
+{
+    int rc = lane_reader_refresh(&s->reader);
+    if (rc == 0)
+        rc = tables_sync(s);
+    for (uint32_t i = 0; rc == 0 && i < s->reader.header.lane_next; i++)
+        if (!s->lane[i].is_open)
+            rc = lane_begin(s, i);
+    return rc;
+}
+
 static int lanes_drain(struct session *s, int64_t now_ns)
 {
     uint32_t count = s->reader.header.lane_next;

@@ -91,6 +91,10 @@ int session_poll(struct session *session, int64_t now_ns)
 
 /* ---- between the parts (tables.c, drain.c, finish.c) -------------------- */
 
+/* Tables and lanes as they are now, not as the batch found them. */
+int session_look_again(struct session *session)
+    __attribute__((warn_unused_result));
+
 /* Entries that are new in the tables, into the store. */
 int tables_sync(struct session *session) __attribute__((warn_unused_result));
 /* Row of the trace of a context; <0: -errno. A context that is not there
