@@ -37,7 +37,7 @@
 
 enum {
     LANE_MAJOR = 1, /* another major: left in place and reported */
-    LANE_MINOR = 0, /* unknown frame kinds are skipped by length */
+    LANE_MINOR = 1, /* unknown frame kinds are skipped by length */
 
     LANE_LINE = 64,
     LANE_SEGMENT_SHIFT = 20,
@@ -480,6 +480,8 @@ enum lane_frame_kind {
     LANE_FRAME_THREAD = 3, /* struct lane_frame_thread: whose records follow */
     LANE_FRAME_ERROR = 4,  /* struct lane_frame_error, then bytes */
     LANE_FRAME_DEEP = 5,   /* none yet */
+    /* 6..9: errors (stack copy, first cause, throw, stderr); 10..13: context
+     * (link, queue); 14..17: naming (attribute, event) */
 };
 /*
  * First line of a frame. Payload of up to 32 bytes stands in `inline_bytes`; a

@@ -8,6 +8,7 @@ killed while two of its spans were open. Trace a0...: nothing but a process;
 a1...: crashed; a2...: still running.
 """
 import json
+import os
 import sqlite3
 import struct
 import sys
@@ -37,8 +38,10 @@ def process_ref(idx):
 class Store:
     def __init__(self, schema, path):
         self.db = sqlite3.connect(path)
-        self.db.executescript(open(schema).read())
-        self.db.execute("PRAGMA user_version = 1")
+        migrations = sorted(n for n in os.listdir(schema) if n[:4].isdigit())
+        for name in migrations:
+            self.db.executescript(open(os.path.join(schema, name)).read())
+        self.db.execute(f"PRAGMA user_version = {len(migrations)}")
         self.sessions = self.traces = 0
 
     def put(self, table, **row):

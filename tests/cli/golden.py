@@ -50,7 +50,7 @@ def main():
                    HANDSPAN_DIR=os.path.join(folder, "dir"), HOME=folder,
                    SOURCE=source, CC=os.environ.get("CC", "cc"))
         subprocess.run([sys.executable, os.path.join(source, "fixture.py"),
-                        os.path.join(source, "../../sql/sqlite/0001_init.sql"),
+                        os.path.join(source, "../../sql/sqlite"),
                         os.path.join(folder, "etl.db")], check=True)
         got = "".join(f"$ {c}\n{run(c, folder, env)}" for c in commands)
     if "--update" in sys.argv:

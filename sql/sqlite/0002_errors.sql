@@ -1,0 +1,1 @@
+-- What went wrong: stack context, causes and groups of errors.

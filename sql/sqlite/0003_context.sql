@@ -1,0 +1,1 @@
+-- Context that follows the work: links, orphans with their reason, carriers that found nobody.

@@ -1,0 +1,1 @@
+-- The way out: sinks with their cursors, rows that a sink refused, tombstones of retention.

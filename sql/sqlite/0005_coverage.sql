@@ -1,0 +1,1 @@
+-- What is seen: the report of check, stored with each session: declarations and what became of them.
