@@ -97,6 +97,9 @@ int session_look_again(struct session *session)
 
 /* Entries that are new in the tables, into the store. */
 int tables_sync(struct session *session) __attribute__((warn_unused_result));
+/* Why the trace ends with what process `index` exec'ed, if it does. */
+int tables_lost(struct session *session, uint32_t index)
+    __attribute__((warn_unused_result));
 /* Row of the trace of a context; <0: -errno. A context that is not there
  * counts as context 0. */
 int64_t tables_trace(struct session *session, uint32_t *context,
