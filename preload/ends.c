@@ -13,6 +13,7 @@
 #include "preload/bind.h"
 #include "preload/fatal.h"
 #include "preload/process.h"
+#include "preload/sandbox.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -29,7 +30,7 @@ static void mark(enum lane_marker marker, int status)
 {
     int saved = errno;
     span_busy++;
-    if (is_our_process()) {
+    if (!sandboxed && is_our_process()) {
         span_close_all(LANE_END_EXIT);
         process_mark_end(marker, status & 0xff, 0);
     }

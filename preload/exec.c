@@ -20,6 +20,7 @@
 #include "preload/bind.h"
 #include "preload/config.h"
 #include "preload/process.h"
+#include "preload/sandbox.h"
 #include "preload/thread_start.h"
 
 /* One of execve, execveat, fexecve. */
@@ -168,7 +169,7 @@ static __attribute__((noinline)) void execute_own(const struct exec *exec,
 static void hand_on(const struct exec *exec)
 {
     struct plan plan;
-    if (runtime.map.session == NULL || !is_there(exec))
+    if (runtime.map.session == NULL || sandboxed || !is_there(exec))
         return;
     if (*runtime.alive == 0)
         thread_enter_child();
@@ -220,7 +221,7 @@ static void leave_exec(struct shim_call *call, const struct shim_regs *regs)
 {
     (void)call;
     (void)regs;
-    if (runtime.map.session == NULL || *runtime.alive == 0 ||
+    if (runtime.map.session == NULL || sandboxed || *runtime.alive == 0 ||
         runtime.process >= LANE_PROCESS_MAX || process_is_guest())
         return;
     struct lane_process *process = &runtime.map.processes[runtime.process];
