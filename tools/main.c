@@ -14,6 +14,7 @@ static const struct command {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
+    /* clang-format off */
     {"run", cmd_run},
     {"env", cmd_env},
     {"check", cmd_check},
@@ -25,12 +26,14 @@ static const struct command {
     {"off", cmd_off},
     {"on", cmd_on},
     {"sidecar", cmd_sidecar},
-    {"version", cmd_version},
     {"symbolize", cmd_symbolize},
+    {"traceparent", cmd_traceparent},
+    {"version", cmd_version},
     {"--version", cmd_version},
     {"help", cmd_help},
     {"--help", cmd_help},
     {"-h", cmd_help},
+    /* clang-format on */
 };
 
 static int unknown(const char *name)
