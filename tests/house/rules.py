@@ -24,9 +24,11 @@ ALLOWED = {
     "preload": ["manifest", "shim", "shim/plan", "lane"],
     "tools/common": ["lane", "manifest"],
     "tools/query": ["lane", "tools/common"],
-    "tools/sidecar": ["lane", "manifest", "tools/common"],
+    "tools/dwarf": ["manifest", "tools/common"],
+    "tools/sidecar": ["lane", "manifest", "tools/common",
+                      "tools/dwarf"],
     "tools/cli": ["tools/query", "tools/sidecar", "manifest", "lane", "shim/plan",
-                  "tools/common", "tools/cli"],
+                  "tools/common", "tools/dwarf", "tools/cli"],
     "tools": ["tools/cli", "tools/common"],
 }
 # A library is owned by the folder(s) that may include its header.
@@ -36,7 +38,7 @@ OWNERS = {
                         "tools/common"],
     r"curl/curl\.h": ["tools/sidecar"],
     r"libunwind.*\.h": ["tools/sidecar"],
-    r"elfutils/.*": ["tools/sidecar"],
+    r"elfutils/.*": ["tools/sidecar", "tools/dwarf"],
     r"Zydis/.*": ["shim/plan"],
 }
 BANNED = r"\b(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|alloca|strtok)\s*\("

@@ -33,6 +33,7 @@ struct check {
     struct binding *bindings;
     size_t count;
     size_t totals[BINDING_STATUSES];
+    struct buf without; /* objects without debug information */
 };
 
 static const struct {
@@ -44,6 +45,7 @@ static const struct {
     [BINDING_TIMES] = {"times", "times", TERM_YELLOW},
     [BINDING_LATER] = {"later", "later", TERM_CYAN},
     [BINDING_NONE] = {"NONE", "none", TERM_RED},
+    [BINDING_TWICE] = {"twice", "named twice", TERM_DIM},
     [BINDING_ELSEWHERE] = {"other", "for other programs", TERM_DIM},
     [BINDING_ERROR] = {"ERROR", "error", TERM_RED},
 };
@@ -180,6 +182,21 @@ static void print_totals(const struct check *c, int status)
     buf_free(&text);
 }
 
+/* Their handlers may have copies that nobody can know of. */
+static void print_without(const struct check *c)
+{
+    struct buf text;
+    if (!c->without.len_bytes)
+        return;
+    buf_init(&text, 8192);
+    buf_printf(&text,
+               "No debug information, so copies that the compiler inlined are "
+               "not known: %s.",
+               buf_get(&c->without));
+    term_wrap(&c->term, TERM_DIM, buf_get(&text), 2);
+    buf_free(&text);
+}
+
 static void print_legend(const struct check *c)
 {
     size_t frames = 0, zero_copies = 0;
@@ -192,6 +209,7 @@ static void print_legend(const struct check *c)
                   "F: called from a frame of ours, proved that it has no stack "
                   "arguments; Z: called on the caller's own stack pointer.",
                   2);
+    print_without(c);
     for (size_t i = 0; i < c->objects.missing_count; i++)
         printf("Not found: %s, which the program needs.\n",
                c->objects.missing[i]);
@@ -268,9 +286,11 @@ static int decide(struct check *c)
             continue;
         struct binding *one = &c->bindings[c->count++];
         bindings_decide(b, &m->decls[i], one);
-        c->totals[one->status]++;
     }
     bindings_free(b);
+    coverage_add(&c->objects, c->bindings, c->count, &c->without);
+    for (size_t i = 0; i < c->count; i++)
+        c->totals[c->bindings[i].status]++;
     return 0;
 }
 
@@ -362,9 +382,11 @@ int cmd_check(int argc, char **argv)
     if (operands < 0)
         return operands == OPTIONS_HELP ? EXIT_FINE : EXIT_TROUBLE;
     term_detect(&c.term, stdout);
+    buf_init(&c.without, 4096);
     int status = run(&c, argv[0]);
     for (size_t i = 0; i < c.count; i++)
-        buf_free(&c.bindings[i].remark);
+        binding_free(&c.bindings[i]);
+    buf_free(&c.without);
     free(c.bindings);
     objects_free(&c.objects);
     manifest_file_free(&c.file);
