@@ -7,7 +7,6 @@
 #include "tools/cli/bindings.h"
 #include "tools/dwarf/debug.h"
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,58 +56,22 @@ static void collect(struct questions *q, const struct object *object,
             ask(q, b, &b->functions.at[i]);
 }
 
-static void put_places(struct binding *b, const char *before,
-                       const struct debug_copies *c)
-{
-    struct buf text;
-    buf_init(&text, 2048);
-    buf_printf(&text, "%s%zu inlined cop%s", before, c->inlined,
-               c->inlined == 1 ? "y" : "ies");
-    for (size_t i = 0; i < c->place_count; i++)
-        buf_printf(&text, ", %s:%u", c->places[i].file, c->places[i].line);
-    if (c->place_count == DEBUG_PLACES)
-        buf_text(&text, " ...");
-    binding_remark(b, "%s (DWARF)", buf_get(&text));
-    buf_free(&text);
-}
-
-static void put_clones(struct binding *b, const struct object *object,
-                       const char *prefix, const struct debug_copies *c)
-{
-    for (size_t i = 0; i < c->clones && i < DEBUG_CLONES; i++) {
-        struct plan_symbol symbol;
-        uint64_t at = c->clone_at[i];
-        if (plan_image_symbol_at(&object->image, at, &symbol) == 0)
-            binding_remark(b, "%snot seen: calls of its clone %s", prefix,
-                           symbol.name);
-        else
-            binding_remark(b, "%snot seen: calls of its clone at 0x%llx",
-                           prefix, (unsigned long long)at);
-    }
-}
-
-static void answer(const struct object *object, const struct question *q,
-                   const struct debug_copies *c)
+static void answer(const struct question *q, const struct debug_copies *c)
 {
     struct binding *b = q->binding;
-    char prefix[300] = "";
-    if (!q->function) {
-        if (c->inlined) {
-            buf_reset(&b->remark);
-            put_places(b, "every call of it is inlined: ", c);
-        }
+    char text[1024];
+    debug_copies_text(c, text, sizeof text);
+    if (!q->function && c->inlined) {
+        buf_reset(&b->remark);
+        binding_remark(b, "every call of it is inlined: %s", text);
+    }
+    if (!q->function || !text[0])
         return;
-    }
-    if (b->decl->match)
-        snprintf(prefix, sizeof prefix, "%s: ", q->function->name);
-    if ((c->inlined || c->clones) && b->status == BINDING_OK)
+    if (b->status == BINDING_OK)
         b->status = BINDING_PART;
-    if (c->inlined) {
-        char before[sizeof prefix + 16];
-        snprintf(before, sizeof before, "%snot seen: ", prefix);
-        put_places(b, before, c);
-    }
-    put_clones(b, object, prefix, c);
+    binding_remark(b, "%s%snot seen: %s",
+                   b->decl->match ? q->function->name : "",
+                   b->decl->match ? ": " : "", text);
 }
 
 static void note_without(struct buf *without, const struct object *object)
@@ -131,7 +94,7 @@ static void look_into(const struct object *object, struct questions *q,
     }
     err = debug_find_copies(debug, q->copies, q->count);
     for (size_t i = 0; i < q->count; i++) {
-        answer(object, &q->at[i], &q->copies[i]);
+        answer(&q->at[i], &q->copies[i]);
         if (err && q->at[i].function)
             binding_remark(q->at[i].binding,
                            "the debug information of %s %s: there may be "

@@ -9,6 +9,8 @@
 #include "tools/dwarf/debug_internal.h"
 #include <dwarf.h>
 #include <errno.h>
+#include <gelf.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,6 +168,69 @@ static int find_copy(void *context, Dwarf_Die *die)
     return 0;
 }
 
+/* ---- names of clones ---------------------------------------------------- */
+
+static void name_clone(struct wanted *w, const char *name, uint64_t vaddr)
+{
+    struct debug_copies *c = w->copies;
+    for (size_t i = 0; i < c->clones && i < DEBUG_CLONES; i++)
+        if (c->clone_at[i] == vaddr)
+            snprintf(c->clone_name[i], sizeof c->clone_name[i], "%s", name);
+}
+
+static void name_by_symbols(const struct search *s, Elf *elf, Elf_Scn *section,
+                            const GElf_Shdr *head)
+{
+    Elf_Data *data = elf_getdata(section, NULL);
+    size_t count = head->sh_entsize ? head->sh_size / head->sh_entsize : 0;
+    for (size_t i = 0; data && i < count && i < INT_MAX; i++) {
+        GElf_Sym symbol;
+        if (!gelf_getsym(data, (int)i, &symbol) ||
+            GELF_ST_TYPE(symbol.st_info) != STT_FUNC)
+            continue;
+        const char *name = elf_strptr(elf, head->sh_link, symbol.st_name);
+        for (size_t j = 0; name && strchr(name, '.') && j < s->count; j++)
+            name_clone(&s->by_name[j], name, symbol.st_value);
+    }
+}
+
+static void name_clones(const struct search *s, Elf *elf)
+{
+    GElf_Shdr head;
+    size_t clones = 0;
+    for (size_t i = 0; i < s->count; i++)
+        clones += s->by_name[i].copies->clones;
+    for (Elf_Scn *at = NULL; clones && (at = elf_nextscn(elf, at));)
+        if (gelf_getshdr(at, &head) && head.sh_type == SHT_SYMTAB)
+            name_by_symbols(s, elf, at, &head);
+}
+
+void debug_copies_text(const struct debug_copies *c, char *out,
+                       size_t cap_bytes)
+{
+    FILE *text = fmemopen(out, cap_bytes, "w");
+    out[0] = 0;
+    if (!text)
+        return;
+    if (c->inlined)
+        fprintf(text, "%zu inlined cop%s", c->inlined,
+                c->inlined == 1 ? "y" : "ies");
+    for (size_t i = 0; i < c->place_count; i++)
+        fprintf(text, ", %s:%u", c->places[i].file, c->places[i].line);
+    if (c->inlined)
+        fprintf(text, "%s (DWARF)",
+                c->place_count == DEBUG_PLACES ? " ..." : "");
+    for (size_t i = 0; i < c->clones && i < DEBUG_CLONES; i++) {
+        fprintf(text, "%scalls of its clone ", c->inlined || i ? "; " : "");
+        if (c->clone_name[i][0])
+            fprintf(text, "%s", c->clone_name[i]);
+        else
+            fprintf(text, "at 0x%llx", (unsigned long long)c->clone_at[i]);
+    }
+    fclose(text);
+    out[cap_bytes - 1] = 0;
+}
+
 int debug_find_copies(struct debug *d, struct debug_copies *at, size_t count)
 {
     struct search s = {.count = count};
@@ -183,6 +248,8 @@ int debug_find_copies(struct debug *d, struct debug_copies *at, size_t count)
     }
     if (!err)
         err = debug_walk(d, find_copy, &s);
+    if (!err)
+        name_clones(&s, d->elf);
     free(s.by_name);
     free(s.by_address);
     return err;

@@ -148,6 +148,26 @@ void debug_close(struct debug *d)
     free(d);
 }
 
+bool debug_has_build_id(struct debug *d, const char *hex)
+{
+    const void *found;
+    const uint8_t *id;
+    ssize_t len = dwelf_elf_gnu_build_id(d->elf, &found);
+    size_t want = strlen(hex) / 2;
+    if (want == 0)
+        return true;
+    if (len < 0 || (size_t)len < want)
+        return false;
+    id = found;
+    for (size_t i = 0; i < want; i++) {
+        char byte[3];
+        snprintf(byte, sizeof byte, "%02x", id[i]);
+        if (memcmp(byte, hex + 2 * i, 2) != 0)
+            return false;
+    }
+    return true;
+}
+
 const char *debug_path(const struct debug *d)
 {
     return d->path;

@@ -18,6 +18,8 @@ struct debug;
 int debug_open(const char *path, struct debug **out)
     __attribute__((warn_unused_result));
 void debug_close(struct debug *d);
+/* Is it of the build with this id (hex; "": any)? */
+bool debug_has_build_id(struct debug *d, const char *hex);
 /* The file that has it. */
 const char *debug_path(const struct debug *d);
 
@@ -39,6 +41,7 @@ struct debug_copies {
     size_t place_count;
     size_t clones; /* out-of-line copies at other addresses */
     uint64_t clone_at[DEBUG_CLONES];
+    char clone_name[DEBUG_CLONES][96]; /* "" where the symbols do not tell */
 };
 /*
  * Fill in `count` entries, in one pass over the debug information. 0;
@@ -47,3 +50,7 @@ struct debug_copies {
  */
 int debug_find_copies(struct debug *d, struct debug_copies *at, size_t count)
     __attribute__((warn_unused_result));
+/* "2 inlined copies, dag.c:77, dag.c:91 (DWARF); calls of its clone x.part.0";
+ * "" where every call is seen. */
+void debug_copies_text(const struct debug_copies *c, char *out,
+                       size_t cap_bytes);

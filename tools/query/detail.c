@@ -98,6 +98,9 @@ static void read_site(sqlite3_stmt *stmt, void *entry)
     s->build_id = query_text_copy(stmt, 9);
     s->declaration = query_int(stmt, 10, -1);
     s->is_root = query_int(stmt, 11, 0) != 0;
+    s->declared = query_text_copy(stmt, 12);
+    s->manifest = query_text_copy(stmt, 13);
+    s->unseen = query_text_copy(stmt, 14);
 }
 
 static void read_thread(sqlite3_stmt *stmt, void *entry)

@@ -25,6 +25,7 @@ struct query_site {
     int64_t session, site, address, declaration;
     bool is_root;
     char *name, *symbol, *object, *binding, *shim, *reason, *build_id;
+    char *declared, *manifest, *unseen; /* unseen NULL: not known */
 };
 struct query_thread {
     int64_t session, lane, generation, process_idx, tid;
