@@ -90,10 +90,24 @@ static int compare_objects(const void *a, const void *b)
     return strcmp(x->object, y->object);
 }
 
+/* So much more than there is now: the session is mapped here, too. */
+static void limit_memory(void)
+{
+    unsigned long long pages = 0;
+    FILE *in = fopen("/proc/self/statm", "re");
+    if (!in || fscanf(in, "%llu", &pages) != 1)
+        pages = 0;
+    if (in)
+        fclose(in);
+    rlim_t most = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) +
+                  ((rlim_t)LIMIT_MIB << 20);
+    struct rlimit memory = {most, most};
+    setrlimit(RLIMIT_AS, &memory);
+}
+
 __attribute__((noreturn)) static void child(struct coverage *c, int fd)
 {
     struct rlimit cpu = {LIMIT_CPU_S, LIMIT_CPU_S};
-    struct rlimit memory = {(rlim_t)LIMIT_MIB << 20, (rlim_t)LIMIT_MIB << 20};
     static const int defaults[] = {SIGTERM, SIGINT, SIGHUP};
     for (size_t i = 0; i < 3; i++)
         signal(defaults[i], SIG_DFL);
@@ -101,7 +115,7 @@ __attribute__((noreturn)) static void child(struct coverage *c, int fd)
         _exit(1);
     closefrom(4);
     setrlimit(RLIMIT_CPU, &cpu);
-    setrlimit(RLIMIT_AS, &memory);
+    limit_memory();
     (void)!nice(19);
     FILE *out = fdopen(3, "w");
     qsort(c->questions, c->count, sizeof *c->questions, compare_objects);

@@ -50,6 +50,7 @@ static const char *const names[STORE_STATEMENTS] = {
     [STORE_TRACE_ROOT] = "trace_root",
     [STORE_TRACE_PROCESS] = "trace_process",
     [STORE_SITE_SET] = "site_set",
+    [STORE_SITE_UNSEEN] = "site_unseen",
     [STORE_SPAN_SET] = "span_set",
     [STORE_ROLLUP_GET] = "rollup_get",
     [STORE_ROLLUP_ADD] = "rollup_add",
