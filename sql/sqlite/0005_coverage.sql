@@ -8,3 +8,8 @@ ALTER TABLE sites ADD COLUMN manifest TEXT;
 -- Calls of a bound site that cannot be seen ("2 inlined copies, dag.c:77 ..."),
 -- "" when there are none, NULL when nobody knows (no debug information).
 ALTER TABLE sites ADD COLUMN unseen TEXT;
+
+-- slow("2s"): the limit of a handler, and its calls beyond it (of those that
+-- left a record).
+ALTER TABLE sites ADD COLUMN slow_ns INTEGER;
+ALTER TABLE rollups ADD COLUMN slow_calls INTEGER NOT NULL DEFAULT 0;

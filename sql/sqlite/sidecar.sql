@@ -107,8 +107,8 @@ WHERE trace = ?1 AND context = 0;
 
 -- :site_set
 INSERT INTO sites (session, site, name, symbol, object, binding, shim, reason,
-  address, build_id, declaration, is_root, declared, manifest)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+  address, build_id, declaration, is_root, slow_ns, declared, manifest)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
 ON CONFLICT (session, site) DO UPDATE SET binding = excluded.binding,
   shim = excluded.shim, reason = excluded.reason;
 -- :site_unseen
@@ -134,14 +134,15 @@ SELECT histogram FROM rollups
 WHERE trace = ?1 AND session = ?2 AND site = ?3;
 -- :rollup_add
 INSERT INTO rollups (trace, session, site, calls, errors, total_ns, self_ns,
-  max_ns, cpu_ns, dropped_calls, histogram)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+  max_ns, cpu_ns, dropped_calls, histogram, slow_calls)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
 ON CONFLICT (trace, session, site) DO UPDATE SET calls = calls + excluded.calls,
   errors = errors + excluded.errors, total_ns = total_ns + excluded.total_ns,
   self_ns = self_ns + excluded.self_ns, max_ns = max(max_ns, excluded.max_ns),
   cpu_ns = cpu_ns + excluded.cpu_ns,
   dropped_calls = dropped_calls + excluded.dropped_calls,
-  histogram = excluded.histogram;
+  histogram = excluded.histogram,
+  slow_calls = slow_calls + excluded.slow_calls;
 
 -- :loss_set
 INSERT INTO losses (session, site, kind, count) VALUES (?1, ?2, ?3, ?4)
@@ -149,6 +150,32 @@ ON CONFLICT (session, site, kind) DO UPDATE SET count = excluded.count;
 -- :loss_add
 INSERT INTO losses (session, site, kind, count) VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT (session, site, kind) DO UPDATE SET count = count + excluded.count;
+
+-- What became final, for the sinks: see 0004_sinks.sql.
+-- :outbox_spans
+INSERT INTO outbox (at_unix_ns, session, lo, hi) VALUES (?1, ?2, ?3, ?4);
+-- :outbox_session
+INSERT INTO outbox (at_unix_ns, session) VALUES (?1, ?2);
+-- Traces that changed: those that ended and were quiet since ?3, those that go
+-- on since ?4, those of session ?2; then forget that they did.
+-- :outbox_traces
+INSERT INTO outbox (at_unix_ns, trace)
+SELECT ?1, d.trace FROM dirty_traces d
+WHERE (d.since <= ?3
+       AND NOT EXISTS (SELECT 1 FROM traces t
+                       WHERE t.trace = d.trace AND t.status = 'open'))
+  OR d.since <= ?4 OR d.since > ?1 / 1000000000
+  OR d.trace IN (SELECT c.trace FROM contexts c WHERE c.session = ?2)
+ORDER BY d.trace;
+-- :dirty_done
+DELETE FROM dirty_traces AS d
+WHERE (d.since <= ?3
+       AND NOT EXISTS (SELECT 1 FROM traces t
+                       WHERE t.trace = d.trace AND t.status = 'open'))
+  OR d.since <= ?4 OR d.since > ?1 / 1000000000
+  OR d.trace IN (SELECT c.trace FROM contexts c WHERE c.session = ?2);
+-- :dirty_left
+SELECT 1 FROM dirty_traces LIMIT 1;
 
 -- :begin
 BEGIN IMMEDIATE;

@@ -2,6 +2,7 @@
 /* Nothing is lost silently: see completeness.h. */
 #include "tools/cli/completeness.h"
 #include "tools/cli/seen.h"
+#include "tools/cli/slow.h"
 #include "tools/common/format.h"
 #include "tools/common/json.h"
 #include <stdlib.h>
@@ -20,6 +21,7 @@ const char *completeness_loss_text(const char *kind)
         {"lost_sites", "handlers without room in the table"},
         {"lost_strings", "names without room"},
         {"lost_processes", "processes without room in the table"},
+        {"unmatched", "begins without end or ends without begin"},
         {"hook_faults", "faults of handspan's own hooks"},
         {"corrupt_items", "unreadable records"},
     };
@@ -156,6 +158,7 @@ void completeness_print(const struct term *term, const struct query_trace *t,
     put_losses(&text, d);
     print_seen(term, t, d, &text, all == stored ? TERM_PLAIN : TERM_YELLOW);
     buf_free(&text);
+    slow_print(term, d);
     print_notes(term, d);
 }
 

@@ -18,6 +18,7 @@
 enum {
     LANE_ITEMS = 8192, /* of one lane in a batch */
     BATCH_ITEMS = 32768,
+    LOOKS_MAX = 16,      /* for the sake of one item, in a batch */
     SLOW_NS = 20000000,  /* ends are looked for so often */
     OPEN_NS = 200000000, /* open for longer: shown while open */
     ANCHOR_FIRST_NS = 10000000,
@@ -244,6 +245,19 @@ int session_look_again(struct session *s)
     return rc;
 }
 
+int session_knows_site(struct session *s, uint32_t site)
+{
+    if (site == 0 || site >= LANE_SITE_MAX)
+        return 0;
+    if (!s->site[site].is_known && s->looks < LOOKS_MAX) {
+        s->looks++;
+        int rc = session_look_again(s);
+        if (rc != 0)
+            return rc;
+    }
+    return site < s->reader.header.site_next && s->site[site].is_known;
+}
+
 static int lanes_drain(struct session *s, int64_t now_ns)
 {
     uint32_t count = s->reader.header.lane_next;
@@ -294,7 +308,7 @@ static int cursors_save(struct session *s)
     return rc < 0 ? rc : 0;
 }
 
-static int batch_save(struct session *s)
+static int batch_save(struct session *s, int64_t now_ns)
 {
     int rc = totals_flush(&s->totals, s->store, s->id);
     if (rc == 0 && !s->is_ended)
@@ -309,6 +323,9 @@ static int batch_save(struct session *s)
     unsigned count = sizeof last / sizeof *last;
     for (unsigned i = 0; s->is_ended && rc >= 0 && i < count; i++)
         rc = store_run(s->store, last[i], "i", s->id);
+    if (rc >= 0)
+        rc = outbox_save(&s->outbox, s->store, s->id, now_ns,
+                         s->is_moved || s->is_ended, s->is_ended);
     return rc < 0 ? rc : store_commit(s->store);
 }
 
@@ -383,11 +400,11 @@ static int batch(struct session *s, int64_t now_ns)
     rc = slow_part(s, now_ns);
     if (rc < 0)
         return rc;
-    if (!s->is_moved && !s->is_ended) {
+    if (!s->is_moved && !s->is_ended && !outbox_is_due(&s->outbox, now_ns)) {
         store_rollback(s->store); /* nothing was written */
         return 0;
     }
-    rc = batch_save(s);
+    rc = batch_save(s, now_ns);
     return rc < 0 ? rc : items > 0 ? items : 1;
 }
 
@@ -404,6 +421,7 @@ int session_poll(struct session *s, int64_t now_ns)
         return 0;
     anchor_and_sample(s, now_ns);
     s->is_moved = false;
+    s->looks = 0;
     int rc = batch(s, now_ns);
     if (rc < 0) {
         store_rollback(s->store);

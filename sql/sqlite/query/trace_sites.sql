@@ -3,7 +3,7 @@
 -- functions is bound: its object came later.
 SELECT i.session, i.site, i.name, i.symbol, i.object, i.binding, i.shim,
        i.reason, i.address, i.build_id, i.declaration, i.is_root,
-       i.declared, i.manifest, i.unseen
+       i.slow_ns, i.declared, i.manifest, i.unseen
 FROM sites i
 WHERE i.session IN (SELECT c.session FROM contexts c WHERE c.trace = :trace)
   AND NOT (i.binding = 'none' AND i.address IS NULL AND EXISTS (
