@@ -51,7 +51,7 @@ class Place:
 
     def rows(self, *args):
         """{name: declaration} of a `check --json`."""
-        out = self.handspan("check", *args, "--json").stdout
+        out = self.handspan("check", "--json", *args).stdout
         objects = [json.loads(line) for line in out.splitlines()]
         return {o["name"]: o for o in objects if o.get("kind") ==
                 "declaration"}
