@@ -24,11 +24,14 @@ ALLOWED = {
     "preload": ["manifest", "shim", "shim/plan", "lane"],
     "tools/common": ["lane", "manifest"],
     "tools/query": ["lane", "tools/common"],
+    "tools/dwarf": ["manifest", "tools/common"],
     "tools/upload": ["lane", "tools/common"],
-    "tools/sidecar": ["lane", "manifest", "tools/common", "tools/upload", "tools/symbolize"],
     "tools/symbolize": ["lane", "tools/common"],
-    "tools/cli": ["tools/symbolize", "tools/query", "tools/sidecar", "tools/upload", "manifest", "lane", "shim/plan",
-                  "tools/common", "tools/cli"],
+    "tools/sidecar": ["lane", "manifest", "tools/common", "tools/upload",
+                      "tools/dwarf", "tools/symbolize"],
+    "tools/cli": ["tools/query", "tools/sidecar", "tools/upload", "manifest",
+                  "lane", "shim/plan", "tools/common", "tools/dwarf",
+                  "tools/symbolize", "tools/cli"],
     "tools": ["tools/cli", "tools/common"],
 }
 # A library is owned by the folder(s) that may include its header.
@@ -38,7 +41,7 @@ OWNERS = {
                         "tools/common", "tools/upload", "tools/symbolize"],
     r"curl/curl\.h": ["tools/upload"],
     r"libunwind.*\.h": ["tools/symbolize"],
-    r"elfutils/.*": ["tools/symbolize"],
+    r"elfutils/.*": ["tools/symbolize", "tools/dwarf"],
     r"Zydis/.*": ["shim/plan"],
 }
 BANNED = r"\b(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|alloca|strtok)\s*\("

@@ -52,6 +52,7 @@ static const char *const names[STORE_STATEMENTS] = {
     [STORE_TRACE_ROOT] = "trace_root",
     [STORE_TRACE_PROCESS] = "trace_process",
     [STORE_SITE_SET] = "site_set",
+    [STORE_SITE_UNSEEN] = "site_unseen",
     [STORE_SPAN_SET] = "span_set",
     [STORE_SPAN_ERROR] = "span_error",
     [STORE_STACK_SET] = "stack_set",
