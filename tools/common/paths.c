@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Resolution of directory, store and preload; see paths.h. Environment and
- * file system are read at each call: nothing is cached, so that a test may
- * change them.
+ * file system are read at each call: nothing but the settings file is cached,
+ * so that a test may change them.
  */
 #include "tools/common/paths.h"
+#include "tools/common/config.h"
 #include <errno.h>
 #include <limits.h>
 #include <pwd.h>
@@ -58,7 +59,7 @@ static bool is_usable_parent(const char *dir)
 int paths_dir(const char *override, char *out, size_t cap_bytes)
 {
     if (!override)
-        override = env("HANDSPAN_DIR");
+        override = config_get(CONFIG_DIR);
     if (override)
         return paths_absolute(override, out, cap_bytes);
     const char *runtime = env("XDG_RUNTIME_DIR");
@@ -136,7 +137,7 @@ int paths_store(const char *override, const char *dir, char *out,
                 size_t cap_bytes)
 {
     if (!override)
-        override = env("HANDSPAN_STORE");
+        override = config_get(CONFIG_STORE);
     if (override)
         return paths_absolute(override, out, cap_bytes);
     const char *data = env("XDG_DATA_HOME");
