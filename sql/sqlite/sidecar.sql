@@ -148,6 +148,8 @@ ON CONFLICT (session, site, kind) DO UPDATE SET count = excluded.count;
 INSERT INTO losses (session, site, kind, count) VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT (session, site, kind) DO UPDATE SET count = count + excluded.count;
 
+-- :version
+PRAGMA user_version;
 -- :begin
 BEGIN IMMEDIATE;
 -- :commit

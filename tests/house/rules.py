@@ -23,15 +23,16 @@ ALLOWED = {
     "shim": ["shim/plan"],
     "preload": ["manifest", "shim", "shim/plan", "lane"],
     "tools/common": ["lane", "manifest"],
-    "tools/query": ["lane", "tools/common"],
-    "tools/sidecar": ["lane", "manifest", "tools/common"],
-    "tools/cli": ["tools/query", "tools/sidecar", "manifest", "lane", "shim/plan",
+    "tools/store": ["tools/common"],
+    "tools/query": ["lane", "tools/common", "tools/store"],
+    "tools/sidecar": ["lane", "manifest", "tools/common", "tools/store"],
+    "tools/cli": ["tools/query", "tools/sidecar", "tools/store", "manifest", "lane", "shim/plan",
                   "tools/common", "tools/cli"],
     "tools": ["tools/cli", "tools/common"],
 }
 # A library is owned by the folder(s) that may include its header.
 OWNERS = {
-    r"sqlite3\.h": ["tools/sidecar", "tools/query"],
+    r"sqlite3\.h": ["tools/sidecar", "tools/query", "tools/store"],
     r"cjson/cJSON\.h": ["tools/sidecar", "tools/query", "tools/cli",
                         "tools/common"],
     r"curl/curl\.h": ["tools/sidecar"],

@@ -21,6 +21,7 @@ const char *completeness_loss_text(const char *kind)
         {"lost_processes", "processes without room in the table"},
         {"hook_faults", "faults of handspan's own hooks"},
         {"corrupt_items", "unreadable records"},
+        {"thinned_spans", "calls whose detail retention removed"},
     };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(kind, words[i].kind) == 0)

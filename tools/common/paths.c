@@ -93,10 +93,11 @@ static int check_dir(const char *dir, char *why, size_t why_bytes)
                  (unsigned)st.st_uid, (unsigned)geteuid());
         return -EPERM;
     }
-    if (!shared && (st.st_mode & 0022)) {
+    if (!shared && (st.st_mode & 0077)) {
         snprintf(why, why_bytes,
-                 "'%s' can be written by others (mode %o); chmod 700 it", dir,
-                 (unsigned)(st.st_mode & 07777));
+                 "others may enter '%s' (mode %o), so no program would be "
+                 "traced there: chmod 700 '%s'",
+                 dir, (unsigned)(st.st_mode & 07777), dir);
         return -EPERM;
     }
     if (access(dir, R_OK | W_OK | X_OK) < 0) {
