@@ -480,8 +480,11 @@ enum lane_frame_kind {
     LANE_FRAME_THREAD = 3, /* struct lane_frame_thread: whose records follow */
     LANE_FRAME_ERROR = 4,  /* struct lane_frame_error, then bytes */
     LANE_FRAME_DEEP = 5,   /* none yet */
-    /* 6..9: errors (stack copy, first cause, throw, stderr); 10..13: context
-     * (link, queue); 14..17: naming (attribute, event) */
+    LANE_FRAME_STACK = 6,  /* error_frames.h has these four */
+    LANE_FRAME_THROW = 7,
+    LANE_FRAME_CAUSE = 8,
+    LANE_FRAME_STDERR = 9,
+    /* 10..13: context (link, queue); 14..17: naming (attribute, event) */
 };
 /*
  * First line of a frame. Payload of up to 32 bytes stands in `inline_bytes`; a
@@ -540,6 +543,8 @@ struct lane_frame_error {
     int64_t code;
     uint64_t return_value; /* rax */
     uint16_t type_bytes, message_bytes;
-    uint32_t pad0;
+    uint32_t origin; /* where it came from: position / LANE_LINE, low 32 bits,
+                        of a THROW frame (exception) or CAUSE frame (rule) of
+                        this lane; 0: not known */
 };
 _Static_assert(sizeof(struct lane_frame_error) == 32, "fits inline");

@@ -101,6 +101,10 @@ static int span_store(struct session *s, const struct span *span,
         span->cpu_ns, span->status, span->ended_by, json.input, json.output,
         json.attributes, json.capture, json.error, links[0] ? links : NULL);
     decode_free(&json);
+    if (rc > 0 && strcmp(span->status, "open") != 0) {
+        int noted = outbox_span(&s->outbox, s->store, s->id, span->ref);
+        rc = noted < 0 ? noted : rc;
+    }
     return rc;
 }
 
