@@ -200,6 +200,8 @@ ON CONFLICT (session, site, kind) DO UPDATE SET count = excluded.count;
 INSERT INTO losses (session, site, kind, count) VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT (session, site, kind) DO UPDATE SET count = count + excluded.count;
 
+-- :version
+PRAGMA user_version;
 -- What became final, for the sinks: see 0004_sinks.sql.
 -- :outbox_spans
 INSERT INTO outbox (at_unix_ns, session, lo, hi) VALUES (?1, ?2, ?3, ?4);
