@@ -241,7 +241,9 @@ void exec_watch(void)
     (void)bind_internal("execveat", enter_execveat, leave_exec);
     (void)bind_internal("fexecve", enter_fexecve, leave_exec);
     (void)bind_internal("fork", process_fork_enter, process_fork_leave);
-    if (bind_internal("pthread_create", thread_start_enter,
+    /* without a handler there is nothing that a thread could belong to */
+    if (runtime.manifest && runtime.manifest->decl_count > 0 &&
+        bind_internal("pthread_create", thread_start_enter,
                       thread_start_leave) != 0)
         note_line("threads", "pthread_create cannot be seen: threads start "
                              "below their process");
