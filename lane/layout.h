@@ -313,9 +313,12 @@ struct lane_site {
     uint32_t module;      /* index + 1 */
     uint32_t slow_us;     /* 0 none */
     uint32_t cap_bytes;
-    char pad1[24];
+    char pad1[8];
+    struct lane_string declared; /* symbol or glob as the manifest has it */
+    struct lane_string manifest; /* file of the declaration */
 };
 _Static_assert(sizeof(struct lane_site) == 96, "file format");
+_Static_assert(offsetof(struct lane_site, declared) == 80, "file format");
 
 /* How captured bytes are to be read: key and type of an item of a site. The
  * types are enum manifest_value_type's numbers. */

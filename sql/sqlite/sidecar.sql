@@ -123,10 +123,12 @@ WHERE trace = ?1 AND context = 0;
 
 -- :site_set
 INSERT INTO sites (session, site, name, symbol, object, binding, shim, reason,
-  address, build_id, declaration, is_root, slow_ns)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+  address, build_id, declaration, is_root, slow_ns, declared, manifest)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
 ON CONFLICT (session, site) DO UPDATE SET binding = excluded.binding,
   shim = excluded.shim, reason = excluded.reason;
+-- :site_unseen
+UPDATE sites SET unseen = ?3 WHERE session = ?1 AND site = ?2;
 
 -- A span that was stored open becomes final; a final one never changes.
 -- :span_set
@@ -198,6 +200,8 @@ ON CONFLICT (session, site, kind) DO UPDATE SET count = excluded.count;
 INSERT INTO losses (session, site, kind, count) VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT (session, site, kind) DO UPDATE SET count = count + excluded.count;
 
+-- :version
+PRAGMA user_version;
 -- What became final, for the sinks: see 0004_sinks.sql.
 -- :outbox_spans
 INSERT INTO outbox (at_unix_ns, session, lo, hi) VALUES (?1, ?2, ?3, ?4);

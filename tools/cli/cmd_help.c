@@ -22,6 +22,7 @@ static const char text[] =
     "  handspan spans [TRACE]                       its calls, one a line\n"
     "\n"
     "  handspan status                              sidecar, sessions, losses\n"
+    "  handspan config                              settings, and where from\n"
     "  handspan off [PID|--all] | on [PID|--all]    stop and resume recording\n"
     "  handspan sidecar                             bring sessions into the "
     "store\n"

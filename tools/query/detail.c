@@ -129,6 +129,9 @@ static void read_site(sqlite3_stmt *stmt, void *entry)
     s->declaration = query_int(stmt, 10, -1);
     s->is_root = query_int(stmt, 11, 0) != 0;
     s->slow_ns = query_int(stmt, 12, -1);
+    s->declared = query_text_copy(stmt, 13);
+    s->manifest = query_text_copy(stmt, 14);
+    s->unseen = query_text_copy(stmt, 15);
 }
 
 static void read_thread(sqlite3_stmt *stmt, void *entry)

@@ -28,6 +28,7 @@ struct query_site {
     int64_t slow_ns; /* -1: no limit */
     bool is_root;
     char *name, *symbol, *object, *binding, *shim, *reason, *build_id;
+    char *declared, *manifest, *unseen; /* unseen NULL: not known */
 };
 struct query_thread {
     int64_t session, lane, generation, process_idx, tid;

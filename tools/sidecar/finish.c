@@ -316,6 +316,6 @@ int finish_look(struct session *s, int64_t now_ns)
     }
     if (rc == 0) /* nobody writes any more: these are the last counts */
         rc = tables_counters(s);
-    s->is_ended = rc == 0 && all_read(s);
+    s->is_ended = rc == 0 && all_read(s) && coverage_is_done(s);
     return rc;
 }

@@ -8,6 +8,7 @@
 #include "lane/keeper.h"
 #include "lane/reader.h"
 #include "tools/sidecar/clock.h"
+#include "tools/sidecar/coverage.h"
 #include "tools/sidecar/death.h"
 #include "tools/sidecar/decode.h"
 #include "tools/sidecar/outbox.h"
@@ -63,6 +64,7 @@ struct session {
     uint32_t traces;
     struct pending_map pending;
     struct totals totals;
+    struct coverage *coverage; /* NULL: not begun */
     struct outbox outbox;
     uint32_t next_lane; /* where the next batch begins */
     int64_t corrupt;    /* not stored yet */
@@ -115,6 +117,9 @@ int64_t tables_trace(struct session *session, uint32_t *context,
 /* Counters and losses. */
 int tables_counters(struct session *session)
     __attribute__((warn_unused_result));
+/* Hex build id of a module (index + 1), or "". */
+void tables_build_id(const struct session *s, uint32_t module_plus_1, char *out,
+                     size_t cap_bytes);
 void tables_free(struct session *session);
 
 /* Up to `most` items of a lane. Number or -errno (of the store). */
