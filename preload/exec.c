@@ -12,6 +12,7 @@
 #include "preload/exec.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 #include "preload/bind.h"
 #include "preload/config.h"
 #include "preload/error.h"
+#include "preload/parallel.h"
 #include "preload/process.h"
 #include "preload/sandbox.h"
 #include "preload/thread_start.h"
@@ -253,6 +255,39 @@ static void leave_exec(struct shim_call *call, const struct shim_regs *regs)
     __atomic_store_n(&process->marker, LANE_MARKER_NONE, __ATOMIC_RELEASE);
 }
 
+/* What opens a parallel region in libgomp. */
+static void watch_regions(struct module *module)
+{
+    static const char *const names[] = {
+        "GOMP_parallel",
+        "GOMP_parallel_sections",
+        "GOMP_parallel_reductions",
+        "GOMP_parallel_loop_static",
+        "GOMP_parallel_loop_dynamic",
+        "GOMP_parallel_loop_guided",
+        "GOMP_parallel_loop_runtime",
+        "GOMP_parallel_loop_nonmonotonic_dynamic",
+        "GOMP_parallel_loop_nonmonotonic_guided",
+        "GOMP_parallel_loop_nonmonotonic_runtime",
+        "GOMP_parallel_loop_maybe_nonmonotonic_runtime"};
+    struct plan_symbol found;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (plan_image_find_symbol(&module->image, names[i], &found) == 0)
+            (void)bind_internal_at(module, names[i], found.vaddr,
+                                   parallel_enter, parallel_leave);
+}
+
+static void watch_threads(void)
+{
+    if (bind_internal("pthread_create", thread_start_enter, leave_thread) != 0)
+        note_line("threads", "pthread_create cannot be seen: threads start "
+                             "below their process");
+    for (uint32_t i = 0; i < modules.count; i++)
+        if (modules.at[i].is_usable &&
+            strncmp(text_basename(modules.at[i].path), "libgomp.so", 10) == 0)
+            watch_regions(&modules.at[i]);
+}
+
 void exec_watch(void)
 {
     exec_env_start();
@@ -262,8 +297,6 @@ void exec_watch(void)
     (void)bind_internal("fexecve", enter_fexecve, leave_exec);
     (void)bind_internal("fork", process_fork_enter, leave_fork);
     /* without a handler there is nothing that a thread could belong to */
-    if (runtime.manifest && runtime.manifest->decl_count > 0 &&
-        bind_internal("pthread_create", thread_start_enter, leave_thread) != 0)
-        note_line("threads", "pthread_create cannot be seen: threads start "
-                             "below their process");
+    if (runtime.manifest && runtime.manifest->decl_count > 0)
+        watch_threads();
 }

@@ -11,6 +11,7 @@ left out; a span's parent is then the next one above.
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -128,6 +129,22 @@ def threads(run):
     one_trace(run, "a\n  x\nb\n  y\nc\n  z\n")
 
 
+def openmp(run):
+    """A team's threads are kept: they work for whose region it is now."""
+    run.run(run.step, "a", "omp", "x", "b", "region", "y")
+    one_trace(run, "a\n  b\n" + "    y\n" * 4 + "  x\n" * 4)
+
+
+def hostile(run):
+    """Fork among 50 threads, raw clones, all descriptors closed."""
+    done = run.run(run.step, "a", "crowd", "k")
+    check((done.returncode, done.stdout), (0, "a\n"), done.stderr)
+    # a raw clone is below its process: nobody saw what was open
+    spans = one_trace(run, "a\n" + "  k\n" * 60 + "k\n" * 10)
+    forked = [r for r in spans.values() if name_of(r) is None]
+    check(len(forked), 21, "processes")
+
+
 PIPELINE = "$S a | $S b | cat; $S c spawn $S d; $S e & $S f exec $S g; wait"
 PIPELINE_TREE = "a\nb\nc\n  d\ne\nf\n  g\n"
 
@@ -188,7 +205,46 @@ def cleared(run):
     done = run.run(run.step, "a", "cleared", "/usr/bin/env")
     check((done.returncode, done.stdout), (0, "a\n"), "the output")
     shown = run.handspan("show").stdout
-    check("env (not traced" in shown, True, shown)
+    check("env (untraced" in shown, True, shown)
+
+
+def compile_env(run, name, *flags):
+    """A program that tells its environment."""
+    source = run.dir / "env.c"
+    source.write_text("#include <stdio.h>\nextern char **environ;\n"
+                      "int main(void) { for (char **e = environ; *e; e++)"
+                      " puts(*e); return 0; }\n")
+    program = run.dir / name
+    subprocess.run(["gcc", "-O1", "-o", program, source, *flags], check=True)
+    return program
+
+
+def lost(run):
+    """Children that cannot be traced: harmless, and the tree says why."""
+    loader = run.dir / "loader.so"
+    shutil.copy("/lib64/ld-linux-x86-64.so.2", loader)
+    programs = {"static": compile_env(run, "unlinked", "-static"),
+                "foreign": compile_env(run, "strange",
+                                       f"-Wl,--dynamic-linker={loader}")}
+    if os.geteuid() == 0:
+        programs["privileged"] = compile_env(run, "powerful")
+        os.chown(programs["privileged"], 65534, 65534)
+        os.chmod(programs["privileged"], 0o4755)
+        run.dir.chmod(0o755)
+    words = {"static": "static", "foreign": "foreign",
+             "privileged": "setuid"}
+    for why, program in programs.items():
+        for way in ("fork", "spawn"):
+            done = run.run(run.step, "a", way, program)
+            check((done.returncode, done.stderr), (0, ""), why)
+            given = dict(line.split("=", 1)
+                         for line in done.stdout.splitlines()[1:])
+            check("LD_PRELOAD" in given, why == "static", f"{why} {given}")
+            a = next(r for r in run.spans().values() if name_of(r) == "a")
+            if way == "spawn":
+                check(given["TRACEPARENT"][36:52], a["span_id"], why)
+            shown = run.handspan("show").stdout
+            check(f"(untraced: {words[why]}" in shown, True, shown)
 
 
 def environment(run):

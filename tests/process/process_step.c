@@ -3,10 +3,12 @@
  * the rest of the command line starts: process_step NAME [WAY COMMAND...]. */
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <threads.h>
 #include <unistd.h>
@@ -44,6 +46,57 @@ static int in_c11(void *name)
     return inner(name) ? 7 : 7;
 }
 
+static void region(const char *name, int threads)
+{
+    pthread_barrier_t all;
+    pthread_barrier_init(&all, NULL, (unsigned)threads);
+#pragma omp parallel num_threads(threads)
+    {
+        pthread_barrier_wait(&all); /* one on each thread */
+        inner(name);
+    }
+    pthread_barrier_destroy(&all);
+}
+
+static void *forks(void *name)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        close_range(0, ~0u, 0);
+        clearenv();
+        inner(name);
+        _exit(0);
+    }
+    inner(name);
+    wait_for(pid);
+    return NULL;
+}
+
+static int raw_clone(const char *name)
+{
+    pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+    if (pid == 0) {
+        inner(name);
+        _exit(0);
+    }
+    return wait_for(pid);
+}
+
+/* Ten threads of fifty fork, ten children come by a raw clone. */
+static int crowd(char *name)
+{
+    pthread_t threads[50];
+    int bad = 0;
+    for (size_t i = 0; i < 50; i++)
+        bad |=
+            pthread_create(&threads[i], NULL, i % 5 ? in_thread : forks, name);
+    for (size_t i = 0; i < 50; i++)
+        bad |= pthread_join(threads[i], NULL);
+    for (size_t i = 0; i < 10; i++)
+        bad |= raw_clone(name);
+    return bad;
+}
+
 static int run(const char *way, char **command)
 {
     char line[4096];
@@ -76,6 +129,15 @@ static int run(const char *way, char **command)
         pthread_t thread;
         return pthread_create(&thread, NULL, in_thread, command[0]) ||
                pthread_join(thread, NULL);
+    } else if (strcmp(way, "crowd") == 0) {
+        return crowd(command[0]);
+    } else if (strcmp(way, "omp") == 0) {
+        /* the team stays: the second region is somebody else's */
+        region(command[0], 4);
+        return step(command[1], command + 2);
+    } else if (strcmp(way, "region") == 0) {
+        region(command[0], 4);
+        return 0;
     } else if (strcmp(way, "c11") == 0) {
         thrd_t thread;
         int result = 0;

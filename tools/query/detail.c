@@ -64,8 +64,8 @@ static char *process_label(const struct query_process *p)
 {
     static const char *const whys[][2] = {{"static", "static"},
                                           {"privileged", "setuid"},
-                                          {"foreign", "another system's"},
-                                          {"cleared", "environment cleared"}};
+                                          {"foreign", "foreign"},
+                                          {"cleared", "cleared"}};
     const char *why = NULL, *name = p->name;
     char *label = NULL;
     for (size_t i = 0; p->lost && i < sizeof whys / sizeof *whys; i++)
@@ -79,10 +79,10 @@ static char *process_label(const struct query_process *p)
         const char *slash = strrchr(p->target, '/');
         name = slash ? slash + 1 : p->target;
     }
-    size_t cap = strlen(name) + strlen(why) + sizeof " (not traced: )";
+    size_t cap = strlen(name) + strlen(why) + sizeof " (untraced: )";
     label = malloc(cap);
     if (label)
-        snprintf(label, cap, "%s (not traced: %s)", name, why);
+        snprintf(label, cap, "%s (untraced: %s)", name, why);
     return label;
 }
 
