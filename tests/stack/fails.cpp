@@ -11,6 +11,7 @@
 #include <exception>
 #include <fcntl.h>
 #include <new>
+#include <pthread.h>
 #include <stdexcept>
 #include <string>
 #include <sys/mman.h>
@@ -277,25 +278,24 @@ APART int die(const char *how)
 
 /* ---- more than one ----------------------------------------------------- */
 
-APART int wait_and_die(volatile int *start)
+APART int wait_and_die(pthread_barrier_t *all)
 {
-    while (!*start)
-        usleep(100);
+    pthread_barrier_wait(all);
     *nowhere = 1;
     return 0;
 }
 
-static void die_together(int threads)
+static void die_together(unsigned threads)
 {
-    static volatile int start;
-    std::vector<std::thread> all;
-    for (int i = 0; i < threads; i++)
-        all.emplace_back([] {
-            wait_and_die(&start);
+    static pthread_barrier_t all;
+    std::vector<std::thread> started;
+    pthread_barrier_init(&all, nullptr, threads);
+    for (unsigned i = 0; i < threads; i++)
+        started.emplace_back([] {
+            wait_and_die(&all);
             KEEP;
         });
-    start = 1;
-    for (auto &thread : all)
+    for (auto &thread : started)
         thread.join();
 }
 
@@ -337,7 +337,7 @@ int main(int argc, char **argv)
     } else if (what == "die") {
         die(with.c_str());
     } else if (what == "together") {
-        die_together(atoi(with.c_str()));
+        die_together(static_cast<unsigned>(atoi(with.c_str())));
     } else if (what == "storm") {
         storm(atoi(with.c_str()));
     } else if (what == "survive") {
