@@ -26,7 +26,8 @@ enum {
     SEGMENT_EXECUTABLE = 1 /* PF_X */
 };
 
-/* Formats: lane/error_frames.h. Names are those of the dynamic symbols. */
+/* Formats: lane/error_frames.h. Names are those of the dynamic symbols. fork,
+ * exec and pthread_create have their sites in exec.c. */
 static const struct error_call calls[] = {
     {"open", "sxo", ERROR_INT},
     {"openat", "fsxo", ERROR_INT},
