@@ -559,8 +559,8 @@ struct lane_frame_error {
     int64_t code;
     uint64_t return_value; /* rax */
     uint16_t type_bytes, message_bytes;
-    uint32_t origin; /* where it came from: position / LANE_LINE, low 32 bits,
-                        of a THROW frame (exception) or CAUSE frame (rule) of
-                        this lane; 0: not known */
+    uint32_t origin; /* of an exception, where it was thrown: position /
+                        LANE_LINE, low 32 bits, of a THROW frame of this lane;
+                        0: not known */
 };
 _Static_assert(sizeof(struct lane_frame_error) == 32, "fits inline");

@@ -9,6 +9,7 @@
 #include "preload/bind.h"
 #include "preload/config.h"
 #include "preload/ends.h"
+#include "preload/error_watch.h"
 #include "preload/loader.h"
 #include "preload/manifest_load.h"
 #include "preload/modules.h"
@@ -64,6 +65,7 @@ static void bind_everything(void)
     bind_start();
     loader_watch();
     ends_watch();
+    error_watch_start();
     read_watch();
     shim_text_close();
 }

@@ -127,6 +127,39 @@ ON CONFLICT (session, ref) DO UPDATE SET start_unix_ns = excluded.start_unix_ns,
   capture = excluded.capture, error = excluded.error, links = excluded.links
 WHERE spans.status = 'open';
 
+-- :span_error
+UPDATE spans SET fingerprint = ?3 WHERE session = ?1 AND ref = ?2;
+-- :stack_set
+INSERT INTO stacks (session, hash, frames, ended) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (session, hash) DO NOTHING;
+-- :stack_get
+SELECT frames, ended FROM stacks WHERE session = ?1 AND hash = ?2;
+-- :origin_set
+INSERT INTO error_origins (session, lane, at, kind, payload)
+VALUES (?1, ?2, ?3, ?4, ?5)
+ON CONFLICT (session, lane, at) DO UPDATE SET payload = excluded.payload;
+-- The newest one whose low bits are those.
+-- :origin_get
+SELECT kind, payload FROM error_origins
+WHERE session = ?1 AND lane = ?2 AND at & 4294967295 = ?3
+ORDER BY at DESC LIMIT 1;
+-- :session_end_origins
+DELETE FROM error_origins WHERE session = ?1;
+-- :throw_add
+INSERT INTO throws (session, site, type, count) VALUES (?1, ?2, ?3, 1)
+ON CONFLICT (session, site, type) DO UPDATE SET count = count + 1;
+-- :group_add
+INSERT INTO error_groups (fingerprint, handler, kind, type, rule, count,
+  first_unix_ns, last_unix_ns, session, ref)
+VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?6, ?7, ?8)
+ON CONFLICT (fingerprint) DO UPDATE SET count = count + 1,
+  first_unix_ns = min(first_unix_ns, excluded.first_unix_ns),
+  last_unix_ns = max(last_unix_ns, excluded.last_unix_ns),
+  session = CASE WHEN excluded.last_unix_ns >= last_unix_ns
+    THEN excluded.session ELSE session END,
+  ref = CASE WHEN excluded.last_unix_ns >= last_unix_ns
+    THEN excluded.ref ELSE ref END;
+
 -- :rollup_get
 SELECT histogram FROM rollups
 WHERE trace = ?1 AND session = ?2 AND site = ?3;

@@ -25,8 +25,9 @@ ALLOWED = {
     "tools/common": ["lane", "manifest"],
     "tools/query": ["lane", "tools/common"],
     "tools/upload": ["lane", "tools/common"],
-    "tools/sidecar": ["lane", "manifest", "tools/common", "tools/upload"],
-    "tools/cli": ["tools/query", "tools/sidecar", "tools/upload", "manifest", "lane", "shim/plan",
+    "tools/sidecar": ["lane", "manifest", "tools/common", "tools/upload", "tools/symbolize"],
+    "tools/symbolize": ["lane", "tools/common"],
+    "tools/cli": ["tools/symbolize", "tools/query", "tools/sidecar", "tools/upload", "manifest", "lane", "shim/plan",
                   "tools/common", "tools/cli"],
     "tools": ["tools/cli", "tools/common"],
 }
@@ -34,10 +35,10 @@ ALLOWED = {
 OWNERS = {
     r"sqlite3\.h": ["tools/sidecar", "tools/query", "tools/upload"],
     r"cjson/cJSON\.h": ["tools/sidecar", "tools/query", "tools/cli",
-                        "tools/common", "tools/upload"],
+                        "tools/common", "tools/upload", "tools/symbolize"],
     r"curl/curl\.h": ["tools/upload"],
-    r"libunwind.*\.h": ["tools/sidecar"],
-    r"elfutils/.*": ["tools/sidecar"],
+    r"libunwind.*\.h": ["tools/symbolize"],
+    r"elfutils/.*": ["tools/symbolize"],
     r"Zydis/.*": ["shim/plan"],
 }
 BANNED = r"\b(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|alloca|strtok)\s*\("

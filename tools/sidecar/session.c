@@ -315,7 +315,7 @@ static int batch_save(struct session *s, int64_t now_ns)
     static const enum store_statement last[] = {
         STORE_SESSION_END,        STORE_SESSION_END_CURSORS,
         STORE_SESSION_END_FRAMES, STORE_SESSION_END_COUNTERS,
-        STORE_SESSION_END_OPEN,
+        STORE_SESSION_END_OPEN,   STORE_SESSION_END_ORIGINS,
     };
     unsigned count = sizeof last / sizeof *last;
     for (unsigned i = 0; s->is_ended && rc >= 0 && i < count; i++)

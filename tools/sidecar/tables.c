@@ -234,6 +234,7 @@ static int items_read(struct session *s, const struct lane_site *entry,
     }
     site->decode.item = site->items;
     site->decode.cap_bytes = entry->cap_bytes;
+    site->decode.name = site->name;
     return 0;
 }
 

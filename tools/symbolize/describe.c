@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "tools/symbolize/objects_internal.h"
+#include "tools/symbolize/modules_internal.h"
 
 /* libstdc++'s, which the tools link */
 char *__cxa_demangle(const char *mangled, char *buf, size_t *len_bytes,
@@ -81,8 +81,7 @@ static struct place line_of(struct object *object, uint64_t address)
     struct place place = {NULL, 0};
     Dwfl_Line *line = dwfl_module_getsrc(object->module, address);
     if (line)
-        place.file =
-            dwfl_lineinfo(line, NULL, &place.line, NULL, NULL, NULL);
+        place.file = dwfl_lineinfo(line, NULL, &place.line, NULL, NULL, NULL);
     return place;
 }
 
@@ -145,10 +144,10 @@ static const char *symbol_of(struct object *object, uint64_t address)
     return name && (offset == 0 || offset < symbol.st_size) ? name : NULL;
 }
 
-void objects_describe(struct objects *objects, uint64_t address, bool is_call,
+void modules_describe(struct modules *modules, uint64_t address, bool is_call,
                       bool is_guess, cJSON *frames)
 {
-    struct object *object = objects_at(objects, address);
+    struct object *object = modules_at(modules, address);
     uint64_t in = is_call ? address - 1 : address;
     struct place nowhere = {NULL, 0};
     if (!object || !object->module) {
@@ -156,6 +155,6 @@ void objects_describe(struct objects *objects, uint64_t address, bool is_call,
         return;
     }
     if (add_scopes(object, in, address, is_guess, frames) == 0)
-        add_frame(object, address, symbol_of(object, in),
-                  line_of(object, in), false, is_guess, frames);
+        add_frame(object, address, symbol_of(object, in), line_of(object, in),
+                  false, is_guess, frames);
 }

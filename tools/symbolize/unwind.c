@@ -19,7 +19,7 @@ int UNW_OBJ(dwarf_search_unwind_table)(unw_addr_space_t as, unw_word_t ip,
                                        int need_unwind_info, void *arg);
 
 struct walk {
-    struct objects *objects;
+    struct modules *modules;
     const struct unwind_input *in;
     uint64_t registers[LANE_STACK_REGISTERS];
     bool is_past_copy; /* a read beyond its end was asked for */
@@ -39,8 +39,8 @@ static int find_proc_info(unw_addr_space_t as, unw_word_t ip,
                           unw_proc_info_t *pi, int need_unwind_info, void *arg)
 {
     struct walk *w = arg;
-    struct object_tables tables;
-    if (!objects_find_tables(w->objects, ip, &tables)) {
+    struct module_tables tables;
+    if (!modules_find_tables(w->modules, ip, &tables)) {
         w->has_no_table = true;
         return -UNW_ENOINFO;
     }
@@ -98,12 +98,12 @@ static int access_mem(unw_addr_space_t as, unw_word_t address,
         memcpy(value, w->in->bytes + at, sizeof *value);
         return 0;
     }
-    if (objects_read(w->objects, address, value, sizeof *value))
+    if (modules_read(w->modules, address, value, sizeof *value))
         return 0;
     /* the last bytes of a segment are read word by word, too */
     for (size_t len = sizeof *value - 1; len > 0; len--) {
         *value = 0;
-        if (objects_read(w->objects, address, value, len))
+        if (modules_read(w->modules, address, value, len))
             return 0;
     }
     w->is_past_copy = address >= w->in->head->first_address;
@@ -189,7 +189,7 @@ static int cross_trampoline(struct walk *w, unw_addr_space_t as,
 
 static bool is_ours(const struct walk *w, uint64_t address)
 {
-    return objects_has_id(w->objects, address, w->in->own_id, 20);
+    return modules_has_id(w->modules, address, w->in->own_id, 20);
 }
 
 /* One frame up. 1, 0: there is none, <0: lost. */
@@ -234,7 +234,7 @@ static int walk_up(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
             *end = UNWIND_WHOLE;
             break;
         }
-        if (!objects_is_code(w->objects, ip)) {
+        if (!modules_is_code(w->modules, ip)) {
             *end = UNWIND_LOST;
             break;
         }
@@ -257,7 +257,7 @@ static int walk_up(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
     return count;
 }
 
-int unwind_stack(struct objects *objects, const struct unwind_input *in,
+int unwind_stack(struct modules *modules, const struct unwind_input *in,
                  struct unwind_frame *out, enum unwind_end *end)
 {
     unw_accessors_t accessors = {
@@ -270,7 +270,7 @@ int unwind_stack(struct objects *objects, const struct unwind_input *in,
         .resume = no_resume,
         .get_proc_name = no_name,
     };
-    struct walk w = {.objects = objects, .in = in};
+    struct walk w = {.modules = modules, .in = in};
     memcpy(w.registers, in->head->registers, sizeof w.registers);
     unw_addr_space_t as = unw_create_addr_space(&accessors, 0);
     unw_cursor_t cursor;

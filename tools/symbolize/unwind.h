@@ -2,7 +2,7 @@
 /* From a copied stack to the addresses of its frames. */
 #pragma once
 #include "lane/error_frames.h"
-#include "tools/symbolize/objects.h"
+#include "tools/symbolize/modules.h"
 
 enum {
     UNWIND_MAX = 256,
@@ -28,5 +28,5 @@ enum unwind_end {
 };
 
 /* Innermost first; frames of the preload are left out. Number of frames. */
-int unwind_stack(struct objects *objects, const struct unwind_input *in,
+int unwind_stack(struct modules *modules, const struct unwind_input *in,
                  struct unwind_frame *out, enum unwind_end *end);

@@ -14,7 +14,7 @@ enum {
 };
 
 /* The modules of the last request: the next one is mostly the same process. */
-static struct objects *known;
+static struct modules *known;
 static uint64_t known_hash;
 
 static uint64_t hash_of(const uint8_t *bytes, size_t len_bytes)
@@ -59,12 +59,12 @@ static bool take_apart(const uint8_t *request, size_t len_bytes,
     return true;
 }
 
-static struct objects *read_modules(const struct parts *p)
+static struct modules *read_modules(const struct parts *p)
 {
-    struct objects *objects = objects_new();
+    struct modules *modules = modules_new();
     const uint8_t *path = p->paths;
     uint32_t left = p->head.path_bytes;
-    for (uint32_t i = 0; objects && i < p->head.module_count; i++) {
+    for (uint32_t i = 0; modules && i < p->head.module_count; i++) {
         struct symbolize_module m;
         char text[4096];
         memcpy(&m, p->modules + i * sizeof m, sizeof m);
@@ -75,20 +75,20 @@ static struct objects *read_modules(const struct parts *p)
         text[m.path_bytes] = 0;
         path += m.path_bytes;
         left -= m.path_bytes;
-        struct object_place place = {m.bias, m.end, text, m.build_id,
+        struct module_place place = {m.bias, m.end, text, m.build_id,
                                      m.build_id_bytes};
-        if (objects_add(objects, &place) != 0)
+        if (modules_add(modules, &place) != 0)
             break; /* its frames have no names, then */
     }
-    return objects;
+    return modules;
 }
 
-static struct objects *modules_of(const struct parts *p)
+static struct modules *modules_of(const struct parts *p)
 {
     uint64_t hash = hash_of(p->modules, (size_t)(p->stack - p->modules));
     if (known && hash == known_hash)
         return known;
-    objects_free(known);
+    modules_free(known);
     known = read_modules(p);
     known_hash = hash;
     return known;
@@ -108,14 +108,14 @@ char *symbolize_answer(const uint8_t *request, size_t len_bytes)
     cJSON *answer = cJSON_CreateObject();
     cJSON *list = cJSON_AddArrayToObject(answer, "frames");
     enum unwind_end end = UNWIND_LOST;
-    struct objects *objects =
+    struct modules *modules =
         take_apart(request, len_bytes, &parts) ? modules_of(&parts) : NULL;
-    if (objects) {
+    if (modules) {
         struct unwind_input in = {&parts.frame, parts.call, parts.bytes,
                                   parts.head.own_id};
-        int count = unwind_stack(objects, &in, frames, &end);
+        int count = unwind_stack(modules, &in, frames, &end);
         for (int i = 0; i < count; i++) {
-            objects_describe(objects, frames[i].address, frames[i].is_call,
+            modules_describe(modules, frames[i].address, frames[i].is_call,
                              frames[i].is_guess, list);
             cJSON *last =
                 cJSON_GetArrayItem(list, cJSON_GetArraySize(list) - 1);
@@ -183,7 +183,7 @@ int symbolize_serve(int fd)
         status = 0;
     }
     free(request);
-    objects_free(known);
+    modules_free(known);
     known = NULL;
     return status;
 }

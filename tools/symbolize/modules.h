@@ -11,10 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct objects;
+struct modules;
 
 /* An object as the process had it mapped: see struct lane_module. */
-struct object_place {
+struct module_place {
     uint64_t bias, end; /* run-time addresses: link-time ones + bias */
     const char *path;
     const uint8_t *build_id;
@@ -22,28 +22,28 @@ struct object_place {
 };
 
 /* NULL: out of memory. */
-struct objects *objects_new(void);
-void objects_free(struct objects *objects);
+struct modules *modules_new(void);
+void modules_free(struct modules *modules);
 /* Make it known, if it is not. */
-int objects_add(struct objects *objects, const struct object_place *place)
+int modules_add(struct modules *modules, const struct module_place *place)
     __attribute__((warn_unused_result));
 
 /* What the unwinder needs to know of the object at a run-time address. */
-struct object_tables {
+struct module_tables {
     uint64_t low, high; /* run-time addresses of the object */
     uint64_t segbase;   /* of .eh_frame_hdr */
     uint64_t table;     /* of its search table */
     uint64_t table_entries;
 };
 /* False: no object, or none with such a table. */
-bool objects_find_tables(struct objects *objects, uint64_t address,
-                         struct object_tables *out);
+bool modules_find_tables(struct modules *modules, uint64_t address,
+                         struct module_tables *out);
 /* Bytes of an object's file at a run-time address. */
-bool objects_read(struct objects *objects, uint64_t address, void *out,
+bool modules_read(struct modules *modules, uint64_t address, void *out,
                   size_t len_bytes);
-bool objects_is_code(struct objects *objects, uint64_t address);
+bool modules_is_code(struct modules *modules, uint64_t address);
 /* Is the object at the address the one with this build id? */
-bool objects_has_id(struct objects *objects, uint64_t address,
+bool modules_has_id(struct modules *modules, uint64_t address,
                     const uint8_t *build_id, uint32_t build_id_bytes);
 
 /*
@@ -51,5 +51,5 @@ bool objects_has_id(struct objects *objects, uint64_t address,
  * that were inlined there, then the one that holds them. `is_call`: it is a
  * return address, the call stands before it.
  */
-void objects_describe(struct objects *objects, uint64_t address, bool is_call,
+void modules_describe(struct modules *modules, uint64_t address, bool is_call,
                       bool is_guess, cJSON *frames);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between objects.c and describe.c. */
+/* Between modules.c and describe.c. */
 #pragma once
 #include <elfutils/libdwfl.h>
 #include <gelf.h>
-#include "tools/symbolize/objects.h"
+#include "tools/symbolize/modules.h"
 
 struct object {
     uint64_t bias, low, end;
@@ -15,10 +15,10 @@ struct object {
     Elf *elf;
     GElf_Addr elf_bias;
 };
-struct objects {
+struct modules {
     Dwfl *dwfl;
     struct object *list;
     uint32_t count;
 };
 
-struct object *objects_at(struct objects *objects, uint64_t address);
+struct object *modules_at(struct modules *modules, uint64_t address);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Objects of a process for the unwinder: see objects.h. */
-#include "tools/symbolize/objects_internal.h"
+/* Objects of a process for the unwinder: see modules.h. */
+#include "tools/symbolize/modules_internal.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -22,30 +22,30 @@ static const Dwfl_Callbacks callbacks = {
     .find_debuginfo = dwfl_standard_find_debuginfo,
 };
 
-struct objects *objects_new(void)
+struct modules *modules_new(void)
 {
-    struct objects *o = calloc(1, sizeof *o);
+    struct modules *o = calloc(1, sizeof *o);
     if (!o)
         return NULL;
     o->list = calloc(OBJECTS_MAX, sizeof *o->list);
     o->dwfl = dwfl_begin(&callbacks);
     if (!o->list || !o->dwfl) {
-        objects_free(o);
+        modules_free(o);
         return NULL;
     }
     return o;
 }
 
-void objects_free(struct objects *objects)
+void modules_free(struct modules *modules)
 {
-    if (!objects)
+    if (!modules)
         return;
-    for (uint32_t i = 0; objects->list && i < objects->count; i++)
-        free(objects->list[i].path);
-    free(objects->list);
-    if (objects->dwfl)
-        dwfl_end(objects->dwfl);
-    free(objects);
+    for (uint32_t i = 0; modules->list && i < modules->count; i++)
+        free(modules->list[i].path);
+    free(modules->list);
+    if (modules->dwfl)
+        dwfl_end(modules->dwfl);
+    free(modules);
 }
 
 static bool is_same_file(Dwfl_Module *module, const struct object *object)
@@ -60,7 +60,7 @@ static bool is_same_file(Dwfl_Module *module, const struct object *object)
 }
 
 /* The file into dwfl, if it is (still) the one that was mapped. */
-static void open_file(struct objects *o, struct object *object)
+static void open_file(struct modules *o, struct object *object)
 {
     int fd = open(object->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
@@ -82,7 +82,7 @@ static void open_file(struct objects *o, struct object *object)
     dwfl_report_end(o->dwfl, NULL, NULL);
 }
 
-static bool is_known(const struct objects *o, const struct object_place *place)
+static bool is_known(const struct modules *o, const struct module_place *place)
 {
     for (uint32_t i = 0; i < o->count; i++) {
         const struct object *have = &o->list[i];
@@ -92,21 +92,21 @@ static bool is_known(const struct objects *o, const struct object_place *place)
     return false;
 }
 
-int objects_add(struct objects *objects, const struct object_place *place)
+int modules_add(struct modules *modules, const struct module_place *place)
 {
-    if (is_known(objects, place))
+    if (is_known(modules, place))
         return 0;
-    if (objects->count == OBJECTS_MAX || place->build_id_bytes > 20)
+    if (modules->count == OBJECTS_MAX || place->build_id_bytes > 20)
         return -ENOSPC;
-    struct object *object = &objects->list[objects->count];
+    struct object *object = &modules->list[modules->count];
     *object = (struct object){.bias = place->bias, .end = place->end};
     object->path = strdup(place->path);
     if (!object->path)
         return -ENOMEM;
     object->build_id_bytes = place->build_id_bytes;
     memcpy(object->build_id, place->build_id, place->build_id_bytes);
-    objects->count++;
-    open_file(objects, object);
+    modules->count++;
+    open_file(modules, object);
     if (object->module)
         dwfl_module_info(object->module, NULL, &object->low, NULL, NULL, NULL,
                          NULL, NULL);
@@ -115,18 +115,18 @@ int objects_add(struct objects *objects, const struct object_place *place)
     return 0;
 }
 
-struct object *objects_at(struct objects *objects, uint64_t address)
+struct object *modules_at(struct modules *modules, uint64_t address)
 {
-    for (uint32_t i = objects->count; i-- > 0;)
-        if (address >= objects->list[i].low && address < objects->list[i].end)
-            return &objects->list[i];
+    for (uint32_t i = modules->count; i-- > 0;)
+        if (address >= modules->list[i].low && address < modules->list[i].end)
+            return &modules->list[i];
     return NULL;
 }
 
-bool objects_has_id(struct objects *objects, uint64_t address,
+bool modules_has_id(struct modules *modules, uint64_t address,
                     const uint8_t *build_id, uint32_t build_id_bytes)
 {
-    const struct object *object = objects_at(objects, address);
+    const struct object *object = modules_at(modules, address);
     return object && object->build_id_bytes == build_id_bytes &&
            memcmp(object->build_id, build_id, build_id_bytes) == 0;
 }
@@ -148,10 +148,10 @@ static const GElf_Phdr *segment_at(const struct object *object,
     return NULL;
 }
 
-bool objects_read(struct objects *objects, uint64_t address, void *out,
+bool modules_read(struct modules *modules, uint64_t address, void *out,
                   size_t len_bytes)
 {
-    const struct object *object = objects_at(objects, address);
+    const struct object *object = modules_at(modules, address);
     GElf_Phdr phdr;
     size_t size = 0;
     if (!object || !segment_at(object, address, &phdr))
@@ -167,9 +167,9 @@ bool objects_read(struct objects *objects, uint64_t address, void *out,
     return true;
 }
 
-bool objects_is_code(struct objects *objects, uint64_t address)
+bool modules_is_code(struct modules *modules, uint64_t address)
 {
-    const struct object *object = objects_at(objects, address);
+    const struct object *object = modules_at(modules, address);
     GElf_Phdr phdr;
     if (object && !object->elf)
         return true; /* its file is not there: not to be told */
@@ -179,15 +179,15 @@ bool objects_is_code(struct objects *objects, uint64_t address)
 
 /* .eh_frame_hdr: version, encodings, frame pointer, count, sorted table. Only
  * the form that linkers write. */
-static bool read_header(struct objects *o, uint64_t at,
-                        struct object_tables *out)
+static bool read_header(struct modules *o, uint64_t at,
+                        struct module_tables *out)
 {
     uint8_t head[4];
     uint32_t count;
-    if (!objects_read(o, at, head, sizeof head) || head[0] != 1 ||
+    if (!modules_read(o, at, head, sizeof head) || head[0] != 1 ||
         head[1] != PE_SDATA4_PCREL || head[2] != PE_UDATA4 ||
         head[3] != PE_SDATA4_DATAREL ||
-        !objects_read(o, at + 8, &count, sizeof count))
+        !modules_read(o, at + 8, &count, sizeof count))
         return false;
     out->segbase = at;
     out->table = at + 12;
@@ -195,19 +195,19 @@ static bool read_header(struct objects *o, uint64_t at,
     return true;
 }
 
-bool objects_find_tables(struct objects *objects, uint64_t address,
-                         struct object_tables *out)
+bool modules_find_tables(struct modules *modules, uint64_t address,
+                         struct module_tables *out)
 {
-    const struct object *object = objects_at(objects, address);
+    const struct object *object = modules_at(modules, address);
     size_t count = 0;
     if (!object || !object->elf || elf_getphdrnum(object->elf, &count) != 0)
         return false;
-    *out = (struct object_tables){.low = object->low, .high = object->end};
+    *out = (struct module_tables){.low = object->low, .high = object->end};
     for (size_t i = 0; i < count; i++) {
         GElf_Phdr phdr;
         if (gelf_getphdr(object->elf, (int)i, &phdr) &&
             phdr.p_type == PT_GNU_EH_FRAME)
-            return read_header(objects, phdr.p_vaddr + object->bias, out);
+            return read_header(modules, phdr.p_vaddr + object->bias, out);
     }
     return false;
 }
