@@ -11,6 +11,7 @@
 #include "preload/ends.h"
 #include "lane/x86_64/machine.h"
 #include "preload/bind.h"
+#include "preload/error.h"
 #include "preload/fatal.h"
 #include "preload/process.h"
 #include "preload/sandbox.h"
@@ -33,6 +34,8 @@ static void mark(enum lane_marker marker, int status)
     int saved = errno;
     span_busy++;
     if (!sandboxed && is_our_process()) {
+        if (status & 0xff)
+            error_note_end();
         span_close_all(LANE_END_EXIT);
         process_mark_end(marker, status & 0xff, 0);
     }

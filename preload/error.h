@@ -34,7 +34,8 @@ enum error_result {
     ERROR_LONG,   /* long or pointer -1, errno */
     ERROR_NULL,   /* NULL, errno */
     ERROR_NUMBER, /* the result is an error number */
-    ERROR_SILENT, /* NULL, no errno (dlopen) */
+    ERROR_CODE,   /* the result is a number of its own, not 0 */
+    ERROR_TEXT,   /* the result is a text, not NULL */
 };
 /* A function of the shipped list. */
 struct error_call {

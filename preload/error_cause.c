@@ -32,15 +32,27 @@ static struct reader start_reader(const struct lane *lane)
     return reader;
 }
 
-static void take_text(struct error_crumb *crumb, const struct lane *lane)
+/* The text of a call: its first argument that is one, or what it returned. */
+static bool find_text(const struct error_crumb *crumb, uint64_t *from)
 {
     const char *format = crumb->what->format;
-    uint32_t at = 0;
-    while (at < 6 && format[at] != '\0' && format[at] != 's')
-        at++;
-    if (at == 6 || format[at] != 's' || error_is_discreet)
+    if (crumb->what->result == ERROR_TEXT) {
+        *from = crumb->cause.result;
+        return true;
+    }
+    for (uint32_t at = 0; at < 6 && format[at] != '\0'; at++) {
+        *from = crumb->cause.arguments[at];
+        if (format[at] == 's')
+            return true;
+    }
+    return false;
+}
+
+static void take_text(struct error_crumb *crumb, const struct lane *lane)
+{
+    uint64_t from;
+    if (error_is_discreet || !find_text(crumb, &from))
         return;
-    uint64_t from = crumb->cause.arguments[at];
     if (from == 0) {
         crumb->cause.text_flags = LANE_VALUE_NULL;
         return;
@@ -89,9 +101,9 @@ void error_note_call(const struct shim_call *call, uint64_t result,
     struct lane *lane = error_lane();
     if (lane == NULL || lane->depth == 0 || span_thread.error == NULL)
         return;
-    int error = what->result == ERROR_NUMBER   ? (int)result
-                : what->result == ERROR_SILENT ? 0
-                                               : *span_thread.error;
+    int error = what->result == ERROR_NUMBER ? (int)result
+                : what->result >= ERROR_CODE ? 0
+                                             : *span_thread.error;
     const struct lane_open *open;
     if (is_answer(error) || !(open = error_open_span(lane, call->sp)))
         return;

@@ -44,6 +44,10 @@ HIDDEN void error_copy_take(struct error_copy *copy, struct lane *lane,
 HIDDEN uint64_t error_copy_write(struct lane *lane, struct error_copy *copy,
                                  uint64_t span, uint32_t site);
 
+/* Call fn(argument) on the stack that ends at `top`. */
+HIDDEN void error_on_stack(void (*fn)(void *argument), void *argument,
+                           void *top);
+
 /* Text of an object: what points into it is taken for a return address.
  * [constructor, or under the loader's lock] */
 HIDDEN void error_add_code(uint64_t low, uint64_t high);

@@ -14,12 +14,14 @@
  * sets any disposition, ours is gone. If sigaction() cannot be watched there
  * are no handlers at all. A child of exec gets SIG_DFL, as it would have.
  *
- * The handler runs on whatever stack the program has set up for signals; where
- * a stack overflow leaves no room, the kernel kills as it does for SIG_DFL.
+ * The handler begins on whatever stack the program has set up for signals, and
+ * needs little of it; where a stack overflow leaves no room, the kernel kills
+ * as it does for SIG_DFL.
  */
 #include "preload/fatal.h"
 #include "lane/x86_64/machine.h"
 #include "preload/bind.h"
+#include "preload/error.h"
 #include "preload/process.h"
 #include "preload/read_pages.h"
 #include "preload/span.h"
@@ -31,7 +33,9 @@
 #include <unistd.h>
 
 enum {
-    KERNEL_SIGSET_BYTES = 8
+    KERNEL_SIGSET_BYTES = 8,
+    STACKS = 8,
+    STACK_BYTES = 16 * 1024
 };
 
 /* SIGTRAP belongs to debuggers. */
@@ -56,6 +60,59 @@ static bool is_our_copy(int signal, const siginfo_t *info, void *context)
            read_fix_fault((uint64_t *)&u->uc_mcontext.gregs[REG_RIP]);
 }
 
+/* ---- what is to be known of it ------------------------------------------
+ * The stack that the program gives its handlers may be 2 KiB, and most of that
+ * is the kernel's frame: this work has stacks of its own. Of more threads that
+ * die at the same moment than there are stacks, the rest is known by its open
+ * spans. */
+
+struct fatal_work {
+    int signal;
+    siginfo_t *info;
+    const greg_t *registers;
+};
+
+/* DWARF's order: rax rdx rcx rbx rsi rdi rbp rsp r8..r15 rip. */
+static const uint8_t dwarf_order[LANE_STACK_REGISTERS] = {
+    REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI,
+    REG_RBP, REG_RSP, REG_R8,  REG_R9,  REG_R10, REG_R11,
+    REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP};
+
+static uint64_t fault_address(int signal, const siginfo_t *info)
+{
+    return comes_again(signal, info) ? (uint64_t)info->si_addr : 0;
+}
+
+static void note_fatal(void *argument)
+{
+    const struct fatal_work *work = argument;
+    uint64_t registers[LANE_STACK_REGISTERS];
+    uint64_t address = fault_address(work->signal, work->info);
+    process_mark_end(LANE_MARKER_SIGNAL, work->signal, address);
+    for (int i = 0; i < LANE_STACK_REGISTERS; i++)
+        registers[i] = (uint64_t)work->registers[dwarf_order[i]];
+    const struct error_fault fault = {.registers = registers,
+                                      .address = address,
+                                      .signal = work->signal,
+                                      .code = work->info->si_code};
+    error_note_signal(&fault);
+}
+
+static void note_on_own_stack(struct fatal_work *work)
+{
+    static uint8_t stacks[STACKS][STACK_BYTES] __attribute__((aligned(64)));
+    static uint32_t is_taken[STACKS];
+    for (int i = 0; i < STACKS; i++) {
+        if (__atomic_exchange_n(&is_taken[i], 1, __ATOMIC_ACQUIRE) != 0)
+            continue;
+        error_on_stack(note_fatal, work, stacks[i] + STACK_BYTES);
+        __atomic_store_n(&is_taken[i], 0, __ATOMIC_RELEASE);
+        return;
+    }
+    process_mark_end(LANE_MARKER_SIGNAL, work->signal,
+                     fault_address(work->signal, work->info));
+}
+
 static void on_fatal(int signal, siginfo_t *info, void *context)
 {
     if (is_our_copy(signal, info, context))
@@ -66,10 +123,11 @@ static void on_fatal(int signal, siginfo_t *info, void *context)
     uint32_t pid = (uint32_t)syscall(SYS_getpid);
     span_busy++;
     /* a vfork child must not write its end into its parent's entry */
-    if (runtime.map.session && *runtime.alive && pid == runtime.pid)
-        process_mark_end(LANE_MARKER_SIGNAL, signal,
-                         comes_again(signal, info) ? (uint64_t)info->si_addr
-                                                   : 0);
+    if (runtime.map.session && *runtime.alive && pid == runtime.pid) {
+        struct fatal_work work = {signal, info,
+                                  ((ucontext_t *)context)->uc_mcontext.gregs};
+        note_on_own_stack(&work);
+    }
     span_busy--;
     syscall(SYS_rt_sigaction, signal, by_default, NULL, KERNEL_SIGSET_BYTES);
     if (!comes_again(signal, info))

@@ -4,6 +4,9 @@
  * caller, as they are in the function that asks, and its place in itself.
  *
  * void error_registers(uint64_t registers[17]), in the order of DWARF.
+ *
+ * And a function on another stack, for the entry of fatal signals:
+ * void error_on_stack(void (*fn)(void *argument), void *argument, void *top).
  */
     .text
     .balign 16
@@ -25,5 +28,28 @@ error_registers:
     ret
     .cfi_endproc
     .size error_registers, . - error_registers
+
+    .balign 16
+    .globl error_on_stack
+    .hidden error_on_stack
+    .type error_on_stack, @function
+error_on_stack:
+    .cfi_startproc
+    push %rbp
+    .cfi_def_cfa_offset 16
+    .cfi_offset rbp, -16
+    mov %rsp, %rbp
+    .cfi_def_cfa_register rbp
+    mov %rdx, %rsp
+    and $-16, %rsp
+    mov %rdi, %rax
+    mov %rsi, %rdi
+    call *%rax
+    leave
+    .cfi_def_cfa rsp, 8
+    .cfi_restore rbp
+    ret
+    .cfi_endproc
+    .size error_on_stack, . - error_on_stack
 
     .section .note.GNU-stack, "", @progbits
