@@ -91,25 +91,27 @@ class Store:
 
 ENOENT = {"kind": "rule", "type": "ENOENT", "rule": "return < 0",
           "return_value": -2, "errno": 2, "message": None,
-          "cause": {"call": "open", "args": ["/data/x.csv", "0x0"], "errno": 2,
+          "cause": {"call": "open", "args": ["/data/x.csv", "O_RDONLY"], "errno": 2,
                     "error": "ENOENT"},
           "origin": [],
           "stack": [], "stderr": "load: cannot open input\n",
           "fingerprint": "e41c0000000000aa"}
 LIB = "/opt/etl/lib/libetl.so.1"
-for function, place, line, obj, offset, build, inlined, site in [
+for function, place, line, obj, offset, build, inlined, handler in [
         ("open64", "../sysdeps/unix/sysv/linux/open64.c", 41,
-         "/lib/x86_64-linux-gnu/libc.so.6", 0xF7E40, "93ac61ec", False, 0),
-        ("load_csv", "src/load.c", 42, LIB, 0x1A40, "4fe2c0a1", False, 0),
-        ("open_input", "src/load.c", 88, LIB, 0x1B02, "4fe2c0a1", True, 0),
-        ("extract", "src/extract.c", 120, LIB, 0x2210, "4fe2c0a1", False, 2),
-        ("run_pipeline", "src/dag.c", 61, LIB, 0x30C4, "4fe2c0a1", False, 1),
+         "/lib/x86_64-linux-gnu/libc.so.6", 0xF7E40, "93ac61ec", False, None),
+        ("load_csv", "src/load.c", 42, LIB, 0x1A40, "4fe2c0a1", False, None),
+        ("open_input", "src/load.c", 88, LIB, 0x1B02, "4fe2c0a1", True, None),
+        ("extract", "src/extract.c", 120, LIB, 0x2210, "4fe2c0a1", False,
+         "extract"),
+        ("run_pipeline", "src/dag.c", 61, LIB, 0x30C4, "4fe2c0a1", False,
+         "run"),
         ("main", None, None, "/opt/etl/bin/etl-nightly", 0x1190, "77aa0199",
-         False, 0)]:
+         False, None)]:
     ENOENT["origin"].append({
         "function": function, "file": place, "line": line, "object": obj,
         "offset": hex(offset), "build_id": build, "inlined": inlined,
-        **({"site": site} if site else {})})
+        **({"handler": handler} if handler else {})})
 
 
 def etl(st):

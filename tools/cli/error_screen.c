@@ -45,22 +45,14 @@ static void print_place(const struct query_frame *f, struct buf *b)
         buf_text(b, "?");
 }
 
-static const char *site_name(const cJSON *names, int site)
-{
-    char key[24];
-    snprintf(key, sizeof key, "%d", site);
-    return text_of(names, key);
-}
-
 /* What a person should know of the frame beyond its name. */
-static void print_note(struct term_line *l, const struct query_frame *f,
-                       const char *handler)
+static void print_note(struct term_line *l, const struct query_frame *f)
 {
     if (f->inlined)
         term_line_printf(l, TERM_DIM, "   inlined");
-    if (f->site && handler && f->function && strcmp(handler, f->function) != 0)
-        term_line_printf(l, TERM_CYAN, "   handler \"%s\"", handler);
-    else if (f->site)
+    if (f->handler && f->function && strcmp(f->handler, f->function) != 0)
+        term_line_printf(l, TERM_CYAN, "   handler \"%s\"", f->handler);
+    else if (f->handler)
         term_line_printf(l, TERM_CYAN, "   handler");
     if (f->is_guess)
         term_line_printf(l, TERM_YELLOW, "   guess");
@@ -84,7 +76,7 @@ static int widest(const cJSON *frames, int most)
 }
 
 static void print_frames(const struct term *t, const cJSON *frames,
-                         const cJSON *names, const char *ended)
+                         const char *ended)
 {
     struct term_line l;
     const cJSON *item;
@@ -104,7 +96,7 @@ static void print_frames(const struct term *t, const cJSON *frames,
         term_line_printf(&l, TERM_DIM, " %s+%s",
                          f.object ? query_base_name(f.object) : "",
                          f.offset ? f.offset : "?");
-        print_note(&l, &f, site_name(names, f.site));
+        print_note(&l, &f);
         term_line_end(&l);
         buf_free(&place);
     }
@@ -215,8 +207,7 @@ static void print_signal(const struct term *t, const cJSON *error)
     print_labelled(t, "Signal", text);
 }
 
-static void print_stacks(const struct term *t, const cJSON *error,
-                         const cJSON *names)
+static void print_stacks(const struct term *t, const cJSON *error)
 {
     const cJSON *cause = cJSON_GetObjectItemCaseSensitive(error, "cause");
     const cJSON *origin = cJSON_GetObjectItemCaseSensitive(error, "origin");
@@ -242,13 +233,13 @@ static void print_stacks(const struct term *t, const cJSON *error,
         print_title(t, "Thrown");
     }
     if (cJSON_GetArraySize(origin) > 0)
-        print_frames(t, origin, names, NULL);
+        print_frames(t, origin, NULL);
     if (cJSON_GetArraySize(stack) > 0) {
         bool is_signal = kind && strcmp(kind, "signal") == 0;
         print_title(t, is_signal      ? "Where"
                        : is_exception ? "Where it passed"
                                       : "Called from");
-        print_frames(t, stack, names, text_of(error, "stack_ended"));
+        print_frames(t, stack, text_of(error, "stack_ended"));
     }
 }
 
@@ -309,9 +300,7 @@ static int print_call(const struct view *v, const struct query_group *g,
     if (message)
         print_labelled(t, "Message", message);
     print_signal(t, error);
-    cJSON *names = e.handlers ? cJSON_Parse(e.handlers) : NULL;
-    print_stacks(t, error, names);
-    cJSON_Delete(names);
+    print_stacks(t, error);
     if (e.path)
         print_labelled(t, "Under", e.path);
     print_values(t, "Input", e.input);

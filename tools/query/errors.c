@@ -210,7 +210,6 @@ int query_example_load(struct query_db *db, int64_t session, int64_t ref,
             .attributes = query_text_copy(stmt, 9),
             .count = query_int(stmt, 10, 0),
             .calls = query_int(stmt, 11, -1),
-            .handlers = query_text_copy(stmt, 12),
         };
         trace_hex(stmt, 1, out->trace);
     }
@@ -227,7 +226,6 @@ void query_example_free(struct query_example *e)
     free(e->output);
     free(e->attributes);
     free(e->path);
-    free(e->handlers);
     *e = (struct query_example){0};
 }
 

@@ -38,8 +38,7 @@ struct query_example {
     int64_t start_unix_ns;
     int64_t count, calls; /* like it, and of its handler, in this trace */
     char *error, *input, *output, *attributes; /* JSON or NULL */
-    char *path;     /* "run > extract": the handlers around it and itself */
-    char *handlers; /* JSON: names by site, for "site" of frames */
+    char *path; /* "run > extract": the handlers around it and itself */
 };
 /* 1 found, 0 not there, -errno. */
 int query_example_load(struct query_db *db, int64_t session, int64_t ref,

@@ -2,7 +2,6 @@
 /* See frames.h. */
 #include "tools/query/frames.h"
 #include <cjson/cJSON.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +27,7 @@ struct query_frame query_frame_read(const cJSON *frame)
         .build_id = text_of(frame, "build_id"),
         .trouble = text_of(frame, "trouble"),
         .line = number_of(frame, "line"),
-        .site = number_of(frame, "site"),
+        .handler = text_of(frame, "handler"),
         .inlined =
             cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(frame, "inlined")),
         .is_guess =
@@ -73,46 +72,18 @@ const cJSON *query_frame_to_blame(const cJSON *frames)
 
 /* ---- the first cause ----------------------------------------------------- */
 
-static bool is_open(const char *call)
-{
-    return strncmp(call, "open", 4) == 0 || strcmp(call, "creat") == 0;
-}
-
-/* The flags of open() by name, as far as they have one everywhere. */
-static void put_open_flags(unsigned long flags, struct buf *b)
-{
-    static const struct {
-        unsigned long bit;
-        const char *name;
-    } bits[] = {{O_CREAT, "O_CREAT"},     {O_EXCL, "O_EXCL"},
-                {O_TRUNC, "O_TRUNC"},     {O_APPEND, "O_APPEND"},
-                {O_CLOEXEC, "O_CLOEXEC"}, {O_DIRECTORY, "O_DIRECTORY"}};
-    static const char *const ways[] = {"O_RDONLY", "O_WRONLY", "O_RDWR", "3"};
-    buf_text(b, ways[flags & O_ACCMODE]);
-    flags &= ~(unsigned long)O_ACCMODE;
-    for (size_t i = 0; i < sizeof bits / sizeof *bits; i++)
-        if (flags & bits[i].bit) {
-            buf_printf(b, "|%s", bits[i].name);
-            flags &= ~bits[i].bit;
-        }
-    if (flags)
-        buf_printf(b, "|0x%lx", flags);
-}
-
-/* Numbers that the sidecar wrote as text: 0x241, 0644. */
-static bool is_written_number(const char *text)
+/* What the sidecar wrote as text but is none: 0x241, 0644, O_RDONLY|O_CLOEXEC.
+ */
+static bool is_word(const char *text)
 {
     size_t digits = strspn(text, "0123456789abcdefx");
-    return text[0] == '0' && !text[digits];
+    return (text[0] == '0' && !text[digits]) || strncmp(text, "O_", 2) == 0;
 }
 
-static void put_argument(const cJSON *arg, const char *call, struct buf *b)
+static void put_argument(const cJSON *arg, struct buf *b)
 {
-    if (cJSON_IsString(arg) && is_written_number(arg->valuestring)) {
-        if (is_open(call) && strncmp(arg->valuestring, "0x", 2) == 0)
-            put_open_flags(strtoul(arg->valuestring, NULL, 16), b);
-        else
-            buf_text(b, arg->valuestring);
+    if (cJSON_IsString(arg) && is_word(arg->valuestring)) {
+        buf_text(b, arg->valuestring);
         return;
     }
     char *text = cJSON_PrintUnformatted(arg);
@@ -120,8 +91,7 @@ static void put_argument(const cJSON *arg, const char *call, struct buf *b)
     free(text);
 }
 
-static void put_arguments(const cJSON *args, const char *call, bool is_long,
-                          struct buf *b)
+static void put_arguments(const cJSON *args, bool is_long, struct buf *b)
 {
     const cJSON *arg;
     bool has_text = false, is_first = true;
@@ -130,17 +100,16 @@ static void put_arguments(const cJSON *args, const char *call, bool is_long,
         return;
     }
     cJSON_ArrayForEach(arg, args) has_text |=
-        cJSON_IsString(arg) && !is_written_number(arg->valuestring);
+        cJSON_IsString(arg) && !is_word(arg->valuestring);
     cJSON_ArrayForEach(arg, args)
     {
-        bool is_text =
-            cJSON_IsString(arg) && !is_written_number(arg->valuestring);
+        bool is_text = cJSON_IsString(arg) && !is_word(arg->valuestring);
         if (!is_long && has_text && !is_text)
             continue; /* the name says it */
         if (!is_first)
             buf_text(b, ", ");
         is_first = false;
-        put_argument(arg, call, b);
+        put_argument(arg, b);
     }
 }
 
@@ -152,7 +121,7 @@ void query_cause_text(const cJSON *cause, int parts, struct buf *b)
     if (!call)
         return;
     buf_printf(b, "%s(", call);
-    put_arguments(cJSON_GetObjectItemCaseSensitive(cause, "args"), call,
+    put_arguments(cJSON_GetObjectItemCaseSensitive(cause, "args"),
                   parts & QUERY_CAUSE_ALL_ARGUMENTS, b);
     buf_char(b, ')');
     if (!(parts & QUERY_CAUSE_ERROR))

@@ -11,7 +11,7 @@ struct query_frame {
     const char *function, *file, *object, *offset, *build_id;
     const char *trouble; /* why there are no names */
     int line;            /* 0 unknown */
-    int site;            /* of the handler that it is, 0 none */
+    const char *handler; /* name of the handler that it is */
     bool inlined, is_guess;
 };
 struct query_frame query_frame_read(const struct cJSON *frame);

@@ -6,9 +6,7 @@ SELECT t.trace, t.trace_id, s.key, p.parent_ref, i.name, p.start_unix_ns,
         WHERE x.trace = p.trace AND x.fingerprint = p.fingerprint),
        (SELECT sum(r.calls) FROM rollups r
         JOIN sites j ON j.session = r.session AND j.site = r.site
-        WHERE r.trace = p.trace AND j.name = i.name),
-       (SELECT json_group_object(j.site, j.name) FROM sites j
-        WHERE j.session = p.session)
+        WHERE r.trace = p.trace AND j.name = i.name)
 FROM spans p
 JOIN sessions s ON s.session = p.session
 LEFT JOIN traces t ON t.trace = p.trace
