@@ -10,8 +10,7 @@ CREATE TABLE stacks (
   PRIMARY KEY (session, hash)
 ) WITHOUT ROWID;
 
--- Frames that errors name as their origin (a THROW or a CAUSE), by their place
--- in the log. Only for the sidecar; goes with the session.
+-- Frames that errors name as their origin (a THROW), by their place in the log. Only for the sidecar; goes with the session.
 CREATE TABLE error_origins (
   session INTEGER NOT NULL, lane INTEGER NOT NULL, at INTEGER NOT NULL,
   kind    INTEGER NOT NULL, payload BLOB NOT NULL,

@@ -4,6 +4,7 @@
 #include "tools/sidecar/stacks.h"
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,12 +97,27 @@ static int make_request(const struct session *s, uint32_t process,
     return r->len <= SYMBOLIZE_REQUEST_MAX ? 0 : -E2BIG;
 }
 
+/* Frames that are handlers say so by name. */
+static void name_handlers(const struct session *s, cJSON *frames)
+{
+    cJSON *frame;
+    cJSON_ArrayForEach(frame, frames)
+    {
+        const cJSON *item = cJSON_GetObjectItem(frame, "site");
+        uint32_t site = item ? (uint32_t)item->valuedouble : 0;
+        if (site != 0 && site < LANE_SITE_MAX && s->site[site].is_known)
+            cJSON_AddStringToObject(frame, "handler", s->site[site].name);
+        cJSON_DeleteItemFromObject(frame, "site");
+    }
+}
+
 /* The answer's parts into the store. */
 static int store_names(struct session *s, uint64_t hash, const char *answer)
 {
     cJSON *json = cJSON_Parse(answer);
     cJSON *frames = cJSON_GetObjectItem(json, "frames");
     const cJSON *end = cJSON_GetObjectItem(json, "end");
+    name_handlers(s, frames);
     char *text = frames ? cJSON_PrintUnformatted(frames) : NULL;
     int rc = store_run(s->store, STORE_STACK_SET, "iitt", s->id, (int64_t)hash,
                        text ? text : "[]",
@@ -234,9 +250,6 @@ int stacks_take(struct session *s, uint32_t lane,
         if (rc == 0)
             rc = origin_take(s, lane, item);
         break;
-    case LANE_FRAME_CAUSE:
-        rc = origin_take(s, lane, item);
-        break;
     default:
         if (LANE_REF_COUNTER(item->frame->span) != 0)
             rc = pending_put_frame(&s->pending, item->frame->span,
@@ -296,6 +309,50 @@ static void add_argument(cJSON *list, char kind, uint64_t raw, const char *text)
     }
 }
 
+/* The flags of open() as they are written; *out is cut where it is full. */
+static void open_flags(int flags, char *out, size_t cap_bytes)
+{
+    static const struct {
+        int bits;
+        const char *name;
+    } names[] = {
+        {O_CREAT, "O_CREAT"},       {O_EXCL, "O_EXCL"},
+        {O_TRUNC, "O_TRUNC"},       {O_APPEND, "O_APPEND"},
+        {O_NONBLOCK, "O_NONBLOCK"}, {O_DIRECTORY, "O_DIRECTORY"},
+        {O_NOFOLLOW, "O_NOFOLLOW"}, {O_CLOEXEC, "O_CLOEXEC"},
+    };
+    static const char *const modes[] = {"O_RDONLY", "O_WRONLY", "O_RDWR", "3"};
+    size_t at = (size_t)snprintf(out, cap_bytes, "%s", modes[flags & 3]);
+    int left = flags & ~3;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if ((left & names[i].bits) == names[i].bits) {
+            left &= ~names[i].bits;
+            at += (size_t)snprintf(out + at, cap_bytes - at, "|%s",
+                                   names[i].name);
+        }
+    if (left)
+        snprintf(out + at, cap_bytes - at, "|0x%x", (unsigned)left);
+}
+
+/* open() and its kin: flags by name, the mode only where it is one. */
+static void add_arguments(cJSON *list, const struct lane_frame_cause *c,
+                          const char *name, const char *format,
+                          const char *text)
+{
+    bool is_open = strncmp(name, "open", 4) == 0 && name[4] != 'd';
+    bool has_mode = true;
+    for (size_t i = 0; i < 6 && format[i]; i++) {
+        char flags[256];
+        if (is_open && format[i] == 'x') {
+            open_flags((int)c->arguments[i], flags, sizeof flags);
+            cJSON_AddItemToArray(list, cJSON_CreateString(flags));
+            has_mode = (c->arguments[i] & O_CREAT) != 0;
+        } else if (format[i] != 'o' || has_mode) {
+            add_argument(list, format[i], c->arguments[i], text);
+        }
+    }
+}
+
 /* {"call": "open", "args": [...], "errno": 2, "error": "ENOENT"} */
 static char *cause_text(const uint8_t *payload, size_t len_bytes,
                         uint64_t *stack)
@@ -316,8 +373,7 @@ static char *cause_text(const uint8_t *payload, size_t len_bytes,
     cJSON *o = cJSON_CreateObject();
     cJSON_AddStringToObject(o, "call", name);
     cJSON *args = cJSON_AddArrayToObject(o, "args");
-    for (size_t i = 0; i < 6 && format[i]; i++)
-        add_argument(args, format[i], c.arguments[i], text);
+    add_arguments(args, &c, name, format, text);
     if (c.error)
         cJSON_AddNumberToObject(o, "errno", c.error);
     else
@@ -344,11 +400,9 @@ static int gather_origin(struct session *s, uint32_t lane, uint32_t at,
         int64_t kind = store_int(s->store, STORE_ORIGIN_GET, 0);
         const uint8_t *payload =
             store_blob(s->store, STORE_ORIGIN_GET, 1, &len);
-        if (kind == LANE_FRAME_CAUSE && !out->cause)
-            out->cause = cause_text(payload, len, &stack);
-        else if (kind == LANE_FRAME_THROW &&
-                 throw_texts(payload, len, &t, out->type, sizeof out->type,
-                             out->message, sizeof out->message))
+        if (kind == LANE_FRAME_THROW &&
+            throw_texts(payload, len, &t, out->type, sizeof out->type,
+                        out->message, sizeof out->message))
             stack = t.stack;
         rc = store_next(s->store, STORE_ORIGIN_GET);
     }
@@ -386,6 +440,14 @@ int stacks_gather(struct session *s, uint64_t ref,
         out->signal = mark.signal;
         out->signal_code = mark.signal_code;
         out->fault_address = mark.fault_address;
+    }
+    f = pending ? &pending->frame[LANE_FRAME_CAUSE] : NULL;
+    if (f && f->payload) {
+        uint64_t hash = 0;
+        const char *ended = NULL;
+        out->cause = cause_text(f->payload, f->len_bytes, &hash);
+        if (!out->origin)
+            out->origin = names_of(s, hash, &ended);
     }
     f = pending ? &pending->frame[LANE_FRAME_STDERR] : NULL;
     if (f && f->payload && f->len_bytes > 0) {
