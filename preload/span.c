@@ -35,8 +35,8 @@ static void enter_captures(struct shim_call *call, const struct site *site,
 static inline bool find_plain_place(const struct lane *lane, uint64_t depth,
                                     uint64_t sp, struct span_place *place)
 {
-    place->parent = span_process.ref;
-    place->context = span_process.context;
+    place->parent = span_thread.root;
+    place->context = span_thread.context;
     if (depth == 0)
         return true;
     if (UNLIKELY(depth >= LANE_OPEN_MAX))
@@ -569,12 +569,14 @@ leave_odd(struct shim_call *call, const struct shim_regs *regs,
 
 /* ---- for others ------------------------------------------------------- */
 
-uint64_t span_current(void)
+struct span_place span_here(void)
 {
     struct lane *lane = span_lane;
-    if (lane == NULL || *runtime.alive != span_thread.alive)
-        return span_process.ref;
-    return span_find_place(lane, (uint64_t)__builtin_frame_address(0)).parent;
+    if (lane != NULL && *runtime.alive == span_thread.alive)
+        return span_find_place(lane, (uint64_t)__builtin_frame_address(0));
+    if (span_thread.root_alive == *runtime.alive && *runtime.alive != 0)
+        return (struct span_place){span_thread.root, span_thread.context};
+    return (struct span_place){span_process.ref, span_process.context};
 }
 
 void span_close_all(enum lane_end end)

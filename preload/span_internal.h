@@ -62,11 +62,6 @@ HIDDEN uint64_t span_now(void);
 
 /* ---- span_stack.c ----------------------------------------------------- */
 
-/* Where a new span belongs. */
-struct span_place {
-    uint64_t parent;
-    uint32_t context;
-};
 /* Are these two on one machine stack, as far as is known? */
 HIDDEN bool span_same_stack(const struct lane *lane, uint64_t a, uint64_t b);
 /* Before a span is opened at `sp`: close what a longjmp left behind. */

@@ -10,6 +10,7 @@
 #include "preload/config.h"
 #include "preload/ends.h"
 #include "preload/error_watch.h"
+#include "preload/exec.h"
 #include "preload/loader.h"
 #include "preload/manifest_load.h"
 #include "preload/modules.h"
@@ -66,6 +67,7 @@ static void bind_everything(void)
     loader_watch();
     ends_watch();
     error_watch_start();
+    exec_watch();
     read_watch();
     shim_text_close();
 }

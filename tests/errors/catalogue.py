@@ -111,12 +111,12 @@ THROWS = [
     thrown("nested", None, "outer"),
 ]
 DEATHS = [
-    death("exit", ("error", 3, None), "exit"),
-    death("_exit", ("error", 4, None), "exit"),
-    death("quick_exit", ("error", 5, None), "exit"),
-    death("exec", ("error", 1, None), "exec"),
-    death("kill", ("error", None, 9), "killed"),
-    death("term", ("error", None, 15), "signal"),
+    death("exit", ("error", 3, None), ("ok", "exit")),
+    death("_exit", ("error", 4, None), ("ok", "exit")),
+    death("quick_exit", ("error", 5, None), ("ok", "exit")),
+    death("exec", ("error", 1, None), ("unfinished", "exec")),
+    death("kill", ("error", None, 9), ("unfinished", "killed")),
+    death("term", ("error", None, 15), ("unfinished", "signal")),
 ]
 CASES = RULES + SIGNALS + THROWS + DEATHS
 
@@ -133,7 +133,7 @@ def markers():
 def build_all(work):
     cc, cxx = os.environ.get("CC", "cc"), os.environ.get("CXX", "c++")
     for name, flags in (("O2", "-O2"), ("O0", "-O0 -fno-omit-frame-pointer"),
-                        ("split", "-O2")):
+                        ("split", "-O2 -rdynamic")):
         to = work / name
         to.mkdir()
         flags = ["-g", *flags.split(), "-w"]
@@ -204,40 +204,53 @@ class Tracer:
 
 def plain(name):
     """A function's name without parameters and what compilers append."""
-    name = re.sub(r"\(.*", "", name or "?")
+    name = re.sub(r"\(.*", "", name or "?").removeprefix("void ")
     return re.sub(r"(\.(constprop|isra|part|cold)[.\d]*|@.*)+$", "", name)
 
 
 def gdb_frames(case, work, lines):
     words = ["gdb", "-q", "-batch", "-nx", "-ex", "set debuginfod enabled off",
              "-ex", "set breakpoint pending on",
-             "-ex", "set startup-with-shell off"]
+             "-ex", "set startup-with-shell off",
+             "-ex", "set backtrace past-main on"]
     if case.how == "fork":
         words += ["-ex", "set follow-fork-mode child"]
-    if case.kind != "signal":
+    if case.kind == "exception":
+        words += ["-ex", "catch throw"]
+    elif case.kind == "rule":
         source = next(n for n in SOURCES if case.origin in lines.get(n, {}))
-        if case.program == "throw":
-            source = "throw.cpp"
         words += ["-ex", f"break {source}:{lines[source][case.origin]}"]
-    words += ["-ex", "run", "-x", str(HERE / "bt.py"), "--args",
+    words += ["-ex", "run"]
+    if case.args[0] == "nested":
+        words += ["-ex", "continue"]
+    words += ["-x", str(HERE / "bt.py"), "--args",
               f"./{case.program}", *case.args]
     done = subprocess.run(words, cwd=work / case.build, text=True,
                           capture_output=True, stdin=subprocess.DEVNULL,
                           timeout=60, check=False)
     found = re.search(r"^@@(\[.*\])", done.stdout, re.M)
     frames = json.loads(found.group(1)) if found else []
-    return [f for f in frames if not f["tail"]]
+    frames = [f for f in frames if not f["tail"]]
+    while frames and frames[-1]["function"] is None:
+        frames.pop()  # of a fiber: what its stack happened to hold
+    return frames
 
 
 def base(path):
     return os.path.basename(path or "?")
 
 
-def keys(frames, with_lines):
+def keys(frames):
+    """What of a frame must be the same: function and line; elsewhere than in
+    the program the object, since libc's functions have several names."""
     out = []
     for f in frames:
-        line = f["line"] if base(f["file"]) in with_lines else None
-        out.append((plain(f["function"]), line))
+        file = base(f["file"])
+        if base(f["object"]) not in OWN:
+            out.append(base(f["object"]))
+        else:
+            out.append((plain(f["function"]),
+                        f["line"] if file in SOURCES else None))
     return out
 
 
@@ -261,7 +274,7 @@ class Report:
         return good
 
     def compare(self, case, ours, theirs):
-        a, b = keys(ours, SOURCES), keys(theirs, SOURCES)
+        a, b = keys(ours), keys(theirs)
         if not self.check(case, b, "gdb shows no stack"):
             return
         self.check(case, a and a[0] == b[0],
@@ -284,7 +297,8 @@ def check_origin(report, case, error, lines):
     if not report.check(case, own, "no frame of the program"):
         return None
     want = {n: m[case.origin] for n, m in lines.items() if case.origin in m}
-    got = (base(own[0]["file"]), own[0]["line"])
+    written = [f for f in own if base(f["file"]) in SOURCES]
+    got = (base(written[0]["file"]), written[0]["line"]) if written else None
     report.check(case, got in want.items(), f"origin {got}, true {want}")
     names = [plain(f["function"]) for f in own]
     report.check(case, "step" in names and "job" in names and
@@ -350,8 +364,7 @@ def check_death(report, case, spans, ends):
     step = check_values(report, case, spans)
     if not step or not report.check(case, ends, "no process"):
         return
-    report.check(case, step["status"] == "unfinished" and
-                 step["ended_by"] == case.cause,
+    report.check(case, (step["status"], step["ended_by"]) == case.cause,
                  f"step is {step['status']} {step['ended_by']}")
     end = ends[-1]
     got = (end["status"], end["exit_code"], end["signal"])

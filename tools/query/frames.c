@@ -63,7 +63,7 @@ const cJSON *query_frame_to_blame(const cJSON *frames)
         struct query_frame f = query_frame_read(frame);
         if (!f.object || is_of_system(f.object))
             continue;
-        if (f.file && f.line)
+        if (f.file && f.line && strncmp(f.file, "/usr/include/", 13) != 0)
             return frame;
         own = own ? own : frame;
     }

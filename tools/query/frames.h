@@ -21,8 +21,9 @@ const char *query_base_name(const char *path);
 
 /*
  * The frame that a person would look at first: the innermost one of the
- * program's own objects with a line, else the innermost one of them, else the
- * innermost of all. NULL: the array has none.
+ * program's own
+ * objects with a line of its own sources, else the innermost one of them, else
+ * the innermost of all. NULL: the array has none.
  */
 const struct cJSON *query_frame_to_blame(const struct cJSON *frames);
 

@@ -208,6 +208,7 @@ void session_close(struct session *s)
     if (s->pending.chain)
         pending_free(&s->pending);
     totals_free(&s->totals);
+    coverage_free(s->coverage);
     lane_reader_close(&s->reader);
     free(s);
 }
@@ -290,6 +291,8 @@ static int slow_part(struct session *s, int64_t now_ns)
             if (s->lane[i].is_open && !s->lane[i].lost)
                 rc = drain_open(s, i, "open", NULL, OPEN_NS, now);
     }
+    if (rc == 0)
+        rc = coverage_look(s, now_ns);
     return rc == 0 ? finish_look(s, now_ns) : rc;
 }
 

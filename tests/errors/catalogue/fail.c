@@ -188,7 +188,7 @@ OUT static int s_jump(void)
 OUT static int s_fpe(void)
 {
     volatile int one = 1;
-    int n = one / zero; /* @fpe */
+    volatile int n = one / zero; /* @fpe */
     STAY;
     return n;
 }
