@@ -162,7 +162,7 @@ bool modules_refresh(void (*gone)(struct module *module))
 
 /* The loader keeps "./libx.so" as it was asked for; the sidecar stands
  * elsewhere and could not open it. */
-static int put_path(const struct module *module, uint32_t *string)
+static int put_path(const struct module *module, struct lane_string *string)
 {
     char whole[PATH_MAX];
     const char *path = module->path;
