@@ -107,7 +107,7 @@ OUT static int c_unlink(void)
 }
 OUT static int c_mmap(void)
 {
-    void *p = mmap(NULL, 0, PROT_READ, MAP_PRIVATE, -1, 0); /* @mmap */
+    void *p = mmap(NULL, 8, PROT_READ, MAP_PRIVATE, -1, 0); /* @mmap */
     STAY;
     return p == MAP_FAILED ? -1 : 0;
 }
