@@ -185,10 +185,8 @@ static void trace_hex(sqlite3_stmt *stmt, int column, char hex[33])
 
 static uint64_t span_id(sqlite3_stmt *stmt, int key_column, int64_t ref)
 {
-    uint64_t key = 0;
-    if (ref != 0 && sqlite3_column_bytes(stmt, key_column) == 8)
-        memcpy(&key, sqlite3_column_blob(stmt, key_column), 8);
-    return key ? lane_span_id(key, (uint64_t)ref) : 0;
+    uint64_t key = query_blob64(stmt, key_column);
+    return key && ref ? lane_span_id(key, (uint64_t)ref) : 0;
 }
 
 int query_example_load(struct query_db *db, int64_t session, int64_t ref,
