@@ -20,7 +20,8 @@
 enum {
     COMMAND_BYTES = 32768,
     TRACE_PARENT_BYTES = 55,
-    SERVICE_BYTES = 255
+    SERVICE_BYTES = 255,
+    WAIT_MS_MOST = 60000
 };
 
 static uint64_t random_number(void)
@@ -60,14 +61,24 @@ static uint32_t number_of(const char *name, uint32_t otherwise, uint32_t most)
     return (uint32_t)number;
 }
 
+/* What a call does whose record finds no room: it is counted, or it waits for
+ * the sidecar, so long. */
+static void choose_policy(struct lane_config *lane)
+{
+    lane->policy = LANE_POLICY_DROP;
+    lane->wait_us = number_of("HANDSPAN_WAIT_MS", 0, WAIT_MS_MOST) * 1000;
+    if (lane->wait_us != 0)
+        lane->policy = LANE_POLICY_WAIT;
+}
+
 static char session_name[96];
 
 static int create_session(void)
 {
     struct text name = {session_name, 0, sizeof(session_name)};
-    struct lane_config lane = {.policy = LANE_POLICY_DROP,
-                               .clock = choose_clock(),
+    struct lane_config lane = {.clock = choose_clock(),
                                .mode = config.file_mode};
+    choose_policy(&lane);
     lane.unit_count = number_of("HANDSPAN_BUDGET_MB", 0, LANE_UNIT_MAX);
     struct module *self = modules_find((uint64_t)&runtime);
     if (self && self->is_usable)

@@ -107,7 +107,7 @@ void shim_cache_use(uint32_t slot);
  * traced call in a backtrace. */
 bool shim_is_return_address(uint64_t address);
 
-/* The Z call of this thread's cache whose return-address slot is `sp` and
+/* The Z call of this thread whose return-address slot is `sp` and
  * whose call.open is `open`: the true return address and the caller's rbp.
  * False: there is none. [signal-safe] */
 bool shim_entry_find(uint64_t sp, uint64_t open, uint64_t *return_address,

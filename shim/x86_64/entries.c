@@ -178,24 +178,34 @@ void shim_entry_give(struct shim_entry *entry)
     __atomic_store_n(&entry->busy, 0, __ATOMIC_RELEASE);
 }
 
+static const struct shim_entry *find_in(const struct shim_cache *cache,
+                                        uint64_t sp, uint64_t open)
+{
+    const struct shim_entry *start =
+        __atomic_load_n(&cache->hint, __ATOMIC_ACQUIRE);
+    const struct shim_entry *entry = start;
+    for (uint32_t i = 0; entry != NULL && i < SEARCH_MAX; i++) {
+        if (entry->busy && entry->call.sp == sp && entry->call.open == open)
+            return entry;
+        entry = __atomic_load_n(&entry->next, __ATOMIC_ACQUIRE);
+        if (entry == start)
+            break;
+    }
+    return NULL;
+}
+
 bool shim_entry_find(uint64_t sp, uint64_t open, uint64_t *return_address,
                      uint64_t *rbp)
 {
-    const struct shim_cache *cache = shim_cache != NULL ? shim_cache : &shared;
-    const struct shim_entry *start = cache->hint, *entry = start;
-    if (start == NULL)
+    const struct shim_entry *entry =
+        shim_cache ? find_in(shim_cache, sp, open) : NULL;
+    if (entry == NULL) /* a thread's first call has its entry from there */
+        entry = find_in(&shared, sp, open);
+    if (entry == NULL)
         return false;
-    for (uint32_t i = 0; i < SEARCH_MAX; i++) {
-        if (entry->busy && entry->call.sp == sp && entry->call.open == open) {
-            *return_address = entry->ra;
-            *rbp = entry->rbp;
-            return true;
-        }
-        entry = entry->next;
-        if (entry == start || entry == NULL)
-            break;
-    }
-    return false;
+    *return_address = entry->ra;
+    *rbp = entry->rbp;
+    return true;
 }
 
 uint64_t shim_stub_frame(uint32_t site)
