@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -159,15 +160,30 @@ bool modules_refresh(void (*gone)(struct module *module))
     return true;
 }
 
+/* The loader keeps "./libx.so" as it was asked for; the sidecar stands
+ * elsewhere and could not open it. */
+static int put_path(const struct module *module, struct lane_string *string)
+{
+    char whole[PATH_MAX];
+    const char *path = module->path;
+    if (*path != '/' && strchr(path, '/') && getcwd(whole, sizeof(whole))) {
+        size_t len = strlen(whole), more = strlen(path);
+        if (len + 1 + more < sizeof(whole)) {
+            whole[len] = '/';
+            memcpy(whole + len + 1, path, more + 1);
+            path = whole;
+        }
+    }
+    return lane_string_put(&runtime.map, path, (uint32_t)strlen(path), string);
+}
+
 static void record_module(struct module *module, struct lane_module *record)
 {
     const struct plan_image *image = &module->image;
     record->process = runtime.process + 1;
     record->base = module->base;
     record->end = module->high;
-    if (lane_string_put(&runtime.map, module->path,
-                        (uint32_t)strlen(module->path),
-                        &module->path_string) == 0)
+    if (put_path(module, &module->path_string) == 0)
         record->path = module->path_string;
     if (module->is_usable && image->build_id_len <= sizeof(record->build_id)) {
         memcpy(record->build_id, image->build_id, image->build_id_len);

@@ -22,6 +22,7 @@ static const struct command {
     {"list", cmd_list},
     {"show", cmd_show},
     {"stats", cmd_stats},
+    {"errors", cmd_errors},
     {"spans", cmd_spans},
     {"status", cmd_status},
     {"off", cmd_off},

@@ -161,6 +161,12 @@ ON CONFLICT (session, lane, at) DO UPDATE SET payload = excluded.payload;
 SELECT kind, payload FROM error_origins
 WHERE session = ?1 AND lane = ?2 AND at & 4294967295 = ?3
 ORDER BY at DESC LIMIT 1;
+-- Where an exception that was thrown again came from: the newest throw of this
+-- object in the lane, among the last ones (kind 7: LANE_FRAME_THROW).
+-- :origin_thrown
+SELECT payload FROM (SELECT payload FROM error_origins
+  WHERE session = ?1 AND lane = ?2 AND kind = 7 ORDER BY at DESC LIMIT 256)
+WHERE substr(payload, 1, 1) = x'01' AND substr(payload, 9, 8) = ?3 LIMIT 1;
 -- :session_end_origins
 DELETE FROM error_origins WHERE session = ?1;
 -- :throw_add

@@ -91,10 +91,27 @@ class Store:
 
 ENOENT = {"kind": "rule", "type": "ENOENT", "rule": "return < 0",
           "return_value": -2, "errno": 2, "message": None,
-          "cause": {"call": "open", "args": "\"/data/x.csv\"", "errno": 2},
-          "origin": [{"function": "load_csv", "file": "load.c", "line": 42,
-                      "object": "libetl.so.1", "offset": 6720,
-                      "build_id": None, "inlined": False}]}
+          "cause": {"call": "open", "args": ["/data/x.csv", "O_RDONLY"], "errno": 2,
+                    "error": "ENOENT"},
+          "origin": [],
+          "stack": [], "stderr": "load: cannot open input\n",
+          "fingerprint": "e41c0000000000aa"}
+LIB = "/opt/etl/lib/libetl.so.1"
+for function, place, line, obj, offset, build, inlined, handler in [
+        ("open64", "../sysdeps/unix/sysv/linux/open64.c", 41,
+         "/lib/x86_64-linux-gnu/libc.so.6", 0xF7E40, "93ac61ec", False, None),
+        ("load_csv", "src/load.c", 42, LIB, 0x1A40, "4fe2c0a1", False, None),
+        ("open_input", "src/load.c", 88, LIB, 0x1B02, "4fe2c0a1", True, None),
+        ("extract", "src/extract.c", 120, LIB, 0x2210, "4fe2c0a1", False,
+         "extract"),
+        ("run_pipeline", "src/dag.c", 61, LIB, 0x30C4, "4fe2c0a1", False,
+         "run"),
+        ("main", None, None, "/opt/etl/bin/etl-nightly", 0x1190, "77aa0199",
+         False, None)]:
+    ENOENT["origin"].append({
+        "function": function, "file": place, "line": line, "object": obj,
+        "offset": hex(offset), "build_id": build, "inlined": inlined,
+        **({"handler": handler} if handler else {})})
 
 
 def etl(st):
@@ -138,7 +155,7 @@ def etl(st):
                                      separators=(",", ":")))
         if i == 11:
             more.update(status="error", error=json.dumps(ENOENT),
-                        output='{"return":-2}')
+                        fingerprint=ENOENT["fingerprint"], output='{"return":-2}')
         else:
             more.update(output='{"text":"id,name\\n1,Zo\u00eb","return":0}')
         span(0, 2 + i, run, 2, S + i * 13_700 * MS, ns, ns,
@@ -160,6 +177,17 @@ def etl(st):
         span(3, 5000 + i, 0, 7, 300 * S + i * S, 4 * MS, 4 * MS, MS)
     st.rollups(t)
     st.put("losses", session=s, kind="lost_captures", count=2)
+    # two more of the kind in traces that are gone
+    st.put("error_groups", fingerprint=ENOENT["fingerprint"],
+           handler="extract", kind="rule", type="ENOENT", rule="return < 0",
+           count=3, first_unix_ns=BASE - 172800 * S,
+           last_unix_ns=BASE + S + 11 * 13_700 * MS, session=s,
+           ref=ref(0, 13))
+    # and one of which no call is left
+    st.put("error_groups", fingerprint="0b5e0000000000bb",
+           handler="old_stage", kind="signal", type="SIGSEGV", rule=None,
+           count=7, first_unix_ns=BASE - 864000 * S,
+           last_unix_ns=BASE - 432000 * S, session=99, ref=1)
 
 
 def walk(st):

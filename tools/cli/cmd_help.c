@@ -19,6 +19,7 @@ static const char text[] =
     "  handspan list                                traces, newest first\n"
     "  handspan show [TRACE]                        one trace as a waterfall\n"
     "  handspan stats [TRACE]                       its handlers in figures\n"
+    "  handspan errors [GROUP]                      what failed, and why\n"
     "  handspan spans [TRACE]                       its calls, one a line\n"
     "\n"
     "  handspan status                              sidecar, sessions, losses\n"

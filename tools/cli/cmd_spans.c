@@ -222,7 +222,7 @@ static void print_text(struct spans *s, const struct row *r)
     if (failed && p->error) {
         struct buf why;
         buf_init(&why, 4096);
-        query_error_line(p->error, &why);
+        query_error_line(p->error, false, &why);
         int room = l->term->width - l->column - 1;
         term_line_pad(l, l->column + 1);
         if (room > 8)

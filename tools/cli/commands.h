@@ -9,6 +9,7 @@ int cmd_check(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_stats(int argc, char **argv);
+int cmd_errors(int argc, char **argv);
 int cmd_spans(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_off(int argc, char **argv);

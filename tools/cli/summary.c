@@ -78,7 +78,7 @@ static int take_error(void *context, const struct query_span *span)
         query_site_find(&e->stats->detail, span->session, span->site);
     snprintf(e->name, sizeof e->name, "%s",
              site && site->name ? site->name : "?");
-    query_error_line(span->error, &e->line);
+    query_error_line(span->error, false, &e->line);
     return 1;
 }
 

@@ -1,77 +1,94 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An error of the store as one line for people; declared in tree.h. */
-#include "tools/common/buf.h"
 #include "tools/common/json.h"
+#include "tools/query/frames.h"
 #include "tools/query/tree.h"
-#include <stdlib.h>
+#include <cjson/cJSON.h>
 #include <string.h>
 
-static void put_rule(const char *json, struct buf *b)
+static const char *text_of(const cJSON *o, const char *key)
 {
-    char value[64], type[128], message[256];
-    bool has_type = json_member_text(json, "type", type, sizeof type);
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(o, key);
+    return cJSON_IsString(item) && item->valuestring[0] ? item->valuestring
+                                                        : NULL;
+}
+
+static void put_rule(const char *json, const cJSON *error, struct buf *b)
+{
+    char value[64]; /* its digits as they stand: cJSON has doubles */
+    const char *type = text_of(error, "type"), *rule = text_of(error, "rule");
+    const char *message = text_of(error, "message");
     if (json_member_text(json, "return_value", value, sizeof value))
         buf_printf(b, "return %s", value);
-    else if (json_member_text(json, "rule", message, sizeof message))
-        buf_printf(b, "rule %s", message);
+    else if (rule)
+        buf_printf(b, "rule %s", rule);
     else
         buf_text(b, "failed");
-    if (has_type)
+    if (type)
         buf_printf(b, " (%s)", type);
-    if (json_member_text(json, "message", message, sizeof message) &&
-        message[0])
+    if (message)
         buf_printf(b, ": %s", message);
 }
 
-static void put_cause(const char *json, struct buf *b)
+static void put_other(const cJSON *error, bool is_signal, struct buf *b)
 {
-    char call[64], args[256];
-    int len;
-    const char *cause = json_member(json, "cause", &len);
-    if (!cause || *cause != '{')
-        return;
-    char *copy = strndup(cause, (size_t)len);
-    if (copy && json_member_text(copy, "call", call, sizeof call)) {
-        buf_printf(b, "; first cause %s", call);
-        if (json_member_text(copy, "args", args, sizeof args))
-            buf_printf(b, "(%s)", args);
-    }
-    free(copy);
+    const char *type = text_of(error, "type");
+    const char *message = text_of(error, "message");
+    const char *address = text_of(error, "fault_address");
+    buf_printf(b, "%s%s", is_signal ? "" : "exception ", type ? type : "?");
+    if (message)
+        buf_printf(b, ": %s", message);
+    if (is_signal && address && strcmp(address, "0x0") != 0)
+        buf_printf(b, " at %s", address);
+    else if (is_signal && type && strcmp(type, "SIGSEGV") == 0)
+        buf_text(b, " at 0x0");
 }
 
-/* file:line of the first frame of the origin, if it is known. */
-static void put_origin(const char *json, struct buf *b)
+/* "in load_csv at load.c:42", as far as it is known. Of a rule without a cause
+ * there is only the stack above the handler, which has returned. */
+static void put_place(const cJSON *error, bool is_rule, bool is_long,
+                      struct buf *b)
 {
-    char file[256], line[24];
-    int len;
-    const char *origin = json_member(json, "origin", &len);
-    if (!origin || *origin != '[')
+    const cJSON *frames = cJSON_GetObjectItemCaseSensitive(error, "origin");
+    const char *where = "in";
+    if (cJSON_GetArraySize(frames) == 0) {
+        frames = cJSON_GetObjectItemCaseSensitive(error, "stack");
+        where = is_rule ? "called from" : "in";
+    }
+    const cJSON *blamed = query_frame_to_blame(frames);
+    struct query_frame f = query_frame_read(blamed);
+    if (!blamed || (!f.function && !f.file))
         return;
-    const char *frame = strchr(origin, '{');
-    const char *end = frame ? strchr(frame, '}') : NULL;
-    if (!end || end > origin + len)
-        return;
-    char *copy = strndup(frame, (size_t)(end - frame) + 1);
-    if (copy && json_member_text(copy, "file", file, sizeof file) &&
-        json_member_text(copy, "line", line, sizeof line))
-        buf_printf(b, ", %s:%s", file, line);
-    free(copy);
+    bool has_line = f.file && f.line;
+    if (is_long || !has_line || where[0] != 'i')
+        buf_printf(b, ", %s %s%s", where, f.function ? f.function : "?",
+                   has_line ? " at " : "");
+    else
+        buf_text(b, ", ");
+    if (has_line)
+        buf_printf(b, "%s:%d", query_base_name(f.file), f.line);
+    else if (f.object)
+        buf_printf(b, " of %s", query_base_name(f.object));
 }
 
-void query_error_line(const char *error_json, struct buf *b)
+void query_error_line(const char *error_json, bool is_long, struct buf *b)
 {
-    char kind[32] = "", type[256], message[512];
-    json_member_text(error_json, "kind", kind, sizeof kind);
-    if (strcmp(kind, "exception") != 0 && strcmp(kind, "signal") != 0) {
-        put_rule(error_json, b);
-    } else {
-        if (!json_member_text(error_json, "type", type, sizeof type))
-            memcpy(type, "?", 2);
-        buf_printf(b, "%s%s", strcmp(kind, "signal") ? "exception " : "", type);
-        if (json_member_text(error_json, "message", message, sizeof message) &&
-            message[0])
-            buf_printf(b, ": %s", message);
+    cJSON *error = cJSON_Parse(error_json);
+    const char *kind = text_of(error, "kind");
+    bool is_signal = kind && strcmp(kind, "signal") == 0;
+    bool is_rule = !is_signal && (!kind || strcmp(kind, "exception") != 0);
+    if (is_rule)
+        put_rule(error_json, error, b);
+    else
+        put_other(error, is_signal, b);
+    const cJSON *cause = cJSON_GetObjectItemCaseSensitive(error, "cause");
+    if (text_of(cause, "call")) {
+        buf_text(b, "; first cause ");
+        const char *type = text_of(error, "type");
+        const char *name = text_of(cause, "error");
+        bool is_said = !is_long && type && name && strcmp(type, name) == 0;
+        query_cause_text(cause, is_said ? 0 : QUERY_CAUSE_ERROR, b);
     }
-    put_cause(error_json, b);
-    put_origin(error_json, b);
+    put_place(error, is_rule, is_long, b);
+    cJSON_Delete(error);
 }

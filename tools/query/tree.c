@@ -303,7 +303,7 @@ static void add_reason(struct query_node *n, const char *error_json)
 {
     struct buf line;
     buf_init(&line, 4096);
-    query_error_line(error_json, &line);
+    query_error_line(error_json, false, &line);
     for (int i = 0; i < QUERY_REASONS; i++) {
         struct query_reason *r = &n->reasons[i];
         if (!r->text)

@@ -84,6 +84,7 @@ struct query_cell *query_tree_bars(const struct query_tree *t, int cells,
                                    bool failed);
 
 /* An error object of the store as one line for people: "return -2 (ENOENT);
- * first cause open("/data/x.csv"), load.c:42". Appends to `b`. */
+ * first cause open("/data/x.csv"), load.c:42". `is_long`: a line that may wrap,
+ * with "= ENOENT, in load_csv at load.c:42". Appends to `b`. */
 struct buf;
-void query_error_line(const char *error_json, struct buf *b);
+void query_error_line(const char *error_json, bool is_long, struct buf *b);

@@ -387,12 +387,32 @@ static char *cause_text(const uint8_t *payload, size_t len_bytes,
     return out;
 }
 
+/* Thrown again: what counts is where it was thrown first. */
+static int gather_first_throw(struct session *s, uint32_t lane,
+                              struct lane_frame_throw *t,
+                              struct decode_context *out)
+{
+    struct lane_frame_throw first;
+    int rc =
+        store_start(s->store, STORE_ORIGIN_THROWN, "iib", s->id, (int64_t)lane,
+                    (const void *)&t->object, sizeof t->object);
+    while (rc > 0) {
+        size_t len;
+        const uint8_t *payload =
+            store_blob(s->store, STORE_ORIGIN_THROWN, 0, &len);
+        if (throw_texts(payload, len, &first, out->type, sizeof out->type,
+                        out->message, sizeof out->message))
+            t->stack = first.stack;
+        rc = store_next(s->store, STORE_ORIGIN_THROWN);
+    }
+    return rc;
+}
+
 static int gather_origin(struct session *s, uint32_t lane, uint32_t at,
                          struct decode_context *out)
 {
-    uint64_t stack = 0;
     const char *ended = NULL;
-    struct lane_frame_throw t;
+    struct lane_frame_throw t = {0};
     int rc = store_start(s->store, STORE_ORIGIN_GET, "iii", s->id,
                          (int64_t)lane, (int64_t)at);
     while (rc > 0) {
@@ -401,12 +421,15 @@ static int gather_origin(struct session *s, uint32_t lane, uint32_t at,
         const uint8_t *payload =
             store_blob(s->store, STORE_ORIGIN_GET, 1, &len);
         if (kind == LANE_FRAME_THROW &&
-            throw_texts(payload, len, &t, out->type, sizeof out->type,
-                        out->message, sizeof out->message))
-            stack = t.stack;
+            !throw_texts(payload, len, &t, out->type, sizeof out->type,
+                         out->message, sizeof out->message))
+            t = (struct lane_frame_throw){0};
         rc = store_next(s->store, STORE_ORIGIN_GET);
     }
-    out->origin = names_of(s, stack, &ended);
+    if (rc == 0 &&
+        (t.kind == LANE_THROW_AGAIN || t.kind == LANE_THROW_DEPENDENT))
+        rc = gather_first_throw(s, lane, &t, out);
+    out->origin = names_of(s, t.stack, &ended);
     return rc;
 }
 

@@ -60,6 +60,7 @@ static const char *const names[STORE_STATEMENTS] = {
     [STORE_STACK_GET] = "stack_get",
     [STORE_ORIGIN_SET] = "origin_set",
     [STORE_ORIGIN_GET] = "origin_get",
+    [STORE_ORIGIN_THROWN] = "origin_thrown",
     [STORE_SESSION_END_ORIGINS] = "session_end_origins",
     [STORE_THROW_ADD] = "throw_add",
     [STORE_GROUP_ADD] = "group_add",

@@ -220,6 +220,21 @@ static enum unwind_end end_of(const struct walk *w, int rc)
     return cut && w->is_past_copy ? UNWIND_TRUNCATED : UNWIND_LOST;
 }
 
+/* A jump to nowhere (a NULL function pointer): what called it stands on top of
+ * the stack. True if the cursor is there now. */
+static bool leave_nowhere(struct walk *w, unw_addr_space_t as,
+                          unw_cursor_t *cursor)
+{
+    unw_word_t to;
+    unw_word_t sp = w->registers[DWARF_RSP];
+    if (w->in->head->reason != LANE_STACK_SIGNAL ||
+        access_mem(as, sp, &to, 0, w) != 0 || !modules_is_code(w->modules, to))
+        return false;
+    w->registers[DWARF_RIP] = to;
+    w->registers[DWARF_RSP] = sp + 8;
+    return unw_init_remote(cursor, as, w) == 0;
+}
+
 static int walk_up(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
                    struct unwind_frame *out, enum unwind_end *end)
 {
@@ -230,7 +245,15 @@ static int walk_up(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
     for (int steps = 0; steps < 2 * UNWIND_MAX && count < UNWIND_MAX; steps++) {
         unw_word_t ip;
         uint32_t site;
-        if (unw_get_reg(cursor, UNW_REG_IP, &ip) != 0 || ip == 0) {
+        if (unw_get_reg(cursor, UNW_REG_IP, &ip) != 0)
+            break;
+        if (steps == 0 && !modules_is_code(w->modules, ip) &&
+            leave_nowhere(w, as, cursor)) {
+            out[count++] = (struct unwind_frame){ip, false, false, 0};
+            is_call = true;
+            continue;
+        }
+        if (ip == 0) {
             *end = UNWIND_WHOLE;
             break;
         }

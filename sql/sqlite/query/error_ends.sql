@@ -1,0 +1,30 @@
+-- Processes that failed, as groups: those that ended last first.
+WITH failed AS (
+  SELECT p.*, p.start_unix_ns + coalesce(p.duration_ns, 0) AS end_unix_ns
+  FROM processes p
+  JOIN traces t ON t.trace = p.trace
+  JOIN sessions s ON s.session = p.session
+  WHERE p.status = 'error'
+    AND t.start_unix_ns >= :since AND t.start_unix_ns < :until
+    AND (:program IS NULL OR p.name GLOB :program OR t.name GLOB :program)
+    AND (:status IS NULL OR t.status = :status)
+    AND (:service IS NULL OR s.service = :service)
+    AND (:host IS NULL OR s.host = :host)
+    AND (:trace = 0 OR t.trace = :trace)
+    AND (:pid < 0 OR p.pid = :pid)
+)
+SELECT p.name, p.ended_by, p.exit_code, p.signal, count(*),
+       count(DISTINCT p.trace),
+       (SELECT min(f.end_unix_ns) FROM failed f
+        WHERE f.name = p.name AND f.ended_by IS p.ended_by
+          AND f.exit_code IS p.exit_code AND f.signal IS p.signal),
+       max(p.end_unix_ns) AS last,
+       (SELECT count(*) FROM processes q WHERE q.name = p.name),
+       -- the newest one: bare columns are those of the row that has max()
+       p.session, p.idx, p.end_source,
+       (SELECT count(*) FROM spans o
+        WHERE o.trace = p.trace AND o.session = p.session
+          AND o.process_idx = p.idx AND o.status = 'unfinished')
+FROM failed p
+GROUP BY p.name, p.ended_by, p.exit_code, p.signal
+ORDER BY last DESC, p.name;

@@ -1,0 +1,41 @@
+-- Groups of errors of handlers, those seen last first. Without a filter the
+-- counts are those of error_groups, which are exact also where spans are gone;
+-- with one (:filtered) they are of the spans that are there.
+WITH matching AS (
+  SELECT t.trace FROM traces t
+  JOIN sessions s ON s.session = t.session
+  WHERE t.start_unix_ns >= :since AND t.start_unix_ns < :until
+    AND (:program IS NULL OR t.name GLOB :program)
+    AND (:status IS NULL OR t.status = :status)
+    AND (:service IS NULL OR s.service = :service)
+    AND (:host IS NULL OR s.host = :host)
+    AND (:trace = 0 OR t.trace = :trace)
+    AND (:pid < 0 OR EXISTS (SELECT 1 FROM processes q
+                             WHERE q.trace = t.trace AND q.pid = :pid))
+), seen AS (
+  SELECT s.fingerprint, count(*) AS count, count(DISTINCT s.trace) AS traces,
+         min(s.start_unix_ns) AS first, max(s.start_unix_ns) AS last
+  FROM spans s
+  WHERE s.fingerprint IS NOT NULL
+    AND (:filtered = 0 OR s.trace IN (SELECT trace FROM matching))
+  GROUP BY s.fingerprint
+)
+SELECT g.fingerprint, g.handler, g.kind, g.type, g.rule,
+       CASE WHEN :filtered THEN n.count ELSE g.count END,
+       coalesce(n.traces, 0),
+       CASE WHEN :filtered THEN n.first ELSE g.first_unix_ns END,
+       CASE WHEN :filtered THEN n.last ELSE g.last_unix_ns END AS last,
+       (SELECT sum(r.calls) FROM rollups r
+        JOIN sites i ON i.session = r.session AND i.site = r.site
+        WHERE i.name = g.handler AND (:filtered = 0 OR
+              r.trace IN (SELECT trace FROM matching))),
+       e.session, e.ref, e.error
+FROM error_groups g
+LEFT JOIN seen n ON n.fingerprint = g.fingerprint
+LEFT JOIN spans e ON (e.session, e.ref) = (
+    SELECT x.session, x.ref FROM spans x
+    WHERE x.fingerprint = g.fingerprint
+      AND (:filtered = 0 OR x.trace IN (SELECT trace FROM matching))
+    ORDER BY x.start_unix_ns DESC LIMIT 1)
+WHERE :filtered = 0 OR n.count > 0
+ORDER BY last DESC, g.fingerprint;

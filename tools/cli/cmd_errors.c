@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * handspan errors: what failed, each kind of failure once, over all traces:
+ * why, how often, since when, and one of them with its whole context.
+ */
+#include "tools/cli/commands.h"
+#include "tools/cli/error_screen.h"
+#include "tools/common/format.h"
+#include "tools/common/json.h"
+#include "tools/query/tree.h"
+#include <errno.h>
+#include <string.h>
+
+enum {
+    ID_DIGITS = 4,
+    ID_MAX = 16,
+};
+
+struct errors {
+    struct view *view;
+    struct query_groups groups;
+    int digits; /* of ids, so that they are told apart */
+    bool full;
+};
+
+static void set_digits(struct errors *e)
+{
+    e->digits = ID_DIGITS;
+    for (size_t i = 0; i < e->groups.count; i++)
+        for (size_t j = 0; j < i; j++)
+            while (e->digits < ID_MAX &&
+                   strncmp(e->groups.group[i].id, e->groups.group[j].id,
+                           (size_t)e->digits) == 0)
+                e->digits++;
+}
+
+static const char *short_id(const struct errors *e, const struct query_group *g,
+                            char out[ID_MAX + 1])
+{
+    snprintf(out, ID_MAX + 1, "%.*s", e->digits, g->id);
+    return out;
+}
+
+/* Its reason as one line: of the example, else what all have in common. */
+static void put_reason(const struct query_group *g, struct buf *b)
+{
+    if (g->error)
+        query_error_line(g->error, true, b);
+    else
+        error_screen_title(g, b);
+    if (g->is_process && g->open_spans > 0)
+        buf_printf(b, "; %s open handler%s when it ended",
+                   format_count(g->open_spans).text,
+                   g->open_spans == 1 ? "" : "s");
+    if (g->is_process && !g->end_source)
+        buf_text(b, "; cause unknown");
+}
+
+static void print_group(const struct errors *e, const struct query_group *g)
+{
+    const struct term *t = &e->view->term;
+    char id[ID_MAX + 1];
+    struct buf b;
+    struct term_line l;
+    buf_init(&b, 8192);
+    term_line_init(&l, t);
+    term_line_text(&l, TERM_YELLOW, short_id(e, g, id), -1);
+    term_line_printf(&l, TERM_PLAIN, "  ");
+    int indent = e->digits + 2;
+    term_line_text(&l, TERM_BOLD, g->handler ? g->handler : "?", t->width / 3);
+    term_line_printf(&l, TERM_PLAIN, ": ");
+    put_reason(g, &b);
+    term_line_wrap(&l, TERM_RED, buf_get(&b), indent);
+    term_line_end(&l);
+    term_line_pad(&l, indent);
+    if (g->calls > 0)
+        term_line_printf(
+            &l, TERM_DIM, "%s of %s %s (%s)", format_count(g->count).text,
+            format_count(g->calls).text, g->is_process ? "processes" : "calls",
+            format_share(g->count, g->calls).text);
+    else
+        term_line_printf(&l, TERM_DIM, "%s calls", format_count(g->count).text);
+    if (g->count > 1)
+        term_line_printf(&l, TERM_DIM, ", first %s",
+                         format_time_short(g->first_unix_ns).text);
+    term_line_printf(&l, TERM_DIM, ", last %s",
+                     format_time_short(g->last_unix_ns).text);
+    term_line_end(&l);
+    term_line_free(&l);
+    buf_free(&b);
+}
+
+/* ---- JSON ---------------------------------------------------------------- */
+
+static int print_json(const struct errors *e, const struct query_group *g)
+{
+    struct query_example example = {0};
+    int found =
+        g->is_process || g->session < 0
+            ? 0
+            : query_example_load(e->view->db, g->session, g->ref, &example);
+    if (found < 0)
+        return found;
+    struct cJSON *o = json_object();
+    json_text(o, "group", g->id);
+    json_text(o, "of", g->is_process ? "process" : "handler");
+    json_text(o, "name", g->handler);
+    json_text(o, "kind", g->kind);
+    json_text(o, "type", g->type);
+    json_text(o, "rule", g->rule);
+    json_int(o, "count", g->count);
+    json_count(o, "calls", g->calls);
+    json_int(o, "traces", g->traces);
+    json_int(o, "first_unix_ns", g->first_unix_ns);
+    json_int(o, "last_unix_ns", g->last_unix_ns);
+    json_text(o, "end_source", g->end_source);
+    if (found > 0) {
+        struct cJSON *x = json_object();
+        json_text(x, "trace_id", example.trace);
+        json_id(x, "span_id", example.span_id);
+        json_int(x, "start_unix_ns", example.start_unix_ns);
+        json_text(x, "path", example.path);
+        json_int(x, "count_in_trace", example.count);
+        json_count(x, "calls_in_trace", example.calls);
+        json_raw(x, "input", example.input, "{}");
+        json_raw(x, "output", example.output, "{}");
+        json_raw(x, "error", example.error, "null");
+        json_object_add(o, "example", x);
+    } else {
+        json_null(o, "example");
+    }
+    query_example_free(&example);
+    return json_print(stdout, o);
+}
+
+/* ---- command ------------------------------------------------------------- */
+
+static int print_all(const struct errors *e, const char *id)
+{
+    size_t shown = 0;
+    int err = 0;
+    char text[ID_MAX + 1];
+    if (e->view->json)
+        json_print_schema(stdout);
+    for (size_t i = 0; i < e->groups.count && !err; i++) {
+        const struct query_group *g = &e->groups.group[i];
+        if (id && strncmp(g->id, id, strlen(id)) != 0)
+            continue;
+        if (shown++ > 0 && e->full && !e->view->json)
+            fputc('\n', stdout);
+        if (e->view->json)
+            err = print_json(e, g);
+        else if (e->full)
+            err = error_screen_print(e->view, g, short_id(e, g, text));
+        else
+            print_group(e, g);
+    }
+    if (err)
+        return options_trouble("cannot read the store: %s",
+                               err == -ENOMEM ? strerror(ENOMEM)
+                                              : query_error(e->view->db));
+    if (!shown && id)
+        options_trouble("no group of errors begins with '%s'", id);
+    else if (!shown && !e->view->json)
+        fputs("No errors.\n", stdout);
+    return shown ? EXIT_FINE : EXIT_FOUND;
+}
+
+static int print(struct errors *e, const char *trace, const char *id)
+{
+    struct query_trace t = {0};
+    int status = trace ? view_choose(e->view, trace, &t) : 0;
+    if (status)
+        return status;
+    int err =
+        query_groups_load(e->view->db, &e->view->filter, t.trace, &e->groups);
+    query_trace_free(&t);
+    if (err)
+        return options_trouble("cannot read the store: %s",
+                               query_error(e->view->db));
+    set_digits(e);
+    e->full = e->full || id;
+    status = print_all(e, id);
+    query_groups_free(&e->groups);
+    return status;
+}
+
+int cmd_errors(int argc, char **argv)
+{
+    struct view v = VIEW_INIT;
+    struct errors e = {.view = &v};
+    const char *trace = NULL;
+    const struct option_spec specs[] = {
+        {"full", 0, OPTION_FLAG, NULL, "with the whole context of an example",
+         &e.full},
+        {"trace", 0, OPTION_TEXT, "TRACE", "of this trace only", &trace},
+        VIEW_OPTIONS(v),
+    };
+    const struct options o = {
+        .command = "handspan errors",
+        .operands = "[GROUP]",
+        .about = "What failed, each kind of failure once: why, how often, "
+                 "when. With GROUP (the first\ndigits of its id) or --full "
+                 "also where in the source, below which handlers, on\nwhich "
+                 "input. Processes that failed stand there as well.",
+        .specs = specs,
+        .spec_count = sizeof specs / sizeof *specs,
+        .operand_max = 1};
+    int operands = options_parse(&o, argc, argv);
+    if (operands < 0)
+        return operands == OPTIONS_HELP ? EXIT_FINE : EXIT_TROUBLE;
+    int status = view_open(&v, false);
+    if (!status)
+        status = print(&e, trace, operands ? argv[0] : NULL);
+    view_close(&v);
+    return status;
+}

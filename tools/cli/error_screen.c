@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See error_screen.h. */
+#include "tools/cli/error_screen.h"
+#include "tools/common/format.h"
+#include "tools/common/json.h"
+#include "tools/query/frames.h"
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    LABEL = 11, /* columns of "Input      " */
+    FUNCTION = 8,
+};
+
+static const char *text_of(const cJSON *o, const char *key)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(o, key);
+    return cJSON_IsString(item) && item->valuestring[0] ? item->valuestring
+                                                        : NULL;
+}
+
+void error_screen_title(const struct query_group *g, struct buf *b)
+{
+    if (g->rule)
+        buf_text(b, g->rule);
+    else if (g->kind && strcmp(g->kind, "exception") == 0)
+        buf_text(b, "exception");
+    const char *space = b->len_bytes ? " " : "";
+    if (g->rule && g->type)
+        buf_printf(b, "%s(%s)", space, g->type);
+    else if (g->type)
+        buf_printf(b, "%s%s", space, g->type);
+}
+
+/* ---- frames -------------------------------------------------------------- */
+
+static void print_place(const struct query_frame *f, struct buf *b)
+{
+    if (f->file && f->line)
+        buf_printf(b, "%s:%d", query_base_name(f->file), f->line);
+    else
+        buf_text(b, "?");
+}
+
+/* What a person should know of the frame beyond its name. */
+static void print_note(struct term_line *l, const struct query_frame *f)
+{
+    if (f->inlined)
+        term_line_printf(l, TERM_DIM, "   inlined");
+    if (f->handler && f->function && strcmp(f->handler, f->function) != 0)
+        term_line_printf(l, TERM_CYAN, "   handler \"%s\"", f->handler);
+    else if (f->handler)
+        term_line_printf(l, TERM_CYAN, "   handler");
+    if (f->is_guess)
+        term_line_printf(l, TERM_YELLOW, "   guess");
+    if (f->trouble)
+        term_line_printf(l, TERM_YELLOW, "   %s", f->trouble);
+    else if (!f->file && !f->inlined && f->build_id)
+        term_line_printf(l, TERM_DIM, "   no debug file %.6s", f->build_id);
+}
+
+static int widest(const cJSON *frames, int most)
+{
+    int width = FUNCTION;
+    const cJSON *item;
+    cJSON_ArrayForEach(item, frames)
+    {
+        struct query_frame f = query_frame_read(item);
+        int columns = f.function ? (int)strlen(f.function) : 1;
+        width = columns > width ? columns : width;
+    }
+    return width < most ? width : most;
+}
+
+static void print_frames(const struct term *t, const cJSON *frames,
+                         const char *ended)
+{
+    struct term_line l;
+    const cJSON *item;
+    int number = 0, width = widest(frames, t->width * 3 / 8);
+    term_line_init(&l, t);
+    cJSON_ArrayForEach(item, frames)
+    {
+        struct query_frame f = query_frame_read(item);
+        struct buf place;
+        buf_init(&place, 4096);
+        print_place(&f, &place);
+        term_line_printf(&l, TERM_DIM, "    #%-2d ", number++);
+        term_line_text(&l, TERM_PLAIN, f.function ? f.function : "?", width);
+        term_line_pad(&l, 8 + width + 2);
+        term_line_text(&l, TERM_PLAIN, buf_get(&place), 24);
+        term_line_pad(&l, 8 + width + 2 + 15);
+        term_line_printf(&l, TERM_DIM, " %s+%s",
+                         f.object ? query_base_name(f.object) : "",
+                         f.offset ? f.offset : "?");
+        print_note(&l, &f);
+        term_line_end(&l);
+        buf_free(&place);
+    }
+    if (ended) {
+        term_line_printf(&l, TERM_YELLOW, "    the stack is %s above", ended);
+        term_line_end(&l);
+    }
+    term_line_free(&l);
+}
+
+/* ---- parts --------------------------------------------------------------- */
+
+static void print_title(const struct term *t, const char *title)
+{
+    struct term_line l;
+    term_line_init(&l, t);
+    term_line_text(&l, TERM_BOLD, title, -1);
+    term_line_end(&l);
+    term_line_free(&l);
+}
+
+static void print_labelled(const struct term *t, const char *label,
+                           const char *text)
+{
+    struct term_line l;
+    term_line_init(&l, t);
+    term_line_text(&l, TERM_BOLD, label, -1);
+    term_line_pad(&l, LABEL);
+    term_line_wrap(&l, TERM_PLAIN, text, LABEL);
+    term_line_end(&l);
+    term_line_free(&l);
+}
+
+/* Each line of a text on lines of its own. */
+static void print_lines(const struct term *t, const char *label,
+                        const char *text)
+{
+    char *copy = text ? strdup(text) : NULL, *rest = NULL;
+    for (char *line = copy ? strtok_r(copy, "\n", &rest) : NULL; line;
+         line = strtok_r(NULL, "\n", &rest)) {
+        print_labelled(t, label, line);
+        label = "";
+    }
+    free(copy);
+}
+
+/* {"path": "/x", "n": 1} as `path = "/x", n = 1`. */
+static void print_values(const struct term *t, const char *label,
+                         const char *json)
+{
+    cJSON *values = json ? cJSON_Parse(json) : NULL;
+    const cJSON *item;
+    struct buf b;
+    buf_init(&b, 1 << 17);
+    cJSON_ArrayForEach(item, values)
+    {
+        int len;
+        const char *raw = json_member(json, item->string, &len);
+        buf_printf(&b, "%s%s = ", b.len_bytes ? ", " : "", item->string);
+        if (raw)
+            buf_add(&b, raw, (size_t)len);
+        else
+            buf_text(&b, "(not known)");
+    }
+    if (b.len_bytes)
+        print_labelled(t, label, buf_get(&b));
+    buf_free(&b);
+    cJSON_Delete(values);
+}
+
+static const char *signal_code(int signal, int code)
+{
+    static const struct {
+        int signal, code;
+        const char *text;
+    } known[] = {
+        {SIGSEGV, SEGV_MAPERR, "nothing is mapped there"},
+        {SIGSEGV, SEGV_ACCERR, "the mapping does not allow it"},
+        {SIGBUS, BUS_ADRALN, "misaligned"},
+        {SIGBUS, BUS_ADRERR, "the file behind the mapping ends before it"},
+        {SIGFPE, FPE_INTDIV, "integer division by zero"},
+        {SIGFPE, FPE_INTOVF, "integer overflow"},
+        {SIGILL, ILL_ILLOPN, "illegal instruction"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (known[i].signal == signal && known[i].code == code)
+            return known[i].text;
+    return code <= 0 ? "sent by a process" : NULL;
+}
+
+static void print_signal(const struct term *t, const cJSON *error)
+{
+    const cJSON *code = cJSON_GetObjectItemCaseSensitive(error, "signal_code");
+    const char *type = text_of(error, "type");
+    const char *address = text_of(error, "fault_address");
+    int number = 0;
+    for (int i = 1; type && i < 32; i++)
+        if (sigabbrev_np(i) && strcmp(type + 3, sigabbrev_np(i)) == 0)
+            number = i;
+    if (!number || !cJSON_IsNumber(code))
+        return;
+    const char *why = signal_code(number, code->valueint);
+    char text[160];
+    snprintf(text, sizeof text, "%s (%s)%s%s%s%s", type, sigdescr_np(number),
+             code->valueint > 0 ? ", address " : "",
+             code->valueint > 0 && address ? address : "", why ? ": " : "",
+             why ? why : "");
+    print_labelled(t, "Signal", text);
+}
+
+static void print_stacks(const struct term *t, const cJSON *error)
+{
+    const cJSON *cause = cJSON_GetObjectItemCaseSensitive(error, "cause");
+    const cJSON *origin = cJSON_GetObjectItemCaseSensitive(error, "origin");
+    const cJSON *stack = cJSON_GetObjectItemCaseSensitive(error, "stack");
+    const char *kind = text_of(error, "kind");
+    bool is_exception = kind && strcmp(kind, "exception") == 0;
+    if (text_of(cause, "call")) {
+        struct term_line l;
+        struct buf b;
+        buf_init(&b, 8192);
+        query_cause_text(cause,
+                         QUERY_CAUSE_ERROR | QUERY_CAUSE_WORDS |
+                             QUERY_CAUSE_ALL_ARGUMENTS,
+                         &b);
+        print_title(t, "First cause");
+        term_line_init(&l, t);
+        term_line_pad(&l, 2);
+        term_line_wrap(&l, TERM_RED, buf_get(&b), 4);
+        term_line_end(&l);
+        term_line_free(&l);
+        buf_free(&b);
+    } else if (is_exception && cJSON_GetArraySize(origin) > 0) {
+        print_title(t, "Thrown");
+    }
+    if (cJSON_GetArraySize(origin) > 0)
+        print_frames(t, origin, NULL);
+    if (cJSON_GetArraySize(stack) > 0) {
+        bool is_signal = kind && strcmp(kind, "signal") == 0;
+        print_title(t, is_signal      ? "Where"
+                       : is_exception ? "Where it passed"
+                                      : "Called from");
+        print_frames(t, stack, text_of(error, "stack_ended"));
+    }
+}
+
+static void print_example(const struct term *t, const char *trace,
+                          uint64_t span_id)
+{
+    char text[160];
+    snprintf(text, sizeof text, "trace %.8s span %08llx: handspan show %.8s",
+             trace, (unsigned long long)(span_id >> 32), trace);
+    print_labelled(t, "Example", text);
+}
+
+static void print_head(const struct term *t, const struct query_group *g,
+                       const char *short_id, int64_t count, int64_t calls)
+{
+    struct buf b;
+    char where[128];
+    buf_init(&b, 4096);
+    buf_printf(&b, "%s: ", g->handler ? g->handler : "?");
+    error_screen_title(g, &b);
+    if (count > 0 && calls > 0)
+        buf_printf(&b, ", %s of %s calls in this trace",
+                   format_count(count).text, format_count(calls).text);
+    struct term_line l;
+    term_line_init(&l, t);
+    term_line_text(&l, TERM_YELLOW, short_id, -1);
+    term_line_printf(&l, TERM_PLAIN, "  ");
+    term_line_wrap(&l, TERM_BOLD, buf_get(&b), 6);
+    term_line_end(&l);
+    term_line_free(&l);
+    buf_free(&b);
+    snprintf(where, sizeof where, "%s in %s trace%s",
+             format_count(g->count).text, format_count(g->traces).text,
+             g->traces == 1 ? "" : "s");
+    fprintf(t->out, "      first %s   last %s   %s\n",
+            format_time_short(g->first_unix_ns).text,
+            format_time_short(g->last_unix_ns).text, where);
+}
+
+/* ---- a handler's --------------------------------------------------------- */
+
+static int print_call(const struct view *v, const struct query_group *g,
+                      const char *short_id)
+{
+    const struct term *t = &v->term;
+    struct query_example e = {0};
+    int found =
+        g->session < 0 ? 0 : query_example_load(v->db, g->session, g->ref, &e);
+    if (found < 0)
+        return found;
+    print_head(t, g, short_id, e.count, e.calls);
+    if (found == 0) {
+        fputs("      its calls are not in the store any more\n", t->out);
+        return 0;
+    }
+    cJSON *error = e.error ? cJSON_Parse(e.error) : NULL;
+    const char *message = text_of(error, "message");
+    if (message)
+        print_labelled(t, "Message", message);
+    print_signal(t, error);
+    print_stacks(t, error);
+    if (e.path)
+        print_labelled(t, "Under", e.path);
+    print_values(t, "Input", e.input);
+    print_values(t, "Output", e.output);
+    print_values(t, "With", e.attributes);
+    print_lines(t, "Stderr", text_of(error, "stderr"));
+    print_example(t, e.trace, e.span_id);
+    cJSON_Delete(error);
+    query_example_free(&e);
+    return 0;
+}
+
+/* ---- a process's --------------------------------------------------------- */
+
+struct ends {
+    const struct term *term;
+    char trace[33];
+    int64_t pid;
+    int count;
+};
+
+static void put_open(void *context, const struct query_open *o)
+{
+    struct ends *ends = context;
+    memcpy(ends->trace, o->trace, sizeof ends->trace);
+    ends->pid = o->pid;
+    if (!o->path)
+        return;
+    ends->count++;
+    print_labelled(ends->term, "Open", o->path);
+    print_values(ends->term, "  input", o->input);
+}
+
+static int print_process(const struct view *v, const struct query_group *g,
+                         const char *short_id)
+{
+    static const struct {
+        const char *source, *text;
+    } sources[] = {{"marker", "the process itself"},
+                   {"reaper", "who waited for it"},
+                   {"pidfd", "the kernel (pidfd)"}};
+    struct ends ends = {.term = &v->term};
+    print_head(&v->term, g, short_id, 0, 0);
+    int err = query_open_spans(v->db, g->session, g->ref, put_open, &ends);
+    if (!err && !ends.count)
+        print_labelled(&v->term, "Open", "no handler was open when it ended");
+    const char *source = "nobody: the cause is not known";
+    for (size_t i = 0; g->end_source && i < sizeof sources / sizeof *sources;
+         i++)
+        if (strcmp(g->end_source, sources[i].source) == 0)
+            source = sources[i].text;
+    print_labelled(&v->term, "Told by", source);
+    char text[128];
+    snprintf(text, sizeof text, "trace %.8s pid %lld: handspan show %.8s",
+             ends.trace, (long long)ends.pid, ends.trace);
+    print_labelled(&v->term, "Example", text);
+    return err;
+}
+
+int error_screen_print(const struct view *v, const struct query_group *g,
+                       const char *short_id)
+{
+    return g->is_process ? print_process(v, g, short_id)
+                         : print_call(v, g, short_id);
+}
