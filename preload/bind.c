@@ -7,7 +7,9 @@
  * look alike.
  */
 #include "preload/bind.h"
+#include "preload/bind_lock.h"
 #include "preload/bind_site.h"
+#include "preload/callback.h"
 #include "preload/decoder.h"
 #include "preload/find.h"
 #include <errno.h>
@@ -118,7 +120,7 @@ static void say_unbound(const struct pass *pass)
         text_put_number(&reason, pass->objects);
         text_put(&reason, pass->objects == 1 ? " object" : " objects");
     }
-    bind_site_unbound(decl, name ? name : "", bytes);
+    bind_site_unbound(decl, name ? name : "", 0, bytes);
 }
 
 static bool is_exact(const struct manifest_decl *decl)
@@ -184,9 +186,10 @@ void bind_start(void)
     modules_refresh(NULL);
     modules_record();
     bind_generation(0);
+    callback_start();
 }
 
-void bind_loaded(bool may_bind)
+static void bind_fresh(bool may_bind)
 {
     if (!modules_refresh(bind_site_gone) || !may_bind)
         return;
@@ -204,4 +207,16 @@ void bind_loaded(bool may_bind)
     bind_generation(modules.generation);
     if (!err)
         shim_text_close();
+}
+
+void bind_loaded(bool may_bind)
+{
+    struct bind_hold hold;
+    if (!bind_lock(&hold)) {
+        note_line("binding", "another thread did not finish binding: objects "
+                             "loaded from now on are not traced");
+        return;
+    }
+    bind_fresh(may_bind);
+    bind_unlock(&hold);
 }

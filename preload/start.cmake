@@ -3,12 +3,14 @@
 add_library(handspan_preload SHARED
   start.c config.c exit_rules.c note.c text.c manifest_load.c
   session_start.c modules.c decoder.c decoder_load.c find.c bind.c
-  bind_site.c bind_mechanism.c loader.c ends.c fatal.c read_start.c
+  bind_site.c bind_mechanism.c bind_late.c bind_lock.c callback.c loader.c
+  ends.c fatal.c trap.c read_start.c
   sidecar_start.c)
 target_compile_definitions(handspan_preload PRIVATE _GNU_SOURCE)
 target_compile_options(handspan_preload PRIVATE -fvisibility=hidden -ftls-model=initial-exec)
 # hooks are called with the program's vector registers in place
-set_source_files_properties(ends.c fatal.c read_start.c PROPERTIES
+set_source_files_properties(ends.c fatal.c trap.c callback.c
+  read_start.c PROPERTIES
   COMPILE_OPTIONS -mgeneral-regs-only)
 target_link_libraries(handspan_preload PRIVATE house_warnings
   -Wl,--start-group handspan_runtime handspan_shim
