@@ -2,7 +2,7 @@
 # runs before the constructors of all other objects.
 add_library(handspan_preload SHARED
   start.c config.c exit_rules.c note.c text.c manifest_load.c
-  session_start.c modules.c decoder.c decoder_load.c find.c bind.c
+  session_start.c modules.c decoder.c decoder_load.c find.c rust_name.c bind.c
   bind_site.c bind_mechanism.c bind_late.c bind_lock.c callback.c loader.c
   ends.c fatal.c trap.c read_start.c
   sidecar_start.c)

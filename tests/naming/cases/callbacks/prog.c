@@ -70,9 +70,10 @@ HANDLER int late(void *pad, void *buf, size_t n)
         memset(local, (int)n, sizeof local);                                   \
         return local[n % 32] + i + (pad == buf);                               \
     }
-BUSY(0) BUSY(1) BUSY(2) BUSY(3) BUSY(4) BUSY(5) BUSY(6) BUSY(7)
-static chain_fn *const busy[] = {busy_0, busy_1, busy_2, busy_3,
-                                 busy_4, busy_5, busy_6, busy_7};
+BUSY(0)
+BUSY(1) BUSY(2) BUSY(3) BUSY(4) BUSY(5) BUSY(6)
+    BUSY(7) static chain_fn *const busy[] = {busy_0, busy_1, busy_2, busy_3,
+                                             busy_4, busy_5, busy_6, busy_7};
 HANDLER int by_signal(void *pad, void *buf, size_t n)
 {
     return pad == buf ? (int)n : 0;
@@ -84,7 +85,9 @@ static void on_signal(int number)
     done += chain[20](NULL, NULL, (size_t)number) == number;
 }
 
-enum { ROUNDS = 300 };
+enum {
+    ROUNDS = 300
+};
 static void *caller(void *unused)
 {
     long wrong = 0;
