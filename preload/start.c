@@ -66,8 +66,8 @@ static void bind_everything(void)
     bind_start();
     loader_watch();
     ends_watch();
-    error_watch_start();
     exec_watch();
+    error_watch_start();
     read_watch();
     shim_text_close();
 }
