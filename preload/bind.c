@@ -201,8 +201,8 @@ void bind_start(void)
     decoder_open();
     modules_refresh(NULL);
     modules_record();
+    callback_start(runtime.manifest);
     bind_generation(0);
-    callback_start();
 }
 
 static void bind_fresh(bool may_bind)

@@ -8,6 +8,7 @@
 #include "preload/callback.h"
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include "manifest/eval.h"
 #include "preload/bind_lock.h"
 #include "preload/bind_site.h"
@@ -28,7 +29,7 @@ struct seen {
     const struct manifest_decl *rules; /* NULL: its object is gone */
     uint64_t stub; /* what the program gets instead; 0: what it has */
 };
-static struct seen seen[SEEN_MAX];
+static struct seen *seen; /* SEEN_MAX of them, if there are callbacks */
 static uint32_t seen_count;
 
 static const struct seen *find_seen(uint64_t address,
@@ -251,7 +252,19 @@ static void on_pointer(struct flow_pointer *pointer)
         (void)substitute(pointer, entry->stub);
 }
 
-void callback_start(void)
+void callback_start(const struct manifest *manifest)
 {
+    bool has_any = false;
+    for (uint32_t i = 0; manifest && i < manifest->decl_count; i++)
+        has_any |= (manifest->decls[i].roles & MANIFEST_CALLBACK) != 0;
+    if (!has_any)
+        return;
+    void *at = mmap(NULL, SEEN_MAX * sizeof(*seen), PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED) {
+        note_line("binding", "no memory: callbacks are not traced");
+        return;
+    }
+    seen = at;
     flow_callback = on_pointer;
 }

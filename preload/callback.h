@@ -7,7 +7,8 @@
 #pragma once
 #include "preload/modules.h"
 
-/* From now on pointers are looked at. [constructor] */
-HIDDEN void callback_start(void);
+/* From now on pointers are looked at, if any are declared. Before the first
+ * round of binding. [constructor] */
+HIDDEN void callback_start(const struct manifest *manifest);
 /* What was seen in an object that is gone may come again. [bind_lock held] */
 HIDDEN void callback_forget(const struct module *module);

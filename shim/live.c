@@ -38,7 +38,7 @@ struct row {
     uint64_t address; /* 0: free; never changes back */
     uint64_t target;  /* 0: not ours any more */
 };
-static struct row rows[ROWS];
+static struct row *rows; /* ROWS of them, once there is one */
 static uint32_t row_count;
 
 static struct row *row_of(uint64_t address)
@@ -53,8 +53,20 @@ static struct row *row_of(uint64_t address)
     }
 }
 
+static bool make_rows(void)
+{
+    void *at = mmap(NULL, ROWS * sizeof(*rows), PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED)
+        return false;
+    __atomic_store_n(&rows, at, __ATOMIC_RELEASE);
+    return true;
+}
+
 static bool put_row(uint64_t address, uint64_t target)
 {
+    if (!rows && !make_rows())
+        return false;
     struct row *row = row_of(address);
     if (row->address == 0 && ++row_count > ROWS_MOST) {
         row_count--;
@@ -67,6 +79,8 @@ static bool put_row(uint64_t address, uint64_t target)
 
 uint64_t shim_live_target(uint64_t address)
 {
+    if (!__atomic_load_n(&rows, __ATOMIC_ACQUIRE))
+        return 0;
     const struct row *row = row_of(address);
     return row->address == address
                ? __atomic_load_n(&row->target, __ATOMIC_RELAXED)
