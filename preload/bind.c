@@ -7,7 +7,9 @@
  * look alike.
  */
 #include "preload/bind.h"
+#include "preload/bind_lock.h"
 #include "preload/bind_site.h"
+#include "preload/callback.h"
 #include "preload/decoder.h"
 #include "preload/find.h"
 #include <errno.h>
@@ -81,10 +83,21 @@ static void each_module(struct pass *pass, bool with_file, find_fn *each)
         if (each == count_function)
             pass->matches += (uint32_t)n;
         /* a static function is looked for in one place after the other */
-        if (with_file && !pass->decl->match && pass->matches > 0 &&
+        if (with_file && !pass->decl->match && n > 0 &&
             pass->decl->object->kind == MANIFEST_OBJECT_ANY)
             return;
     }
+}
+
+static bool is_other_build(const struct manifest_object *object)
+{
+    struct manifest_object any = *object;
+    any.build_id = NULL;
+    for (uint32_t i = 0; object->build_id && i < modules.count; i++) {
+        if (module_matches(&modules.at[i], &any))
+            return true;
+    }
+    return false;
 }
 
 static void say_unbound(const struct pass *pass)
@@ -104,9 +117,8 @@ static void say_unbound(const struct pass *pass)
         text_put(&reason, " functions match, more than ");
         text_put_number(&reason, config.match_max);
         text_put(&reason, ": narrow the glob, or raise HANDSPAN_MATCH_MAX");
-    } else if (find_needs_demangler(decl)) {
-        text_put(&reason, "this process has no C++ demangler: write the "
-                          "mangled name");
+    } else if (pass->objects == 0 && is_other_build(decl->object)) {
+        text_put(&reason, "the object is there, but has another build id");
     } else if (pass->objects == 0) {
         text_put(&reason, "no object '");
         text_put(&reason, decl->object->pattern ? decl->object->pattern : "");
@@ -115,15 +127,20 @@ static void say_unbound(const struct pass *pass)
         text_put(&reason, "no function starts at that address");
     } else {
         text_put(&reason, "no function of that name in ");
+        if (decl->file)
+            text_put(&reason, "a .symtab of that file in ");
         text_put_number(&reason, pass->objects);
         text_put(&reason, pass->objects == 1 ? " object" : " objects");
+        if (find_needs_demangler(decl))
+            text_put(&reason, "; if it is C++: this process has no demangler, "
+                              "write the mangled name");
     }
-    bind_site_unbound(decl, name ? name : "", bytes);
+    bind_site_unbound(decl, name ? name : "", 0, bytes);
 }
 
 static bool is_exact(const struct manifest_decl *decl)
 {
-    return !decl->match && !decl->has_at;
+    return (!decl->match || decl->file) && !decl->has_at;
 }
 
 /* Returns how many functions the declaration now stands for. */
@@ -134,7 +151,8 @@ static void bind_declaration(struct pass *pass)
         pass->objects += covers(pass, &modules.at[i]);
     if (pass->objects == 0 || pass->decl->disabled)
         return;
-    each_module(pass, false, count_function);
+    if (!pass->decl->file)
+        each_module(pass, false, count_function);
     if (pass->matches == 0 && is_exact(pass->decl)) {
         with_file = true;
         each_module(pass, true, count_function);
@@ -183,10 +201,11 @@ void bind_start(void)
     decoder_open();
     modules_refresh(NULL);
     modules_record();
+    callback_start(runtime.manifest);
     bind_generation(0);
 }
 
-void bind_loaded(bool may_bind)
+static void bind_fresh(bool may_bind)
 {
     if (!modules_refresh(bind_site_gone) || !may_bind)
         return;
@@ -204,4 +223,16 @@ void bind_loaded(bool may_bind)
     bind_generation(modules.generation);
     if (!err)
         shim_text_close();
+}
+
+void bind_loaded(bool may_bind)
+{
+    struct bind_hold hold;
+    if (!bind_lock(&hold)) {
+        note_line("binding", "another thread did not finish binding: objects "
+                             "loaded from now on are not traced");
+        return;
+    }
+    bind_fresh(may_bind);
+    bind_unlock(&hold);
 }

@@ -107,7 +107,7 @@ static uint32_t role_flags(const struct manifest_decl *decl)
 }
 
 /* The site is complete: hooks may meet it from now on. */
-static void arm_site(struct work *work, uint64_t target)
+void bind_work_arm(struct work *work, uint64_t target)
 {
     struct site *site = work->site;
     work->record->shim = (uint8_t)work->shim;
@@ -181,13 +181,14 @@ int bind_work_plan(struct work *work)
 static int apply_entry(struct work *work)
 {
     uint64_t island = work->bound->island;
-    arm_site(work, island + SHIM_ISLAND_COPY);
+    bind_work_arm(work, island + SHIM_ISLAND_COPY);
+    if (work->hold)
+        return bind_late_apply(work, island, stub_of(work));
     int err = shim_patch_apply(&work->patch, island, stub_of(work));
     if (err) {
         put_error(work, "its entry cannot be patched", err);
         return err;
     }
-    work->record->binding = LANE_BINDING_ENTRY;
     return 0;
 }
 
@@ -195,7 +196,7 @@ static int rewrite_slots(struct work *work)
 {
     int total = 0;
     uint64_t function = work->module->base + work->vaddr;
-    arm_site(work, function);
+    bind_work_arm(work, function);
     for (uint32_t i = 0; i < modules.count; i++) {
         struct module *module = &modules.at[i];
         if (!module->is_loaded || !module->is_usable ||
@@ -221,6 +222,8 @@ int bind_work_apply(struct work *work)
     int err = -ENOTSUP;
     if (work->has_patch)
         err = apply_entry(work);
+    if (err == 0)
+        work->record->binding = LANE_BINDING_ENTRY;
     if (err && work->may_use_slots)
         err = rewrite_slots(work);
     return err;

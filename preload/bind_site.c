@@ -9,9 +9,11 @@
  */
 #include "preload/bind_site.h"
 #include "preload/bind_work.h"
+#include "preload/callback.h"
 #include "preload/capture.h"
 #include "preload/decoder.h"
 #include "preload/flow.h"
+#include "shim/live.h"
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
@@ -158,7 +160,10 @@ static void describe_site(struct work *work)
         return;
     }
     const char *pair = flow_only_name(decl);
-    put_string(pair ? pair : span_name(decl, work->name), &record->name);
+    put_string(pair             ? pair
+               : work->own_name ? work->own_name
+                                : span_name(decl, work->name),
+               &record->name);
     put_declaration(decl, record);
     record->cap_bytes = decl->settings.cap_bytes;
     uint64_t slow_us = decl->slow_ns / 1000;
@@ -167,7 +172,7 @@ static void describe_site(struct work *work)
         record->flags |= LANE_SITE_ROOT;
 }
 
-static void publish_site(struct work *work)
+void bind_work_publish(struct work *work)
 {
     if (work->reason.len > 0)
         put_string(work->reason.bytes, &work->record->reason);
@@ -347,7 +352,7 @@ static int plan_site(struct work *work)
         plan_capture(work);
     err = bind_work_plan(work);
     if (err) {
-        publish_site(work);
+        bind_work_publish(work);
         return err;
     }
     keep_bound(work);
@@ -364,7 +369,7 @@ static int apply_site(struct work *work)
     int err = bind_work_apply(work);
     if (err)
         *work->bound = (struct bound){.decl = NULL};
-    publish_site(work);
+    bind_work_publish(work);
     return err;
 }
 
@@ -426,7 +431,7 @@ static void tell_other(struct work *work)
         put_line(work, "traced by ", work->other);
     else
         bind_work_say(work, "another declaration of it could not be bound");
-    bind_site_unbound(work->decl, work->name, work->reason_bytes);
+    bind_site_unbound(work->decl, work->name, work->vaddr, work->reason_bytes);
 }
 
 void bind_round_apply(void)
@@ -446,15 +451,15 @@ void bind_round_apply(void)
 }
 
 void bind_site_unbound(const struct manifest_decl *decl, const char *name,
-                       const char *reason)
+                       uint64_t address, const char *reason)
 {
     struct work work;
-    start_work(&work, decl, NULL, name, 0);
+    start_work(&work, decl, NULL, name, address);
     if (take_site(&work) != 0)
         return;
     describe_site(&work);
     bind_work_say(&work, reason);
-    publish_site(&work);
+    bind_work_publish(&work);
 }
 
 void bind_site_gone(struct module *module)
@@ -468,6 +473,53 @@ void bind_site_gone(struct module *module)
         if (bounds[i].module == module)
             bounds[i].module = NULL;
     }
+    callback_forget(module);
+    shim_live_forget(module->low, module->high);
+}
+
+int bind_site_late(const struct manifest_decl *decl, struct module *module,
+                   const char *name, const char *own_name, uint64_t vaddr,
+                   const struct bind_hold *hold)
+{
+    struct work work;
+    start_work(&work, decl, module, name, vaddr);
+    work.own_name = own_name;
+    work.hold = hold;
+    if (find_bound(&work) != 0)
+        return -EEXIST;
+    int err = shim_text_open(false);
+    if (err) {
+        bind_site_unbound(decl, name, vaddr, "live: text cannot be written");
+        return err;
+    }
+    bind_round.steps_left = PLAN_ROUND_STEPS;
+    err = plan_revival(&work) ? 0 : plan_site(&work);
+    if (err == 0)
+        err = apply_site(&work);
+    shim_text_close();
+    bound_count += err == 0;
+    return err;
+}
+
+int bind_site_pointer(const struct manifest_decl *decl, const char *name,
+                      const char *own_name, uint64_t address, uint64_t *stub)
+{
+    struct work work;
+    start_work(&work, decl, NULL, name, address);
+    work.own_name = own_name;
+    int err = take_site(&work);
+    if (err)
+        return err;
+    describe_site(&work);
+    plan_capture(&work);
+    work.shim = LANE_SHIM_ZERO_COPY;
+    bind_work_arm(&work, address);
+    bind_work_say(&work, "the pointer was replaced: rewrite(\"pointers\")");
+    work.record->binding = LANE_BINDING_SLOTS;
+    bind_work_publish(&work);
+    bound_count++;
+    *stub = shim_stub_zero_copy(work.index);
+    return 0;
 }
 
 int bind_internal(const char *symbol, void (*enter)(struct shim_call *call),

@@ -21,8 +21,27 @@ HIDDEN int bind_site_plan(const struct manifest_decl *decl,
                           struct module *module, const char *name,
                           uint64_t vaddr, bool may_use_slots)
     __attribute__((warn_unused_result));
-/* A site that only says why there is none. */
+struct bind_hold;
+/*
+ * While the program runs, [bind_lock held]: a site on this function, its span
+ * called `own_name` (NULL: as the declaration says). 0; -EEXIST: it is traced
+ * already; else not bound, and the session says why.
+ */
+HIDDEN int bind_site_late(const struct manifest_decl *decl,
+                          struct module *module, const char *name,
+                          const char *own_name, uint64_t vaddr,
+                          const struct bind_hold *hold)
+    __attribute__((warn_unused_result));
+/* A site that is reached by its stub alone: what the program is given instead
+ * of the function at `address`. 0 or -ENOSPC. */
+HIDDEN int bind_site_pointer(const struct manifest_decl *decl, const char *name,
+                             const char *own_name, uint64_t address,
+                             uint64_t *stub)
+    __attribute__((warn_unused_result));
+/* A site that only says why there is none. `address`: of a function that was
+ * found (in its object, or where there is none in memory); 0: there is none. */
 HIDDEN void bind_site_unbound(const struct manifest_decl *decl,
-                              const char *name, const char *reason);
+                              const char *name, uint64_t address,
+                              const char *reason);
 /* The object of these sites is gone. */
 HIDDEN void bind_site_gone(struct module *module);

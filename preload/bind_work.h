@@ -30,6 +30,8 @@ struct work {
     struct plan_patch patch;
     enum lane_shim shim; /* 0: not decided yet */
     bool has_patch, may_use_slots;
+    const struct bind_hold *hold; /* while the program runs; else NULL */
+    const char *own_name;         /* of the span; NULL: the declaration's */
     struct text reason;
     char reason_bytes[256];
 };
@@ -43,6 +45,14 @@ struct round {
 };
 extern HIDDEN struct round bind_round;
 
+/* Tell the session what became of it. */
+HIDDEN void bind_work_publish(struct work *work);
+/* The site is complete: hooks may meet it. `target`: what a call goes to. */
+HIDDEN void bind_work_arm(struct work *work, uint64_t target);
+/* bind_late.c: change the entry while threads run. 0, or -errno and the
+ * reason. */
+HIDDEN int bind_late_apply(struct work *work, uint64_t island, uint64_t stub)
+    __attribute__((warn_unused_result));
 /* One more part of the reason. */
 HIDDEN void bind_work_say(struct work *work, const char *text);
 /* Decide on the trampoline, once. */

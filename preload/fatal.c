@@ -25,6 +25,7 @@
 #include "preload/process.h"
 #include "preload/read_pages.h"
 #include "preload/span.h"
+#include "preload/trap.h"
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -138,6 +139,7 @@ static void on_fatal(int signal, siginfo_t *info, void *context)
 /* Before it: from now on a fault may go elsewhere. */
 static void enter_sigaction(struct shim_call *call)
 {
+    trap_enter_sigaction(call);
     int signal = (int)call->args.rdi;
     if (call->args.rsi != 0 && (signal == SIGSEGV || signal == SIGBUS) &&
         !process_is_guest())
@@ -149,6 +151,7 @@ static void leave_sigaction(struct shim_call *call,
                             const struct shim_regs *regs)
 {
     struct sigaction *old = (struct sigaction *)call->args.rdx;
+    trap_leave_sigaction(call, regs);
     if ((uint32_t)regs->rax != 0 || !old || !(old->sa_flags & SA_SIGINFO) ||
         old->sa_sigaction != on_fatal)
         return;

@@ -7,6 +7,7 @@
  * on names that contain the last identifier.
  */
 #include "preload/find.h"
+#include "preload/rust_name.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,6 +46,8 @@ struct search {
     find_fn *each;
     void *context;
     int count;
+    bool with_file;
+    const char *name; /* that is looked for */
     /* for a demangled name */
     demangle_fn *demangle;
     char *buf;
@@ -67,44 +70,125 @@ static int match_glob(void *context, const struct plan_symbol *symbol)
     return found(search, symbol->name, symbol->vaddr);
 }
 
-/* Spaces do not count: "f(char const*, int)" is "f(char const *,int)". */
-static bool is_same_name(const char *a, const char *b)
+static int match_glob_in_file(void *context, const struct plan_symbol *symbol,
+                              const char *file)
 {
-    for (;;) {
-        while (*a == ' ')
-            a++;
-        while (*b == ' ')
-            b++;
-        if (*a != *b)
-            return false;
-        if (*a == '\0')
-            return true;
-        a++;
-        b++;
-    }
-}
-
-static int match_demangled(void *context, const struct plan_symbol *symbol)
-{
-    struct search *search = context;
-    int status;
-    if (strncmp(symbol->name, "_Z", 2) != 0 || symbol->vaddr == 0 ||
-        !strstr(symbol->name, search->part))
+    const struct search *search = context;
+    if (!file ||
+        strcmp(text_basename(file), text_basename(search->decl->file)) != 0)
         return 0;
-    char *text = search->demangle(symbol->name, search->buf, &search->buf_bytes,
-                                  &status);
-    if (!text || status != 0)
-        return 0;
-    search->buf = text;
-    if (!is_same_name(text, search->decl->symbol))
-        return 0;
-    return found(search, symbol->name, symbol->vaddr);
+    return match_glob(context, symbol);
 }
 
 static bool is_identifier(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
            (c >= '0' && c <= '9') || c == '_';
+}
+
+/* Behind `word` if `at` begins with it, spaces aside; else NULL. */
+static const char *skip_word(const char *at, const char *word)
+{
+    for (; *word; word++, at++) {
+        while (*at == ' ')
+            at++;
+        if (*at != *word)
+            return NULL;
+    }
+    return at;
+}
+
+/* Two spellings of one type, and ABI tags, which nobody writes. True: both
+ * moved on. */
+static bool skip_spelling(const char **name, const char **wanted)
+{
+    static const char whole[] =
+        "std::__cxx11::basic_string<char,std::char_traits<char>,"
+        "std::allocator<char>>";
+    static const char word[] = "std::string";
+    if (strncmp(*name, "[abi:", 5) == 0 && strchr(*name, ']')) {
+        *name = strchr(*name, ']') + 1;
+        return true;
+    }
+    const char *behind = skip_word(*name, whole);
+    if (!behind || strncmp(*wanted, word, sizeof(word) - 1) != 0 ||
+        is_identifier((*wanted)[sizeof(word) - 1]))
+        return false;
+    *name = behind;
+    *wanted += sizeof(word) - 1;
+    return true;
+}
+
+/* Spaces do not count: "f(char const*, int)" is "f(char const *,int)". */
+static bool is_same_name(const char *name, const char *wanted)
+{
+    for (;;) {
+        while (*name == ' ')
+            name++;
+        while (*wanted == ' ')
+            wanted++;
+        if (skip_spelling(&name, &wanted))
+            continue;
+        if (*name != *wanted)
+            return false;
+        if (*name == '\0')
+            return true;
+        name++;
+        wanted++;
+    }
+}
+
+/* "int ns::id<int>(int)": an instance of a template is told with the type
+ * that it returns. */
+static const char *skip_return_type(const char *name)
+{
+    const char *start = name;
+    int depth = 0;
+    for (const char *at = name; *at && *at != '('; at++) {
+        depth += (*at == '<') - (*at == '>');
+        if (*at == ' ' && depth == 0)
+            start = at + 1;
+        if (strncmp(at, "operator", 8) == 0)
+            break;
+    }
+    return start;
+}
+
+static bool is_meant(const char *name, const char *wanted)
+{
+    return is_same_name(name, wanted) ||
+           is_same_name(skip_return_type(name), wanted);
+}
+
+/* Rust: `_R...`, or `_ZN...` with a hash at its end, which a C++ demangler
+ * takes for a namespace. */
+static bool is_rust_match(const struct search *search, const char *mangled)
+{
+    char name[512];
+    return rust_name(mangled, name, sizeof(name)) &&
+           is_same_name(name, search->decl->symbol);
+}
+
+static int match_demangled(void *context, const struct plan_symbol *symbol)
+{
+    struct search *search = context;
+    const char *name = symbol->name;
+    int status;
+    if (*name != '_' || (name[1] != 'Z' && name[1] != 'R') ||
+        symbol->vaddr == 0 || !strstr(name, search->part))
+        return 0;
+    if (is_rust_match(search, name))
+        return found(search, name, symbol->vaddr);
+    if (!search->demangle || name[1] != 'Z')
+        return 0;
+    char *text =
+        search->demangle(name, search->buf, &search->buf_bytes, &status);
+    if (!text || status != 0)
+        return 0;
+    search->buf = text;
+    if (!is_meant(text, search->decl->symbol))
+        return 0;
+    return found(search, name, symbol->vaddr);
 }
 
 /* "ns::Loader::load(int)" has the identifier "load", which stands in the
@@ -127,9 +211,7 @@ static void take_part(struct search *search)
 
 static int find_demangled(struct search *search)
 {
-    search->demangle = find_demangler();
-    if (!search->demangle)
-        return 0;
+    search->demangle = find_demangler(); /* Rust's names need none */
     take_part(search);
     search->buf_bytes = 1024;
     search->buf = malloc(search->buf_bytes);
@@ -141,12 +223,49 @@ static int find_demangled(struct search *search)
     return result;
 }
 
+/* What the compiler made of `name`: other arguments, the same body. A .part
+ * or .cold is no whole function. */
+static bool is_clone_of(const char *symbol, const char *name)
+{
+    static const char *const marks[] = {".constprop.", ".isra.", ".lto_priv."};
+    size_t len = strlen(name);
+    if (strncmp(symbol, name, len) != 0 || strstr(symbol, ".cold") ||
+        strstr(symbol, ".part."))
+        return false;
+    for (size_t i = 0; i < sizeof(marks) / sizeof(*marks); i++) {
+        if (strncmp(symbol + len, marks[i], strlen(marks[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int match_in_file(void *context, const struct plan_symbol *symbol,
+                         const char *file)
+{
+    struct search *search = context;
+    const char *want = search->decl->file;
+    if (symbol->vaddr == 0 || (strcmp(symbol->name, search->name) != 0 &&
+                               !is_clone_of(symbol->name, search->name)))
+        return 0;
+    if (want && (!file || strcmp(text_basename(file), text_basename(want))))
+        return 0;
+    return found(search, symbol->name, symbol->vaddr);
+}
+
+/* An exported name is one function; a static one may be several, of several
+ * files, and clones. */
 static int find_exact(struct search *search, const char *name)
 {
     struct plan_symbol symbol;
-    if (plan_image_find_symbol(&search->module->image, name, &symbol) != 0 ||
-        symbol.vaddr == 0)
+    const struct plan_image *image = &search->module->image;
+    search->name = name;
+    if (search->decl->file || search->with_file)
+        return plan_image_each_in_file(image, match_in_file, search);
+    if (plan_image_find_symbol(image, name, &symbol) != 0 || symbol.vaddr == 0)
         return 0;
+    /* .symtab may be here already: then it may have several */
+    if (!symbol.is_exported && image->symtab)
+        return plan_image_each_in_file(image, match_in_file, search);
     return found(search, symbol.name, symbol.vaddr);
 }
 
@@ -165,8 +284,11 @@ static int find_address(struct search *search)
 int find_functions(struct module *module, const struct manifest_decl *decl,
                    bool with_file, find_fn *each, void *context)
 {
-    struct search search = {
-        .module = module, .decl = decl, .each = each, .context = context};
+    struct search search = {.module = module,
+                            .decl = decl,
+                            .each = each,
+                            .context = context,
+                            .with_file = with_file};
     int result;
     if (!module->is_usable)
         return 0;
@@ -174,6 +296,9 @@ int find_functions(struct module *module, const struct manifest_decl *decl,
         module_add_symtab(module);
     if (decl->has_at)
         result = find_address(&search);
+    else if (decl->match && decl->file)
+        result = plan_image_each_in_file(&module->image, match_glob_in_file,
+                                         &search);
     else if (decl->match)
         result = plan_image_each_function(&module->image, match_glob, &search);
     else if (decl->symbol && is_demangled(decl->symbol))

@@ -9,16 +9,15 @@
  * The island is complete before the entry changes, and the entry changes by
  * one write of five bytes: for text that nobody executes meanwhile.
  */
-#include "shim/shim.h"
-#include "shim/plan/plan.h"
+#include "shim/patch_internal.h"
 #include <errno.h>
 #include <string.h>
 
 _Static_assert(SHIM_ISLAND_BYTES == SHIM_ISLAND_COPY + PLAN_COPY_MAX,
                "room for the largest copy");
 
-static void make_jump_through_memory(uint8_t out[SHIM_ISLAND_COPY],
-                                     uint64_t target)
+void shim_make_jump_through_memory(uint8_t out[SHIM_ISLAND_COPY],
+                                   uint64_t target)
 {
     static const uint8_t jump[6] = {0xff, 0x25, 0, 0, 0, 0};
     memset(out, 0xcc, SHIM_ISLAND_COPY);
@@ -26,8 +25,7 @@ static void make_jump_through_memory(uint8_t out[SHIM_ISLAND_COPY],
     memcpy(out + sizeof(jump), &target, sizeof(target));
 }
 
-static int make_jump(uint8_t out[PLAN_PATCH_BYTES], uint64_t at,
-                     uint64_t target)
+int shim_make_jump(uint8_t out[PLAN_PATCH_BYTES], uint64_t at, uint64_t target)
 {
     int64_t distance = (int64_t)(target - (at + PLAN_PATCH_BYTES));
     if (distance != (int32_t)distance)
@@ -43,25 +41,32 @@ static bool is_text(uint64_t at, const void *bytes, size_t len)
     return memcmp((const void *)at, bytes, len) == 0;
 }
 
-int shim_patch_apply(const struct plan_patch *patch, uint64_t island,
+int shim_island_fill(const struct plan_patch *patch, uint64_t island,
                      uint64_t stub)
 {
-    uint8_t head[SHIM_ISLAND_BYTES], jump[PLAN_PATCH_BYTES];
-    int err = make_jump(jump, patch->patch_at, island);
-    if (err)
-        return err;
+    uint8_t head[SHIM_ISLAND_BYTES];
     if (patch->copy_len == 0 || patch->copy_len > PLAN_COPY_MAX)
         return -EINVAL;
     if (!is_text(patch->patch_at, patch->original, PLAN_PATCH_BYTES))
         return -EAGAIN;
-    make_jump_through_memory(head, stub);
+    shim_make_jump_through_memory(head, stub);
     memcpy(head + SHIM_ISLAND_COPY, patch->copy, patch->copy_len);
     size_t len = SHIM_ISLAND_COPY + patch->copy_len;
-    err = shim_write_text(island, head, len);
+    int err = shim_write_text(island, head, len);
     if (err)
         return err;
-    if (!is_text(island, head, len))
-        return -EIO;
+    return is_text(island, head, len) ? 0 : -EIO;
+}
+
+int shim_patch_apply(const struct plan_patch *patch, uint64_t island,
+                     uint64_t stub)
+{
+    uint8_t jump[PLAN_PATCH_BYTES];
+    int err = shim_make_jump(jump, patch->patch_at, island);
+    if (err == 0)
+        err = shim_island_fill(patch, island, stub);
+    if (err)
+        return err;
     err = shim_write_text(patch->patch_at, jump, sizeof(jump));
     if (err == 0 && is_text(patch->patch_at, jump, sizeof(jump)))
         return 0;

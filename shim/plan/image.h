@@ -105,6 +105,13 @@ int plan_image_each_function(const struct plan_image *image,
                              int (*each)(void *context,
                                          const struct plan_symbol *symbol),
                              void *context);
+/* The same of .symtab alone, with the source file that a local symbol came
+ * from (NULL: a global one, or the table does not tell). */
+int plan_image_each_in_file(const struct plan_image *image,
+                            int (*each)(void *context,
+                                        const struct plan_symbol *symbol,
+                                        const char *file),
+                            void *context);
 /* A function symbol that starts exactly at vaddr; exported ones first. Linear
  * in the number of symbols. -ENOENT. */
 int plan_image_symbol_at(const struct plan_image *image, uint64_t vaddr,

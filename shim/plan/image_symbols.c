@@ -183,6 +183,32 @@ int plan_image_each_function(const struct plan_image *image,
     return 0;
 }
 
+/* gABI: a STT_FILE symbol stands before the local symbols of its file. */
+int plan_image_each_in_file(const struct plan_image *image,
+                            int (*each)(void *context,
+                                        const struct plan_symbol *symbol,
+                                        const char *file),
+                            void *context)
+{
+    Elf64_Sym raw;
+    struct plan_symbol symbol;
+    const char *file = NULL;
+    for (uint64_t i = 0; image_symbol_get(image, false, i, &raw); i++) {
+        if (ELF64_ST_TYPE(raw.st_info) == STT_FILE &&
+            raw.st_name < image->strtab_len) {
+            file = image->strtab + raw.st_name;
+            continue;
+        }
+        if (!image_symbol_describe(image, false, &raw, &symbol) ||
+            !symbol.is_function)
+            continue;
+        int rc = each(context, &symbol, symbol.is_local ? file : NULL);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
 int plan_image_symbol_at(const struct plan_image *image, uint64_t vaddr,
                          struct plan_symbol *out)
 {

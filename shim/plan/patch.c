@@ -180,6 +180,17 @@ static enum plan_verdict copy_one(struct copier *c, uint64_t *at, bool *ended)
     return copy_plain(c, &insn, bytes);
 }
 
+static enum plan_verdict copy_next(struct copier *c, uint64_t *at, bool *ended)
+{
+    struct plan_patch *out = c->out;
+    uint64_t offset = *at - c->job->patch_vaddr;
+    if (offset > 0 && offset < PLAN_PATCH_BYTES) {
+        out->boundary[out->boundary_count].at = (uint8_t)offset;
+        out->boundary[out->boundary_count++].copy = (uint8_t)out->copy_len;
+    }
+    return copy_one(c, at, ended);
+}
+
 static enum plan_verdict make_copy(struct copier *c)
 {
     struct patch_job *job = c->job;
@@ -194,7 +205,7 @@ static enum plan_verdict make_copy(struct copier *c)
         else if (at >= job->end)
             verdict = PLAN_TOO_SHORT; /* runs on into the next function */
         else
-            verdict = copy_one(c, &at, &ended);
+            verdict = copy_next(c, &at, &ended);
         if (verdict != PLAN_OK)
             return verdict;
     }

@@ -73,6 +73,13 @@ enum {
  */
 struct plan_patch {
     enum plan_verdict verdict;
+    /* Where instructions begin among the bytes of the jump, after its first:
+     * offset from patch_at, and in the copy. Who stands there may go on in the
+     * copy. */
+    uint8_t boundary_count;
+    struct {
+        uint8_t at, copy;
+    } boundary[PLAN_PATCH_BYTES - 1];
     uint64_t entry;          /* run-time address of the function */
     uint64_t patch_at;       /* where the jump goes: the entry, or behind an
                                 endbr64 there */

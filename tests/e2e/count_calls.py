@@ -14,7 +14,7 @@ their constructors.
 
 Environment: COUNT_SYMBOLS, a JSON list of [name of the span, glob of the
 object's file name, glob of the name in .dynsym, mangled or
-demangled]; COUNT_OUT, the file for the
+demangled, or an address in the file]; COUNT_OUT, the file for the
 result,
 {"calls": {span: n}, "edges": [[span, span above it or null, n]], "exit": n}.
 """
@@ -44,7 +44,8 @@ def wanted_functions(path, patterns):
     one function (a weak alias) are one function."""
     here = [(span, name) for span, obj, name in patterns
             if fnmatch.fnmatchcase(os.path.basename(path), obj)]
-    found = {}
+    found = {int(name, 16): span for span, name in here
+             if name.startswith("0x")}
     for value, raw, shown in exported_functions(path) if here else ():
         for span, pattern in here:
             if any(n == pattern or fnmatch.fnmatchcase(n, pattern)

@@ -1,0 +1,9 @@
+"""run.py compared output and status; each call was seen all the same."""
+from collections import Counter
+
+
+def check(run):
+    calls = Counter(s["name"] for s in run.spans())
+    names = ("few many swapped real_ big pair by_value wide nothing method "
+             "text").split()
+    expect({n: calls[n] for n in names}, {n: 200 for n in names}, "calls")
