@@ -195,7 +195,21 @@ struct lane_session {
     /* [P] string: OTEL_SERVICE_NAME; set before `ready`, 0: none */
     _Alignas(64) uint32_t service_string;
     uint32_t service_bytes;
-    _Alignas(64) char pad1[4096 - 1344];
+    _Alignas(64) char pad1[2048 - 1344];
+
+    /* [P] context that follows work items; [S] reads them as losses */
+    _Alignas(64) struct lane_carry_counts {
+        uint64_t dropped;   /* items pushed out of the full table, or that met
+                               a set of it in use for too long */
+        uint64_t expired;   /* adopted, but too old */
+        uint64_t unmatched; /* adopted, and nobody had carried them */
+        uint64_t late;      /* adopted before the call that carried them ended */
+        uint64_t links;     /* of a batch: beyond what one span can link */
+        uint64_t frames;    /* no room in the log, or in the open spans */
+        uint64_t stacks;    /* fibers' stacks beyond what can be kept */
+        uint64_t spare;
+    } carry;
+    _Alignas(64) char pad2[4096 - 2112];
 };
 
 _Static_assert(sizeof(struct lane_session) == 4096, "file format");
@@ -216,6 +230,7 @@ _Static_assert(offsetof(struct lane_session, real_pages) == 1216,
                "file format");
 _Static_assert(offsetof(struct lane_session, service_string) == 1280,
                "file format");
+_Static_assert(offsetof(struct lane_session, carry) == 2048, "file format");
 
 /* ---- tables ---------------------------------------------------------- */
 
@@ -380,6 +395,8 @@ enum lane_open_state {
     LANE_OPEN_CALL = 1, /* a frame or an entry will close it */
     LANE_OPEN_TAIL = 2, /* the leave of the call below it closes it */
     LANE_OPEN_DONE = 3, /* closed out of order (another thread, a fiber) */
+    LANE_OPEN_CONTEXT = 4, /* no span: whose work is done from here on. For the
+                              writer alone (preload/carry.h) */
 };
 /* An open span. `state` is stored last at open (release) and first at close;
  * the reader accepts it when state and span read the same before and after. */
@@ -446,6 +463,8 @@ enum {
     LANE_STATUS_ERROR = 1 << 4,        /* a `fails` rule, or an exception */
     LANE_STATUS_CAPTURE_LOST = 1 << 5, /* no room for its values */
     LANE_STATUS_ROOT = 1 << 6,         /* the root of its context */
+    LANE_STATUS_APART = 1 << 7,        /* its time does not lie within its
+                                          parent's */
 };
 #define LANE_CPU_UNKNOWN UINT64_MAX
 enum lane_end {
@@ -480,8 +499,11 @@ enum lane_frame_kind {
     LANE_FRAME_THREAD = 3, /* struct lane_frame_thread: whose records follow */
     LANE_FRAME_ERROR = 4,  /* struct lane_frame_error, then bytes */
     LANE_FRAME_DEEP = 5,   /* none yet */
-    /* 6..9: errors (stack copy, first cause, throw, stderr); 10..13: context
-     * (link, queue); 14..17: naming (attribute, event) */
+    /* 6..9: errors (stack copy, first cause, throw, stderr); 14..17: naming
+     * (attribute, event) */
+    LANE_FRAME_QUEUE = 10,  /* struct lane_frame_queue */
+    LANE_FRAME_LINK = 11,   /* `count` of struct lane_link */
+    LANE_FRAME_ORPHAN = 12, /* struct lane_frame_orphan */
 };
 /*
  * First line of a frame. Payload of up to 32 bytes stands in `inline_bytes`; a
@@ -543,3 +565,34 @@ struct lane_frame_error {
     uint32_t pad0;
 };
 _Static_assert(sizeof(struct lane_frame_error) == 32, "fits inline");
+
+/* ---- context (docs/context.md) ---------------------------------------- */
+
+/* How long the item waited that this span works on. */
+struct lane_frame_queue {
+    uint64_t carried_ticks, adopted_ticks;
+};
+_Static_assert(sizeof(struct lane_frame_queue) == 16, "fits inline");
+
+/* An item that a batch span consumed: the span that handed it over. */
+struct lane_link {
+    uint64_t span;    /* reference */
+    uint32_t context; /* index */
+    uint32_t pad0;
+};
+_Static_assert(sizeof(struct lane_link) == 16, "file format");
+enum {
+    LANE_LINK_MAX = 2048 /* of one span */
+};
+
+/* Why nobody knows whose work this span is; its parent is the process. */
+enum lane_orphan {
+    LANE_ORPHAN_NO_CARRIER = 1, /* nobody carried what was adopted */
+    LANE_ORPHAN_EXPIRED = 2,    /* it was carried too long ago */
+    LANE_ORPHAN_STACK = 3,      /* on a stack that nobody saw being made */
+};
+struct lane_frame_orphan {
+    uint32_t reason; /* enum lane_orphan */
+    uint32_t pad0;
+};
+_Static_assert(sizeof(struct lane_frame_orphan) == 8, "fits inline");

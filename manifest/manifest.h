@@ -174,11 +174,11 @@ enum manifest_role { /* bits: a declaration can have several */
     MANIFEST_SPAN = 1 << 0,
     MANIFEST_ROOT = 1 << 1,
     MANIFEST_EVENT = 1 << 2,
-    MANIFEST_CARRY = 1 << 3, /* this and below: not yet */
+    MANIFEST_CARRY = 1 << 3,
     MANIFEST_ADOPT = 1 << 4,
     MANIFEST_FORGET = 1 << 5,
     MANIFEST_LINK = 1 << 6,
-    MANIFEST_BEGIN = 1 << 7,
+    MANIFEST_BEGIN = 1 << 7, /* this and below: not yet */
     MANIFEST_END = 1 << 8,
     MANIFEST_CALLBACK = 1 << 9,
 };
@@ -201,13 +201,16 @@ struct manifest_program {
 };
 
 struct manifest_decl;
-/* One use of carry, adopt, forget, link, begin, end, callback: not yet. */
+/* One use of carry, adopt, forget, link; begin, end, callback: not yet. */
 struct manifest_flow {
     enum manifest_role role;
     const char *name;                       /* begin, end */
-    const struct manifest_expr *key;        /* the pointer, for callback */
-    const struct manifest_expr *many_count; /* carry(key, expr), or NULL */
+    const struct manifest_expr *key;        /* the pointer, for callback;
+                                               NULL: it cannot be read */
+    const struct manifest_expr *many_count; /* carry(fn, data): the data */
     bool is_many;
+    uint8_t element_bytes; /* link of an array: of its elements, at most 255;
+                              0: the key is one number */
     const struct manifest_decl *rules; /* callback: of the typedef */
     struct manifest_position at;
 };

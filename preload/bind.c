@@ -8,7 +8,9 @@
  */
 #include "preload/bind.h"
 #include "preload/bind_site.h"
+#include "preload/carry.h"
 #include "preload/decoder.h"
+#include "preload/fiber.h"
 #include "preload/find.h"
 #include <errno.h>
 #include <string.h>
@@ -19,7 +21,7 @@ enum {
 
 static bool is_ours(const struct manifest_decl *decl)
 {
-    return (decl->roles & (MANIFEST_SPAN | MANIFEST_ROOT)) != 0 &&
+    return (decl->roles & (MANIFEST_SPAN | MANIFEST_ROOT | CARRY_ROLES)) != 0 &&
            manifest_decl_applies(decl, config.program);
 }
 
@@ -202,6 +204,7 @@ void bind_loaded(bool may_bind)
         note_line("binding", "/proc/self/mem cannot be opened: objects loaded "
                              "later are not traced");
     bind_generation(modules.generation);
+    fiber_watch(true);
     if (!err)
         shim_text_close();
 }

@@ -10,6 +10,7 @@
 #include "preload/bind_site.h"
 #include "preload/bind_work.h"
 #include "preload/capture.h"
+#include "preload/carry.h"
 #include "preload/decoder.h"
 #include <errno.h>
 #include <stddef.h>
@@ -170,6 +171,14 @@ static int bind_capture(struct work *work)
     struct manifest_decl lowered;
     if (!arena.base || !lower_capture(work->decl, &lowered))
         return -ENOMEM;
+    int err = carry_bind(work->decl, work->module->base + work->vaddr, &arena,
+                         &work->site->flags, &work->site->carry);
+    if (err)
+        return err;
+    if (work->site->flags & SITE_NO_SPAN) {
+        work->record->flags |= LANE_SITE_INTERNAL; /* 0 spans is no news */
+        return 0;
+    }
     return capture_bind(&runtime.map, &lowered, &arena, work->record,
                         &work->site->flags, &work->site->capture);
 }
@@ -277,10 +286,13 @@ static int plan_site(struct work *work)
     if (work->decl)
         plan_capture(work);
     err = bind_work_plan(work);
-    if (err)
+    if (err) {
+        if (work->decl) /* that it is not bound, is */
+            work->record->flags &= (uint8_t)~LANE_SITE_INTERNAL;
         publish_site(work);
-    else
+    } else {
         keep_bound(work);
+    }
     return err;
 }
 
@@ -400,17 +412,22 @@ int bind_internal(const char *symbol, void (*enter)(struct shim_call *call),
                                 const struct shim_regs *regs))
 {
     struct plan_symbol found;
-    struct module *libc = NULL;
-    for (uint32_t i = 0; i < modules.count && !libc; i++) {
+    for (uint32_t i = 0; i < modules.count; i++) {
         struct module *module = &modules.at[i];
         if (module->kind == MODULE_LIBC && module->is_usable &&
             plan_image_find_symbol(&module->image, symbol, &found) == 0)
-            libc = module;
+            return bind_internal_at(module, symbol, found.vaddr, enter, leave);
     }
-    if (!libc)
-        return -ENOENT;
+    return -ENOENT;
+}
+
+int bind_internal_at(struct module *module, const char *symbol, uint64_t vaddr,
+                     void (*enter)(struct shim_call *call),
+                     void (*leave)(struct shim_call *call,
+                                   const struct shim_regs *regs))
+{
     struct work work;
-    start_work(&work, NULL, libc, symbol, found.vaddr);
+    start_work(&work, NULL, module, symbol, vaddr);
     if (find_bound(&work) != 0)
         return -EEXIST;
     int err = plan_site(&work);

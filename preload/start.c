@@ -7,8 +7,10 @@
  * the program as if untraced.
  */
 #include "preload/bind.h"
+#include "preload/carry.h"
 #include "preload/config.h"
 #include "preload/ends.h"
+#include "preload/fiber.h"
 #include "preload/loader.h"
 #include "preload/manifest_load.h"
 #include "preload/modules.h"
@@ -61,7 +63,9 @@ static void bind_everything(void)
         return;
     }
     read_start();
+    carry_start();
     bind_start();
+    fiber_watch(false);
     loader_watch();
     ends_watch();
     read_watch();

@@ -3,7 +3,7 @@
 add_library(handspan_preload SHARED
   start.c config.c exit_rules.c note.c text.c manifest_load.c
   session_start.c modules.c decoder.c decoder_load.c find.c bind.c
-  bind_site.c bind_mechanism.c loader.c ends.c fatal.c read_start.c
+  bind_site.c bind_mechanism.c carry_start.c fiber_watch.c loader.c ends.c fatal.c read_start.c
   sidecar_start.c)
 target_compile_definitions(handspan_preload PRIVATE _GNU_SOURCE)
 target_compile_options(handspan_preload PRIVATE -fvisibility=hidden -ftls-model=initial-exec)

@@ -11,7 +11,7 @@
 #include <string.h>
 #include "lane/ids.h"
 #include "lane/utf8.h"
-#include "tools/sidecar/session.h"
+#include "tools/sidecar/context.h"
 
 enum {
     STUCK_NS = 1000000000, /* an item stays uncommitted: it is damaged */
@@ -25,7 +25,7 @@ struct span {
     int64_t trace;
     int64_t duration_ns, self_ns, cpu_ns; /* STORE_NULL: unknown */
     const char *status, *ended_by;
-    bool is_root;
+    bool is_root, is_apart;
 };
 
 const char *drain_end_name(uint32_t end)
@@ -51,25 +51,6 @@ static struct decode_frame frame_of(const struct pending *p, uint32_t kind)
     return (struct decode_frame){f->payload, f->len_bytes, count};
 }
 
-/* A root handler's trace begins with it; what called it becomes a link. */
-static void link_text(struct session *s, const struct span *span, char *out,
-                      size_t cap_bytes)
-{
-    struct lane_context context;
-    uint32_t index = 0;
-    out[0] = 0;
-    if (!span->is_root || span->parent == 0 ||
-        lane_reader_entry(&s->reader, LANE_TABLE_CONTEXTS, index, &context) !=
-            0)
-        return;
-    char hex[33];
-    for (int i = 0; i < 16; i++)
-        snprintf(hex + i * 2, 3, "%02x", context.trace_id[i]);
-    snprintf(
-        out, cap_bytes, "[{\"trace_id\":\"%s\",\"span_id\":\"%016llx\"}]", hex,
-        (unsigned long long)lane_span_id(s->reader.header.key, span->parent));
-}
-
 static int span_store(struct session *s, const struct span *span,
                       const struct pending *p)
 {
@@ -77,30 +58,37 @@ static int span_store(struct session *s, const struct span *span,
     struct decode_frame output = frame_of(p, LANE_FRAME_OUTPUT);
     struct decode_frame error = frame_of(p, LANE_FRAME_ERROR);
     struct decode_result json = {0};
-    char links[128];
     int64_t step = 0;
+    int rc = 0;
+    /* a root handler's trace begins with it; what called it becomes a link */
+    char *links = context_links(s, p, span->is_root ? span->parent : 0, &rc);
+    if (rc != 0)
+        return rc;
     if (s->clock.step_count && span->duration_ns != STORE_NULL)
         step =
             clock_stepped_ns(&s->clock, span->t0,
                              span->t0 + (uint64_t)((double)span->duration_ns /
                                                    clock_rate(&s->clock)));
     if (input.payload || output.payload || error.payload || step) {
-        int rc = decode_span(&s->site[span->site].decode, &input, &output,
-                             &error, step, &json);
-        if (rc == -ENOMEM)
+        rc = decode_span(&s->site[span->site].decode, &input, &output, &error,
+                         step, &json);
+        if (rc == -ENOMEM) {
+            free(links);
             return rc;
+        }
         s->corrupt += rc != 0;
     }
-    link_text(s, span, links, sizeof links);
-    int rc = store_run(
-        s->store, STORE_SPAN_SET, "iiiiiiiiiiiitttttttt", s->id,
+    rc = store_run(
+        s->store, STORE_SPAN_SET, "iiiiiiiiiiiittttttttit", s->id,
         (int64_t)span->ref, span->trace,
         span->is_root ? (int64_t)0 : (int64_t)span->parent, (int64_t)span->site,
         (int64_t)span->process, (int64_t)span->generation, (int64_t)span->depth,
         clock_unix_ns(&s->clock, span->t0), span->duration_ns, span->self_ns,
         span->cpu_ns, span->status, span->ended_by, json.input, json.output,
-        json.attributes, json.capture, json.error, links[0] ? links : NULL);
+        json.attributes, json.capture, json.error, links,
+        context_queue_ns(s, p), context_orphan(p));
     decode_free(&json);
+    free(links);
     return rc;
 }
 
@@ -165,7 +153,8 @@ static int parent_add(struct session *s, const struct span *span,
                       const struct pending *p)
 {
     uint32_t lane = LANE_REF_LANE(span->ref);
-    if (span->is_root || LANE_REF_LANE(span->parent) != lane)
+    if (span->is_root || span->is_apart ||
+        LANE_REF_LANE(span->parent) != lane)
         return 0;
     struct pending *parent = pending_get(&s->pending, span->parent);
     if (!parent)
@@ -196,6 +185,7 @@ static void span_of_record(struct session *s, uint32_t lane,
         .status = status_of(status),
         .ended_by = drain_end_name(status & 15),
         .is_root = (status & LANE_STATUS_ROOT) != 0,
+        .is_apart = (status & LANE_STATUS_APART) != 0,
     };
 }
 
@@ -272,6 +262,9 @@ static int frame_take(struct session *s, uint32_t lane,
     case LANE_FRAME_INPUT:
     case LANE_FRAME_OUTPUT:
     case LANE_FRAME_ERROR:
+    case LANE_FRAME_QUEUE:
+    case LANE_FRAME_LINK:
+    case LANE_FRAME_ORPHAN:
         if (LANE_REF_COUNTER(f->span) == 0) {
             s->corrupt++;
             return 0;

@@ -103,7 +103,7 @@ int pending_put_frame(struct pending_map *map, uint64_t ref, uint32_t kind,
     memcpy(copy, payload, len_bytes);
     free(p->frame[kind].payload);
     p->frame[kind] = (struct pending_frame){copy, len_bytes, count};
-    p->changed |= (uint8_t)(1u << kind);
+    p->changed |= 1u << kind;
     return 0;
 }
 

@@ -11,7 +11,7 @@
 #include "tools/sidecar/store.h"
 
 enum {
-    PENDING_KINDS = 5, /* enum lane_frame_kind; 0: what children took */
+    PENDING_KINDS = 18, /* enum lane_frame_kind; 0: what children took */
     PENDING_INNER_MAX = 64,
 };
 struct pending_frame {
@@ -30,7 +30,7 @@ struct pending {
     int64_t children_ns; /* direct ones, on the same lane */
     struct pending_inner *inner;
     uint32_t inner_count, inner_cap;
-    uint8_t changed; /* bit per kind: not stored as it is now */
+    uint32_t changed; /* bit per kind: not stored as it is now */
     bool is_stored;  /* something of it is in open_frames */
     bool is_shown;   /* its span is stored as open */
     uint8_t unseen;  /* looks at its lane that did not find it open */

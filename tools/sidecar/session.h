@@ -65,7 +65,7 @@ struct session {
     int64_t corrupt;    /* not stored yet */
     int64_t slow_at_ns, anchor_at_ns, anchor_step_ns, free_since_ns;
     uint32_t note_bytes;
-    uint64_t loss_stored[8];
+    uint64_t loss_stored[16];
     bool is_boot_ours; /* ticks of today mean something in it */
     bool is_service_known;
     bool is_moved; /* something new was drained in this batch */
