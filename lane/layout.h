@@ -203,10 +203,10 @@ struct lane_session {
                                a set of it in use for too long */
         uint64_t expired;   /* adopted, but too old */
         uint64_t unmatched; /* adopted, and nobody had carried them */
-        uint64_t late;      /* adopted before the call that carried them ended */
-        uint64_t links;     /* of a batch: beyond what one span can link */
-        uint64_t frames;    /* no room in the log, or in the open spans */
-        uint64_t stacks;    /* fibers' stacks beyond what can be kept */
+        uint64_t late;   /* adopted before the call that carried them ended */
+        uint64_t links;  /* of a batch: beyond what one span can link */
+        uint64_t frames; /* no room in the log, or in the open spans */
+        uint64_t stacks; /* fibers' stacks beyond what can be kept */
         uint64_t spare;
     } carry;
     _Alignas(64) char pad2[4096 - 2112];
@@ -392,9 +392,9 @@ _Static_assert(sizeof(struct lane_anchor) == 64, "file format");
 
 enum lane_open_state {
     LANE_OPEN_FREE = 0,
-    LANE_OPEN_CALL = 1, /* a frame or an entry will close it */
-    LANE_OPEN_TAIL = 2, /* the leave of the call below it closes it */
-    LANE_OPEN_DONE = 3, /* closed out of order (another thread, a fiber) */
+    LANE_OPEN_CALL = 1,    /* a frame or an entry will close it */
+    LANE_OPEN_TAIL = 2,    /* the leave of the call below it closes it */
+    LANE_OPEN_DONE = 3,    /* closed out of order (another thread, a fiber) */
     LANE_OPEN_CONTEXT = 4, /* no span: whose work is done from here on. For the
                               writer alone (preload/carry.h) */
 };

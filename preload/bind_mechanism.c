@@ -130,8 +130,8 @@ int bind_work_plan_entry(struct work *work, uint64_t island)
         return err;
     }
     /* a stub of ours that jumps may stand before any of those */
-    bool is_jump = patch->verdict == PLAN_EXCLUDED && patch->copy_len > 0 &&
-                   !work->decl;
+    bool is_jump =
+        patch->verdict == PLAN_EXCLUDED && patch->copy_len > 0 && !work->decl;
     if (patch->verdict != PLAN_OK && !is_jump) {
         bind_work_say(work, plan_verdict_text(patch->verdict));
         return -ENOTSUP;

@@ -78,8 +78,7 @@ static bool evaluate(struct carry_call *c, const struct carry_value *value,
 {
     if (!c->is_ready)
         make_ready(c);
-    return manifest_eval(value->expr, &c->env, out) == 0 &&
-           !out->is_unreadable;
+    return manifest_eval(value->expr, &c->env, out) == 0 && !out->is_unreadable;
 }
 
 static uint64_t word_of(struct carry_call *c, const struct carry_value *value)
@@ -89,7 +88,7 @@ static uint64_t word_of(struct carry_call *c, const struct carry_value *value)
     if (value->source == CARRY_EVALUATE)
         return evaluate(c, value, &result) ? result.bits : 0;
     word = value->source == CARRY_RAX ? c->regs->rax
-                                     : (&c->call->args.rdi)[value->source];
+                                      : (&c->call->args.rdi)[value->source];
     return capture_extend(word, value->size_bytes, value->is_signed);
 }
 
@@ -155,10 +154,11 @@ static uint64_t batch_key(const struct carry_call *c, const struct batch *batch,
 static bool take_link(uint64_t key, uint64_t now, struct lane_link *link)
 {
     struct carry_item item;
-    enum carry_found found = key ? carry_table_take(key, now, &item) : CARRY_NONE;
+    enum carry_found found =
+        key ? carry_table_take(key, now, &item) : CARRY_NONE;
     if (found != CARRY_FOUND) {
         count(found == CARRY_EXPIRED ? &losses()->expired
-                                    : &losses()->unmatched);
+                                     : &losses()->unmatched);
         return false;
     }
     link->span = item.parent;
@@ -183,8 +183,8 @@ static void link_batch(struct carry_call *c, const struct carry_step *step,
                            __ATOMIC_RELAXED);
     if (most == 0)
         return;
-    if (!capture_frame_open(
-            lane, (uint32_t)(most * sizeof(struct lane_link)), &frame)) {
+    if (!capture_frame_open(lane, (uint32_t)(most * sizeof(struct lane_link)),
+                            &frame)) {
         count(&losses()->frames);
         return;
     }
@@ -196,10 +196,9 @@ static void link_batch(struct carry_call *c, const struct carry_step *step,
     }
     for (uint64_t i = n; i < most; i++)
         links[i] = (struct lane_link){0, 0, 0};
-    capture_frame_commit(lane, &frame,
-                         (uint32_t)(most * sizeof(struct lane_link)),
-                         LANE_FRAME_LINK, (uint32_t)n, span,
-                         (uint32_t)c->call->site);
+    capture_frame_commit(
+        lane, &frame, (uint32_t)(most * sizeof(struct lane_link)),
+        LANE_FRAME_LINK, (uint32_t)n, span, (uint32_t)c->call->site);
 }
 
 /* ---- steps ------------------------------------------------------------ */
@@ -211,12 +210,11 @@ static void carry(struct carry_call *c, const struct carry_step *step,
     if (key == 0)
         return;
     struct carry_item item = {place->parent, span_now(), place->context,
-                             step->is_many};
+                              step->is_many};
     carry_table_put(key, &item);
 }
 
-static struct span_origin origin_of(const struct carry_item *item,
-                                    uint64_t now)
+static struct span_origin origin_of(const struct carry_item *item, uint64_t now)
 {
     return (struct span_origin){.parent = item->parent,
                                 .context = item->context,
@@ -231,9 +229,15 @@ static struct span_origin take_origin(uint64_t key, uint64_t now)
     enum carry_found found = carry_table_take(key, now, &item);
     if (found == CARRY_FOUND)
         return origin_of(&item, now);
-    count(found == CARRY_EXPIRED ? &losses()->expired : &losses()->unmatched);
     return span_orphan(found == CARRY_EXPIRED ? LANE_ORPHAN_EXPIRED
                                               : LANE_ORPHAN_NO_CARRIER);
+}
+
+static void count_orphan(const struct span_origin *origin)
+{
+    if (origin->orphan)
+        count(origin->orphan == LANE_ORPHAN_EXPIRED ? &losses()->expired
+                                                    : &losses()->unmatched);
 }
 
 /* carry, forget and link of a list; `place` is what its items belong to. */
@@ -253,7 +257,7 @@ static void take_steps(struct carry_call *c, const struct carry_step *steps,
 }
 
 void carry_enter(struct shim_call *call, const struct site *site,
-                struct lane *lane)
+                 struct lane *lane)
 {
     const struct carry_plan *plan = site->carry;
     if (plan->enter_count != 0 && lane != NULL) {
@@ -309,8 +313,10 @@ void carry_adopt(const struct shim_call *call, const struct site *site,
             continue;
         struct span_origin adopted = take_origin(key, span_now());
         /* not carried, but called by a span: then that is no guess */
-        if (adopted.orphan == 0 || origin->is_outermost)
+        if (adopted.orphan == 0 || origin->is_outermost) {
             *origin = adopted;
+            count_orphan(origin);
+        }
         return;
     }
 }
@@ -392,6 +398,7 @@ void carry_left(const struct shim_call *call, const struct shim_regs *regs,
         if (key == 0)
             continue; /* nothing was popped */
         struct span_origin origin = take_origin(key, tick);
+        count_orphan(&origin);
         uint64_t frame = carry_find_frame ? carry_find_frame(call->sp) : 0;
         if (!span_push_context(lane, call->sp, frame, &origin))
             count(&losses()->frames);

@@ -25,7 +25,7 @@ struct carry_value {
 struct carry_step {
     struct carry_value key;
     struct carry_value data; /* expr NULL: the key alone */
-    uint8_t role;           /* enum carry_role */
+    uint8_t role;            /* enum carry_role */
     bool is_many;
     uint8_t element_bytes; /* link: of the array's elements; 0: one key */
 };
@@ -48,8 +48,8 @@ struct carry_plan {
  * `memory` as for capture_bind(). May set SITE_CARRY, SITE_NO_SPAN. 0 or
  * -ENOMEM. [when it is bound] */
 HIDDEN int carry_bind(const struct manifest_decl *decl, uint64_t function,
-                     struct manifest_arena *memory, uint32_t *flags,
-                     const struct carry_plan **plan)
+                      struct manifest_arena *memory, uint32_t *flags,
+                      const struct carry_plan **plan)
     __attribute__((warn_unused_result));
 
 /* How long an item may be under way; before the first carry_bind(). */
@@ -60,7 +60,7 @@ HIDDEN void carry_start(void);
 
 /* A call of a site that is no span. */
 HIDDEN void carry_enter(struct shim_call *call, const struct site *site,
-                       struct lane *lane);
+                        struct lane *lane);
 /* Before a span is opened: whose work it is, if its site or a pop says so. */
 HIDDEN void carry_adopt(const struct shim_call *call, const struct site *site,
                         struct lane *lane, struct span_origin *origin);

@@ -75,7 +75,7 @@ static uint32_t fill(const struct manifest_decl *decl, bool at_leave,
     for (uint32_t i = 0; i < decl->flow_count; i++) {
         const struct manifest_flow *flow = &decl->flows[i];
         struct carry_step step = {.is_many = flow->is_many,
-                                 .element_bytes = flow->element_bytes};
+                                  .element_bytes = flow->element_bytes};
         if (!flow->key || !role_of(flow->role, &step.role) ||
             is_at_leave(flow, is_span(decl)) != at_leave)
             continue;
@@ -105,8 +105,8 @@ static bool has_pairs(void)
 uint64_t carry_age_ns = UINT64_C(600) * 1000000000;
 
 int carry_bind(const struct manifest_decl *decl, uint64_t function,
-              struct manifest_arena *memory, uint32_t *flags,
-              const struct carry_plan **plan)
+               struct manifest_arena *memory, uint32_t *flags,
+               const struct carry_plan **plan)
 {
     bool takes_pairs = is_span(decl) && has_pairs();
     if (decl->flow_count == 0 && !takes_pairs)

@@ -121,7 +121,7 @@ void carry_table_put(uint64_t key, const struct carry_item *item)
 }
 
 enum carry_found carry_table_take(uint64_t key, uint64_t now_ticks,
-                                struct carry_item *out)
+                                  struct carry_item *out)
 {
     struct set *set = sets ? lock_set(key) : NULL;
     enum carry_found found = CARRY_NONE;

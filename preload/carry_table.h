@@ -45,5 +45,5 @@ CARRY_HIDDEN int carry_table_start(uint64_t age_ticks)
 CARRY_HIDDEN void carry_table_put(uint64_t key, const struct carry_item *item);
 /* `out` is set where it is FOUND. */
 CARRY_HIDDEN enum carry_found carry_table_take(uint64_t key, uint64_t now_ticks,
-                                            struct carry_item *out);
+                                               struct carry_item *out);
 CARRY_HIDDEN void carry_table_forget(uint64_t key);

@@ -61,8 +61,8 @@ struct fiber *fiber_find(uint64_t sp, uint64_t *low, uint64_t *high)
     struct fibers *all = __atomic_load_n(&fibers, __ATOMIC_ACQUIRE);
     uint64_t granule = sp >> GRANULE_SHIFT, a, b;
     for (uint32_t i = 0; all && i < PROBES; i++) {
-        uint64_t word = __atomic_load_n(&all->word[word_at(granule, i)],
-                                        __ATOMIC_ACQUIRE);
+        uint64_t word =
+            __atomic_load_n(&all->word[word_at(granule, i)], __ATOMIC_ACQUIRE);
         if (word == 0)
             break;
         if (word >> 20 != granule)
@@ -86,9 +86,9 @@ void fiber_opens(uint64_t sp, const struct lane *lane)
 {
     uint64_t low, high, bit = UINT64_C(1) << lane->index % 64;
     struct fiber *fiber = fiber_find(sp, &low, &high);
-    if (fiber && (__atomic_load_n(&fiber->lanes[lane->index / 64],
-                                  __ATOMIC_RELAXED) &
-                  bit) == 0)
+    if (fiber &&
+        (__atomic_load_n(&fiber->lanes[lane->index / 64], __ATOMIC_RELAXED) &
+         bit) == 0)
         __atomic_fetch_or(&fiber->lanes[lane->index / 64], bit,
                           __ATOMIC_RELAXED);
 }
@@ -146,10 +146,9 @@ static struct fibers *get_fibers(void)
     struct fibers *none = NULL;
     if (all)
         return all;
-    long at = machine_syscall(SYS_mmap, 0, (long)sizeof(*all),
-                              PROT_READ | PROT_WRITE,
-                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-                              0);
+    long at =
+        machine_syscall(SYS_mmap, 0, (long)sizeof(*all), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (at < 0 && at > -4096)
         return NULL;
     all = (struct fibers *)at;

@@ -32,11 +32,11 @@
 
 /* shim_call.flags, the runtime's bits */
 enum span_flags {
-    SPAN_DEEP = 1 << 8,  /* no open entry: `open` is the start */
-    SPAN_COUNT = 1 << 9, /* no lane: counted only; `open` is the start */
-    SPAN_OUT = 1 << 10,  /* capture_leave has something to do; the upper half
-                            of `extra` is errno at entry */
-    SPAN_HOOK = 1 << 11, /* SITE_INTERNAL with a hook_leave */
+    SPAN_DEEP = 1 << 8,   /* no open entry: `open` is the start */
+    SPAN_COUNT = 1 << 9,  /* no lane: counted only; `open` is the start */
+    SPAN_OUT = 1 << 10,   /* capture_leave has something to do; the upper half
+                             of `extra` is errno at entry */
+    SPAN_HOOK = 1 << 11,  /* SITE_INTERNAL with a hook_leave */
     SPAN_CARRY = 1 << 13, /* carry_leave() has something to do */
 };
 /* What the plain way does as well. */

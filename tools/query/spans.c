@@ -59,9 +59,9 @@ static void set_texts(struct page *page)
     const char *base = buf_get(&page->bytes);
     for (size_t i = 0; i < page->count; i++) {
         struct query_span *s = &page->spans[i];
-        const char **texts[TEXTS] = {
-            &s->status, &s->ended_by,   &s->error,   &s->orphan, &s->input,
-            &s->output, &s->attributes, &s->capture, &s->links};
+        const char **texts[TEXTS] = {&s->status,     &s->ended_by, &s->error,
+                                     &s->orphan,     &s->input,    &s->output,
+                                     &s->attributes, &s->capture,  &s->links};
         for (int j = 0; j < TEXTS; j++)
             if (page->texts[i][j])
                 *texts[j] = base + page->texts[i][j] - 1;

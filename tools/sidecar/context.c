@@ -24,8 +24,7 @@ static const struct pending_frame *frame_of(const struct pending *p,
 int64_t context_queue_ns(const struct session *s, const struct pending *p)
 {
     struct lane_frame_queue queue;
-    const struct pending_frame *f =
-        frame_of(p, LANE_FRAME_QUEUE, sizeof queue);
+    const struct pending_frame *f = frame_of(p, LANE_FRAME_QUEUE, sizeof queue);
     if (!f)
         return STORE_NULL;
     memcpy(&queue, f->payload, sizeof queue);
@@ -70,8 +69,8 @@ static int put_link(struct session *s, const struct lane_link *link, char *out)
         (unsigned long long)lane_span_id(s->reader.header.key, link->span));
 }
 
-char *context_links(struct session *s, const struct pending *p,
-                    uint64_t caller, int *rc)
+char *context_links(struct session *s, const struct pending *p, uint64_t caller,
+                    int *rc)
 {
     struct lane_link link = {.span = caller};
     const struct pending_frame *f = frame_of(p, LANE_FRAME_LINK, sizeof link);

@@ -13,5 +13,5 @@ const char *context_orphan(const struct pending *p);
 /* JSON array of the spans that handed over what it consumed, and of `caller`
  * (a reference in context 0; 0: none). malloc'ed; NULL: neither, or -ENOMEM in
  * `*rc`. */
-char *context_links(struct session *s, const struct pending *p,
-                    uint64_t caller, int *rc);
+char *context_links(struct session *s, const struct pending *p, uint64_t caller,
+                    int *rc);

@@ -153,8 +153,7 @@ static int parent_add(struct session *s, const struct span *span,
                       const struct pending *p)
 {
     uint32_t lane = LANE_REF_LANE(span->ref);
-    if (span->is_root || span->is_apart ||
-        LANE_REF_LANE(span->parent) != lane)
+    if (span->is_root || span->is_apart || LANE_REF_LANE(span->parent) != lane)
         return 0;
     struct pending *parent = pending_get(&s->pending, span->parent);
     if (!parent)

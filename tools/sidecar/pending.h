@@ -31,9 +31,9 @@ struct pending {
     struct pending_inner *inner;
     uint32_t inner_count, inner_cap;
     uint32_t changed; /* bit per kind: not stored as it is now */
-    bool is_stored;  /* something of it is in open_frames */
-    bool is_shown;   /* its span is stored as open */
-    uint8_t unseen;  /* looks at its lane that did not find it open */
+    bool is_stored;   /* something of it is in open_frames */
+    bool is_shown;    /* its span is stored as open */
+    uint8_t unseen;   /* looks at its lane that did not find it open */
 };
 struct pending_map {
     struct pending **chain;
