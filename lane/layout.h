@@ -499,11 +499,14 @@ enum lane_frame_kind {
     LANE_FRAME_THREAD = 3, /* struct lane_frame_thread: whose records follow */
     LANE_FRAME_ERROR = 4,  /* struct lane_frame_error, then bytes */
     LANE_FRAME_DEEP = 5,   /* none yet */
-    /* 6..9: errors (stack copy, first cause, throw, stderr); 14..17: naming
-     * (attribute, event) */
-    LANE_FRAME_QUEUE = 10,  /* struct lane_frame_queue */
-    LANE_FRAME_LINK = 11,   /* `count` of struct lane_link */
-    LANE_FRAME_ORPHAN = 12, /* struct lane_frame_orphan */
+    LANE_FRAME_STACK = 6,  /* error_frames.h has these four */
+    LANE_FRAME_THROW = 7,
+    LANE_FRAME_CAUSE = 8,
+    LANE_FRAME_STDERR = 9,
+    LANE_FRAME_QUEUE = 10, /* context_frames.h has these three */
+    LANE_FRAME_LINK = 11,
+    LANE_FRAME_ORPHAN = 12,
+    /* 14..17: naming (attribute, event) */
 };
 /*
  * First line of a frame. Payload of up to 32 bytes stands in `inline_bytes`; a
@@ -562,37 +565,8 @@ struct lane_frame_error {
     int64_t code;
     uint64_t return_value; /* rax */
     uint16_t type_bytes, message_bytes;
-    uint32_t pad0;
+    uint32_t origin; /* where it came from: position / LANE_LINE, low 32 bits,
+                        of a THROW frame (exception) or CAUSE frame (rule) of
+                        this lane; 0: not known */
 };
 _Static_assert(sizeof(struct lane_frame_error) == 32, "fits inline");
-
-/* ---- context (docs/context.md) ---------------------------------------- */
-
-/* How long the item waited that this span works on. */
-struct lane_frame_queue {
-    uint64_t carried_ticks, adopted_ticks;
-};
-_Static_assert(sizeof(struct lane_frame_queue) == 16, "fits inline");
-
-/* An item that a batch span consumed: the span that handed it over. */
-struct lane_link {
-    uint64_t span;    /* reference */
-    uint32_t context; /* index */
-    uint32_t pad0;
-};
-_Static_assert(sizeof(struct lane_link) == 16, "file format");
-enum {
-    LANE_LINK_MAX = 2048 /* of one span */
-};
-
-/* Why nobody knows whose work this span is; its parent is the process. */
-enum lane_orphan {
-    LANE_ORPHAN_NO_CARRIER = 1, /* nobody carried what was adopted */
-    LANE_ORPHAN_EXPIRED = 2,    /* it was carried too long ago */
-    LANE_ORPHAN_STACK = 3,      /* on a stack that nobody saw being made */
-};
-struct lane_frame_orphan {
-    uint32_t reason; /* enum lane_orphan */
-    uint32_t pad0;
-};
-_Static_assert(sizeof(struct lane_frame_orphan) == 8, "fits inline");

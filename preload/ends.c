@@ -13,6 +13,7 @@
 #include "preload/bind.h"
 #include "preload/fatal.h"
 #include "preload/process.h"
+#include "preload/sandbox.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -31,7 +32,7 @@ static void mark(enum lane_marker marker, int status)
 {
     int saved = errno;
     span_busy++;
-    if (is_our_process()) {
+    if (!sandboxed && is_our_process()) {
         span_close_all(LANE_END_EXIT);
         process_mark_end(marker, status & 0xff, 0);
     }
@@ -65,7 +66,7 @@ static void enter_underscore_exit(struct shim_call *call)
 static void enter_exec(struct shim_call *call)
 {
     /* execvp() tries one directory after the other */
-    if (is_our_process() &&
+    if (!sandboxed && is_our_process() &&
         machine_syscall(SYS_faccessat, AT_FDCWD, (long)call->args.rdi, X_OK, 0,
                         0, 0) == 0)
         process_mark_end(LANE_MARKER_EXEC, 0, 0);
@@ -75,7 +76,7 @@ static void leave_exec(struct shim_call *call, const struct shim_regs *regs)
 {
     (void)call;
     (void)regs;
-    if (!is_our_process())
+    if (sandboxed || !is_our_process())
         return;
     struct lane_process *process = &runtime.map.processes[runtime.process];
     if (process->marker != LANE_MARKER_EXEC)

@@ -18,6 +18,7 @@
  * a stack overflow leaves no room, the kernel kills as it does for SIG_DFL.
  */
 #include "preload/fatal.h"
+#include "lane/x86_64/machine.h"
 #include "preload/bind.h"
 #include "preload/process.h"
 #include "preload/read_pages.h"
@@ -99,6 +100,20 @@ static void leave_sigaction(struct shim_call *call,
     uint64_t *mask = (uint64_t *)&old->sa_mask;
     for (size_t i = 0; i < sizeof(old->sa_mask) / sizeof(*mask); i++)
         mask[i] = 0;
+}
+
+void fatal_retire(void)
+{
+    /* the kernel's sigaction: handler, flags, restorer, mask */
+    static const uint64_t by_default[4];
+    uint64_t now[4];
+    read_pages_enable(0);
+    for (int i = 0; i < FATAL_COUNT; i++)
+        if (machine_syscall(SYS_rt_sigaction, fatal[i], 0, (long)now,
+                            KERNEL_SIGSET_BYTES, 0, 0) == 0 &&
+            now[0] == (uint64_t)(uintptr_t)on_fatal)
+            machine_syscall(SYS_rt_sigaction, fatal[i], (long)by_default, 0,
+                            KERNEL_SIGSET_BYTES, 0, 0);
 }
 
 void fatal_watch(void)

@@ -14,18 +14,17 @@
  * faults in a load that our signal entry can leave (read_guard.h); only where
  * the program has handlers of its own does it get that fault.
  *
- * A filter that a process installs itself is known by the prctl() before it:
- * without PR_SET_NO_NEW_PRIVS only a privileged process may have one. One that
- * was there before us may forbid process_vm_readv, and kill for it: nothing is
- * tried.
+ * Of filters that a process installs itself see sandbox.h. One that was there
+ * before us may forbid process_vm_readv, and kill for it: nothing is tried.
  */
 #include "preload/read_start.h"
 #include "preload/bind.h"
 #include "preload/blind.h"
 #include "preload/config.h"
-#include "preload/cpu.h"
+#include "preload/fatal.h"
 #include "preload/process.h"
 #include "preload/read.h"
+#include "preload/sandbox.h"
 #include <link.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
@@ -59,21 +58,29 @@ void read_start(void)
         read_forbid_syscalls();
 }
 
+/* This thread goes on with the lane that it has; a later one finds none. */
+static long last_syscalls(long unused, long unused_too)
+{
+    (void)unused;
+    (void)unused_too;
+    (void)thread_attach();
+    fatal_retire();
+    return 0;
+}
+
 static void enter_prctl(struct shim_call *call)
 {
     int option = (int)call->args.rdi;
-    if (option == PR_SET_SECCOMP && !process_is_guest()) {
-        cpu_forbid_syscalls();
-        lane_forbid_syscalls();
-    }
     if (((option == PR_SET_SECCOMP && call->args.rsi == SECCOMP_MODE_STRICT) ||
          (option == PR_SET_TSC && call->args.rsi == PR_TSC_SIGSEGV)) &&
         !process_is_guest())
         blind_start();
     if ((option == PR_SET_SECCOMP ||
          (option == PR_SET_NO_NEW_PRIVS && call->args.rsi != 0)) &&
-        !process_is_guest())
-        read_forbid_syscalls();
+        !process_is_guest()) {
+        shim_call_slow(last_syscalls, 0, 0);
+        sandbox_start();
+    }
 }
 
 void read_watch(void)

@@ -22,6 +22,7 @@
  */
 #pragma once
 #include <stdbool.h>
+#include "lane/context_frames.h"
 #include "lane/ids.h"
 #include "lane/writer.h"
 #include "lane/x86_64/machine.h"

@@ -15,6 +15,7 @@
 #include "lane/histogram.h"
 #include "preload/blind.h"
 #include "preload/read.h"
+#include "preload/sandbox.h"
 
 enum {
     GROW_EVERY = 8, /* records dropped between tries to grow */
@@ -66,7 +67,7 @@ static bool wait_for_room(struct lane *lane)
 {
     const struct lane_session *session = runtime.map.session;
     struct timespec step = {0, WAIT_STEP_US * 1000};
-    if (session->policy != LANE_POLICY_WAIT)
+    if (session->policy != LANE_POLICY_WAIT || sandboxed)
         return false;
     for (uint32_t us = 0; us < session->wait_us; us += WAIT_STEP_US) {
         machine_syscall(SYS_nanosleep, (long)&step, 0, 0, 0, 0, 0);

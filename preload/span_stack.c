@@ -10,6 +10,7 @@
  */
 #include "preload/fiber.h"
 #include "preload/span_internal.h"
+#include "preload/sandbox.h"
 
 #include <signal.h>
 #include <sys/syscall.h>
@@ -129,7 +130,8 @@ void span_settle(struct lane *lane, uint64_t sp, bool is_tail)
 static bool on_signal_stack(uint64_t sp)
 {
     stack_t stack = {.ss_flags = SS_DISABLE};
-    machine_syscall(SYS_sigaltstack, 0, (long)&stack, 0, 0, 0, 0);
+    if (!sandboxed)
+        machine_syscall(SYS_sigaltstack, 0, (long)&stack, 0, 0, 0, 0);
     return (stack.ss_flags & SS_DISABLE) == 0 &&
            sp - (uint64_t)stack.ss_sp < stack.ss_size;
 }

@@ -25,6 +25,7 @@
 
 #include "preload/cpu.h"
 #include "preload/process.h"
+#include "preload/sandbox.h"
 
 enum {
     ALIVE_REGISTERING = -1,    /* a thread of a fresh child registers it */
@@ -174,7 +175,10 @@ struct lane *thread_attach(void)
     span_busy++;
     struct lane *lane = span_lane;
     if (*runtime.alive != span_thread.alive || lane == NULL) {
-        lane = enter_child() ? take_lane() : NULL;
+        lane = !sandboxed && enter_child() ? take_lane() : NULL;
+        if (sandboxed)
+            __atomic_fetch_add(&runtime.map.session->lost_threads, 1,
+                               __ATOMIC_RELAXED);
         span_lane = lane;
         if (lane == NULL)
             shim_cache_use(UINT32_MAX);

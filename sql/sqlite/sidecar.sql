@@ -149,6 +149,32 @@ ON CONFLICT (session, site, kind) DO UPDATE SET count = excluded.count;
 INSERT INTO losses (session, site, kind, count) VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT (session, site, kind) DO UPDATE SET count = count + excluded.count;
 
+-- What became final, for the sinks: see 0004_sinks.sql.
+-- :outbox_spans
+INSERT INTO outbox (at_unix_ns, session, lo, hi) VALUES (?1, ?2, ?3, ?4);
+-- :outbox_session
+INSERT INTO outbox (at_unix_ns, session) VALUES (?1, ?2);
+-- Traces that changed: those that ended and were quiet since ?3, those that go
+-- on since ?4, those of session ?2; then forget that they did.
+-- :outbox_traces
+INSERT INTO outbox (at_unix_ns, trace)
+SELECT ?1, d.trace FROM dirty_traces d
+WHERE (d.since <= ?3
+       AND NOT EXISTS (SELECT 1 FROM traces t
+                       WHERE t.trace = d.trace AND t.status = 'open'))
+  OR d.since <= ?4 OR d.since > ?1 / 1000000000
+  OR d.trace IN (SELECT c.trace FROM contexts c WHERE c.session = ?2)
+ORDER BY d.trace;
+-- :dirty_done
+DELETE FROM dirty_traces AS d
+WHERE (d.since <= ?3
+       AND NOT EXISTS (SELECT 1 FROM traces t
+                       WHERE t.trace = d.trace AND t.status = 'open'))
+  OR d.since <= ?4 OR d.since > ?1 / 1000000000
+  OR d.trace IN (SELECT c.trace FROM contexts c WHERE c.session = ?2);
+-- :dirty_left
+SELECT 1 FROM dirty_traces LIMIT 1;
+
 -- :begin
 BEGIN IMMEDIATE;
 -- :commit

@@ -24,17 +24,18 @@ ALLOWED = {
     "preload": ["manifest", "shim", "shim/plan", "lane"],
     "tools/common": ["lane", "manifest"],
     "tools/query": ["lane", "tools/common"],
-    "tools/sidecar": ["lane", "manifest", "tools/common"],
-    "tools/cli": ["tools/query", "tools/sidecar", "manifest", "lane", "shim/plan",
+    "tools/upload": ["lane", "tools/common"],
+    "tools/sidecar": ["lane", "manifest", "tools/common", "tools/upload"],
+    "tools/cli": ["tools/query", "tools/sidecar", "tools/upload", "manifest", "lane", "shim/plan",
                   "tools/common", "tools/cli"],
     "tools": ["tools/cli", "tools/common"],
 }
 # A library is owned by the folder(s) that may include its header.
 OWNERS = {
-    r"sqlite3\.h": ["tools/sidecar", "tools/query"],
+    r"sqlite3\.h": ["tools/sidecar", "tools/query", "tools/upload"],
     r"cjson/cJSON\.h": ["tools/sidecar", "tools/query", "tools/cli",
-                        "tools/common"],
-    r"curl/curl\.h": ["tools/sidecar"],
+                        "tools/common", "tools/upload"],
+    r"curl/curl\.h": ["tools/upload"],
     r"libunwind.*\.h": ["tools/sidecar"],
     r"elfutils/.*": ["tools/sidecar"],
     r"Zydis/.*": ["shim/plan"],

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lane/context_frames.h"
 #include "lane/ids.h"
 
 enum {

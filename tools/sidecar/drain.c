@@ -89,6 +89,10 @@ static int span_store(struct session *s, const struct span *span,
         context_queue_ns(s, p), context_orphan(p));
     decode_free(&json);
     free(links);
+    if (rc > 0 && strcmp(span->status, "open") != 0) {
+        int noted = outbox_span(&s->outbox, s->store, s->id, span->ref);
+        rc = noted < 0 ? noted : rc;
+    }
     return rc;
 }
 

@@ -291,7 +291,7 @@ static int cursors_save(struct session *s)
     return rc < 0 ? rc : 0;
 }
 
-static int batch_save(struct session *s)
+static int batch_save(struct session *s, int64_t now_ns)
 {
     int rc = totals_flush(&s->totals, s->store, s->id);
     if (rc == 0 && !s->is_ended)
@@ -306,6 +306,9 @@ static int batch_save(struct session *s)
     unsigned count = sizeof last / sizeof *last;
     for (unsigned i = 0; s->is_ended && rc >= 0 && i < count; i++)
         rc = store_run(s->store, last[i], "i", s->id);
+    if (rc >= 0)
+        rc = outbox_save(&s->outbox, s->store, s->id, now_ns,
+                         s->is_moved || s->is_ended, s->is_ended);
     return rc < 0 ? rc : store_commit(s->store);
 }
 
@@ -380,11 +383,11 @@ static int batch(struct session *s, int64_t now_ns)
     rc = slow_part(s, now_ns);
     if (rc < 0)
         return rc;
-    if (!s->is_moved && !s->is_ended) {
+    if (!s->is_moved && !s->is_ended && !outbox_is_due(&s->outbox, now_ns)) {
         store_rollback(s->store); /* nothing was written */
         return 0;
     }
-    rc = batch_save(s);
+    rc = batch_save(s, now_ns);
     return rc < 0 ? rc : items > 0 ? items : 1;
 }
 

@@ -10,6 +10,7 @@
 #include "tools/sidecar/clock.h"
 #include "tools/sidecar/death.h"
 #include "tools/sidecar/decode.h"
+#include "tools/sidecar/outbox.h"
 #include "tools/sidecar/pending.h"
 #include "tools/sidecar/store.h"
 #include "tools/sidecar/totals.h"
@@ -61,6 +62,7 @@ struct session {
     uint32_t traces;
     struct pending_map pending;
     struct totals totals;
+    struct outbox outbox;
     uint32_t next_lane; /* where the next batch begins */
     int64_t corrupt;    /* not stored yet */
     int64_t slow_at_ns, anchor_at_ns, anchor_step_ns, free_since_ns;

@@ -55,6 +55,11 @@ static const char *const names[STORE_STATEMENTS] = {
     [STORE_ROLLUP_ADD] = "rollup_add",
     [STORE_LOSS_SET] = "loss_set",
     [STORE_LOSS_ADD] = "loss_add",
+    [STORE_OUTBOX_SPANS] = "outbox_spans",
+    [STORE_OUTBOX_SESSION] = "outbox_session",
+    [STORE_OUTBOX_TRACES] = "outbox_traces",
+    [STORE_DIRTY_DONE] = "dirty_done",
+    [STORE_DIRTY_LEFT] = "dirty_left",
     [STORE_BEGIN] = "begin",
     [STORE_COMMIT] = "commit",
 };

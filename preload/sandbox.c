@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See sandbox.h. */
+#include "preload/sandbox.h"
+#include "preload/cpu.h"
+#include "preload/read.h"
+
+bool sandboxed;
+
+void sandbox_start(void)
+{
+    if (runtime.map.session == NULL)
+        return;
+    read_forbid_syscalls();
+    cpu_forbid_syscalls();
+    lane_forbid_syscalls();
+    __atomic_store_n(&sandboxed, true, __ATOMIC_RELAXED);
+}
