@@ -281,6 +281,8 @@ static int frame_take(struct session *s, uint32_t lane,
 
 /* ---- lanes -------------------------------------------------------------- */
 
+static int opener_drain(struct session *s, uint32_t lane, uint64_t t0);
+
 /* No item is committed where one is reserved. Its writer may be just doing it;
  * not if the lane is dead, or went on for long without it. */
 static bool is_stuck(struct session_lane *l, int64_t now_ns)
@@ -294,6 +296,51 @@ static bool is_stuck(struct session_lane *l, int64_t now_ns)
     /* a process that is stopped stops in mid-item, too: has it gone on? */
     return l->log.head.position != l->stuck_end &&
            now_ns - l->stuck_since_ns > STUCK_NS;
+}
+
+static int item_take(struct session *s, uint32_t lane,
+                     const struct lane_log_item *item)
+{
+    if (item->type != LANE_ITEM_RECORD)
+        return frame_take(s, lane, item);
+    uint32_t opener = LANE_REF_LANE(item->record->span);
+    int rc = 0;
+    if (opener != lane)
+        rc = opener_drain(s, opener, item->record->t0_ticks);
+    return rc < 0 ? rc : record_take(s, lane, item->record);
+}
+
+/*
+ * A span that was opened in another lane (a fiber moved): its frames stand
+ * there. Take what that lane has from before `t0`: all before its first record
+ * that ended later. That this ends, and never comes back to a lane that it
+ * comes from: each step goes to what happened earlier.
+ */
+static int opener_drain(struct session *s, uint32_t lane, uint64_t t0)
+{
+    struct session_lane *l = &s->lane[lane];
+    struct lane_log_item item;
+    int rc = 0;
+    if (lane >= s->reader.header.lane_next || l->lost || l->is_draining)
+        return 0;
+    if (!l->is_open)
+        rc = session_begin_lane(s, lane);
+    if (rc != 0 || lane_log_look(&l->log) != 0)
+        return rc;
+    l->is_draining = true;
+    while (rc == 0) {
+        uint64_t position = l->log.position;
+        if (lane_log_next(&l->log, &item) <= 0)
+            break; /* its own turn sees to what is wrong */
+        if (item.type == LANE_ITEM_RECORD && item.record->t1_ticks > t0) {
+            l->log.position = position;
+            break;
+        }
+        s->is_moved = true;
+        rc = item_take(s, lane, &item);
+    }
+    l->is_draining = false;
+    return rc < 0 ? rc : 0;
 }
 
 static int lane_items(struct session *s, uint32_t lane, uint32_t most,
@@ -314,9 +361,7 @@ static int lane_items(struct session *s, uint32_t lane, uint32_t most,
             s->is_moved = true;
             continue;
         }
-        int rc = item.type == LANE_ITEM_RECORD
-                     ? record_take(s, lane, item.record)
-                     : frame_take(s, lane, &item);
+        int rc = item_take(s, lane, &item);
         if (rc < 0)
             return rc;
         n++;
@@ -339,7 +384,10 @@ int drain_lane(struct session *s, uint32_t lane, uint32_t most, int64_t now_ns)
     }
     if (lane_log_at_end(&l->log))
         return 0;
-    return lane_items(s, lane, most, now_ns);
+    l->is_draining = true;
+    int rc = lane_items(s, lane, most, now_ns);
+    l->is_draining = false;
+    return rc;
 }
 
 /* ---- open spans ---------------------------------------------------------- */
