@@ -266,7 +266,8 @@ void carry_enter(struct shim_call *call, const struct site *site,
         take_steps(&c, plan->enter, plan->enter_count, lane, &place);
     }
     if (plan->leave_count == 0 || lane == NULL) {
-        call->flags |= SHIM_CALL_TAIL; /* no leave: a jump is enough */
+        if ((call->flags & SPAN_FLOW) == 0)
+            call->flags |= SHIM_CALL_TAIL; /* no leave: a jump is enough */
         return;
     }
     if (plan->has_adopt) /* what was popped before is done */

@@ -45,7 +45,7 @@ struct carry_plan {
 };
 
 /* Make the plan of a site for `decl`, whose function stands at `function`.
- * `memory` as for capture_bind(). May set SITE_CARRY, SITE_NO_SPAN. 0 or
+ * `memory` as for capture_bind(). May set SITE_CARRY. 0 or
  * -ENOMEM. [when it is bound] */
 HIDDEN int carry_bind(const struct manifest_decl *decl, uint64_t function,
                       struct manifest_arena *memory, uint32_t *flags,

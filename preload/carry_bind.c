@@ -130,7 +130,7 @@ int carry_bind(const struct manifest_decl *decl, uint64_t function,
     int err = carry_table_start(cpu_ticks_of_ns(carry_age_ns));
     if (err)
         return err;
-    *flags |= SITE_CARRY | (is_span(decl) ? 0u : (uint32_t)SITE_NO_SPAN);
+    *flags |= SITE_CARRY;
     *plan = made;
     return 0;
 }

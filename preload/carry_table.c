@@ -2,11 +2,13 @@
 /*
  * The table of work items under way: see carry_table.h.
  *
- * A set is 256 bytes: the lock word and the keys share the first line, so
- * that a key that is not there costs one line; what is known of the items
- * stands in the three lines after it. The lock word is 0, or the number of
- * the process that holds it: a forked child finds a set locked that another
- * thread of its parent was just changing, and empties it.
+ * Sets of eight items. An item's version is odd while somebody writes it or
+ * takes it out: it is claimed by a compare and exchange of the version, and
+ * nobody waits for one that is claimed. Who carries uses another place; who
+ * adopts passes it over, because an item that is still being carried was not
+ * handed over yet, and one that is being taken is another's. So a thread that
+ * is switched out in here, or a signal handler, holds up nobody, and a fork
+ * leaves at most the items behind that were claimed at that moment.
  */
 #include "preload/carry_table.h"
 
@@ -17,19 +19,21 @@
 #include "preload/runtime.h"
 
 enum {
-    ITEMS_A_SET = 7,
-    SETS = 16384, /* 114,688 items, 4 MiB */
-    TRIES = 500,
+    ITEMS_A_SET = 8,
+    SETS = 16384, /* 131,072 items, 4 MiB */
+    TRIES = 4,
 };
 
-struct set {
-    uint64_t lock; /* process index + 1 of its holder */
-    uint64_t key[ITEMS_A_SET];
-    struct carry_item item[ITEMS_A_SET];
-    uint64_t pad0[3];
+struct place {
+    uint64_t key; /* 0: free */
+    uint32_t version;
+    uint32_t context_many; /* context 24 bits | many << 24 */
+    uint64_t parent, ticks;
 };
-_Static_assert(sizeof(struct carry_item) == 24, "seven in three lines");
-_Static_assert(sizeof(struct set) == 256, "four cache lines");
+struct set {
+    struct place place[ITEMS_A_SET];
+};
+_Static_assert(sizeof(struct set) == 256, "two items in a cache line");
 
 static struct set *sets; /* NULL: no carriers in this program */
 static uint64_t most_ticks;
@@ -63,93 +67,145 @@ static void count(uint64_t *counter)
     __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
 }
 
-/* Take a set's lock. NULL: it is in use for too long. */
-static struct set *lock_set(uint64_t key)
+static struct set *set_of(uint64_t key)
 {
-    struct set *set = &sets[key % SETS];
-    uint64_t mine = (uint64_t)runtime.process + 1;
-    for (int i = 0; i < TRIES; i++) {
-        uint64_t holder = __atomic_load_n(&set->lock, __ATOMIC_RELAXED);
-        /* acquire; pairs with unlock_set */
-        if ((holder == 0 || holder != mine) &&
-            __atomic_compare_exchange_n(&set->lock, &holder, mine, false,
-                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
-            for (int j = 0; holder != 0 && j < ITEMS_A_SET; j++)
-                set->key[j] = 0; /* half changed when this process forked */
-            return set;
-        }
-        __builtin_ia32_pause();
-    }
-    return NULL;
+    return &sets[key % SETS];
 }
 
-static void unlock_set(struct set *set)
+/* Nobody else writes it until settle(), if the version was this one. */
+static bool claim(struct place *place, uint32_t version)
 {
-    __atomic_store_n(&set->lock, 0, __ATOMIC_RELEASE);
+    /* acquire; pairs with the release of settle() */
+    return (version & 1) == 0 && __atomic_compare_exchange_n(
+                                     &place->version, &version, version + 1,
+                                     false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
-/* Where this key stands, else a free place, else the oldest item's. */
-static int find_place(const struct set *set, uint64_t key)
+static void settle(struct place *place)
 {
-    int free = -1, oldest = 0;
+    __atomic_store_n(&place->version, place->version + 1, __ATOMIC_RELEASE);
+}
+
+static uint32_t version_of(const struct place *place)
+{
+    return __atomic_load_n(&place->version, __ATOMIC_ACQUIRE);
+}
+
+static uint64_t key_at(const struct place *place)
+{
+    return __atomic_load_n(&place->key, __ATOMIC_ACQUIRE);
+}
+
+static void set_key(struct place *place, uint64_t key)
+{
+    __atomic_store_n(&place->key, key, __ATOMIC_RELAXED);
+}
+
+/* Take out every item with this key but that at `keep`. */
+static void remove_key(struct set *set, uint64_t key, const struct place *keep)
+{
     for (int i = 0; i < ITEMS_A_SET; i++) {
-        if (set->key[i] == key)
-            return i;
-        if (set->key[i] == 0)
-            free = free < 0 ? i : free;
-        else if (set->item[i].ticks < set->item[oldest].ticks)
-            oldest = i;
+        struct place *place = &set->place[i];
+        uint32_t version = version_of(place);
+        if (place == keep || key_at(place) != key || !claim(place, version))
+            continue;
+        set_key(place, 0);
+        settle(place);
     }
-    return free >= 0 ? free : oldest;
+}
+
+/* Where this key stands, else a free place, else the oldest item's; claimed.
+ * NULL: others were faster at each. `again`: the key stands elsewhere, too. */
+static struct place *claim_for(struct set *set, uint64_t key, bool *again)
+{
+    struct place *best = NULL;
+    uint32_t best_version = 0, rank = 0;
+    for (int i = 0; i < ITEMS_A_SET; i++) {
+        struct place *place = &set->place[i];
+        uint32_t version = version_of(place);
+        uint64_t stands = key_at(place);
+        uint32_t its = stands == key ? 3 : stands == 0 ? 2 : 1;
+        if (version & 1)
+            continue;
+        *again |= its == 3 && rank == 3;
+        if (its > rank ||
+            (its == 1 && rank == 1 && place->ticks < best->ticks)) {
+            best = place;
+            best_version = version;
+            rank = its;
+        }
+    }
+    return best && claim(best, best_version) ? best : NULL;
 }
 
 void carry_table_put(uint64_t key, const struct carry_item *item)
 {
-    struct set *set = sets ? lock_set(key) : NULL;
-    if (!set) {
+    struct set *set = sets ? set_of(key) : NULL;
+    struct place *place = NULL;
+    bool again = false;
+    for (int i = 0; set && !place && i < TRIES; i++)
+        place = claim_for(set, key, &again);
+    if (!place) {
         count(&runtime.map.session->carry.dropped);
         return;
     }
-    int i = find_place(set, key);
-    bool is_lost = set->key[i] != 0 && set->key[i] != key &&
-                   item->ticks - set->item[i].ticks <= most_ticks;
-    set->key[i] = key;
-    set->item[i] = *item;
-    unlock_set(set);
+    bool is_lost = place->key != 0 && place->key != key &&
+                   item->ticks - place->ticks <= most_ticks;
+    set_key(place, key);
+    place->parent = item->parent;
+    place->ticks = item->ticks;
+    place->context_many = item->context | (uint32_t)(item->is_many != 0) << 24;
+    settle(place);
+    if (again) /* two threads carried it at once, some time ago */
+        remove_key(set, key, place);
     if (is_lost)
         count(&runtime.map.session->carry.dropped);
+}
+
+static void read_item(const struct place *place, struct carry_item *out)
+{
+    *out = (struct carry_item){place->parent, place->ticks,
+                               place->context_many & 0xffffff,
+                               place->context_many >> 24};
+}
+
+static bool is_old(const struct carry_item *item, uint64_t now_ticks)
+{
+    return now_ticks > item->ticks && now_ticks - item->ticks > most_ticks;
+}
+
+/* False: somebody else was faster. */
+static bool take(struct place *place, uint32_t version, uint64_t now_ticks,
+                 struct carry_item *out)
+{
+    read_item(place, out);
+    if (out->is_many && !is_old(out, now_ticks)) {
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        return (version & 1) == 0 && version_of(place) == version;
+    }
+    if (!claim(place, version))
+        return false;
+    read_item(place, out);
+    set_key(place, 0);
+    settle(place);
+    return true;
 }
 
 enum carry_found carry_table_take(uint64_t key, uint64_t now_ticks,
                                   struct carry_item *out)
 {
-    struct set *set = sets ? lock_set(key) : NULL;
-    enum carry_found found = CARRY_NONE;
-    if (!set)
-        return CARRY_NONE;
-    for (int i = 0; i < ITEMS_A_SET; i++) {
-        if (set->key[i] != key)
-            continue;
-        *out = set->item[i];
-        found = CARRY_FOUND;
-        if (now_ticks - out->ticks > most_ticks && now_ticks > out->ticks)
-            found = CARRY_EXPIRED;
-        if (!out->is_many || found == CARRY_EXPIRED)
-            set->key[i] = 0;
-        break;
+    struct set *set = sets ? set_of(key) : NULL;
+    for (int i = 0; set && i < ITEMS_A_SET; i++) {
+        struct place *place = &set->place[i];
+        uint32_t version = version_of(place);
+        if (key_at(place) == key && take(place, version, now_ticks, out))
+            return is_old(out, now_ticks) ? CARRY_EXPIRED : CARRY_FOUND;
     }
-    unlock_set(set);
-    return found;
+    return CARRY_NONE;
 }
 
 void carry_table_forget(uint64_t key)
 {
-    struct set *set = sets ? lock_set(key) : NULL;
-    if (!set)
-        return;
-    for (int i = 0; i < ITEMS_A_SET; i++) {
-        if (set->key[i] == key)
-            set->key[i] = 0;
-    }
-    unlock_set(set);
+    if (sets && key != 0)
+        remove_key(set_of(key), key, NULL);
 }

@@ -5,13 +5,9 @@
  * In private memory of the process, not in the session: keys are addresses
  * mostly, and those mean something in one address space only. A forked child
  * has a copy of it, as it has of the items: each side may adopt its own.
- * Bounded: sets of ITEMS_A_SET; in a full one the oldest item gives way and
- * is counted. A key is there at most once: carried anew, it is another item
- * (its address was reused), and what was known of the old one is gone.
- *
- * No lock that is waited for: a set's first word is taken by compare and
- * exchange, held for some ten instructions, and whoever finds it taken looks
- * again some hundred times, then goes without and counts it.
+ * Bounded: in a full set of it the oldest item gives way and is counted. A key
+ * is there at most once: carried anew, it is another item (its address was
+ * reused), and what was known of the old one is gone. No lock: carry_table.c.
  */
 #pragma once
 #include <stdbool.h>

@@ -5,8 +5,9 @@
  * Records, and an index over them: words of 64 KiB granule and record, open
  * addressing. A word may be stale (its record lies elsewhere now); the record
  * has the last word, and a stale one gives its place to the next granule.
- * Readers take no lock; who registers a stack takes one that is not waited
- * for long. Bounded: a stack too many is counted, and its calls are orphans.
+ * No lock: two threads never make stacks of the same memory, so they meet only
+ * in old records and free words, which are claimed by compare and exchange.
+ * Bounded: a stack too many is counted, and its calls are orphans.
  */
 #include "preload/fiber.h"
 
@@ -23,22 +24,38 @@ enum {
     PROBES = 32,
     GRANULE_SHIFT = 16,
     GRANULES_MAX = 256, /* of one stack, from its top: 16 MiB */
-    LOCK_TRIES = 2000,
+    GENERATIONS = (1 << 19) - 1,
+    CLAIMED = 1, /* fiber.high: somebody is making it another stack's */
 };
 
 struct fiber {
-    uint64_t low, high; /* high 0: not valid */
+    uint64_t generation; /* of the stacks that this record stood for; from 1 */
+    uint64_t low, high;  /* high 0 or CLAIMED: not valid */
     struct span_place maker;
     uint64_t lanes[LANE_MAX / 64]; /* bit: that lane opened spans on it */
 };
 
 struct fibers {
     struct fiber at[FIBERS];
-    uint64_t word[WORDS]; /* granule << 20 | record + 1 */
+    uint64_t word[WORDS]; /* generation 19 bits, granule 31, record 14 */
     uint32_t count;
-    uint64_t lock; /* process index + 1 of its holder */
 };
 static struct fibers *fibers; /* NULL: none was seen */
+
+static uint64_t word_of(uint64_t generation, uint64_t granule, uint64_t record)
+{
+    return generation << 45 | granule << 14 | record;
+}
+
+static uint64_t granule_of(uint64_t word)
+{
+    return word >> 14 & 0x7fffffff;
+}
+
+static struct fiber *record_of(struct fibers *all, uint64_t word)
+{
+    return &all->at[word & (FIBERS - 1)];
+}
 
 static uint32_t word_at(uint64_t granule, uint32_t probe)
 {
@@ -49,7 +66,7 @@ static uint32_t word_at(uint64_t granule, uint32_t probe)
 static bool covers(const struct fiber *fiber, uint64_t sp, uint64_t *low,
                    uint64_t *high)
 {
-    /* acquire; pairs with set_fiber, which makes `high` 0 meanwhile */
+    /* acquire; pairs with put_fiber; `high` is CLAIMED meanwhile */
     *high = __atomic_load_n(&fiber->high, __ATOMIC_ACQUIRE);
     *low = __atomic_load_n(&fiber->low, __ATOMIC_ACQUIRE);
     return sp < *high && sp >= *low &&
@@ -65,9 +82,9 @@ struct fiber *fiber_find(uint64_t sp, uint64_t *low, uint64_t *high)
             __atomic_load_n(&all->word[word_at(granule, i)], __ATOMIC_ACQUIRE);
         if (word == 0)
             break;
-        if (word >> 20 != granule)
+        if (granule_of(word) != granule)
             continue;
-        struct fiber *fiber = &all->at[(word & 0xfffff) - 1];
+        struct fiber *fiber = record_of(all, word);
         if (!covers(fiber, sp, &a, &b))
             continue;
         *low = a;
@@ -80,6 +97,15 @@ struct fiber *fiber_find(uint64_t sp, uint64_t *low, uint64_t *high)
 struct span_place fiber_maker(const struct fiber *fiber)
 {
     return fiber->maker;
+}
+
+void fiber_forked(uint64_t sp)
+{
+    uint64_t low, high;
+    struct fiber *fiber = fiber_find(sp, &low, &high);
+    if (fiber && runtime.map.session)
+        fiber->maker =
+            (struct span_place){span_process.ref, span_process.context};
 }
 
 void fiber_opens(uint64_t sp, const struct lane *lane)
@@ -152,92 +178,90 @@ static struct fibers *get_fibers(void)
     if (at < 0 && at > -4096)
         return NULL;
     all = (struct fibers *)at;
+    /* the plain way of a call does not look which stack it stands on. Before
+     * the table is there: who finds it need not look. */
+    for (uint32_t i = 1; i < SHIM_SITE_MAX; i++)
+        __atomic_fetch_or(&runtime.sites[i].flags, (uint32_t)SITE_STACKS,
+                          __ATOMIC_RELAXED);
     if (!__atomic_compare_exchange_n(&fibers, &none, all, false,
                                      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
         machine_syscall(SYS_munmap, at, (long)sizeof(*all), 0, 0, 0, 0);
         return none;
     }
-    /* the plain way of a call does not look which stack it stands on */
-    for (uint32_t i = 1; i < SHIM_SITE_MAX; i++)
-        __atomic_fetch_or(&runtime.sites[i].flags, (uint32_t)SITE_STACKS,
-                          __ATOMIC_RELAXED);
     return all;
 }
 
-static bool lock(struct fibers *all)
+/* A word that its record has outlived. One of its present stack is not, also
+ * while that is being put there. */
+static bool is_stale(struct fibers *all, uint64_t word)
 {
-    uint64_t mine = (uint64_t)runtime.process + 1;
-    for (int i = 0; i < LOCK_TRIES; i++) {
-        uint64_t holder = __atomic_load_n(&all->lock, __ATOMIC_RELAXED);
-        /* one that a fork left behind is nobody's */
-        if (holder != mine &&
-            __atomic_compare_exchange_n(&all->lock, &holder, mine, false,
-                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-            return true;
-        __builtin_ia32_pause();
-    }
-    return false;
+    const struct fiber *fiber = record_of(all, word);
+    uint64_t generation = __atomic_load_n(&fiber->generation, __ATOMIC_ACQUIRE);
+    return (generation & GENERATIONS) != word >> 45 ||
+           __atomic_load_n(&fiber->high, __ATOMIC_ACQUIRE) == 0;
 }
 
-static bool is_stale(const struct fibers *all, uint64_t word)
-{
-    const struct fiber *fiber = &all->at[(word & 0xfffff) - 1];
-    uint64_t granule = word >> 20;
-    return fiber->high == 0 || granule < fiber->low >> GRANULE_SHIFT ||
-           granule > (fiber->high - 1) >> GRANULE_SHIFT;
-}
-
-/* The record that lies on some of [low, high), if only one byte. */
+/* The record that lies on some of [low, high), if only one byte; *seen is its
+ * high: claim() fails if it is another stack's meanwhile. */
 static struct fiber *find_overlap(struct fibers *all, uint64_t low,
-                                  uint64_t high)
+                                  uint64_t high, uint64_t *seen)
 {
     uint64_t first = low >> GRANULE_SHIFT, last = (high - 1) >> GRANULE_SHIFT;
     if (last - first >= GRANULES_MAX)
         first = last - GRANULES_MAX + 1;
     for (uint64_t granule = last + 1; granule-- > first;) {
         for (uint32_t i = 0; i < PROBES; i++) {
-            uint64_t word = all->word[word_at(granule, i)];
+            uint64_t word = __atomic_load_n(&all->word[word_at(granule, i)],
+                                            __ATOMIC_ACQUIRE);
             if (word == 0)
                 break;
-            if (word >> 20 != granule)
+            if (granule_of(word) != granule)
                 continue;
-            struct fiber *fiber = &all->at[(word & 0xfffff) - 1];
-            if (fiber->high > low && fiber->low < high)
+            struct fiber *fiber = record_of(all, word);
+            *seen = __atomic_load_n(&fiber->high, __ATOMIC_ACQUIRE);
+            if (*seen > low &&
+                __atomic_load_n(&fiber->low, __ATOMIC_ACQUIRE) < high)
                 return fiber;
         }
     }
     return NULL;
 }
 
+static bool claim(struct fiber *fiber, uint64_t high)
+{
+    return high != CLAIMED && __atomic_compare_exchange_n(
+                                  &fiber->high, &high, (uint64_t)CLAIMED, false,
+                                  __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
 static struct fiber *take_record(struct fibers *all)
 {
+    uint32_t at = __atomic_load_n(&all->count, __ATOMIC_RELAXED);
+    if (at < FIBERS)
+        at = __atomic_fetch_add(&all->count, 1, __ATOMIC_RELAXED);
+    if (at < FIBERS)
+        return &all->at[at];
     static uint32_t cursor;
-    if (all->count < FIBERS)
-        return &all->at[all->count++];
     for (int i = 0; i < 64; i++) {
-        struct fiber *fiber = &all->at[cursor++ % FIBERS];
-        if (fiber->high == 0)
-            return fiber;
+        at = __atomic_fetch_add(&cursor, 1, __ATOMIC_RELAXED) % FIBERS;
+        if (claim(&all->at[at], 0))
+            return &all->at[at];
     }
     return NULL;
 }
 
-static bool put_word(struct fibers *all, uint64_t granule, uint64_t record)
+static bool put_word(struct fibers *all, uint64_t granule, uint64_t mine)
 {
-    uint64_t mine = granule << 20 | (record + 1), *free = NULL;
     for (uint32_t i = 0; i < PROBES; i++) {
         uint64_t *word = &all->word[word_at(granule, i)];
-        if (*word == mine)
+        uint64_t stands = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+        /* release; pairs with fiber_find */
+        if ((stands == 0 || is_stale(all, stands)) &&
+            __atomic_compare_exchange_n(word, &stands, mine, false,
+                                        __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
             return true;
-        if (!free && (*word == 0 || is_stale(all, *word)))
-            free = word;
-        if (*word == 0)
-            break;
     }
-    if (!free)
-        return false;
-    __atomic_store_n(free, mine, __ATOMIC_RELEASE);
-    return true;
+    return false;
 }
 
 static bool put_fiber(struct fibers *all, struct fiber *fiber, uint64_t low,
@@ -245,7 +269,9 @@ static bool put_fiber(struct fibers *all, struct fiber *fiber, uint64_t low,
 {
     uint64_t first = low >> GRANULE_SHIFT, last = (high - 1) >> GRANULE_SHIFT;
     bool ok = true;
-    __atomic_store_n(&fiber->high, 0, __ATOMIC_RELEASE);
+    uint64_t generation = (fiber->generation + 1) & GENERATIONS;
+    generation += generation == 0;
+    __atomic_store_n(&fiber->generation, generation, __ATOMIC_RELEASE);
     __atomic_store_n(&fiber->low, low, __ATOMIC_RELEASE);
     fiber->maker = maker;
     for (uint32_t i = 0; i < LANE_MAX / 64; i++)
@@ -254,7 +280,9 @@ static bool put_fiber(struct fibers *all, struct fiber *fiber, uint64_t low,
     if (last - first >= GRANULES_MAX)
         first = last - GRANULES_MAX + 1;
     for (uint64_t granule = last + 1; granule-- > first;)
-        ok &= put_word(all, granule, (uint64_t)(fiber - all->at));
+        ok &=
+            put_word(all, granule,
+                     word_of(generation, granule, (uint64_t)(fiber - all->at)));
     return ok;
 }
 
@@ -286,23 +314,21 @@ void fiber_made(uint64_t low, uint64_t high, uint64_t sp)
     if (is_mine)
         maker = span_find_place(lane, sp);
     struct fibers *all = get_fibers();
-    if (!all || !lock(all)) {
-        __atomic_fetch_add(&runtime.map.session->carry.stacks, 1,
-                           __ATOMIC_RELAXED);
-        return;
+    struct fiber *mine = NULL, *old;
+    uint64_t seen;
+    end_spans(is_mine ? lane : NULL, NULL, low, high);
+    while (all && (old = find_overlap(all, low, high, &seen)) != NULL) {
+        if (!claim(old, seen))
+            continue; /* another thread has it for its part */
+        end_spans(is_mine ? lane : NULL, old, low, high);
+        if (mine)
+            __atomic_store_n(&old->high, 0, __ATOMIC_RELEASE);
+        else
+            mine = old;
     }
-    struct fiber *fiber = find_overlap(all, low, high), *mine = fiber;
-    for (; fiber; fiber = find_overlap(all, low, high)) {
-        end_spans(is_mine ? lane : NULL, fiber, low, high);
-        __atomic_store_n(&fiber->high, 0, __ATOMIC_RELEASE);
-    }
-    if (!mine) {
-        end_spans(is_mine ? lane : NULL, NULL, low, high);
+    if (all && !mine)
         mine = take_record(all);
-    }
-    bool ok = mine && put_fiber(all, mine, low, high, maker);
-    __atomic_store_n(&all->lock, 0, __ATOMIC_RELEASE);
-    if (!ok)
+    if (!mine || !put_fiber(all, mine, low, high, maker))
         __atomic_fetch_add(&runtime.map.session->carry.stacks, 1,
                            __ATOMIC_RELAXED);
 }

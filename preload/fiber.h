@@ -19,6 +19,9 @@ HIDDEN void fiber_made(uint64_t low, uint64_t high, uint64_t sp);
 HIDDEN struct fiber *fiber_find(uint64_t sp, uint64_t *low, uint64_t *high);
 /* What was open where it was made. */
 HIDDEN struct span_place fiber_maker(const struct fiber *fiber);
+/* We are the child of a fork that was called at `sp`: what this fiber does
+ * from now on is its process's. */
+HIDDEN void fiber_forked(uint64_t sp);
 /* A span is opened on it, in this lane. */
 HIDDEN void fiber_opens(uint64_t sp, const struct lane *lane);
 /* The innermost entry that other lanes have open on its stack, at or above

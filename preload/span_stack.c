@@ -155,20 +155,25 @@ struct span_origin span_orphan(enum lane_orphan reason)
                                 .orphan = (uint8_t)reason};
 }
 
-/* The first call of a fiber on this thread: it may have others open on
- * another thread; else it is the work of who made it. */
+/* A call on a fiber's stack: what is innermost there may have been opened on
+ * another thread. `own`: in this lane, or NULL. With nothing open it is the
+ * work of who made the fiber. */
 static struct span_origin origin_of_fiber(const struct lane *lane,
-                                          struct fiber *fiber, uint64_t sp)
+                                          struct fiber *fiber, uint64_t sp,
+                                          struct lane_open *own)
 {
     struct lane_open copy;
     struct span_origin origin = {.is_apart = true, .is_outermost = true};
-    if (fiber_find_open(fiber, lane, sp, &copy)) {
+    if (fiber_find_open(fiber, lane, sp, &copy) &&
+        (own == NULL || copy.sp < own->sp)) {
         origin = origin_in(&copy);
         origin.mark = NULL;
         origin.carried_ticks = 0; /* told on its own lane */
         origin.is_apart = true;
         return origin;
     }
+    if (own)
+        return origin_in(own);
     struct span_place maker = fiber_maker(fiber);
     origin.parent = maker.parent;
     origin.context = maker.context;
@@ -178,18 +183,22 @@ static struct span_origin origin_of_fiber(const struct lane *lane,
 struct span_origin span_find_origin(struct lane *lane, uint64_t sp)
 {
     struct span_machine_stack stack = span_stack_at(lane, sp);
-    struct lane_open *innermost = NULL;
+    struct lane_open *innermost = NULL, *own = NULL;
     uint64_t i = lane->depth < LANE_OPEN_MAX ? lane->depth : LANE_OPEN_MAX;
     for (; i > 0; i--) {
         struct lane_open *open = &lane->open[i - 1];
         if (!is_open(open->state) && open->state != LANE_OPEN_CONTEXT)
             continue;
-        if (open->sp >= sp && is_on(&stack, open->sp))
-            return origin_in(open);
+        if (open->sp >= sp && is_on(&stack, open->sp)) {
+            own = open;
+            break;
+        }
         innermost = innermost ? innermost : open;
     }
     if (stack.fiber)
-        return origin_of_fiber(lane, stack.fiber, sp);
+        return origin_of_fiber(lane, stack.fiber, sp, own);
+    if (own)
+        return origin_in(own);
     if (!stack.is_exact && on_signal_stack(sp) && innermost)
         return origin_in(innermost); /* a handler stands on what it met */
     if (!stack.is_exact && innermost)

@@ -93,13 +93,13 @@ static void run(long id)
 // not traced: frames between who knows the item and who works on it
 INNER static void run_below(long id, long depth)
 {
-    volatile char room[128];
+    volatile char room[128] = {0};
     room[id % 128] = 1;
     if (depth > 0)
         run_below(id, depth - 1);
     else
         run(id);
-    room[(id + 1) % 128] = 2;
+    room[(id + 1) % 128] = room[0];
 }
 
 static void done()
