@@ -308,7 +308,7 @@ void fiber_made(uint64_t low, uint64_t high, uint64_t sp)
 {
     struct lane *lane = span_lane;
     bool is_mine = lane && *runtime.alive == span_thread.alive;
-    struct span_place maker = {span_process.ref, span_process.context};
+    struct span_place maker = span_here();
     if (high <= low || high >> 47 != 0 || runtime.map.session == NULL)
         return;
     if (is_mine)

@@ -203,8 +203,8 @@ struct span_origin span_find_origin(struct lane *lane, uint64_t sp)
         return origin_in(innermost); /* a handler stands on what it met */
     if (!stack.is_exact && innermost)
         return span_orphan(LANE_ORPHAN_STACK);
-    return (struct span_origin){.parent = span_process.ref,
-                                .context = span_process.context,
+    return (struct span_origin){.parent = span_thread.root,
+                                .context = span_thread.context,
                                 .is_outermost = true};
 }
 

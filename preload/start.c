@@ -11,6 +11,8 @@
 #include "preload/config.h"
 #include "preload/ends.h"
 #include "preload/fiber.h"
+#include "preload/error_watch.h"
+#include "preload/exec.h"
 #include "preload/loader.h"
 #include "preload/manifest_load.h"
 #include "preload/modules.h"
@@ -68,6 +70,8 @@ static void bind_everything(void)
     fiber_watch(false);
     loader_watch();
     ends_watch();
+    error_watch_start();
+    exec_watch();
     read_watch();
     shim_text_close();
 }
