@@ -70,8 +70,8 @@ static void bind_everything(void)
     fiber_watch(false);
     loader_watch();
     ends_watch();
-    error_watch_start();
     exec_watch();
+    error_watch_start();
     read_watch();
     shim_text_close();
 }
