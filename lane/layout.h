@@ -411,8 +411,7 @@ enum lane_open_state {
     LANE_OPEN_CALL = 1,    /* a frame or an entry will close it */
     LANE_OPEN_TAIL = 2,    /* the leave of the call below it closes it */
     LANE_OPEN_DONE = 3,    /* closed out of order (another thread, a fiber) */
-    LANE_OPEN_CONTEXT = 4, /* no span: whose work is done from here on. For the
-                              writer alone (preload/carry.h) */
+    LANE_OPEN_CONTEXT = 4, /* no span; the writer's alone: preload/carry.h */
 };
 /* An open span. `state` is stored last at open (release) and first at close;
  * the reader accepts it when state and span read the same before and after. */
@@ -479,8 +478,7 @@ enum {
     LANE_STATUS_ERROR = 1 << 4,        /* a `fails` rule, or an exception */
     LANE_STATUS_CAPTURE_LOST = 1 << 5, /* no room for its values */
     LANE_STATUS_ROOT = 1 << 6,         /* the root of its context */
-    LANE_STATUS_APART = 1 << 7,        /* its time does not lie within its
-                                          parent's */
+    LANE_STATUS_APART = 1 << 7, /* its time does not lie in its parent's */
 };
 #define LANE_CPU_UNKNOWN UINT64_MAX
 enum lane_end {

@@ -571,8 +571,12 @@ leave_odd(struct shim_call *call, const struct shim_regs *regs,
 struct span_place span_here(void)
 {
     struct lane *lane = span_lane;
+    struct span_place place;
+    uint64_t sp = (uint64_t)__builtin_frame_address(0);
     if (lane != NULL && *runtime.alive == span_thread.alive)
-        return span_find_place(lane, (uint64_t)__builtin_frame_address(0));
+        return span_find_place(lane, sp);
+    if (span_find_fiber_place(sp, &place))
+        return place;
     if (span_thread.root_alive == *runtime.alive && *runtime.alive != 0)
         return (struct span_place){span_thread.root, span_thread.context};
     return (struct span_place){span_process.ref, span_process.context};

@@ -91,6 +91,8 @@ HIDDEN void span_settle(struct lane *lane, uint64_t sp, bool is_tail);
 /* Parent and context of a call at `sp`. */
 HIDDEN struct span_place span_find_place(struct lane *lane, uint64_t sp);
 HIDDEN struct span_origin span_find_origin(struct lane *lane, uint64_t sp);
+/* The same in a thread without lane: only a fiber's call is known. */
+HIDDEN bool span_find_fiber_place(uint64_t sp, struct span_place *out);
 /* Nobody knows: below the process. */
 HIDDEN struct span_origin span_orphan(enum lane_orphan reason);
 /* What was popped by the call at `sp`: the calls that its caller makes from

@@ -180,6 +180,17 @@ static struct span_origin origin_of_fiber(const struct lane *lane,
     return origin;
 }
 
+bool span_find_fiber_place(uint64_t sp, struct span_place *out)
+{
+    uint64_t low, high;
+    struct fiber *fiber = fiber_find(sp, &low, &high);
+    if (fiber == NULL)
+        return false;
+    struct span_origin origin = origin_of_fiber(NULL, fiber, sp, NULL);
+    *out = (struct span_place){origin.parent, origin.context};
+    return true;
+}
+
 struct span_origin span_find_origin(struct lane *lane, uint64_t sp)
 {
     struct span_machine_stack stack = span_stack_at(lane, sp);
