@@ -195,7 +195,21 @@ struct lane_session {
     /* [P] string: OTEL_SERVICE_NAME; set before `ready`, 0: none */
     _Alignas(64) uint32_t service_string;
     uint32_t service_bytes;
-    _Alignas(64) char pad1[4096 - 1344];
+    _Alignas(64) char pad1[2048 - 1344];
+
+    /* [P] context that follows work items; [S] reads them as losses */
+    _Alignas(64) struct lane_carry_counts {
+        uint64_t dropped;   /* items pushed out of the full table, or that met
+                               a set of it in use for too long */
+        uint64_t expired;   /* adopted, but too old */
+        uint64_t unmatched; /* adopted, and nobody had carried them */
+        uint64_t late;   /* adopted before the call that carried them ended */
+        uint64_t links;  /* of a batch: beyond what one span can link */
+        uint64_t frames; /* no room in the log, or in the open spans */
+        uint64_t stacks; /* fibers' stacks beyond what can be kept */
+        uint64_t spare;
+    } carry;
+    _Alignas(64) char pad2[4096 - 2112];
 };
 
 _Static_assert(sizeof(struct lane_session) == 4096, "file format");
@@ -216,6 +230,7 @@ _Static_assert(offsetof(struct lane_session, real_pages) == 1216,
                "file format");
 _Static_assert(offsetof(struct lane_session, service_string) == 1280,
                "file format");
+_Static_assert(offsetof(struct lane_session, carry) == 2048, "file format");
 
 /* ---- tables ---------------------------------------------------------- */
 
@@ -393,9 +408,10 @@ _Static_assert(sizeof(struct lane_anchor) == 64, "file format");
 
 enum lane_open_state {
     LANE_OPEN_FREE = 0,
-    LANE_OPEN_CALL = 1, /* a frame or an entry will close it */
-    LANE_OPEN_TAIL = 2, /* the leave of the call below it closes it */
-    LANE_OPEN_DONE = 3, /* closed out of order (another thread, a fiber) */
+    LANE_OPEN_CALL = 1,    /* a frame or an entry will close it */
+    LANE_OPEN_TAIL = 2,    /* the leave of the call below it closes it */
+    LANE_OPEN_DONE = 3,    /* closed out of order (another thread, a fiber) */
+    LANE_OPEN_CONTEXT = 4, /* no span; the writer's alone: preload/carry.h */
 };
 /* An open span. `state` is stored last at open (release) and first at close;
  * the reader accepts it when state and span read the same before and after. */
@@ -462,8 +478,7 @@ enum {
     LANE_STATUS_ERROR = 1 << 4,        /* a `fails` rule, or an exception */
     LANE_STATUS_CAPTURE_LOST = 1 << 5, /* no room for its values */
     LANE_STATUS_ROOT = 1 << 6,         /* the root of its context */
-    LANE_STATUS_APART = 1 << 7,        /* from begin to end: its time does not
-                                          lie within its parent's */
+    LANE_STATUS_APART = 1 << 7, /* its time does not lie in its parent's */
 };
 #define LANE_CPU_UNKNOWN UINT64_MAX
 enum lane_end {
@@ -503,7 +518,10 @@ enum lane_frame_kind {
     LANE_FRAME_THROW = 7,
     LANE_FRAME_CAUSE = 8,
     LANE_FRAME_STDERR = 9,
-    /* 10..13: context (link, queue); 14..17: naming */
+    LANE_FRAME_QUEUE = 10, /* context_frames.h has these three */
+    LANE_FRAME_LINK = 11,
+    LANE_FRAME_ORPHAN = 12,
+    /* 14..17: naming */
     LANE_FRAME_BEGIN = 14, /* struct lane_frame_begin: a span that another
                               function will end began; its record comes then */
     LANE_FRAME_LATER = 15, /* values of the function that ended it: outputs,

@@ -297,6 +297,23 @@ static bool find_rules(struct parser *p, const struct attribute *attr,
     return false;
 }
 
+/* link(batch->items[0:batch->n]): how large is an item? */
+static bool link_elements(struct parser *p, const struct node *node,
+                          const struct compiled *key,
+                          struct manifest_flow *flow)
+{
+    if (node->kind != NODE_SLICE)
+        return true;
+    uint64_t bytes = key->ctype ? key->ctype->size_bytes : 0;
+    if (bytes == 0 || bytes > UINT8_MAX) {
+        parser_error(p, node->at, "'", parser_quote(p, &node->at),
+                     "': the size of an item must be known, and at most 255");
+        return false;
+    }
+    flow->element_bytes = (uint8_t)bytes;
+    return true;
+}
+
 static bool declare_flow(struct parser *p, const struct attribute *attr,
                          const struct manifest_decl *decl,
                          struct manifest_flow *flow)
@@ -307,9 +324,13 @@ static bool declare_flow(struct parser *p, const struct attribute *attr,
                                    .name = attr->text,
                                    .is_many = attr->has_many,
                                    .at = parser_position(&attr->at)};
-    if (!compile_expression(p, decl, arg->node, USE_KEY, &key) ||
+    bool is_link = attr->kind == ATTR_LINK;
+    if (!compile_expression(p, decl, arg->node, is_link ? USE_OUTPUT : USE_KEY,
+                            &key) ||
         (arg->next &&
          !compile_expression(p, decl, arg->next->node, USE_KEY, &count)))
+        return false;
+    if (is_link && key.expr && !link_elements(p, arg->node, &key, flow))
         return false;
     flow->key = key.expr;
     flow->many_count = count.expr;

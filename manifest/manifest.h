@@ -183,7 +183,9 @@ enum manifest_role { /* bits: a declaration can have several */
     MANIFEST_CALLBACK = 1 << 9,
     /* those that need the function to be bound */
     MANIFEST_BOUND = MANIFEST_SPAN | MANIFEST_ROOT | MANIFEST_EVENT |
-                     MANIFEST_BEGIN | MANIFEST_END | MANIFEST_CALLBACK,
+                     MANIFEST_CARRY | MANIFEST_ADOPT | MANIFEST_FORGET |
+                     MANIFEST_LINK | MANIFEST_BEGIN | MANIFEST_END |
+                     MANIFEST_CALLBACK,
 };
 
 enum manifest_object_kind {
@@ -208,9 +210,12 @@ struct manifest_decl;
 struct manifest_flow {
     enum manifest_role role;
     const char *name;                       /* begin, end */
-    const struct manifest_expr *key;        /* the pointer, for callback */
-    const struct manifest_expr *many_count; /* carry(key, expr), or NULL */
+    const struct manifest_expr *key;        /* the pointer, for callback;
+                                               NULL: it cannot be read */
+    const struct manifest_expr *many_count; /* carry(fn, data): the data */
     bool is_many;
+    uint8_t element_bytes; /* link of an array: of its elements, at most 255;
+                              0: the key is one number */
     const struct manifest_decl *rules; /* callback: of the typedef */
     struct manifest_position at;
 };

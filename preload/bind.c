@@ -10,7 +10,9 @@
 #include "preload/bind_lock.h"
 #include "preload/bind_site.h"
 #include "preload/callback.h"
+#include "preload/carry.h"
 #include "preload/decoder.h"
+#include "preload/fiber.h"
 #include "preload/find.h"
 #include <errno.h>
 #include <string.h>
@@ -221,6 +223,7 @@ static void bind_fresh(bool may_bind)
         note_line("binding", "/proc/self/mem cannot be opened: objects loaded "
                              "later are not traced");
     bind_generation(modules.generation);
+    fiber_watch(true);
     if (!err)
         shim_text_close();
 }

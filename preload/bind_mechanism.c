@@ -160,7 +160,10 @@ int bind_work_plan_entry(struct work *work, uint64_t island)
         put_error(work, "its entry cannot be patched", err);
         return err;
     }
-    if (patch->verdict != PLAN_OK) {
+    /* a stub of ours that jumps may stand before any of those */
+    bool is_jump =
+        patch->verdict == PLAN_EXCLUDED && patch->copy_len > 0 && !work->decl;
+    if (patch->verdict != PLAN_OK && !is_jump) {
         bind_work_say(work, plan_verdict_text(patch->verdict));
         return -ENOTSUP;
     }

@@ -11,6 +11,7 @@
 #include "preload/bind_work.h"
 #include "preload/callback.h"
 #include "preload/capture.h"
+#include "preload/carry.h"
 #include "preload/decoder.h"
 #include "preload/flow.h"
 #include "shim/live.h"
@@ -244,6 +245,14 @@ static int bind_capture(struct work *work)
     struct manifest_decl lowered;
     if (!arena.base || !lower_capture(work->decl, &lowered))
         return -ENOMEM;
+    int err = carry_bind(work->decl, work->module->base + work->vaddr, &arena,
+                         &work->site->flags, &work->site->carry);
+    if (err)
+        return err;
+    if ((work->decl->roles & MANIFEST_BOUND & ~(uint32_t)CARRY_ROLES) == 0) {
+        work->record->flags |= LANE_SITE_INTERNAL; /* 0 spans is no news */
+        return 0;
+    }
     return capture_bind(&runtime.map, &lowered, &arena, work->record,
                         &work->site->flags, &work->site->capture);
 }
@@ -352,6 +361,8 @@ static int plan_site(struct work *work)
         plan_capture(work);
     err = bind_work_plan(work);
     if (err) {
+        if (work->decl) /* that it is not bound, is */
+            work->record->flags &= (uint8_t)~LANE_SITE_INTERNAL;
         bind_work_publish(work);
         return err;
     }

@@ -102,6 +102,17 @@ void cpu_start(void)
         runtime.map.session->clock == LANE_CLOCK_TSC ? measure() : 1ULL << 32;
 }
 
+uint64_t cpu_ticks_of_ns(uint64_t ns)
+{
+    uint64_t rate = mult;
+    if (runtime.map.session->clock != LANE_CLOCK_TSC)
+        return ns;
+    if (rate == 0)
+        rate = 1ULL << 29; /* 8 GHz: faster than any */
+    unsigned __int128 ticks = ((unsigned __int128)ns << 32) / rate;
+    return ticks >> 64 ? UINT64_MAX : (uint64_t)ticks;
+}
+
 void cpu_forbid_syscalls(void)
 {
     __atomic_store_n(&mult, 0, __ATOMIC_RELAXED);

@@ -33,6 +33,8 @@ extern HIDDEN int64_t cpu_word_offset;
 
 /* Measure what a tick is; a few 100 us at most. [constructor] */
 HIDDEN void cpu_start(void);
+/* About so many ticks, at the rate that was measured; never fewer. */
+HIDDEN uint64_t cpu_ticks_of_ns(uint64_t ns);
 /* From now on CPU time is unknown, instead of asked for. */
 HIDDEN void cpu_forbid_syscalls(void);
 /* A thread got this lane. [own thread] */

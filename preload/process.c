@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 
 #include "preload/cpu.h"
+#include "preload/fiber.h"
 #include "preload/span_internal.h"
 
 enum {
@@ -139,10 +140,11 @@ void process_fork_enter(struct shim_call *call)
 
 void process_fork_leave(struct shim_call *call, const struct shim_regs *regs)
 {
-    (void)call;
     /* also a child without a traced call is known by its start and end */
     if (regs->rax == 0 && runtime.map.session && *runtime.alive == 0)
         shim_call_slow(register_now, 0, 0);
+    if (regs->rax == 0)
+        fiber_forked(call->sp);
     fork_place.parent = 0;
 }
 

@@ -22,9 +22,13 @@ enum site_flags {
     SITE_FLOW = 1 << 6,        /* flow_enter() has something to do */
     SITE_FLOW_LEAVE = 1 << 7,  /* ... and its `end` waits for the result */
     SITE_NO_SPAN = 1 << 8,     /* that is all it does */
+    SITE_CARRY = 1 << 10,      /* carry, adopt, forget, link: `carry` */
+    SITE_STACKS = 1 << 12,     /* of every site once fibers were seen: the plain
+                                  way does not look which stack a call is on */
 };
 
 struct capture_plan; /* preload/capture.h */
+struct carry_plan;   /* preload/carry.h */
 
 /* A bound handler, as the path of a call needs it: one cache line, read-only
  * after it was published. Index = lane_site index = stub number. */
@@ -38,7 +42,8 @@ struct site {
     /* SITE_INTERNAL: instead of a span. May be NULL. */
     void (*hook_enter)(struct shim_call *call);
     void (*hook_leave)(struct shim_call *call, const struct shim_regs *regs);
-    uint64_t pad[2];
+    const struct carry_plan *carry;
+    uint64_t pad[1];
 };
 _Static_assert(sizeof(struct site) == 64, "one cache line");
 

@@ -12,8 +12,10 @@
 #include "preload/span_internal.h"
 
 #include "preload/capture.h"
+#include "preload/carry.h"
 #include "preload/cpu.h"
 #include "preload/error.h"
+#include "preload/fiber.h"
 #include "preload/flow.h"
 
 enum {
@@ -199,34 +201,6 @@ static void enter_deep(struct shim_call *call, struct lane *lane)
     call->open = span_now();
 }
 
-/* A trace of its own for the outermost call of a root. */
-static bool take_context(uint32_t *context)
-{
-    struct lane_session *session = runtime.map.session;
-    int64_t index = lane_table_take(&runtime.map, LANE_TABLE_CONTEXTS,
-                                    &session->context_next, 1);
-    if (index < 0) {
-        __atomic_fetch_add(&session->lost_contexts, 1, __ATOMIC_RELAXED);
-        return false;
-    }
-    struct lane_context *entry = &runtime.map.contexts[index];
-    const struct lane_context *mine =
-        &runtime.map.contexts[span_process.context];
-    uint64_t id[2], base[2];
-    __builtin_memcpy(base, mine->trace_id, sizeof base);
-    id[0] = lane_mix64(base[0] ^ session->key ^ (uint64_t)index);
-    id[1] = lane_mix64(base[1] + session->key + id[0]);
-    if ((id[0] | id[1]) == 0)
-        id[1] = 1; /* W3C forbids it */
-    __builtin_memcpy(entry->trace_id, id, sizeof id);
-    entry->remote_parent = 0;
-    entry->flags = mine->flags;
-    /* release; pairs with the reader's acquire */
-    __atomic_store_n(&entry->state, 1, __ATOMIC_RELEASE);
-    *context = (uint32_t)index;
-    return true;
-}
-
 /* A tail call: does it go on as a span that the call below closes? False: it
  * gets a frame or an entry, and a leave, of its own. */
 static bool enter_as_tail(struct shim_call *call, const struct site *site,
@@ -236,6 +210,8 @@ static bool enter_as_tail(struct shim_call *call, const struct site *site,
     if (base == NULL)
         return false;
     if ((site->flags & SITE_CAPTURE_OUT) && lane->depth < TAIL_DEPTH_MAX)
+        return false;
+    if ((site->flags & SITE_CARRY) && site->carry->leave_count)
         return false;
     if (lane->depth >= TAIL_DEPTH_MAX && base->state == LANE_OPEN_TAIL) {
         /* two handlers that tail-call each other in a loop: each ends where
@@ -278,10 +254,13 @@ static void open_odd(struct shim_call *call, const struct site *site,
         enter_deep(call, lane);
         return;
     }
-    struct span_place place = span_find_place(lane, call->sp);
+    struct span_origin origin = span_find_origin(lane, call->sp);
     uint32_t kind = 0;
+    if (site->flags & SITE_CARRY)
+        carry_adopt(call, site, lane, &origin);
+    struct span_place place = {origin.parent, origin.context};
     if ((site->flags & SITE_ROOT) && place.context == span_process.context &&
-        take_context(&place.context)) {
+        span_take_context(&place.context)) {
         place.parent = 0;
         kind = SPAN_KIND(LANE_STATUS_ROOT);
     }
@@ -289,6 +268,10 @@ static void open_odd(struct shim_call *call, const struct site *site,
     struct lane_open *open = take_open(lane, lane->depth, call, &place);
     open->site_kind |= kind;
     enter_captures(call, site, lane, open);
+    if (site->flags & SITE_STACKS)
+        fiber_opens(call->sp, lane);
+    if (origin.is_apart || (site->flags & SITE_CARRY))
+        carry_opened(call, site, lane, open, &origin);
     if (is_tail)
         call->lane = 0;
     uint64_t tick = span_now();
@@ -315,8 +298,13 @@ enter_odd(struct shim_call *call, const struct site *site)
     if (site->flags & SITE_FLOW) {
         bool recording = session->gate == LANE_GATE_OPEN;
         flow_enter(call, site, recording);
-        if (!recording || (site->flags & SITE_NO_SPAN))
+        if (!recording)
             return;
+    }
+    if (site->flags & SITE_NO_SPAN) {
+        if (site->flags & SITE_CARRY)
+            carry_enter(call, site, span_get_lane());
+        return;
     }
     if (call->flags & SHIM_CALL_LOST) {
         span_count((uint32_t)call->site, 0, false);
@@ -524,22 +512,11 @@ static void leave_elsewhere(const struct shim_call *call,
     leave_finish(lane, call, regs, end, exception, &record);
 }
 
-static void __attribute__((noinline))
-leave_odd(struct shim_call *call, const struct shim_regs *regs,
-          enum shim_end end, void *exception, uint64_t tick)
+static void leave_span(struct shim_call *call, const struct shim_regs *regs,
+                       enum shim_end end, void *exception, uint64_t t1)
 {
-    if (call->flags & SPAN_HOOK) {
-        const struct site *site = &runtime.sites[call->site];
-        if (end == SHIM_END_RETURN)
-            site->hook_leave(call, regs);
-        return;
-    }
-    if (UNLIKELY(call->flags & SPAN_FLOW) && span_busy == 0)
-        flow_leave(call, regs, end == SHIM_END_RETURN,
-                   runtime.map.session->gate == LANE_GATE_OPEN);
     if (call->lane == 0 && (call->flags & SPAN_COUNT) == 0)
         return;
-    uint64_t t1 = span_process.is_ticks ? tick : span_now();
     if (call->flags & SPAN_COUNT) {
         span_count((uint32_t)call->site, t1 - call->open,
                    end == SHIM_END_EXCEPTION);
@@ -567,13 +544,39 @@ leave_odd(struct shim_call *call, const struct shim_regs *regs,
     span_drop(lane, open);
 }
 
+static void __attribute__((noinline))
+leave_odd(struct shim_call *call, const struct shim_regs *regs,
+          enum shim_end end, void *exception, uint64_t tick)
+{
+    if (call->flags & SPAN_HOOK) {
+        const struct site *site = &runtime.sites[call->site];
+        if (end == SHIM_END_RETURN)
+            site->hook_leave(call, regs);
+        return;
+    }
+    if (UNLIKELY(call->flags & SPAN_FLOW) && span_busy == 0)
+        flow_leave(call, regs, end == SHIM_END_RETURN,
+                   runtime.map.session->gate == LANE_GATE_OPEN);
+    uint64_t t1 = span_process.is_ticks ? tick : span_now();
+    bool is_carrying = (call->flags & SPAN_CARRY) && end == SHIM_END_RETURN;
+    if (is_carrying)
+        carry_leave(call, regs);
+    leave_span(call, regs, end, exception, t1);
+    if (is_carrying)
+        carry_left(call, regs, t1);
+}
+
 /* ---- for others ------------------------------------------------------- */
 
 struct span_place span_here(void)
 {
     struct lane *lane = span_lane;
+    struct span_place place;
+    uint64_t sp = (uint64_t)__builtin_frame_address(0);
     if (lane != NULL && *runtime.alive == span_thread.alive)
-        return span_find_place(lane, (uint64_t)__builtin_frame_address(0));
+        return span_find_place(lane, sp);
+    if (span_find_fiber_place(sp, &place))
+        return place;
     if (span_thread.root_alive == *runtime.alive && *runtime.alive != 0)
         return (struct span_place){span_thread.root, span_thread.context};
     return (struct span_place){span_process.ref, span_process.context};

@@ -13,13 +13,16 @@
  *   CALL  will be closed by a leave, TAIL by the leave of the CALL below it
  *   DONE  was closed out of order (longjmp, fibers, another thread): goes when
  *         it comes to the top
+ *   CONTEXT is no span: an item was popped here, and what opens above it on
+ *         this stack belongs to that (carry.h)
  *
  * Fibers: one lane's stack then holds spans of several machine stacks, mixed.
- * Of two addresses it is known whether both lie on the thread's own stack; off
- * it, close neighbours count as the same stack.
+ * The thread's own stack is known, and those that makecontext and its like
+ * were given (fiber.h); elsewhere close neighbours count as the same stack.
  */
 #pragma once
 #include <stdbool.h>
+#include "lane/context_frames.h"
 #include "lane/ids.h"
 #include "lane/writer.h"
 #include "lane/x86_64/machine.h"
@@ -30,12 +33,13 @@
 
 /* shim_call.flags, the runtime's bits */
 enum span_flags {
-    SPAN_DEEP = 1 << 8,  /* no open entry: `open` is the start */
-    SPAN_COUNT = 1 << 9, /* no lane: counted only; `open` is the start */
-    SPAN_OUT = 1 << 10,  /* capture_leave has something to do; the upper half
-                            of `extra` is errno at entry */
-    SPAN_HOOK = 1 << 11, /* SITE_INTERNAL with a hook_leave */
-    SPAN_FLOW = 1 << 12, /* flow_leave() has something to do */
+    SPAN_DEEP = 1 << 8,   /* no open entry: `open` is the start */
+    SPAN_COUNT = 1 << 9,  /* no lane: counted only; `open` is the start */
+    SPAN_OUT = 1 << 10,   /* capture_leave has something to do; the upper half
+                             of `extra` is errno at entry */
+    SPAN_HOOK = 1 << 11,  /* SITE_INTERNAL with a hook_leave */
+    SPAN_FLOW = 1 << 12,  /* flow_leave() has something to do */
+    SPAN_CARRY = 1 << 13, /* carry_leave() has something to do */
 };
 /* What the plain way does as well. */
 enum {
@@ -62,12 +66,50 @@ HIDDEN uint64_t span_now(void);
 
 /* ---- span_stack.c ----------------------------------------------------- */
 
+/* Whose work a call is, in full: see carry.h. */
+struct span_origin {
+    uint64_t parent;
+    uint32_t context;
+    bool is_apart;     /* its parent is not what called it */
+    bool is_outermost; /* nothing is open on its stack */
+    uint8_t orphan;    /* enum lane_orphan, 0: the parent is known */
+    uint64_t carried_ticks, adopted_ticks; /* 0: not for this span */
+    struct lane_open *mark; /* the CONTEXT entry that says so, or NULL */
+};
+/* The machine stack that an address lies on, as far as is known. */
+struct span_machine_stack {
+    uint64_t low, high;
+    bool is_exact;       /* else: what is near enough to be on it */
+    struct fiber *fiber; /* NULL: the thread's own, or not known */
+};
+HIDDEN struct span_machine_stack span_stack_at(const struct lane *lane,
+                                               uint64_t sp);
 /* Are these two on one machine stack, as far as is known? */
 HIDDEN bool span_same_stack(const struct lane *lane, uint64_t a, uint64_t b);
 /* Before a span is opened at `sp`: close what a longjmp left behind. */
 HIDDEN void span_settle(struct lane *lane, uint64_t sp, bool is_tail);
 /* Parent and context of a call at `sp`. */
 HIDDEN struct span_place span_find_place(struct lane *lane, uint64_t sp);
+HIDDEN struct span_origin span_find_origin(struct lane *lane, uint64_t sp);
+/* The same in a thread without lane: only a fiber's call is known. */
+HIDDEN bool span_find_fiber_place(uint64_t sp, struct span_place *out);
+/* Nobody knows: below the process. */
+HIDDEN struct span_origin span_orphan(enum lane_orphan reason);
+/* What was popped by the call at `sp`: the calls that its caller makes from
+ * now on belong to it. `frame`: see carry_find_frame. False: no room. */
+HIDDEN bool span_push_context(struct lane *lane, uint64_t sp, uint64_t frame,
+                              const struct span_origin *origin);
+/* Does a mark still hold for a call at `sp` on its stack? And what it says. */
+HIDDEN bool span_context_holds(const struct lane_open *open, uint64_t sp);
+HIDDEN void span_context_origin(struct lane_open *open,
+                                struct span_origin *origin);
+/* What was popped before by the function that calls at `sp` is done. */
+HIDDEN void span_drop_contexts(struct lane *lane, uint64_t sp);
+/* A trace of its own for the outermost call of a root. False: no room. */
+HIDDEN bool span_take_context(uint32_t *context);
+/* End what is open on this stack: it is given to somebody else. */
+HIDDEN void span_end_stack(struct lane *lane, struct lane *of, uint64_t low,
+                           uint64_t high);
 /* The entry that a tail call at `call` continues, NULL if it has none. */
 HIDDEN struct lane_open *span_tail_base(struct lane *lane,
                                         const struct shim_call *call);

@@ -8,6 +8,7 @@
  * therefore claimed (its state exchanged for DONE) before its record is
  * written from a copy.
  */
+#include "preload/fiber.h"
 #include "preload/span_internal.h"
 #include "preload/sandbox.h"
 
@@ -15,8 +16,10 @@
 #include <sys/syscall.h>
 
 enum {
-    /* off the thread's own stack, addresses this close are one stack */
-    NEAR_PARENT = 64 * 1024,
+    /* on a stack that is not known, addresses this close are one stack. Its
+     * neighbour may be another fiber's: a parent that is farther away is not
+     * found, which is better than a wrong one. */
+    NEAR_PARENT = 8 * 1024,
     NEAR_DEAD = 1024,
 };
 
@@ -25,18 +28,30 @@ static bool on_own_stack(const struct lane *lane, uint64_t sp)
     return sp >= lane->stack_low && sp < lane->stack_high;
 }
 
-static bool is_near(const struct lane *lane, uint64_t a, uint64_t b,
-                    uint64_t distance)
+struct span_machine_stack span_stack_at(const struct lane *lane, uint64_t sp)
 {
-    bool a_own = on_own_stack(lane, a), b_own = on_own_stack(lane, b);
-    if (a_own || b_own)
-        return a_own && b_own;
-    return (a < b ? b - a : a - b) < distance;
+    struct span_machine_stack stack = {lane->stack_low, lane->stack_high, true,
+                                       NULL};
+    if (on_own_stack(lane, sp))
+        return stack;
+    stack.fiber = fiber_find(sp, &stack.low, &stack.high);
+    if (stack.fiber == NULL) {
+        stack.is_exact = false;
+        stack.low = sp - NEAR_PARENT;
+        stack.high = sp + NEAR_PARENT;
+    }
+    return stack;
+}
+
+static bool is_on(const struct span_machine_stack *stack, uint64_t sp)
+{
+    return sp >= stack->low && sp < stack->high;
 }
 
 bool span_same_stack(const struct lane *lane, uint64_t a, uint64_t b)
 {
-    return is_near(lane, a, b, NEAR_PARENT);
+    struct span_machine_stack stack = span_stack_at(lane, a);
+    return is_on(&stack, b);
 }
 
 static bool is_open(uint64_t state)
@@ -50,6 +65,9 @@ static void claim_and_end(struct lane *lane, struct lane_open *open,
 {
     struct lane_open copy = *open;
     uint64_t state = copy.state;
+    if (state == LANE_OPEN_CONTEXT)
+        __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_DONE,
+                         __ATOMIC_RELEASE);
     if (is_open(state) &&
         lane_cmpxchg_own(&open->state, &state, LANE_OPEN_DONE))
         span_end_open(lane, &copy, t1, end);
@@ -67,20 +85,24 @@ void span_pop_done(struct lane *lane)
 }
 
 /* Its frame is gone if a call now stands at or above it, on its stack. */
-static bool is_dead(const struct lane *lane, const struct lane_open *open,
-                    uint64_t sp, bool is_tail)
+static bool is_dead(const struct span_machine_stack *stack,
+                    const struct lane_open *open, uint64_t sp, bool is_tail)
 {
+    if (open->state == LANE_OPEN_CONTEXT)
+        return is_on(stack, open->sp) && !span_context_holds(open, sp);
     if (open->sp == sp)
         return !is_tail;
-    return open->sp < sp && is_near(lane, open->sp, sp, NEAR_DEAD);
+    return open->sp < sp && is_on(stack, open->sp) &&
+           (stack->is_exact || sp - open->sp < NEAR_DEAD);
 }
 
 void span_settle(struct lane *lane, uint64_t sp, bool is_tail)
 {
+    struct span_machine_stack stack = span_stack_at(lane, sp);
     uint64_t i = lane->depth;
     uint64_t t1 = 0;
     if (i > LANE_OPEN_MAX) {
-        if (!is_dead(lane, &lane->open[LANE_OPEN_MAX - 1], sp, is_tail))
+        if (!is_dead(&stack, &lane->open[LANE_OPEN_MAX - 1], sp, is_tail))
             return;
         /* what was deeper went with it, unseen */
         __atomic_fetch_add(&runtime.map.session->lost_calls, i - LANE_OPEN_MAX,
@@ -95,10 +117,10 @@ void span_settle(struct lane *lane, uint64_t sp, bool is_tail)
             break; /* we interrupt its opener: all below is alive */
         if (state == LANE_OPEN_DONE)
             continue;
-        if (is_dead(lane, open, sp, is_tail)) {
+        if (is_dead(&stack, open, sp, is_tail)) {
             t1 = t1 ? t1 : span_now();
             claim_and_end(lane, open, t1, LANE_END_LONGJMP);
-        } else if (span_same_stack(lane, open->sp, sp)) {
+        } else if (is_on(&stack, open->sp)) {
             break; /* older ones on this stack are above it */
         }
     }
@@ -114,31 +136,93 @@ static bool on_signal_stack(uint64_t sp)
            sp - (uint64_t)stack.ss_sp < stack.ss_size;
 }
 
-struct span_place span_find_place(struct lane *lane, uint64_t sp)
+/* What the entry says of a call that it is the innermost one for. */
+static struct span_origin origin_in(struct lane_open *open)
 {
-    struct span_place root = {span_thread.root, span_thread.context};
-    const struct lane_open *innermost = NULL, *own = NULL;
+    struct span_origin origin = {.parent = open->span,
+                                 .context = open->context_depth & 0xffffff};
+    if (open->state == LANE_OPEN_CONTEXT)
+        span_context_origin(open, &origin);
+    return origin;
+}
+
+struct span_origin span_orphan(enum lane_orphan reason)
+{
+    return (struct span_origin){.parent = span_process.ref,
+                                .context = span_process.context,
+                                .is_apart = true,
+                                .is_outermost = true,
+                                .orphan = (uint8_t)reason};
+}
+
+/* A call on a fiber's stack: what is innermost there may have been opened on
+ * another thread. `own`: in this lane, or NULL. With nothing open it is the
+ * work of who made the fiber. */
+static struct span_origin origin_of_fiber(const struct lane *lane,
+                                          struct fiber *fiber, uint64_t sp,
+                                          struct lane_open *own)
+{
+    struct lane_open copy;
+    struct span_origin origin = {.is_apart = true, .is_outermost = true};
+    if (fiber_find_open(fiber, lane, sp, &copy) &&
+        (own == NULL || copy.sp < own->sp)) {
+        origin = origin_in(&copy);
+        origin.mark = NULL;
+        origin.carried_ticks = 0; /* told on its own lane */
+        origin.is_apart = true;
+        return origin;
+    }
+    if (own)
+        return origin_in(own);
+    struct span_place maker = fiber_maker(fiber);
+    origin.parent = maker.parent;
+    origin.context = maker.context;
+    return origin;
+}
+
+bool span_find_fiber_place(uint64_t sp, struct span_place *out)
+{
+    uint64_t low, high;
+    struct fiber *fiber = fiber_find(sp, &low, &high);
+    if (fiber == NULL)
+        return false;
+    struct span_origin origin = origin_of_fiber(NULL, fiber, sp, NULL);
+    *out = (struct span_place){origin.parent, origin.context};
+    return true;
+}
+
+struct span_origin span_find_origin(struct lane *lane, uint64_t sp)
+{
+    struct span_machine_stack stack = span_stack_at(lane, sp);
+    struct lane_open *innermost = NULL, *own = NULL;
     uint64_t i = lane->depth < LANE_OPEN_MAX ? lane->depth : LANE_OPEN_MAX;
     for (; i > 0; i--) {
-        const struct lane_open *open = &lane->open[i - 1];
-        if (!is_open(open->state))
+        struct lane_open *open = &lane->open[i - 1];
+        if (!is_open(open->state) && open->state != LANE_OPEN_CONTEXT)
             continue;
-        if (open->sp >= sp && span_same_stack(lane, open->sp, sp))
-            return (struct span_place){open->span,
-                                       open->context_depth & 0xffffff};
-        innermost = innermost ? innermost : open;
-        if (own == NULL && on_own_stack(lane, open->sp))
+        if (open->sp >= sp && is_on(&stack, open->sp)) {
             own = open;
+            break;
+        }
+        innermost = innermost ? innermost : open;
     }
-    /* The first call on its stack. A signal handler stands on whatever it
-     * interrupted; a fiber under whoever resumed it on the thread's stack. */
-    if (innermost == NULL || on_own_stack(lane, sp))
-        return root;
-    if (on_signal_stack(sp))
-        own = innermost;
-    if (own == NULL)
-        return root;
-    return (struct span_place){own->span, own->context_depth & 0xffffff};
+    if (stack.fiber)
+        return origin_of_fiber(lane, stack.fiber, sp, own);
+    if (own)
+        return origin_in(own);
+    if (!stack.is_exact && on_signal_stack(sp) && innermost)
+        return origin_in(innermost); /* a handler stands on what it met */
+    if (!stack.is_exact && innermost)
+        return span_orphan(LANE_ORPHAN_STACK);
+    return (struct span_origin){.parent = span_thread.root,
+                                .context = span_thread.context,
+                                .is_outermost = true};
+}
+
+struct span_place span_find_place(struct lane *lane, uint64_t sp)
+{
+    struct span_origin origin = span_find_origin(lane, sp);
+    return (struct span_place){origin.parent, origin.context};
 }
 
 struct lane_open *span_tail_base(struct lane *lane,
@@ -167,7 +251,7 @@ void span_close_above(struct lane *lane, struct lane_open *open, uint64_t t1,
     uint64_t top = lane->depth;
     uint64_t tails = index + 1; /* first entry that is no tail span of ours */
     while (tails < top && lane->open[tails].state == LANE_OPEN_TAIL &&
-           span_same_stack(lane, lane->open[tails].sp, open->sp))
+           span_same_stack(lane, open->sp, lane->open[tails].sp))
         tails++;
     for (uint64_t i = top; i > index + 1; i--) {
         struct lane_open *above = &lane->open[i - 1];
@@ -176,9 +260,31 @@ void span_close_above(struct lane *lane, struct lane_open *open, uint64_t t1,
         else if (i <= tails)
             claim_and_end(lane, above, t1, end);
         else if (above->sp <= open->sp &&
-                 span_same_stack(lane, above->sp, open->sp))
+                 span_same_stack(lane, open->sp, above->sp))
             claim_and_end(lane, above, t1, LANE_END_LONGJMP);
     }
+}
+
+void span_end_stack(struct lane *lane, struct lane *of, uint64_t low,
+                    uint64_t high)
+{
+    uint64_t t1 = 0, i = of->depth < LANE_OPEN_MAX ? of->depth : LANE_OPEN_MAX;
+    for (; i > 0; i--) {
+        struct lane_open *open = &of->open[i - 1];
+        struct lane_open copy = *open;
+        uint64_t state = copy.state;
+        if (copy.sp < low || copy.sp >= high ||
+            (!is_open(state) && state != LANE_OPEN_CONTEXT) ||
+            !__atomic_compare_exchange_n(&open->state, &state, LANE_OPEN_DONE,
+                                         false, __ATOMIC_ACQ_REL,
+                                         __ATOMIC_RELAXED) ||
+            state == LANE_OPEN_CONTEXT)
+            continue;
+        t1 = t1 ? t1 : span_now();
+        span_end_open(lane, &copy, t1, LANE_END_UNKNOWN);
+    }
+    if (of == lane)
+        span_pop_done(lane);
 }
 
 void span_drop(struct lane *lane, struct lane_open *open)

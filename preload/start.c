@@ -7,8 +7,10 @@
  * the program as if untraced.
  */
 #include "preload/bind.h"
+#include "preload/carry.h"
 #include "preload/config.h"
 #include "preload/ends.h"
+#include "preload/fiber.h"
 #include "preload/error_watch.h"
 #include "preload/exec.h"
 #include "preload/loader.h"
@@ -63,7 +65,9 @@ static void bind_everything(void)
         return;
     }
     read_start();
+    carry_start();
     bind_start();
+    fiber_watch(false);
     loader_watch();
     ends_watch();
     exec_watch(); /* before: fork, exec and pthread_create have one site */

@@ -3,8 +3,8 @@
 add_library(handspan_preload SHARED
   start.c config.c exit_rules.c note.c text.c manifest_load.c
   session_start.c modules.c decoder.c decoder_load.c find.c rust_name.c bind.c
-  bind_site.c bind_mechanism.c bind_late.c bind_lock.c callback.c loader.c
-  ends.c fatal.c trap.c read_start.c
+  bind_site.c bind_mechanism.c bind_late.c bind_lock.c callback.c
+  carry_start.c fiber_watch.c loader.c ends.c fatal.c trap.c read_start.c
   sidecar_start.c error_watch.c exec.c exec_env.c exec_target.c)
 target_compile_definitions(handspan_preload PRIVATE _GNU_SOURCE)
 target_compile_options(handspan_preload PRIVATE -fvisibility=hidden -ftls-model=initial-exec)

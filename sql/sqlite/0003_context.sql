@@ -9,3 +9,7 @@ ALTER TABLE processes ADD COLUMN target TEXT;
 ALTER TABLE processes ADD COLUMN is_root INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX processes_by_trace ON processes (trace, pid);
 CREATE INDEX processes_roots ON processes (trace) WHERE is_root;
+
+-- Why a span's parent is not known: no carrier matched | context expired |
+-- on a stack that nobody saw being made. Its parent_ref is the process then.
+ALTER TABLE spans ADD COLUMN orphan TEXT;

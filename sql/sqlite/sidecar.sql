@@ -134,15 +134,16 @@ UPDATE sites SET unseen = ?3 WHERE session = ?1 AND site = ?2;
 -- :span_set
 INSERT INTO spans (session, ref, trace, parent_ref, site, process_idx,
   generation, depth, start_unix_ns, duration_ns, self_ns, cpu_ns, status,
-  ended_by, input, output, attributes, capture, error, links)
+  ended_by, input, output, attributes, capture, error, links, queue_ns, orphan)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-  ?17, ?18, ?19, ?20)
+  ?17, ?18, ?19, ?20, ?21, ?22)
 ON CONFLICT (session, ref) DO UPDATE SET start_unix_ns = excluded.start_unix_ns,
   duration_ns = excluded.duration_ns, self_ns = excluded.self_ns,
   cpu_ns = excluded.cpu_ns, status = excluded.status,
   ended_by = excluded.ended_by, input = excluded.input,
   output = excluded.output, attributes = excluded.attributes,
-  capture = excluded.capture, error = excluded.error, links = excluded.links
+  capture = excluded.capture, error = excluded.error, links = excluded.links,
+  queue_ns = excluded.queue_ns, orphan = excluded.orphan
 WHERE spans.status = 'open';
 
 -- :span_error

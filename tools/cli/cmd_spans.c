@@ -138,6 +138,7 @@ static int print_json(const struct spans *s, const struct row *r)
         parent = r->session->remote_parent;
     json_id(o, "parent_span_id", parent);
     json_raw(o, "links", p->links, "[]");
+    json_text(o, "orphan", p->orphan);
     json_text(o, "name", r->name);
     json_text(o, "symbol", r->site ? r->site->symbol : NULL);
     json_text(o, "object",

@@ -24,6 +24,13 @@ const char *completeness_loss_text(const char *kind)
         {"unmatched", "begins without end or ends without begin"},
         {"hook_faults", "faults of handspan's own hooks"},
         {"corrupt_items", "unreadable records"},
+        {"carriers_dropped", "carried items without room"},
+        {"carriers_expired", "items adopted too late"},
+        {"carriers_unmatched", "items adopted that nobody carried"},
+        {"carriers_late", "items adopted before they were carried"},
+        {"links_dropped", "links of batches without room"},
+        {"context_frames", "queue times, links or marks without room"},
+        {"fiber_stacks", "stacks of fibers without room"},
         {"thinned_spans", "calls whose detail retention removed"},
     };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)

@@ -83,6 +83,7 @@ struct query_span {
         generation;
     int64_t duration_ns, self_ns, cpu_ns, queue_ns; /* -1 unknown */
     const char *status, *ended_by, *error;
+    const char *orphan; /* why its parent is not known; NULL: it is */
     const char *input, *output, *attributes, *capture, *links; /* JSON */
 };
 /*

@@ -15,7 +15,8 @@
 enum {
     PAGE_LIGHT = 20000,
     PAGE_VALUES = 500, /* each can hold two times 50 KB and more */
-    TEXTS = 8,
+    TEXTS = 9,
+    TEXTS_LIGHT = 4,
 };
 
 struct page {
@@ -44,7 +45,7 @@ static void read_span(sqlite3_stmt *stmt, bool with_values, struct page *page)
     size_t *texts = page->texts[page->count];
     for (int i = 0; i < TEXTS; i++) {
         const char *text =
-            with_values || i < 3 ? query_text(stmt, 11 + i) : NULL;
+            with_values || i < TEXTS_LIGHT ? query_text(stmt, 11 + i) : NULL;
         texts[i] = text ? page->bytes.len_bytes + 1 : 0;
         if (text)
             buf_add(&page->bytes, text, strlen(text) + 1);
@@ -58,9 +59,9 @@ static void set_texts(struct page *page)
     const char *base = buf_get(&page->bytes);
     for (size_t i = 0; i < page->count; i++) {
         struct query_span *s = &page->spans[i];
-        const char **texts[TEXTS] = {&s->status,  &s->ended_by, &s->error,
-                                     &s->input,   &s->output,   &s->attributes,
-                                     &s->capture, &s->links};
+        const char **texts[TEXTS] = {&s->status,     &s->ended_by, &s->error,
+                                     &s->orphan,     &s->input,    &s->output,
+                                     &s->attributes, &s->capture,  &s->links};
         for (int j = 0; j < TEXTS; j++)
             if (page->texts[i][j])
                 *texts[j] = base + page->texts[i][j] - 1;

@@ -129,7 +129,17 @@ static int losses_of_session(struct session *s)
         {"lost_processes", h->lost_processes},
         {"hook_faults", h->hook_faults},
         {"clock_steps", s->clock.step_count},
+        {"carriers_dropped", h->carry.dropped},
+        {"carriers_expired", h->carry.expired},
+        {"carriers_unmatched", h->carry.unmatched},
+        {"carriers_late", h->carry.late},
+        {"links_dropped", h->carry.links},
+        {"context_frames", h->carry.frames},
+        {"fiber_stacks", h->carry.stacks},
     };
+    _Static_assert(sizeof loss / sizeof *loss <=
+                       sizeof s->loss_stored / sizeof *s->loss_stored,
+                   "one word each");
     int rc = 0;
     for (unsigned i = 0; rc == 0 && i < sizeof loss / sizeof *loss; i++) {
         if (loss[i].count == s->loss_stored[i])

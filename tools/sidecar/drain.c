@@ -11,6 +11,7 @@
 #include <string.h>
 #include "lane/ids.h"
 #include "lane/utf8.h"
+#include "tools/sidecar/context.h"
 #include "tools/sidecar/drain_internal.h"
 #include "tools/sidecar/stacks.h"
 
@@ -47,25 +48,6 @@ static struct decode_frame frame_of(const struct session *s,
     return (struct decode_frame){f->payload, f->len_bytes, count, site};
 }
 
-/* A root handler's trace begins with it; what called it becomes a link. */
-static void link_text(struct session *s, const struct drain_span *span,
-                      char *out, size_t cap_bytes)
-{
-    struct lane_context context;
-    uint32_t index = 0;
-    out[0] = 0;
-    if (!span->is_root || span->parent == 0 ||
-        lane_reader_entry(&s->reader, LANE_TABLE_CONTEXTS, index, &context) !=
-            0)
-        return;
-    char hex[33];
-    for (int i = 0; i < 16; i++)
-        snprintf(hex + i * 2, 3, "%02x", context.trace_id[i]);
-    snprintf(
-        out, cap_bytes, "[{\"trace_id\":\"%s\",\"span_id\":\"%016llx\"}]", hex,
-        (unsigned long long)lane_span_id(s->reader.header.key, span->parent));
-}
-
 int drain_span_store(struct session *s, const struct drain_span *span,
                      const struct pending *p)
 {
@@ -76,7 +58,6 @@ int drain_span_store(struct session *s, const struct drain_span *span,
     struct decode_result json = {0};
     struct decode_context context = {0};
     bool is_final = strcmp(span->status, "open") != 0;
-    char links[128];
     int64_t step = 0;
     if (s->clock.step_count && span->duration_ns != STORE_NULL)
         step =
@@ -96,15 +77,21 @@ int drain_span_store(struct session *s, const struct drain_span *span,
             return rc;
         s->corrupt += rc != 0;
     }
-    link_text(s, span, links, sizeof links);
-    int rc = store_run(
-        s->store, STORE_SPAN_SET, "iiiiiiiiiiiitttttttt", s->id,
-        (int64_t)span->ref, span->trace,
-        span->is_root ? (int64_t)0 : (int64_t)span->parent, (int64_t)span->site,
-        (int64_t)span->process, (int64_t)span->generation, (int64_t)span->depth,
-        clock_unix_ns(&s->clock, span->t0), span->duration_ns, span->self_ns,
-        span->cpu_ns, span->status, span->ended_by, json.input, json.output,
-        json.attributes, json.capture, json.error, links[0] ? links : NULL);
+    int rc = 0;
+    /* a root handler's trace begins with it; what called it becomes a link */
+    char *links = context_links(s, p, span->is_root ? span->parent : 0, &rc);
+    if (rc == 0)
+        rc = store_run(s->store, STORE_SPAN_SET, "iiiiiiiiiiiittttttttit",
+                       s->id, (int64_t)span->ref, span->trace,
+                       span->is_root ? (int64_t)0 : (int64_t)span->parent,
+                       (int64_t)span->site, (int64_t)span->process,
+                       (int64_t)span->generation, (int64_t)span->depth,
+                       clock_unix_ns(&s->clock, span->t0), span->duration_ns,
+                       span->self_ns, span->cpu_ns, span->status,
+                       span->ended_by, json.input, json.output, json.attributes,
+                       json.capture, json.error, links, context_queue_ns(s, p),
+                       context_orphan(p));
+    free(links);
     if (rc > 0 && is_final && json.fingerprint[0]) {
         int grouped = stacks_store_group(s, span, &json);
         rc = grouped < 0 ? grouped : rc;
@@ -291,6 +278,9 @@ static int frame_take(struct session *s, uint32_t lane,
     case LANE_FRAME_INPUT:
     case LANE_FRAME_OUTPUT:
     case LANE_FRAME_ERROR:
+    case LANE_FRAME_QUEUE:
+    case LANE_FRAME_LINK:
+    case LANE_FRAME_ORPHAN:
     case LANE_FRAME_LATER:
         if (LANE_REF_COUNTER(f->span) == 0) {
             s->corrupt++;
@@ -312,6 +302,8 @@ static int frame_take(struct session *s, uint32_t lane,
 
 /* ---- lanes -------------------------------------------------------------- */
 
+static int opener_drain(struct session *s, uint32_t lane, uint64_t t0);
+
 /* No item is committed where one is reserved. Its writer may be just doing it;
  * not if the lane is dead, or went on for long without it. */
 static bool is_stuck(struct session_lane *l, int64_t now_ns)
@@ -325,6 +317,51 @@ static bool is_stuck(struct session_lane *l, int64_t now_ns)
     /* a process that is stopped stops in mid-item, too: has it gone on? */
     return l->log.head.position != l->stuck_end &&
            now_ns - l->stuck_since_ns > STUCK_NS;
+}
+
+static int item_take(struct session *s, uint32_t lane,
+                     const struct lane_log_item *item)
+{
+    if (item->type != LANE_ITEM_RECORD)
+        return frame_take(s, lane, item);
+    uint32_t opener = LANE_REF_LANE(item->record->span);
+    int rc = 0;
+    if (opener != lane)
+        rc = opener_drain(s, opener, item->record->t0_ticks);
+    return rc < 0 ? rc : record_take(s, lane, item->record);
+}
+
+/*
+ * A span that was opened in another lane (a fiber moved): its frames stand
+ * there. Take what that lane has from before `t0`: all before its first record
+ * that ended later. That this ends, and never comes back to a lane that it
+ * comes from: each step goes to what happened earlier.
+ */
+static int opener_drain(struct session *s, uint32_t lane, uint64_t t0)
+{
+    struct session_lane *l = &s->lane[lane];
+    struct lane_log_item item;
+    int rc = 0;
+    if (lane >= s->reader.header.lane_next || l->lost || l->is_draining)
+        return 0;
+    if (!l->is_open)
+        rc = session_begin_lane(s, lane);
+    if (rc != 0 || lane_log_look(&l->log) != 0)
+        return rc;
+    l->is_draining = true;
+    while (rc == 0) {
+        uint64_t position = l->log.position;
+        if (lane_log_next(&l->log, &item) <= 0)
+            break; /* its own turn sees to what is wrong */
+        if (item.type == LANE_ITEM_RECORD && item.record->t1_ticks > t0) {
+            l->log.position = position;
+            break;
+        }
+        s->is_moved = true;
+        rc = item_take(s, lane, &item);
+    }
+    l->is_draining = false;
+    return rc < 0 ? rc : 0;
 }
 
 static int lane_items(struct session *s, uint32_t lane, uint32_t most,
@@ -345,9 +382,7 @@ static int lane_items(struct session *s, uint32_t lane, uint32_t most,
             s->is_moved = true;
             continue;
         }
-        int rc = item.type == LANE_ITEM_RECORD
-                     ? record_take(s, lane, item.record)
-                     : frame_take(s, lane, &item);
+        int rc = item_take(s, lane, &item);
         if (rc < 0)
             return rc;
         n++;
@@ -370,7 +405,10 @@ int drain_lane(struct session *s, uint32_t lane, uint32_t most, int64_t now_ns)
     }
     if (lane_log_at_end(&l->log))
         return 0;
-    return lane_items(s, lane, most, now_ns);
+    l->is_draining = true;
+    int rc = lane_items(s, lane, most, now_ns);
+    l->is_draining = false;
+    return rc;
 }
 
 /* ---- open spans ---------------------------------------------------------- */

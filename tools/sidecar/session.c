@@ -216,7 +216,7 @@ void session_close(struct session *s)
 
 /* ---- a batch ------------------------------------------------------------- */
 
-static int lane_begin(struct session *s, uint32_t lane)
+int session_begin_lane(struct session *s, uint32_t lane)
 {
     struct session_lane *l = &s->lane[lane];
     int rc = lane_log_open(&l->log, &s->reader, lane, l->stored);
@@ -242,7 +242,7 @@ int session_look_again(struct session *s)
         rc = tables_sync(s);
     for (uint32_t i = 0; rc == 0 && i < s->reader.header.lane_next; i++)
         if (!s->lane[i].is_open)
-            rc = lane_begin(s, i);
+            rc = session_begin_lane(s, i);
     return rc;
 }
 
@@ -265,7 +265,7 @@ static int lanes_drain(struct session *s, int64_t now_ns)
     int items = 0;
     for (uint32_t i = 0; i < count && items < BATCH_ITEMS; i++) {
         uint32_t lane = (s->next_lane + i) % count;
-        int rc = s->lane[lane].is_open ? 0 : lane_begin(s, lane);
+        int rc = s->lane[lane].is_open ? 0 : session_begin_lane(s, lane);
         if (rc == 0)
             rc = drain_lane(s, lane, LANE_ITEMS, now_ns);
         if (rc < 0)

@@ -25,6 +25,7 @@ struct session_lane {
     struct lane_log log;
     uint64_t stored; /* position up to which the store has it */
     uint32_t generation, process;
+    bool is_draining;
     bool lost;                    /* contradicts itself: not read any more */
     bool free_next, process_died; /* to be set free once all is stored */
     uint64_t stuck_at;  /* position of an item that is not committed */
@@ -71,7 +72,7 @@ struct session {
     uint32_t looks;     /* at the tables for an item's sake, this batch */
     int64_t slow_at_ns, anchor_at_ns, anchor_step_ns, free_since_ns;
     uint32_t note_bytes;
-    uint64_t loss_stored[8];
+    uint64_t loss_stored[16];
     bool is_boot_ours; /* ticks of today mean something in it */
     bool is_service_known;
     bool is_moved; /* something new was drained in this batch */
@@ -98,6 +99,9 @@ int session_poll(struct session *session, int64_t now_ns)
 /* ---- between the parts (tables.c, drain.c, finish.c) -------------------- */
 
 /* Tables and lanes as they are now, not as the batch found them. */
+/* Begin to read a lane: not `is_open` yet. */
+int session_begin_lane(struct session *s, uint32_t lane)
+    __attribute__((warn_unused_result));
 int session_look_again(struct session *session)
     __attribute__((warn_unused_result));
 /* Is this handler known, if need be after another look? Its item may be newer

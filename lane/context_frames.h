@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the frames QUEUE, LINK and ORPHAN of a lane hold: whose work a span is
+ * (docs/context.md). Part of the format in layout.h; apart because only who
+ * writes or reads these needs it.
+ */
+#pragma once
+#include "lane/layout.h"
+
+/* How long the item waited that this span works on. */
+struct lane_frame_queue {
+    uint64_t carried_ticks, adopted_ticks;
+};
+_Static_assert(sizeof(struct lane_frame_queue) == 16, "fits inline");
+
+/* An item that a batch span consumed: the span that handed it over. */
+struct lane_link {
+    uint64_t span;    /* reference */
+    uint32_t context; /* index */
+    uint32_t pad0;
+};
+_Static_assert(sizeof(struct lane_link) == 16, "file format");
+enum {
+    LANE_LINK_MAX = 2048 /* of one span */
+};
+
+/* Why nobody knows whose work this span is; its parent is the process. */
+enum lane_orphan {
+    LANE_ORPHAN_NO_CARRIER = 1, /* nobody carried what was adopted */
+    LANE_ORPHAN_EXPIRED = 2,    /* it was carried too long ago */
+    LANE_ORPHAN_STACK = 3,      /* on a stack that nobody saw being made */
+};
+struct lane_frame_orphan {
+    uint32_t reason; /* enum lane_orphan */
+    uint32_t pad0;
+};
+_Static_assert(sizeof(struct lane_frame_orphan) == 8, "fits inline");

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Work items at a call: see carry.h and docs/context.md.
+ *
+ * A pop leaves a mark on the lane's stack of open spans, an entry of state
+ * CONTEXT: the spans that open above it belong to the item. So the plain way
+ * of a call finds no span below itself and comes here, and programs without
+ * carriers execute nothing of this.
+ */
+#include "preload/carry.h"
+
+#include "preload/capture_write.h"
+
+enum {
+    PAIR_ARGS = 4, /* where a callback may have its data */
+    FUNCTION_BITS = 4096,
+};
+
+uint64_t (*carry_find_frame)(uint64_t sp);
+
+/* Bloom filter: functions that a carry(fn, data) ever named. */
+static uint64_t functions[FUNCTION_BITS / 64];
+
+static uint32_t function_bit(uint64_t function)
+{
+    return (uint32_t)(lane_mix64(function) % FUNCTION_BITS);
+}
+
+static void count(uint64_t *counter)
+{
+    __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+}
+
+static struct lane_carry_counts *losses(void)
+{
+    return &runtime.map.session->carry;
+}
+
+/* ---- keys ------------------------------------------------------------- */
+
+/* A call as its expressions see it; the environment is made on first need. */
+struct carry_call {
+    const struct shim_call *call;
+    const struct shim_regs *regs; /* NULL at enter */
+    const struct lane *lane;
+    bool is_ready;
+    struct reader reader;
+    struct manifest_env env;
+};
+
+static size_t read_memory(void *context, void *dst, uint64_t addr, size_t n)
+{
+    const struct carry_call *c = context;
+    return read_bytes(&c->reader, dst, addr, n);
+}
+
+static void make_ready(struct carry_call *c)
+{
+    struct manifest_env *env = &c->env;
+    reader_start(&c->reader, runtime.pid, c->lane->stack_low,
+                 c->lane->stack_high);
+    env->context = c;
+    env->read = read_memory;
+    env->ireg = &c->call->args.rdi;
+    env->stack_args = c->call->sp + 8;
+    env->freg = env->ret_freg = NULL;
+    env->is_leave = c->regs != NULL;
+    env->rax = c->regs ? c->regs->rax : 0;
+    env->rdx = c->regs ? c->regs->rdx : 0;
+    env->saved_errno = span_thread.error ? *span_thread.error : 0;
+    env->exit_status = 0;
+    c->is_ready = true;
+}
+
+/* False: it cannot be read. A key of 0 is none. */
+static bool evaluate(struct carry_call *c, const struct carry_value *value,
+                     struct manifest_value *out)
+{
+    if (!c->is_ready)
+        make_ready(c);
+    return manifest_eval(value->expr, &c->env, out) == 0 && !out->is_unreadable;
+}
+
+static uint64_t word_of(struct carry_call *c, const struct carry_value *value)
+{
+    struct manifest_value result;
+    uint64_t word;
+    if (value->source == CARRY_EVALUATE)
+        return evaluate(c, value, &result) ? result.bits : 0;
+    word = value->source == CARRY_RAX ? c->regs->rax
+                                      : (&c->call->args.rdi)[value->source];
+    return capture_extend(word, value->size_bytes, value->is_signed);
+}
+
+static uint64_t key_of(struct carry_call *c, const struct carry_step *step)
+{
+    uint64_t word = word_of(c, &step->key);
+    if (word == 0 || !step->data.expr)
+        return carry_key(word);
+    if (step->role == CARRY_HAND) {
+        uint32_t bit = function_bit(word);
+        __atomic_fetch_or(&functions[bit / 64], UINT64_C(1) << bit % 64,
+                          __ATOMIC_RELAXED);
+    }
+    return carry_key_pair(word, word_of(c, &step->data));
+}
+
+/* ---- frames ----------------------------------------------------------- */
+
+static void put_frame(struct lane *lane, uint64_t span, uint32_t site,
+                      enum lane_frame_kind kind, const void *payload,
+                      uint32_t bytes)
+{
+    struct capture_frame frame;
+    if (!capture_frame_open(lane, bytes, &frame)) {
+        count(&losses()->frames);
+        return;
+    }
+    read_copy(frame.payload, payload, bytes);
+    capture_frame_commit(lane, &frame, bytes, kind, 1, span, site);
+}
+
+/* The keys of one step, links found for them into `links`. */
+struct batch {
+    uint64_t at, count; /* elements in memory */
+    uint32_t element_bytes;
+};
+
+static bool batch_of(struct carry_call *c, const struct carry_step *step,
+                     struct batch *out)
+{
+    struct manifest_value value;
+    if (!evaluate(c, &step->key, &value) || value.is_null)
+        return false;
+    out->at = value.bits;
+    out->element_bytes = step->element_bytes;
+    out->count = value.len_bytes / step->element_bytes;
+    return true;
+}
+
+/* A small element is the key itself, of a larger one its address. */
+static uint64_t batch_key(const struct carry_call *c, const struct batch *batch,
+                          uint64_t i)
+{
+    uint64_t at = batch->at + i * batch->element_bytes, word = 0;
+    if (batch->element_bytes > 8)
+        return carry_key(at);
+    if (read_bytes(&c->reader, &word, at, batch->element_bytes) !=
+        batch->element_bytes)
+        return 0;
+    return carry_key(word);
+}
+
+static bool take_link(uint64_t key, uint64_t now, struct lane_link *link)
+{
+    struct carry_item item;
+    enum carry_found found =
+        key ? carry_table_take(key, now, &item) : CARRY_NONE;
+    if (found != CARRY_FOUND) {
+        count(found == CARRY_EXPIRED ? &losses()->expired
+                                     : &losses()->unmatched);
+        return false;
+    }
+    link->span = item.parent;
+    link->context = item.context;
+    link->pad0 = 0;
+    return true;
+}
+
+/* One frame with room for all that may be found; it is committed with what
+ * was. */
+static void link_batch(struct carry_call *c, const struct carry_step *step,
+                       struct lane *lane, uint64_t span)
+{
+    struct batch batch = {0, 1, 0};
+    struct capture_frame frame;
+    uint64_t now = span_now(), n = 0, most;
+    if (step->element_bytes && !batch_of(c, step, &batch))
+        return;
+    most = batch.count < LANE_LINK_MAX ? batch.count : LANE_LINK_MAX;
+    if (batch.count > most)
+        __atomic_fetch_add(&losses()->links, batch.count - most,
+                           __ATOMIC_RELAXED);
+    if (most == 0)
+        return;
+    if (!capture_frame_open(lane, (uint32_t)(most * sizeof(struct lane_link)),
+                            &frame)) {
+        count(&losses()->frames);
+        return;
+    }
+    struct lane_link *links = (struct lane_link *)(void *)frame.payload;
+    for (uint64_t i = 0; i < most; i++) {
+        uint64_t key =
+            step->element_bytes ? batch_key(c, &batch, i) : key_of(c, step);
+        n += take_link(key, now, &links[n]);
+    }
+    for (uint64_t i = n; i < most; i++)
+        links[i] = (struct lane_link){0, 0, 0};
+    capture_frame_commit(
+        lane, &frame, (uint32_t)(most * sizeof(struct lane_link)),
+        LANE_FRAME_LINK, (uint32_t)n, span, (uint32_t)c->call->site);
+}
+
+/* ---- steps ------------------------------------------------------------ */
+
+static void carry(struct carry_call *c, const struct carry_step *step,
+                  const struct span_place *place)
+{
+    uint64_t key = key_of(c, step);
+    if (key == 0)
+        return;
+    struct carry_item item = {place->parent, span_now(), place->context,
+                              step->is_many};
+    carry_table_put(key, &item);
+}
+
+static struct span_origin origin_of(const struct carry_item *item, uint64_t now)
+{
+    return (struct span_origin){.parent = item->parent,
+                                .context = item->context,
+                                .is_apart = true,
+                                .carried_ticks = item->ticks,
+                                .adopted_ticks = now};
+}
+
+static struct span_origin take_origin(uint64_t key, uint64_t now)
+{
+    struct carry_item item;
+    enum carry_found found = carry_table_take(key, now, &item);
+    if (found == CARRY_FOUND)
+        return origin_of(&item, now);
+    return span_orphan(found == CARRY_EXPIRED ? LANE_ORPHAN_EXPIRED
+                                              : LANE_ORPHAN_NO_CARRIER);
+}
+
+static void count_orphan(const struct span_origin *origin)
+{
+    if (origin->orphan)
+        count(origin->orphan == LANE_ORPHAN_EXPIRED ? &losses()->expired
+                                                    : &losses()->unmatched);
+}
+
+/* carry, forget and link of a list; `place` is what its items belong to. */
+static void take_steps(struct carry_call *c, const struct carry_step *steps,
+                       uint32_t steps_count, struct lane *lane,
+                       const struct span_place *place)
+{
+    for (uint32_t i = 0; i < steps_count; i++) {
+        if (steps[i].role == CARRY_HAND)
+            carry(c, &steps[i], place);
+        else if (steps[i].role == CARRY_FORGET)
+            carry_table_forget(key_of(c, &steps[i]));
+        else if (steps[i].role == CARRY_LINK &&
+                 LANE_REF_LANE(place->parent) == lane->index)
+            link_batch(c, &steps[i], lane, place->parent);
+    }
+}
+
+void carry_enter(struct shim_call *call, const struct site *site,
+                 struct lane *lane)
+{
+    const struct carry_plan *plan = site->carry;
+    if (plan->enter_count != 0 && lane != NULL) {
+        struct carry_call c = {.call = call, .lane = lane};
+        struct span_place place = span_find_place(lane, call->sp);
+        take_steps(&c, plan->enter, plan->enter_count, lane, &place);
+    }
+    if (plan->leave_count == 0 || lane == NULL) {
+        if ((call->flags & SPAN_FLOW) == 0)
+            call->flags |= SHIM_CALL_TAIL; /* no leave: a jump is enough */
+        return;
+    }
+    if (plan->has_adopt) /* what was popped before is done */
+        span_drop_contexts(lane, call->sp);
+    call->flags &= ~(uint64_t)SHIM_CALL_TAIL;
+    call->flags |= SPAN_CARRY;
+}
+
+/* The function of a carry(fn, data): with which of its arguments? */
+static bool adopt_pair(const struct shim_call *call,
+                       const struct carry_plan *plan,
+                       struct span_origin *origin)
+{
+    const uint64_t *args = &call->args.rdi;
+    uint32_t bit = function_bit(plan->function);
+    struct carry_item item;
+    if ((__atomic_load_n(&functions[bit / 64], __ATOMIC_RELAXED) >> bit % 64 &
+         1) == 0)
+        return false;
+    uint64_t now = span_now();
+    for (int i = 0; i < PAIR_ARGS; i++) {
+        enum carry_found found = carry_table_take(
+            carry_key_pair(plan->function, args[i]), now, &item);
+        if (found != CARRY_FOUND)
+            continue;
+        *origin = origin_of(&item, now);
+        return true;
+    }
+    return false;
+}
+
+void carry_adopt(const struct shim_call *call, const struct site *site,
+                 struct lane *lane, struct span_origin *origin)
+{
+    const struct carry_plan *plan = site->carry;
+    struct carry_call c = {.call = call, .lane = lane};
+    if (plan->takes_pairs && adopt_pair(call, plan, origin))
+        return;
+    for (uint32_t i = 0; i < plan->enter_count; i++) {
+        if (plan->enter[i].role != CARRY_ADOPT)
+            continue;
+        uint64_t key = key_of(&c, &plan->enter[i]);
+        if (key == 0)
+            continue;
+        struct span_origin adopted = take_origin(key, span_now());
+        /* not carried, but called by a span: then that is no guess */
+        if (adopted.orphan == 0 || origin->is_outermost) {
+            *origin = adopted;
+            count_orphan(origin);
+        }
+        return;
+    }
+}
+
+static void tell_origin(struct lane *lane, struct lane_open *open,
+                        uint32_t site, const struct span_origin *origin)
+{
+    open->site_kind |= SPAN_KIND(LANE_STATUS_APART);
+    if (origin->orphan) {
+        struct lane_frame_orphan orphan = {origin->orphan, 0};
+        put_frame(lane, open->span, site, LANE_FRAME_ORPHAN, &orphan,
+                  sizeof orphan);
+    } else if (origin->carried_ticks) {
+        struct lane_frame_queue queue = {origin->carried_ticks,
+                                         origin->adopted_ticks};
+        put_frame(lane, open->span, site, LANE_FRAME_QUEUE, &queue,
+                  sizeof queue);
+        /* the first span of an item waited for it, not each */
+        if (origin->mark)
+            origin->mark->t0_ticks = 0;
+    }
+}
+
+void carry_opened(struct shim_call *call, const struct site *site,
+                  struct lane *lane, struct lane_open *open,
+                  const struct span_origin *origin)
+{
+    if (origin->is_apart)
+        tell_origin(lane, open, (uint32_t)call->site, origin);
+    if ((site->flags & SITE_CARRY) == 0)
+        return;
+    const struct carry_plan *plan = site->carry;
+    struct carry_call c = {.call = call, .lane = lane};
+    struct span_place own = {open->span, open->context_depth & 0xffffff};
+    take_steps(&c, plan->enter, plan->enter_count, lane, &own);
+    if (plan->leave_count)
+        call->flags |= SPAN_CARRY;
+}
+
+/* ---- leave ------------------------------------------------------------ */
+
+/* The thread may be another one by now, the process a forked child. */
+static struct lane *lane_here(void)
+{
+    if (span_busy != 0 || span_lane == NULL ||
+        *runtime.alive != span_thread.alive)
+        return NULL;
+    return span_lane;
+}
+
+void carry_leave(const struct shim_call *call, const struct shim_regs *regs)
+{
+    const struct carry_plan *plan = runtime.sites[call->site].carry;
+    const struct lane_open *open = (const struct lane_open *)call->open;
+    struct lane *lane = lane_here();
+    struct carry_call c = {.call = call, .regs = regs, .lane = lane};
+    struct span_place place;
+    if (lane == NULL || (plan->has_adopt && plan->leave_count == 1))
+        return;
+    if (call->lane == (uint64_t)lane && (call->flags & SPAN_DEEP) == 0)
+        place = (struct span_place){call->span, open->context_depth & 0xffffff};
+    else
+        place = span_find_place(lane, call->sp);
+    take_steps(&c, plan->leave, plan->leave_count, lane, &place);
+}
+
+void carry_left(const struct shim_call *call, const struct shim_regs *regs,
+                uint64_t tick)
+{
+    const struct carry_plan *plan = runtime.sites[call->site].carry;
+    struct lane *lane = lane_here();
+    struct carry_call c = {.call = call, .regs = regs, .lane = lane};
+    for (uint32_t i = 0; lane && plan->has_adopt && i < plan->leave_count;
+         i++) {
+        if (plan->leave[i].role != CARRY_ADOPT)
+            continue;
+        uint64_t key = key_of(&c, &plan->leave[i]);
+        span_drop_contexts(lane, call->sp);
+        if (key == 0)
+            continue; /* nothing was popped */
+        struct span_origin origin = take_origin(key, tick);
+        count_orphan(&origin);
+        uint64_t frame = carry_find_frame ? carry_find_frame(call->sp) : 0;
+        if (!span_push_context(lane, call->sp, frame, &origin))
+            count(&losses()->frames);
+    }
+}

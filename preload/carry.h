@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Work items: carry, adopt, forget and link of the manifest, at the calls of
+ * the functions that have them. docs/context.md says what they mean.
+ *
+ * Within enter and leave: general registers only, no libc, no fault.
+ */
+#pragma once
+#include "manifest/eval.h"
+#include "preload/carry_table.h"
+#include "preload/span_internal.h"
+
+enum {
+    CARRY_ROLES =
+        MANIFEST_CARRY | MANIFEST_ADOPT | MANIFEST_FORGET | MANIFEST_LINK,
+    CARRY_EVALUATE = 0xff, /* carry_value.source: run the expression */
+    CARRY_RAX = 6,
+};
+struct carry_value {
+    const struct manifest_expr *expr;
+    uint8_t source; /* integer argument register 0 to 5, RAX, EVALUATE */
+    uint8_t size_bytes;
+    bool is_signed;
+};
+struct carry_step {
+    struct carry_value key;
+    struct carry_value data; /* expr NULL: the key alone */
+    uint8_t role;            /* enum carry_role */
+    bool is_many;
+    uint8_t element_bytes; /* link: of the array's elements; 0: one key */
+};
+enum carry_role {
+    CARRY_HAND,
+    CARRY_ADOPT,
+    CARRY_FORGET,
+    CARRY_LINK,
+};
+/* What to do at a site; enter first, then leave. */
+struct carry_plan {
+    const struct carry_step *enter, *leave;
+    uint32_t enter_count, leave_count;
+    bool has_adopt;    /* at leave */
+    bool takes_pairs;  /* it may be the function of a carry(fn, data) */
+    uint64_t function; /* its run-time address */
+};
+
+/* Make the plan of a site for `decl`, whose function stands at `function`.
+ * `memory` as for capture_bind(). May set SITE_CARRY. 0 or
+ * -ENOMEM. [when it is bound] */
+HIDDEN int carry_bind(const struct manifest_decl *decl, uint64_t function,
+                      struct manifest_arena *memory, uint32_t *flags,
+                      const struct carry_plan **plan)
+    __attribute__((warn_unused_result));
+
+/* How long an item may be under way; before the first carry_bind(). */
+extern HIDDEN uint64_t carry_age_ns;
+/* What of it needs more than the runtime: unwind tables, the environment.
+ * [constructor, before binding] */
+HIDDEN void carry_start(void);
+
+/* A call of a site that is no span. */
+HIDDEN void carry_enter(struct shim_call *call, const struct site *site,
+                        struct lane *lane);
+/* Before a span is opened: whose work it is, if its site or a pop says so. */
+HIDDEN void carry_adopt(const struct shim_call *call, const struct site *site,
+                        struct lane *lane, struct span_origin *origin);
+/* It is open: frames, what it carries, what it links. */
+HIDDEN void carry_opened(struct shim_call *call, const struct site *site,
+                         struct lane *lane, struct lane_open *open,
+                         const struct span_origin *origin);
+/* The call returned; its record, if it is a span, is not written yet. */
+HIDDEN void carry_leave(const struct shim_call *call,
+                        const struct shim_regs *regs);
+/* And after the span is off the stack: what it popped. */
+HIDDEN void carry_left(const struct shim_call *call,
+                       const struct shim_regs *regs, uint64_t tick);
+
+/* Where the function that called at `sp` (the slot of its return address,
+ * intact, the caller's rbp 8 bytes below) has its own return address; 0: not
+ * known. Set at start where unwind tables can be read. */
+extern HIDDEN uint64_t (*carry_find_frame)(uint64_t sp);

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Marks on the lane's stack of open spans: from here on, on this machine
+ * stack, the work is that of an item which was popped. docs/context.md says
+ * how long a mark holds.
+ *
+ * An entry of state CONTEXT, its words used so: span and context whose work it
+ * is, sp where the pop was called, t0_ticks and parent when the item was
+ * carried and adopted (0: told already), capture and cpu_ns the address of the
+ * popping function's own return address and what stood there, site_kind the
+ * reason of an orphan.
+ *
+ * Within enter and leave, as span_stack.c.
+ */
+#include "preload/span_internal.h"
+
+/*
+ * Does the function that popped still run, seen from a call at `sp` on its
+ * stack? Not if the call stands above the pop's own. Below it, the function
+ * may be gone and another one stand in its place: then its return address is
+ * overwritten. Where that is not known, only its own calls count.
+ */
+bool span_context_holds(const struct lane_open *open, uint64_t sp)
+{
+    if (sp > open->sp)
+        return false;
+    if (open->capture == 0)
+        return sp == open->sp;
+    return *(const uint64_t *)open->capture == open->cpu_ns;
+}
+
+void span_context_origin(struct lane_open *open, struct span_origin *origin)
+{
+    origin->is_apart = true;
+    origin->orphan = (uint8_t)open->site_kind;
+    origin->carried_ticks = open->t0_ticks;
+    origin->adopted_ticks = open->parent;
+    origin->mark = open;
+}
+
+static void drop(struct lane_open *open)
+{
+    __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_DONE, __ATOMIC_RELEASE);
+}
+
+void span_drop_contexts(struct lane *lane, uint64_t sp)
+{
+    struct span_machine_stack stack = span_stack_at(lane, sp);
+    uint64_t i = lane->depth < LANE_OPEN_MAX ? lane->depth : LANE_OPEN_MAX;
+    for (; i > 0; i--) {
+        struct lane_open *open = &lane->open[i - 1];
+        if (open->state == LANE_OPEN_FREE)
+            break; /* we interrupt its opener */
+        if (open->sp < stack.low || open->sp >= stack.high)
+            continue; /* of another stack */
+        if (open->state == LANE_OPEN_CONTEXT && open->sp <= sp)
+            drop(open);
+        else if (open->state != LANE_OPEN_DONE)
+            break;
+    }
+    span_pop_done(lane);
+}
+
+bool span_push_context(struct lane *lane, uint64_t sp, uint64_t frame,
+                       const struct span_origin *origin)
+{
+    uint64_t depth = lane->depth;
+    if (depth >= LANE_OPEN_MAX)
+        return false;
+    struct span_machine_stack stack = span_stack_at(lane, sp);
+    if (!stack.is_exact || frame <= sp || frame >= stack.high)
+        frame = 0;
+    struct lane_open *open = &lane->open[depth];
+    __atomic_store_n(&lane->depth, depth + 1, __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    open->t0_ticks = origin->carried_ticks;
+    open->span = origin->parent;
+    open->parent = origin->adopted_ticks;
+    open->capture = frame;
+    open->cpu_ns = frame ? *(const uint64_t *)frame : 0;
+    open->sp = sp;
+    open->site_kind = origin->orphan;
+    open->context_depth = origin->context;
+    __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_CONTEXT,
+                     __ATOMIC_RELEASE);
+    return true;
+}
+
+bool span_take_context(uint32_t *context)
+{
+    struct lane_session *session = runtime.map.session;
+    int64_t index = lane_table_take(&runtime.map, LANE_TABLE_CONTEXTS,
+                                    &session->context_next, 1);
+    if (index < 0) {
+        __atomic_fetch_add(&session->lost_contexts, 1, __ATOMIC_RELAXED);
+        return false;
+    }
+    struct lane_context *entry = &runtime.map.contexts[index];
+    const struct lane_context *mine =
+        &runtime.map.contexts[span_process.context];
+    uint64_t id[2], base[2];
+    __builtin_memcpy(base, mine->trace_id, sizeof base);
+    id[0] = lane_mix64(base[0] ^ session->key ^ (uint64_t)index);
+    id[1] = lane_mix64(base[1] + session->key + id[0]);
+    if ((id[0] | id[1]) == 0)
+        id[1] = 1; /* W3C forbids it */
+    __builtin_memcpy(entry->trace_id, id, sizeof id);
+    entry->remote_parent = 0;
+    entry->flags = mine->flags;
+    /* release; pairs with the reader's acquire */
+    __atomic_store_n(&entry->state, 1, __ATOMIC_RELEASE);
+    *context = (uint32_t)index;
+    return true;
+}
