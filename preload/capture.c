@@ -100,7 +100,7 @@ static bool put_error(const struct site *site, struct lane *lane, uint64_t span,
                              plan->return_is_signed)
             : 0;
     error->type_bytes = error->message_bytes = 0;
-    error->pad0 = 0;
+    error->origin = 0;
     if (rule->code && !rule->is_secret &&
         manifest_eval(rule->code, env, &code) == 0) {
         error->has_code = 1;
