@@ -346,7 +346,8 @@ struct lane_counter {
     uint64_t calls, errors, total_ticks, max_ticks;
     uint64_t lost_captures; /* the record was written, its values were not */
     uint64_t over_deep;     /* of calls: beyond LANE_OPEN_MAX */
-    uint64_t pad[2];
+    uint64_t unmatched;     /* begin without end, end without begin */
+    uint64_t pad;
     uint32_t histogram[LANE_HISTOGRAM_BUCKETS];
 };
 _Static_assert(sizeof(struct lane_counter) == 64 + 4 * 768, "file format");
@@ -446,6 +447,8 @@ enum {
     LANE_STATUS_ERROR = 1 << 4,        /* a `fails` rule, or an exception */
     LANE_STATUS_CAPTURE_LOST = 1 << 5, /* no room for its values */
     LANE_STATUS_ROOT = 1 << 6,         /* the root of its context */
+    LANE_STATUS_APART = 1 << 7,        /* from begin to end: its time does not
+                                          lie within its parent's */
 };
 #define LANE_CPU_UNKNOWN UINT64_MAX
 enum lane_end {
@@ -458,6 +461,7 @@ enum lane_end {
     LANE_END_SIGNAL = 6,
     LANE_END_KILLED = 7,
     LANE_END_UNKNOWN = 8,
+    LANE_END_EVENT = 9, /* a point: t0 is t1 */
 };
 
 /* A finished span: 64 bytes, one cache line. */
@@ -484,7 +488,11 @@ enum lane_frame_kind {
     LANE_FRAME_THROW = 7,
     LANE_FRAME_CAUSE = 8,
     LANE_FRAME_STDERR = 9,
-    /* 10..13: context (link, queue); 14..17: naming (attribute, event) */
+    /* 10..13: context (link, queue); 14..17: naming */
+    LANE_FRAME_BEGIN = 14, /* struct lane_frame_begin: a span that another
+                              function will end began; its record comes then */
+    LANE_FRAME_LATER = 15, /* values of the function that ended it: outputs,
+                              items of the frame's own site */
 };
 /*
  * First line of a frame. Payload of up to 32 bytes stands in `inline_bytes`; a
@@ -528,6 +536,14 @@ struct lane_frame_thread {
     char name[LANE_NAME_BYTES];
 };
 _Static_assert(sizeof(struct lane_frame_thread) == 32, "fits inline");
+
+struct lane_frame_begin {
+    uint64_t t0_ticks, parent; /* as its record will have them */
+    uint32_t context;
+    uint32_t process; /* index */
+    uint64_t pad0;
+};
+_Static_assert(sizeof(struct lane_frame_begin) == 32, "fits inline");
 
 enum lane_error_kind {
     LANE_ERROR_RULE = 1,

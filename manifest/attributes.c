@@ -32,7 +32,7 @@ static const struct {
 } table[ATTR_COUNT] = {
     [ATTR_SPAN] = {"span", SHAPE_OPTIONAL_STRING, 0, 0, 0},
     [ATTR_ROOT] = {"root", SHAPE_OPTIONAL_STRING, 0, 0, 0},
-    [ATTR_EVENT] = {"event", SHAPE_STRING, 0, 0, 1},
+    [ATTR_EVENT] = {"event", SHAPE_STRING, 0, 0, 0},
     [ATTR_MATCH] = {"match", SHAPE_STRING, 0, 0, 0},
     [ATTR_SYMBOL] = {"symbol", SHAPE_STRING, 0, 0, 0},
     [ATTR_AT] = {"at", SHAPE_INTEGER, 0, 0, 0},
@@ -48,15 +48,15 @@ static const struct {
     [ATTR_CAPTURE] = {"capture", SHAPE_CHOICE, 0, 1, 0},
     [ATTR_CAP] = {"cap", SHAPE_INTEGER, 0, 1, 0},
     [ATTR_LOCALS] = {"locals", SHAPE_CHOICE, 0, 1, 1},
-    [ATTR_REWRITE] = {"rewrite", SHAPE_CHOICE, 0, 1, 1},
+    [ATTR_REWRITE] = {"rewrite", SHAPE_CHOICE, 0, 1, 0},
     [ATTR_ARGS] = {"args", SHAPE_STRING, 0, 0, 1},
     [ATTR_CARRY] = {"carry", SHAPE_CARRY, 0, 0, 1},
     [ATTR_ADOPT] = {"adopt", SHAPE_EXPR, 0, 0, 1},
     [ATTR_FORGET] = {"forget", SHAPE_EXPR, 0, 0, 1},
     [ATTR_LINK] = {"link", SHAPE_EXPR, 0, 0, 1},
-    [ATTR_BEGIN] = {"begin", SHAPE_PAIR, 0, 0, 1},
-    [ATTR_END] = {"end", SHAPE_PAIR, 0, 0, 1},
-    [ATTR_CALLBACK] = {"callback", SHAPE_CALLBACK, 0, 0, 1},
+    [ATTR_BEGIN] = {"begin", SHAPE_PAIR, 0, 0, 0},
+    [ATTR_END] = {"end", SHAPE_PAIR, 0, 0, 0},
+    [ATTR_CALLBACK] = {"callback", SHAPE_CALLBACK, 0, 0, 0},
     [ATTR_PROGRAM] = {"program", SHAPE_STRING, 1, 0, 0},
     [ATTR_OBJECT] = {"object", SHAPE_OBJECT, 1, 0, 0},
     [ATTR_INCLUDE] = {"include", SHAPE_STRING, 1, 0, 0},
@@ -403,9 +403,8 @@ static bool may_repeat(enum attribute_kind kind)
 {
     uint8_t shape = table[kind].shape;
     return shape == SHAPE_ITEMS || shape == SHAPE_EXPRS ||
-           shape == SHAPE_FAILS || shape == SHAPE_CARRY ||
-           shape == SHAPE_PAIR || shape == SHAPE_CALLBACK ||
-           (shape == SHAPE_EXPR);
+           shape == SHAPE_FAILS || shape == SHAPE_CARRY || kind == ATTR_END ||
+           shape == SHAPE_CALLBACK || (shape == SHAPE_EXPR);
 }
 
 static bool append(struct parser *p, struct attribute **list,

@@ -249,7 +249,7 @@ bool declare_captures(struct parser *p, const struct attribute *attrs,
            store_items(p, &items, decl);
 }
 
-/* ---- carry, adopt, begin and their like: kept, not used yet ----------- */
+/* ---- carry, adopt, begin and their like ------------------------------- */
 
 static uint32_t flow_role(enum attribute_kind kind)
 {

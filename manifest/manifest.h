@@ -174,13 +174,16 @@ enum manifest_role { /* bits: a declaration can have several */
     MANIFEST_SPAN = 1 << 0,
     MANIFEST_ROOT = 1 << 1,
     MANIFEST_EVENT = 1 << 2,
-    MANIFEST_CARRY = 1 << 3, /* this and below: not yet */
+    MANIFEST_CARRY = 1 << 3,
     MANIFEST_ADOPT = 1 << 4,
     MANIFEST_FORGET = 1 << 5,
     MANIFEST_LINK = 1 << 6,
     MANIFEST_BEGIN = 1 << 7,
     MANIFEST_END = 1 << 8,
     MANIFEST_CALLBACK = 1 << 9,
+    /* those that need the function to be bound */
+    MANIFEST_BOUND = MANIFEST_SPAN | MANIFEST_ROOT | MANIFEST_EVENT |
+                     MANIFEST_BEGIN | MANIFEST_END | MANIFEST_CALLBACK,
 };
 
 enum manifest_object_kind {
@@ -201,7 +204,7 @@ struct manifest_program {
 };
 
 struct manifest_decl;
-/* One use of carry, adopt, forget, link, begin, end, callback: not yet. */
+/* One use of carry, adopt, forget, link, begin, end, callback. */
 struct manifest_flow {
     enum manifest_role role;
     const char *name;                       /* begin, end */

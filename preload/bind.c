@@ -19,7 +19,7 @@ enum {
 
 static bool is_ours(const struct manifest_decl *decl)
 {
-    return (decl->roles & (MANIFEST_SPAN | MANIFEST_ROOT)) != 0 &&
+    return (decl->roles & MANIFEST_BOUND) != 0 &&
            manifest_decl_applies(decl, config.program);
 }
 

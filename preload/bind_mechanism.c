@@ -7,6 +7,8 @@
  */
 #include "preload/bind_work.h"
 #include "preload/decoder.h"
+#include "manifest/eval.h"
+#include "preload/flow.h"
 #include <errno.h>
 #include <string.h>
 
@@ -75,6 +77,35 @@ static uint64_t stub_of(const struct work *work)
 
 /* ---- mechanisms ------------------------------------------------------- */
 
+/* An `end` whose rules or outputs speak of the result waits for it. */
+static bool needs_result(const struct manifest_decl *decl)
+{
+    for (uint32_t i = 0; i < decl->fails_count; i++) {
+        if (manifest_expr_needs_return(decl->fails[i].condition))
+            return true;
+    }
+    for (uint32_t i = 0; i < decl->item_count; i++) {
+        const struct manifest_item *item = &decl->items[i];
+        if (item->direction == MANIFEST_OUTPUT && !item->implied)
+            return true;
+    }
+    return false;
+}
+
+static uint32_t role_flags(const struct manifest_decl *decl)
+{
+    uint32_t flags = 0;
+    if (decl->roles & MANIFEST_ROOT)
+        flags |= SITE_ROOT;
+    if (decl->roles & FLOW_ROLES)
+        flags |= SITE_FLOW;
+    if (!(decl->roles & (MANIFEST_SPAN | MANIFEST_ROOT)))
+        flags |= SITE_NO_SPAN;
+    if ((decl->roles & MANIFEST_END) && needs_result(decl))
+        flags |= SITE_FLOW_LEAVE;
+    return flags;
+}
+
 /* The site is complete: hooks may meet it from now on. */
 static void arm_site(struct work *work, uint64_t target)
 {
@@ -83,8 +114,8 @@ static void arm_site(struct work *work, uint64_t target)
     site->target = target;
     site->index = work->index;
     site->decl = work->decl;
-    if (work->decl && (work->decl->roles & MANIFEST_ROOT))
-        site->flags |= SITE_ROOT;
+    if (work->decl)
+        site->flags |= role_flags(work->decl);
     if (runtime.site_count <= work->index)
         __atomic_store_n(&runtime.site_count, work->index + 1,
                          __ATOMIC_RELEASE);

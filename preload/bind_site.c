@@ -11,6 +11,7 @@
 #include "preload/bind_work.h"
 #include "preload/capture.h"
 #include "preload/decoder.h"
+#include "preload/flow.h"
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
@@ -53,7 +54,8 @@ static const char *span_name(const struct manifest_decl *decl,
     return decl->name;
 }
 
-static int take_site(struct work *work)
+/* A fresh index, or 0: there is none. */
+static uint32_t take_index(void)
 {
     struct lane_session *session = runtime.map.session;
     int64_t at;
@@ -61,17 +63,62 @@ static int take_site(struct work *work)
         at = lane_table_take(&runtime.map, LANE_TABLE_SITES,
                              &session->site_next, 1);
     while (at == 0);
-    if (at < 0 || at >= SHIM_SITE_MAX) {
-        __atomic_fetch_add(&session->lost_sites, 1, __ATOMIC_RELAXED);
+    if (at > 0 && at < SHIM_SITE_MAX)
+        return (uint32_t)at;
+    __atomic_fetch_add(&session->lost_sites, 1, __ATOMIC_RELAXED);
+    return 0;
+}
+
+static int take_site(struct work *work)
+{
+    uint32_t at = take_index();
+    if (at == 0)
         return -ENOSPC;
-    }
-    work->index = (uint32_t)at;
+    work->index = at;
     work->site = &runtime.sites[at];
     work->record = &runtime.map.sites[at];
     work->bound = &bounds[at];
     if (bounds_end <= work->index)
         bounds_end = work->index + 1;
     return 0;
+}
+
+/* A declaration of begin alone is called as its spans are. */
+static const char *flow_only_name(const struct manifest_decl *decl)
+{
+    uint32_t other = MANIFEST_SPAN | MANIFEST_ROOT | MANIFEST_EVENT;
+    if (decl->roles & other)
+        return NULL;
+    for (uint32_t i = 0; i < decl->flow_count; i++) {
+        if (decl->flows[i].role == MANIFEST_BEGIN)
+            return decl->flows[i].name;
+    }
+    return NULL;
+}
+
+/* Spans that begin here are called as the pair is: by this site, or if that
+ * has a name and spans of its own, by one that only lends its name. */
+static void name_begin(struct work *work)
+{
+    const struct manifest_decl *decl = work->decl;
+    const char *name = NULL;
+    for (uint32_t i = 0; i < decl->flow_count; i++) {
+        if (decl->flows[i].role == MANIFEST_BEGIN)
+            name = decl->flows[i].name;
+    }
+    if (!name)
+        return;
+    flow_name_begin(work->index, work->index);
+    uint32_t index = flow_only_name(decl) ? 0 : take_index();
+    if (index == 0)
+        return;
+    struct lane_site *record = &runtime.map.sites[index];
+    *record = *work->record;
+    put_string(name, &record->name);
+    record->binding = LANE_BINDING_ENTRY;
+    /* release; pairs with the reader's acquire */
+    __atomic_store_n(&record->state, 1, __ATOMIC_RELEASE);
+    flow_name_begin(work->index, index);
 }
 
 static void describe_site(struct work *work)
@@ -89,7 +136,8 @@ static void describe_site(struct work *work)
         record->flags = LANE_SITE_INTERNAL;
         return;
     }
-    put_string(span_name(decl, work->name), &record->name);
+    const char *pair = flow_only_name(decl);
+    put_string(pair ? pair : span_name(decl, work->name), &record->name);
     record->declaration = decl->at_source.line;
     record->cap_bytes = decl->settings.cap_bytes;
     uint64_t slow_us = decl->slow_ns / 1000;
@@ -277,11 +325,17 @@ static int plan_site(struct work *work)
     if (work->decl)
         plan_capture(work);
     err = bind_work_plan(work);
-    if (err)
+    if (err) {
         publish_site(work);
-    else
-        keep_bound(work);
-    return err;
+        return err;
+    }
+    keep_bound(work);
+    if (work->decl && (work->decl->roles & (MANIFEST_BEGIN | MANIFEST_END))) {
+        if (flow_reserve() != 0)
+            bind_work_say(work, "no memory for begin and end");
+        name_begin(work);
+    }
+    return 0;
 }
 
 static int apply_site(struct work *work)

@@ -12,11 +12,13 @@ static size_t read_memory(void *context, void *dst, uint64_t addr, size_t n)
     return read_bytes(&call->reader, dst, addr, n);
 }
 
+/* `lane` NULL: its stack is not known. */
 static void set_call(struct capture_call *c, const struct lane *lane,
                      const struct shim_call *call)
 {
     struct manifest_env *env = &c->env;
-    reader_start(&c->reader, runtime.pid, lane->stack_low, lane->stack_high);
+    reader_start(&c->reader, runtime.pid, lane ? lane->stack_low : 0,
+                 lane ? lane->stack_high : 0);
     env->context = c;
     env->read = read_memory;
     env->ireg = &call->args.rdi; /* rdi rsi rdx rcx r8 r9 in a row */
@@ -32,6 +34,18 @@ _Static_assert(offsetof(struct shim_regs, r9) -
                        offsetof(struct shim_regs, rdi) ==
                    40,
                "six argument registers in the order of the psABI");
+
+void capture_call_start(struct capture_call *c, const struct lane *lane,
+                        const struct shim_call *call,
+                        const struct shim_regs *regs)
+{
+    set_call(c, lane, call);
+    if (!regs)
+        return;
+    c->env.is_leave = true;
+    c->env.rax = regs->rax;
+    c->env.rdx = regs->rdx;
+}
 
 uint64_t capture_enter(const struct site *site, struct lane *lane,
                        uint64_t span, const struct shim_call *call)
@@ -162,5 +176,32 @@ struct capture_verdict capture_leave(const struct site *site, struct lane *lane,
             put_error(site, lane, span, rule, &c.env, entry_errno);
         verdict.is_lost |= !verdict.has_error;
     }
+    return verdict;
+}
+
+struct capture_verdict capture_end(const struct site *site, struct lane *lane,
+                                   uint64_t span, const struct shim_call *call,
+                                   const struct shim_regs *regs,
+                                   int saved_errno)
+{
+    const struct capture_plan *plan = site->capture;
+    struct capture_verdict verdict = {0};
+    struct capture_call c;
+    capture_call_start(&c, lane, call, regs);
+    c.env.saved_errno = saved_errno;
+    const struct capture_rule *rule = judge(plan, &c.env);
+    if (plan->in.count)
+        verdict.is_lost =
+            capture_write(&plan->in, &c, rule != NULL, LANE_FRAME_LATER, lane,
+                          span, site->index) == UINT64_MAX;
+    if (regs) {
+        uint64_t at = put_outputs(site, lane, span, &c, rule != NULL);
+        verdict.has_output = at != 0 && at != UINT64_MAX;
+        verdict.is_lost |= at == UINT64_MAX;
+    }
+    verdict.is_error = rule != NULL;
+    if (rule)
+        verdict.has_error =
+            put_error(site, lane, span, rule, &c.env, saved_errno);
     return verdict;
 }

@@ -16,6 +16,13 @@ HIDDEN int capture_bind(struct lane_map *map, const struct manifest_decl *decl,
                         const struct capture_plan **plan)
     __attribute__((warn_unused_result));
 
+struct capture_call;
+/* What an expression of this call may ask for. `lane` NULL: its stack is not
+ * known; `regs` NULL: it has not returned. `c` must stay where it is. */
+HIDDEN void capture_call_start(struct capture_call *c, const struct lane *lane,
+                               const struct shim_call *call,
+                               const struct shim_regs *regs);
+
 /* Write the input frame of a span that was just opened (reference `span`).
  * Position of the frame; 0: nothing captured; UINT64_MAX: no room, the values
  * are lost. */
@@ -36,3 +43,11 @@ HIDDEN struct capture_verdict capture_leave(const struct site *site,
                                             const struct shim_call *call,
                                             const struct shim_regs *regs,
                                             int saved_errno, int entry_errno);
+
+/* The end of `span` that another function began: judge the rules of this call,
+ * write its values as what came out of that span. `regs` NULL: at its enter. */
+HIDDEN struct capture_verdict capture_end(const struct site *site,
+                                          struct lane *lane, uint64_t span,
+                                          const struct shim_call *call,
+                                          const struct shim_regs *regs,
+                                          int saved_errno);

@@ -19,6 +19,9 @@ enum site_flags {
                                   called and no span is opened */
     SITE_FREG = 1 << 4,        /* captures need vector registers */
     SITE_OFF = 1 << 5,         /* switched off after a fault of ours */
+    SITE_FLOW = 1 << 6,        /* flow_enter() has something to do */
+    SITE_FLOW_LEAVE = 1 << 7,  /* ... and its `end` waits for the result */
+    SITE_NO_SPAN = 1 << 8,     /* that is all it does */
 };
 
 struct capture_plan; /* preload/capture.h */

@@ -13,6 +13,7 @@
 
 #include "preload/capture.h"
 #include "preload/cpu.h"
+#include "preload/flow.h"
 
 enum {
     TAIL_DEPTH_MAX = 128, /* deeper tail calls share one open entry */
@@ -156,8 +157,7 @@ static long attach(long a, long b)
     return (long)thread_attach();
 }
 
-/* This thread's lane, got now if need be; NULL: there is none. */
-static struct lane *get_lane(void)
+struct lane *span_get_lane(void)
 {
     struct lane *lane = span_lane;
     if (LIKELY(lane != NULL && *runtime.alive == span_thread.alive))
@@ -301,18 +301,25 @@ enter_odd(struct shim_call *call, const struct site *site)
         enter_internal(call, site);
         return;
     }
-    if (session == NULL || (site->flags & SITE_OFF) ||
-        session->gate != LANE_GATE_OPEN)
+    if (session == NULL || (site->flags & SITE_OFF))
+        return;
+    if (session->gate != LANE_GATE_OPEN && !(site->flags & SITE_FLOW))
         return;
     if (span_busy != 0) {
         pass_busy(call);
         return;
     }
+    if (site->flags & SITE_FLOW) {
+        bool recording = session->gate == LANE_GATE_OPEN;
+        flow_enter(call, site, recording);
+        if (!recording || (site->flags & SITE_NO_SPAN))
+            return;
+    }
     if (call->flags & SHIM_CALL_LOST) {
         span_count((uint32_t)call->site, 0, false);
         return;
     }
-    struct lane *lane = get_lane();
+    struct lane *lane = span_get_lane();
     if (lane != NULL) {
         open_odd(call, site, lane);
         return;
@@ -487,7 +494,7 @@ static void leave_elsewhere(const struct shim_call *call,
     if (*runtime.alive == 0 || other->process != runtime.process ||
         LANE_REF_LANE(call->span) != other->index)
         return;
-    struct lane *lane = span_busy == 0 ? get_lane() : NULL;
+    struct lane *lane = span_busy == 0 ? span_get_lane() : NULL;
     if (call->flags & SPAN_DEEP) {
         if (lane != NULL)
             leave_deep(lane, call, regs, end, exception, t1);
@@ -521,6 +528,9 @@ leave_odd(struct shim_call *call, const struct shim_regs *regs,
             site->hook_leave(call, regs);
         return;
     }
+    if (UNLIKELY(call->flags & SPAN_FLOW) && span_busy == 0)
+        flow_leave(call, regs, end == SHIM_END_RETURN,
+                   runtime.map.session->gate == LANE_GATE_OPEN);
     if (call->lane == 0 && (call->flags & SPAN_COUNT) == 0)
         return;
     uint64_t t1 = span_process.is_ticks ? tick : span_now();

@@ -35,6 +35,7 @@ enum span_flags {
     SPAN_OUT = 1 << 10,  /* capture_leave has something to do; the upper half
                             of `extra` is errno at entry */
     SPAN_HOOK = 1 << 11, /* SITE_INTERNAL with a hook_leave */
+    SPAN_FLOW = 1 << 12, /* flow_leave() has something to do */
 };
 /* What the plain way does as well. */
 enum {
@@ -54,6 +55,8 @@ extern HIDDEN struct span_process span_process;
 HIDDEN void span_enter_any(struct shim_call *call);
 HIDDEN void span_leave_any(struct shim_call *call, const struct shim_regs *regs,
                            enum shim_end end, void *exception);
+/* This thread's lane, got now if need be; NULL: there is none. */
+HIDDEN struct lane *span_get_lane(void);
 /* Now, whatever the session's clock. */
 HIDDEN uint64_t span_now(void);
 

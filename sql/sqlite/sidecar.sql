@@ -107,8 +107,8 @@ WHERE trace = ?1 AND context = 0;
 
 -- :site_set
 INSERT INTO sites (session, site, name, symbol, object, binding, shim, reason,
-  address, build_id, declaration, is_root)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+  address, build_id, declaration, is_root, slow_ns)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
 ON CONFLICT (session, site) DO UPDATE SET binding = excluded.binding,
   shim = excluded.shim, reason = excluded.reason;
 
@@ -132,14 +132,15 @@ SELECT histogram FROM rollups
 WHERE trace = ?1 AND session = ?2 AND site = ?3;
 -- :rollup_add
 INSERT INTO rollups (trace, session, site, calls, errors, total_ns, self_ns,
-  max_ns, cpu_ns, dropped_calls, histogram)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+  max_ns, cpu_ns, dropped_calls, histogram, slow_calls)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
 ON CONFLICT (trace, session, site) DO UPDATE SET calls = calls + excluded.calls,
   errors = errors + excluded.errors, total_ns = total_ns + excluded.total_ns,
   self_ns = self_ns + excluded.self_ns, max_ns = max(max_ns, excluded.max_ns),
   cpu_ns = cpu_ns + excluded.cpu_ns,
   dropped_calls = dropped_calls + excluded.dropped_calls,
-  histogram = excluded.histogram;
+  histogram = excluded.histogram,
+  slow_calls = slow_calls + excluded.slow_calls;
 
 -- :loss_set
 INSERT INTO losses (session, site, kind, count) VALUES (?1, ?2, ?3, ?4)

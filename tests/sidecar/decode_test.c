@@ -49,7 +49,7 @@ static struct decode_frame frame;
 
 static void begin(void)
 {
-    frame = (struct decode_frame){payload, 0, 0};
+    frame = (struct decode_frame){payload, 0, 0, NULL};
 }
 
 static void add(int item, int flags, const void *bytes, uint32_t len,
@@ -72,7 +72,7 @@ static struct decode_result decoded(int want)
 {
     struct decode_result r = {0};
     struct decode_frame none = {0};
-    CHECK(decode_span(&site, &frame, &none, &none, 0, &r) == want);
+    CHECK(decode_span(&site, &frame, &none, &none, &none, 0, &r) == want);
     return r;
 }
 
@@ -202,7 +202,7 @@ static void check_error(const struct lane_frame_error *e, const char *text,
     memcpy(payload + sizeof *e, text, strlen(text));
     frame.len_bytes = (uint32_t)(sizeof *e + strlen(text));
     struct decode_result r = {0};
-    CHECK(decode_span(&site, &none, &none, &frame, 0, &r) == 0);
+    CHECK(decode_span(&site, &none, &none, &none, &frame, 0, &r) == 0);
     cJSON *o = cJSON_Parse(r.error);
     char *got = cJSON_PrintUnformatted(cJSON_GetObjectItem(o, key));
     if (strcmp(got, want) != 0) {
@@ -243,7 +243,7 @@ static void case_errors(void)
     e.message_bytes = 1; /* not there */
     memcpy(payload, &e, sizeof e);
     frame.len_bytes = sizeof e;
-    CHECK(decode_span(&site, &none, &none, &frame, 0, &r) == -EBADMSG);
+    CHECK(decode_span(&site, &none, &none, &none, &frame, 0, &r) == -EBADMSG);
     CHECK(r.error == NULL);
     decode_free(&r);
 }
@@ -273,11 +273,11 @@ static void case_fuzz(void)
                                    bytes[i + 2] % 12, bytes[i + 3] % 20};
             memcpy(bytes + i, &v, sizeof v);
         }
-        struct decode_frame f = {bytes, len, (uint16_t)(mix >> 32 & 31)};
+        struct decode_frame f = {bytes, len, (uint16_t)(mix >> 32 & 31), NULL};
         struct decode_result r = {0};
         struct decode_site capped = site;
         capped.cap_bytes = (uint32_t)(mix >> 40 & 0xfff);
-        (void)!decode_span(&capped, &f, &f, &f, turn % 7, &r);
+        (void)!decode_span(&capped, &f, &f, &f, &f, turn % 7, &r);
         check_json(r.input);
         check_json(r.output);
         check_json(r.attributes);

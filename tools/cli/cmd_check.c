@@ -250,7 +250,7 @@ static size_t match_max(void)
 /* Declarations that are meant to bind. */
 static bool is_handler(const struct manifest_decl *d)
 {
-    return (d->roles & (MANIFEST_SPAN | MANIFEST_ROOT)) || d->disabled;
+    return (d->roles & MANIFEST_BOUND) || d->disabled;
 }
 
 static int decide(struct check *c)

@@ -5,6 +5,7 @@
  * of the design, always all of them.
  */
 #include "tools/cli/commands.h"
+#include "tools/cli/slow.h"
 #include "tools/cli/view.h"
 #include "tools/common/format.h"
 #include "tools/common/json.h"
@@ -149,6 +150,7 @@ static int print_json(const struct spans *s, const struct row *r)
     json_count(o, "cpu_ns", p->cpu_ns);
     json_count(o, "queue_ns", p->queue_ns);
     json_text(o, "status", p->status);
+    json_bool(o, "slow", slow_is(r->site, p->duration_ns));
     json_text(o, "ended_by", p->ended_by);
     json_raw(o, "input", p->input, "{}");
     json_raw(o, "output", p->output, ended ? "{}" : "null");
@@ -220,8 +222,14 @@ static void print_text(struct spans *s, const struct row *r)
             term_line_text(l, TERM_RED, buf_get(&why), room);
         buf_free(&why);
     }
+    if (slow_is(r->site, p->duration_ns))
+        term_line_text(l, TERM_YELLOW, " slow", -1);
+    if (p->ended_by && strcmp(p->ended_by, "event") == 0)
+        term_line_text(l, TERM_DIM, " event", -1);
     put_values(l, "  in ", p->input);
     put_values(l, "  out ", p->output);
+    if (r->site)
+        put_values(l, "  attr ", p->attributes);
     term_line_end(l);
 }
 

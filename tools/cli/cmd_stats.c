@@ -5,6 +5,7 @@
  * totals of recursive handlers count outermost activations alone.
  */
 #include "tools/cli/commands.h"
+#include "tools/cli/slow.h"
 #include "tools/cli/stats.h"
 #include "tools/common/format.h"
 #include "tools/common/json.h"
@@ -141,6 +142,7 @@ static int print_text(const struct view *v, const struct query_trace *t,
               "Counts, totals, max exact; p50 and p95 from a log histogram, "
               "within 3%.",
               0);
+    slow_print(&v->term, &s->detail);
     if (t->status && strcmp(t->status, "open") == 0)
         puts("Still running.");
     return err;
@@ -164,6 +166,7 @@ static int print_json(const struct query_trace *t, const struct stats *s)
         json_count(o, "p95_ns", r->is_rest ? -1 : r->p95_ns);
         json_count(o, "max_ns", r->is_rest ? -1 : r->max_ns);
         json_count(o, "dropped_calls", r->is_rest ? -1 : r->dropped_calls);
+        json_count(o, "slow_calls", r->is_rest ? -1 : r->slow_calls);
         json_int(o, "wall_ns", s->wall_ns);
         err = json_print(stdout, o);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Nothing is lost silently: see completeness.h. */
 #include "tools/cli/completeness.h"
+#include "tools/cli/slow.h"
 #include "tools/common/format.h"
 #include "tools/common/json.h"
 #include <stdlib.h>
@@ -19,6 +20,7 @@ const char *completeness_loss_text(const char *kind)
         {"lost_sites", "handlers without room in the table"},
         {"lost_strings", "names without room"},
         {"lost_processes", "processes without room in the table"},
+        {"unmatched", "begins without end or ends without begin"},
         {"hook_faults", "faults of handspan's own hooks"},
         {"corrupt_items", "unreadable records"},
     };
@@ -126,6 +128,7 @@ void completeness_print(const struct term *term, const struct query_trace *t,
     term_wrap(term, all == stored ? TERM_PLAIN : TERM_YELLOW, buf_get(&text),
               2);
     buf_free(&text);
+    slow_print(term, d);
     print_unbound(term, d);
     print_notes(term, d);
 }

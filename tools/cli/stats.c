@@ -101,6 +101,7 @@ static int add_rollups(struct stats *s)
         r->self_ns += u->self_ns;
         r->cpu_ns += u->cpu_ns;
         r->dropped_calls += u->dropped_calls;
+        r->slow_calls += u->slow_calls;
         r->max_ns = u->max_ns > r->max_ns ? u->max_ns : r->max_ns;
         err = add_histogram(r, u->histogram);
     }

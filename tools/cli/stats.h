@@ -10,6 +10,7 @@ struct stats_bucket {
 struct stats_row {
     const char *name; /* of the detail, or static */
     int64_t calls, errors, total_ns, self_ns, cpu_ns, max_ns, dropped_calls;
+    int64_t slow_calls;
     int64_t p50_ns, p95_ns;
     struct stats_bucket *buckets; /* ascending; owned */
     size_t bucket_count;

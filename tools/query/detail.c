@@ -98,6 +98,7 @@ static void read_site(sqlite3_stmt *stmt, void *entry)
     s->build_id = query_text_copy(stmt, 9);
     s->declaration = query_int(stmt, 10, -1);
     s->is_root = query_int(stmt, 11, 0) != 0;
+    s->slow_ns = query_int(stmt, 12, -1);
 }
 
 static void read_thread(sqlite3_stmt *stmt, void *entry)
@@ -124,6 +125,7 @@ static void read_rollup(sqlite3_stmt *stmt, void *entry)
     r->cpu_ns = query_int(stmt, 7, 0);
     r->dropped_calls = query_int(stmt, 8, 0);
     r->histogram = query_text_copy(stmt, 9);
+    r->slow_calls = query_int(stmt, 10, 0);
 }
 
 static void read_loss(sqlite3_stmt *stmt, void *entry)

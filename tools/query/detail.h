@@ -23,6 +23,7 @@ struct query_process {
 };
 struct query_site {
     int64_t session, site, address, declaration;
+    int64_t slow_ns; /* -1: no limit */
     bool is_root;
     char *name, *symbol, *object, *binding, *shim, *reason, *build_id;
 };
@@ -32,7 +33,7 @@ struct query_thread {
 };
 struct query_rollup {
     int64_t session, site, calls, errors, total_ns, self_ns, max_ns, cpu_ns,
-        dropped_calls;
+        dropped_calls, slow_calls;
     char *histogram;
 };
 struct query_loss {

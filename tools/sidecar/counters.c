@@ -88,6 +88,8 @@ static int counter_store(struct session *s, uint32_t index,
         rc = loss_set(s, index, "lost_captures", now->lost_captures);
     if (rc >= 0)
         rc = loss_set(s, index, "over_deep", now->over_deep);
+    if (rc >= 0)
+        rc = loss_set(s, index, "unmatched", now->unmatched);
     site->counted = *now;
     s->is_moved = true;
     return rc < 0 ? rc : 0;
@@ -100,7 +102,8 @@ static int site_counter(struct session *s, uint32_t index)
     int rc = lane_reader_entry(&s->reader, LANE_TABLE_COUNTERS, index, &now);
     if (rc != 0)
         return rc;
-    if (now.calls == 0 && now.lost_captures == 0 && now.over_deep == 0)
+    if (now.calls == 0 && now.lost_captures == 0 && now.over_deep == 0 &&
+        now.unmatched == 0)
         return 0;
     if (!site->counted_known)
         rc = counted_load(s, index);

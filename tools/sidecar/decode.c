@@ -135,6 +135,8 @@ static int put_frame(const struct decode_site *site,
     if (!frame->payload || frame->count == 0)
         return 0;
     bool broken = false;
+    if (frame->site)
+        site = frame->site;
     uint32_t most = frame->count < VALUES_MAX ? frame->count : VALUES_MAX;
     struct decode_value *values = calloc(most, sizeof *values);
     if (!values)
@@ -166,6 +168,7 @@ static char *take_text(cJSON *object)
 int decode_span(const struct decode_site *site,
                 const struct decode_frame *input,
                 const struct decode_frame *output,
+                const struct decode_frame *later,
                 const struct decode_frame *error, int64_t wall_step_ns,
                 struct decode_result *result)
 {
@@ -173,8 +176,10 @@ int decode_span(const struct decode_site *site,
     int rc = put_frame(site, input, &o.input, &o);
     int rc2 = put_frame(site, output, &o.output, &o);
     rc = rc ? rc : rc2;
+    rc2 = put_frame(site, later, &o.output, &o);
+    rc = rc ? rc : rc2;
     if (error->payload) {
-        rc2 = decode_error(site, error, &o.error);
+        rc2 = decode_error(error->site ? error->site : site, error, &o.error);
         rc = rc ? rc : rc2;
     }
     if (wall_step_ns) {

@@ -30,6 +30,7 @@ struct decode_frame {
     const uint8_t *payload;
     uint32_t len_bytes;
     uint16_t count;
+    const struct decode_site *site; /* whose items; NULL: the span's */
 };
 
 /* JSON texts, each malloc'ed or NULL (nothing there). */
@@ -39,13 +40,14 @@ struct decode_result {
 void decode_free(struct decode_result *result);
 
 /*
- * Any of the frames may be empty. `wall_step_ns` other than 0 is noted in the
- * attributes. 0; -ENOMEM; -EBADMSG: a frame contradicts itself (what could be
- * read is in the result all the same).
+ * Any of the frames may be empty; `later` is output as well. `wall_step_ns`
+ * other than 0 is noted in the attributes. 0; -ENOMEM; -EBADMSG: a frame
+ * contradicts itself (what could be read is in the result all the same).
  */
 int decode_span(const struct decode_site *site,
                 const struct decode_frame *input,
                 const struct decode_frame *output,
+                const struct decode_frame *later,
                 const struct decode_frame *error, int64_t wall_step_ns,
                 struct decode_result *result)
     __attribute__((warn_unused_result));

@@ -11,21 +11,11 @@
 #include <string.h>
 #include "lane/ids.h"
 #include "lane/utf8.h"
-#include "tools/sidecar/session.h"
+#include "tools/sidecar/drain_internal.h"
 
 enum {
     STUCK_NS = 1000000000, /* an item stays uncommitted: it is damaged */
     UNSEEN_MAX = 2,
-};
-
-/* A span on its way into the store. */
-struct span {
-    uint64_t ref, parent, t0;
-    uint32_t site, context, depth, process, generation;
-    int64_t trace;
-    int64_t duration_ns, self_ns, cpu_ns; /* STORE_NULL: unknown */
-    const char *status, *ended_by;
-    bool is_root;
 };
 
 const char *drain_end_name(uint32_t end)
@@ -35,25 +25,30 @@ const char *drain_end_name(uint32_t end)
         [LANE_END_CANCEL] = "cancel",   [LANE_END_LONGJMP] = "longjmp",
         [LANE_END_EXIT] = "exit",       [LANE_END_EXEC] = "exec",
         [LANE_END_SIGNAL] = "signal",   [LANE_END_KILLED] = "killed",
-        [LANE_END_UNKNOWN] = "unknown",
+        [LANE_END_UNKNOWN] = "unknown", [LANE_END_EVENT] = "event",
     };
     return end < sizeof names / sizeof *names ? names[end] : "unknown";
 }
 
 /* ---- rows --------------------------------------------------------------- */
 
-static struct decode_frame frame_of(const struct pending *p, uint32_t kind)
+static struct decode_frame frame_of(const struct session *s,
+                                    const struct pending *p, uint32_t kind)
 {
     if (!p || !p->frame[kind].payload)
         return (struct decode_frame){0};
     const struct pending_frame *f = &p->frame[kind];
     uint16_t count = f->count < UINT16_MAX ? (uint16_t)f->count : UINT16_MAX;
-    return (struct decode_frame){f->payload, f->len_bytes, count};
+    const struct decode_site *site =
+        f->site && f->site < LANE_SITE_MAX && s->site[f->site].is_known
+            ? &s->site[f->site].decode
+            : NULL;
+    return (struct decode_frame){f->payload, f->len_bytes, count, site};
 }
 
 /* A root handler's trace begins with it; what called it becomes a link. */
-static void link_text(struct session *s, const struct span *span, char *out,
-                      size_t cap_bytes)
+static void link_text(struct session *s, const struct drain_span *span,
+                      char *out, size_t cap_bytes)
 {
     struct lane_context context;
     uint32_t index = 0;
@@ -70,12 +65,13 @@ static void link_text(struct session *s, const struct span *span, char *out,
         (unsigned long long)lane_span_id(s->reader.header.key, span->parent));
 }
 
-static int span_store(struct session *s, const struct span *span,
-                      const struct pending *p)
+int drain_span_store(struct session *s, const struct drain_span *span,
+                     const struct pending *p)
 {
-    struct decode_frame input = frame_of(p, LANE_FRAME_INPUT);
-    struct decode_frame output = frame_of(p, LANE_FRAME_OUTPUT);
-    struct decode_frame error = frame_of(p, LANE_FRAME_ERROR);
+    struct decode_frame input = frame_of(s, p, LANE_FRAME_INPUT);
+    struct decode_frame output = frame_of(s, p, LANE_FRAME_OUTPUT);
+    struct decode_frame later = frame_of(s, p, LANE_FRAME_LATER);
+    struct decode_frame error = frame_of(s, p, LANE_FRAME_ERROR);
     struct decode_result json = {0};
     char links[128];
     int64_t step = 0;
@@ -84,9 +80,10 @@ static int span_store(struct session *s, const struct span *span,
             clock_stepped_ns(&s->clock, span->t0,
                              span->t0 + (uint64_t)((double)span->duration_ns /
                                                    clock_rate(&s->clock)));
-    if (input.payload || output.payload || error.payload || step) {
+    if (input.payload || output.payload || later.payload || error.payload ||
+        step) {
         int rc = decode_span(&s->site[span->site].decode, &input, &output,
-                             &error, step, &json);
+                             &later, &error, step, &json);
         if (rc == -ENOMEM)
             return rc;
         s->corrupt += rc != 0;
@@ -109,7 +106,7 @@ static int span_store(struct session *s, const struct span *span,
 }
 
 /* The trace that this handler is the root of. */
-static int root_store(struct session *s, const struct span *span)
+static int root_store(struct session *s, const struct drain_span *span)
 {
     int rc = store_run(s->store, STORE_CONTEXT_ROOT, "iii", s->id,
                        (int64_t)span->context, (int64_t)span->ref);
@@ -125,9 +122,7 @@ static int root_store(struct session *s, const struct span *span)
 
 static bool record_is_sane(const struct session *s, const struct lane_record *r)
 {
-    uint32_t site = r->site_status & 0xffffff;
-    return site != 0 && site < s->reader.header.site_next &&
-           s->site[site].is_known && r->t1_ticks >= r->t0_ticks &&
+    return r->t1_ticks >= r->t0_ticks &&
            LANE_REF_LANE(r->span) < s->reader.header.lane_next &&
            LANE_REF_COUNTER(r->span) != 0;
 }
@@ -137,10 +132,11 @@ static const char *status_of(uint32_t status)
     uint32_t end = status & 15;
     if (status & LANE_STATUS_ERROR)
         return "error";
-    return end >= LANE_END_SIGNAL ? "unfinished" : "ok";
+    return end >= LANE_END_SIGNAL && end <= LANE_END_UNKNOWN ? "unfinished"
+                                                             : "ok";
 }
 
-static int total_add(struct session *s, const struct span *span,
+static int total_add(struct session *s, const struct drain_span *span,
                      const struct pending *p)
 {
     if (totals_full(&s->totals)) {
@@ -156,6 +152,8 @@ static int total_add(struct session *s, const struct span *span,
     t->total_ns +=
         span->duration_ns - pending_inner_ns(p, span->context, span->site);
     t->self_ns += span->self_ns;
+    int64_t slow_ns = s->site[span->site].slow_ns;
+    t->slow += slow_ns && span->duration_ns > slow_ns;
     if (span->duration_ns > t->max_ns)
         t->max_ns = span->duration_ns;
     if (span->cpu_ns != STORE_NULL)
@@ -165,11 +163,11 @@ static int total_add(struct session *s, const struct span *span,
 }
 
 /* Its time is not the parent's own; nor twice in a recursive one's total. */
-static int parent_add(struct session *s, const struct span *span,
+static int parent_add(struct session *s, const struct drain_span *span,
                       const struct pending *p)
 {
     uint32_t lane = LANE_REF_LANE(span->ref);
-    if (span->is_root || LANE_REF_LANE(span->parent) != lane)
+    if (span->is_root || span->is_apart || LANE_REF_LANE(span->parent) != lane)
         return 0;
     struct pending *parent = pending_get(&s->pending, span->parent);
     if (!parent)
@@ -179,11 +177,11 @@ static int parent_add(struct session *s, const struct span *span,
 }
 
 static void span_of_record(struct session *s, uint32_t lane,
-                           const struct lane_record *r, struct span *span)
+                           const struct lane_record *r, struct drain_span *span)
 {
     uint32_t status = r->site_status >> 24;
     uint32_t opener = LANE_REF_LANE(r->span);
-    *span = (struct span){
+    *span = (struct drain_span){
         .ref = r->span,
         .parent = r->parent,
         .t0 = r->t0_ticks,
@@ -200,14 +198,18 @@ static void span_of_record(struct session *s, uint32_t lane,
         .status = status_of(status),
         .ended_by = drain_end_name(status & 15),
         .is_root = (status & LANE_STATUS_ROOT) != 0,
+        .is_apart = (status & LANE_STATUS_APART) != 0,
     };
 }
 
 static int record_take(struct session *s, uint32_t lane,
                        const struct lane_record *r)
 {
-    struct span span;
-    if (!record_is_sane(s, r)) {
+    struct drain_span span;
+    int known = session_knows_site(s, r->site_status & 0xffffff);
+    if (known < 0)
+        return known;
+    if (!known || !record_is_sane(s, r)) {
         s->corrupt++;
         return 0;
     }
@@ -222,7 +224,7 @@ static int record_take(struct session *s, uint32_t lane,
     span.self_ns = span.duration_ns - (p ? p->children_ns : 0);
     if (span.self_ns < 0)
         span.self_ns = 0;
-    int rc = span_store(s, &span, p);
+    int rc = drain_span_store(s, &span, p);
     if (rc == 0) {
         s->corrupt++; /* a final span with this reference is there already */
         return 0;
@@ -276,12 +278,15 @@ static int frame_take(struct session *s, uint32_t lane,
     case LANE_FRAME_INPUT:
     case LANE_FRAME_OUTPUT:
     case LANE_FRAME_ERROR:
+    case LANE_FRAME_LATER:
         if (LANE_REF_COUNTER(f->span) == 0) {
             s->corrupt++;
             return 0;
         }
         return pending_put_frame(&s->pending, f->span, f->kind, f->count,
-                                 item->payload, f->payload_bytes);
+                                 f->site, item->payload, f->payload_bytes);
+    case LANE_FRAME_BEGIN:
+        return begun_take(s, item);
     default:
         return 0; /* of a later minor version */
     }
@@ -353,9 +358,9 @@ int drain_lane(struct session *s, uint32_t lane, uint32_t most, int64_t now_ns)
 /* ---- open spans ---------------------------------------------------------- */
 
 static void span_of_open(struct session *s, uint32_t lane,
-                         const struct lane_open *o, struct span *span)
+                         const struct lane_open *o, struct drain_span *span)
 {
-    *span = (struct span){
+    *span = (struct drain_span){
         .ref = o->span,
         .parent = o->parent,
         .t0 = o->t0_ticks,
@@ -375,7 +380,7 @@ static int open_store(struct session *s, uint32_t lane,
                       const struct lane_open *o, const char *status,
                       const char *ended_by)
 {
-    struct span span;
+    struct drain_span span;
     span_of_open(s, lane, o, &span);
     if (span.site == 0 || span.site >= s->reader.header.site_next ||
         !s->site[span.site].is_known || LANE_REF_COUNTER(span.ref) == 0)
@@ -391,7 +396,7 @@ static int open_store(struct session *s, uint32_t lane,
     span.trace = tables_trace(s, &span.context, span.t0);
     if (span.trace < 0)
         return (int)span.trace;
-    int rc = span_store(s, &span, p);
+    int rc = drain_span_store(s, &span, p);
     if (rc >= 0 && span.is_root)
         rc = root_store(s, &span);
     p->is_shown = is_open;
@@ -427,7 +432,8 @@ struct sweep {
 static void sweep_one(struct pending *p, void *with)
 {
     struct sweep *sweep = with;
-    if (LANE_REF_LANE(p->ref) != sweep->lane)
+    if (LANE_REF_LANE(p->ref) != sweep->lane ||
+        p->frame[LANE_FRAME_BEGIN].payload)
         return;
     for (int i = 0; i < sweep->count; i++)
         if (sweep->open[i].span == p->ref) {

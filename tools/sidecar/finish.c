@@ -235,6 +235,8 @@ static int process_look(struct session *s, uint32_t index, int64_t now_ns)
             s->lane[i].is_open)
             rc = lane_finish(s, i, p->ended_by, true, now_ns);
     }
+    if (rc == 0)
+        rc = drain_begun(s, index);
     return rc == 0 ? process_end(s, index) : rc;
 }
 

@@ -8,7 +8,7 @@
 
 enum {
     FIRST_CHAINS = 256,
-    FRAME_HEAD = 4, /* of a stored frame: count */
+    FRAME_HEAD = 4, /* of a stored frame: count | site << 16 */
 };
 
 int pending_init(struct pending_map *map)
@@ -90,7 +90,8 @@ struct pending *pending_get(struct pending_map *map, uint64_t ref)
 }
 
 int pending_put_frame(struct pending_map *map, uint64_t ref, uint32_t kind,
-                      uint32_t count, const void *payload, uint32_t len_bytes)
+                      uint32_t count, uint32_t site, const void *payload,
+                      uint32_t len_bytes)
 {
     if (kind == 0 || kind >= PENDING_KINDS)
         return -EINVAL;
@@ -102,8 +103,8 @@ int pending_put_frame(struct pending_map *map, uint64_t ref, uint32_t kind,
     }
     memcpy(copy, payload, len_bytes);
     free(p->frame[kind].payload);
-    p->frame[kind] = (struct pending_frame){copy, len_bytes, count};
-    p->changed |= (uint8_t)(1u << kind);
+    p->frame[kind] = (struct pending_frame){copy, len_bytes, count, site};
+    p->changed |= 1u << kind;
     return 0;
 }
 
@@ -212,7 +213,8 @@ static int save_frame(struct save *s, const struct pending *p, int kind)
     uint8_t *blob = malloc(FRAME_HEAD + f->len_bytes);
     if (!blob)
         return -ENOMEM;
-    memcpy(blob, &f->count, FRAME_HEAD);
+    uint32_t head = (f->count & 0xffff) | f->site << 16;
+    memcpy(blob, &head, FRAME_HEAD);
     memcpy(blob + FRAME_HEAD, f->payload, f->len_bytes);
     int rc = store_run(s->store, STORE_FRAME_SET, "iiib", s->session,
                        (int64_t)p->ref, (int64_t)kind, (const void *)blob,
@@ -256,7 +258,8 @@ static int load_one(struct pending_map *map, uint64_t ref, uint32_t kind,
     uint32_t count;
     if (kind != 0 && len_bytes >= FRAME_HEAD) {
         memcpy(&count, blob, FRAME_HEAD);
-        int rc = pending_put_frame(map, ref, kind, count, blob + FRAME_HEAD,
+        int rc = pending_put_frame(map, ref, kind, count & 0xffff, count >> 16,
+                                   blob + FRAME_HEAD,
                                    (uint32_t)(len_bytes - FRAME_HEAD));
         p->changed = 0;
         return rc;

@@ -11,12 +11,14 @@
 #include "tools/sidecar/store.h"
 
 enum {
-    PENDING_KINDS = 5, /* enum lane_frame_kind; 0: what children took */
+    PENDING_KINDS =
+        LANE_FRAME_LATER + 1, /* enum lane_frame_kind; 0: what children took */
     PENDING_INNER_MAX = 64,
 };
 struct pending_frame {
     uint8_t *payload;
     uint32_t len_bytes, count;
+    uint32_t site; /* whose items its values are; 0: the span's */
 };
 /* Time of a handler's outermost activations below this span. */
 struct pending_inner {
@@ -30,10 +32,10 @@ struct pending {
     int64_t children_ns; /* direct ones, on the same lane */
     struct pending_inner *inner;
     uint32_t inner_count, inner_cap;
-    uint8_t changed; /* bit per kind: not stored as it is now */
-    bool is_stored;  /* something of it is in open_frames */
-    bool is_shown;   /* its span is stored as open */
-    uint8_t unseen;  /* looks at its lane that did not find it open */
+    uint32_t changed; /* bit per kind: not stored as it is now */
+    bool is_stored;   /* something of it is in open_frames */
+    bool is_shown;    /* its span is stored as open */
+    uint8_t unseen;   /* looks at its lane that did not find it open */
 };
 struct pending_map {
     struct pending **chain;
@@ -49,8 +51,8 @@ struct pending *pending_find(const struct pending_map *map, uint64_t ref);
 struct pending *pending_get(struct pending_map *map, uint64_t ref);
 /* Keep a copy of a frame. 0, -ENOMEM, -EINVAL. */
 int pending_put_frame(struct pending_map *map, uint64_t ref, uint32_t kind,
-                      uint32_t count, const void *payload, uint32_t len_bytes)
-    __attribute__((warn_unused_result));
+                      uint32_t count, uint32_t site, const void *payload,
+                      uint32_t len_bytes) __attribute__((warn_unused_result));
 /* A child of `into` on the same lane is done: its time, its own handler's and
  * those below it (`child`, may be NULL). `replaced_ns`: see
  * pending_inner_ns(). */

@@ -18,6 +18,7 @@
 enum {
     LANE_ITEMS = 8192, /* of one lane in a batch */
     BATCH_ITEMS = 32768,
+    LOOKS_MAX = 16,      /* for the sake of one item, in a batch */
     SLOW_NS = 20000000,  /* ends are looked for so often */
     OPEN_NS = 200000000, /* open for longer: shown while open */
     ANCHOR_FIRST_NS = 10000000,
@@ -243,6 +244,19 @@ int session_look_again(struct session *s)
     return rc;
 }
 
+int session_knows_site(struct session *s, uint32_t site)
+{
+    if (site == 0 || site >= LANE_SITE_MAX)
+        return 0;
+    if (!s->site[site].is_known && s->looks < LOOKS_MAX) {
+        s->looks++;
+        int rc = session_look_again(s);
+        if (rc != 0)
+            return rc;
+    }
+    return site < s->reader.header.site_next && s->site[site].is_known;
+}
+
 static int lanes_drain(struct session *s, int64_t now_ns)
 {
     uint32_t count = s->reader.header.lane_next;
@@ -404,6 +418,7 @@ int session_poll(struct session *s, int64_t now_ns)
         return 0;
     anchor_and_sample(s, now_ns);
     s->is_moved = false;
+    s->looks = 0;
     int rc = batch(s, now_ns);
     if (rc < 0) {
         store_rollback(s->store);

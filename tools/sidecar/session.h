@@ -41,6 +41,7 @@ struct session_process {
 struct session_site {
     bool is_known;
     bool is_root;
+    int64_t slow_ns; /* 0: no limit */
     struct decode_site decode;
     struct decode_item *items;
     char name[512];
@@ -65,6 +66,7 @@ struct session {
     struct outbox outbox;
     uint32_t next_lane; /* where the next batch begins */
     int64_t corrupt;    /* not stored yet */
+    uint32_t looks;     /* at the tables for an item's sake, this batch */
     int64_t slow_at_ns, anchor_at_ns, anchor_step_ns, free_since_ns;
     uint32_t note_bytes;
     uint64_t loss_stored[8];
@@ -96,6 +98,10 @@ int session_poll(struct session *session, int64_t now_ns)
 /* Tables and lanes as they are now, not as the batch found them. */
 int session_look_again(struct session *session)
     __attribute__((warn_unused_result));
+/* Is this handler known, if need be after another look? Its item may be newer
+ * than this batch. 1, 0 or -errno. */
+int session_knows_site(struct session *session, uint32_t site)
+    __attribute__((warn_unused_result));
 
 /* Entries that are new in the tables, into the store. */
 int tables_sync(struct session *session) __attribute__((warn_unused_result));
@@ -115,6 +121,9 @@ int drain_lane(struct session *session, uint32_t lane, uint32_t most,
  * are left out. 0 or -errno. */
 int drain_open(struct session *session, uint32_t lane, const char *status,
                const char *ended_by, int64_t age_ns, uint64_t now_ticks)
+    __attribute__((warn_unused_result));
+/* Spans that this process began and never ended are unfinished. */
+int drain_begun(struct session *session, uint32_t process)
     __attribute__((warn_unused_result));
 /* Forget what waits for spans of this lane that are not open any more. */
 void drain_sweep(struct session *session, uint32_t lane);

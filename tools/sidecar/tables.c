@@ -264,14 +264,14 @@ static int site_store(struct session *s, uint32_t index,
     lane_reader_string(&s->reader, entry->reason, 0, reason, sizeof reason);
     build_id_text(s, entry->module, build_id);
     int rc = store_run(
-        s->store, STORE_SITE_SET, "iittttttitii", s->id, (int64_t)index,
+        s->store, STORE_SITE_SET, "iittttttitiii", s->id, (int64_t)index,
         site->name, symbol[0] ? symbol : NULL, object[0] ? object : NULL,
         bindings[entry->binding < 3 ? entry->binding : 0],
         shims[entry->shim < 3 ? entry->shim : 0], reason[0] ? reason : NULL,
         entry->address ? (int64_t)entry->address : STORE_NULL,
         build_id[0] ? build_id : NULL,
         entry->declaration ? (int64_t)entry->declaration : STORE_NULL,
-        (int64_t)site->is_root);
+        (int64_t)site->is_root, site->slow_ns ? site->slow_ns : STORE_NULL);
     s->is_moved = true;
     return rc < 0 ? rc : 0;
 }
@@ -292,6 +292,7 @@ static int site_sync(struct session *s, uint32_t index)
         lane_reader_string(&s->reader, entry.symbol, 0, site->name,
                            sizeof site->name);
     site->is_root = (entry.flags & LANE_SITE_ROOT) != 0;
+    site->slow_ns = (int64_t)entry.slow_us * 1000;
     site->is_known = true;
     if (entry.flags & LANE_SITE_INTERNAL)
         return 0;

@@ -11,7 +11,7 @@
 struct total {
     int64_t trace;
     uint32_t site;
-    int64_t calls, errors, total_ns, self_ns, max_ns, cpu_ns, dropped;
+    int64_t calls, errors, total_ns, self_ns, max_ns, cpu_ns, dropped, slow;
     uint32_t histogram[LANE_HISTOGRAM_BUCKETS]; /* of ns */
 };
 struct totals {

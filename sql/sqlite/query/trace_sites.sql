@@ -2,7 +2,8 @@
 -- there at the start (a site without address) is no news once one of its
 -- functions is bound: its object came later.
 SELECT i.session, i.site, i.name, i.symbol, i.object, i.binding, i.shim,
-       i.reason, i.address, i.build_id, i.declaration, i.is_root
+       i.reason, i.address, i.build_id, i.declaration, i.is_root,
+       i.slow_ns
 FROM sites i
 WHERE i.session IN (SELECT c.session FROM contexts c WHERE c.trace = :trace)
   AND NOT (i.binding = 'none' AND i.address IS NULL AND EXISTS (

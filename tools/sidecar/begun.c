@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Spans that begin in one function and end in another. Their record comes
+ * from the end; until then the frame that their begin wrote is kept, and their
+ * row is open. When the process is gone, it is unfinished.
+ */
+#define _GNU_SOURCE
+#include <string.h>
+#include "lane/ids.h"
+#include "tools/sidecar/drain_internal.h"
+
+/* A span from begin to end, as long as it has not ended. */
+static int begun_store(struct session *s, const struct pending *p,
+                       const char *status, const char *ended_by)
+{
+    const struct pending_frame *f = &p->frame[LANE_FRAME_BEGIN];
+    uint32_t lane = LANE_REF_LANE(p->ref);
+    struct lane_frame_begin begin;
+    memcpy(&begin, f->payload, sizeof begin);
+    struct drain_span span = {
+        .ref = p->ref,
+        .parent = begin.parent,
+        .t0 = begin.t0_ticks,
+        .site = f->site,
+        .context = begin.context,
+        .process = begin.process,
+        .generation = lane < LANE_MAX ? s->lane[lane].generation : 0,
+        .duration_ns = STORE_NULL,
+        .self_ns = STORE_NULL,
+        .cpu_ns = STORE_NULL,
+        .status = status,
+        .ended_by = ended_by,
+    };
+    span.trace = tables_trace(s, &span.context, span.t0);
+    int rc = span.trace < 0 ? (int)span.trace : drain_span_store(s, &span, p);
+    s->is_moved = true;
+    return rc < 0 ? rc : 0;
+}
+
+int begun_take(struct session *s, const struct lane_log_item *item)
+{
+    const struct lane_frame *f = item->frame;
+    struct lane_frame_begin begin;
+    if (f->payload_bytes < sizeof begin || LANE_REF_COUNTER(f->span) == 0) {
+        s->corrupt++;
+        return 0;
+    }
+    memcpy(&begin, item->payload, sizeof begin);
+    int known = session_knows_site(s, f->site);
+    if (known < 0)
+        return known;
+    if (!known || begin.process >= LANE_PROCESS_MAX) {
+        s->corrupt++;
+        return 0;
+    }
+    int rc = pending_put_frame(&s->pending, f->span, f->kind, 0, f->site,
+                               &begin, sizeof begin);
+    if (rc != 0)
+        return rc;
+    return begun_store(s, pending_find(&s->pending, f->span), "open", NULL);
+}
+
+struct ending {
+    struct session *s;
+    uint32_t process;
+    int rc;
+};
+
+static void begun_end(struct pending *p, void *with)
+{
+    struct ending *ending = with;
+    const struct pending_frame *f = &p->frame[LANE_FRAME_BEGIN];
+    struct lane_frame_begin begin;
+    if (!f->payload || ending->rc != 0)
+        return;
+    memcpy(&begin, f->payload, sizeof begin);
+    if (begin.process != ending->process)
+        return;
+    ending->rc = begun_store(ending->s, p, "unfinished",
+                             ending->s->process[begin.process].ended_by);
+    pending_drop(&ending->s->pending, p);
+}
+
+int drain_begun(struct session *s, uint32_t process)
+{
+    struct ending ending = {s, process, 0};
+    pending_each(&s->pending, begun_end, &ending);
+    return ending.rc;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside the drain: drain.c (items to rows), begun.c (spans of two calls). */
+#pragma once
+#include "tools/sidecar/session.h"
+
+/* A span on its way into the store. */
+struct drain_span {
+    uint64_t ref, parent, t0;
+    uint32_t site, context, depth, process, generation;
+    int64_t trace;
+    int64_t duration_ns, self_ns, cpu_ns; /* STORE_NULL: unknown */
+    const char *status, *ended_by;
+    bool is_root;
+    bool is_apart; /* its time is not part of its parent's */
+};
+
+/* Its row. Rows changed (0: a final one is there already), or -errno. */
+int drain_span_store(struct session *session, const struct drain_span *span,
+                     const struct pending *pending);
+/* A span began that another call will end. 0 or -errno. */
+int begun_take(struct session *session, const struct lane_log_item *item);
