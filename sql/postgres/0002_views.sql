@@ -51,7 +51,7 @@ CREATE OR REPLACE FUNCTION handspan_stats(
   host text DEFAULT NULL, program text DEFAULT NULL)
 RETURNS TABLE (name text, calls bigint, errors bigint, total_ns bigint,
   self_ns bigint, cpu_ns bigint, max_ns bigint, p50_ns bigint, p95_ns bigint,
-  dropped_calls bigint, traces bigint)
+  dropped_calls bigint, trace_count bigint)
 LANGUAGE sql STABLE SECURITY INVOKER SET search_path FROM CURRENT AS $$
   WITH chosen AS (
     SELECT t.* FROM handspan_traces t
@@ -72,7 +72,7 @@ LANGUAGE sql STABLE SECURITY INVOKER SET search_path FROM CURRENT AS $$
       sum(r.errors) AS errors, sum(r.total_ns) AS total_ns,
       sum(r.self_ns) AS self_ns, sum(r.cpu_ns) AS cpu_ns,
       max(r.max_ns) AS max_ns, sum(r.dropped_calls) AS dropped_calls,
-      count(DISTINCT r.trace_id) AS traces
+      count(DISTINCT r.trace_id) AS trace_count
     FROM totals r GROUP BY 1
   ), buckets AS (
     SELECT coalesce(r.name, '?') AS name, b.key::integer AS bucket,
@@ -105,7 +105,7 @@ LANGUAGE sql STABLE SECURITY INVOKER SET search_path FROM CURRENT AS $$
     greatest(s.max_ns, l.max_ns)::bigint,
     least(handspan_bucket_ns(p.b50), s.max_ns)::bigint,
     least(handspan_bucket_ns(p.b95), s.max_ns)::bigint,
-    coalesce(s.dropped_calls, 0)::bigint, coalesce(s.traces, 1)::bigint
+    coalesce(s.dropped_calls, 0)::bigint, coalesce(s.trace_count, 1)::bigint
   FROM summed s FULL JOIN loose l ON l.name = s.name
   LEFT JOIN points p ON p.name = coalesce(s.name, l.name)
   ORDER BY 5 DESC, 1
@@ -117,7 +117,7 @@ CREATE OR REPLACE FUNCTION handspan_errors(
   until timestamptz DEFAULT NULL, service text DEFAULT NULL,
   host text DEFAULT NULL, program text DEFAULT NULL)
 RETURNS TABLE (fingerprint text, kind text, type text, name text,
-  count bigint, traces bigint, first_unix_ns bigint, last_unix_ns bigint,
+  count bigint, trace_count bigint, first_unix_ns bigint, last_unix_ns bigint,
   first_at timestamptz, last_at timestamptz, last_trace_id text,
   last_span_id text)
 LANGUAGE sql STABLE SECURITY INVOKER SET search_path FROM CURRENT AS $$

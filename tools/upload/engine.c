@@ -79,8 +79,12 @@ static int on_hold(struct engine *e, const struct sink_answer *a)
     if (!e->is_held)
         say(e, "waits", a);
     e->is_held = true;
-    int64_t ms = a->retry_after_ms > 0 ? a->retry_after_ms : HOLD_MS;
+    /* at first soon: after a migration its schema cache is stale a while */
+    int64_t ms = 1000 << (e->holds < 5 ? e->holds : 5);
+    if (a->retry_after_ms > ms)
+        ms = a->retry_after_ms;
     ms = ms < HOLD_MS ? ms : HOLD_MS;
+    e->holds++;
     int rc = feed_state(e->feed, "held", a->code, a->message, ms);
     if (rc == 0 && !e->wait(e->context, ms))
         return 1;
@@ -122,7 +126,7 @@ static int on_poison(struct engine *e, const struct upload_row *row,
 static void on_ok(struct engine *e, uint32_t n, int64_t elapsed_ms,
                   bool was_full)
 {
-    e->failures = e->refusals = 0;
+    e->failures = e->refusals = e->holds = 0;
     if (e->is_held)
         e->say(e->context, "upload goes on");
     e->is_held = false;
@@ -154,8 +158,8 @@ static int send_some(struct engine *e, const struct upload_row *rows,
             say(e, "was accepted in part", &a);
         *done = n;
         return 0;
-    case SINK_RETRY:
-        return on_retry(e, &a, n);
+    case SINK_RETRY: /* cut off by our own end: no fault of the sink */
+        return e->is_over(e->context) ? 1 : on_retry(e, &a, n);
     case SINK_HALVE:
     case SINK_POISON:
         return on_poison(e, rows, &a, n, done);

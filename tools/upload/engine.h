@@ -18,6 +18,7 @@ struct engine {
     uint32_t limit;    /* rows a request, adapted */
     uint32_t failures; /* in a row, without an acknowledged row */
     uint32_t refusals; /* rows set aside in a row */
+    uint32_t holds;    /* in a row */
     int64_t rejected;  /* of this batch */
     bool is_held;      /* for the log: said so */
     bool was_idle;     /* the store says so */

@@ -19,7 +19,6 @@ enum {
     BODY_MAX = 24 << 20,
     SCHEMA_VERSION = 1,
     PATH_MAX_BYTES = UPLOAD_URL_MAX,
-    CACHE_MS = 10000, /* PostgREST's schema cache after a migration */
 };
 struct postgrest {
     struct upload_url url; /* a copy: its key may change */
@@ -95,8 +94,6 @@ static void judge(struct postgrest *p, struct sink_answer *out)
         out->verdict = SINK_RETRY; /* with the new key */
         out->retry_after_ms = 0;
     }
-    if (p->answer.status == 404 && out->retry_after_ms < 0)
-        out->retry_after_ms = CACHE_MS;
     if (out->verdict == SINK_HOLD)
         p->is_checked = false; /* look at the schema again before the next */
 }
@@ -107,7 +104,6 @@ static void not_ours(struct postgrest *p, struct sink_answer *out,
                      const char *what)
 {
     out->verdict = SINK_HOLD;
-    out->retry_after_ms = CACHE_MS;
     snprintf(out->message, sizeof out->message,
              "no handspan tables with prefix '%s' at %.200s: %s; apply the "
              "migrations of sql/postgres (docs/upload.md), or name another "
