@@ -205,6 +205,8 @@ static int process_end(struct session *s, uint32_t index)
         duration, cpu ? (int64_t)cpu : STORE_NULL,
         peak ? (int64_t)peak : STORE_NULL, (int64_t)is_sample, end.status,
         p->ended_by, end.exit_code, end.signal, end.source);
+    if (rc >= 0)
+        rc = tables_lost(s, index);
     uint32_t context = p->entry.context;
     int64_t trace = rc < 0 ? rc : tables_trace(s, &context, p->entry.t0_ticks);
     if (trace < 0)
@@ -302,6 +304,6 @@ int finish_look(struct session *s, int64_t now_ns)
     }
     if (rc == 0) /* nobody writes any more: these are the last counts */
         rc = tables_counters(s);
-    s->is_ended = rc == 0 && all_read(s);
+    s->is_ended = rc == 0 && all_read(s) && coverage_is_done(s);
     return rc;
 }

@@ -208,6 +208,7 @@ void session_close(struct session *s)
     if (s->pending.chain)
         pending_free(&s->pending);
     totals_free(&s->totals);
+    coverage_free(s->coverage);
     lane_reader_close(&s->reader);
     free(s);
 }
@@ -290,6 +291,8 @@ static int slow_part(struct session *s, int64_t now_ns)
             if (s->lane[i].is_open && !s->lane[i].lost)
                 rc = drain_open(s, i, "open", NULL, OPEN_NS, now);
     }
+    if (rc == 0)
+        rc = coverage_look(s, now_ns);
     return rc == 0 ? finish_look(s, now_ns) : rc;
 }
 
@@ -315,7 +318,7 @@ static int batch_save(struct session *s, int64_t now_ns)
     static const enum store_statement last[] = {
         STORE_SESSION_END,        STORE_SESSION_END_CURSORS,
         STORE_SESSION_END_FRAMES, STORE_SESSION_END_COUNTERS,
-        STORE_SESSION_END_OPEN,
+        STORE_SESSION_END_OPEN,   STORE_SESSION_END_ORIGINS,
     };
     unsigned count = sizeof last / sizeof *last;
     for (unsigned i = 0; s->is_ended && rc >= 0 && i < count; i++)

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "tools/common/config.h"
 
 enum {
     TIMEOUT_MS = 30000,
@@ -116,14 +117,14 @@ static int key_find(struct upload_url *url, char *why, size_t why_bytes)
 {
     char name[128] = "HANDSPAN_UPLOAD_KEY";
     bool named = upload_url_option(url, "key-env", name, sizeof name);
-    const char *file = getenv("HANDSPAN_UPLOAD_KEY_FILE");
+    const char *file = config_get(CONFIG_UPLOAD_KEY_FILE);
     if (!upload_url_option(url, "key-file", url->key_file,
                            sizeof url->key_file) &&
         !named && file && file[0])
         snprintf(url->key_file, sizeof url->key_file, "%s", file);
     if (url->key_file[0])
         return key_read(url, why, why_bytes);
-    const char *key = getenv(name);
+    const char *key = named ? getenv(name) : config_get(CONFIG_UPLOAD_KEY);
     if (named && !key)
         return refuse(why, why_bytes, "key-env=%s: not in the environment",
                       name);
