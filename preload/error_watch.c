@@ -24,7 +24,8 @@ enum {
     SEGMENT_EXECUTABLE = 1 /* PF_X */
 };
 
-/* Formats: lane/error_frames.h. Names are those of the dynamic symbols. */
+/* Formats: lane/error_frames.h. Names are those of the dynamic symbols. fork,
+ * exec and pthread_create have their sites in exec.c. */
 static const struct error_call calls[] = {
     {"open", "sxo", ERROR_INT},
     {"openat", "fsxo", ERROR_INT},
@@ -66,11 +67,8 @@ static const struct error_call calls[] = {
     {"recvfrom", "fpuxpp", ERROR_LONG},
     {"recvmsg", "fpx", ERROR_LONG},
     {"getaddrinfo", "ssp", ERROR_NUMBER},
-    {"pthread_create", "pppp", ERROR_NUMBER},
-    {"fork", "", ERROR_INT},
     {"posix_spawn", "ps", ERROR_NUMBER},
     {"posix_spawnp", "ps", ERROR_NUMBER},
-    {"execve", "spp", ERROR_INT},
     {"waitpid", "dpx", ERROR_INT},
     {"dlopen", "sx", ERROR_SILENT},
     {"dlsym", "ps", ERROR_SILENT},

@@ -19,6 +19,7 @@
 #include "lane/x86_64/machine.h"
 #include "preload/bind.h"
 #include "preload/config.h"
+#include "preload/error.h"
 #include "preload/process.h"
 #include "preload/sandbox.h"
 #include "preload/thread_start.h"
@@ -217,14 +218,33 @@ static void enter_execveat(struct shim_call *call)
     hand_on(&exec);
 }
 
+/* As a first cause of an error; error_watch.c has the others. */
+static const struct error_call failing_exec = {"execve", "spp", ERROR_INT};
+static const struct error_call failing_fork = {"fork", "", ERROR_INT};
+static const struct error_call failing_thread = {"pthread_create", "pppp",
+                                                 ERROR_NUMBER};
+
+static void leave_fork(struct shim_call *call, const struct shim_regs *regs)
+{
+    process_fork_leave(call, regs);
+    if ((int32_t)regs->rax == -1)
+        error_note_call(call, regs->rax, &failing_fork);
+}
+
+static void leave_thread(struct shim_call *call, const struct shim_regs *regs)
+{
+    thread_start_leave(call, regs);
+    if ((int32_t)regs->rax != 0)
+        error_note_call(call, regs->rax, &failing_thread);
+}
+
 static void leave_exec(struct shim_call *call, const struct shim_regs *regs)
 {
-    (void)call;
-    (void)regs;
     if (runtime.map.session == NULL || sandboxed || *runtime.alive == 0 ||
         runtime.process >= LANE_PROCESS_MAX || process_is_guest())
         return;
     struct lane_process *process = &runtime.map.processes[runtime.process];
+    error_note_call(call, regs->rax, &failing_exec);
     if (process->marker != LANE_MARKER_EXEC)
         return;
     /* it failed: the process goes on */
@@ -240,9 +260,10 @@ void exec_watch(void)
     (void)bind_internal("execve", enter_execve, leave_exec);
     (void)bind_internal("execveat", enter_execveat, leave_exec);
     (void)bind_internal("fexecve", enter_fexecve, leave_exec);
-    (void)bind_internal("fork", process_fork_enter, process_fork_leave);
-    if (bind_internal("pthread_create", thread_start_enter,
-                      thread_start_leave) != 0)
+    (void)bind_internal("fork", process_fork_enter, leave_fork);
+    /* without a handler there is nothing that a thread could belong to */
+    if (runtime.manifest && runtime.manifest->decl_count > 0 &&
+        bind_internal("pthread_create", thread_start_enter, leave_thread) != 0)
         note_line("threads", "pthread_create cannot be seen: threads start "
                              "below their process");
 }

@@ -66,8 +66,8 @@ static void bind_everything(void)
     bind_start();
     loader_watch();
     ends_watch();
+    exec_watch(); /* before: fork, exec and pthread_create have one site */
     error_watch_start();
-    exec_watch();
     read_watch();
     shim_text_close();
 }

@@ -84,6 +84,10 @@ void thread_start_leave(struct shim_call *call, const struct shim_regs *regs)
 {
     uint64_t offset = call->args.rcx - (uint64_t)boxes;
     if ((int)regs->rax != 0 && call->args.rdx == (uint64_t)begin &&
-        offset < sizeof boxes)
-        give_back(&boxes[offset / sizeof *boxes]);
+        offset < sizeof boxes) {
+        struct box *box = &boxes[offset / sizeof *boxes];
+        call->args.rdx = (uint64_t)box->routine; /* for who looks at them */
+        call->args.rcx = (uint64_t)box->argument;
+        give_back(box);
+    }
 }

@@ -199,7 +199,8 @@ void session_close(struct session *s)
     if (s->keeper)
         lane_keeper_close(s->keeper);
     free(s->keeper);
-    for (uint32_t i = 0; s->lane && i < LANE_MAX; i++)
+    for (uint32_t i = 0;
+         s->lane && i < s->reader.header.lane_next && i < LANE_MAX; i++)
         if (s->lane[i].is_open)
             lane_log_close(&s->lane[i].log);
     free(s->lane);

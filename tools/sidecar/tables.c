@@ -368,12 +368,16 @@ int tables_sync(struct session *s)
 
 void tables_free(struct session *s)
 {
-    for (uint32_t i = 0; s->site && i < LANE_SITE_MAX; i++) {
+    /* not the whole arrays: most of their pages were never touched */
+    const struct lane_session *h = &s->reader.header;
+    for (uint32_t i = 0; s->site && i < h->site_next && i < LANE_SITE_MAX;
+         i++) {
         for (uint32_t j = 0; j < s->site[i].decode.count; j++)
             free(s->site[i].items[j].key);
         free(s->site[i].items);
     }
-    for (uint32_t i = 0; s->process && i < LANE_PROCESS_MAX; i++)
+    for (uint32_t i = 0;
+         s->process && i < h->process_next && i < LANE_PROCESS_MAX; i++)
         if (s->process[i].is_known)
             death_close(&s->process[i].death);
     free(s->site);
