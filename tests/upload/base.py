@@ -72,6 +72,7 @@ class Place:
         os.mkdir(self.lanes, 0o700)
         self.store = os.path.join(self.dir, "store.db")
         self.key = os.path.join(self.dir, "key")
+        self.sidecars = []
         with open(self.key, "w", encoding="utf-8") as f:
             f.write("token-writer\n")
         self.env = {k: v for k, v in os.environ.items()
@@ -85,8 +86,10 @@ class Place:
                        stdout=subprocess.PIPE, timeout=120)
 
     def sidecar(self, *args, **kw):
-        return subprocess.Popen([self.handspan, "sidecar", *args], env=self.env,
-                                stderr=subprocess.PIPE, text=True, **kw)
+        p = subprocess.Popen([self.handspan, "sidecar", *args], env=self.env,
+                             stderr=subprocess.PIPE, text=True, **kw)
+        self.sidecars.append(p)
+        return p
 
     def drain(self, *args, status=0, timeout=120):
         p = self.sidecar(*args)
@@ -121,6 +124,9 @@ class Place:
             return ""
 
     def done(self):
+        for p in self.sidecars:
+            if p.poll() is None:
+                p.kill()
         shutil.rmtree(self.dir, ignore_errors=True)
 
 

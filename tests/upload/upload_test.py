@@ -89,8 +89,8 @@ def case_answers(w):
 
 def held(w, word, **fault):
     """It stands still, says why, and goes on when the fault is gone."""
-    w.wrote("records=20")
     w.gateway.faults(**fault)
+    w.wrote("records=20")
     want = w.rows("SELECT coalesce(max(seq), 0) FROM outbox")[0][0]
     until(f"held: {word}", lambda: any(
         state == "held" and word in (error or "")

@@ -41,10 +41,11 @@ struct work {
     struct upload_url url;
     char store[4096];
     int pipe_fd, lock_fd;
+    bool is_news;     /* came since the store was last looked through */
     int64_t over_ms;  /* 0: not yet; when to end, whatever is left */
     int64_t bound_ms; /* of the end, from the pipe */
     void (*say)(const char *text);
-    struct stat store_at, wal_at; /* when all was sent */
+    struct stat store_at, wal_at; /* before it was last looked through */
 };
 
 static int64_t now_ms(void)
@@ -68,6 +69,7 @@ static bool pipe_wait(struct work *w, int64_t ms)
     if (poll(&look, 1, (int)ms) <= 0)
         return false;
     ssize_t n = read(w->pipe_fd, bytes, sizeof bytes);
+    w->is_news = true;
     if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
         return true;
     w->over_ms = now_ms() + w->bound_ms;
@@ -144,9 +146,8 @@ static bool stamp(struct work *w)
 /* Until there is something to do. */
 static void wait_for_news(struct work *w)
 {
-    (void)stamp(w);
-    while (!pipe_wait(w, LOOK_MS) && !w->over_ms)
-        if (stamp(w))
+    while (!w->is_news && !w->over_ms)
+        if (!pipe_wait(w, LOOK_MS) && stamp(w))
             return;
 }
 
@@ -159,6 +160,8 @@ static void work(struct work *w, struct engine *e)
     }
     for (;;) {
         bool was_over = w->over_ms != 0;
+        w->is_news = false; /* what comes from here on may be missed */
+        (void)stamp(w);
         int rc = engine_run(e);
         if (rc == 1 || (rc == 0 && was_over) || is_over(w))
             return;
