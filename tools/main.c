@@ -31,6 +31,7 @@ static const struct command {
     {"symbolize", cmd_symbolize},
     {"traceparent", cmd_traceparent},
     {"config", cmd_config},
+    {"uploads", cmd_uploads},
     {"version", cmd_version},
     {"--version", cmd_version},
     {"help", cmd_help},

@@ -23,6 +23,8 @@ static const char text[] =
     "  handspan spans [TRACE]                       its calls, one a line\n"
     "\n"
     "  handspan status                              sidecar, sessions, losses\n"
+    "  handspan uploads                             where spans are sent, and "
+    "what was refused\n"
     "  handspan config                              settings, and where from\n"
     "  handspan off [PID|--all] | on [PID|--all]    stop and resume recording\n"
     "  handspan sidecar                             bring sessions into the "

@@ -14,6 +14,7 @@ int cmd_spans(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_off(int argc, char **argv);
 int cmd_on(int argc, char **argv);
+int cmd_uploads(int argc, char **argv);
 int cmd_sidecar(int argc, char **argv);
 int cmd_symbolize(int argc, char **argv);
 int cmd_traceparent(int argc, char **argv);

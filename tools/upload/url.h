@@ -34,9 +34,9 @@ struct upload_url {
 };
 
 /*
- * Take it apart, with the key from key-file=, else $HANDSPAN_UPLOAD_KEY_FILE,
- * else $HANDSPAN_UPLOAD_KEY. 0, or -errno with a sentence in `why` that does
- * not repeat credentials.
+ * Take it apart, with the key from key-file= or key-env=, else from the
+ * settings (upload_key_file, else $HANDSPAN_UPLOAD_KEY). 0, or -errno with a
+ * sentence in `why` that does not repeat credentials.
  */
 int upload_url_parse(const char *text, struct upload_url *out, char *why,
                      size_t why_bytes) __attribute__((warn_unused_result));
