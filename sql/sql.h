@@ -11,3 +11,5 @@ extern const int sql_sqlite_version;
 extern const char sql_sqlite_sidecar[];
 /* The same of tools/store: retention. */
 extern const char sql_sqlite_retention[];
+/* The same of the uploader. */
+extern const char sql_sqlite_upload[];

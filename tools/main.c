@@ -21,6 +21,7 @@ static const struct command {
     {"spans", cmd_spans},     {"status", cmd_status},
     {"off", cmd_off},         {"on", cmd_on},
     {"sidecar", cmd_sidecar}, {"config", cmd_config},
+    {"prune", cmd_prune},     {"delete", cmd_delete},
     {"version", cmd_version}, {"--version", cmd_version},
     {"help", cmd_help},       {"--help", cmd_help},
     {"-h", cmd_help},

@@ -3,41 +3,48 @@
 
 -- What became final, in the order in which it was committed. An entry is one of
 --   session, lo, hi   spans: all of this session with lo <= ref <= hi
---   session           its row, processes, sites and losses, as they are now
---   trace             its row, rollups and groups of errors, as they are now
+--   session           its processes, sites and losses, as they are now
+--   trace             its row, as it is now
+--   trace, session    its rollups and groups of errors of this session
 -- Written in the transaction that stores what it names, so nothing is missing
 -- and nothing is named before it is there. Postorder of a lane's calls makes
 -- its references one run, so there are few entries and the path of a span pays
 -- nothing. Kept as long as the rows, for sinks that come later; entries whose
 -- rows are gone are skipped.
 CREATE TABLE outbox (
-  seq        INTEGER PRIMARY KEY AUTOINCREMENT,  -- also the rows' version
+  seq        INTEGER PRIMARY KEY AUTOINCREMENT,
   at_unix_ns INTEGER NOT NULL,
   session    INTEGER,
   trace      INTEGER,
   lo INTEGER, hi INTEGER
 );
 
--- Traces that changed since their last entry above; since: unix seconds. (Not
--- OR IGNORE: in a trigger the outer statement's conflict clause rules.)
-CREATE TABLE dirty_traces (
-  trace INTEGER PRIMARY KEY, since INTEGER NOT NULL
-);
+-- Traces (session 0) and their rollups that changed since their last entry
+-- above; since: unix seconds. (NOT EXISTS, since in a trigger the conflict
+-- clause of the outer statement rules.)
+CREATE TABLE dirty (
+  trace INTEGER NOT NULL, session INTEGER NOT NULL, since INTEGER NOT NULL,
+  PRIMARY KEY (trace, session)
+) WITHOUT ROWID;
 CREATE TRIGGER trace_added AFTER INSERT ON traces BEGIN
-  INSERT INTO dirty_traces SELECT new.trace, unixepoch()
-  WHERE NOT EXISTS (SELECT 1 FROM dirty_traces WHERE trace = new.trace);
+  INSERT INTO dirty SELECT new.trace, 0, unixepoch() WHERE NOT EXISTS
+    (SELECT 1 FROM dirty WHERE trace = new.trace AND session = 0);
 END;
-CREATE TRIGGER trace_changed AFTER UPDATE ON traces BEGIN
-  INSERT INTO dirty_traces SELECT new.trace, unixepoch()
-  WHERE NOT EXISTS (SELECT 1 FROM dirty_traces WHERE trace = new.trace);
+CREATE TRIGGER trace_changed AFTER UPDATE ON traces
+WHEN new.session IS NOT old.session OR new.root_ref IS NOT old.root_ref
+  OR new.name IS NOT old.name OR new.status IS NOT old.status
+  OR new.start_unix_ns IS NOT old.start_unix_ns
+  OR new.duration_ns IS NOT old.duration_ns BEGIN
+  INSERT INTO dirty SELECT new.trace, 0, unixepoch() WHERE NOT EXISTS
+    (SELECT 1 FROM dirty WHERE trace = new.trace AND session = 0);
 END;
 CREATE TRIGGER rollup_added AFTER INSERT ON rollups BEGIN
-  INSERT INTO dirty_traces SELECT new.trace, unixepoch()
-  WHERE NOT EXISTS (SELECT 1 FROM dirty_traces WHERE trace = new.trace);
+  INSERT INTO dirty SELECT new.trace, new.session, unixepoch() WHERE NOT EXISTS
+    (SELECT 1 FROM dirty WHERE trace = new.trace AND session = new.session);
 END;
 CREATE TRIGGER rollup_changed AFTER UPDATE ON rollups BEGIN
-  INSERT INTO dirty_traces SELECT new.trace, unixepoch()
-  WHERE NOT EXISTS (SELECT 1 FROM dirty_traces WHERE trace = new.trace);
+  INSERT INTO dirty SELECT new.trace, new.session, unixepoch() WHERE NOT EXISTS
+    (SELECT 1 FROM dirty WHERE trace = new.trace AND session = new.session);
 END;
 
 -- A sink and how far it came: everything up to cursor_seq, and of the next
@@ -95,3 +102,5 @@ INSERT INTO outbox (at_unix_ns, session)
   SELECT unixepoch() * 1000000000, session FROM sessions;
 INSERT INTO outbox (at_unix_ns, trace)
   SELECT unixepoch() * 1000000000, trace FROM traces;
+INSERT INTO outbox (at_unix_ns, trace, session)
+  SELECT DISTINCT unixepoch() * 1000000000, trace, session FROM rollups;

@@ -159,23 +159,25 @@ INSERT INTO outbox (at_unix_ns, session) VALUES (?1, ?2);
 -- Traces that changed: those that ended and were quiet since ?3, those that go
 -- on since ?4, those of session ?2; then forget that they did.
 -- :outbox_traces
-INSERT INTO outbox (at_unix_ns, trace)
-SELECT ?1, d.trace FROM dirty_traces d
+INSERT INTO outbox (at_unix_ns, trace, session)
+SELECT ?1, d.trace, nullif(d.session, 0) FROM dirty d
 WHERE (d.since <= ?3
        AND NOT EXISTS (SELECT 1 FROM traces t
                        WHERE t.trace = d.trace AND t.status = 'open'))
   OR d.since <= ?4 OR d.since > ?1 / 1000000000
+  OR d.session = ?2
   OR d.trace IN (SELECT c.trace FROM contexts c WHERE c.session = ?2)
-ORDER BY d.trace;
+ORDER BY d.trace, d.session;
 -- :dirty_done
-DELETE FROM dirty_traces AS d
+DELETE FROM dirty AS d
 WHERE (d.since <= ?3
        AND NOT EXISTS (SELECT 1 FROM traces t
                        WHERE t.trace = d.trace AND t.status = 'open'))
   OR d.since <= ?4 OR d.since > ?1 / 1000000000
+  OR d.session = ?2
   OR d.trace IN (SELECT c.trace FROM contexts c WHERE c.session = ?2);
 -- :dirty_left
-SELECT 1 FROM dirty_traces LIMIT 1;
+SELECT 1 FROM dirty LIMIT 1;
 
 -- :begin
 BEGIN IMMEDIATE;

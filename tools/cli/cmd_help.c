@@ -20,6 +20,8 @@ static const char text[] =
     "  handspan spans [TRACE]                       its calls, one a line\n"
     "\n"
     "  handspan status                              sidecar, sessions, losses\n"
+    "  handspan prune                               take old traces out\n"
+    "  handspan delete TRACE                        delete for good\n"
     "  handspan config                              settings, and where from\n"
     "  handspan off [PID|--all] | on [PID|--all]    stop and resume recording\n"
     "  handspan sidecar                             bring sessions into the "

@@ -89,6 +89,14 @@ static int set(const struct options *o, const struct option_spec *s,
                        "yesterday, 2026-03-03 or '2026-03-03 14:30'",
                        s->name, value);
         return 0;
+    case OPTION_WORDS: {
+        struct option_words *words = s->target;
+        size_t len = strlen(words->text), room = sizeof words->text - len;
+        if (strlen(value) + 2 > room)
+            return bad(o, "--%s: too many", s->name);
+        snprintf(words->text + len, room, " %s", value);
+        return 0;
+    }
     }
     return 0;
 }

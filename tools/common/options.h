@@ -14,6 +14,11 @@ enum option_kind {
     OPTION_OPTIONAL, /* const char *: --name or --name=VALUE; then "" */
     OPTION_NUMBER,   /* int64_t, not negative */
     OPTION_TIME,     /* int64_t, unix ns; see format_parse_time() */
+    OPTION_WORDS,    /* struct option_words: may be given several times */
+};
+/* All that was given, a blank before each. */
+struct option_words {
+    char text[16384];
 };
 struct option_spec {
     const char *name; /* without dashes */

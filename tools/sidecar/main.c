@@ -18,11 +18,14 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "tools/common/config.h"
 #include "tools/common/options.h"
 #include "tools/common/paths.h"
+#include "tools/sidecar/keep.h"
 #include "tools/sidecar/log.h"
 #include "tools/sidecar/session.h"
 #include "tools/sidecar/trouble.h"
+#include "tools/upload/upload.h"
 
 enum {
     SESSIONS_MAX = 1024,
@@ -35,6 +38,7 @@ enum {
     LOCK_TRIES = 1000,
     STORE_TRIES = 6, /* in a row, with doubling pauses from 100 ms */
     CERTIFICATE_S = 60,
+    UPLOAD_MS = 10000, /* at the end, what can be sent in that time */
 };
 
 struct entry {
@@ -50,6 +54,9 @@ struct sidecar {
     char dir[PATHS_MAX], store_path[PATHS_MAX];
     int dir_fd, lock_fd;
     struct store *store;
+    struct option_words uploads;
+    struct upload *upload; /* NULL: nowhere to */
+    struct keep keep;
     struct entry *entry;
     uint32_t count;
     int64_t scan_at_ns, idle_since_ns;
@@ -300,9 +307,14 @@ static void work(struct sidecar *c)
     int idle_rounds = 0;
     for (;;) {
         int done = round_of_all(c);
+        if (done)
+            upload_poke(c->upload);
+        bool keeps =
+            !c->store_failures && keep_step(&c->keep, c->store_path, now());
         /* with --once: ends are looked for at intervals, so some rounds */
         idle_rounds = done ? 0 : idle_rounds + 1;
-        if (is_over(c, c->once && idle_rounds < 12 ? 1 : done, now()))
+        if (is_over(c, c->once && idle_rounds < 12 ? 1 : done, now()) &&
+            (stop || !keeps))
             return;
         pause = done ? PAUSE_LEAST_NS : pause * 2;
         if (pause > PAUSE_MOST_NS)
@@ -408,6 +420,27 @@ static int open_places(struct sidecar *c)
     return 0;
 }
 
+static void say(const char *text)
+{
+    log_line("%s", text);
+}
+
+/* Before the store is opened: an open one must not be forked. */
+static int uploads_start(struct sidecar *c)
+{
+    char why[1024];
+    const char *urls =
+        c->uploads.text[0] ? c->uploads.text : config_get(CONFIG_UPLOAD);
+    if (!urls || !urls[0])
+        return 0;
+    const int ours[] = {c->lock_fd, c->dir_fd, -1};
+    int rc = upload_start(c->store_path, urls, ours, UPLOAD_MS, say, &c->upload,
+                          why, sizeof why);
+    if (rc != 0)
+        log_line("no upload: %s", why);
+    return rc;
+}
+
 static int serve(struct sidecar *c)
 {
     if (!lock_take(c, !c->is_auto)) {
@@ -415,9 +448,16 @@ static int serve(struct sidecar *c)
             log_line("a sidecar is at work in '%s' already", c->dir);
         return 0;
     }
-    if (store_ready(c) != 0)
+    /* a sink that is misspelt is no reason to lose spans, but one to say so to
+     * whoever typed it */
+    if (uploads_start(c) != 0 && !c->is_auto)
         return EXIT_TROUBLE;
+    if (store_ready(c) != 0) {
+        upload_finish(c->upload, 0);
+        return EXIT_TROUBLE;
+    }
     work_until_quiet(c);
+    keep_end(&c->keep);
     int status = c->store_failures ? EXIT_TROUBLE : 0;
     if (c->store && c->store_failures)
         log_line("the store '%s' does not take it; the sessions wait in '%s'",
@@ -430,6 +470,7 @@ static int serve(struct sidecar *c)
     store_close(c->store);
     if (status != EXIT_TROUBLE)
         trouble_clear(c->dir_fd);
+    upload_finish(c->upload, UPLOAD_MS);
     return status;
 }
 
@@ -446,6 +487,9 @@ int sidecar_main(int argc, char **argv)
          "store what is there and end, whoever still runs", &c.once},
         {"stay", 0, OPTION_FLAG, NULL, "never end by itself", &c.stay},
         {"log", 0, OPTION_TEXT, "FILE", "instead of DIR/log", &c.log_option},
+        {"upload", 0, OPTION_WORDS, "URL",
+         "send what is stored there too; several times for several places",
+         &c.uploads},
     };
     const struct options options = {
         .command = "handspan sidecar",

@@ -1,0 +1,151 @@
+-- What the uploader runs (tools/upload/feed.c), one statement under each
+-- "-- :NAME". Reads are short transactions of a page each.
+
+-- :begin
+BEGIN IMMEDIATE;
+-- :commit
+COMMIT;
+-- :rollback
+ROLLBACK;
+
+-- :sink_add
+INSERT INTO sinks (name, added_unix_ns) VALUES (?1, ?2)
+ON CONFLICT (name) DO NOTHING;
+-- :sink_find
+SELECT sink, cursor_seq, cursor_ref FROM sinks WHERE name = ?1;
+-- :sink_move
+UPDATE sinks SET cursor_seq = ?2, cursor_ref = ?3,
+  sent_spans = sent_spans + ?4, sent_rows = sent_rows + ?5,
+  rejected = rejected + ?6, ok_unix_ns = ?7, state = 'sending',
+  error = CASE WHEN ?6 > 0 THEN error END,
+  error_code = CASE WHEN ?6 > 0 THEN error_code END,
+  error_unix_ns = CASE WHEN ?6 > 0 THEN error_unix_ns END,
+  retry_unix_ns = NULL
+WHERE sink = ?1;
+-- :sink_state
+UPDATE sinks SET state = ?2, error = coalesce(?3, error),
+  error_code = coalesce(?4, error_code),
+  error_unix_ns = coalesce(?5, error_unix_ns), retry_unix_ns = ?6
+WHERE sink = ?1;
+
+-- :refuse
+INSERT INTO refused (sink, kind, key, session, ref, body, code, message,
+  at_unix_ns)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+ON CONFLICT (sink, kind, key) DO UPDATE SET code = excluded.code,
+  message = excluded.message, at_unix_ns = excluded.at_unix_ns,
+  body = excluded.body, tries = tries + 1, again = 0;
+-- :again
+SELECT refused, kind, body FROM refused WHERE sink = ?1 AND again = 1
+ORDER BY refused LIMIT 1;
+-- :again_done
+DELETE FROM refused WHERE refused = ?1;
+-- :again_refused
+UPDATE refused SET again = 0, tries = tries + 1, code = ?2, message = ?3,
+  at_unix_ns = ?4
+WHERE refused = ?1;
+
+-- :entry
+SELECT seq, session, trace, lo, hi FROM outbox WHERE seq > ?1
+ORDER BY seq LIMIT 1;
+
+-- The version of a row that may change grows with each change, so that sending
+-- it again unchanged is the same row.
+-- :spans
+SELECT s.ref, s.parent_ref, s.process_idx, t.trace_id, e.key, s.site, p.pid,
+  h.tid, s.depth, s.start_unix_ns, s.duration_ns, s.self_ns, s.cpu_ns,
+  s.queue_ns, i.name, i.symbol, i.object, e.service, e.host, p.name, h.name,
+  s.status, s.ended_by, s.links,
+  CASE WHEN json_valid(s.error) THEN s.error ->> 'kind' END,
+  CASE WHEN json_valid(s.error) THEN s.error ->> 'type' END,
+  CASE WHEN json_valid(s.error) THEN s.error ->> 'fingerprint' END,
+  CASE WHEN json_valid(s.error) THEN s.error ->> 'errno' END,
+  s.input, s.output, s.attributes, s.capture, s.error,
+  CASE WHEN t.session = s.session AND t.root_ref = s.ref
+    THEN t.remote_parent END
+FROM spans s
+JOIN sessions e ON e.session = s.session
+JOIN traces t ON t.trace = s.trace
+LEFT JOIN sites i ON i.session = s.session AND i.site = s.site
+LEFT JOIN processes p ON p.session = s.session AND p.idx = s.process_idx
+LEFT JOIN threads h ON h.session = s.session AND h.lane = s.ref >> 48
+  AND h.generation = s.generation
+WHERE s.session = ?1 AND s.ref > ?2 AND s.ref <= ?3 AND s.status <> 'open'
+ORDER BY s.ref LIMIT ?4;
+
+-- :trace
+SELECT t.trace_id, e.key, t.root_ref, t.remote_parent, ?2, t.start_unix_ns,
+  t.duration_ns, p.pid, t.name, e.service, e.host, t.status
+FROM traces t
+JOIN sessions e ON e.session = t.session
+LEFT JOIN processes p ON p.session = t.session AND p.idx = CASE
+  WHEN t.root_ref < 0 THEN (t.root_ref & 0xffffffffffff) - 1
+  ELSE (SELECT r.process_idx FROM spans r
+        WHERE r.session = t.session AND r.ref = t.root_ref) END
+WHERE t.trace = ?1;
+
+-- :processes
+SELECT p.idx, p.parent_idx, p.parent_ref, t.trace_id, e.key,
+  p.status <> 'open', p.pid, p.start_unix_ns, p.duration_ns, p.cpu_ns,
+  p.peak_bytes, p.peak_is_lower_bound, p.exit_code, p.signal, p.name,
+  e.service, e.host, p.status, p.ended_by, p.end_source, p.program, p.command,
+  CASE WHEN t.session = p.session AND p.parent_idx IS NULL
+    THEN t.remote_parent ELSE (SELECT c.remote_parent FROM contexts c
+      WHERE c.session = p.session AND c.context = 0
+        AND p.parent_idx IS NULL) END
+FROM processes p
+JOIN sessions e ON e.session = p.session
+JOIN traces t ON t.trace = p.trace
+WHERE p.session = ?1 AND p.idx > ?2
+ORDER BY p.idx LIMIT ?3;
+
+-- :sites
+SELECT i.site, e.key, i.binding <> 'none', i.declaration, i.is_root, i.name,
+  i.symbol, i.binding, i.shim, i.build_id, e.service, e.host, i.object,
+  i.reason
+FROM sites i
+JOIN sessions e ON e.session = i.session
+WHERE i.session = ?1 AND i.site > ?2
+ORDER BY i.site LIMIT ?3;
+
+-- :losses
+SELECT l.site, l.kind, e.key, l.count, i.name
+FROM losses l
+JOIN sessions e ON e.session = l.session
+LEFT JOIN sites i ON i.session = l.session AND i.site = l.site
+WHERE l.session = ?1 AND (l.site, l.kind) > (?2, ?3) AND l.count > 0
+ORDER BY l.site, l.kind LIMIT ?4;
+
+-- :rollups
+SELECT r.site, t.trace_id, e.key, r.calls, r.errors, r.total_ns, r.self_ns,
+  r.max_ns, r.cpu_ns, r.dropped_calls, i.name, r.histogram
+FROM rollups r
+JOIN sessions e ON e.session = r.session
+JOIN traces t ON t.trace = r.trace
+LEFT JOIN sites i ON i.session = r.session AND i.site = r.site
+WHERE r.trace = ?1 AND r.session = ?2 AND r.site > ?3
+ORDER BY r.site LIMIT ?4;
+
+-- :uploads
+SELECT k.sink, k.name, k.state, k.sent_spans, k.sent_rows, k.rejected,
+  k.ok_unix_ns, k.error, k.error_code, k.error_unix_ns, k.retry_unix_ns,
+  (SELECT coalesce(sum(CASE WHEN o.lo IS NULL THEN 0
+      WHEN o.seq = k.cursor_seq + 1 AND k.cursor_ref IS NOT NULL
+      THEN max(o.hi - k.cursor_ref, 0) ELSE o.hi - o.lo + 1 END), 0)
+   FROM outbox o WHERE o.seq > k.cursor_seq),
+  (SELECT min(o.at_unix_ns) FROM outbox o WHERE o.seq > k.cursor_seq),
+  (SELECT count(*) FROM refused r WHERE r.sink = k.sink),
+  (SELECT count(*) FROM outbox o WHERE o.seq > k.cursor_seq)
+FROM sinks k ORDER BY k.sink;
+-- :refused
+SELECT r.refused, k.name, r.kind, r.key, r.code, r.message, r.at_unix_ns,
+  r.tries, r.again, r.body
+FROM refused r JOIN sinks k ON k.sink = r.sink ORDER BY r.refused;
+-- :refused_again
+UPDATE refused SET again = 1 WHERE refused = ?1 OR ?1 = 0;
+-- :refused_drop
+DELETE FROM refused WHERE refused = ?1 OR ?1 = 0;
+-- :sink_drop
+DELETE FROM sinks WHERE sink = ?1;
+-- :sink_drop_refused
+DELETE FROM refused WHERE sink = ?1;

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* libcurl's owner: see http.h. */
+#define _GNU_SOURCE
+#include "tools/upload/http.h"
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    LOW_SPEED_BYTES = 16, /* a second, over */
+    LOW_SPEED_S = 20,
+};
+struct http {
+    const struct upload_url *url;
+    CURL *curl;
+    struct http_answer *answer;
+    bool is_cut; /* the body was longer than we keep */
+    char error[CURL_ERROR_SIZE];
+};
+static http_stop *stop_call;
+static void *stop_context;
+
+void http_on_stop(http_stop *stop, void *context)
+{
+    stop_call = stop;
+    stop_context = context;
+}
+
+static int on_progress(void *context, curl_off_t a, curl_off_t b, curl_off_t c,
+                       curl_off_t d)
+{
+    (void)context, (void)a, (void)b, (void)c, (void)d;
+    return stop_call && stop_call(stop_context);
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *context)
+{
+    struct http *http = context;
+    struct http_answer *a = http->answer;
+    size_t len = size * count, room = HTTP_BODY_MAX - a->len_bytes;
+    size_t take = len < room ? len : room;
+    memcpy(a->body + a->len_bytes, bytes, take);
+    a->len_bytes += take;
+    a->body[a->len_bytes] = 0;
+    http->is_cut = take < len;
+    return http->is_cut ? 0 : len;
+}
+
+static void set_up(struct http *http)
+{
+    CURL *c = http->curl;
+    const struct upload_url *url = http->url;
+    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(c, CURLOPT_ERRORBUFFER, http->error);
+    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(c, CURLOPT_WRITEDATA, http);
+    curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)url->timeout_ms);
+    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
+                     (long)url->connect_timeout_ms);
+    curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, (long)LOW_SPEED_BYTES);
+    curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)LOW_SPEED_S);
+    curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(c, CURLOPT_USERAGENT, "handspan");
+    curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 2L);
+    curl_easy_setopt(c, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
+    if (url->ca_file[0])
+        curl_easy_setopt(c, CURLOPT_CAINFO, url->ca_file);
+    if (url->proxy[0])
+        curl_easy_setopt(c, CURLOPT_PROXY, url->proxy);
+}
+
+int http_open(const struct upload_url *url, struct http **out)
+{
+    static bool is_global;
+    if (!is_global && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return -ENOMEM;
+    is_global = true;
+    struct http *http = calloc(1, sizeof *http);
+    if (!http)
+        return -ENOMEM;
+    http->url = url;
+    http->curl = curl_easy_init();
+    if (!http->curl) {
+        free(http);
+        return -ENOMEM;
+    }
+    set_up(http);
+    *out = http;
+    return 0;
+}
+
+void http_close(struct http *http)
+{
+    if (!http)
+        return;
+    curl_easy_cleanup(http->curl);
+    free(http);
+}
+
+/* Was the request on its way when it failed? */
+static bool may_be_done(CURLcode code)
+{
+    switch (code) {
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_URL_MALFORMAT:
+        return false;
+    default:
+        return true;
+    }
+}
+
+static void answer_fill(struct http *http, CURLcode code)
+{
+    struct http_answer *a = http->answer;
+    curl_off_t after = 0, micros = 0;
+    char *type = NULL;
+    long status = 0;
+    curl_easy_getinfo(http->curl, CURLINFO_RETRY_AFTER, &after);
+    curl_easy_getinfo(http->curl, CURLINFO_TOTAL_TIME_T, &micros);
+    curl_easy_getinfo(http->curl, CURLINFO_CONTENT_TYPE, &type);
+    curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &status);
+    a->elapsed_ms = micros / 1000;
+    a->retry_after_ms = after > 0 ? (int64_t)after * 1000 : -1;
+    snprintf(a->type, sizeof a->type, "%s", type ? type : "");
+    a->is_sent = code == CURLE_OK || may_be_done(code);
+    /* an answer that we cut short is one: its status counts */
+    if (code == CURLE_OK || (http->is_cut && code == CURLE_WRITE_ERROR)) {
+        a->status = status;
+        return;
+    }
+    snprintf(a->error, sizeof a->error, "%s",
+             http->error[0] ? http->error : curl_easy_strerror(code));
+}
+
+void http_request(struct http *http, const char *method, const char *path,
+                  const char *const *headers, const void *body,
+                  size_t len_bytes, struct http_answer *answer)
+{
+    char url[UPLOAD_URL_MAX * 2];
+    struct curl_slist *list = NULL;
+    answer->status = 0;
+    answer->len_bytes = 0;
+    answer->body[0] = answer->error[0] = answer->type[0] = 0;
+    http->answer = answer;
+    http->is_cut = false;
+    http->error[0] = 0;
+    snprintf(url, sizeof url, "%s%s", http->url->base, path);
+    for (int i = 0; headers && headers[i]; i++)
+        list = curl_slist_append(list, headers[i]);
+    list = curl_slist_append(list, "Expect:");
+    curl_easy_setopt(http->curl, CURLOPT_URL, url);
+    curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, list);
+    if (body) {
+        curl_easy_setopt(http->curl, CURLOPT_POST, 1L);
+        curl_easy_setopt(http->curl, CURLOPT_POSTFIELDS, body);
+        curl_easy_setopt(http->curl, CURLOPT_POSTFIELDSIZE_LARGE,
+                         (curl_off_t)len_bytes);
+    } else {
+        curl_easy_setopt(http->curl, CURLOPT_HTTPGET, 1L);
+    }
+    curl_easy_setopt(http->curl, CURLOPT_CUSTOMREQUEST, method);
+    answer_fill(http, curl_easy_perform(http->curl));
+    curl_slist_free_all(list);
+}

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The uploaders' processes: see upload.h. Each holds the reading end of a
+ * pipe: a byte in it means news, its end that the sidecar goes, killed or not.
+ * One uploader a sink and store: a lock on a byte of STORE-upload; who does not
+ * get it waits until the other ends.
+ */
+#define _GNU_SOURCE
+#include "tools/upload/upload.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "tools/upload/engine.h"
+#include "tools/upload/http.h"
+
+enum {
+    LOCK_MS = 500,
+    STORE_MS = 500,  /* until the store is there, or can be read again */
+    LOOK_MS = 2000,  /* another sidecar may write the store, too */
+    GRACE_MS = 2000, /* beyond what they were given */
+};
+struct worker {
+    pid_t pid;
+    int pipe_fd; /* the writing end */
+};
+struct upload {
+    struct worker worker[UPLOAD_SINKS_MAX];
+    int count;
+};
+/* In the process of a sink. */
+struct work {
+    struct upload_url url;
+    char store[4096];
+    int pipe_fd, lock_fd;
+    int64_t over_ms;  /* 0: not yet; when to end, whatever is left */
+    int64_t bound_ms; /* of the end, from the pipe */
+    void (*say)(const char *text);
+    struct stat store_at, wal_at; /* when all was sent */
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* ---- in the sink's process ----------------------------------------------- */
+
+/* Wait for news at most so long. */
+static bool pipe_wait(struct work *w, int64_t ms)
+{
+    char bytes[256];
+    struct pollfd look = {.fd = w->pipe_fd, .events = POLLIN};
+    if (w->over_ms) { /* only time passes now */
+        poll(NULL, 0, (int)ms);
+        return false;
+    }
+    if (poll(&look, 1, (int)ms) <= 0)
+        return false;
+    ssize_t n = read(w->pipe_fd, bytes, sizeof bytes);
+    if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+        return true;
+    w->over_ms = now_ms() + w->bound_ms;
+    return true;
+}
+
+static bool is_over(void *context)
+{
+    struct work *w = context;
+    if (!w->over_ms)
+        (void)pipe_wait(w, 0);
+    return w->over_ms && now_ms() >= w->over_ms;
+}
+
+/* News do not end it: what failed is tried again when its time has come. */
+static bool wait_for(void *context, int64_t ms)
+{
+    struct work *w = context;
+    int64_t until = now_ms() + ms;
+    for (;;) {
+        int64_t left = until - now_ms();
+        if (w->over_ms && until > w->over_ms)
+            return false; /* the next try would come too late */
+        if (left <= 0)
+            return true;
+        (void)pipe_wait(w, left < 1000 ? left : 1000);
+    }
+}
+
+static void say_to(void *context, const char *text)
+{
+    struct work *w = context;
+    w->say(text);
+}
+
+static bool lock(struct work *w)
+{
+    char path[sizeof w->store + 16];
+    uint32_t hash = 2166136261u;
+    for (const char *c = w->url.name; *c; c++)
+        hash = (hash ^ (unsigned char)*c) * 16777619u;
+    struct flock range = {.l_type = F_WRLCK,
+                          .l_whence = SEEK_SET,
+                          .l_start = hash & 0x3fffffff,
+                          .l_len = 1};
+    if (w->lock_fd < 0) {
+        snprintf(path, sizeof path, "%s-upload", w->store);
+        w->lock_fd =
+            open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    }
+    return w->lock_fd >= 0 && fcntl(w->lock_fd, F_OFD_SETLK, &range) == 0;
+}
+
+static bool stamp(struct work *w)
+{
+    char wal[sizeof w->store + 8];
+    struct stat store = {0}, log = {0};
+    snprintf(wal, sizeof wal, "%s-wal", w->store);
+    (void)stat(w->store, &store);
+    (void)stat(wal, &log);
+    bool same = store.st_ino == w->store_at.st_ino &&
+                store.st_size == w->store_at.st_size &&
+                store.st_mtim.tv_sec == w->store_at.st_mtim.tv_sec &&
+                store.st_mtim.tv_nsec == w->store_at.st_mtim.tv_nsec &&
+                log.st_ino == w->wal_at.st_ino &&
+                log.st_size == w->wal_at.st_size &&
+                log.st_mtim.tv_sec == w->wal_at.st_mtim.tv_sec &&
+                log.st_mtim.tv_nsec == w->wal_at.st_mtim.tv_nsec;
+    w->store_at = store;
+    w->wal_at = log;
+    return !same;
+}
+
+/* Until there is something to do. */
+static void wait_for_news(struct work *w)
+{
+    (void)stamp(w);
+    while (!pipe_wait(w, LOOK_MS) && !w->over_ms)
+        if (stamp(w))
+            return;
+}
+
+static void work(struct work *w, struct engine *e)
+{
+    while (!lock(w)) {
+        (void)pipe_wait(w, LOCK_MS);
+        if (w->over_ms)
+            return; /* the other one does it */
+    }
+    for (;;) {
+        bool was_over = w->over_ms != 0;
+        int rc = engine_run(e);
+        if (rc == 1 || (rc == 0 && was_over) || is_over(w))
+            return;
+        if (rc == 0 && !w->over_ms)
+            wait_for_news(w);
+        else if (rc < 0 && was_over && rc == -ENOENT)
+            return; /* nothing was ever stored */
+        else if (rc < 0 && !wait_for(w, STORE_MS))
+            return;
+    }
+}
+
+static void worker_main(struct work *w, const struct sink_ops *ops)
+{
+    char why[512];
+    struct engine e = {.ops = ops,
+                       .store = w->store,
+                       .name = w->url.name,
+                       .wait = wait_for,
+                       .is_over = is_over,
+                       .say = say_to,
+                       .context = w};
+    prctl(PR_SET_NAME, "handspan-upload");
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGBUS, SIG_DFL);
+    http_on_stop(is_over, w);
+    if (ops->open(&w->url, &e.sink, why, sizeof why) != 0) {
+        w->say(why);
+        return;
+    }
+    work(w, &e);
+    engine_free(&e);
+    ops->close(e.sink);
+}
+
+/* One that dies of a signal is started anew: it is forked from here, where no
+ * store was ever open. */
+static void supervise(struct work *w, const struct sink_ops *ops)
+{
+    for (;;) {
+        int status = 0;
+        pid_t pid = fork();
+        if (pid == 0) {
+            worker_main(w, ops);
+            _exit(0);
+        }
+        while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+            ;
+        if (pid > 0 && !WIFSIGNALED(status))
+            return;
+        w->say("an uploader died; starting another");
+        (void)pipe_wait(w, 1000);
+        if (w->over_ms)
+            return;
+    }
+}
+
+/* ---- in the sidecar ------------------------------------------------------ */
+
+static int worker_start(struct upload *u, struct work *w,
+                        const struct sink_ops *ops, const int *close_fds)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
+        return -errno;
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid < 0) {
+        int rc = -errno;
+        close(ends[0]);
+        close(ends[1]);
+        return rc;
+    }
+    if (pid == 0) {
+        /* the sidecar's lock, and what would keep others' pipes open */
+        for (int i = 0; close_fds && close_fds[i] >= 0; i++)
+            close(close_fds[i]);
+        for (int i = 0; i < u->count; i++)
+            close(u->worker[i].pipe_fd);
+        close(ends[1]);
+        w->pipe_fd = ends[0];
+        signal(SIGINT, SIG_IGN);
+        signal(SIGHUP, SIG_IGN);
+        signal(SIGTERM, SIG_DFL);
+        supervise(w, ops);
+        _exit(0);
+    }
+    close(ends[0]);
+    u->worker[u->count++] = (struct worker){pid, ends[1]};
+    return 0;
+}
+
+static int sink_of(const char *text, struct work *w,
+                   const struct sink_ops **ops, char *why, size_t why_bytes)
+{
+    int rc = upload_url_parse(text, &w->url, why, why_bytes);
+    if (rc != 0)
+        return rc;
+    *ops = sink_find(w->url.scheme);
+    if (!*ops)
+        snprintf(why, why_bytes, "no sink has the scheme '%s'", w->url.scheme);
+    return *ops ? 0 : -EINVAL;
+}
+
+/* `start` false: only whether they are right. */
+static int each(struct upload *u, const char *urls, struct work *w,
+                const int *close_fds, bool start, char *why, size_t why_bytes)
+{
+    static const char blanks[] = " \t\r\n";
+    char one[UPLOAD_URL_MAX];
+    int rc = 0, count = 0;
+    const char *at = urls + strspn(urls, blanks);
+    while (*at && rc == 0) {
+        const struct sink_ops *ops = NULL;
+        size_t len = strcspn(at, blanks);
+        if (len >= sizeof one || count++ == UPLOAD_SINKS_MAX) {
+            snprintf(why, why_bytes, "too long a list of sinks");
+            return -E2BIG;
+        }
+        memcpy(one, at, len);
+        one[len] = 0;
+        rc = sink_of(one, w, &ops, why, why_bytes);
+        if (rc == 0 && start)
+            rc = worker_start(u, w, ops, close_fds);
+        at += len;
+        at += strspn(at, blanks);
+    }
+    return rc;
+}
+
+int upload_start(const char *store, const char *urls, const int *close_fds,
+                 int64_t end_ms, void (*say)(const char *text),
+                 struct upload **out, char *why, size_t why_bytes)
+{
+    struct upload *u = calloc(1, sizeof *u);
+    struct work *w = calloc(1, sizeof *w);
+    int rc = u && w ? 0 : -ENOMEM;
+    snprintf(why, why_bytes, "%s", strerror(ENOMEM));
+    if (rc == 0) {
+        w->lock_fd = -1;
+        w->say = say;
+        w->bound_ms = end_ms;
+        snprintf(w->store, sizeof w->store, "%s", store);
+        rc = each(u, urls, w, NULL, false, why, why_bytes);
+    }
+    if (rc == 0)
+        rc = each(u, urls, w, close_fds, true, why, why_bytes);
+    if (rc != 0 && u)
+        upload_finish(u, 0);
+    else
+        *out = u;
+    if (w)
+        memset(&w->url, 0, sizeof w->url);
+    free(w);
+    return rc;
+}
+
+void upload_poke(struct upload *u)
+{
+    for (int i = 0; u && i < u->count; i++)
+        (void)!write(u->worker[i].pipe_fd, "", 1);
+}
+
+void upload_finish(struct upload *u, int64_t most_ms)
+{
+    if (!u)
+        return;
+    int64_t until = now_ms() + most_ms + GRACE_MS;
+    for (int i = 0; i < u->count; i++)
+        close(u->worker[i].pipe_fd);
+    for (int left = u->count; left > 0;) {
+        left = 0;
+        for (int i = 0; i < u->count; i++) {
+            struct worker *k = &u->worker[i];
+            if (k->pid > 0 && waitpid(k->pid, NULL, WNOHANG) == k->pid)
+                k->pid = 0;
+            left += k->pid > 0;
+        }
+        if (now_ms() >= until)
+            break; /* they end by themselves */
+        if (left)
+            poll(NULL, 0, 20);
+    }
+    free(u);
+}
