@@ -30,7 +30,7 @@ SELECT o.trace FROM outbox o
 WHERE NOT ?1 AND o.trace IS NOT NULL
   AND o.seq > (SELECT min(cursor_seq) FROM sinks)
 UNION ALL
-SELECT d.trace FROM dirty_traces d
+SELECT d.trace FROM dirty d
 WHERE NOT ?1 AND EXISTS (SELECT 1 FROM sinks);
 -- Held back by a sink, of those that ended before ?1.
 -- :held_count
@@ -64,7 +64,7 @@ SELECT t.trace, t.trace_id FROM traces t
 WHERE t.status <> 'open'
   AND t.start_unix_ns + coalesce(t.duration_ns, 0) < ?1
   AND t.trace NOT IN (SELECT trace FROM temp.held)
-  AND t.trace NOT IN (SELECT trace FROM dirty_traces)
+  AND t.trace NOT IN (SELECT trace FROM dirty)
   AND NOT EXISTS (SELECT 1 FROM tombstones b WHERE b.trace_id = t.trace_id)
 ORDER BY t.start_unix_ns LIMIT 1;
 -- What :oldest would go through.
@@ -113,7 +113,7 @@ DELETE FROM traces WHERE trace = ?1;
 -- :drop_outbox
 DELETE FROM outbox WHERE trace = ?1;
 -- :drop_dirty
-DELETE FROM dirty_traces WHERE trace = ?1;
+DELETE FROM dirty WHERE trace = ?1;
 
 -- Sessions of which no trace is left.
 -- :empty_session
@@ -168,7 +168,7 @@ WITH RECURSIVE up (session, ref) AS (
   WHERE s.parent_ref > 0)
 SELECT session, ref FROM up;
 -- :is_dirty
-SELECT 1 FROM dirty_traces WHERE trace = ?1;
+SELECT 1 FROM dirty WHERE trace = ?1;
 -- :chunk_to_thin
 INSERT INTO temp.chunk
 SELECT s.session, s.ref, s.site FROM spans s

@@ -170,8 +170,9 @@ static int run(struct deletion *d)
         json_print_schema(stdout);
     int status = delete_all(d, r);
     struct remote remote = {.d = d};
-    if (status != EXIT_TROUBLE && !d->view.json)
-        (void)retention_sinks(r, print_sink, &remote);
+    if (status != EXIT_TROUBLE && !d->view.json &&
+        retention_sinks(r, print_sink, &remote) < 0)
+        options_trouble("cannot read the sinks: %s", retention_why(r));
     retention_close(r);
     return status;
 }
