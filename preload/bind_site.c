@@ -54,6 +54,27 @@ static const char *span_name(const struct manifest_decl *decl,
     return decl->name;
 }
 
+/* Which declaration it is; the strings of the last one are used again. */
+static void put_declaration(const struct manifest_decl *decl,
+                            struct lane_site *record)
+{
+    static const struct manifest_decl *last;
+    static struct lane_string declared, manifest;
+    const char *names[] = {decl->match, decl->symbol, decl->ident, decl->name};
+    size_t i = 0;
+    if (decl != last) {
+        declared = manifest = (struct lane_string){0, 0};
+        while (i < 3 && !names[i])
+            i++;
+        put_string(names[i], &declared);
+        put_string(decl->at_source.file, &manifest);
+        last = decl;
+    }
+    record->declared = declared;
+    record->manifest = manifest;
+    record->declaration = decl->at_source.line;
+}
+
 /* A fresh index, or 0: there is none. */
 static uint32_t take_index(void)
 {
@@ -138,7 +159,7 @@ static void describe_site(struct work *work)
     }
     const char *pair = flow_only_name(decl);
     put_string(pair ? pair : span_name(decl, work->name), &record->name);
-    record->declaration = decl->at_source.line;
+    put_declaration(decl, record);
     record->cap_bytes = decl->settings.cap_bytes;
     uint64_t slow_us = decl->slow_ns / 1000;
     record->slow_us = slow_us > UINT32_MAX ? UINT32_MAX : (uint32_t)slow_us;
@@ -454,17 +475,22 @@ int bind_internal(const char *symbol, void (*enter)(struct shim_call *call),
                                 const struct shim_regs *regs))
 {
     struct plan_symbol found;
-    struct module *libc = NULL;
-    for (uint32_t i = 0; i < modules.count && !libc; i++) {
+    for (uint32_t i = 0; i < modules.count; i++) {
         struct module *module = &modules.at[i];
         if (module->kind == MODULE_LIBC && module->is_usable &&
             plan_image_find_symbol(&module->image, symbol, &found) == 0)
-            libc = module;
+            return bind_internal_at(module, symbol, found.vaddr, enter, leave);
     }
-    if (!libc)
-        return -ENOENT;
+    return -ENOENT;
+}
+
+int bind_internal_at(struct module *module, const char *symbol, uint64_t vaddr,
+                     void (*enter)(struct shim_call *call),
+                     void (*leave)(struct shim_call *call,
+                                   const struct shim_regs *regs))
+{
     struct work work;
-    start_work(&work, NULL, libc, symbol, found.vaddr);
+    start_work(&work, NULL, module, symbol, vaddr);
     if (find_bound(&work) != 0)
         return -EEXIST;
     int err = plan_site(&work);

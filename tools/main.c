@@ -15,16 +15,30 @@ static const struct command {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"run", cmd_run},           {"env", cmd_env},
-    {"check", cmd_check},       {"list", cmd_list},
-    {"show", cmd_show},         {"stats", cmd_stats},
-    {"spans", cmd_spans},       {"status", cmd_status},
-    {"off", cmd_off},           {"on", cmd_on},
-    {"sidecar", cmd_sidecar},   {"config", cmd_config},
-    {"export", cmd_export},     {"prune", cmd_prune},
-    {"delete", cmd_delete},     {"version", cmd_version},
-    {"--version", cmd_version}, {"help", cmd_help},
-    {"--help", cmd_help},       {"-h", cmd_help},
+    /* clang-format off */
+    {"run", cmd_run},
+    {"env", cmd_env},
+    {"check", cmd_check},
+    {"list", cmd_list},
+    {"show", cmd_show},
+    {"stats", cmd_stats},
+    {"spans", cmd_spans},
+    {"status", cmd_status},
+    {"off", cmd_off},
+    {"on", cmd_on},
+    {"sidecar", cmd_sidecar},
+    {"symbolize", cmd_symbolize},
+    {"traceparent", cmd_traceparent},
+    {"export", cmd_export},
+    {"config", cmd_config},
+    {"prune", cmd_prune},
+    {"delete", cmd_delete},
+    {"version", cmd_version},
+    {"--version", cmd_version},
+    {"help", cmd_help},
+    {"--help", cmd_help},
+    {"-h", cmd_help},
+    /* clang-format on */
 };
 
 static int unknown(const char *name)

@@ -25,12 +25,15 @@ ALLOWED = {
     "tools/common": ["lane", "manifest"],
     "tools/store": ["tools/common"],
     "tools/query": ["lane", "tools/common", "tools/store"],
-    "tools/upload": ["lane", "tools/common"],
+    "tools/dwarf": ["manifest", "tools/common"],
+    "tools/symbolize": ["lane", "tools/common"],
+    "tools/upload": ["lane", "tools/common", "tools/store"],
     "tools/sidecar": ["lane", "manifest", "tools/common", "tools/store",
-                      "tools/upload"],
+                      "tools/upload", "tools/dwarf", "tools/symbolize"],
     "tools/cli": ["tools/query", "tools/sidecar", "tools/store",
                   "tools/upload", "manifest", "lane", "shim/plan",
-                  "tools/common", "tools/cli"],
+                  "tools/common", "tools/dwarf", "tools/symbolize",
+                  "tools/cli"],
     "tools": ["tools/cli", "tools/common"],
 }
 # A library is owned by the folder(s) that may include its header.
@@ -38,10 +41,10 @@ OWNERS = {
     r"sqlite3\.h": ["tools/sidecar", "tools/query", "tools/store",
                     "tools/upload"],
     r"cjson/cJSON\.h": ["tools/sidecar", "tools/query", "tools/cli",
-                        "tools/common", "tools/upload"],
+                        "tools/common", "tools/upload", "tools/symbolize"],
     r"curl/curl\.h": ["tools/upload"],
-    r"libunwind.*\.h": ["tools/sidecar"],
-    r"elfutils/.*": ["tools/sidecar"],
+    r"libunwind.*\.h": ["tools/symbolize"],
+    r"elfutils/.*": ["tools/symbolize", "tools/dwarf"],
     r"Zydis/.*": ["shim/plan"],
 }
 BANNED = r"\b(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|alloca|strtok)\s*\("

@@ -7,7 +7,6 @@
  */
 #include "tools/cli/bindings.h"
 #include "shim/plan/plan.h"
-#include "tools/cli/functions.h"
 #include "tools/common/format.h"
 #include "tools/common/text.h"
 #include <errno.h>
@@ -22,6 +21,12 @@ struct bindings {
     size_t match_max;
     uint32_t steps_left; /* of the proofs of a start, see shim/plan/plan.h */
     void *scratch;
+    struct taken {
+        const struct object *object;
+        uint64_t vaddr;
+        unsigned line; /* of the declaration that has it */
+    } * taken;
+    size_t taken_count, taken_cap;
 };
 
 struct bindings *bindings_new(const struct objects *objects,
@@ -44,9 +49,17 @@ struct bindings *bindings_new(const struct objects *objects,
 
 void bindings_free(struct bindings *b)
 {
-    if (b)
+    if (b) {
         free(b->scratch);
+        free(b->taken);
+    }
     free(b);
+}
+
+void binding_free(struct binding *b)
+{
+    buf_free(&b->remark);
+    functions_free(&b->functions);
 }
 
 /* ---- one function ------------------------------------------------------- */
@@ -109,9 +122,7 @@ static bool is_hopeless(enum plan_verdict verdict)
            verdict == PLAN_EXCLUDED || verdict == PLAN_PART;
 }
 
-static void remark(struct binding *out, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-static void remark(struct binding *out, const char *format, ...)
+void binding_remark(struct binding *out, const char *format, ...)
 {
     char text[1024];
     va_list args;
@@ -125,7 +136,27 @@ static void remark(struct binding *out, const char *format, ...)
     buf_text(&out->remark, text);
 }
 
-static void decide_function(struct bindings *b, const struct function *f,
+/* The line of the declaration that has this function already, 0: none; then
+ * it is ours from now on. As the preload: also where it cannot be bound. */
+static unsigned take_function(struct bindings *b, const struct function *f,
+                              unsigned line)
+{
+    for (size_t i = 0; i < b->taken_count; i++)
+        if (b->taken[i].vaddr == f->vaddr && b->taken[i].object == f->object)
+            return b->taken[i].line;
+    if (b->taken_count == b->taken_cap) {
+        size_t cap = b->taken_cap ? b->taken_cap * 2 : 64;
+        void *grown = realloc(b->taken, cap * sizeof *b->taken);
+        if (!grown)
+            return 0;
+        b->taken = grown;
+        b->taken_cap = cap;
+    }
+    b->taken[b->taken_count++] = (struct taken){f->object, f->vaddr, line};
+    return 0;
+}
+
+static void decide_function(struct bindings *b, struct function *f,
                             struct binding *out)
 {
     static const struct plan_resolver none;
@@ -140,6 +171,13 @@ static void decide_function(struct bindings *b, const struct function *f,
         out->object = f->object;
         out->vaddr = f->vaddr;
     }
+    unsigned other = take_function(b, f, out->decl->at_source.line);
+    if (other) {
+        out->twice_count++;
+        if (!out->decl->match)
+            binding_remark(out, "traced by the declaration in line %u", other);
+        return;
+    }
     int err = plan_entry_patch(&plan_decoder_zydis, image, f->vaddr, 0,
                                b->scratch, &patch);
     bool entry = err == 0 && patch.verdict == PLAN_OK;
@@ -149,17 +187,19 @@ static void decide_function(struct bindings *b, const struct function *f,
         stack = plan_prove_within(&plan_decoder_zydis, image, f->vaddr,
                                   &resolver, b->scratch, &b->steps_left, NULL);
     if (!entry && (hopeless || !has_slots(b, f->name))) {
-        remark(out, "%s%s%s", prefix, colon,
-               err ? strerror(-err) : plan_verdict_text(patch.verdict));
+        binding_remark(out, "%s%s%s", prefix, colon,
+                       err ? strerror(-err) : plan_verdict_text(patch.verdict));
         return;
     }
     out->bound_count++;
+    f->is_bound = true;
     out->ways |= entry ? BINDING_ENTRY : BINDING_SLOTS;
     if (!entry)
-        remark(out,
-               "%s%s%s, so only calls from other objects through their PLT "
-               "are seen",
-               prefix, colon, plan_verdict_text(patch.verdict));
+        binding_remark(
+            out,
+            "%s%s%s, so only calls from other objects through their PLT "
+            "are seen",
+            prefix, colon, plan_verdict_text(patch.verdict));
     if (stack == PLAN_STACK_LOCAL)
         out->frame_count++;
     else
@@ -211,8 +251,8 @@ static void explain_none(struct bindings *b, struct binding *out,
     struct nearest_search s = {0};
     const struct manifest_decl *decl = out->decl;
     if (decl->has_at) {
-        remark(out, "no function starts at 0x%llx",
-               (unsigned long long)decl->at);
+        binding_remark(out, "no function starts at 0x%llx",
+                       (unsigned long long)decl->at);
         return;
     }
     text_nearest_init(&s.near, out->name);
@@ -220,10 +260,11 @@ static void explain_none(struct bindings *b, struct binding *out,
         if (object_matches(&b->objects->at[i], decl->object))
             plan_image_each_function(&b->objects->at[i].image, offer, &s);
     if (s.clone) {
-        remark(out,
-               "the compiler left only a clone of it: symbol(\"%s\") names "
-               "that one, for times alone",
-               s.clone);
+        binding_remark(
+            out,
+            "the compiler left only a clone of it: symbol(\"%s\") names "
+            "that one, for times alone",
+            s.clone);
         return;
     }
     char where[320];
@@ -232,21 +273,21 @@ static void explain_none(struct bindings *b, struct binding *out,
     else
         snprintf(where, sizeof where, "the %zu objects of the start", covered);
     if (decl->match)
-        remark(out, "no symbol in %s matches", where);
+        binding_remark(out, "no symbol in %s matches", where);
     else if (!s.near.name[0])
-        remark(out, "no such symbol in %s%s", where,
-               covered == 1 && !one->image.symtab_count
-                   ? " (it is stripped: static functions have no names)"
-                   : "");
+        binding_remark(out, "no such symbol in %s%s", where,
+                       covered == 1 && !one->image.symtab_count
+                           ? " (it is stripped: static functions have no names)"
+                           : "");
     else
-        remark(out, "no such symbol in %s; nearest: %s%s%s", where,
-               s.near.name[0], s.near.name[1] ? ", " : "",
-               s.near.name[1] ? s.near.name[1] : "");
+        binding_remark(out, "no such symbol in %s; nearest: %s%s%s", where,
+                       s.near.name[0], s.near.name[1] ? ", " : "",
+                       s.near.name[1] ? s.near.name[1] : "");
 }
 
 /* ---- a declaration ------------------------------------------------------ */
 
-static void conclude(struct bindings *b, const struct functions *found,
+static void conclude(struct bindings *b, struct functions *found,
                      struct binding *out)
 {
     const struct manifest_decl *decl = out->decl;
@@ -255,22 +296,29 @@ static void conclude(struct bindings *b, const struct functions *found,
         decide_function(b, &found->at[i], out);
         clones |= function_is_clone(found->at[i].name);
     }
-    if (out->bound_count == 0)
+    size_t own = out->function_count - out->twice_count;
+    if (own == 0)
+        out->status = BINDING_TWICE;
+    else if (out->bound_count == 0)
         out->status = BINDING_NONE;
-    else if (out->bound_count < out->function_count ||
-             out->ways & BINDING_SLOTS)
+    else if (out->bound_count < own || out->ways & BINDING_SLOTS)
         out->status = BINDING_PART;
     else if (clones || decl->capture_disabled)
         out->status = BINDING_TIMES;
     else
         out->status = BINDING_OK;
+    if (out->twice_count && decl->match)
+        binding_remark(out, "%zu of them traced by declarations before this",
+                       out->twice_count);
     if (out->bound_count && clones)
-        remark(out, "the compiler changed its arguments; times and errors "
-                    "only, no input");
+        binding_remark(out,
+                       "the compiler changed its arguments; times and errors "
+                       "only, no input");
     else if (out->bound_count && decl->capture_disabled)
-        remark(out, "its prototype cannot be used; times and errors only");
+        binding_remark(out,
+                       "its prototype cannot be used; times and errors only");
     else if (out->bound_count && !decl->has_prototype)
-        remark(out, "no prototype, so no values");
+        binding_remark(out, "no prototype, so no values");
 }
 
 void bindings_decide(struct bindings *b, const struct manifest_decl *decl,
@@ -295,32 +343,34 @@ void bindings_decide(struct bindings *b, const struct manifest_decl *decl,
         out->status = BINDING_ERROR;
     } else if (!manifest_decl_applies(decl, b->program)) {
         out->status = BINDING_ELSEWHERE;
-        remark(out, "is for other programs");
+        binding_remark(out, "is for other programs");
     } else if (covered == 0 && missing_object(b, decl->object)) {
         out->status = BINDING_NONE;
-        remark(out, "%s, which the program needs, was not found",
-               missing_object(b, decl->object));
+        binding_remark(out, "%s, which the program needs, was not found",
+                       missing_object(b, decl->object));
     } else if (covered == 0) {
         out->status = BINDING_LATER;
-        remark(out,
-               "%s is not loaded at the start; if the program loads it later "
-               "it is bound then, and 'handspan show' tells",
-               scope_text(decl->object));
+        binding_remark(
+            out,
+            "%s is not loaded at the start; if the program loads it later "
+            "it is bound then, and 'handspan show' tells",
+            scope_text(decl->object));
     } else if (functions_find(b->objects, decl, &found) < 0) {
         out->status = BINDING_NONE;
-        remark(out, "out of memory");
+        binding_remark(out, "out of memory");
     } else if (found.count == 0) {
         out->status = BINDING_NONE;
         explain_none(b, out, covered, one);
     } else if (found.count > b->match_max) {
         out->status = BINDING_NONE;
-        remark(out,
-               "%s functions match, more than %s: narrow the glob, or raise "
-               "HANDSPAN_MATCH_MAX",
-               format_count((int64_t)found.count).text,
-               format_count((int64_t)b->match_max).text);
+        binding_remark(
+            out,
+            "%s functions match, more than %s: narrow the glob, or raise "
+            "HANDSPAN_MATCH_MAX",
+            format_count((int64_t)found.count).text,
+            format_count((int64_t)b->match_max).text);
     } else {
         conclude(b, &found, out);
     }
-    functions_free(&found);
+    out->functions = found;
 }

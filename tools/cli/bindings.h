@@ -4,7 +4,7 @@
  * the preload, made on the files with the same planner.
  */
 #pragma once
-#include "tools/cli/objects.h"
+#include "tools/cli/functions.h"
 #include "tools/common/buf.h"
 
 enum binding_status {
@@ -13,6 +13,7 @@ enum binding_status {
     BINDING_TIMES, /* bound, but without values */
     BINDING_LATER, /* its object is not there at the start */
     BINDING_NONE,
+    BINDING_TWICE,     /* an earlier declaration has its functions */
     BINDING_ELSEWHERE, /* for other programs */
     BINDING_ERROR,     /* the manifest has an error there */
     BINDING_STATUSES,
@@ -25,7 +26,8 @@ struct binding {
     const struct manifest_decl *decl;
     enum binding_status status;
     const char *name; /* as written: symbol, glob or identifier */
-    size_t function_count, bound_count;
+    struct functions functions;
+    size_t function_count, bound_count, twice_count;
     const struct object *object; /* of the first function */
     uint64_t vaddr;
     unsigned ways; /* enum binding_way of all its functions */
@@ -39,6 +41,20 @@ struct bindings;
 struct bindings *bindings_new(const struct objects *objects,
                               const char *program, size_t match_max);
 void bindings_free(struct bindings *b);
-/* Decide on one declaration. The caller frees out->remark. */
+/* Decide on one declaration, in the order of the manifest. */
 void bindings_decide(struct bindings *b, const struct manifest_decl *decl,
                      struct binding *out);
+void binding_free(struct binding *b);
+/* One more part of the remark. */
+void binding_remark(struct binding *b, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/*
+ * What the debug information of the objects adds to `count` decisions: copies
+ * of a function that the compiler inlined, clones that take calls of their
+ * own. Objects without any are listed in `without` ("a.so, b.so"), as far as
+ * a function in them could have been inlined; others that could not be read
+ * whole get a remark.
+ */
+void coverage_add(const struct objects *objects, struct binding *bindings,
+                  size_t count, struct buf *without);

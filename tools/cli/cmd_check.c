@@ -5,6 +5,8 @@
  * why; and which text would be captured.
  */
 #include "tools/cli/bindings.h"
+#include "tools/cli/check_print.h"
+#include "tools/cli/check_trace.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/manifest_file.h"
 #include "tools/cli/program.h"
@@ -19,8 +21,6 @@
 
 enum {
     MATCH_MAX = 2000, /* as in the preload */
-    STATUS_COLUMNS = 7,
-    NAME_PART = 4, /* a quarter of the width at most */
 };
 
 struct check {
@@ -33,22 +33,8 @@ struct check {
     struct binding *bindings;
     size_t count;
     size_t totals[BINDING_STATUSES];
+    struct buf without; /* objects without debug information */
 };
-
-static const struct {
-    const char *word, *total;
-    enum term_style style;
-} words[BINDING_STATUSES] = {
-    [BINDING_OK] = {"ok", "ok", TERM_GREEN},
-    [BINDING_PART] = {"part", "part", TERM_YELLOW},
-    [BINDING_TIMES] = {"times", "times", TERM_YELLOW},
-    [BINDING_LATER] = {"later", "later", TERM_CYAN},
-    [BINDING_NONE] = {"NONE", "none", TERM_RED},
-    [BINDING_ELSEWHERE] = {"other", "for other programs", TERM_DIM},
-    [BINDING_ERROR] = {"ERROR", "error", TERM_RED},
-};
-
-/* ---- text --------------------------------------------------------------- */
 
 static void where_text(const struct binding *b, char *out, size_t cap)
 {
@@ -66,73 +52,45 @@ static const char *shown_name(const struct binding *b)
     return b->decl->match || !b->decl->name ? b->name : b->decl->name;
 }
 
-static const char *way_text(const struct binding *b)
+/* What it masks, for who asks whether the token is safe. */
+static void put_secrets(struct buf *text, const struct manifest_decl *d)
 {
-    return b->ways == BINDING_ENTRY   ? "entry patch"
-           : b->ways == BINDING_SLOTS ? "call slots"
-                                      : "entry patch, call slots";
+    for (uint32_t i = 0; i < d->secret_count; i++)
+        buf_printf(text, "%s%s", i ? ", " : "; masked: ", d->secrets[i]);
 }
 
-static const char *shim_text(const struct binding *b)
+static void make_row(const struct binding *b, struct check_row *row)
 {
-    return !b->zero_copy_count ? "F" : !b->frame_count ? "Z" : "F, Z";
-}
-
-static void print_binding(const struct check *c, const struct binding *b,
-                          int name_columns, int where_columns)
-{
-    struct term_line l;
-    struct buf text;
-    char where[512];
-    term_line_init(&l, &c->term);
-    buf_init(&text, 8192);
-    term_line_text(&l, words[b->status].style, words[b->status].word, -1);
-    term_line_pad(&l, STATUS_COLUMNS);
-    term_line_text(&l, TERM_PLAIN, shown_name(b), name_columns);
-    int column = STATUS_COLUMNS + name_columns + 1;
+    row->status = b->status;
+    row->name = shown_name(b);
+    buf_init(&row->text, 8192);
     if (b->bound_count) {
-        where_text(b, where, sizeof where);
-        term_line_pad(&l, column);
-        term_line_text(&l, TERM_PLAIN, where, -1);
-        term_line_pad(&l, column + where_columns + 1);
-        term_line_printf(&l, TERM_PLAIN, " %s %s", way_text(b), shim_text(b));
-        term_line_pad(&l, l.column + 1);
-        if (b->status == BINDING_OK)
-            buf_text(&text, "every call");
+        where_text(b, row->where, sizeof row->where);
+        snprintf(row->how, sizeof row->how, "%s %s", check_way_text(b->ways),
+                 check_shim_text(b->frame_count, b->zero_copy_count));
+        if (b->status == BINDING_OK) {
+            buf_text(&row->text, "every call");
+            put_secrets(&row->text, b->decl);
+        }
         if (b->status == BINDING_OK && b->remark.len_bytes)
-            buf_text(&text, "; ");
+            buf_text(&row->text, "; ");
     }
-    buf_text(&text, buf_get(&b->remark));
-    bool fits =
-        l.column + text_columns(buf_get(&text), c->term.utf8) <= c->term.width;
-    if (b->bound_count && !fits)
-        term_line_end(&l);
-    term_line_pad(&l, column);
-    term_line_wrap(&l, TERM_PLAIN, buf_get(&text), column);
-    term_line_end(&l);
-    term_line_free(&l);
-    buf_free(&text);
+    buf_text(&row->text, buf_get(&b->remark));
 }
 
 static void print_bindings(const struct check *c)
 {
-    int name = 4, where = 8;
-    for (size_t i = 0; i < c->count; i++) {
-        const struct binding *b = &c->bindings[i];
-        char text[512];
-        int columns = text_columns(shown_name(b), c->term.utf8);
-        int most = c->term.width / NAME_PART;
-        columns = columns > most ? most : columns;
-        name = columns > name ? columns : name;
-        if (!b->bound_count)
-            continue;
-        where_text(b, text, sizeof text);
-        columns = text_columns(text, c->term.utf8);
-        where = columns > where ? columns : where;
-    }
+    struct check_row *rows = calloc(c->count + 1, sizeof *rows);
+    size_t count = 0;
+    if (!rows)
+        return;
     for (size_t i = 0; i < c->count; i++)
         if (c->bindings[i].status != BINDING_ERROR)
-            print_binding(c, &c->bindings[i], name, where);
+            make_row(&c->bindings[i], &rows[count++]);
+    check_rows_print(&c->term, rows, count);
+    for (size_t i = 0; i < count; i++)
+        buf_free(&rows[i].text);
+    free(rows);
 }
 
 /* Values that are text or raw bytes: what could say more than a number. */
@@ -161,22 +119,18 @@ static void print_captured(const struct check *c)
     buf_free(&text);
 }
 
-static void print_totals(const struct check *c, int status)
+/* Their handlers may have copies that nobody can know of. */
+static void print_without(const struct check *c)
 {
     struct buf text;
-    bool any = false;
-    buf_init(&text, 1024);
-    buf_printf(&text, "%zu declaration%s: ", c->count,
-               c->count == 1 ? "" : "s");
-    for (int i = 0; i < BINDING_STATUSES; i++) {
-        if (!c->totals[i])
-            continue;
-        buf_printf(&text, "%s%zu %s", any ? ", " : "", c->totals[i],
-                   words[i].total);
-        any = true;
-    }
-    buf_printf(&text, "%s. Exit status %d.", any ? "" : "none", status);
-    term_wrap(&c->term, TERM_PLAIN, buf_get(&text), 2);
+    if (!c->without.len_bytes)
+        return;
+    buf_init(&text, 8192);
+    buf_printf(&text,
+               "No debug information, so copies that the compiler inlined are "
+               "not known: %s.",
+               buf_get(&c->without));
+    term_wrap(&c->term, TERM_DIM, buf_get(&text), 2);
     buf_free(&text);
 }
 
@@ -192,6 +146,7 @@ static void print_legend(const struct check *c)
                   "F: called from a frame of ours, proved that it has no stack "
                   "arguments; Z: called on the caller's own stack pointer.",
                   2);
+    print_without(c);
     for (size_t i = 0; i < c->objects.missing_count; i++)
         printf("Not found: %s, which the program needs.\n",
                c->objects.missing[i]);
@@ -220,12 +175,12 @@ static void binding_json(const struct binding *b)
     json_text(o, "name", b->name);
     json_text(o, "span", b->decl->name);
     json_int(o, "line", b->decl->at_source.line);
-    json_text(o, "status", words[b->status].total);
+    json_text(o, "status", check_status_word(b->status));
     json_int(o, "functions", (int64_t)b->function_count);
     json_int(o, "bound", (int64_t)b->bound_count);
     json_text(o, "object", b->object ? b->object->path : NULL);
     json_count(o, "address", b->object ? (int64_t)b->vaddr : -1);
-    json_text(o, "binding", b->bound_count ? way_text(b) : NULL);
+    json_text(o, "binding", b->bound_count ? check_way_text(b->ways) : NULL);
     json_int(o, "frame", (int64_t)b->frame_count);
     json_int(o, "zero_copy", (int64_t)b->zero_copy_count);
     json_text(o, "remark", b->remark.len_bytes ? buf_get(&b->remark) : NULL);
@@ -268,9 +223,11 @@ static int decide(struct check *c)
             continue;
         struct binding *one = &c->bindings[c->count++];
         bindings_decide(b, &m->decls[i], one);
-        c->totals[one->status]++;
     }
     bindings_free(b);
+    coverage_add(&c->objects, c->bindings, c->count, &c->without);
+    for (size_t i = 0; i < c->count; i++)
+        c->totals[c->bindings[i].status]++;
     return 0;
 }
 
@@ -292,7 +249,7 @@ static int print(const struct check *c)
     print_bindings(c);
     print_legend(c);
     print_captured(c);
-    print_totals(c, status);
+    check_totals_print(&c->term, c->totals, c->count, status);
     return status;
 }
 
@@ -338,35 +295,67 @@ static int run(struct check *c, const char *program)
     return status ? status : print(c);
 }
 
+static int check_before(struct check *c, const char *program)
+{
+    term_detect(&c->term, stdout);
+    buf_init(&c->without, 4096);
+    int status = run(c, program);
+    for (size_t i = 0; i < c->count; i++)
+        binding_free(&c->bindings[i]);
+    buf_free(&c->without);
+    free(c->bindings);
+    objects_free(&c->objects);
+    manifest_file_free(&c->file);
+    return status;
+}
+
 int cmd_check(int argc, char **argv)
 {
     struct check c = {0};
+    struct check_trace after = CHECK_TRACE_INIT;
     const struct option_spec specs[] = {
         {"manifest", 'm', OPTION_TEXT, "FILE",
          "the manifest; else ./handspan.manifest", &c.manifest_option},
+        {"trace", 0, OPTION_TEXT, "TRACE", "what was bound in a trace",
+         &after.trace},
+        {"pid", 0, OPTION_NUMBER, "PID", "what is bound in a process that runs",
+         &after.pid},
+        {"run", 0, OPTION_FLAG, NULL, "run it (after --), then tell",
+         &after.run},
+        {"store", 0, OPTION_TEXT, "FILE", "another store", &after.store},
         {"json", 0, OPTION_FLAG, NULL, "one JSON object a line", &c.json},
     };
     const struct options o = {
         .command = "handspan check",
-        .operands = "PROGRAM",
+        .operands = "PROGRAM | --run -- COMMAND... | --trace TRACE | --pid PID",
         .about = "What a manifest comes to in a program, without running it. "
                  "ok: bound; part: some\ncalls or functions are not seen; "
                  "times: no values; later: its object is not there\nat the "
-                 "start; NONE: not bound. Exit status 1 when something is "
+                 "start; twice: an earlier declaration has it; NONE: not "
+                 "bound. With --run,\n--trace or --pid: what became of it, and "
+                 "how often it was called. Exit status 1\nwhen something is "
                  "not bound.",
         .specs = specs,
         .spec_count = sizeof specs / sizeof *specs,
-        .operand_min = 1,
-        .operand_max = 1};
+        .operand_max = -1};
     int operands = options_parse(&o, argc, argv);
     if (operands < 0)
         return operands == OPTIONS_HELP ? EXIT_FINE : EXIT_TROUBLE;
-    term_detect(&c.term, stdout);
-    int status = run(&c, argv[0]);
-    for (size_t i = 0; i < c.count; i++)
-        buf_free(&c.bindings[i].remark);
-    free(c.bindings);
-    objects_free(&c.objects);
-    manifest_file_free(&c.file);
-    return status;
+    after.json = c.json;
+    after.manifest = c.manifest_option;
+    int ways = (after.trace != NULL) + (after.pid >= 0) + after.run;
+    if (ways > 1)
+        return options_trouble("--run, --trace and --pid exclude each other");
+    if (ways && operands != 0 && !after.run)
+        return options_trouble("'%s': a trace needs no program", argv[0]);
+    if (!after.trace && after.pid < 0 && operands != 1 && !after.run)
+        return options_trouble("check needs one program%s; see 'handspan check "
+                               "--help'",
+                               operands ? " (--run -- COMMAND... runs one)"
+                                        : "");
+    if (after.run && operands == 0)
+        return options_trouble("--run needs a command: handspan check --run "
+                               "-- COMMAND...");
+    return ways ? check_trace_main(&after, operands, argv)
+                : check_before(&c, argv[0]);
 }

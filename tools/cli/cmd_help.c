@@ -9,6 +9,8 @@ static const char text[] =
     "a manifest names; without touching its source.\n"
     "\n"
     "  handspan run [-m MANIFEST] [--] COMMAND...   run a command, traced\n"
+    "  handspan traceparent                         one trace for steps "
+    "started apart\n"
     "  handspan check -m MANIFEST PROGRAM           what will be bound, and "
     "how\n"
     "  handspan env [-m MANIFEST]                   exports for a shell, to "

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Nothing is lost silently: see completeness.h. */
 #include "tools/cli/completeness.h"
+#include "tools/cli/seen.h"
 #include "tools/cli/slow.h"
 #include "tools/common/format.h"
 #include "tools/common/json.h"
@@ -60,35 +61,43 @@ static void put_losses(struct buf *text, const struct query_detail *d)
         buf_char(text, '.');
 }
 
-static bool is_unbound(const struct query_site *s)
+/* In a few words, why not all of its calls are seen. */
+static void put_part(struct buf *text, const struct seen *s)
 {
-    return s->binding && strcmp(s->binding, "none") == 0;
+    const char *unseen = strstr(buf_get(&s->remark), "not seen: ");
+    buf_text(text, seen_name(s));
+    if (unseen)
+        buf_printf(text, " (%.*s)", (int)strcspn(unseen + 10, ",;"),
+                   unseen + 10);
+    else if (s->bound < s->functions)
+        buf_printf(text, " (%zu of %zu functions)", s->bound, s->functions);
+    else
+        buf_text(text, " (calls through the PLT)");
 }
 
-static void print_unbound(const struct term *term, const struct query_detail *d)
+/* The declarations of one status, after `word`; returns how many. */
+static int put_seen(struct buf *text, const struct seen_list *list,
+                    enum binding_status status, const char *word)
 {
-    struct buf text;
-    buf_init(&text, 16384);
-    int shown = 0, more = 0;
-    for (size_t i = 0; i < d->site_count; i++) {
-        const struct query_site *s = &d->sites[i];
-        if (!is_unbound(s))
+    enum {
+        SHOWN_MAX = 6
+    };
+    int count = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        const struct seen *s = &list->at[i];
+        if (s->status != status || ++count > SHOWN_MAX)
             continue;
-        if (shown == 6) {
-            more++;
-            continue;
-        }
-        buf_printf(&text, "%s%s",
-                   shown++ ? ", " : "Not bound: ", s->name ? s->name : "?");
-        if (s->reason && *s->reason)
-            buf_printf(&text, " (%s)", s->reason);
+        buf_text(text, count > 1 ? ", " : word);
+        if (status == BINDING_PART)
+            put_part(text, s);
+        else
+            buf_text(text, seen_name(s));
     }
-    if (more)
-        buf_printf(&text, " and %d more", more);
-    buf_text(&text, ". Why: handspan check");
-    if (shown)
-        term_wrap(term, TERM_YELLOW, buf_get(&text), 2);
-    buf_free(&text);
+    if (count > SHOWN_MAX)
+        buf_printf(text, " and %d more", count - SHOWN_MAX);
+    if (count)
+        buf_char(text, '.');
+    return count;
 }
 
 /* What the run said of itself, a line each. */
@@ -109,6 +118,28 @@ static void print_notes(const struct term *term, const struct query_detail *d)
     }
 }
 
+/* What is missing of what the manifest asked for; the end of the first line
+ * and the second. */
+static void print_seen(const struct term *term, const struct query_trace *t,
+                       const struct query_detail *d, struct buf *text,
+                       enum term_style style)
+{
+    struct seen_list list;
+    int told = 0;
+    if (seen_load(d, &list) == 0) {
+        told = put_seen(text, &list, BINDING_PART, " Partly seen: ");
+        term_wrap(term, style, buf_get(text), 2);
+        buf_reset(text);
+        told += put_seen(text, &list, BINDING_NONE, "Not bound: ");
+        if (told)
+            buf_printf(text, "%sWhy: handspan check --trace %.8s",
+                       text->len_bytes ? " " : "", t->hex);
+        seen_free(&list);
+    }
+    if (text->len_bytes)
+        term_wrap(term, TERM_YELLOW, buf_get(text), 2);
+}
+
 void completeness_print(const struct term *term, const struct query_trace *t,
                         const struct query_detail *d, int64_t stored)
 {
@@ -126,18 +157,18 @@ void completeness_print(const struct term *term, const struct query_trace *t,
         buf_printf(&text, " %s counted and timed without detail.",
                    format_count(t->dropped_calls).text);
     put_losses(&text, d);
-    term_wrap(term, all == stored ? TERM_PLAIN : TERM_YELLOW, buf_get(&text),
-              2);
+    print_seen(term, t, d, &text, all == stored ? TERM_PLAIN : TERM_YELLOW);
     buf_free(&text);
     slow_print(term, d);
-    print_unbound(term, d);
     print_notes(term, d);
 }
 
 void completeness_json(struct cJSON *to, const struct query_trace *t,
                        const struct query_detail *d, int64_t stored)
 {
-    struct cJSON *losses = json_object(), *unbound = json_array();
+    struct cJSON *losses = json_object(), *unbound = json_array(),
+                 *part = json_array();
+    struct seen_list list;
     json_int(to, "spans", stored);
     json_int(to, "calls", all_calls(t, d, stored));
     json_int(to, "dropped_calls", t->dropped_calls);
@@ -145,13 +176,18 @@ void completeness_json(struct cJSON *to, const struct query_trace *t,
         json_int(losses, d->losses[i].kind ? d->losses[i].kind : "?",
                  d->losses[i].count);
     json_object_add(to, "losses", losses);
-    for (size_t i = 0; i < d->site_count; i++) {
-        if (!is_unbound(&d->sites[i]))
-            continue;
-        struct cJSON *o = json_object();
-        json_text(o, "name", d->sites[i].name);
-        json_text(o, "reason", d->sites[i].reason);
-        json_append(unbound, o);
+    if (seen_load(d, &list) == 0) {
+        for (size_t i = 0; i < list.count; i++) {
+            const struct seen *one = &list.at[i];
+            if (one->status != BINDING_NONE && one->status != BINDING_PART)
+                continue;
+            struct cJSON *o = json_object();
+            json_text(o, "name", seen_name(one));
+            json_text(o, "reason", buf_get(&one->remark));
+            json_append(one->status == BINDING_NONE ? unbound : part, o);
+        }
+        seen_free(&list);
     }
+    json_object_add(to, "partly_seen", part);
     json_object_add(to, "not_bound", unbound);
 }

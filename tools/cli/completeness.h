@@ -8,7 +8,7 @@ struct cJSON;
 /* `stored`: spans of it in the store. */
 void completeness_print(const struct term *term, const struct query_trace *t,
                         const struct query_detail *d, int64_t stored);
-/* Adds spans, calls, dropped_calls, losses, not_bound. */
+/* Adds spans, calls, dropped_calls, losses, partly_seen, not_bound. */
 void completeness_json(struct cJSON *to, const struct query_trace *t,
                        const struct query_detail *d, int64_t stored);
 /* The word for a kind of loss ("records that found no room"). */

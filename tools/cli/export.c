@@ -159,17 +159,40 @@ static void put_path(const struct query_tree *tree, uint32_t node, FILE *out)
         fputc(*c == ';' || *c == '\n' ? ':' : *c, out);
 }
 
+/* By node: what its calls took without their children on the same thread. */
+static int64_t *sum_self(const struct query_tree *tree)
+{
+    int64_t *self = calloc(tree->node_count + 1, sizeof *self);
+    for (size_t i = 0; self && i < tree->item_count; i++) {
+        const struct query_item *item = &tree->items[i];
+        int64_t ns = item->end_ns - item->start_ns;
+        self[item->node] += ns;
+        if (item->parent == QUERY_NONE)
+            continue;
+        const struct query_item *parent = &tree->items[item->parent];
+        bool is_process = parent->ref < 0; /* its time is its threads' */
+        if (parent->session == item->session &&
+            (is_process || parent->ref >> 48 == item->ref >> 48))
+            self[parent->node] -= ns;
+    }
+    return self;
+}
+
 static int export_folded(struct view *v, struct table *t)
 {
     struct query_tree tree = {0};
     int err = query_tree_load(v->db, t->trace, t->detail, format_now_ns(),
                               false, &tree);
+    int64_t *self = err ? NULL : sum_self(&tree);
+    if (!err && !self)
+        err = -ENOMEM;
     for (size_t i = 0; !err && i < tree.node_count; i++) {
-        if (tree.nodes[i].self_ns <= 0)
+        if (self[i] <= 0)
             continue;
         put_path(&tree, (uint32_t)i, t->out);
-        fprintf(t->out, " %" PRId64 "\n", tree.nodes[i].self_ns);
+        fprintf(t->out, " %" PRId64 "\n", self[i]);
     }
+    free(self);
     query_tree_free(&tree);
     return err;
 }

@@ -52,7 +52,7 @@ static int add(struct search *s, const char *name, uint64_t vaddr)
         f->at = grown;
         f->cap = cap;
     }
-    f->at[f->count++] = (struct function){s->object, name, vaddr};
+    f->at[f->count++] = (struct function){s->object, name, vaddr, false};
     return 0;
 }
 

@@ -7,6 +7,7 @@ struct function {
     const struct object *object;
     const char *name; /* points into the object */
     uint64_t vaddr;
+    bool is_bound; /* for bindings.c */
 };
 struct functions {
     struct function *at;

@@ -8,6 +8,7 @@
 #include "lane/keeper.h"
 #include "lane/reader.h"
 #include "tools/sidecar/clock.h"
+#include "tools/sidecar/coverage.h"
 #include "tools/sidecar/death.h"
 #include "tools/sidecar/decode.h"
 #include "tools/sidecar/outbox.h"
@@ -63,6 +64,7 @@ struct session {
     uint32_t traces;
     struct pending_map pending;
     struct totals totals;
+    struct coverage *coverage; /* NULL: not begun */
     struct outbox outbox;
     uint32_t next_lane; /* where the next batch begins */
     int64_t corrupt;    /* not stored yet */
@@ -105,6 +107,9 @@ int session_knows_site(struct session *session, uint32_t site)
 
 /* Entries that are new in the tables, into the store. */
 int tables_sync(struct session *session) __attribute__((warn_unused_result));
+/* Why the trace ends with what process `index` exec'ed, if it does. */
+int tables_lost(struct session *session, uint32_t index)
+    __attribute__((warn_unused_result));
 /* Row of the trace of a context; <0: -errno. A context that is not there
  * counts as context 0. */
 int64_t tables_trace(struct session *session, uint32_t *context,
@@ -112,6 +117,9 @@ int64_t tables_trace(struct session *session, uint32_t *context,
 /* Counters and losses. */
 int tables_counters(struct session *session)
     __attribute__((warn_unused_result));
+/* Hex build id of a module (index + 1), or "". */
+void tables_build_id(const struct session *s, uint32_t module_plus_1, char *out,
+                     size_t cap_bytes);
 void tables_free(struct session *session);
 
 /* Up to `most` items of a lane. Number or -errno (of the store). */

@@ -82,6 +82,22 @@ static int process_store(struct session *s, uint32_t index)
     return rc < 0 ? rc : 0;
 }
 
+int tables_lost(struct session *s, uint32_t index)
+{
+    static const char *const words[] = {NULL, "static", "privileged", "foreign",
+                                        "cleared"};
+    const struct lane_process *entry = &s->process[index].entry;
+    char target[TEXT_MAX];
+    if (entry->lost == LANE_LOST_NOT ||
+        entry->lost >= sizeof words / sizeof *words)
+        return 0;
+    lane_reader_string(&s->reader, entry->target, 0, target, sizeof target);
+    int rc =
+        store_run(s->store, STORE_PROCESS_LOST, "iitt", s->id, (int64_t)index,
+                  words[entry->lost], target[0] ? target : NULL);
+    return rc < 0 ? rc : 0;
+}
+
 static int processes_sync(struct session *s)
 {
     for (uint32_t i = 0; i < s->reader.header.process_next; i++) {
@@ -134,6 +150,7 @@ static int64_t trace_add(struct session *s, uint32_t index,
                        sizeof context->trace_id, s->id, (int64_t)index, remote,
                        remote_len, (int64_t)(context->flags & 0xff), name,
                        root_ref, clock_unix_ns(&s->clock, start_ticks));
+    bool is_moved = rc > 0; /* new, or begun by this session now */
     int64_t trace = -EBADMSG;
     if (rc >= 0)
         rc = store_start(s->store, STORE_TRACE_FIND, "b",
@@ -146,6 +163,8 @@ static int64_t trace_add(struct session *s, uint32_t index,
     if (rc >= 0)
         rc = store_run(s->store, STORE_CONTEXT_ADD, "iiib", s->id,
                        (int64_t)index, trace, remote, remote_len);
+    if (rc >= 0 && is_moved)
+        rc = store_run(s->store, STORE_TRACE_ROOTS, "i", trace);
     s->is_moved = true;
     return rc < 0 ? rc : trace;
 }
@@ -234,11 +253,12 @@ static int items_read(struct session *s, const struct lane_site *entry,
     }
     site->decode.item = site->items;
     site->decode.cap_bytes = entry->cap_bytes;
+    site->decode.name = site->name;
     return 0;
 }
 
-static void build_id_text(const struct session *s, uint32_t module_plus_1,
-                          char *out)
+void tables_build_id(const struct session *s, uint32_t module_plus_1, char *out,
+                     size_t cap_bytes)
 {
     struct lane_module module;
     out[0] = 0;
@@ -247,7 +267,8 @@ static void build_id_text(const struct session *s, uint32_t module_plus_1,
                           &module) != 0 ||
         module.build_id_bytes > sizeof module.build_id)
         return;
-    for (uint32_t i = 0; i < module.build_id_bytes; i++)
+    for (uint32_t i = 0; i < module.build_id_bytes && i * 2 + 3 <= cap_bytes;
+         i++)
         snprintf(out + i * 2, 3, "%02x", module.build_id[i]);
 }
 
@@ -258,20 +279,26 @@ static int site_store(struct session *s, uint32_t index,
     static const char *const bindings[] = {"none", "entry", "slots"};
     static const char *const shims[] = {NULL, "frame", "zero-copy"};
     char symbol[TEXT_MAX], object[TEXT_MAX], reason[TEXT_MAX];
+    char declared[TEXT_MAX], manifest[TEXT_MAX];
     char build_id[2 * sizeof(((struct lane_module *)0)->build_id) + 1];
     lane_reader_string(&s->reader, entry->symbol, 0, symbol, sizeof symbol);
     lane_reader_string(&s->reader, entry->object, 0, object, sizeof object);
     lane_reader_string(&s->reader, entry->reason, 0, reason, sizeof reason);
-    build_id_text(s, entry->module, build_id);
+    lane_reader_string(&s->reader, entry->declared, 0, declared,
+                       sizeof declared);
+    lane_reader_string(&s->reader, entry->manifest, 0, manifest,
+                       sizeof manifest);
+    tables_build_id(s, entry->module, build_id, sizeof build_id);
     int rc = store_run(
-        s->store, STORE_SITE_SET, "iittttttitiii", s->id, (int64_t)index,
+        s->store, STORE_SITE_SET, "iittttttitiiitt", s->id, (int64_t)index,
         site->name, symbol[0] ? symbol : NULL, object[0] ? object : NULL,
         bindings[entry->binding < 3 ? entry->binding : 0],
         shims[entry->shim < 3 ? entry->shim : 0], reason[0] ? reason : NULL,
         entry->address ? (int64_t)entry->address : STORE_NULL,
         build_id[0] ? build_id : NULL,
         entry->declaration ? (int64_t)entry->declaration : STORE_NULL,
-        (int64_t)site->is_root, site->slow_ns ? site->slow_ns : STORE_NULL);
+        (int64_t)site->is_root, site->slow_ns ? site->slow_ns : STORE_NULL,
+        declared[0] ? declared : NULL, manifest[0] ? manifest : NULL);
     s->is_moved = true;
     return rc < 0 ? rc : 0;
 }
@@ -344,12 +371,16 @@ int tables_sync(struct session *s)
 
 void tables_free(struct session *s)
 {
-    for (uint32_t i = 0; s->site && i < LANE_SITE_MAX; i++) {
+    /* not the whole arrays: most of their pages were never touched */
+    const struct lane_session *h = &s->reader.header;
+    for (uint32_t i = 0; s->site && i < h->site_next && i < LANE_SITE_MAX;
+         i++) {
         for (uint32_t j = 0; j < s->site[i].decode.count; j++)
             free(s->site[i].items[j].key);
         free(s->site[i].items);
     }
-    for (uint32_t i = 0; s->process && i < LANE_PROCESS_MAX; i++)
+    for (uint32_t i = 0;
+         s->process && i < h->process_next && i < LANE_PROCESS_MAX; i++)
         if (s->process[i].is_known)
             death_close(&s->process[i].death);
     free(s->site);

@@ -3,11 +3,12 @@
 -- functions is bound: its object came later.
 SELECT i.session, i.site, i.name, i.symbol, i.object, i.binding, i.shim,
        i.reason, i.address, i.build_id, i.declaration, i.is_root,
-       i.slow_ns
+       i.slow_ns, i.declared, i.manifest, i.unseen
 FROM sites i
 WHERE i.session IN (SELECT c.session FROM contexts c WHERE c.trace = :trace)
   AND NOT (i.binding = 'none' AND i.address IS NULL AND EXISTS (
     SELECT 1 FROM sites b
     WHERE b.session = i.session AND b.declaration = i.declaration
+      AND b.manifest IS i.manifest
       AND b.binding <> 'none'))
 ORDER BY i.session, i.site;

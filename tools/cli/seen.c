@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sites to declarations; see seen.h. A declaration is a file and a line. The
+ * preload makes a site for each function of it, and one with a reason where
+ * there is none; of several processes and sessions of a trace each has its own.
+ */
+#include "tools/cli/seen.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int compare_texts(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "");
+}
+
+/* Sites without a line (older traces) are declarations of their own. */
+static int compare(const struct query_site *a, const struct query_site *b)
+{
+    int order = compare_texts(a->manifest, b->manifest);
+    if (order == 0)
+        order = (a->declaration > b->declaration) -
+                (a->declaration < b->declaration);
+    if (order == 0)
+        order = compare_texts(a->declared, b->declared);
+    return order;
+}
+
+static int compare_sites(const void *a, const void *b)
+{
+    const struct query_site *const *x = a, *const *y = b;
+    int order = compare(*x, *y);
+    if (order == 0)
+        order =
+            ((*x)->session > (*y)->session) - ((*x)->session < (*y)->session);
+    return order ? order
+                 : ((*x)->site > (*y)->site) - ((*x)->site < (*y)->site);
+}
+
+static bool is_bound(const struct query_site *s)
+{
+    return s->binding && strcmp(s->binding, "none") != 0;
+}
+
+/* The preload's words for a function that an earlier declaration has. */
+static bool is_twice(const struct query_site *s)
+{
+    return !is_bound(s) && s->reason &&
+           strncmp(s->reason, "traced by ", 10) == 0;
+}
+
+static void add_calls(const struct query_detail *d, const struct query_site *s,
+                      struct seen *out)
+{
+    for (size_t i = 0; i < d->rollup_count; i++) {
+        const struct query_rollup *r = &d->rollups[i];
+        if (r->session != s->session || r->site != s->site)
+            continue;
+        out->calls += r->calls;
+        out->errors += r->errors;
+    }
+}
+
+/* The same site of several processes says the same. */
+static void add_remark(struct seen *out, const char *prefix, const char *text)
+{
+    struct buf part;
+    buf_init(&part, 8192);
+    buf_printf(&part, "%s%s", prefix, text);
+    if (!strstr(buf_get(&out->remark), buf_get(&part)) &&
+        out->remark.len_bytes < 600)
+        buf_printf(&out->remark, "%s%s", out->remark.len_bytes ? "; " : "",
+                   buf_get(&part));
+    buf_free(&part);
+}
+
+static bool is_many(const struct query_site *s)
+{
+    return s->declared && s->symbol && strcmp(s->declared, s->symbol) != 0 &&
+           strpbrk(s->declared, "*?[");
+}
+
+static void add_site(const struct query_detail *d, const struct query_site *s,
+                     struct seen *out)
+{
+    struct buf prefix;
+    buf_init(&prefix, 4096);
+    if (is_many(s))
+        buf_printf(&prefix, "%s: ", s->symbol);
+    out->functions += s->address >= 0 || is_twice(s);
+    out->is_known &= !is_bound(s) || s->unseen;
+    if (is_bound(s)) {
+        if (!out->first || !is_bound(out->first))
+            out->first = s;
+        out->bound++;
+        out->ways |=
+            strcmp(s->binding, "slots") == 0 ? BINDING_SLOTS : BINDING_ENTRY;
+        out->frame_count += s->shim && strcmp(s->shim, "frame") == 0;
+        out->zero_copy_count += !s->shim || strcmp(s->shim, "frame") != 0;
+        add_calls(d, s, out);
+    }
+    out->first = out->first ? out->first : s;
+    if (s->unseen && *s->unseen) {
+        buf_text(&prefix, "not seen: ");
+        add_remark(out, buf_get(&prefix), s->unseen);
+        out->status = BINDING_PART;
+    } else if (s->reason && *s->reason) {
+        add_remark(out, buf_get(&prefix), s->reason);
+    }
+    buf_free(&prefix);
+}
+
+static void conclude(struct seen *s, size_t twice)
+{
+    const char *remark = buf_get(&s->remark);
+    if (s->bound == 0)
+        s->status =
+            twice && twice == s->functions ? BINDING_TWICE : BINDING_NONE;
+    else if (s->status == BINDING_PART || s->bound + twice < s->functions ||
+             s->ways & BINDING_SLOTS)
+        s->status = BINDING_PART;
+    else if (strstr(remark, "times only") || strstr(remark, "exceptions only"))
+        s->status = BINDING_TIMES;
+    else
+        s->status = BINDING_OK;
+}
+
+int seen_load(const struct query_detail *d, struct seen_list *out)
+{
+    const struct query_site **sites = calloc(d->site_count + 1, sizeof(void *));
+    *out = (struct seen_list){calloc(d->site_count + 1, sizeof *out->at), 0};
+    if (!sites || !out->at) {
+        free(sites);
+        free(out->at);
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < d->site_count; i++)
+        sites[i] = &d->sites[i];
+    qsort(sites, d->site_count, sizeof *sites, compare_sites);
+    for (size_t i = 0, n; i < d->site_count; i += n) {
+        struct seen *s = &out->at[out->count++];
+        size_t twice = 0;
+        *s = (struct seen){.status = BINDING_OK, .is_known = true};
+        buf_init(&s->remark, 4096);
+        for (n = 0;
+             i + n < d->site_count && compare(sites[i], sites[i + n]) == 0;
+             n++) {
+            add_site(d, sites[i + n], s);
+            twice += is_twice(sites[i + n]);
+        }
+        conclude(s, twice);
+    }
+    free(sites);
+    return 0;
+}
+
+void seen_free(struct seen_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        buf_free(&list->at[i].remark);
+    free(list->at);
+    *list = (struct seen_list){0};
+}
+
+const char *seen_name(const struct seen *s)
+{
+    const struct query_site *site = s->first;
+    if (is_many(site) && s->functions != 1)
+        return site->declared;
+    return site->name && *site->name ? site->name
+           : site->declared          ? site->declared
+                                     : "?";
+}

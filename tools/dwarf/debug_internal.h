@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* For the files of this folder: a debug file, and a walk over its entries. */
+#pragma once
+#include "tools/dwarf/debug.h"
+#include <elfutils/libdw.h>
+
+struct debug {
+    int fd;
+    Elf *elf;
+    Dwarf *dwarf;
+    char path[4096];
+};
+
+enum {
+    DEBUG_DEPTH_MAX = 64,         /* of nested entries */
+    DEBUG_ENTRIES_MAX = 50000000, /* of a walk: some 10 s */
+};
+/* Every entry, parents first. `each` returns non-zero to stop. 0, -E2BIG,
+ * -EINVAL, or what `each` returned. */
+int debug_walk(struct debug *d, int (*each)(void *context, Dwarf_Die *die),
+               void *context) __attribute__((warn_unused_result));
+/* The name as the linker knows it, else as the source has it; NULL if
+ * none. */
+const char *debug_linkage_name(Dwarf_Die *die);

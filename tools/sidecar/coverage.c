@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See coverage.h. The child answers through a pipe, an `answer` and its text
+ * for each site; what it says is checked like everything that comes from
+ * outside. Its descriptors are closed: those of the session would keep others
+ * from seeing that nobody writes any more.
+ */
+#define _GNU_SOURCE
+#include "tools/sidecar/coverage.h"
+#include "tools/common/buf.h"
+#include "tools/dwarf/debug.h"
+#include "tools/sidecar/session.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    LIMIT_CPU_S = 5,
+    LIMIT_MIB = 4096,
+    ANSWERS_MAX_BYTES = 4 << 20,
+    TEXT_MAX_BYTES = 1024,
+};
+#define LIMIT_NS INT64_C(8000000000)
+
+struct question {
+    uint32_t site;
+    uint64_t vaddr;
+    char *object, *symbol;
+    char build_id[41];
+};
+struct answer {
+    uint32_t site, len_bytes;
+};
+struct coverage {
+    uint32_t asked; /* sites below have been asked for */
+    pid_t child;    /* 0: none at work */
+    int fd;
+    int64_t since_ns;
+    struct question *questions;
+    uint32_t count;
+    struct buf answers;
+};
+
+/* ---- the child ---------------------------------------------------------- */
+
+static void put_answer(FILE *out, uint32_t site, const char *text)
+{
+    struct answer a = {site, (uint32_t)strlen(text)};
+    fwrite(&a, sizeof a, 1, out);
+    fwrite(text, 1, a.len_bytes, out);
+}
+
+static void answer(FILE *out, const struct question *q,
+                   const struct debug_copies *c)
+{
+    char text[TEXT_MAX_BYTES];
+    debug_copies_text(c, text, sizeof text);
+    put_answer(out, q->site, text);
+}
+
+/* Questions first to first + count are about one object. */
+static void look_into(FILE *out, const struct question *first, uint32_t count)
+{
+    struct debug *debug;
+    struct debug_copies *copies = calloc(count, sizeof *copies);
+    if (!copies || debug_open(first->object, &debug) != 0) {
+        free(copies);
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        copies[i] = (struct debug_copies){.symbol = first[i].symbol,
+                                          .vaddr = first[i].vaddr};
+    if (debug_has_build_id(debug, first->build_id) &&
+        debug_find_copies(debug, copies, count) == 0)
+        for (uint32_t i = 0; i < count; i++)
+            answer(out, &first[i], &copies[i]);
+    debug_close(debug);
+    free(copies);
+}
+
+static int compare_objects(const void *a, const void *b)
+{
+    const struct question *x = a, *y = b;
+    return strcmp(x->object, y->object);
+}
+
+/* So much more than there is now: the session is mapped here, too. */
+static void limit_memory(void)
+{
+    unsigned long long pages = 0;
+    FILE *in = fopen("/proc/self/statm", "re");
+    if (!in || fscanf(in, "%llu", &pages) != 1)
+        pages = 0;
+    if (in)
+        fclose(in);
+    rlim_t most = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) +
+                  ((rlim_t)LIMIT_MIB << 20);
+    struct rlimit memory = {most, most};
+    setrlimit(RLIMIT_AS, &memory);
+}
+
+__attribute__((noreturn)) static void child(struct coverage *c, int fd)
+{
+    struct rlimit cpu = {LIMIT_CPU_S, LIMIT_CPU_S};
+    static const int defaults[] = {SIGTERM, SIGINT, SIGHUP};
+    for (size_t i = 0; i < 3; i++)
+        signal(defaults[i], SIG_DFL);
+    if (dup2(fd, 3) != 3)
+        _exit(1);
+    closefrom(4);
+    setrlimit(RLIMIT_CPU, &cpu);
+    limit_memory();
+    (void)!nice(5);
+    FILE *out = fdopen(3, "w");
+    qsort(c->questions, c->count, sizeof *c->questions, compare_objects);
+    for (uint32_t i = 0, n; out && i < c->count; i += n) {
+        for (n = 1;
+             i + n < c->count &&
+             compare_objects(&c->questions[i], &c->questions[i + n]) == 0;
+             n++)
+            ;
+        look_into(out, &c->questions[i], n);
+    }
+    _exit(!out || fclose(out) != 0);
+}
+
+/* ---- asking ------------------------------------------------------------- */
+
+static void forget_questions(struct coverage *c)
+{
+    for (uint32_t i = 0; i < c->count; i++) {
+        free(c->questions[i].object);
+        free(c->questions[i].symbol);
+    }
+    free(c->questions);
+    c->questions = NULL;
+    c->count = 0;
+}
+
+static int ask(struct session *s, struct coverage *c, uint32_t index)
+{
+    struct lane_site site;
+    char symbol[4096], object[4096];
+    int rc = lane_reader_entry(&s->reader, LANE_TABLE_SITES, index, &site);
+    if (rc != 0)
+        return rc;
+    if (site.binding == LANE_BINDING_NONE || site.flags & LANE_SITE_INTERNAL)
+        return 0;
+    lane_reader_string(&s->reader, site.symbol, 0, symbol, sizeof symbol);
+    lane_reader_string(&s->reader, site.object, 0, object, sizeof object);
+    if (object[0] != '/' || !symbol[0])
+        return 0;
+    struct question *q = &c->questions[c->count];
+    *q = (struct question){.site = index, .vaddr = site.address};
+    tables_build_id(s, site.module, q->build_id, sizeof q->build_id);
+    q->object = strdup(object);
+    q->symbol = strdup(symbol);
+    c->count++;
+    return q->object && q->symbol ? 0 : -ENOMEM;
+}
+
+static void start(struct session *s, struct coverage *c, int64_t now_ns)
+{
+    uint32_t end = s->reader.header.site_next;
+    int rc = 0, fds[2];
+    uint32_t first = c->asked ? c->asked : 1;
+    for (uint32_t i = first; i < end; i++)
+        if (!s->site[i].is_known)
+            end = i; /* still being bound: the next time */
+    if (end <= first)
+        return;
+    c->questions = calloc(end - first, sizeof *c->questions);
+    for (uint32_t i = first; c->questions && rc == 0 && i < end; i++)
+        rc = ask(s, c, i);
+    c->asked = end;
+    if (rc != 0 || c->count == 0 || pipe2(fds, O_CLOEXEC) != 0) {
+        forget_questions(c);
+        return;
+    }
+    c->since_ns = now_ns;
+    c->child = fork();
+    if (c->child == 0)
+        child(c, fds[1]);
+    close(fds[1]);
+    c->fd = fds[0];
+    if (c->child < 0) {
+        close(fds[0]);
+        c->child = 0;
+        forget_questions(c);
+        return;
+    }
+    (void)fcntl(c->fd, F_SETFL, O_NONBLOCK);
+    buf_init(&c->answers, ANSWERS_MAX_BYTES);
+}
+
+/* ---- answers ------------------------------------------------------------ */
+
+static bool was_asked(const struct coverage *c, uint32_t site)
+{
+    for (uint32_t i = 0; i < c->count; i++)
+        if (c->questions[i].site == site)
+            return true;
+    return false;
+}
+
+static int store_answers(struct session *s, const struct coverage *c)
+{
+    const char *at = buf_get(&c->answers);
+    size_t left = c->answers.len_bytes;
+    char text[TEXT_MAX_BYTES + 1];
+    struct answer a;
+    int rc = 0;
+    while (rc >= 0 && left >= sizeof a) {
+        memcpy(&a, at, sizeof a);
+        at += sizeof a;
+        left -= sizeof a;
+        if (a.len_bytes > left || a.len_bytes > TEXT_MAX_BYTES ||
+            !was_asked(c, a.site))
+            break;
+        memcpy(text, at, a.len_bytes);
+        text[a.len_bytes] = 0;
+        at += a.len_bytes;
+        left -= a.len_bytes;
+        rc = store_run(s->store, STORE_SITE_UNSEEN, "iit", s->id,
+                       (int64_t)a.site, text);
+        s->is_moved = true;
+    }
+    return rc < 0 ? rc : 0;
+}
+
+static void stop(struct coverage *c)
+{
+    if (!c->child)
+        return;
+    kill(c->child, SIGKILL);
+    while (waitpid(c->child, NULL, 0) < 0 && errno == EINTR)
+        ;
+    close(c->fd);
+    c->child = 0;
+    buf_free(&c->answers);
+    forget_questions(c);
+}
+
+/* True when nothing more will come. */
+static bool take(struct coverage *c)
+{
+    char bytes[16384];
+    ssize_t n;
+    while ((n = read(c->fd, bytes, sizeof bytes)) > 0)
+        buf_add(&c->answers, bytes, (size_t)n);
+    return n == 0 || (errno != EAGAIN && errno != EINTR);
+}
+
+int coverage_look(struct session *s, int64_t now_ns)
+{
+    if (!s->coverage)
+        s->coverage = calloc(1, sizeof *s->coverage);
+    struct coverage *c = s->coverage;
+    if (!c)
+        return -ENOMEM;
+    if (!c->child)
+        start(s, c, now_ns);
+    if (!c->child || (!take(c) && now_ns - c->since_ns < LIMIT_NS))
+        return 0;
+    int rc = store_answers(s, c);
+    stop(c);
+    return rc;
+}
+
+bool coverage_is_done(const struct session *s)
+{
+    return !s->coverage || !s->coverage->child;
+}
+
+void coverage_free(struct coverage *c)
+{
+    if (c)
+        stop(c);
+    free(c);
+}
