@@ -11,5 +11,6 @@ extern const int sql_sqlite_version;
 extern const char sql_sqlite_sidecar[];
 /* The same of tools/store: retention. */
 extern const char sql_sqlite_retention[];
+extern const char sql_sqlite_metrics[];
 /* The same of the uploader. */
 extern const char sql_sqlite_upload[];

@@ -21,6 +21,7 @@ static const char text[] =
     "  handspan stats [TRACE]                       its handlers in figures\n"
     "  handspan spans [TRACE]                       its calls, one a line\n"
     "\n"
+    "  handspan export [TRACE]                      OTLP, Chrome, folded, CSV\n"
     "  handspan status                              sidecar, sessions, losses\n"
     "  handspan prune                               take old traces out\n"
     "  handspan delete TRACE                        delete for good\n"
