@@ -40,6 +40,15 @@ int main(int argc, char **argv) {
     return 0;
 }
 """
+STRANGE = r"""
+#include <math.h>
+__attribute__((noinline)) double odd(const char *text, unsigned long n,
+                                     double x) {
+    __asm__ volatile("" :: "r"(text), "r"(n)); return x * 2; }
+int main(void) {
+    return odd("a\xff\xed\xa0\x80z\"\\\n", ~0ul, (double)NAN) == 1;
+}
+"""
 MANIFEST = "[[span, input(text, n), fails(return < 0)]] " \
     "int step(const char *text, int n);\n[[span]] int group(int n);\n"
 
@@ -312,6 +321,30 @@ class Otlp(base.Base):
                 self.receiver.requests.append((0, 0, decode(body, "")))
             self.check_all(values=True)
         self.assertNotIn("secret-value", self.ok("export"))
+
+    def test_strange_values_pass_through(self):
+        """Invalid UTF-8, a lone surrogate, 2^64-1, NaN: valid messages in both
+        encodings, the JSON of the store unchanged."""
+        self.prog = self.build(STRANGE, "strange")
+        self.manifest = self.write(
+            "handspan.manifest", "[[span, input(text, n, x), output(return)]] "
+            "double odd(const char *text, unsigned long n, double x);\n")
+        self.traced(1)
+        rows = [r for r in self.json("spans") if r["name"] == "odd"]
+        self.assertEqual(rows[0]["input"]["n"], 2**64 - 1)
+        self.assertEqual(rows[0]["input"]["x"], "NaN")
+        self.assertIn("\ufffd", rows[0]["input"]["text"])
+        stored = self.rows("SELECT input FROM spans")[0][0]
+        for name, kind in ("otlp", "application/json"), ("otlp-protobuf", ""):
+            out = os.path.join(self.path, name)
+            self.ok("export", "-f", name, "-o", out, "--values")
+            with open(out, "rb") as f:
+                message = decode(f.read(), kind)
+            found = [attributes(s.attributes)
+                     for r in message.resource_spans
+                     for c in r.scope_spans for s in c.spans
+                     if s.name == "odd"]
+            self.assertEqual(found[0]["handspan.input"], stored)
 
     def test_export_of_others(self):
         self.traced(2)
