@@ -195,6 +195,9 @@ struct lane_session {
     /* [P] string: OTEL_SERVICE_NAME; set before `ready`, 0: none */
     _Alignas(64) uint32_t service_string;
     uint32_t service_bytes;
+    /* the same: OTEL_RESOURCE_ATTRIBUTES */
+    uint32_t resource_string;
+    uint32_t resource_bytes;
     _Alignas(64) char pad1[2048 - 1344];
 
     /* [P] context that follows work items; [S] reads them as losses */
@@ -229,6 +232,8 @@ _Static_assert(offsetof(struct lane_session, recycling) == 1168, "file format");
 _Static_assert(offsetof(struct lane_session, real_pages) == 1216,
                "file format");
 _Static_assert(offsetof(struct lane_session, service_string) == 1280,
+               "file format");
+_Static_assert(offsetof(struct lane_session, resource_string) == 1288,
                "file format");
 _Static_assert(offsetof(struct lane_session, carry) == 2048, "file format");
 

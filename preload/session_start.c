@@ -21,7 +21,8 @@ enum {
     COMMAND_BYTES = 32768,
     TRACE_PARENT_BYTES = 55,
     SERVICE_BYTES = 255,
-    WAIT_MS_MOST = 60000
+    WAIT_MS_MOST = 60000,
+    RESOURCE_BYTES = 4096,
 };
 
 static uint64_t random_number(void)
@@ -111,18 +112,28 @@ static void fill_process(void)
         process->program = (struct lane_string){0, 0};
 }
 
+/* What it says of itself; 0, 0 if nothing, or without room. */
+static struct lane_string fill_text(const char *variable, size_t most_bytes)
+{
+    struct lane_string string = {0, 0};
+    const char *text = config_get(variable);
+    if (!text)
+        return string;
+    size_t len = strnlen(text, most_bytes);
+    if (lane_string_put(&runtime.map, text, (uint32_t)len, &string) != 0)
+        string = (struct lane_string){0, 0};
+    return string;
+}
+
 static void fill_service(void)
 {
     struct lane_session *session = runtime.map.session;
-    struct lane_string string;
-    const char *name = config_get("OTEL_SERVICE_NAME");
-    if (!name)
-        return;
-    size_t len = strnlen(name, SERVICE_BYTES);
-    if (lane_string_put(&runtime.map, name, (uint32_t)len, &string) != 0)
-        return;
+    struct lane_string string = fill_text("OTEL_SERVICE_NAME", SERVICE_BYTES);
     session->service_string = string.offset;
     session->service_bytes = string.len_bytes;
+    string = fill_text("OTEL_RESOURCE_ATTRIBUTES", RESOURCE_BYTES);
+    session->resource_string = string.offset;
+    session->resource_bytes = string.len_bytes;
 }
 
 /* ---- the trace -------------------------------------------------------- */

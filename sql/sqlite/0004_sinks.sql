@@ -94,6 +94,9 @@ CREATE TABLE tombstones (
   spans      INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 
+-- OTEL_RESOURCE_ATTRIBUTES of the process, as it stands: for OTLP.
+ALTER TABLE sessions ADD COLUMN resource TEXT;
+
 -- What is in the store already.
 INSERT INTO outbox (at_unix_ns, session, lo, hi)
   SELECT unixepoch() * 1000000000, session, min(ref), max(ref) FROM spans

@@ -7,7 +7,7 @@ ON CONFLICT (key) DO NOTHING;
 -- :session_find
 SELECT session, file, state FROM sessions WHERE key = ?1;
 -- :session_service
-UPDATE sessions SET service = ?2 WHERE session = ?1;
+UPDATE sessions SET service = ?2, resource = ?3 WHERE session = ?1;
 -- :session_note
 UPDATE sessions SET note = ?2 WHERE session = ?1;
 -- :session_end

@@ -62,7 +62,8 @@ SELECT s.ref, s.parent_ref, s.process_idx, t.trace_id, e.key, s.site, p.pid,
   CASE WHEN json_valid(s.error) THEN s.error ->> 'errno' END,
   s.input, s.output, s.attributes, s.capture, s.error,
   CASE WHEN t.session = s.session AND t.root_ref = s.ref
-    THEN t.remote_parent END
+    THEN t.remote_parent END,
+  e.resource
 FROM spans s
 JOIN sessions e ON e.session = s.session
 JOIN traces t ON t.trace = s.trace
@@ -92,7 +93,8 @@ SELECT p.idx, p.parent_idx, p.parent_ref, t.trace_id, e.key,
   CASE WHEN t.session = p.session AND p.parent_idx IS NULL
     THEN t.remote_parent ELSE (SELECT c.remote_parent FROM contexts c
       WHERE c.session = p.session AND c.context = 0
-        AND p.parent_idx IS NULL) END
+        AND p.parent_idx IS NULL) END,
+  e.resource
 FROM processes p
 JOIN sessions e ON e.session = p.session
 JOIN traces t ON t.trace = p.trace

@@ -14,6 +14,7 @@
 #include "tools/common/paths.h"
 #include "tools/common/term.h"
 #include "tools/query/status.h"
+#include "tools/store/metrics.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@ struct status {
     const char *dir_option, *store_option;
     bool json;
     char dir[PATHS_MAX], store[PATHS_MAX];
+    char trouble[2048]; /* why nothing gets into the store */
     struct term term;
     bool is_running, is_off;
     int64_t sessions, unreadable;
@@ -67,6 +69,7 @@ static int session_json(const struct session_info *i)
     json_int(o, "lost_threads", (int64_t)i->lost_threads);
     json_int(o, "lost_calls", (int64_t)i->lost_calls);
     json_int(o, "hook_faults", (int64_t)i->hook_faults);
+    json_int(o, "manifest_errors", (int64_t)i->manifest_errors);
     json_bool(o, "is_off", i->is_off);
     return json_print(stdout, o);
 }
@@ -96,6 +99,9 @@ static void session_text(const struct status *s, const struct session_info *i)
         if (i->dropped)
             term_line_printf(&l, TERM_YELLOW, ", %s without detail",
                              format_count((int64_t)i->dropped).text);
+        if (i->manifest_errors)
+            term_line_printf(&l, TERM_RED, ", %s errors in its manifest",
+                             format_count((int64_t)i->manifest_errors).text);
         if (i->hook_faults)
             term_line_printf(&l, TERM_RED, ", %s faults of handspan's hooks",
                              format_count((int64_t)i->hook_faults).text);
@@ -160,6 +166,66 @@ static int store_json(struct query_db *db, const struct query_totals *t)
         options_trouble("cannot read the store: %s", query_error(db));
     json_object_add(o, "losses", losses);
     return json_print(stdout, o);
+}
+
+/* ---- the way in and out ------------------------------------------------- */
+
+static void sink_json(const struct metrics_sink *k)
+{
+    struct cJSON *o = json_object();
+    json_text(o, "kind", "sink");
+    json_text(o, "name", k->name);
+    json_text(o, "state", k->state);
+    json_int(o, "sent_spans", k->sent_spans);
+    json_int(o, "waiting_entries", k->waiting_entries);
+    json_count(o, "waiting_since_unix_ns",
+               k->waiting_since_unix_ns ? k->waiting_since_unix_ns : -1);
+    json_int(o, "rejected", k->rejected);
+    json_int(o, "refused", k->refused);
+    json_count(o, "ok_unix_ns", k->ok_unix_ns ? k->ok_unix_ns : -1);
+    json_text(o, "error", k->error);
+    json_text(o, "error_code", k->error_code);
+    json_count(o, "error_unix_ns", k->error_unix_ns ? k->error_unix_ns : -1);
+    json_print(stdout, o);
+}
+
+static void print_sink(void *context, const struct metrics_sink *k)
+{
+    const struct status *s = context;
+    if (s->json) {
+        sink_json(k);
+        return;
+    }
+    struct term_line l;
+    term_line_init(&l, &s->term);
+    term_line_text(&l, TERM_PLAIN, "Sink       ", -1);
+    term_line_text(&l, TERM_PLAIN, k->name, -1);
+    term_line_printf(&l, TERM_PLAIN, ": %s, %s spans sent", k->state,
+                     format_count(k->sent_spans).text);
+    if (k->waiting_entries)
+        term_line_printf(
+            &l, TERM_YELLOW, ", the rest waits since %s",
+            format_ago(k->waiting_since_unix_ns, format_now_ns()).text);
+    if (k->refused)
+        term_line_printf(&l, TERM_YELLOW, ", %s refused (handspan uploads)",
+                         format_count(k->refused).text);
+    if (k->rejected)
+        term_line_printf(&l, TERM_YELLOW, ", %s rejected",
+                         format_count(k->rejected).text);
+    term_line_end(&l);
+    if (k->error) {
+        term_line_printf(&l, TERM_RED,
+                         "  %s: ", k->error_code ? k->error_code : "error");
+        term_line_text(&l, TERM_RED, k->error, -1);
+        term_line_end(&l);
+    }
+    term_line_free(&l);
+}
+
+static void print_sinks(const struct status *s)
+{
+    if (metrics_sinks(s->store, print_sink, (void *)s) < 0)
+        options_trouble("cannot read the sinks of the store");
 }
 
 static void print_store(const struct status *s)
@@ -259,6 +325,7 @@ static void print_head(const struct status *s)
         json_text(o, "store", s->store);
         json_bool(o, "sidecar", s->is_running);
         json_bool(o, "off", s->is_off);
+        json_text(o, "trouble", s->trouble[0] ? s->trouble : NULL);
         json_int(o, "sessions", s->sessions);
         json_int(o, "backlog_bytes", (int64_t)s->backlog_bytes);
         json_print(stdout, o);
@@ -272,6 +339,8 @@ static void print_head(const struct status *s)
            s->is_running ? "runs"
            : s->sessions ? "does not run: start one with 'handspan sidecar'"
                          : "does not run (nothing to do)");
+    if (s->trouble[0])
+        term_wrap(&s->term, TERM_RED, s->trouble, 2);
     printf("Sessions   %lld, %s to store\n", (long long)s->sessions,
            format_bytes((int64_t)s->backlog_bytes).text);
 }
@@ -282,6 +351,8 @@ static int print(struct status *s)
     snprintf(flag, sizeof flag, "%s/off", s->dir);
     s->is_off = access(flag, F_OK) == 0;
     s->is_running = sidecar_is_running(s->dir);
+    if (!sidecar_trouble(s->dir, 0, s->trouble, sizeof s->trouble))
+        s->trouble[0] = 0;
     int err = sessions_each(s->dir, count_session, s);
     if (err && err != -ENOENT)
         options_trouble("cannot read '%s': %s", s->dir, strerror(-err));
@@ -289,6 +360,7 @@ static int print(struct status *s)
     if (!err)
         err = sessions_each(s->dir, print_session, s);
     print_store(s);
+    print_sinks(s);
     print_log(s);
     bool waits = s->sessions > s->unreadable && !s->is_running;
     return err && err != -ENOENT    ? EXIT_TROUBLE

@@ -19,5 +19,8 @@ int cmd_sidecar(int argc, char **argv);
 int cmd_symbolize(int argc, char **argv);
 int cmd_traceparent(int argc, char **argv);
 int cmd_config(int argc, char **argv);
+int cmd_prune(int argc, char **argv);
+int cmd_delete(int argc, char **argv);
+int cmd_export(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 int cmd_help(int argc, char **argv);

@@ -65,6 +65,7 @@ static void look(int dir_fd, const char *file, struct session_info *s)
     s->lost_strings = h->lost_strings;
     s->lost_processes = h->lost_processes;
     s->hook_faults = h->hook_faults;
+    s->manifest_errors = h->manifest_errors;
     look_at_processes(&r, s);
     look_at_lanes(&r, s);
     lane_reader_close(&r);

@@ -20,7 +20,7 @@ struct session_info {
     uint64_t open_spans, dropped;
     uint64_t unit_count, unit_max; /* memory budget, in MiB */
     uint64_t lost_threads, lost_calls, lost_contexts, lost_sites, lost_strings,
-        lost_processes, hook_faults;
+        lost_processes, hook_faults, manifest_errors;
     bool is_off;
 };
 

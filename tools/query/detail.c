@@ -55,6 +55,7 @@ static void read_session(sqlite3_stmt *stmt, void *entry)
     s->state = query_text_copy(stmt, 4);
     s->note = query_text_copy(stmt, 5);
     s->file = query_text_copy(stmt, 6);
+    s->resource = query_text_copy(stmt, 9);
     s->remote_parent = query_blob64(stmt, 7);
     s->root_ref = query_int(stmt, 8, 0);
 }
@@ -203,7 +204,7 @@ void query_detail_free(struct query_detail *d)
 {
     FREE_EACH(sessions, session_count, d->sessions[i].host,
               d->sessions[i].service, d->sessions[i].state, d->sessions[i].note,
-              d->sessions[i].file);
+              d->sessions[i].file, d->sessions[i].resource);
     FREE_EACH(processes, process_count, d->processes[i].name,
               d->processes[i].program, d->processes[i].command,
               d->processes[i].status, d->processes[i].ended_by,

@@ -13,6 +13,7 @@ struct query_session {
     uint64_t remote_parent; /* span id that its roots hang from, 0 none */
     int64_t root_ref;       /* of a [[root]] span, 0 none */
     char *host, *service, *state, *note, *file;
+    char *resource; /* OTEL_RESOURCE_ATTRIBUTES */
 };
 struct query_process {
     int64_t session, idx, trace, pid;

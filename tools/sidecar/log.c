@@ -5,20 +5,25 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "tools/common/config.h"
+#include "tools/common/text.h"
 
 enum {
     FILE_MAX = 1 << 20,
     LINE_MAX_BYTES = 8192,
 };
 static int file = -1;
-static bool loud;
+static bool loud, is_json;
 
 void log_open(const char *path, mode_t mode, bool to_stderr)
 {
     struct stat at;
+    const char *form = config_get(CONFIG_LOG_FORMAT);
+    is_json = form && strcmp(form, "json") == 0;
     loud = to_stderr;
     if (!path)
         return;
@@ -28,9 +33,33 @@ void log_open(const char *path, mode_t mode, bool to_stderr)
         (void)!ftruncate(file, 0);
 }
 
+/* One object a line, for those who collect logs. */
+static int json_line(char *line, size_t cap_bytes, const char *when,
+                     const char *text)
+{
+    size_t n = (size_t)snprintf(line, cap_bytes,
+                                "{\"time\":\"%s\",\"process\":\"sidecar\","
+                                "\"pid\":%d,\"message\":\"",
+                                when, (int)getpid());
+    struct buf valid;
+    buf_init(&valid, LINE_MAX_BYTES * 3);
+    text_valid(&valid, text);
+    for (const char *c = buf_get(&valid); *c && n + 8 < cap_bytes; c++) {
+        if (*c == '"' || *c == '\\')
+            line[n++] = '\\';
+        if ((unsigned char)*c < 0x20)
+            n += (size_t)snprintf(line + n, 7, "\\u%04x", *c);
+        else
+            line[n++] = *c;
+    }
+    buf_free(&valid);
+    memcpy(line + n, "\"}\n", 4);
+    return (int)n + 3;
+}
+
 void log_line(const char *format, ...)
 {
-    char text[LINE_MAX_BYTES], line[LINE_MAX_BYTES + 64], when[32] = "";
+    char text[LINE_MAX_BYTES], line[LINE_MAX_BYTES * 2 + 256], when[32] = "";
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
@@ -43,8 +72,9 @@ void log_line(const char *format, ...)
     struct tm utc;
     if (gmtime_r(&now, &utc))
         strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    int n = snprintf(line, sizeof line, "%s sidecar %d: %s\n", when,
-                     (int)getpid(), text);
+    int n = is_json ? json_line(line, sizeof line, when, text)
+                    : snprintf(line, sizeof line, "%s sidecar %d: %s\n", when,
+                               (int)getpid(), text);
     if (n > 0)
         (void)!write(file, line, (size_t)n);
 }

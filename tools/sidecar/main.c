@@ -21,6 +21,8 @@
 #include "tools/common/config.h"
 #include "tools/common/options.h"
 #include "tools/common/paths.h"
+#include "tools/sidecar/health.h"
+#include "tools/sidecar/keep.h"
 #include "tools/sidecar/log.h"
 #include "tools/sidecar/session.h"
 #include "tools/sidecar/trouble.h"
@@ -55,6 +57,9 @@ struct sidecar {
     struct store *store;
     struct option_words uploads;
     struct upload *upload; /* NULL: nowhere to */
+    struct keep keep;
+    struct health health;
+    int64_t drained_items;
     struct entry *entry;
     uint32_t count;
     int64_t scan_at_ns, idle_since_ns;
@@ -299,6 +304,17 @@ static bool is_over(struct sidecar *c, int done, int64_t now_ns)
     return now_ns - c->idle_since_ns > (c->is_auto ? GRACE_NS : SCAN_NS);
 }
 
+static struct metrics_sidecar figures_now(const struct sidecar *c)
+{
+    struct metrics_sidecar f = {.drained_items = c->drained_items,
+                                .store_failures = c->store_failures};
+    for (uint32_t i = 0; i < c->count; i++) {
+        f.sessions_left_alone += c->entry[i].trouble != 0;
+        f.sessions_waiting += c->entry[i].trouble == 0;
+    }
+    return f;
+}
+
 static void work(struct sidecar *c)
 {
     int64_t pause = PAUSE_LEAST_NS;
@@ -307,9 +323,15 @@ static void work(struct sidecar *c)
         int done = round_of_all(c);
         if (done)
             upload_poke(c->upload);
+        c->drained_items += done;
+        struct metrics_sidecar figures = figures_now(c);
+        health_step(&c->health, &figures, now());
+        bool keeps =
+            !c->store_failures && keep_step(&c->keep, c->store_path, now());
         /* with --once: ends are looked for at intervals, so some rounds */
         idle_rounds = done ? 0 : idle_rounds + 1;
-        if (is_over(c, c->once && idle_rounds < 12 ? 1 : done, now()))
+        if (is_over(c, c->once && idle_rounds < 12 ? 1 : done, now()) &&
+            (stop || !keeps))
             return;
         pause = done ? PAUSE_LEAST_NS : pause * 2;
         if (pause > PAUSE_MOST_NS)
@@ -451,7 +473,11 @@ static int serve(struct sidecar *c)
         upload_finish(c->upload, 0);
         return EXIT_TROUBLE;
     }
+    health_begin(&c->health, c->store_path);
     work_until_quiet(c);
+    keep_end(&c->keep);
+    struct metrics_sidecar figures = figures_now(c);
+    health_end(&c->health, &figures);
     int status = c->store_failures ? EXIT_TROUBLE : 0;
     if (c->store && c->store_failures)
         log_line("the store '%s' does not take it; the sessions wait in '%s'",

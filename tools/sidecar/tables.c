@@ -332,12 +332,15 @@ static int service_sync(struct session *s)
     if (s->is_service_known)
         return 0;
     s->is_service_known = true;
-    if (h->service_string == 0)
+    if (h->service_string == 0 && h->resource_string == 0)
         return 0;
-    char text[TEXT_MAX];
+    char text[TEXT_MAX], more[TEXT_MAX];
     struct lane_string where = {h->service_string, h->service_bytes};
+    struct lane_string rest = {h->resource_string, h->resource_bytes};
     lane_reader_string(&s->reader, where, 0, text, sizeof text);
-    int rc = store_run(s->store, STORE_SESSION_SERVICE, "it", s->id, text);
+    lane_reader_string(&s->reader, rest, 0, more, sizeof more);
+    int rc = store_run(s->store, STORE_SESSION_SERVICE, "itt", s->id,
+                       where.offset ? text : NULL, rest.offset ? more : NULL);
     return rc < 0 ? rc : 0;
 }
 

@@ -19,7 +19,7 @@
 enum {
     BODY_MAX = 16 << 20,
     HEADERS_MAX = 16,
-    HEADER_BYTES = 8192,
+    HEADER_BYTES = UPLOAD_KEY_MAX + 64,
     SENT_MAX = 4096, /* processes that were sent as spans */
     GZIP_WINDOW = 15 + 16,
 };
@@ -321,7 +321,7 @@ static void otlp_send(void *sink, const struct upload_row *rows, uint32_t count,
                       struct sink_answer *out)
 {
     struct otlp *o = sink;
-    struct emit e;
+    struct otlp_request q;
     *out = (struct sink_answer){.verdict = SINK_OK, .retry_after_ms = -1};
     struct upload_row *fit = malloc((count + 1) * sizeof *fit);
     uint32_t n = 0;
@@ -334,17 +334,20 @@ static void otlp_send(void *sink, const struct upload_row *rows, uint32_t count,
         free(fit);
         return;
     }
-    otlp_rows(&e, o->is_json ? EMIT_JSON : EMIT_PROTOBUF, fit, n, o->url.values,
-              BODY_MAX);
-    if (e.out.failed) {
+    otlp_begin(&q, o->is_json ? EMIT_JSON : EMIT_PROTOBUF, o->url.values,
+               BODY_MAX);
+    for (uint32_t i = 0; i < n; i++)
+        otlp_add(&q, &fit[i]);
+    otlp_end(&q);
+    if (q.emit.out.failed) {
         out->verdict = SINK_HALVE;
         snprintf(out->code, sizeof out->code, "too large");
     } else {
-        post(o, &e.out, out);
+        post(o, &q.emit.out, out);
     }
     for (uint32_t i = 0; out->verdict == SINK_OK && i < n; i++)
         note_sent(o, &fit[i]);
-    emit_free(&e);
+    emit_free(&q.emit);
     free(fit);
 }
 
@@ -352,10 +355,12 @@ static void otlp_send(void *sink, const struct upload_row *rows, uint32_t count,
 static char *otlp_body(void *sink, const struct upload_row *row)
 {
     struct otlp *o = sink;
-    struct emit e;
-    otlp_rows(&e, EMIT_JSON, row, 1, o->url.values, BODY_MAX);
-    char *copy = e.out.failed ? NULL : strdup(buf_get(&e.out));
-    emit_free(&e);
+    struct otlp_request q;
+    otlp_begin(&q, EMIT_JSON, o->url.values, BODY_MAX);
+    otlp_add(&q, row);
+    otlp_end(&q);
+    char *copy = q.emit.out.failed ? NULL : strdup(buf_get(&q.emit.out));
+    emit_free(&q.emit);
     return copy;
 }
 

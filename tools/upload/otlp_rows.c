@@ -50,33 +50,28 @@ static void attribute_int(struct emit *e, unsigned field, const char *key,
 
 /* ---- resource ------------------------------------------------------------ */
 
-struct resource {
-    uint64_t session, process;
-    const char *service, *host, *program, *name, *attributes;
-    int64_t pid;
-};
-
-static struct resource resource_of(const struct upload_row *row)
+static struct otlp_resource resource_of(const struct upload_row *row)
 {
     if (row->kind == UPLOAD_SPANS)
-        return (struct resource){.session = row->span.session,
-                                 .process = row->span.process_span_id,
-                                 .service = row->span.service,
-                                 .host = row->span.host,
-                                 .name = row->span.program,
-                                 .attributes = row->span.resource,
-                                 .pid = row->span.pid};
-    return (struct resource){.session = row->process.session,
-                             .process = row->process.span_id,
-                             .service = row->process.service,
-                             .host = row->process.host,
-                             .program = row->process.program,
-                             .name = row->process.name,
-                             .attributes = row->process.resource,
-                             .pid = row->process.pid};
+        return (struct otlp_resource){.session = row->span.session,
+                                      .process = row->span.process_span_id,
+                                      .service = row->span.service,
+                                      .host = row->span.host,
+                                      .name = row->span.program,
+                                      .attributes = row->span.resource,
+                                      .pid = row->span.pid};
+    return (struct otlp_resource){.session = row->process.session,
+                                  .process = row->process.span_id,
+                                  .service = row->process.service,
+                                  .host = row->process.host,
+                                  .program = row->process.program,
+                                  .name = row->process.name,
+                                  .attributes = row->process.resource,
+                                  .pid = row->process.pid};
 }
 
-static bool is_same(const struct resource *a, const struct resource *b)
+static bool is_same(const struct otlp_resource *a,
+                    const struct otlp_resource *b)
 {
     return a->session == b->session && a->process == b->process;
 }
@@ -125,7 +120,8 @@ static const char *given_service(const char *list, char *out, size_t cap_bytes)
     return NULL;
 }
 
-static void put_resource(struct emit *e, const struct resource *r, bool values)
+static void put_resource(struct emit *e, const struct otlp_resource *r,
+                         bool values)
 {
     char service[256], unknown[300];
     const char *name = r->service;
@@ -279,8 +275,11 @@ static uint32_t count_unreadable(const char *capture)
 {
     uint32_t count = 0;
     cJSON *marks = capture ? cJSON_Parse(capture) : NULL, *mark;
-    cJSON_ArrayForEach(mark, marks) count +=
-        cJSON_IsTrue(cJSON_GetObjectItem(mark, "unreadable"));
+    cJSON_ArrayForEach(mark, marks)
+    {
+        if (cJSON_IsTrue(cJSON_GetObjectItem(mark, "unreadable")))
+            count++;
+    }
     cJSON_Delete(marks);
     return count;
 }
@@ -372,7 +371,7 @@ bool otlp_is_final(const struct upload_row *row)
     return status && strcmp(status, "open") != 0;
 }
 
-static void begin_resource(struct emit *e, const struct resource *r,
+static void begin_resource(struct emit *e, const struct otlp_resource *r,
                            bool values)
 {
     emit_item(e, 1);
@@ -394,33 +393,38 @@ static void end_resource(struct emit *e)
     emit_close(e);
 }
 
-void otlp_rows(struct emit *e, enum emit_encoding encoding,
-               const struct upload_row *rows, size_t count, bool values,
-               size_t max_bytes)
+void otlp_begin(struct otlp_request *q, enum emit_encoding encoding,
+                bool values, size_t max_bytes)
 {
-    struct resource now = {0};
-    bool is_open = false;
-    emit_begin(e, encoding, max_bytes);
-    emit_list(e, "resourceSpans");
-    for (size_t i = 0; i < count; i++) {
-        if (!otlp_is_final(&rows[i]))
-            continue;
-        struct resource r = resource_of(&rows[i]);
-        if (is_open && !is_same(&now, &r))
-            end_resource(e);
-        if (!is_open || !is_same(&now, &r))
-            begin_resource(e, &r, values);
-        now = r;
-        is_open = true;
-        emit_item(e, 2);
-        if (rows[i].kind == UPLOAD_SPANS)
-            put_span(e, &rows[i].span, values);
-        else
-            put_process(e, &rows[i].process, values);
-        emit_close(e);
-    }
-    if (is_open)
-        end_resource(e);
-    emit_list_end(e);
-    emit_end(e);
+    *q = (struct otlp_request){.values = values};
+    emit_begin(&q->emit, encoding, max_bytes);
+    emit_list(&q->emit, "resourceSpans");
+}
+
+void otlp_add(struct otlp_request *q, const struct upload_row *row)
+{
+    if (!otlp_is_final(row))
+        return;
+    struct otlp_resource r = resource_of(row);
+    bool is_other = q->count == 0 || !is_same(&q->now, &r);
+    if (q->count > 0 && is_other)
+        end_resource(&q->emit);
+    if (is_other)
+        begin_resource(&q->emit, &r, q->values);
+    q->now = r;
+    q->count++;
+    emit_item(&q->emit, 2);
+    if (row->kind == UPLOAD_SPANS)
+        put_span(&q->emit, &row->span, q->values);
+    else
+        put_process(&q->emit, &row->process, q->values);
+    emit_close(&q->emit);
+}
+
+void otlp_end(struct otlp_request *q)
+{
+    if (q->count > 0)
+        end_resource(&q->emit);
+    emit_list_end(&q->emit);
+    emit_end(&q->emit);
 }

@@ -13,13 +13,26 @@
 #include "tools/upload/otlp_emit.h"
 #include "tools/upload/sink.h"
 
+struct otlp_resource {
+    uint64_t session, process;
+    const char *service, *host, *program, *name, *attributes;
+    int64_t pid;
+};
+struct otlp_request {
+    struct emit emit; /* emit.out: the bytes; failed: more than max_bytes */
+    bool values;
+    size_t count;
+    struct otlp_resource now;
+};
+
 /*
- * A whole request with the rows (UPLOAD_SPANS or UPLOAD_PROCESSES each; others
- * are left out). `values`: what is marked VALUE as well. Rows of one process
+ * A whole request: begin, add rows (UPLOAD_SPANS or UPLOAD_PROCESSES), end;
+ * then emit_free(). `values`: what is marked VALUE as well. Rows of one process
  * should come together: each run of them is a resource.
  */
-void otlp_rows(struct emit *e, enum emit_encoding encoding,
-               const struct upload_row *rows, size_t count, bool values,
-               size_t max_bytes);
+void otlp_begin(struct otlp_request *request, enum emit_encoding encoding,
+                bool values, size_t max_bytes);
+void otlp_add(struct otlp_request *request, const struct upload_row *row);
+void otlp_end(struct otlp_request *request);
 /* A process that has not ended is no span yet. */
 bool otlp_is_final(const struct upload_row *row);

@@ -45,6 +45,7 @@ struct upload_span {
     const char *object;            /* base name */
     const char *status, *ended_by; /* as in the store; never "open" */
     const char *links;             /* JSON [{trace_id, span_id}] */
+    const char *resource;          /* OTEL_RESOURCE_ATTRIBUTES, as it stands */
     const char *error_kind, *error_type, *error_fingerprint;
     int64_t error_errno;
     const char *input, *output, *attributes, *capture, *error; /* VALUE: JSON */
@@ -63,6 +64,7 @@ struct upload_process {
     int64_t version, pid, start_unix_ns, duration_ns, cpu_ns, peak_bytes;
     int64_t peak_is_lower_bound, exit_code, signal;
     const char *name, *service, *host, *status, *ended_by, *end_source;
+    const char *resource;          /* OTEL_RESOURCE_ATTRIBUTES, as it stands */
     const char *program, *command; /* VALUE: path; JSON array */
 };
 struct upload_site {

@@ -3,9 +3,9 @@
 #include "tools/upload/sink.h"
 #include <string.h>
 
-extern const struct sink_ops sink_postgrest;
+extern const struct sink_ops sink_otlp, sink_postgrest;
 
-static const struct sink_ops *const sinks[] = {&sink_postgrest};
+static const struct sink_ops *const sinks[] = {&sink_postgrest, &sink_otlp};
 
 const struct sink_ops *sink_find(const char *scheme)
 {

@@ -21,6 +21,7 @@
 #include <unistd.h>
 #include "tools/upload/engine.h"
 #include "tools/upload/http.h"
+#include "tools/upload/otlp_url.h"
 
 enum {
     LOCK_MS = 500,
@@ -260,7 +261,10 @@ static int worker_start(struct upload *u, struct work *w,
 static int sink_of(const char *text, struct work *w,
                    const struct sink_ops **ops, char *why, size_t why_bytes)
 {
-    int rc = upload_url_parse(text, &w->url, why, why_bytes);
+    char url[UPLOAD_URL_MAX];
+    int rc = otlp_url(text, url, sizeof url, why, why_bytes);
+    if (rc == 0)
+        rc = upload_url_parse(url, &w->url, why, why_bytes);
     if (rc != 0)
         return rc;
     *ops = sink_find(w->url.scheme);

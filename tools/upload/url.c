@@ -2,6 +2,7 @@
 /* The URL of a sink: see url.h. */
 #define _GNU_SOURCE
 #include "tools/upload/url.h"
+#include "tools/common/config.h"
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>

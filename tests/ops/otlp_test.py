@@ -1,0 +1,362 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""OTLP: a receiver that decodes each request with the published protobuf
+definitions (tests/ops/proto, opentelemetry-proto 1.11) and checks it; what it
+answers is chosen by the test. No collector: it cannot prove how one stores.
+Debian's python3-protobuf and protobuf-compiler."""
+import gzip
+import http.server
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+
+import base
+
+PROTO = os.path.join(os.path.dirname(os.path.abspath(__file__)), "proto")
+OUT = tempfile.mkdtemp(prefix="ops-proto-")
+subprocess.run(["protoc", "-I", PROTO, "--python_out", OUT] + [
+    os.path.join(where, name) for where, _, names in os.walk(PROTO)
+    for name in names if name.endswith(".proto")], check=True)
+sys.path.insert(0, OUT)
+from google.protobuf import json_format  # noqa: E402
+from opentelemetry.proto.collector.trace.v1 import (  # noqa: E402
+    trace_service_pb2 as service)
+from opentelemetry.proto.trace.v1 import trace_pb2  # noqa: E402
+
+PROG = r"""
+#include <errno.h>
+#include <stdlib.h>
+__attribute__((noinline)) int step(const char *text, int n) {
+    __asm__ volatile("" :: "r"(text)); return n % 50 == 49 ? -1 : n * 3; }
+__attribute__((noinline)) int group(int n) {
+    int s = 0;
+    for (int i = 0; i < n; i++) s += step("secret-value-4711", i);
+    __asm__ volatile(""); return s; }
+int main(int argc, char **argv) {
+    for (int i = 0; i < atoi(argv[1]); i++) group(100);
+    return 0;
+}
+"""
+STRANGE = r"""
+#include <math.h>
+__attribute__((noinline)) double odd(const char *text, unsigned long n,
+                                     double x) {
+    __asm__ volatile("" :: "r"(text), "r"(n)); return x * 2; }
+int main(void) {
+    return odd("a\xff\xed\xa0\x80z\"\\\n", ~0ul, (double)NAN) == 1;
+}
+"""
+MANIFEST = "[[span, input(text, n), fails(return < 0)]] " \
+    "int step(const char *text, int n);\n[[span]] int group(int n);\n"
+
+
+def hex_ids(value):
+    """OTLP's JSON has ids in hex, protobuf's mapping in base64."""
+    import base64
+    if isinstance(value, dict):
+        for key, v in value.items():
+            if key in ("traceId", "spanId", "parentSpanId"):
+                value[key] = base64.b64encode(bytes.fromhex(v)).decode()
+            else:
+                hex_ids(v)
+    elif isinstance(value, list):
+        for v in value:
+            hex_ids(v)
+    return value
+
+
+def decode(body, kind):
+    request = service.ExportTraceServiceRequest()
+    if kind == "application/json":
+        # strict: unknown fields and wrong types are errors
+        json_format.ParseDict(hex_ids(json.loads(body)), request)
+    else:
+        request.ParseFromString(body)
+        left = service.ExportTraceServiceRequest()
+        left.CopyFrom(request)
+        left.DiscardUnknownFields()
+        assert left == request, "unknown fields"
+    return request
+
+
+class Receiver(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.answers = []   # of the next requests: (status, headers, body)
+        self.requests = []  # (path, headers, message)
+        self.bodies = b""
+        self.faults = []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def spans(self):
+        """span id: (span, its resource's attributes), of accepted requests."""
+        found, twice = {}, []
+        for _, _, message in list(self.requests):
+            for resource in message.resource_spans:
+                about = attributes(resource.resource.attributes)
+                for scope in resource.scope_spans:
+                    for span in scope.spans:
+                        if span.span_id in found:
+                            twice.append(span.name)
+                        found[span.span_id] = (span, about)
+        return found, twice
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+    def do_POST(self):
+        server = self.server
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.headers.get("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
+        server.bodies += body
+        kind = self.headers["Content-Type"]
+        status, headers, answer = server.answers.pop(0) if server.answers \
+            else (200, {}, b"")
+        try:
+            message = decode(body, kind)
+            if status == 200:
+                server.requests.append((self.path, dict(self.headers),
+                                        message))
+        except Exception as e:  # told by the test
+            server.faults.append(repr(e))
+            status = 400
+        if status == 0:  # nothing at all
+            self.close_connection = True
+            return
+        if status == 200 and not answer and kind == "application/json":
+            answer = b"{}"
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(answer)))
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(answer)
+
+
+def attributes(list):
+    return {a.key: getattr(a.value, a.value.WhichOneof("value"))
+            for a in list}
+
+
+class Otlp(base.Base):
+    def setUp(self):
+        super().setUp()
+        self.prog = self.build(PROG)
+        self.manifest = self.write("handspan.manifest", MANIFEST)
+        self.receiver = Receiver()
+        self.addCleanup(self.receiver.server_close)
+        self.addCleanup(self.receiver.shutdown)
+        self.at = "127.0.0.1:%d" % self.receiver.server_address[1]
+
+    def traced(self, groups, **extra):
+        self.ok("run", "-m", self.manifest, "--summary=never", self.prog,
+                str(groups), extra=extra)
+        self.end_sidecar()
+
+    def check_all(self, values=False):
+        """What was received is what the store has. (The uploader may outlive
+        the sidecar for a moment.)"""
+        if self.rows("SELECT 1 FROM sinks"):
+            self.wait_for(lambda: self.rows(
+                "SELECT 1 FROM sinks WHERE state = 'idle'"), "all is sent")
+        self.assertEqual(self.receiver.faults, [])
+        got, twice = self.receiver.spans()
+        self.assertEqual(twice, [])
+        want = {r["span_id"]: r for r in self.json("spans")}
+        ids = {i.hex() for i in got}
+        both = [{i: sorted(a - b)[:3] for i, (a, b) in enumerate(
+            [(ids, set(want)), (set(want), ids)])}, len(ids), len(want),
+            sorted({want[i]["name"] for i in set(want) - ids}),
+            sorted({s.name for i, (s, _) in got.items()
+                    if i.hex() not in want})]
+        self.assertTrue(ids == set(want), both)
+        for id, (span, about) in got.items():
+            row = want[id.hex()]
+            self.assertEqual(span.trace_id.hex(), row["trace_id"])
+            self.assertEqual(span.parent_span_id.hex(),
+                             row["parent_span_id"] or "")
+            self.assertEqual(span.name, row["name"])
+            self.assertEqual(span.kind, trace_pb2.Span.SPAN_KIND_INTERNAL)
+            self.assertEqual(span.start_time_unix_nano, row["start_unix_ns"])
+            self.assertEqual(
+                span.end_time_unix_nano - span.start_time_unix_nano,
+                row["duration_ns"])
+            failed = row["status"] == "error"
+            self.assertEqual(span.status.code, 2 if failed else 0)
+            mine = attributes(span.attributes)
+            self.assertEqual(about["process.pid"], row["pid"])
+            self.assertEqual(about["host.name"], row["host"])
+            self.assertEqual(about["process.executable.name"], "prog")
+            if span.name in ("step", "group"):
+                self.assertEqual(mine["code.function.name"], row["symbol"])
+                self.assertEqual(mine["thread.id"], row["tid"])
+            if failed:
+                self.assertIn("error.type", mine)
+            self.assertEqual("handspan.input" in mine,
+                             bool(values and row["input"] and
+                                  span.name != "prog"))
+            self.assertEqual("handspan.command" in mine,
+                             values and span.name == "prog")
+            if values and span.name == "step":
+                self.assertEqual(json.loads(mine["handspan.input"]),
+                                 row["input"])
+        return got
+
+    # ---- the sink -----------------------------------------------------------
+
+    def test_protobuf(self):
+        self.traced(12, HANDSPAN_UPLOAD=f"otlp+http://{self.at}",
+                    OTEL_SERVICE_NAME="shop",
+                    OTEL_RESOURCE_ATTRIBUTES="service.name=no,"
+                    "service.version=1.2,deployment=a%20b%2Cc")
+        got = self.check_all()
+        self.assertEqual(len(got), 12 * 101 + 1)
+        about = next(iter(got.values()))[1]
+        self.assertEqual(about["service.name"], "shop")
+        self.assertEqual(about["service.version"], "1.2")
+        self.assertEqual(about["deployment"], "a b,c")
+        self.assertEqual(about["telemetry.sdk.name"], "handspan")
+        path, headers, _ = self.receiver.requests[0]
+        self.assertEqual(path, "/v1/traces")
+        self.assertEqual(headers["Content-Encoding"], "gzip")
+        self.assertNotIn(b"secret-value", self.receiver.bodies)
+        self.assertNotIn(self.path.encode(), self.receiver.bodies)
+
+    def test_json_and_values(self):
+        self.traced(2, HANDSPAN_UPLOAD=f"otlp+http://{self.at}"
+                    "?protocol=json&gzip=off&values=on")
+        self.check_all(values=True)
+        self.assertIn(b"secret-value-4711", self.receiver.bodies)
+        about = next(iter(self.receiver.spans()[0].values()))[1]
+        self.assertEqual(about["service.name"], "unknown_service:prog")
+
+    def test_by_the_environment_of_opentelemetry(self):
+        """Only when 'otlp' is named."""
+        env = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{self.at}/base",
+               "OTEL_EXPORTER_OTLP_HEADERS": "x-team=a%20b,api-key=k1",
+               "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}
+        self.traced(1, **env)
+        self.assertEqual(self.receiver.requests, [])
+        self.ok("sidecar", "--upload", "otlp", extra=env)
+        path, headers, _ = self.receiver.requests[0]
+        self.assertEqual(path, "/base/v1/traces")
+        self.assertEqual(headers["x-team"], "a b")
+        self.assertEqual(headers["api-key"], "k1")
+        self.assertNotIn("Content-Encoding", headers)
+        self.check_all()
+        with open(self.dir + "/log") as f:
+            self.assertNotIn("k1", f.read())
+        env = {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
+        done = self.handspan("sidecar", "--upload", "otlp", extra=env)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("OTEL_EXPORTER_OTLP_PROTOCOL=grpc", done.stderr)
+
+    def test_answers(self):
+        """Retryable ones are tried again; partial success is not, but
+        counted."""
+        partial = service.ExportTraceServiceResponse()
+        partial.partial_success.rejected_spans = 3
+        partial.partial_success.error_message = "three too many"
+        self.receiver.answers = [
+            (503, {"Retry-After": "0"}, b"busy"), (429, {}, b""),
+            (502, {}, b""),
+            (200, {}, partial.SerializeToString())]
+        self.traced(1, HANDSPAN_UPLOAD=f"otlp+http://{self.at}")
+        self.check_all()
+        self.assertEqual(self.rows("SELECT sent_spans, rejected FROM sinks"),
+                         [(101, 3)])
+
+    def test_poison_is_set_aside(self):
+        """A 400 is bisected; what stays is kept and shown."""
+        handler = self.receiver.RequestHandlerClass
+        original = handler.do_POST
+
+        class Picky(handler):
+            def do_POST(self):
+                length = int(self.headers["Content-Length"])
+                body = self.rfile.read(length)
+                plain = gzip.decompress(body)
+                self.rfile = __import__("io").BytesIO(body)
+                if any(s.name == "group" for r in
+                       decode(plain, self.headers["Content-Type"])
+                       .resource_spans for c in r.scope_spans
+                       for s in c.spans):
+                    self.server.answers.append((400, {}, b""))
+                original(self)
+                self.close_connection = True
+        self.receiver.RequestHandlerClass = Picky
+        self.traced(1, HANDSPAN_UPLOAD=f"otlp+http://{self.at}")
+        got, _ = self.receiver.spans()
+        self.assertEqual(len(got), 101)  # 100 steps and the process
+        refused = self.rows("SELECT kind, code, body FROM refused")
+        self.assertEqual([r[:2] for r in refused], [("spans", "400")])
+        decode(refused[0][2], "application/json")
+
+    # ---- export -------------------------------------------------------------
+
+    def test_export(self):
+        self.traced(3)
+        for name in "otlp", "otlp-protobuf":
+            out = os.path.join(self.path, name)
+            self.ok("export", "--format", name, "-o", out, "--values")
+            self.receiver.requests.clear()
+            with open(out, "rb") as f:
+                body = f.read()
+            if name == "otlp":
+                for line in body.splitlines():
+                    self.receiver.requests.append(
+                        (0, 0, decode(line, "application/json")))
+            else:
+                self.receiver.requests.append((0, 0, decode(body, "")))
+            self.check_all(values=True)
+        self.assertNotIn("secret-value", self.ok("export"))
+
+    def test_strange_values_pass_through(self):
+        """Invalid UTF-8, a lone surrogate, 2^64-1, NaN: valid messages in both
+        encodings, the JSON of the store unchanged."""
+        self.prog = self.build(STRANGE, "strange")
+        self.manifest = self.write(
+            "handspan.manifest", "[[span, input(text, n, x), output(return)]] "
+            "double odd(const char *text, unsigned long n, double x);\n")
+        self.traced(1)
+        rows = [r for r in self.json("spans") if r["name"] == "odd"]
+        self.assertEqual(rows[0]["input"]["n"], 2**64 - 1)
+        self.assertEqual(rows[0]["input"]["x"], "NaN")
+        self.assertIn("\ufffd", rows[0]["input"]["text"])
+        stored = self.rows("SELECT input FROM spans")[0][0]
+        for name, kind in ("otlp", "application/json"), ("otlp-protobuf", ""):
+            out = os.path.join(self.path, name)
+            self.ok("export", "-f", name, "-o", out, "--values")
+            with open(out, "rb") as f:
+                message = decode(f.read(), kind)
+            found = [attributes(s.attributes)
+                     for r in message.resource_spans
+                     for c in r.scope_spans for s in c.spans
+                     if s.name == "odd"]
+            self.assertEqual(found[0]["handspan.input"], stored)
+
+    def test_export_of_others(self):
+        self.traced(2)
+        chrome = json.loads(self.ok("export", "--format", "chrome"))
+        self.assertEqual(len(chrome["traceEvents"]), 203)
+        self.assertTrue(all(e["ph"] == "X" for e in chrome["traceEvents"]))
+        import csv
+        rows = list(csv.DictReader(
+            self.ok("export", "-f", "csv").splitlines()))
+        self.assertEqual(sum(r["name"] == "step" for r in rows), 200)
+        self.assertIn("prog;group", self.ok("export", "-f", "folded"))
+        self.assertEqual(self.handspan("export", "-f", "xml").returncode, 2)
+
+
+base.main()

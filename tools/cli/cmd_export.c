@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * handspan export: a trace for other programs. otlp is what the OTLP sink
+ * sends: one ExportTraceServiceRequest a line of JSON (the collector's file
+ * format), or in protobuf. Values only with --values.
+ */
+#include "lane/ids.h"
+#include "tools/cli/commands.h"
+#include "tools/cli/export.h"
+#include "tools/cli/view.h"
+#include "tools/common/json.h"
+#include "tools/query/detail.h"
+#include "tools/upload/otlp_rows.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    REQUEST_BYTES = 4 << 20, /* then the next request begins */
+    REQUEST_MAX = 64 << 20,
+};
+
+struct otlp_export {
+    const struct query_trace *trace;
+    const struct query_detail *detail;
+    struct otlp_request request;
+    FILE *out;
+    bool is_protobuf, values, is_open;
+};
+
+static int64_t number(int64_t n)
+{
+    return n < 0 ? UPLOAD_NULL : n;
+}
+
+static const char *base(const char *path)
+{
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    return slash ? slash + 1 : path;
+}
+
+static int flush(struct otlp_export *x)
+{
+    if (!x->is_open)
+        return 0;
+    otlp_end(&x->request);
+    const struct buf *b = &x->request.emit.out;
+    int err = b->failed ? -E2BIG : 0;
+    if (!err && fwrite(b->text, 1, b->len_bytes, x->out) != b->len_bytes)
+        err = -EIO;
+    if (!err && !x->is_protobuf)
+        fputc('\n', x->out);
+    emit_free(&x->request.emit);
+    x->is_open = false;
+    return err;
+}
+
+static int put(struct otlp_export *x, const struct upload_row *row)
+{
+    if (!x->is_open)
+        otlp_begin(&x->request, x->is_protobuf ? EMIT_PROTOBUF : EMIT_JSON,
+                   x->values, REQUEST_MAX);
+    x->is_open = true;
+    otlp_add(&x->request, row);
+    /* requests of protobuf do not stand one behind the other */
+    bool is_full = x->request.emit.out.len_bytes > REQUEST_BYTES;
+    return is_full && !x->is_protobuf ? flush(x) : 0;
+}
+
+static int put_process(struct otlp_export *x, const struct query_process *p)
+{
+    const struct query_session *s = query_session_find(x->detail, p->session);
+    int64_t parent = p->parent_ref        ? p->parent_ref
+                     : p->parent_idx >= 0 ? query_process_ref(p->parent_idx)
+                                          : 0;
+    struct upload_row row = {.kind = UPLOAD_PROCESSES};
+    struct upload_process *o = &row.process;
+    memcpy(o->trace_id, x->trace->id, sizeof o->trace_id);
+    o->session = s ? s->key : 0;
+    o->span_id =
+        query_span_id(x->detail, p->session, query_process_ref(p->idx));
+    o->parent_span_id = query_span_id(x->detail, p->session, parent);
+    if (!o->parent_span_id && s)
+        o->parent_span_id = s->remote_parent;
+    o->pid = p->pid;
+    o->start_unix_ns = p->start_unix_ns;
+    o->duration_ns = number(p->duration_ns);
+    o->cpu_ns = number(p->cpu_ns);
+    o->peak_bytes = number(p->peak_bytes);
+    o->exit_code = number(p->exit_code);
+    o->signal = number(p->signal);
+    o->name = p->name;
+    o->service = s ? s->service : NULL;
+    o->host = s ? s->host : NULL;
+    o->resource = s ? s->resource : NULL;
+    o->status = p->status;
+    o->ended_by = p->ended_by;
+    o->program = p->program;
+    o->command = p->command;
+    return put(x, &row);
+}
+
+static void fill_names(struct upload_span *o, const struct otlp_export *x,
+                       const struct query_span *p)
+{
+    const struct query_session *s = query_session_find(x->detail, p->session);
+    const struct query_site *i =
+        query_site_find(x->detail, p->session, p->site);
+    const struct query_process *q =
+        query_process_find(x->detail, p->session, p->process_idx);
+    const struct query_thread *t =
+        query_thread_find(x->detail, p->session, p->ref, p->generation);
+    o->session = s ? s->key : 0;
+    o->service = s ? s->service : NULL;
+    o->host = s ? s->host : NULL;
+    o->resource = s ? s->resource : NULL;
+    o->name = i ? i->name : NULL;
+    o->symbol = i ? i->symbol : NULL;
+    o->object = base(i ? i->object : NULL);
+    o->program = q ? q->name : NULL;
+    o->pid = q ? q->pid : UPLOAD_NULL;
+    o->tid = t ? t->tid : UPLOAD_NULL;
+    o->thread_name = t ? t->name : NULL;
+}
+
+static int put_span(void *context, const struct query_span *p)
+{
+    struct otlp_export *x = context;
+    char kind[64], type[256];
+    struct upload_row row = {.kind = UPLOAD_SPANS};
+    struct upload_span *o = &row.span;
+    fill_names(o, x, p);
+    memcpy(o->trace_id, x->trace->id, sizeof o->trace_id);
+    o->span_id = query_span_id(x->detail, p->session, p->ref);
+    o->parent_span_id = query_span_id(x->detail, p->session, p->parent_ref);
+    if (!o->parent_span_id && p->ref == x->trace->root_ref)
+        o->parent_span_id = x->trace->remote_parent;
+    o->process_span_id =
+        query_span_id(x->detail, p->session, query_process_ref(p->process_idx));
+    o->start_unix_ns = p->start_unix_ns;
+    o->duration_ns = number(p->duration_ns);
+    o->self_ns = number(p->self_ns);
+    o->cpu_ns = number(p->cpu_ns);
+    o->queue_ns = number(p->queue_ns);
+    o->status = p->status;
+    o->ended_by = p->ended_by;
+    o->links = p->links;
+    if (p->error && json_member_text(p->error, "kind", kind, sizeof kind))
+        o->error_kind = kind;
+    if (p->error && json_member_text(p->error, "type", type, sizeof type))
+        o->error_type = type;
+    o->input = p->input;
+    o->output = p->output;
+    o->attributes = p->attributes;
+    o->capture = p->capture;
+    o->error = p->error;
+    return put(x, &row);
+}
+
+static int export_otlp(struct view *v, const struct query_trace *trace,
+                       const struct query_detail *detail, FILE *out,
+                       bool protobuf, bool values)
+{
+    struct otlp_export x = {.trace = trace,
+                            .detail = detail,
+                            .out = out,
+                            .is_protobuf = protobuf,
+                            .values = values};
+    int err = 0;
+    for (size_t i = 0; !err && i < detail->process_count; i++)
+        if (detail->processes[i].trace == trace->trace)
+            err = put_process(&x, &detail->processes[i]);
+    if (!err)
+        err = query_spans(v->db, trace->trace, true, put_span, &x);
+    int end = flush(&x);
+    return err ? err : end;
+}
+
+/* ---- the command --------------------------------------------------------- */
+
+struct export
+{
+    struct view view;
+    const char *format, *output;
+    bool values;
+};
+
+static int write_to(struct export *x, const struct query_trace *trace,
+                    FILE *out)
+{
+    struct query_detail detail = {0};
+    int err = query_detail_load(x->view.db, trace->trace, &detail);
+    bool is_otlp = strncmp(x->format, "otlp", 4) == 0;
+    if (!err && is_otlp)
+        err = export_otlp(&x->view, trace, &detail, out,
+                          strcmp(x->format, "otlp-protobuf") == 0, x->values);
+    else if (!err)
+        err = export_table(&x->view, trace, &detail, x->format, out);
+    query_detail_free(&detail);
+    if (fflush(out) != 0 && !err)
+        err = -errno;
+    return err ? options_trouble("cannot export: %s", strerror(-err)) : 0;
+}
+
+static int run(struct export *x, const struct query_trace *trace)
+{
+    FILE *out = x->output ? fopen(x->output, "we") : stdout;
+    if (!out)
+        return options_trouble("cannot write '%s': %s", x->output,
+                               strerror(errno));
+    int status = write_to(x, trace, out);
+    if (x->output && fclose(out) != 0 && !status)
+        status = options_trouble("cannot write '%s': %s", x->output,
+                                 strerror(errno));
+    return status;
+}
+
+static bool is_format(const char *word)
+{
+    static const char *const words[] = {"otlp", "otlp-protobuf", "chrome",
+                                        "folded", "csv"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(word, words[i]) == 0)
+            return true;
+    return false;
+}
+
+int cmd_export(int argc, char **argv)
+{
+    struct export x = {.view = VIEW_INIT, .format = "otlp"};
+    const struct option_spec specs[] = {
+        VIEW_OPTIONS(x.view),
+        {"format", 'f', OPTION_TEXT, "FORMAT",
+         "otlp, otlp-protobuf, chrome, folded, csv", &x.format},
+        {"output", 'o', OPTION_TEXT, "FILE", "instead of standard output",
+         &x.output},
+        {"values", 0, OPTION_FLAG, NULL,
+         "otlp: with inputs, outputs, messages, paths", &x.values},
+    };
+    const struct options o = {
+        .command = "handspan export",
+        .operands = "[TRACE]",
+        .about = "A trace for other programs: OTLP as JSON lines (what the "
+                 "sink sends) or\nprotobuf; Chrome's trace format (Perfetto); "
+                 "folded stacks by self time (flame\ngraphs); CSV, a line a "
+                 "span. Without values, except otlp --values.",
+        .specs = specs,
+        .spec_count = sizeof specs / sizeof *specs,
+        .operand_max = 1};
+    int operands = options_parse(&o, argc, argv);
+    if (operands < 0)
+        return operands == OPTIONS_HELP ? EXIT_FINE : EXIT_TROUBLE;
+    if (!is_format(x.format))
+        return options_trouble("--format: '%s' is none of otlp, "
+                               "otlp-protobuf, chrome, folded, csv",
+                               x.format);
+    int status = view_open(&x.view, false);
+    struct query_trace trace = {0};
+    if (!status)
+        status = view_choose(&x.view, operands ? argv[0] : NULL, &trace);
+    if (!status) {
+        status = run(&x, &trace);
+        query_trace_free(&trace);
+    }
+    view_close(&x.view);
+    return status;
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See export.h. One pass over the spans; nothing is kept but for "folded",
+ * which needs the tree. */
+#include "tools/cli/export.h"
+#include "tools/common/format.h"
+#include "tools/common/json.h"
+#include "tools/query/tree.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct table {
+    const struct query_trace *trace;
+    const struct query_detail *detail;
+    FILE *out;
+    bool has_rows;
+};
+struct row {
+    const char *name, *object, *thread;
+    int64_t pid, tid;
+};
+
+static struct row row_of(const struct query_detail *d,
+                         const struct query_span *s)
+{
+    const struct query_site *i = query_site_find(d, s->session, s->site);
+    const struct query_process *p =
+        query_process_find(d, s->session, s->process_idx);
+    const struct query_thread *t =
+        query_thread_find(d, s->session, s->ref, s->generation);
+    return (struct row){.name = i && i->name ? i->name : "?",
+                        .object = i && i->object ? i->object : "",
+                        .thread = t && t->name ? t->name : "",
+                        .pid = p ? p->pid : -1,
+                        .tid = t ? t->tid : -1};
+}
+
+/* ---- Chrome's trace event format: complete events, microseconds ---------- */
+
+static int put_event(struct table *t, struct cJSON *event)
+{
+    fputs(t->has_rows ? ",\n" : "", t->out);
+    t->has_rows = true;
+    return json_print(t->out, event);
+}
+
+static void micros(struct cJSON *o, const char *key, int64_t ns)
+{
+    char text[40];
+    snprintf(text, sizeof text, "%" PRId64 ".%03" PRId64, ns / 1000, ns % 1000);
+    json_raw(o, key, text, "0");
+}
+
+static struct cJSON *event_of(const char *name, int64_t start_ns,
+                              int64_t duration_ns, int64_t pid, int64_t tid)
+{
+    struct cJSON *o = json_object();
+    json_text(o, "name", name);
+    json_text(o, "cat", "handspan");
+    json_text(o, "ph", "X");
+    micros(o, "ts", start_ns > 0 ? start_ns : 0);
+    micros(o, "dur", duration_ns > 0 ? duration_ns : 0);
+    json_int(o, "pid", pid);
+    json_int(o, "tid", tid);
+    return o;
+}
+
+static int put_chrome(void *context, const struct query_span *s)
+{
+    struct table *t = context;
+    struct row r = row_of(t->detail, s);
+    struct cJSON *o =
+        event_of(r.name, s->start_unix_ns, s->duration_ns, r.pid, r.tid);
+    struct cJSON *args = json_object();
+    json_id(args, "span_id", query_span_id(t->detail, s->session, s->ref));
+    json_text(args, "status", s->status);
+    json_count(args, "self_ns", s->self_ns);
+    json_count(args, "cpu_ns", s->cpu_ns);
+    json_object_add(o, "args", args);
+    return put_event(t, o);
+}
+
+static int export_chrome(struct view *v, struct table *t)
+{
+    const struct query_detail *d = t->detail;
+    int err = 0;
+    fputs("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n", t->out);
+    for (size_t i = 0; !err && i < d->process_count; i++) {
+        const struct query_process *p = &d->processes[i];
+        if (p->trace == t->trace->trace)
+            err = put_event(t, event_of(p->name, p->start_unix_ns,
+                                        p->duration_ns, p->pid, p->pid));
+    }
+    if (!err)
+        err = query_spans(v->db, t->trace->trace, false, put_chrome, t);
+    fputs("]}\n", t->out);
+    return err;
+}
+
+/* ---- CSV (RFC 4180) ------------------------------------------------------ */
+
+static void cell(FILE *out, const char *text)
+{
+    if (!strpbrk(text, ",\"\r\n")) {
+        fputs(text, out);
+        return;
+    }
+    fputc('"', out);
+    for (; *text; text++) {
+        if (*text == '"')
+            fputc('"', out);
+        fputc(*text, out);
+    }
+    fputc('"', out);
+}
+
+static void cell_number(FILE *out, int64_t n)
+{
+    fputc(',', out);
+    if (n >= 0)
+        fprintf(out, "%" PRId64, n);
+}
+
+static int put_csv(void *context, const struct query_span *s)
+{
+    struct table *t = context;
+    struct row r = row_of(t->detail, s);
+    fprintf(t->out, "%s,%016" PRIx64 ",", t->trace->hex,
+            query_span_id(t->detail, s->session, s->ref));
+    uint64_t parent = query_span_id(t->detail, s->session, s->parent_ref);
+    if (parent)
+        fprintf(t->out, "%016" PRIx64, parent);
+    fputc(',', t->out);
+    cell(t->out, r.name);
+    fputc(',', t->out);
+    cell(t->out, r.thread);
+    cell_number(t->out, r.pid);
+    cell_number(t->out, r.tid);
+    cell_number(t->out, s->start_unix_ns);
+    cell_number(t->out, s->duration_ns);
+    cell_number(t->out, s->self_ns);
+    cell_number(t->out, s->cpu_ns);
+    fprintf(t->out, ",%s,%s\r\n", s->status ? s->status : "",
+            s->ended_by ? s->ended_by : "");
+    return ferror(t->out) ? -EIO : 0;
+}
+
+/* ---- folded stacks: names from the root, self time in nanoseconds -------- */
+
+static void put_path(const struct query_tree *tree, uint32_t node, FILE *out)
+{
+    const struct query_node *n = &tree->nodes[node];
+    if (n->parent != QUERY_NONE) {
+        put_path(tree, n->parent, out);
+        fputc(';', out);
+    }
+    for (const char *c = n->name ? n->name : "?"; *c; c++)
+        fputc(*c == ';' || *c == '\n' ? ':' : *c, out);
+}
+
+/* By node: what its calls took without their children on the same thread. */
+static int64_t *sum_self(const struct query_tree *tree)
+{
+    int64_t *self = calloc(tree->node_count + 1, sizeof *self);
+    for (size_t i = 0; self && i < tree->item_count; i++) {
+        const struct query_item *item = &tree->items[i];
+        int64_t ns = item->end_ns - item->start_ns;
+        self[item->node] += ns;
+        if (item->parent == QUERY_NONE)
+            continue;
+        const struct query_item *parent = &tree->items[item->parent];
+        bool is_process = parent->ref < 0; /* its time is its threads' */
+        if (parent->session == item->session &&
+            (is_process || parent->ref >> 48 == item->ref >> 48))
+            self[parent->node] -= ns;
+    }
+    return self;
+}
+
+static int export_folded(struct view *v, struct table *t)
+{
+    struct query_tree tree = {0};
+    int err = query_tree_load(v->db, t->trace, t->detail, format_now_ns(),
+                              false, &tree);
+    int64_t *self = err ? NULL : sum_self(&tree);
+    if (!err && !self)
+        err = -ENOMEM;
+    for (size_t i = 0; !err && i < tree.node_count; i++) {
+        if (self[i] <= 0)
+            continue;
+        put_path(&tree, (uint32_t)i, t->out);
+        fprintf(t->out, " %" PRId64 "\n", self[i]);
+    }
+    free(self);
+    query_tree_free(&tree);
+    return err;
+}
+
+int export_table(struct view *v, const struct query_trace *trace,
+                 const struct query_detail *detail, const char *format,
+                 FILE *out)
+{
+    struct table t = {.trace = trace, .detail = detail, .out = out};
+    if (strcmp(format, "chrome") == 0)
+        return export_chrome(v, &t);
+    if (strcmp(format, "folded") == 0)
+        return export_folded(v, &t);
+    fputs("trace_id,span_id,parent_span_id,name,thread,pid,tid,start_unix_ns,"
+          "duration_ns,self_ns,cpu_ns,status,ended_by\r\n",
+          out);
+    return query_spans(v->db, trace->trace, false, put_csv, &t);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See keep.h. */
+#define _GNU_SOURCE
+#include "tools/sidecar/keep.h"
+#include <inttypes.h>
+#include <time.h>
+#include <unistd.h>
+#include "tools/sidecar/log.h"
+#include "tools/store/retention.h"
+
+static const int64_t look_ns = 60000000000;
+static const int64_t step_ns = 20000000; /* pause between steps */
+
+static int64_t unix_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void tell_once(struct keep *k, const char *why)
+{
+    if (!k->is_told)
+        log_line("%s", why);
+    k->is_told = true;
+}
+
+static void rest(struct keep *k, int64_t now_ns)
+{
+    if (k->traces + k->thinned > 0)
+        log_line("retention: %" PRId64 " traces removed, %" PRId64
+                 " thinned out, %" PRId64 " calls' details in all",
+                 k->traces, k->thinned, k->spans);
+    keep_end(k);
+    k->traces = k->thinned = k->spans = 0;
+    k->look_at_ns = now_ns + look_ns;
+}
+
+bool keep_step(struct keep *k, const char *store, int64_t now_ns)
+{
+    char why[1024];
+    struct retention_rules rules;
+    struct retention_done done = {0};
+    if (now_ns < k->look_at_ns)
+        return k->store != NULL;
+    int rc = retention_settings(&rules, why, sizeof why);
+    if (rc == 0 && !k->store)
+        rc = access(store, F_OK) == 0
+                 ? retention_open(store, &k->store, why, sizeof why)
+                 : 1; /* nothing is stored yet */
+    if (rc != 0) {
+        if (rc < 0)
+            tell_once(k, why);
+        k->look_at_ns = now_ns + look_ns;
+        return false;
+    }
+    rc = retention_step(k->store, &rules, unix_ns(), &done);
+    k->traces += done.traces;
+    k->thinned += done.thinned_traces;
+    k->spans += done.spans + done.thinned_spans;
+    if (rc < 0)
+        tell_once(k, retention_why(k->store));
+    if (rc <= 0)
+        rest(k, now_ns);
+    else
+        k->look_at_ns = now_ns + step_ns;
+    return rc > 0;
+}
+
+void keep_end(struct keep *k)
+{
+    retention_close(k->store);
+    k->store = NULL;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Retention as the sidecar does it by itself: looks at the store at its start
+ * and each minute, and works a step at a time between batches, so that draining
+ * waits for one small transaction at most.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+struct keep {
+    struct retention *store; /* open while there is something to do */
+    int64_t look_at_ns;      /* on the monotonic clock; 0: now */
+    int64_t traces, spans, thinned;
+    bool is_told; /* that settings or store do not allow it */
+};
+
+/* A step, if it is time for one. True: there is more to do soon. */
+bool keep_step(struct keep *keep, const char *store, int64_t now_ns);
+void keep_end(struct keep *keep);
