@@ -14,14 +14,15 @@ static const struct command {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"run", cmd_run},           {"env", cmd_env},
-    {"check", cmd_check},       {"list", cmd_list},
-    {"show", cmd_show},         {"stats", cmd_stats},
-    {"spans", cmd_spans},       {"status", cmd_status},
-    {"off", cmd_off},           {"on", cmd_on},
-    {"sidecar", cmd_sidecar},   {"version", cmd_version},
-    {"--version", cmd_version}, {"help", cmd_help},
-    {"--help", cmd_help},       {"-h", cmd_help},
+    {"run", cmd_run},         {"env", cmd_env},
+    {"check", cmd_check},     {"suggest", cmd_suggest},
+    {"list", cmd_list},       {"show", cmd_show},
+    {"stats", cmd_stats},     {"spans", cmd_spans},
+    {"status", cmd_status},   {"off", cmd_off},
+    {"on", cmd_on},           {"sidecar", cmd_sidecar},
+    {"version", cmd_version}, {"--version", cmd_version},
+    {"help", cmd_help},       {"--help", cmd_help},
+    {"-h", cmd_help},
 };
 
 static int unknown(const char *name)
