@@ -23,6 +23,15 @@ static inline uint64_t lane_span_id(uint64_t session_key, uint64_t ref)
     uint64_t id = lane_mix64(ref ^ session_key);
     return id ? id : lane_mix64(session_key);
 }
+/* The parent id in a TRACEPARENT that `handspan run` and `handspan
+ * traceparent` make: it stands for no span, who gets it is a root of the
+ * trace. A function of the trace id (its halves as big-endian numbers), so
+ * that it is known for what it is wherever it turns up. */
+static inline uint64_t lane_origin_id(uint64_t trace_high, uint64_t trace_low)
+{
+    uint64_t id = lane_mix64(trace_high ^ lane_mix64(trace_low + 0x68616e64));
+    return id ? id : 1;
+}
 /* And back: the reference of a span id. */
 static inline uint64_t lane_unmix64(uint64_t x)
 {

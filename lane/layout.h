@@ -238,6 +238,15 @@ enum lane_marker {
     LANE_MARKER_EXEC = 4,
     LANE_MARKER_ABORT = 5,
 };
+/* Why nothing of ours runs in what a process exec'ed: the trace goes no
+ * further there. */
+enum lane_lost {
+    LANE_LOST_NOT = 0,        /* traced, or left to its own preload */
+    LANE_LOST_STATIC = 1,     /* no dynamic loader */
+    LANE_LOST_PRIVILEGED = 2, /* setuid, setgid, file capabilities */
+    LANE_LOST_FOREIGN = 3,    /* another ELF class, machine or loader */
+    LANE_LOST_CLEARED = 4,    /* its environment has no LD_PRELOAD of ours */
+};
 struct lane_process {
     uint32_t state;      /* enum lane_process_state, release */
     uint32_t pid;        /* in its own namespace */
@@ -255,9 +264,12 @@ struct lane_process {
     struct lane_string command; /* argv, NUL-separated */
     struct lane_string program; /* /proc/self/exe */
     char name[LANE_NAME_BYTES];
-    uint64_t pad[2];
+    struct lane_string target; /* of the exec that lost the trace */
+    uint32_t lost;             /* enum lane_lost; before `state` */
+    uint32_t pad;
 };
 _Static_assert(sizeof(struct lane_process) == 128, "file format");
+_Static_assert(offsetof(struct lane_process, target) == 112, "file format");
 
 /* A trace that spans of this session belong to. Index 0: the process's. */
 struct lane_context {
@@ -562,8 +574,8 @@ struct lane_frame_error {
     int64_t code;
     uint64_t return_value; /* rax */
     uint16_t type_bytes, message_bytes;
-    uint32_t origin; /* where it came from: position / LANE_LINE, low 32 bits,
-                        of a THROW frame (exception) or CAUSE frame (rule) of
-                        this lane; 0: not known */
+    uint32_t origin; /* of an exception, where it was thrown: position /
+                        LANE_LINE, low 32 bits, of a THROW frame of this lane;
+                        0: not known */
 };
 _Static_assert(sizeof(struct lane_frame_error) == 32, "fits inline");

@@ -4,8 +4,8 @@
  *
  * The layout follows from the capacities of the tables alone. Where the
  * process may not have so much (RLIMIT_FSIZE, RLIMIT_AS) the capacities are
- * halved, step by step, down to a floor. Only the header and the anchors get
- * pages here; everything else when it is taken.
+ * halved, step by step, down to a floor. Only the header and the
+ * first anchors get a page here; everything else when it is taken.
  *
  * Runs in the traced process, in our constructor: no malloc, no stdio.
  */
@@ -236,9 +236,8 @@ static int session_map(int fd, const struct lane_config *config,
     struct lane_map fresh;
     fill_map(&fresh, base, len_bytes, table);
     rc = lane_make_real(base, PAGE);
-    if (rc == 0)
-        rc = lane_make_real(fresh.anchors,
-                            LANE_ANCHOR_MAX * sizeof(struct lane_anchor));
+    if (rc == 0) /* of the anchors: without a first one there is no time */
+        rc = lane_make_real(fresh.anchors, PAGE);
     if (rc != 0) {
         munmap(base, len_bytes);
         return rc;

@@ -16,7 +16,9 @@
 
 enum {
     PAGE_SHIFT = 12,
-    AHEAD = 16 * 1024, /* pages made real in advance of a table's next word */
+    /* Made real in advance of a table's next word: as much again as is in use,
+     * at most. A short process touches few pages, a large one asks rarely. */
+    AHEAD = 16 * 1024,
 };
 
 /* Bytes [from, to) of a table have pages, or an error. */
@@ -31,7 +33,9 @@ static int table_make_real(struct lane_map *map, enum lane_table_kind kind,
         return 0;
     uint8_t *base = map->base + table->offset;
     uint64_t size = (uint64_t)table->entry_bytes * table->capacity;
-    uint64_t ahead = size - to < AHEAD ? size - to : AHEAD;
+    uint64_t ahead = to < AHEAD ? to : AHEAD;
+    if (size - to < ahead)
+        ahead = size - to;
     uint64_t end;
     int rc = pages_make_real(base + from, to - from, ahead, &end);
     if (rc != 0)
@@ -128,6 +132,10 @@ void lane_anchor_put(struct lane_map *map, uint32_t process)
     uint32_t number =
         __atomic_fetch_add(&map->session->anchor_next, 1, __ATOMIC_RELAXED);
     uint32_t capacity = map->session->table[LANE_TABLE_ANCHORS].capacity;
+    uint64_t offset = number % capacity * sizeof *map->anchors;
+    if (table_make_real(map, LANE_TABLE_ANCHORS, offset,
+                        offset + sizeof *map->anchors) != 0)
+        return; /* one less: its neighbours will do */
     struct lane_anchor *at = &map->anchors[number % capacity];
     /* the reader takes an entry whose commit is the same before and after */
     __atomic_store_n(&at->commit, 0, __ATOMIC_RELAXED);

@@ -23,5 +23,12 @@ HIDDEN int bind_internal(const char *symbol,
                          void (*enter)(struct shim_call *call),
                          void (*leave)(struct shim_call *call,
                                        const struct shim_regs *regs));
+/* The same on a function of any object. Without `leave` it is carried by a
+ * jump: its stack arguments stay in place. */
+HIDDEN int bind_internal_at(struct module *module, const char *symbol,
+                            uint64_t vaddr,
+                            void (*enter)(struct shim_call *call),
+                            void (*leave)(struct shim_call *call,
+                                          const struct shim_regs *regs));
 /* Number of sites that stand on a function. */
 HIDDEN uint32_t bind_count(void);

@@ -475,17 +475,22 @@ int bind_internal(const char *symbol, void (*enter)(struct shim_call *call),
                                 const struct shim_regs *regs))
 {
     struct plan_symbol found;
-    struct module *libc = NULL;
-    for (uint32_t i = 0; i < modules.count && !libc; i++) {
+    for (uint32_t i = 0; i < modules.count; i++) {
         struct module *module = &modules.at[i];
         if (module->kind == MODULE_LIBC && module->is_usable &&
             plan_image_find_symbol(&module->image, symbol, &found) == 0)
-            libc = module;
+            return bind_internal_at(module, symbol, found.vaddr, enter, leave);
     }
-    if (!libc)
-        return -ENOENT;
+    return -ENOENT;
+}
+
+int bind_internal_at(struct module *module, const char *symbol, uint64_t vaddr,
+                     void (*enter)(struct shim_call *call),
+                     void (*leave)(struct shim_call *call,
+                                   const struct shim_regs *regs))
+{
     struct work work;
-    start_work(&work, NULL, libc, symbol, found.vaddr);
+    start_work(&work, NULL, module, symbol, vaddr);
     if (find_bound(&work) != 0)
         return -EEXIST;
     int err = plan_site(&work);

@@ -85,7 +85,7 @@ void capture_frame_commit(struct lane *lane, const struct capture_frame *frame,
     struct lane_frame *line = (struct lane_frame *)(void *)frame->line;
     line->payload_bytes = payload_bytes;
     line->kind = (uint8_t)kind;
-    line->flags = 0;
+    line->flags = (uint8_t)(count >> 16);
     line->count = (uint16_t)count;
     line->span = span;
     line->site = site;

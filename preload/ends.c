@@ -23,9 +23,7 @@
 /* A forked child that had no traced call has no entry, and leaves none. */
 static bool is_our_process(void)
 {
-    return runtime.map.session && *runtime.alive &&
-           runtime.pid ==
-               (uint32_t)machine_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
+    return runtime.map.session && *runtime.alive && !process_is_guest();
 }
 
 static void mark(enum lane_marker marker, int status)
@@ -58,41 +56,11 @@ static void enter_underscore_exit(struct shim_call *call)
     shim_call_slow(mark_underscore_exit, (long)call->args.rdi, 0);
 }
 
-/* ---- exec --------------------------------------------------------------
- * In a child of vfork or posix_spawn is_our_process() is false: nothing is
- * written there. Spans stay open: the exec may fail, and the marker says what
- * ended them if it does not. */
-
-static void enter_exec(struct shim_call *call)
-{
-    /* execvp() tries one directory after the other */
-    if (!sandboxed && is_our_process() &&
-        machine_syscall(SYS_faccessat, AT_FDCWD, (long)call->args.rdi, X_OK, 0,
-                        0, 0) == 0)
-        process_mark_end(LANE_MARKER_EXEC, 0, 0);
-}
-
-static void leave_exec(struct shim_call *call, const struct shim_regs *regs)
-{
-    (void)call;
-    (void)regs;
-    if (sandboxed || !is_our_process())
-        return;
-    struct lane_process *process = &runtime.map.processes[runtime.process];
-    if (process->marker != LANE_MARKER_EXEC)
-        return;
-    /* it failed: the process goes on */
-    __atomic_store_n(&process->state, LANE_PROCESS_RUNS, __ATOMIC_RELAXED);
-    __atomic_store_n(&process->marker, LANE_MARKER_NONE, __ATOMIC_RELEASE);
-}
-
 void ends_watch(void)
 {
     if (on_exit(on_program_exit, NULL) != 0)
         note_line("ends", "exit() cannot be seen");
     /* also what exit() and quick_exit() call last; "once" keeps the first */
     (void)bind_internal("_exit", enter_underscore_exit, NULL);
-    (void)bind_internal("execve", enter_exec, leave_exec);
-    (void)bind_internal("fork", process_fork_enter, process_fork_leave);
     fatal_watch();
 }

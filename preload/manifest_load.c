@@ -6,6 +6,7 @@
  * the pipeline's.
  */
 #include "preload/manifest_load.h"
+#include "preload/modules.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -109,6 +110,8 @@ static int load_include(void *context, const char *from, const char *name,
     bool is_absolute = *name == '/';
     size_t dir = is_absolute ? 0 : (size_t)(text_basename(from) - from);
     int err = load_from(from, dir, "", name, text, len, shown);
+    if (err == -ENOENT && !is_absolute && !*config.self)
+        modules_refresh(NULL); /* where we are ourselves */
     dir = (size_t)(text_basename(config.self) - config.self);
     for (size_t i = 0; err == -ENOENT && !is_absolute &&
                        i < sizeof(shipped) / sizeof(*shipped);

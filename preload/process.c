@@ -22,9 +22,9 @@ enum {
     STAT_START_TIME = 22, /* field of /proc/PID/stat, proc(5) */
 };
 
-/* Span that was open where this thread forks; read in the child, whose copy of
- * it stays as it was. */
-static __thread uint64_t fork_ref;
+/* What was open where this thread forks; read in the child, whose copy of it
+ * stays as it was. */
+static __thread struct span_place fork_place;
 
 static long raw(long number, long a, long b, long c)
 {
@@ -60,7 +60,7 @@ static uint64_t read_start_time(void)
     return len > 0 ? parse_start_time(text, len) : 0;
 }
 
-int process_register(uint32_t parent, uint64_t parent_ref)
+int process_register(uint32_t parent, struct span_place place)
 {
     struct lane_map *map = &runtime.map;
     int64_t index = lane_table_take(map, LANE_TABLE_PROCESSES,
@@ -80,12 +80,11 @@ int process_register(uint32_t parent, uint64_t parent_ref)
     entry->pid = runtime.pid;
     entry->start_time = read_start_time();
     entry->parent = parent;
-    entry->context = 0;
-    entry->parent_ref = parent_ref;
+    entry->context = place.context;
+    entry->parent_ref = place.parent;
     entry->t0_ticks = span_now();
     if (parent != 0) {
         const struct lane_process *from = &map->processes[parent - 1];
-        entry->context = from->context;
         entry->command = from->command;
         entry->program = from->program;
     }
@@ -100,11 +99,13 @@ int process_register(uint32_t parent, uint64_t parent_ref)
 
 void process_register_child(void)
 {
-    uint64_t parent_ref = fork_ref ? fork_ref : span_process.ref;
+    struct span_place place = {span_process.ref, span_process.context};
     uint32_t parent = runtime.process + 1;
-    fork_ref = 0;
+    if (fork_place.parent != 0)
+        place = fork_place;
+    fork_place.parent = 0;
     bool is_known = runtime.process < LANE_PROCESS_MAX;
-    if (!is_known || process_register(parent, parent_ref) != 0) {
+    if (!is_known || process_register(parent, place) != 0) {
         __atomic_fetch_add(&runtime.map.session->lost_processes, 1,
                            __ATOMIC_RELAXED);
         /* what is open belongs to the parent; nothing of ours gets an entry */
@@ -126,13 +127,14 @@ static long register_now(long a, long b)
 {
     (void)a;
     (void)b;
-    return (long)thread_attach();
+    thread_enter_child();
+    return 0;
 }
 
 void process_fork_enter(struct shim_call *call)
 {
     (void)call;
-    fork_ref = runtime.map.session ? span_current() : 0;
+    fork_place = runtime.map.session ? span_here() : (struct span_place){0, 0};
 }
 
 void process_fork_leave(struct shim_call *call, const struct shim_regs *regs)
@@ -141,7 +143,7 @@ void process_fork_leave(struct shim_call *call, const struct shim_regs *regs)
     /* also a child without a traced call is known by its start and end */
     if (regs->rax == 0 && runtime.map.session && *runtime.alive == 0)
         shim_call_slow(register_now, 0, 0);
-    fork_ref = 0;
+    fork_place.parent = 0;
 }
 
 static uint64_t microseconds_to_ns(struct timeval t)

@@ -121,6 +121,14 @@ static size_t read_system(const struct reader *reader, uint8_t *dst,
     return done;
 }
 
+size_t read_by_kernel(uint32_t pid, void *dst, uint64_t addr, size_t n)
+{
+    const struct reader reader = {.pid = pid};
+    if (__atomic_load_n(&is_forbidden, __ATOMIC_RELAXED))
+        return 0;
+    return read_system(&reader, dst, addr, n);
+}
+
 /* What is not known is read by the kernel, and known for a while. */
 static size_t ask(const struct reader *reader, void *dst, uint64_t addr,
                   size_t n)

@@ -38,6 +38,10 @@ READ_HIDDEN void reader_start(struct reader *reader, uint32_t pid, uint64_t low,
 READ_HIDDEN size_t read_bytes(const struct reader *reader, void *dst,
                               uint64_t addr, size_t n);
 
+/* The same by the kernel alone: the memory may be what faulted just now. */
+READ_HIDDEN size_t read_by_kernel(uint32_t pid, void *dst, uint64_t addr,
+                                  size_t n);
+
 /* The same for a text: its bytes before the NUL, at most n. `end` says what
  * follows them. May write all of dst's n bytes. */
 READ_HIDDEN struct read_part read_text(const struct reader *reader, void *dst,

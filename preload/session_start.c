@@ -8,6 +8,7 @@
 #include "preload/exit_rules.h"
 #include "preload/modules.h"
 #include "preload/span.h"
+#include "lane/ids.h"
 #include <cpuid.h>
 #include <errno.h>
 #include <string.h>
@@ -162,6 +163,14 @@ static bool read_traceparent(const char *text, struct lane_context *context)
     return true;
 }
 
+static uint64_t origin_of(const struct lane_context *context)
+{
+    uint64_t half[2];
+    memcpy(half, context->trace_id, sizeof(half));
+    return lane_origin_id(__builtin_bswap64(half[0]),
+                          __builtin_bswap64(half[1]));
+}
+
 static int fill_context(void)
 {
     int64_t at = lane_table_take(&runtime.map, LANE_TABLE_CONTEXTS,
@@ -170,7 +179,10 @@ static int fill_context(void)
         return at < 0 ? (int)at : -EIO;
     struct lane_context *context = &runtime.map.contexts[0];
     const char *told = config_get("TRACEPARENT");
-    if (!told || !read_traceparent(told, context)) {
+    if (told && read_traceparent(told, context)) {
+        if (context->remote_parent == origin_of(context))
+            context->remote_parent = 0; /* `handspan run`: a root */
+    } else {
         uint64_t id[2] = {random_number(), random_number()};
         if (id[0] == 0 && id[1] == 0)
             id[0] = 1;
@@ -193,7 +205,7 @@ int session_start(uint32_t manifest_errors)
         return err;
     err = fill_context();
     if (err == 0)
-        err = process_register(0, 0);
+        err = process_register(0, (struct span_place){0, 0});
     if (err) {
         unlinkat(config.dir_fd, session_name, 0);
         runtime.map.session = NULL;

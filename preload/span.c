@@ -13,6 +13,7 @@
 
 #include "preload/capture.h"
 #include "preload/cpu.h"
+#include "preload/error.h"
 #include "preload/flow.h"
 
 enum {
@@ -34,8 +35,8 @@ static void enter_captures(struct shim_call *call, const struct site *site,
 static inline bool find_plain_place(const struct lane *lane, uint64_t depth,
                                     uint64_t sp, struct span_place *place)
 {
-    place->parent = span_process.ref;
-    place->context = span_process.context;
+    place->parent = span_thread.root;
+    place->context = span_thread.context;
     if (depth == 0)
         return true;
     if (UNLIKELY(depth >= LANE_OPEN_MAX))
@@ -139,6 +140,8 @@ void span_enter_any(struct shim_call *call)
 
 static void enter_internal(struct shim_call *call, const struct site *site)
 {
+    if (site->hook_leave == NULL) /* a jump: its stack arguments stay */
+        call->flags |= SHIM_CALL_TAIL;
     if (span_busy != 0)
         return;
     if (site->hook_leave != NULL) {
@@ -436,8 +439,11 @@ static void leave_captures(struct lane *lane, const struct shim_call *call,
     struct capture_verdict verdict = capture_leave(
         site, lane, call->span, call, regs,
         span_thread.error ? *span_thread.error : 0, (int)(call->extra >> 32));
-    if (verdict.is_error)
+    if (UNLIKELY(verdict.is_error)) {
         record->site_status |= SPAN_KIND(LANE_STATUS_ERROR);
+        error_write_rule(lane, call->span, (uint32_t)call->site,
+                         record->t0_ticks);
+    }
     if (verdict.is_lost) {
         record->site_status |= SPAN_KIND(LANE_STATUS_CAPTURE_LOST);
         __atomic_fetch_add(&runtime.map.counters[call->site].lost_captures, 1,
@@ -457,7 +463,7 @@ static void leave_finish(struct lane *lane, const struct shim_call *call,
     if (end == SHIM_END_EXCEPTION) {
         record->site_status |= SPAN_KIND(LANE_STATUS_ERROR);
         if (span_write_exception(lane, call->span, (uint32_t)call->site,
-                                 exception))
+                                 record->t0_ticks, exception))
             record->capture |= 2;
     }
     span_write(lane, record);
@@ -563,12 +569,14 @@ leave_odd(struct shim_call *call, const struct shim_regs *regs,
 
 /* ---- for others ------------------------------------------------------- */
 
-uint64_t span_current(void)
+struct span_place span_here(void)
 {
     struct lane *lane = span_lane;
-    if (lane == NULL || *runtime.alive != span_thread.alive)
-        return span_process.ref;
-    return span_find_place(lane, (uint64_t)__builtin_frame_address(0)).parent;
+    if (lane != NULL && *runtime.alive == span_thread.alive)
+        return span_find_place(lane, (uint64_t)__builtin_frame_address(0));
+    if (span_thread.root_alive == *runtime.alive && *runtime.alive != 0)
+        return (struct span_place){span_thread.root, span_thread.context};
+    return (struct span_place){span_process.ref, span_process.context};
 }
 
 void span_close_all(enum lane_end end)

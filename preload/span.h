@@ -24,6 +24,10 @@ struct span_thread {
     uint64_t commit_base; /* LANE_COMMIT(index, 0, LANE_ITEM_RECORD) */
     int *error;           /* &errno; set with the lane */
     uint64_t no_cpu_word; /* stands in for rseq_cs where there is none */
+    uint64_t root;        /* parent of its outermost spans: what its creator
+                             had open; or the process */
+    uint32_t context;     /* and their context */
+    uint32_t root_alive;  /* *runtime.alive when that was so */
 };
 extern HIDDEN __thread struct span_thread span_thread
     __attribute__((tls_model("initial-exec")));
@@ -33,8 +37,17 @@ extern HIDDEN __thread struct span_thread span_thread
 /* Get this thread a lane (registers a forked child first). NULL: none to be
  * had; counted. [any thread, signal-safe] */
 HIDDEN struct lane *thread_attach(void);
-/* The innermost open span of this thread, or its process's span. */
-HIDDEN uint64_t span_current(void);
+/* Only register a forked child, if that was not done yet: a child without a
+ * traced call needs no lane. [any thread, signal-safe] */
+HIDDEN void thread_enter_child(void);
+/* Where a call would belong that is made now. */
+struct span_place {
+    uint64_t parent; /* reference of a span, or of a process */
+    uint32_t context;
+};
+/* The innermost open span of this thread; else what its creator had open, or
+ * its process's span. [any thread, signal-safe] */
+HIDDEN struct span_place span_here(void);
 /* Close every open span of this thread with `end` (exit, exec, signal). */
 HIDDEN void span_close_all(enum lane_end end);
 /* Close all of this process's threads' open spans? No: the sidecar does, from
@@ -44,5 +57,5 @@ HIDDEN void span_close_all(enum lane_end end);
  * do nothing. [signal-safe] */
 HIDDEN void process_mark_end(enum lane_marker marker, int code,
                              uint64_t fault_address);
-/* First in a process and after a fork: take a process entry. */
-HIDDEN int process_register(uint32_t parent, uint64_t parent_ref);
+/* First in a process and after a fork: take a process entry below `place`. */
+HIDDEN int process_register(uint32_t parent, struct span_place place);

@@ -62,11 +62,6 @@ HIDDEN uint64_t span_now(void);
 
 /* ---- span_stack.c ----------------------------------------------------- */
 
-/* Where a new span belongs. */
-struct span_place {
-    uint64_t parent;
-    uint32_t context;
-};
 /* Are these two on one machine stack, as far as is known? */
 HIDDEN bool span_same_stack(const struct lane *lane, uint64_t a, uint64_t b);
 /* Before a span is opened at `sp`: close what a longjmp left behind. */
@@ -107,6 +102,8 @@ HIDDEN void span_count(uint32_t site, uint64_t ticks, bool is_error);
 /* End an open span: fill, write. */
 HIDDEN void span_end_open(struct lane *lane, const struct lane_open *open,
                           uint64_t t1, enum lane_end end);
-/* The error frame of a span that `exception` passes. False: no room. */
+/* The error frame, and what led to it, of a span that `exception` passes.
+ * False: no room. (error_throw.c) */
 HIDDEN bool span_write_exception(struct lane *lane, uint64_t span,
-                                 uint32_t site, const void *exception);
+                                 uint32_t site, uint64_t t0_ticks,
+                                 const void *exception);

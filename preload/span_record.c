@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Writing records where the plain way does not: growing the log, counting what
- * finds no room, error frames of exceptions, the other clock.
+ * finds no room, the other clock.
  *
  * Runs within enter and leave, also in signal handlers; raw syscalls, general
  * registers only, errno untouched.
@@ -14,13 +14,11 @@
 
 #include "lane/histogram.h"
 #include "preload/blind.h"
-#include "preload/read.h"
 #include "preload/sandbox.h"
 
 enum {
     GROW_EVERY = 8, /* records dropped between tries to grow */
     WAIT_STEP_US = 50,
-    TYPE_BYTES = 256,
 };
 
 static long now_slow(long a, long b)
@@ -117,98 +115,4 @@ void span_end_open(struct lane *lane, const struct lane_open *open, uint64_t t1,
     if (end == LANE_END_EXCEPTION)
         record.site_status |= SPAN_KIND(LANE_STATUS_ERROR);
     span_write(lane, &record);
-}
-
-/* ---- exceptions ------------------------------------------------------- */
-
-/* Copy memory that may not be there. Bytes copied. */
-static size_t read_safely(void *to, uint64_t from, size_t len)
-{
-    const struct reader reader = {.pid = runtime.pid};
-    return read_bytes(&reader, to, from, len);
-}
-
-static uint64_t read_word(uint64_t from)
-{
-    uint64_t word = 0;
-    return read_safely(&word, from, sizeof word) == sizeof word ? word : 0;
-}
-
-/*
- * std::type_info of what was thrown. C++ ABI: a __cxa_exception lies before
- * its _Unwind_Exception, with its type_info 80 bytes below it; of a dependent
- * exception (std::rethrow_exception) that word is the thrown object instead,
- * whose own header has its type_info 112 bytes below it. libstdc++ and
- * libc++abi agree on both.
- */
-static uint64_t type_info_of(uint64_t exception)
-{
-    uint64_t class = read_word(exception);
-    uint64_t vendor = class >> 8;
-    if (vendor != 0x474e5543432b2bULL && vendor != 0x434c4e47432b2bULL)
-        return 0; /* neither GNUCC++ nor CLNGC++ */
-    uint64_t word = read_word(exception - 80);
-    return class & 0xff ? read_word(word - 112) : word;
-}
-
-/* The mangled name; a leading '*' means "compare by address". */
-static size_t type_name_of(uint64_t exception, char name[TYPE_BYTES])
-{
-    static const char foreign[] = "foreign exception";
-    uint64_t type = type_info_of(exception);
-    if (type == 0) {
-        __builtin_memcpy(name, foreign, sizeof foreign - 1);
-        return sizeof foreign - 1;
-    }
-    uint64_t at = read_word(type + 8);
-    size_t len = 0;
-    if (read_safely(name, at, 1) == 1 && name[0] == '*')
-        at++;
-    /* piecewise: the name may end at the last byte of a page */
-    while (len < TYPE_BYTES) {
-        size_t piece = 64 - (at + len) % 64;
-        if (piece > TYPE_BYTES - len)
-            piece = TYPE_BYTES - len;
-        size_t got = read_safely(name + len, at + len, piece);
-        for (size_t i = 0; i < got; i++)
-            if (name[len + i] == 0)
-                return len + i;
-        len += got;
-        if (got < piece)
-            break;
-    }
-    return len;
-}
-
-bool span_write_exception(struct lane *lane, uint64_t span, uint32_t site,
-                          const void *exception)
-{
-    char name[TYPE_BYTES];
-    size_t len = type_name_of((uint64_t)exception, name);
-    struct lane_frame_error error = {
-        .kind = LANE_ERROR_EXCEPTION,
-        .type_bytes = (uint16_t)len,
-    };
-    uint64_t payload = sizeof error + len;
-    uint64_t lines = LANE_LINE;
-    if (payload > sizeof((struct lane_frame *)0)->inline_bytes)
-        lines += (payload + LANE_LINE - 1) & ~(uint64_t)(LANE_LINE - 1);
-    uint64_t at = reserve(lane, lines);
-    if (at == 0)
-        return false;
-    struct lane_frame *frame = (void *)lane_at(&runtime.map, lane, at);
-    uint8_t *to =
-        lines > LANE_LINE ? (uint8_t *)(frame + 1) : frame->inline_bytes;
-    frame->payload_bytes = (uint32_t)payload;
-    frame->kind = LANE_FRAME_ERROR;
-    frame->flags = 0;
-    frame->count = 0;
-    frame->span = span;
-    frame->site = site;
-    frame->pad0 = 0;
-    __builtin_memcpy(to, &error, sizeof error);
-    for (size_t i = 0; i < len; i++)
-        to[sizeof error + i] = (uint8_t)name[i];
-    lane_commit(lane, (uint8_t *)frame, at, LANE_ITEM_FRAME);
-    return true;
 }

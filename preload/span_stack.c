@@ -116,7 +116,7 @@ static bool on_signal_stack(uint64_t sp)
 
 struct span_place span_find_place(struct lane *lane, uint64_t sp)
 {
-    struct span_place process = {span_process.ref, span_process.context};
+    struct span_place root = {span_thread.root, span_thread.context};
     const struct lane_open *innermost = NULL, *own = NULL;
     uint64_t i = lane->depth < LANE_OPEN_MAX ? lane->depth : LANE_OPEN_MAX;
     for (; i > 0; i--) {
@@ -133,11 +133,11 @@ struct span_place span_find_place(struct lane *lane, uint64_t sp)
     /* The first call on its stack. A signal handler stands on whatever it
      * interrupted; a fiber under whoever resumed it on the thread's stack. */
     if (innermost == NULL || on_own_stack(lane, sp))
-        return process;
+        return root;
     if (on_signal_stack(sp))
         own = innermost;
     if (own == NULL)
-        return process;
+        return root;
     return (struct span_place){own->span, own->context_depth & 0xffffff};
 }
 

@@ -9,6 +9,8 @@
 #include "preload/bind.h"
 #include "preload/config.h"
 #include "preload/ends.h"
+#include "preload/error_watch.h"
+#include "preload/exec.h"
 #include "preload/loader.h"
 #include "preload/manifest_load.h"
 #include "preload/modules.h"
@@ -64,6 +66,8 @@ static void bind_everything(void)
     bind_start();
     loader_watch();
     ends_watch();
+    exec_watch();
+    error_watch_start();
     read_watch();
     shim_text_close();
 }

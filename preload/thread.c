@@ -147,6 +147,12 @@ static struct lane *take_lane(void)
         find_main_stack(lane);
     else
         find_thread_stack(lane);
+    if (span_thread.root_alive != *runtime.alive) { /* nobody created it, or
+                                                       before a fork */
+        span_thread.root = span_process.ref;
+        span_thread.context = span_process.context;
+        span_thread.root_alive = *runtime.alive;
+    }
     span_thread.ref_base = LANE_REF(lane->index, 0);
     span_thread.commit_base = LANE_COMMIT(lane->index, 0, LANE_ITEM_RECORD);
     cpu_attach(lane);
@@ -165,6 +171,17 @@ static bool enter_child(void)
         return alive != (uint32_t)ALIVE_REGISTERING;
     process_register_child();
     return true;
+}
+
+void thread_enter_child(void)
+{
+    int saved = errno;
+    if (sandboxed)
+        return;
+    span_busy++;
+    (void)enter_child();
+    span_busy--;
+    errno = saved;
 }
 
 struct lane *thread_attach(void)

@@ -107,6 +107,12 @@ void shim_cache_use(uint32_t slot);
  * traced call in a backtrace. */
 bool shim_is_return_address(uint64_t address);
 
+/* The Z call of this thread's cache whose return-address slot is `sp` and
+ * whose call.open is `open`: the true return address and the caller's rbp.
+ * False: there is none. [signal-safe] */
+bool shim_entry_find(uint64_t sp, uint64_t open, uint64_t *return_address,
+                     uint64_t *rbp);
+
 /*
  * Call fn(a, b) with every vector, mask and x87 register saved around it (one
  * xsavec, about 2.7 KB of stack). [signal-safe]

@@ -4,6 +4,7 @@
  * finds the subcommand.
  */
 #include "tools/cli/commands.h"
+#include "tools/common/config.h"
 #include "tools/common/options.h"
 #include "tools/common/text.h"
 #include <locale.h>
@@ -14,15 +15,28 @@ static const struct command {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"run", cmd_run},         {"env", cmd_env},
-    {"check", cmd_check},     {"suggest", cmd_suggest},
-    {"list", cmd_list},       {"show", cmd_show},
-    {"stats", cmd_stats},     {"spans", cmd_spans},
-    {"status", cmd_status},   {"off", cmd_off},
-    {"on", cmd_on},           {"sidecar", cmd_sidecar},
-    {"version", cmd_version}, {"--version", cmd_version},
-    {"help", cmd_help},       {"--help", cmd_help},
+    /* clang-format off */
+    {"run", cmd_run},
+    {"env", cmd_env},
+    {"check", cmd_check},
+    {"suggest", cmd_suggest},
+    {"list", cmd_list},
+    {"show", cmd_show},
+    {"stats", cmd_stats},
+    {"spans", cmd_spans},
+    {"status", cmd_status},
+    {"off", cmd_off},
+    {"on", cmd_on},
+    {"sidecar", cmd_sidecar},
+    {"symbolize", cmd_symbolize},
+    {"traceparent", cmd_traceparent},
+    {"config", cmd_config},
+    {"version", cmd_version},
+    {"--version", cmd_version},
+    {"help", cmd_help},
+    {"--help", cmd_help},
     {"-h", cmd_help},
+    /* clang-format on */
 };
 
 static int unknown(const char *name)
@@ -40,14 +54,23 @@ static int unknown(const char *name)
     return EXIT_TROUBLE;
 }
 
+static void tell(void *context, const char *text)
+{
+    (void)context;
+    options_trouble("%s", text);
+}
+
 int main(int argc, char **argv)
 {
     setlocale(LC_CTYPE, "");
+    config_load();
     if (argc < 2) {
         options_trouble("needs a command");
         fputs("Try 'handspan help'.\n", stderr);
         return EXIT_TROUBLE;
     }
+    if (strcmp(argv[1], "config") != 0) /* it tells them itself */
+        (void)config_problems(false, tell, NULL);
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);

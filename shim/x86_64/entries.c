@@ -33,7 +33,8 @@ enum {
     RESERVE_MIN = 1 << 18, /* entries: 48 MiB of address space */
     RESERVE_MAX = 1 << 24,
     BATCH_BYTES = 64 * 1024,
-    LOOK_AT = 8, /* entries of the ring before a new one is made */
+    SEARCH_MAX = 4096, /* the ring, for the stack of an error */
+    LOOK_AT = 8,       /* entries of the ring before a new one is made */
 };
 
 __thread struct shim_cache *shim_cache;
@@ -175,6 +176,26 @@ void shim_entry_give(struct shim_entry *entry)
         shim_cache->hint = entry;
     /* release; pairs with the claim of whoever takes it next */
     __atomic_store_n(&entry->busy, 0, __ATOMIC_RELEASE);
+}
+
+bool shim_entry_find(uint64_t sp, uint64_t open, uint64_t *return_address,
+                     uint64_t *rbp)
+{
+    const struct shim_cache *cache = shim_cache != NULL ? shim_cache : &shared;
+    const struct shim_entry *start = cache->hint, *entry = start;
+    if (start == NULL)
+        return false;
+    for (uint32_t i = 0; i < SEARCH_MAX; i++) {
+        if (entry->busy && entry->call.sp == sp && entry->call.open == open) {
+            *return_address = entry->ra;
+            *rbp = entry->rbp;
+            return true;
+        }
+        entry = entry->next;
+        if (entry == start || entry == NULL)
+            break;
+    }
+    return false;
 }
 
 uint64_t shim_stub_frame(uint32_t site)

@@ -53,9 +53,26 @@ WHERE session = ?1 AND lane = ?2 ORDER BY generation DESC LIMIT 1;
 
 -- :process_set
 INSERT INTO processes (session, idx, trace, pid, parent_idx, parent_ref, name,
-  program, command, start_unix_ns, status)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'open')
+  program, command, start_unix_ns, status, is_root)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'open',
+  ?2 = 0 AND (
+    EXISTS (SELECT 1 FROM contexts c, traces t
+      WHERE c.session = ?1 AND c.context = 0 AND t.trace = ?3
+        AND c.remote_parent IS t.remote_parent)
+    OR EXISTS (SELECT 1 FROM processes q
+      WHERE q.trace = ?3 AND q.pid = ?4 AND q.is_root)))
 ON CONFLICT (session, idx) DO NOTHING;
+-- An earlier process came in later: whose roots are the trace's now?
+-- :trace_roots
+UPDATE processes SET is_root = EXISTS (
+  SELECT 1 FROM processes q
+  JOIN contexts c ON c.session = q.session AND c.context = 0
+  JOIN traces t ON t.trace = q.trace
+  WHERE q.trace = ?1 AND q.pid = processes.pid AND q.idx = 0
+    AND c.remote_parent IS t.remote_parent)
+WHERE trace = ?1 AND idx = 0;
+-- :process_lost
+UPDATE processes SET lost = ?3, target = ?4 WHERE session = ?1 AND idx = ?2;
 -- :process_end
 UPDATE processes SET duration_ns = ?3, cpu_ns = ?4, peak_bytes = ?5,
   peak_is_lower_bound = ?6, status = ?7, ended_by = ?8, exit_code = ?9,
@@ -87,22 +104,21 @@ UPDATE contexts SET root_ref = ?3 WHERE session = ?1 AND context = ?2;
 UPDATE traces SET name = ?2, root_ref = ?3, start_unix_ns = ?4,
   duration_ns = ?5, status = ?6
 WHERE trace = ?1 AND session = ?7 AND context = ?8;
--- A trace whose root is a process. The root goes on over exec: its later
--- images are processes of the same pid in the same trace. The trace lasts
--- until the last of them ended; its status is that one's.
+-- A trace whose roots are processes: one, with what it exec'ed, or those that
+-- a shell outside started. It lasts until the last of them ended; its status is
+-- that one's.
 -- :trace_process
 UPDATE traces SET
   duration_ns = (
     SELECT CASE WHEN SUM(p.status = 'open') > 0 THEN NULL
       ELSE MAX(p.start_unix_ns + COALESCE(p.duration_ns, 0))
         - traces.start_unix_ns END
-    FROM processes p JOIN processes r ON r.trace = p.trace AND r.pid = p.pid
-    WHERE r.session = traces.session AND r.idx = 0 AND p.trace = ?1),
+    FROM processes p WHERE p.trace = ?1 AND p.is_root),
   status = COALESCE((
-    SELECT p.status
-    FROM processes p JOIN processes r ON r.trace = p.trace AND r.pid = p.pid
-    WHERE r.session = traces.session AND r.idx = 0 AND p.trace = ?1
-    ORDER BY p.status = 'open' DESC, p.start_unix_ns DESC LIMIT 1), 'open')
+    SELECT p.status FROM processes p WHERE p.trace = ?1 AND p.is_root
+    ORDER BY p.status = 'open' DESC,
+      p.start_unix_ns + COALESCE(p.duration_ns, 0) DESC,
+      p.start_unix_ns DESC LIMIT 1), 'open')
 WHERE trace = ?1 AND context = 0;
 
 -- :site_set
@@ -129,6 +145,39 @@ ON CONFLICT (session, ref) DO UPDATE SET start_unix_ns = excluded.start_unix_ns,
   capture = excluded.capture, error = excluded.error, links = excluded.links
 WHERE spans.status = 'open';
 
+-- :span_error
+UPDATE spans SET fingerprint = ?3 WHERE session = ?1 AND ref = ?2;
+-- :stack_set
+INSERT INTO stacks (session, hash, frames, ended) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (session, hash) DO NOTHING;
+-- :stack_get
+SELECT frames, ended FROM stacks WHERE session = ?1 AND hash = ?2;
+-- :origin_set
+INSERT INTO error_origins (session, lane, at, kind, payload)
+VALUES (?1, ?2, ?3, ?4, ?5)
+ON CONFLICT (session, lane, at) DO UPDATE SET payload = excluded.payload;
+-- The newest one whose low bits are those.
+-- :origin_get
+SELECT kind, payload FROM error_origins
+WHERE session = ?1 AND lane = ?2 AND at & 4294967295 = ?3
+ORDER BY at DESC LIMIT 1;
+-- :session_end_origins
+DELETE FROM error_origins WHERE session = ?1;
+-- :throw_add
+INSERT INTO throws (session, site, type, count) VALUES (?1, ?2, ?3, 1)
+ON CONFLICT (session, site, type) DO UPDATE SET count = count + 1;
+-- :group_add
+INSERT INTO error_groups (fingerprint, handler, kind, type, rule, count,
+  first_unix_ns, last_unix_ns, session, ref)
+VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?6, ?7, ?8)
+ON CONFLICT (fingerprint) DO UPDATE SET count = count + 1,
+  first_unix_ns = min(first_unix_ns, excluded.first_unix_ns),
+  last_unix_ns = max(last_unix_ns, excluded.last_unix_ns),
+  session = CASE WHEN excluded.last_unix_ns >= last_unix_ns
+    THEN excluded.session ELSE session END,
+  ref = CASE WHEN excluded.last_unix_ns >= last_unix_ns
+    THEN excluded.ref ELSE ref END;
+
 -- :rollup_get
 SELECT histogram FROM rollups
 WHERE trace = ?1 AND session = ?2 AND site = ?3;
@@ -151,6 +200,8 @@ ON CONFLICT (session, site, kind) DO UPDATE SET count = excluded.count;
 INSERT INTO losses (session, site, kind, count) VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT (session, site, kind) DO UPDATE SET count = count + excluded.count;
 
+-- :version
+PRAGMA user_version;
 -- What became final, for the sinks: see 0004_sinks.sql.
 -- :outbox_spans
 INSERT INTO outbox (at_unix_ns, session, lo, hi) VALUES (?1, ?2, ?3, ?4);

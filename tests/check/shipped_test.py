@@ -24,7 +24,7 @@ CASES = {
                 {"curl_easy_perform": 1}),
     "libpq": (["psql", "-h", "/nonexistent", "-c", "select 1"], 2,
               {"PQfinish": 1}),
-    "zlib": (["python3", "-S", "-c", ZLIB], 0,
+    "zlib": (["/usr/bin/python3", "-S", "-c", ZLIB], 0,
              {"deflate": None, "inflate": None}),
 }
 

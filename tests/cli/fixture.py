@@ -51,7 +51,7 @@ class Store:
 
     def session(self, key, **more):
         self.sessions += 1
-        row = dict(session=self.sessions, key=struct.pack("<Q", key),
+        row = dict(session=self.sessions, key=struct.pack(">Q", key),
                    file=f"session-{key:x}", host="build7",
                    boot_id="3c1f7c1e-0000-4000-8000-000000000001",
                    state="ended", created_unix_ns=BASE)

@@ -4,7 +4,6 @@
  * ours and not built with the sanitizer; what is looked for is a crash, a hang
  * or memory without bound in our use of it.
  */
-#define _GNU_SOURCE
 #include "tests/fuzz/fuzz.h"
 #include "tools/dwarf/prototype.h"
 #include <stdio.h>

@@ -42,7 +42,8 @@ static struct decode_item items[] = {
     {(char *)"return", LANE_OUTPUT, LANE_VALUE_SIGNED, 4, 0},
     {(char *)"return < 0", LANE_RULE, 0, 0, 0},
 };
-static const struct decode_site site = {items, sizeof items / sizeof *items, 0};
+static const struct decode_site site = {items, sizeof items / sizeof *items, 0,
+                                        "work"};
 
 static uint8_t payload[200000];
 static struct decode_frame frame;
@@ -72,7 +73,7 @@ static struct decode_result decoded(int want)
 {
     struct decode_result r = {0};
     struct decode_frame none = {0};
-    CHECK(decode_span(&site, &frame, &none, &none, &none, 0, &r) == want);
+    CHECK(decode_span(&site, &frame, &none, &none, &none, NULL, 0, &r) == want);
     return r;
 }
 
@@ -202,7 +203,7 @@ static void check_error(const struct lane_frame_error *e, const char *text,
     memcpy(payload + sizeof *e, text, strlen(text));
     frame.len_bytes = (uint32_t)(sizeof *e + strlen(text));
     struct decode_result r = {0};
-    CHECK(decode_span(&site, &none, &none, &none, &frame, 0, &r) == 0);
+    CHECK(decode_span(&site, &none, &none, &none, &frame, NULL, 0, &r) == 0);
     cJSON *o = cJSON_Parse(r.error);
     char *got = cJSON_PrintUnformatted(cJSON_GetObjectItem(o, key));
     if (strcmp(got, want) != 0) {
@@ -243,7 +244,8 @@ static void case_errors(void)
     e.message_bytes = 1; /* not there */
     memcpy(payload, &e, sizeof e);
     frame.len_bytes = sizeof e;
-    CHECK(decode_span(&site, &none, &none, &none, &frame, 0, &r) == -EBADMSG);
+    CHECK(decode_span(&site, &none, &none, &none, &frame, NULL, 0, &r) ==
+          -EBADMSG);
     CHECK(r.error == NULL);
     decode_free(&r);
 }
@@ -277,7 +279,7 @@ static void case_fuzz(void)
         struct decode_result r = {0};
         struct decode_site capped = site;
         capped.cap_bytes = (uint32_t)(mix >> 40 & 0xfff);
-        (void)!decode_span(&capped, &f, &f, &f, &f, turn % 7, &r);
+        (void)!decode_span(&capped, &f, &f, &f, &f, NULL, turn % 7, &r);
         check_json(r.input);
         check_json(r.output);
         check_json(r.attributes);

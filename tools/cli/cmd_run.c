@@ -31,6 +31,7 @@ enum {
     ABSENT_MS = 500, /* for a session that nobody saw */
     PROGRESS_MS = 700,
     POLL_MS = 20,
+    CLOCK_COARSE_NS = 20000000, /* times of files are that much behind */
 };
 
 struct run {
@@ -38,6 +39,7 @@ struct run {
     struct launch_options options;
     const char *summary;
     bool is_strict, is_quiet, is_traced, is_in_scope, has_session;
+    int64_t start_unix_ns;
     struct child child;
 };
 
@@ -212,14 +214,28 @@ static void progress(bool *shown, bool over)
     }
 }
 
-/* Wait until the sidecar stored the trace. True: its id is in `id`. */
-static bool await_trace(const struct run *r, char id[33])
+/* No sidecar is there to wait for: none started, or it gave up. The next one
+ * may be about to take the lock, hence a moment. */
+static bool is_forsaken(const struct run *r, int64_t now, int64_t *since)
 {
-    int64_t start = monotonic_ms(), now = start;
+    if (!r->has_session || sidecar_is_running(r->launch.dir))
+        *since = now;
+    return now - *since > ABSENT_MS;
+}
+
+/* Wait until the sidecar stored the trace, or says why it cannot. True: its id
+ * is in `id`. */
+static bool await_trace(const struct run *r, char id[33], char *why,
+                        size_t why_bytes)
+{
+    int64_t start = monotonic_ms(), now = start, served = start;
     int64_t limit = r->has_session ? WAIT_MS : ABSENT_MS;
     bool shown = false, done = false;
     id[0] = 0;
-    while (!(done = poll_store(r, id)) && now - start < limit) {
+    why[0] = 0;
+    while (!(done = poll_store(r, id)) && now - start < limit &&
+           !sidecar_trouble(r->launch.dir, r->start_unix_ns, why, why_bytes) &&
+           !is_forsaken(r, now, &served)) {
         struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
         nanosleep(&pause, NULL);
         now = monotonic_ms();
@@ -234,9 +250,9 @@ static bool await_trace(const struct run *r, char id[33])
 
 static void report(const struct run *r)
 {
-    char id[33];
+    char id[33], why[PATHS_MAX + 1024];
     bool never = strcmp(r->summary, "never") == 0;
-    bool stored = await_trace(r, id);
+    bool stored = await_trace(r, id, why, sizeof why);
     if (stored)
         remove_certificate(r);
     if (stored && (strcmp(r->summary, "always") == 0 || (!never && isatty(2))))
@@ -247,6 +263,10 @@ static void report(const struct run *r)
         options_trouble("no trace: the preload did not start in this program; "
                         "'%s/log' may say why",
                         r->launch.dir);
+    else if (why[0])
+        options_trouble("the trace is not stored: %s. It waits in '%s' until "
+                        "'handspan sidecar' brings it in",
+                        why, r->launch.dir);
     else
         options_trouble("the trace is not stored yet; 'handspan status' tells "
                         "how far it is, 'handspan sidecar' brings it in");
@@ -275,6 +295,7 @@ static int run(struct run *r, char **argv)
         return EXIT_STRICT;
     }
     if (r->is_traced) {
+        r->start_unix_ns = format_now_ns() - CLOCK_COARSE_NS;
         note_scope(r, &program);
         note_switches(r);
         ensure_sidecar(r);

@@ -117,6 +117,13 @@ static void add_error(struct cJSON *to, const char *error)
     json_object_add(to, "error", o);
 }
 
+/* Right to have no parent in its session. */
+static bool is_root(const struct row *r)
+{
+    return query_ref_process(r->span->ref) >= 0 ||
+           r->span->ref == r->session->root_ref;
+}
+
 static int print_json(const struct spans *s, const struct row *r)
 {
     const struct query_span *p = r->span;
@@ -127,8 +134,8 @@ static int print_json(const struct spans *s, const struct row *r)
     json_text(o, "trace_id", s->trace->hex);
     json_id(o, "span_id", query_span_id(d, p->session, p->ref));
     uint64_t parent = query_span_id(d, p->session, p->parent_ref);
-    if (!parent && p->ref == s->trace->root_ref)
-        parent = s->trace->remote_parent;
+    if (!parent && r->session && is_root(r))
+        parent = r->session->remote_parent;
     json_id(o, "parent_span_id", parent);
     json_raw(o, "links", p->links, "[]");
     json_text(o, "name", r->name);

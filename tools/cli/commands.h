@@ -15,5 +15,8 @@ int cmd_status(int argc, char **argv);
 int cmd_off(int argc, char **argv);
 int cmd_on(int argc, char **argv);
 int cmd_sidecar(int argc, char **argv);
+int cmd_symbolize(int argc, char **argv);
+int cmd_traceparent(int argc, char **argv);
+int cmd_config(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 int cmd_help(int argc, char **argv);

@@ -24,6 +24,7 @@ const char *completeness_loss_text(const char *kind)
         {"unmatched", "begins without end or ends without begin"},
         {"hook_faults", "faults of handspan's own hooks"},
         {"corrupt_items", "unreadable records"},
+        {"thinned_spans", "calls whose detail retention removed"},
     };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(kind, words[i].kind) == 0)

@@ -2,6 +2,7 @@
 /* Preparing a traced start; see launch.h. Whatever is wrong, the program is
  * to run: problems are counted and told, never fatal here. */
 #include "tools/cli/launch.h"
+#include "tools/cli/origin.h"
 #include "tools/common/options.h"
 #include <errno.h>
 #include <stdio.h>
@@ -175,6 +176,25 @@ void launch_preload_value(const struct launch *l, char *out, size_t cap_bytes)
         snprintf(out, cap_bytes, "%s:%s", l->preload, old);
 }
 
+/* What the command starts is one trace, also where the command itself is
+ * traced by nobody (a shell outside the manifest's scope). */
+static int set_trace(void)
+{
+    const char *given = getenv("TRACEPARENT");
+    char fresh[ORIGIN_BYTES];
+    if (given && origin_is_traceparent(given))
+        return 0;
+    if (given && *given)
+        options_trouble("TRACEPARENT is no traceparent: '%s'; this is a trace "
+                        "of its own",
+                        given);
+    int err = origin_make(fresh);
+    if (err)
+        return 0;           /* whoever is traced begins one */
+    unsetenv("TRACESTATE"); /* of nothing */
+    return setenv("TRACEPARENT", fresh, 1) ? -ENOMEM : 0;
+}
+
 int launch_set_environment(const struct launch *l)
 {
     const char *old = getenv("LD_PRELOAD");
@@ -188,5 +208,5 @@ int launch_set_environment(const struct launch *l)
               setenv("HANDSPAN_STORE", l->store, 1) ||
               (l->manifest[0] && setenv("HANDSPAN_MANIFEST", l->manifest, 1));
     free(value);
-    return err ? -ENOMEM : 0;
+    return err ? -ENOMEM : set_trace();
 }

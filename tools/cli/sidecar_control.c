@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +25,23 @@ bool sidecar_is_running(const char *dir)
     bool locked = flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
     close(fd);
     return locked;
+}
+
+bool sidecar_trouble(const char *dir, int64_t since_unix_ns, char *out,
+                     size_t cap_bytes)
+{
+    char path[PATHS_MAX + 16];
+    struct stat at;
+    snprintf(path, sizeof path, "%s/sidecar.error", dir);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return false;
+    ssize_t n = fstat(fd, &at) == 0 ? read(fd, out, cap_bytes - 1) : -1;
+    close(fd);
+    out[n > 0 ? n : 0] = 0;
+    return n > 0 &&
+           at.st_mtim.tv_sec * INT64_C(1000000000) + at.st_mtim.tv_nsec >=
+               since_unix_ns;
 }
 
 /* In the second child: become the sidecar. */

@@ -2,6 +2,7 @@
 /* The sidecar seen from outside: does one serve this directory, start one. */
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -11,6 +12,11 @@ bool sidecar_is_running(const char *dir);
  * without descriptors of ours; directory and store are in the environment. 0
  * or -errno. */
 int sidecar_spawn(void) __attribute__((warn_unused_result));
+
+/* Why nothing gets into the store, as the sidecar says it at `since_unix_ns` or
+ * later (0: ever); false: nothing is wrong. */
+bool sidecar_trouble(const char *dir, int64_t since_unix_ns, char *out,
+                     size_t cap_bytes);
 
 /* A session file "session-PID-STARTTIME-..." of this process lies in `dir`. */
 bool session_exists(const char *dir, pid_t pid, uint64_t start_time);

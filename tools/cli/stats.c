@@ -121,9 +121,35 @@ static bool is_below_ended(const struct query_tree *tree,
     return false;
 }
 
+/* What is unfinished: its time without that of its children on the same
+ * thread, as rollups have it of those that ended. */
+static int64_t own_ns(const struct query_tree *tree, const int64_t *below,
+                      size_t i)
+{
+    int64_t ns = tree->items[i].end_ns - tree->items[i].start_ns - below[i];
+    return ns > 0 ? ns : 0;
+}
+
+/* By item: the time of its children on its thread. Shape: item_count. */
+static int64_t *sum_below(const struct query_tree *tree)
+{
+    int64_t *below = calloc(tree->item_count + 1, sizeof *below);
+    for (size_t i = 0; below && i < tree->item_count; i++) {
+        const struct query_item *item = &tree->items[i];
+        if (item->parent == QUERY_NONE)
+            continue;
+        const struct query_item *parent = &tree->items[item->parent];
+        if (parent->session == item->session &&
+            parent->ref >> 48 == item->ref >> 48)
+            below[item->parent] += item->end_ns - item->start_ns;
+    }
+    return below;
+}
+
 /* Rollups hold what ended (their cpu_ns is of nested activations as well); what
  * did not is in no rollup, and takes its time until the trace's end. */
-static int add_items(struct stats *s, const struct query_tree *tree)
+static int add_items(struct stats *s, const struct query_tree *tree,
+                     const int64_t *below)
 {
     for (size_t i = 0; i < tree->item_count; i++) {
         const struct query_item *item = &tree->items[i];
@@ -142,6 +168,7 @@ static int add_items(struct stats *s, const struct query_tree *tree)
             r->cpu_ns -= item->cpu_ns > 0 ? item->cpu_ns : 0;
         if (!ended) {
             r->total_ns += nested ? 0 : ns;
+            r->self_ns += own_ns(tree, below, i);
             r->max_ns = ns > r->max_ns ? ns : r->max_ns;
         }
     }
@@ -212,8 +239,10 @@ int stats_load(struct view *v, const struct query_trace *t, struct stats *s)
                               &tree);
     if (!err)
         err = add_rollups(s);
+    int64_t *below = err ? NULL : sum_below(&tree);
     if (!err)
-        err = add_items(s, &tree);
+        err = below ? add_items(s, &tree, below) : -ENOMEM;
+    free(below);
     if (!err) {
         s->wall_ns =
             t->duration_ns >= 0 ? t->duration_ns : tree.end_ns - tree.start_ns;

@@ -3,6 +3,7 @@
  * cJSON's adders accept NULL and json_print() sees a failed object. */
 #include "tools/common/json.h"
 #include "tools/common/buf.h"
+#include "tools/common/text.h"
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -51,43 +52,13 @@ void json_null(struct cJSON *to, const char *key)
     cJSON_AddNullToObject(to, key);
 }
 
-/* Length of the valid UTF-8 sequence at s, 0 if there is none. */
-static size_t sequence(const unsigned char *s)
-{
-    if (s[0] < 0x80)
-        return 1;
-    size_t len = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    if (s[0] < 0xc2 || s[0] > 0xf4)
-        return 0;
-    for (size_t i = 1; i < len; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0;
-    return len;
-}
-
-static void add_valid(struct buf *b, const char *text)
-{
-    const unsigned char *s = (const unsigned char *)text;
-    while (*s) {
-        size_t len = sequence(s);
-        if (len)
-            buf_add(b, s, len);
-        else
-            buf_text(b, "\ufffd");
-        s += len ? len : 1;
-    }
-}
-
 static struct cJSON *valid_text(const char *text)
 {
     if (!text)
         return cJSON_CreateNull();
     struct buf b;
     buf_init(&b, 64 << 20);
-    add_valid(&b, text);
+    text_valid(&b, text);
     struct cJSON *item =
         b.failed ? cJSON_CreateNull() : cJSON_CreateString(buf_get(&b));
     buf_free(&b);

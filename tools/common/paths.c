@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Resolution of directory, store and preload; see paths.h. Environment and
- * file system are read at each call: nothing is cached, so that a test may
- * change them.
+ * file system are read at each call: nothing but the settings file is cached,
+ * so that a test may change them.
  */
 #include "tools/common/paths.h"
+#include "tools/common/config.h"
 #include <errno.h>
 #include <limits.h>
 #include <pwd.h>
@@ -58,7 +59,7 @@ static bool is_usable_parent(const char *dir)
 int paths_dir(const char *override, char *out, size_t cap_bytes)
 {
     if (!override)
-        override = env("HANDSPAN_DIR");
+        override = config_get(CONFIG_DIR);
     if (override)
         return paths_absolute(override, out, cap_bytes);
     const char *runtime = env("XDG_RUNTIME_DIR");
@@ -92,10 +93,11 @@ static int check_dir(const char *dir, char *why, size_t why_bytes)
                  (unsigned)st.st_uid, (unsigned)geteuid());
         return -EPERM;
     }
-    if (!shared && (st.st_mode & 0022)) {
+    if (!shared && (st.st_mode & 0077)) {
         snprintf(why, why_bytes,
-                 "'%s' can be written by others (mode %o); chmod 700 it", dir,
-                 (unsigned)(st.st_mode & 07777));
+                 "others may enter '%s' (mode %o), so no program would be "
+                 "traced there: chmod 700 '%s'",
+                 dir, (unsigned)(st.st_mode & 07777), dir);
         return -EPERM;
     }
     if (access(dir, R_OK | W_OK | X_OK) < 0) {
@@ -136,7 +138,7 @@ int paths_store(const char *override, const char *dir, char *out,
                 size_t cap_bytes)
 {
     if (!override)
-        override = env("HANDSPAN_STORE");
+        override = config_get(CONFIG_STORE);
     if (override)
         return paths_absolute(override, out, cap_bytes);
     const char *data = env("XDG_DATA_HOME");

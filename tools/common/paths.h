@@ -13,7 +13,7 @@ enum {
 };
 
 /*
- * The session directory: `override` if not NULL, else $HANDSPAN_DIR, else
+ * The session directory: `override` if not NULL, else the setting `dir`, else
  * $XDG_RUNTIME_DIR/handspan, /dev/shm/handspan-UID, /tmp/handspan-UID: the
  * first whose parent is a directory one can write to. Absolute; not created.
  * 0, -ENAMETOOLONG, -ENOENT.
@@ -30,7 +30,7 @@ int paths_make_dir(const char *dir, char *why, size_t why_bytes)
     __attribute__((warn_unused_result));
 
 /*
- * The store: `override`, else $HANDSPAN_STORE, else handspan/handspan.db in
+ * The store: `override`, else the setting `store`, else handspan/handspan.db in
  * $XDG_DATA_HOME or ~/.local/share (~ from $HOME, else the password file),
  * else `dir`/handspan.db. Absolute; not created.
  */

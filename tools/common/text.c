@@ -146,3 +146,35 @@ void text_nearest_offer(struct text_nearest *n, const char *name)
     n->distance[at] = distance;
     n->name[at] = name;
 }
+
+/* ---- validity ------------------------------------------------------------ */
+
+/* Length of the valid UTF-8 sequence at `s` (RFC 3629), 0 if there is none. */
+static size_t valid_sequence(const unsigned char *s)
+{
+    if (s[0] < 0x80)
+        return 1;
+    size_t len = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+    if (s[0] < 0xc2 || s[0] > 0xf4)
+        return 0;
+    for (size_t i = 1; i < len; i++)
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+        return 0;
+    return len;
+}
+
+void text_valid(struct buf *b, const char *text)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    while (*s) {
+        size_t len = valid_sequence(s);
+        if (len)
+            buf_add(b, s, len);
+        else
+            buf_text(b, "\ufffd");
+        s += len ? len : 1;
+    }
+}

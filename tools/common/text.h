@@ -17,6 +17,9 @@ int text_put(struct buf *b, const char *text, int columns, bool utf8);
 /* Columns that text_put() would add without a limit. */
 int text_columns(const char *text, bool utf8);
 
+/* Append `text` as valid UTF-8: what is none becomes U+FFFD, byte by byte. */
+void text_valid(struct buf *b, const char *text);
+
 /* Damerau-Levenshtein distance, or limit + 1 if it is more than `limit`. */
 unsigned text_distance(const char *a, const char *b, unsigned limit);
 

@@ -3,18 +3,29 @@
 #include "tools/query/db.h"
 #include <errno.h>
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+#include "tools/store/migrate.h"
 
 enum {
     BUSY_MS = 5000
 };
 
+/* Of a store that is read as if nobody wrote it: what shows that somebody
+ * does. */
+struct rest {
+    char path[4200], wal[4200];
+    struct timespec modified;
+    off_t size_bytes;
+};
 struct query_db {
     sqlite3 *handle;
+    struct rest *rest; /* NULL: read under SQLite's own locks */
     char error[256];
 };
 
@@ -34,22 +45,61 @@ void query_close(struct query_db *db)
     if (!db)
         return;
     sqlite3_close(db->handle);
+    free(db->rest);
     free(db);
 }
 
-/* Reading a WAL file needs its -shm; in a directory that we cannot write to
- * and without one, only a store at rest can be read. */
-static int open_handle(const char *path, sqlite3 **handle)
+static bool is_at_rest(const struct rest *r)
 {
-    char uri[4200], wal[4200];
+    struct stat at;
+    return access(r->wal, F_OK) < 0 && stat(r->path, &at) == 0 &&
+           at.st_size == r->size_bytes &&
+           at.st_mtim.tv_sec == r->modified.tv_sec &&
+           at.st_mtim.tv_nsec == r->modified.tv_nsec;
+}
+
+/* Take down how it lies there. Times of files go by ticks: what was written
+ * this very moment could be written again without a trace. */
+static struct rest *rest_begin(const char *path)
+{
+    struct rest *r = calloc(1, sizeof *r);
+    struct stat at;
+    struct timespec now;
+    if (!r)
+        return NULL;
+    snprintf(r->path, sizeof r->path, "%s", path);
+    snprintf(r->wal, sizeof r->wal, "%s-wal", path);
+    for (int i = 0; i < 50 && stat(path, &at) == 0; i++) {
+        clock_gettime(CLOCK_REALTIME, &now);
+        if (now.tv_sec - at.st_mtim.tv_sec > 1)
+            break;
+        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    }
+    if (stat(path, &at) < 0) {
+        free(r);
+        return NULL;
+    }
+    r->modified = at.st_mtim;
+    r->size_bytes = at.st_size;
+    return r;
+}
+
+/* Reading a WAL file needs its -shm; in a directory that we cannot write to
+ * and without one, only a store at rest can be read: without locks, so each
+ * step looks whether it still is. */
+static int open_handle(const char *path, sqlite3 **handle, struct rest **rest)
+{
+    char uri[4200];
     int code = sqlite3_open_v2(path, handle, SQLITE_OPEN_READONLY, NULL);
     if (code == SQLITE_OK) {
         sqlite3_busy_timeout(*handle, BUSY_MS);
         code = sqlite3_exec(*handle, "PRAGMA schema_version", NULL, NULL, NULL);
     }
-    snprintf(wal, sizeof wal, "%s-wal", path);
-    if (code != SQLITE_CANTOPEN || access(wal, F_OK) == 0 ||
+    if ((code != SQLITE_CANTOPEN && code != SQLITE_READONLY) ||
         strpbrk(path, "?#%"))
+        return code;
+    *rest = rest_begin(path);
+    if (!*rest || !is_at_rest(*rest))
         return code;
     sqlite3_close(*handle);
     snprintf(uri, sizeof uri, "file:%s?immutable=1", path);
@@ -58,6 +108,50 @@ static int open_handle(const char *path, sqlite3 **handle)
     return code ? code
                 : sqlite3_exec(*handle, "PRAGMA schema_version", NULL, NULL,
                                NULL);
+}
+
+/* A store of an earlier version in a place where we cannot write: migrate a
+ * copy, which SQLite keeps in a temporary file of its own. */
+static int migrate_copy(struct query_db *db, const char *path, char *why,
+                        size_t why_bytes)
+{
+    sqlite3 *copy = NULL;
+    int code = sqlite3_open_v2(
+        "", &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+    sqlite3_backup *backup =
+        code ? NULL : sqlite3_backup_init(copy, "main", db->handle, "main");
+    if (backup) {
+        (void)sqlite3_backup_step(backup, -1);
+        code = sqlite3_backup_finish(backup);
+    }
+    if (code || !backup || (db->rest && !is_at_rest(db->rest))) {
+        snprintf(why, why_bytes, "cannot copy the store '%s': %s", path,
+                 sqlite3_errmsg(copy));
+        sqlite3_close(copy);
+        return -EIO;
+    }
+    sqlite3_close(db->handle);
+    db->handle = copy;
+    free(db->rest);
+    db->rest = NULL;
+    return migrate_store(copy, path, why, why_bytes);
+}
+
+/* Of an earlier version, and no sidecar came by yet: do what it would. */
+static int bring_up(struct query_db *db, const char *path, char *why,
+                    size_t why_bytes)
+{
+    sqlite3 *writer = NULL;
+    int rc = -EROFS;
+    if (sqlite3_open_v2(path, &writer, SQLITE_OPEN_READWRITE, NULL) ==
+        SQLITE_OK) {
+        sqlite3_busy_timeout(writer, BUSY_MS);
+        rc = migrate_store(writer, path, why, why_bytes);
+    }
+    sqlite3_close(writer);
+    if (rc == -EROFS || rc == -EACCES || rc == -ENOSPC)
+        return migrate_copy(db, path, why, why_bytes);
+    return rc;
 }
 
 static int check_version(struct query_db *db, const char *path, char *why,
@@ -85,7 +179,7 @@ static int check_version(struct query_db *db, const char *path, char *why,
                  path, (long long)version, QUERY_SCHEMA);
         return -ENOTSUP;
     }
-    return 0;
+    return version < QUERY_SCHEMA ? bring_up(db, path, why, why_bytes) : 0;
 }
 
 static int explain(const char *path, const char *message, char *why,
@@ -126,7 +220,7 @@ int query_open(const char *path, struct query_db **out, char *why,
         snprintf(why, why_bytes, "out of memory");
         return -ENOMEM;
     }
-    int code = open_handle(path, &db->handle);
+    int code = open_handle(path, &db->handle, &db->rest);
     int err = 0;
     if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT) {
         snprintf(why, why_bytes, "'%s' is %s; move it away to begin anew", path,
@@ -183,6 +277,11 @@ void query_bind_blob(sqlite3_stmt *stmt, const char *name, const void *bytes,
 int query_step(struct query_db *db, sqlite3_stmt *stmt)
 {
     int code = sqlite3_step(stmt);
+    if (db->rest && !is_at_rest(db->rest)) {
+        snprintf(db->error, sizeof db->error,
+                 "it was written while it was read; try again");
+        return -EBUSY;
+    }
     if (code == SQLITE_ROW)
         return 1;
     return code == SQLITE_DONE ? 0 : failed(db, code);

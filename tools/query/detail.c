@@ -5,6 +5,7 @@
 #include "query_sql.h"
 #include <errno.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,8 +49,7 @@ static void read_session(sqlite3_stmt *stmt, void *entry)
 {
     struct query_session *s = entry;
     s->session = query_int(stmt, 0, 0);
-    if (sqlite3_column_bytes(stmt, 1) == 8)
-        memcpy(&s->key, sqlite3_column_blob(stmt, 1), 8);
+    s->key = query_blob64(stmt, 1);
     s->host = query_text_copy(stmt, 2);
     s->service = query_text_copy(stmt, 3);
     s->state = query_text_copy(stmt, 4);
@@ -57,6 +57,33 @@ static void read_session(sqlite3_stmt *stmt, void *entry)
     s->file = query_text_copy(stmt, 6);
     s->remote_parent = query_blob64(stmt, 7);
     s->root_ref = query_int(stmt, 8, 0);
+}
+
+/* A process that left the trace is shown by what it became. */
+static char *process_label(const struct query_process *p)
+{
+    static const char *const whys[][2] = {{"static", "static"},
+                                          {"privileged", "setuid"},
+                                          {"foreign", "another system's"},
+                                          {"cleared", "environment cleared"}};
+    const char *why = NULL, *name = p->name;
+    char *label = NULL;
+    for (size_t i = 0; p->lost && i < sizeof whys / sizeof *whys; i++)
+        if (strcmp(p->lost, whys[i][0]) == 0)
+            why = whys[i][1];
+    if (!name)
+        return NULL;
+    if (!why)
+        return strdup(name);
+    if (p->target && *p->target) {
+        const char *slash = strrchr(p->target, '/');
+        name = slash ? slash + 1 : p->target;
+    }
+    size_t cap = strlen(name) + strlen(why) + sizeof " (not traced: )";
+    label = malloc(cap);
+    if (label)
+        snprintf(label, cap, "%s (not traced: %s)", name, why);
+    return label;
 }
 
 static void read_process(sqlite3_stmt *stmt, void *entry)
@@ -81,6 +108,9 @@ static void read_process(sqlite3_stmt *stmt, void *entry)
     p->exit_code = query_int(stmt, 16, -1);
     p->signal = query_int(stmt, 17, -1);
     p->end_source = query_text_copy(stmt, 18);
+    p->lost = query_text_copy(stmt, 19);
+    p->target = query_text_copy(stmt, 20);
+    p->label = process_label(p);
 }
 
 static void read_site(sqlite3_stmt *stmt, void *entry)
@@ -177,7 +207,8 @@ void query_detail_free(struct query_detail *d)
     FREE_EACH(processes, process_count, d->processes[i].name,
               d->processes[i].program, d->processes[i].command,
               d->processes[i].status, d->processes[i].ended_by,
-              d->processes[i].end_source);
+              d->processes[i].end_source, d->processes[i].lost,
+              d->processes[i].target, d->processes[i].label);
     FREE_EACH(sites, site_count, d->sites[i].name, d->sites[i].symbol,
               d->sites[i].object, d->sites[i].binding, d->sites[i].shim,
               d->sites[i].reason, d->sites[i].build_id);

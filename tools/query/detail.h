@@ -20,6 +20,8 @@ struct query_process {
     int64_t start_unix_ns, duration_ns, cpu_ns, peak_bytes, exit_code, signal;
     bool peak_is_lower_bound;
     char *name, *program, *command, *status, *ended_by, *end_source;
+    char *lost, *target; /* why the trace ends with what it exec'ed; or NULL */
+    char *label;         /* name for a tree */
 };
 struct query_site {
     int64_t session, site, address, declaration;

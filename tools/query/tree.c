@@ -6,24 +6,12 @@
  * any depth, and cycles.
  */
 #include "tools/query/tree_internal.h"
-#include "lane/ids.h"
 #include "tools/common/buf.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct loader {
-    struct query_tree *tree;
-    const struct query_trace *trace;
-    const char **names;   /* of items, while building */
-    const char **reasons; /* error JSON copied, of items; mostly NULL */
-    int64_t *parent_refs;
-    int64_t now_ns;
-    uint32_t *hash; /* item + 1 */
-    size_t hash_mask;
-};
-
-static int grow_items(struct loader *l)
+static int grow_items(struct tree_loader *l)
 {
     struct query_tree *t = l->tree;
     if (t->item_count < t->item_cap)
@@ -69,7 +57,7 @@ static uint32_t status_flags(const char *status, int64_t duration_ns)
     return flags;
 }
 
-static int add_processes(struct loader *l)
+static int add_processes(struct tree_loader *l)
 {
     const struct query_detail *d = l->tree->detail;
     for (size_t i = 0; i < d->process_count; i++) {
@@ -80,7 +68,7 @@ static int add_processes(struct loader *l)
         if (err)
             return err;
         size_t at = l->tree->item_count++;
-        l->names[at] = p->name ? p->name : "?";
+        l->names[at] = p->label ? p->label : "?";
         l->reasons[at] = NULL;
         l->parent_refs[at] = p->parent_ref ? p->parent_ref
                              : p->parent_idx >= 0
@@ -102,7 +90,7 @@ static int add_processes(struct loader *l)
 
 static int add_span(void *context, const struct query_span *s)
 {
-    struct loader *l = context;
+    struct tree_loader *l = context;
     int err = grow_items(l);
     if (err)
         return err;
@@ -128,7 +116,7 @@ static int add_span(void *context, const struct query_span *s)
 
 /* ---- time axis --------------------------------------------------------- */
 
-static void set_axis(struct loader *l)
+static void set_axis(struct tree_loader *l)
 {
     struct query_tree *t = l->tree;
     t->start_ns = l->trace->start_unix_ns;
@@ -150,88 +138,6 @@ static void set_axis(struct loader *l)
             t->items[i].end_ns = t->items[i].flags & QUERY_SPAN_NO_END
                                      ? t->end_ns
                                      : t->items[i].start_ns;
-}
-
-/* ---- parents ----------------------------------------------------------- */
-
-static size_t hash_of(uint32_t session, int64_t ref)
-{
-    uint64_t x = (uint64_t)ref * 0x9e3779b97f4a7c15ULL ^ session;
-    x ^= x >> 29;
-    return (size_t)(x * 0xbf58476d1ce4e5b9ULL >> 16);
-}
-
-static int build_hash(struct loader *l)
-{
-    size_t size = 16;
-    while (size < l->tree->item_count * 2)
-        size *= 2;
-    l->hash = calloc(size, sizeof *l->hash);
-    if (!l->hash)
-        return -ENOMEM;
-    l->hash_mask = size - 1;
-    for (size_t i = 0; i < l->tree->item_count; i++) {
-        const struct query_item *item = &l->tree->items[i];
-        size_t at = hash_of(item->session, item->ref) & l->hash_mask;
-        while (l->hash[at])
-            at = (at + 1) & l->hash_mask;
-        l->hash[at] = (uint32_t)i + 1;
-    }
-    return 0;
-}
-
-static uint32_t find_item(const struct loader *l, uint32_t session, int64_t ref)
-{
-    size_t at = hash_of(session, ref) & l->hash_mask;
-    for (; l->hash[at]; at = (at + 1) & l->hash_mask) {
-        const struct query_item *item = &l->tree->items[l->hash[at] - 1];
-        if (item->ref == ref && item->session == session)
-            return l->hash[at] - 1;
-    }
-    return QUERY_NONE;
-}
-
-/* A span without parent in its session that is right to have none. */
-static bool is_root(const struct loader *l, size_t i)
-{
-    const struct query_item *item = &l->tree->items[i];
-    if (query_ref_process(item->ref) >= 0)
-        return true;
-    const struct query_detail *d = l->tree->detail;
-    return item->session != QUERY_NONE &&
-           item->ref == d->sessions[item->session].root_ref;
-}
-
-/* A process that was given a TRACEPARENT hangs from a span of another session,
- * which is known by its id alone. */
-static void link_remote(struct loader *l, uint32_t session)
-{
-    struct query_tree *t = l->tree;
-    const struct query_session *s = &t->detail->sessions[session];
-    uint32_t parent = QUERY_NONE;
-    for (size_t i = 0; i < t->item_count && parent == QUERY_NONE; i++) {
-        uint32_t of = t->items[i].session;
-        if (of != session && of != QUERY_NONE &&
-            lane_span_id(t->detail->sessions[of].key,
-                         (uint64_t)t->items[i].ref) == s->remote_parent)
-            parent = (uint32_t)i;
-    }
-    for (size_t i = 0; i < t->item_count && parent != QUERY_NONE; i++)
-        if (t->items[i].session == session && !l->parent_refs[i] &&
-            is_root(l, i))
-            t->items[i].parent = parent;
-}
-
-static void link_parents(struct loader *l)
-{
-    for (size_t i = 0; i < l->tree->item_count; i++) {
-        struct query_item *item = &l->tree->items[i];
-        if (l->parent_refs[i] && l->parent_refs[i] != item->ref)
-            item->parent = find_item(l, item->session, l->parent_refs[i]);
-    }
-    for (size_t i = 0; i < l->tree->detail->session_count; i++)
-        if (l->tree->detail->sessions[i].remote_parent)
-            link_remote(l, (uint32_t)i);
 }
 
 /* ---- nodes ------------------------------------------------------------- */
@@ -321,7 +227,7 @@ static bool is_nested(const struct query_tree *t, uint32_t i)
 }
 
 /* Give item `i`, whose parent has its node, a node. */
-static int place(struct loader *l, uint32_t i)
+static int place(struct tree_loader *l, uint32_t i)
 {
     struct query_tree *t = l->tree;
     struct query_item *item = &t->items[i];
@@ -332,7 +238,7 @@ static int place(struct loader *l, uint32_t i)
     if (item->parent != QUERY_NONE) {
         above = t->items[item->parent].node;
         item->flags |= t->items[item->parent].flags & QUERY_SPAN_FOLDED;
-    } else if (!is_root(l, i)) {
+    } else if (!query_tree_is_root(l, i)) {
         bool single = t->is_single;
         t->is_single = false; /* one pseudo node for all */
         above = child_node(t, QUERY_NONE, QUERY_NODE_ORPHANS, "orphans");
@@ -359,7 +265,7 @@ static int place(struct loader *l, uint32_t i)
 
 /* Place all that `i` hangs from, topmost first. A cycle is cut where it is
  * met: the span there counts as an orphan. */
-static int place_chain(struct loader *l, uint32_t i, uint32_t *stack)
+static int place_chain(struct tree_loader *l, uint32_t i, uint32_t *stack)
 {
     struct query_tree *t = l->tree;
     size_t depth = 0;
@@ -380,7 +286,7 @@ static int place_chain(struct loader *l, uint32_t i, uint32_t *stack)
     return 0;
 }
 
-static int place_all(struct loader *l)
+static int place_all(struct tree_loader *l)
 {
     uint32_t *stack = calloc(l->tree->item_count + 1, sizeof *stack);
     int err = stack ? 0 : -ENOMEM;
@@ -517,14 +423,13 @@ static void sum_top(struct query_tree *t)
     }
 }
 
-static int build(struct loader *l)
+static int build(struct tree_loader *l)
 {
     struct query_tree *t = l->tree;
     set_axis(l);
-    int err = build_hash(l);
+    int err = query_tree_link(l);
     if (err)
         return err;
-    link_parents(l);
     err = place_all(l);
     if (err)
         return err;
@@ -542,7 +447,7 @@ int query_tree_load(struct query_db *db, const struct query_trace *trace,
 {
     *out = (struct query_tree){
         .detail = detail, .first_root = QUERY_NONE, .is_single = single};
-    struct loader l = {.tree = out, .trace = trace, .now_ns = now_unix_ns};
+    struct tree_loader l = {.tree = out, .trace = trace, .now_ns = now_unix_ns};
     int err = add_processes(&l);
     if (!err)
         err = query_spans(db, trace->trace, false, add_span, &l);
@@ -553,7 +458,6 @@ int query_tree_load(struct query_db *db, const struct query_trace *trace,
     free(l.names);
     free(l.reasons);
     free(l.parent_refs);
-    free(l.hash);
     if (err)
         query_tree_free(out);
     return err;

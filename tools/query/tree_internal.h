@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between tree.c and critical.c only. */
+/* Between tree.c, tree_link.c and critical.c only. */
 #pragma once
 #include "tools/query/tree.h"
 
@@ -8,3 +8,18 @@
  * make up at least a tenth of it. 0 or -ENOMEM.
  */
 int query_tree_mark_critical(struct query_tree *t);
+
+/* While a tree is built. */
+struct tree_loader {
+    struct query_tree *tree;
+    const struct query_trace *trace;
+    const char **names;   /* of items */
+    const char **reasons; /* error JSON copied, of items; mostly NULL */
+    int64_t *parent_refs;
+    int64_t now_ns;
+};
+/* Find the parent of each item, over sessions as well; take out processes that
+ * were nothing but the first moments of what they exec'ed. 0 or -ENOMEM. */
+int query_tree_link(struct tree_loader *l) __attribute__((warn_unused_result));
+/* An item without parent that is right to have none. */
+bool query_tree_is_root(const struct tree_loader *l, size_t item);

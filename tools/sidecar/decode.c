@@ -169,7 +169,8 @@ int decode_span(const struct decode_site *site,
                 const struct decode_frame *input,
                 const struct decode_frame *output,
                 const struct decode_frame *later,
-                const struct decode_frame *error, int64_t wall_step_ns,
+                const struct decode_frame *error,
+                const struct decode_context *context, int64_t wall_step_ns,
                 struct decode_result *result)
 {
     struct objects o = {0};
@@ -178,8 +179,9 @@ int decode_span(const struct decode_site *site,
     rc = rc ? rc : rc2;
     rc2 = put_frame(site, later, &o.output, &o);
     rc = rc ? rc : rc2;
-    if (error->payload) {
-        rc2 = decode_error(error->site ? error->site : site, error, &o.error);
+    if (error->payload || (context && context->has_signal)) {
+        rc2 = decode_error(error->site ? error->site : site, error, context,
+                           &o.error, result);
         rc = rc ? rc : rc2;
     }
     if (wall_step_ns) {
@@ -196,6 +198,15 @@ int decode_span(const struct decode_site *site,
     return rc;
 }
 
+void decode_context_free(struct decode_context *context)
+{
+    free(context->cause);
+    free(context->origin);
+    free(context->stack);
+    free(context->stderr_text);
+    *context = (struct decode_context){0};
+}
+
 void decode_free(struct decode_result *result)
 {
     free(result->input);
@@ -203,5 +214,7 @@ void decode_free(struct decode_result *result)
     free(result->attributes);
     free(result->capture);
     free(result->error);
+    free(result->error_type);
+    free(result->error_rule);
     *result = (struct decode_result){0};
 }

@@ -5,6 +5,7 @@
  * valid UTF-8 and at most 50,000 bytes for each of input and output.
  */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 #include <stddef.h>
 #include "lane/reader.h"
@@ -23,6 +24,7 @@ struct decode_site {
     const struct decode_item *item;
     uint32_t count;
     uint32_t cap_bytes; /* of the manifest; 0: DECODE_CAP */
+    const char *name;   /* of the handler, for the error's fingerprint */
 };
 
 /* A frame of a span as it was copied from the log; NULL payload: none. */
@@ -33,21 +35,39 @@ struct decode_frame {
     const struct decode_site *site; /* whose items; NULL: the span's */
 };
 
-/* JSON texts, each malloc'ed or NULL (nothing there). */
+/* What an error has besides its own frame: JSON texts (`stderr_text` is plain),
+ * each malloc'ed or NULL. */
+struct decode_context {
+    char *cause, *origin, *stack, *stderr_text;
+    const char *stack_ended; /* why `stack` goes no further, NULL: whole */
+    char type[512], message[2048]; /* of the exception it came from, or "" */
+    bool has_signal;               /* this span is where a fatal signal came */
+    int32_t signal, signal_code;
+    uint64_t fault_address;
+};
+void decode_context_free(struct decode_context *context);
+
+/* JSON texts, each malloc'ed or NULL (nothing there). Of the error also what
+ * makes its group; fingerprint "": no error. */
 struct decode_result {
     char *input, *output, *attributes, *capture, *error;
+    char fingerprint[24];
+    const char *error_kind; /* static */
+    char *error_type, *error_rule;
 };
 void decode_free(struct decode_result *result);
 
 /*
- * Any of the frames may be empty; `later` is output as well. `wall_step_ns`
- * other than 0 is noted in the attributes. 0; -ENOMEM; -EBADMSG: a frame
- * contradicts itself (what could be read is in the result all the same).
+ * Any of the frames may be empty, `context` may be NULL; `later` is output as
+ * well. `wall_step_ns` other than 0 is noted in the attributes. 0; -ENOMEM;
+ * -EBADMSG: a frame contradicts itself (what could be read is in the result all
+ * the same).
  */
 int decode_span(const struct decode_site *site,
                 const struct decode_frame *input,
                 const struct decode_frame *output,
                 const struct decode_frame *later,
-                const struct decode_frame *error, int64_t wall_step_ns,
+                const struct decode_frame *error,
+                const struct decode_context *context, int64_t wall_step_ns,
                 struct decode_result *result)
     __attribute__((warn_unused_result));

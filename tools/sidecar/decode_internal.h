@@ -33,5 +33,8 @@ struct cJSON *value_json(struct decode_value *v);
 /* Bytes as a signed number of its size. */
 int64_t value_integer(const uint8_t *bytes, uint32_t len_bytes, bool is_signed);
 
+/* `frame` without payload: a fatal signal, of which only the context knows. */
 int decode_error(const struct decode_site *site,
-                 const struct decode_frame *frame, struct cJSON **out);
+                 const struct decode_frame *frame,
+                 const struct decode_context *context, struct cJSON **out,
+                 struct decode_result *group);

@@ -12,6 +12,7 @@
 #include "lane/ids.h"
 #include "lane/utf8.h"
 #include "tools/sidecar/drain_internal.h"
+#include "tools/sidecar/stacks.h"
 
 enum {
     STUCK_NS = 1000000000, /* an item stays uncommitted: it is damaged */
@@ -73,6 +74,8 @@ int drain_span_store(struct session *s, const struct drain_span *span,
     struct decode_frame later = frame_of(s, p, LANE_FRAME_LATER);
     struct decode_frame error = frame_of(s, p, LANE_FRAME_ERROR);
     struct decode_result json = {0};
+    struct decode_context context = {0};
+    bool is_final = strcmp(span->status, "open") != 0;
     char links[128];
     int64_t step = 0;
     if (s->clock.step_count && span->duration_ns != STORE_NULL)
@@ -80,10 +83,15 @@ int drain_span_store(struct session *s, const struct drain_span *span,
             clock_stepped_ns(&s->clock, span->t0,
                              span->t0 + (uint64_t)((double)span->duration_ns /
                                                    clock_rate(&s->clock)));
+    if (is_final && (error.payload || stacks_is_fatal(p))) {
+        int rc = stacks_gather(s, span->ref, p, &context);
+        if (rc < 0)
+            return rc;
+    }
     if (input.payload || output.payload || later.payload || error.payload ||
-        step) {
+        context.has_signal || step) {
         int rc = decode_span(&s->site[span->site].decode, &input, &output,
-                             &later, &error, step, &json);
+                             &later, &error, &context, step, &json);
         if (rc == -ENOMEM)
             return rc;
         s->corrupt += rc != 0;
@@ -97,8 +105,13 @@ int drain_span_store(struct session *s, const struct drain_span *span,
         clock_unix_ns(&s->clock, span->t0), span->duration_ns, span->self_ns,
         span->cpu_ns, span->status, span->ended_by, json.input, json.output,
         json.attributes, json.capture, json.error, links[0] ? links : NULL);
+    if (rc > 0 && is_final && json.fingerprint[0]) {
+        int grouped = stacks_store_group(s, span, &json);
+        rc = grouped < 0 ? grouped : rc;
+    }
     decode_free(&json);
-    if (rc > 0 && strcmp(span->status, "open") != 0) {
+    decode_context_free(&context);
+    if (rc > 0 && is_final) {
         int noted = outbox_span(&s->outbox, s->store, s->id, span->ref);
         rc = noted < 0 ? noted : rc;
     }
@@ -285,6 +298,11 @@ static int frame_take(struct session *s, uint32_t lane,
         }
         return pending_put_frame(&s->pending, f->span, f->kind, f->count,
                                  f->site, item->payload, f->payload_bytes);
+    case LANE_FRAME_STACK:
+    case LANE_FRAME_THROW:
+    case LANE_FRAME_CAUSE:
+    case LANE_FRAME_STDERR:
+        return stacks_take(s, lane, item);
     case LANE_FRAME_BEGIN:
         return begun_take(s, item);
     default:
@@ -391,8 +409,10 @@ static int open_store(struct session *s, uint32_t lane,
     bool is_open = strcmp(status, "open") == 0;
     if (is_open && p->is_shown)
         return 0;
-    span.status = status;
-    span.ended_by = ended_by;
+    /* where the signal came; those around it are merely unfinished */
+    bool is_fatal = !is_open && stacks_is_fatal(p);
+    span.status = is_fatal ? "error" : status;
+    span.ended_by = is_fatal ? "signal" : ended_by;
     span.trace = tables_trace(s, &span.context, span.t0);
     if (span.trace < 0)
         return (int)span.trace;

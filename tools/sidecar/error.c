@@ -11,6 +11,7 @@
 
 enum {
     TEXT_MAX = 4096,
+    GROUP_FRAMES = 3,
 };
 
 static void add_text(cJSON *o, const char *key, const char *text)
@@ -75,6 +76,8 @@ static void type_name(const struct lane_frame_error *e, char *type,
         snprintf(type, cap_bytes, "%lld", (long long)e->code);
 }
 
+/* ---- the group ----------------------------------------------------------- */
+
 static uint64_t fnv(uint64_t hash, const char *text)
 {
     for (; *text; text++)
@@ -82,50 +85,169 @@ static uint64_t fnv(uint64_t hash, const char *text)
     return (hash ^ 0xff) * 0x100000001b3ULL;
 }
 
-int decode_error(const struct decode_site *site,
-                 const struct decode_frame *frame, struct cJSON **out)
+static const char *text_of(const cJSON *frame, const char *key)
 {
-    struct lane_frame_error e;
-    if (frame->len_bytes < sizeof e)
-        return -EBADMSG;
-    memcpy(&e, frame->payload, sizeof e);
-    const uint8_t *text = frame->payload + sizeof e;
-    uint32_t left = frame->len_bytes - (uint32_t)sizeof e;
-    bool fits = (uint32_t)e.type_bytes + e.message_bytes <= left;
-    if (!fits || e.kind < LANE_ERROR_RULE || e.kind > LANE_ERROR_SIGNAL)
-        return -EBADMSG;
+    const cJSON *item = cJSON_GetObjectItem(frame, key);
+    return cJSON_IsString(item) ? item->valuestring : NULL;
+}
+
+/* Whose errors these are not: every program has them. */
+static bool is_of_system(const char *base)
+{
+    static const char *const names[] = {
+        "libc.so",    "libc-",   "ld-linux", "libstdc++.so", "libgcc_s.so",
+        "libpthread", "libm.so", "libc++",   "libhandspan.", "linux-vdso",
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strncmp(base, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
+/* The innermost frames of the program's own objects, by name: the same for
+ * every build and address. */
+static uint64_t add_frames(uint64_t hash, const cJSON *frames)
+{
+    const cJSON *frame;
+    int count = 0;
+    cJSON_ArrayForEach(frame, frames)
+    {
+        const char *object = text_of(frame, "object");
+        const char *function = text_of(frame, "function");
+        const char *slash = object ? strrchr(object, '/') : NULL;
+        const char *base = slash ? slash + 1 : object;
+        if (!base || is_of_system(base))
+            continue;
+        hash = fnv(hash, function ? function : base);
+        if (++count == GROUP_FRAMES)
+            break;
+    }
+    return hash;
+}
+
+static void add_json(cJSON *o, const char *key, const char *text,
+                     cJSON *otherwise)
+{
+    cJSON *json = text ? cJSON_Parse(text) : NULL;
+    if (json)
+        cJSON_Delete(otherwise);
+    cJSON_AddItemToObject(o, key, json ? json : otherwise);
+}
+
+static void add_context(cJSON *o, const struct decode_context *c)
+{
+    static const struct decode_context none;
+    c = c ? c : &none;
+    add_json(o, "cause", c->cause, cJSON_CreateNull());
+    add_json(o, "origin", c->origin, cJSON_CreateArray());
+    add_json(o, "stack", c->stack, cJSON_CreateArray());
+    add_text(o, "stderr", c->stderr_text);
+    if (c->stack_ended)
+        cJSON_AddStringToObject(o, "stack_ended", c->stack_ended);
+    if (c->has_signal) {
+        char address[32];
+        snprintf(address, sizeof address, "0x%llx",
+                 (unsigned long long)c->fault_address);
+        cJSON_AddStringToObject(o, "fault_address", address);
+        cJSON_AddNumberToObject(o, "signal_code", c->signal_code);
+    }
+}
+
+static void add_group(cJSON *o, const struct decode_site *site,
+                      struct decode_result *group)
+{
+    const char *type = text_of(o, "type"), *rule = text_of(o, "rule");
+    uint64_t hash = fnv(0xcbf29ce484222325ULL, group->error_kind);
+    hash = fnv(hash, type ? type : "");
+    hash = fnv(hash, rule ? rule : "");
+    hash = fnv(hash, site->name ? site->name : "");
+    const cJSON *origin = cJSON_GetObjectItem(o, "origin");
+    if (cJSON_GetArraySize(origin) == 0)
+        origin = cJSON_GetObjectItem(o, "stack");
+    hash = add_frames(hash, origin);
+    snprintf(group->fingerprint, sizeof group->fingerprint, "%016llx",
+             (unsigned long long)hash);
+    cJSON_AddStringToObject(o, "fingerprint", group->fingerprint);
+    group->error_type = type ? strdup(type) : NULL;
+    group->error_rule = rule ? strdup(rule) : NULL;
+}
+
+/* ---- the object ---------------------------------------------------------- */
+
+struct error_texts {
     char type[TEXT_MAX], message[TEXT_MAX];
-    utf8_clean(text, e.type_bytes, type, sizeof type, NULL);
-    utf8_clean(text + e.type_bytes, e.message_bytes, message, sizeof message,
-               NULL);
-    type_name(&e, type, sizeof type);
+    const char *rule;
+};
+
+static bool read_frame(const struct decode_site *site,
+                       const struct decode_frame *frame,
+                       struct lane_frame_error *e, struct error_texts *t)
+{
+    if (frame->len_bytes < sizeof *e)
+        return false;
+    memcpy(e, frame->payload, sizeof *e);
+    const uint8_t *text = frame->payload + sizeof *e;
+    uint32_t left = frame->len_bytes - (uint32_t)sizeof *e;
+    if ((uint32_t)e->type_bytes + e->message_bytes > left ||
+        e->kind < LANE_ERROR_RULE || e->kind > LANE_ERROR_SIGNAL)
+        return false;
+    utf8_clean(text, e->type_bytes, t->type, sizeof t->type, NULL);
+    utf8_clean(text + e->type_bytes, e->message_bytes, t->message,
+               sizeof t->message, NULL);
+    if (e->kind == LANE_ERROR_RULE && e->rule < site->count &&
+        site->item[e->rule].direction == LANE_RULE)
+        t->rule = site->item[e->rule].key;
+    return true;
+}
+
+/* What the throw knew better than the handler that it passed. */
+static void complete(const struct lane_frame_error *e,
+                     const struct decode_context *c, struct error_texts *t)
+{
+    if (e->kind == LANE_ERROR_EXCEPTION && c) {
+        if (c->type[0])
+            snprintf(t->type, sizeof t->type, "%s", c->type);
+        if (!t->message[0])
+            snprintf(t->message, sizeof t->message, "%s", c->message);
+    }
+    type_name(e, t->type, sizeof t->type);
+}
+
+static int errno_of(const struct lane_frame_error *e)
+{
+    if (e->kind == LANE_ERROR_SIGNAL)
+        return 0;
+    bool is_named = e->kind == LANE_ERROR_RULE && e->has_code &&
+                    strerrorname_np((int)e->code);
+    return is_named ? (int)e->code : e->saved_errno;
+}
+
+int decode_error(const struct decode_site *site,
+                 const struct decode_frame *frame,
+                 const struct decode_context *context, struct cJSON **out,
+                 struct decode_result *group)
+{
+    struct lane_frame_error e = {.kind = LANE_ERROR_SIGNAL, .has_code = 1};
+    struct error_texts t = {.rule = ""};
+    if (!frame->payload)
+        e.code = context->signal;
+    else if (!read_frame(site, frame, &e, &t))
+        return -EBADMSG;
+    complete(&e, context, &t);
     bool is_rule = e.kind == LANE_ERROR_RULE;
-    int number = is_rule && e.has_code && strerrorname_np((int)e.code)
-                     ? (int)e.code
-                     : e.saved_errno;
-    if (is_rule && !message[0] && number)
-        snprintf(message, sizeof message, "%s",
-                 strerrordesc_np(number) ? strerrordesc_np(number) : "");
-    const char *rule = is_rule && e.rule < site->count &&
-                               site->item[e.rule].direction == LANE_RULE
-                           ? site->item[e.rule].key
-                           : "";
+    int number = errno_of(&e);
+    if (is_rule && !t.message[0] && number && strerrordesc_np(number))
+        snprintf(t.message, sizeof t.message, "%s", strerrordesc_np(number));
     cJSON *o = cJSON_CreateObject();
     cJSON_AddStringToObject(o, "kind", kinds[e.kind]);
-    add_text(o, "type", type);
-    add_text(o, "rule", rule);
+    add_text(o, "type", t.type);
+    add_text(o, "rule", t.rule);
     add_integer(o, "return_value", is_rule, return_value(site, e.return_value));
     add_integer(o, "errno", number != 0, number);
-    add_text(o, "message", message);
-    cJSON_AddNullToObject(o, "cause");
-    cJSON_AddArrayToObject(o, "origin");
-    cJSON_AddArrayToObject(o, "stack");
-    cJSON_AddNullToObject(o, "stderr");
-    char print[24];
-    uint64_t hash =
-        fnv(fnv(fnv(0xcbf29ce484222325ULL, kinds[e.kind]), type), rule);
-    snprintf(print, sizeof print, "%016llx", (unsigned long long)hash);
-    cJSON_AddStringToObject(o, "fingerprint", print);
+    add_text(o, "message", t.message);
+    add_context(o, context);
+    group->error_kind = kinds[e.kind];
+    add_group(o, site, group);
     *out = o;
     return 0;
 }

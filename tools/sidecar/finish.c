@@ -205,6 +205,8 @@ static int process_end(struct session *s, uint32_t index)
         duration, cpu ? (int64_t)cpu : STORE_NULL,
         peak ? (int64_t)peak : STORE_NULL, (int64_t)is_sample, end.status,
         p->ended_by, end.exit_code, end.signal, end.source);
+    if (rc >= 0)
+        rc = tables_lost(s, index);
     uint32_t context = p->entry.context;
     int64_t trace = rc < 0 ? rc : tables_trace(s, &context, p->entry.t0_ticks);
     if (trace < 0)
@@ -216,28 +218,42 @@ static int process_end(struct session *s, uint32_t index)
     return rc < 0 ? rc : 0;
 }
 
-static int process_look(struct session *s, uint32_t index, int64_t now_ns)
+/* Those that went since the last look: their lanes to the end, then they. One
+ * look for all of them, or a thousand children would be as many. */
+static int finish_gone(struct session *s, int64_t now_ns)
 {
-    struct session_process *p = &s->process[index];
-    if (!p->is_known || p->is_ended)
-        return 0;
-    enum death_state state = death_look(&p->death, s->dir_fd, p->entry.pid);
-    int rc = process_gone(s, index, state, now_ns);
-    if (rc != 0 || !p->is_gone)
-        return rc;
-    /* it may have taken a lane and died since this batch began */
-    rc = session_look_again(s);
+    /* one may have taken a lane and died since this batch began */
+    int rc = session_look_again(s);
     for (uint32_t i = 0; rc == 0 && i < s->reader.header.lane_next; i++) {
         struct lane_head head;
-        if (lane_reader_lane(&s->reader, i, &head) != 0)
+        if (!s->lane[i].is_open ||
+            lane_reader_lane(&s->reader, i, &head) != 0 ||
+            head.state != LANE_TAKEN || head.process >= LANE_PROCESS_MAX)
             continue;
-        if (head.state == LANE_TAKEN && head.process == index &&
-            s->lane[i].is_open)
+        const struct session_process *p = &s->process[head.process];
+        if (p->is_gone && !p->is_ended)
             rc = lane_finish(s, i, p->ended_by, true, now_ns);
     }
-    if (rc == 0)
-        rc = drain_begun(s, index);
-    return rc == 0 ? process_end(s, index) : rc;
+    for (uint32_t i = 0; rc == 0 && i < s->reader.header.process_next; i++)
+        if (s->process[i].is_gone && !s->process[i].is_ended)
+            rc = process_end(s, i);
+    return rc;
+}
+
+static int processes_look(struct session *s, int64_t now_ns)
+{
+    bool any = false;
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < s->reader.header.process_next; i++) {
+        struct session_process *p = &s->process[i];
+        if (!p->is_known || p->is_ended)
+            continue;
+        if (!p->is_gone)
+            rc = process_gone(
+                s, i, death_look(&p->death, s->dir_fd, p->entry.pid), now_ns);
+        any |= p->is_gone;
+    }
+    return rc == 0 && any ? finish_gone(s, now_ns) : rc;
 }
 
 /* ---- the session --------------------------------------------------------- */
@@ -280,9 +296,7 @@ static bool nobody_writes(struct session *s)
 
 int finish_look(struct session *s, int64_t now_ns)
 {
-    int rc = 0;
-    for (uint32_t i = 0; rc == 0 && i < s->reader.header.process_next; i++)
-        rc = process_look(s, i, now_ns);
+    int rc = processes_look(s, now_ns);
     for (uint32_t i = 0; rc == 0 && i < s->reader.header.lane_next; i++)
         if (s->lane[i].is_open)
             rc = lane_look(s, i, now_ns);

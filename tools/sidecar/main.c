@@ -22,6 +22,7 @@
 #include "tools/common/paths.h"
 #include "tools/sidecar/log.h"
 #include "tools/sidecar/session.h"
+#include "tools/sidecar/trouble.h"
 
 enum {
     SESSIONS_MAX = 1024,
@@ -137,20 +138,47 @@ static void entry_trouble(struct sidecar *c, struct entry *e, int rc)
              session_trouble(rc));
 }
 
-/* The store refused. Longer and longer pauses; all that was not committed is
- * still in the session files. */
-static int store_trouble(struct sidecar *c, struct entry *e, int64_t now_ns)
+/* What stands still, and why: into the log once, beside the sessions as long as
+ * it holds. */
+static void trouble(struct sidecar *c, const char *why, const char *hope)
 {
     if (c->store_failures == 0)
-        log_line("%s; trying again, what was recorded stays in '%s'",
-                 store_why(c->store), c->dir);
+        log_line("%s; %s '%s'", why, hope, c->dir);
+    trouble_set(c->dir_fd, why);
+}
+
+/* The store refused. Longer and longer pauses; all that was not committed is
+ * still in the session files. A later version will not go away. */
+static int store_trouble(struct sidecar *c, struct entry *e, int rc,
+                         int64_t now_ns)
+{
+    bool is_final = rc == -EPROTONOSUPPORT;
+    trouble(c, store_why(c->store),
+            is_final ? "the sessions wait in"
+                     : "trying again, what was recorded stays in");
     store_forget(c->store);
     session_close(e->session);
     e->session = NULL;
+    if (is_final)
+        c->store_failures = STORE_TRIES;
     e->retry_at_ns =
         now_ns +
         (100000000LL << (c->store_failures < 6 ? c->store_failures : 6));
     c->store_failures++;
+    return 0;
+}
+
+/* Not enough memory for a session (a limit that a traced program handed on): to
+ * sit here with the lock would keep away a sidecar that has more. */
+static int memory_trouble(struct sidecar *c, struct entry *e)
+{
+    trouble(c,
+            "the sidecar has too little memory (ulimit -v?); one without "
+            "that limit goes on: 'handspan sidecar'",
+            "the sessions wait in");
+    session_close(e->session);
+    e->session = NULL;
+    c->store_failures = STORE_TRIES;
     return 0;
 }
 
@@ -163,7 +191,7 @@ static int store_ready(struct sidecar *c)
         return 0;
     int rc = store_open(c->store_path, &c->store, why, sizeof why);
     if (rc != 0) {
-        log_line("%s; the sessions wait in '%s'", why, c->dir);
+        trouble(c, why, "the sessions wait in");
         c->store_failures = STORE_TRIES;
     }
     return rc;
@@ -177,7 +205,9 @@ static int entry_open(struct sidecar *c, struct entry *e, int64_t now_ns)
     if (rc == 0 || rc == -ENOENT)
         return rc == 0;
     if (store_why(c->store)[0])
-        return store_trouble(c, e, now_ns);
+        return store_trouble(c, e, rc, now_ns);
+    if (rc == -ENOMEM)
+        return memory_trouble(c, e);
     e->retry_at_ns = now_ns + SCAN_NS;
     if (rc == -EAGAIN && now_ns - e->seen_at_ns < UNMADE_NS)
         return 0;
@@ -215,7 +245,10 @@ static int entry_poll(struct sidecar *c, struct entry *e, int64_t now_ns)
         return entry_open(c, e, now_ns);
     int rc = session_poll(e->session, now_ns);
     if (rc >= 0) {
-        c->store_failures = rc > 0 ? 0 : c->store_failures;
+        if (rc > 0 && c->store_failures) {
+            c->store_failures = 0;
+            trouble_clear(c->dir_fd);
+        }
         if (e->session->is_ended) {
             entry_done(c, e);
             return 1;
@@ -223,7 +256,9 @@ static int entry_poll(struct sidecar *c, struct entry *e, int64_t now_ns)
         return rc;
     }
     if (store_why(c->store)[0])
-        return store_trouble(c, e, now_ns);
+        return store_trouble(c, e, rc, now_ns);
+    if (rc == -ENOMEM)
+        return memory_trouble(c, e);
     session_close(e->session);
     e->session = NULL;
     entry_trouble(c, e, rc);
@@ -393,6 +428,8 @@ static int serve(struct sidecar *c)
         entry_forget(c, i);
     }
     store_close(c->store);
+    if (status != EXIT_TROUBLE)
+        trouble_clear(c->dir_fd);
     return status;
 }
 

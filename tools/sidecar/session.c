@@ -199,7 +199,8 @@ void session_close(struct session *s)
     if (s->keeper)
         lane_keeper_close(s->keeper);
     free(s->keeper);
-    for (uint32_t i = 0; s->lane && i < LANE_MAX; i++)
+    for (uint32_t i = 0;
+         s->lane && i < s->reader.header.lane_next && i < LANE_MAX; i++)
         if (s->lane[i].is_open)
             lane_log_close(&s->lane[i].log);
     free(s->lane);
@@ -318,7 +319,7 @@ static int batch_save(struct session *s, int64_t now_ns)
     static const enum store_statement last[] = {
         STORE_SESSION_END,        STORE_SESSION_END_CURSORS,
         STORE_SESSION_END_FRAMES, STORE_SESSION_END_COUNTERS,
-        STORE_SESSION_END_OPEN,
+        STORE_SESSION_END_OPEN,   STORE_SESSION_END_ORIGINS,
     };
     unsigned count = sizeof last / sizeof *last;
     for (unsigned i = 0; s->is_ended && rc >= 0 && i < count; i++)

@@ -107,6 +107,9 @@ int session_knows_site(struct session *session, uint32_t site)
 
 /* Entries that are new in the tables, into the store. */
 int tables_sync(struct session *session) __attribute__((warn_unused_result));
+/* Why the trace ends with what process `index` exec'ed, if it does. */
+int tables_lost(struct session *session, uint32_t index)
+    __attribute__((warn_unused_result));
 /* Row of the trace of a context; <0: -errno. A context that is not there
  * counts as context 0. */
 int64_t tables_trace(struct session *session, uint32_t *context,

@@ -15,6 +15,7 @@
 #include <string.h>
 #include "sql/sql.h"
 #include "tools/common/paths.h"
+#include "tools/store/migrate.h"
 
 enum {
     BUSY_MS = 5000,
@@ -47,15 +48,26 @@ static const char *const names[STORE_STATEMENTS] = {
     [STORE_TRACE_FIND] = "trace_find",
     [STORE_TRACE_ADD] = "trace_add",
     [STORE_CONTEXT_ROOT] = "context_root",
+    [STORE_PROCESS_LOST] = "process_lost",
+    [STORE_TRACE_ROOTS] = "trace_roots",
     [STORE_TRACE_ROOT] = "trace_root",
     [STORE_TRACE_PROCESS] = "trace_process",
     [STORE_SITE_SET] = "site_set",
     [STORE_SITE_UNSEEN] = "site_unseen",
     [STORE_SPAN_SET] = "span_set",
+    [STORE_SPAN_ERROR] = "span_error",
+    [STORE_STACK_SET] = "stack_set",
+    [STORE_STACK_GET] = "stack_get",
+    [STORE_ORIGIN_SET] = "origin_set",
+    [STORE_ORIGIN_GET] = "origin_get",
+    [STORE_SESSION_END_ORIGINS] = "session_end_origins",
+    [STORE_THROW_ADD] = "throw_add",
+    [STORE_GROUP_ADD] = "group_add",
     [STORE_ROLLUP_GET] = "rollup_get",
     [STORE_ROLLUP_ADD] = "rollup_add",
     [STORE_LOSS_SET] = "loss_set",
     [STORE_LOSS_ADD] = "loss_add",
+    [STORE_VERSION] = "version",
     [STORE_OUTBOX_SPANS] = "outbox_spans",
     [STORE_OUTBOX_SESSION] = "outbox_session",
     [STORE_OUTBOX_TRACES] = "outbox_traces",
@@ -73,40 +85,11 @@ struct store {
     bool in_transaction;
 };
 
-static int code_errno(int code)
-{
-    switch (code & 0xff) {
-    case SQLITE_OK:
-    case SQLITE_ROW:
-    case SQLITE_DONE:
-        return 0;
-    case SQLITE_FULL:
-        return -ENOSPC;
-    case SQLITE_NOMEM:
-        return -ENOMEM;
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return -EBUSY;
-    case SQLITE_READONLY:
-        return -EROFS;
-    case SQLITE_CANTOPEN:
-    case SQLITE_PERM:
-        return -EACCES;
-    case SQLITE_NOTADB:
-    case SQLITE_CORRUPT:
-        return -EBADMSG;
-    case SQLITE_CONSTRAINT:
-        return -EEXIST;
-    default:
-        return -EIO;
-    }
-}
-
 static int failed(struct store *store, int code)
 {
     snprintf(store->why, sizeof store->why, "store '%s': %s", store->path,
              store->db ? sqlite3_errmsg(store->db) : sqlite3_errstr(code));
-    int rc = code_errno(code);
+    int rc = migrate_errno(code);
     return rc ? rc : -EIO;
 }
 
@@ -137,71 +120,16 @@ static int prepare(struct store *store, enum store_statement which)
     return code == SQLITE_OK ? 0 : failed(store, code);
 }
 
-static int user_version(struct store *store, int *version)
-{
-    sqlite3_stmt *s = NULL;
-    int code =
-        sqlite3_prepare_v2(store->db, "PRAGMA user_version", -1, &s, NULL);
-    if (code == SQLITE_OK)
-        code = sqlite3_step(s);
-    if (code == SQLITE_ROW)
-        *version = sqlite3_column_int(s, 0);
-    sqlite3_finalize(s);
-    return code == SQLITE_ROW ? 0 : failed(store, code);
-}
-
-/* One migration with its new version, in one transaction. */
-static int migrate_one(struct store *store, int from)
-{
-    char pragma[64];
-    snprintf(pragma, sizeof pragma, "PRAGMA user_version = %d", from + 1);
-    int code = sqlite3_exec(store->db, "BEGIN EXCLUSIVE", NULL, NULL, NULL);
-    if (code != SQLITE_OK)
-        return failed(store, code);
-    int version = -1; /* another process may have been faster */
-    int rc = user_version(store, &version);
-    if (rc == 0 && version == from) {
-        code = sqlite3_exec(store->db, sql_sqlite_migrations[from], NULL, NULL,
-                            NULL);
-        if (code == SQLITE_OK)
-            code = sqlite3_exec(store->db, pragma, NULL, NULL, NULL);
-        if (code != SQLITE_OK)
-            rc = failed(store, code);
-    }
-    if (rc == 0) {
-        code = sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL);
-        if (code == SQLITE_OK)
-            return 0;
-        rc = failed(store, code);
-    }
-    (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
-    return rc;
-}
-
-static int migrate(struct store *store)
-{
-    int version = 0;
-    int rc = user_version(store, &version);
-    if (rc == 0 && version > sql_sqlite_version) {
-        snprintf(store->why, sizeof store->why,
-                 "store '%s' has version %d, this handspan knows up to %d: use "
-                 "the handspan that wrote it, or set HANDSPAN_STORE to "
-                 "another file",
-                 store->path, version, sql_sqlite_version);
-        return -EPROTONOSUPPORT;
-    }
-    while (rc == 0 && version < sql_sqlite_version) {
-        rc = migrate_one(store, version);
-        if (rc == 0)
-            rc = user_version(store, &version);
-    }
-    return rc;
-}
-
 static int set_up(struct store *store)
 {
     sqlite3_busy_timeout(store->db, BUSY_MS);
-    int rc = migrate(store); /* first: a later version's file is not touched */
+    /* Pages that retention frees can be given back bit by bit; it counts only
+     * before the first table. */
+    (void)sqlite3_exec(store->db, "PRAGMA auto_vacuum = INCREMENTAL", NULL,
+                       NULL, NULL);
+    /* first of all: a later version's file is not touched */
+    int rc =
+        migrate_store(store->db, store->path, store->why, sizeof store->why);
     if (rc != 0)
         return rc;
     int code = sqlite3_exec(store->db,
@@ -332,6 +260,23 @@ const void *store_blob(struct store *store, enum store_statement statement,
     return bytes;
 }
 
+/* A later handspan may have migrated it under us: its rows are not ours to
+ * write any more. */
+static int check_version(struct store *store)
+{
+    int rc = store_start(store, STORE_VERSION, "");
+    int64_t version = rc > 0 ? store_int(store, STORE_VERSION, 0) : 0;
+    while (rc > 0)
+        rc = store_next(store, STORE_VERSION);
+    if (rc < 0 || version == sql_sqlite_version)
+        return rc;
+    snprintf(store->why, sizeof store->why,
+             "store '%s' became version %lld, this handspan writes %d: the "
+             "handspan that changed it goes on",
+             store->path, (long long)version, sql_sqlite_version);
+    return -EPROTONOSUPPORT;
+}
+
 int store_begin(struct store *store)
 {
     if (store->in_transaction)
@@ -340,7 +285,10 @@ int store_begin(struct store *store)
     if (rc < 0)
         return rc;
     store->in_transaction = true;
-    return 0;
+    rc = check_version(store);
+    if (rc < 0)
+        store_rollback(store);
+    return rc;
 }
 
 int store_commit(struct store *store)

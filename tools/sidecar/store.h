@@ -33,6 +33,8 @@ enum store_statement {
     STORE_PROCESS_SET,
     STORE_PROCESS_END,
     STORE_PROCESS_ENDED,
+    STORE_PROCESS_LOST,
+    STORE_TRACE_ROOTS,
     STORE_CONTEXT_FIND,
     STORE_CONTEXT_ADD,
     STORE_TRACE_FIND,
@@ -43,10 +45,19 @@ enum store_statement {
     STORE_SITE_SET,
     STORE_SITE_UNSEEN,
     STORE_SPAN_SET,
+    STORE_SPAN_ERROR,
+    STORE_STACK_SET,
+    STORE_STACK_GET,
+    STORE_ORIGIN_SET,
+    STORE_ORIGIN_GET,
+    STORE_SESSION_END_ORIGINS,
+    STORE_THROW_ADD,
+    STORE_GROUP_ADD,
     STORE_ROLLUP_GET,
     STORE_ROLLUP_ADD,
     STORE_LOSS_SET,
     STORE_LOSS_ADD,
+    STORE_VERSION,
     STORE_OUTBOX_SPANS,
     STORE_OUTBOX_SESSION,
     STORE_OUTBOX_TRACES,
@@ -84,7 +95,8 @@ int64_t store_int(struct store *store, enum store_statement statement,
 const void *store_blob(struct store *store, enum store_statement statement,
                        int column, size_t *len_bytes);
 
-/* A transaction; begin does nothing inside one. */
+/* A transaction; begin does nothing inside one. -EPROTONOSUPPORT: the store was
+ * brought to another version meanwhile. */
 int store_begin(struct store *store) __attribute__((warn_unused_result));
 int store_commit(struct store *store) __attribute__((warn_unused_result));
 void store_rollback(struct store *store);

@@ -82,6 +82,22 @@ static int process_store(struct session *s, uint32_t index)
     return rc < 0 ? rc : 0;
 }
 
+int tables_lost(struct session *s, uint32_t index)
+{
+    static const char *const words[] = {NULL, "static", "privileged", "foreign",
+                                        "cleared"};
+    const struct lane_process *entry = &s->process[index].entry;
+    char target[TEXT_MAX];
+    if (entry->lost == LANE_LOST_NOT ||
+        entry->lost >= sizeof words / sizeof *words)
+        return 0;
+    lane_reader_string(&s->reader, entry->target, 0, target, sizeof target);
+    int rc =
+        store_run(s->store, STORE_PROCESS_LOST, "iitt", s->id, (int64_t)index,
+                  words[entry->lost], target[0] ? target : NULL);
+    return rc < 0 ? rc : 0;
+}
+
 static int processes_sync(struct session *s)
 {
     for (uint32_t i = 0; i < s->reader.header.process_next; i++) {
@@ -134,6 +150,7 @@ static int64_t trace_add(struct session *s, uint32_t index,
                        sizeof context->trace_id, s->id, (int64_t)index, remote,
                        remote_len, (int64_t)(context->flags & 0xff), name,
                        root_ref, clock_unix_ns(&s->clock, start_ticks));
+    bool is_moved = rc > 0; /* new, or begun by this session now */
     int64_t trace = -EBADMSG;
     if (rc >= 0)
         rc = store_start(s->store, STORE_TRACE_FIND, "b",
@@ -146,6 +163,8 @@ static int64_t trace_add(struct session *s, uint32_t index,
     if (rc >= 0)
         rc = store_run(s->store, STORE_CONTEXT_ADD, "iiib", s->id,
                        (int64_t)index, trace, remote, remote_len);
+    if (rc >= 0 && is_moved)
+        rc = store_run(s->store, STORE_TRACE_ROOTS, "i", trace);
     s->is_moved = true;
     return rc < 0 ? rc : trace;
 }
@@ -234,6 +253,7 @@ static int items_read(struct session *s, const struct lane_site *entry,
     }
     site->decode.item = site->items;
     site->decode.cap_bytes = entry->cap_bytes;
+    site->decode.name = site->name;
     return 0;
 }
 
@@ -348,12 +368,16 @@ int tables_sync(struct session *s)
 
 void tables_free(struct session *s)
 {
-    for (uint32_t i = 0; s->site && i < LANE_SITE_MAX; i++) {
+    /* not the whole arrays: most of their pages were never touched */
+    const struct lane_session *h = &s->reader.header;
+    for (uint32_t i = 0; s->site && i < h->site_next && i < LANE_SITE_MAX;
+         i++) {
         for (uint32_t j = 0; j < s->site[i].decode.count; j++)
             free(s->site[i].items[j].key);
         free(s->site[i].items);
     }
-    for (uint32_t i = 0; s->process && i < LANE_PROCESS_MAX; i++)
+    for (uint32_t i = 0;
+         s->process && i < h->process_next && i < LANE_PROCESS_MAX; i++)
         if (s->process[i].is_known)
             death_close(&s->process[i].death);
     free(s->site);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An exec that fails, children by fork and posix_spawn that exec, and then one
- * that succeeds. */
+ * that succeeds; all with an empty environment, so that the child of
+ * posix_spawn has an entry as well: the trace ends with it. */
 #include <errno.h>
 #include <spawn.h>
 #include <stdio.h>

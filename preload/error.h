@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The stack context of errors, as the hooks see it: what to note while a span
+ * is open, what to write when it failed. docs/preload.md tells the whole.
+ *
+ * All of it: [the thread itself, also in signal handlers; general registers
+ * only; no libc; errno kept]. Whatever finds no memory, no room or no right to
+ * read is left out; nothing fails.
+ */
+#pragma once
+#include "preload/error_copy.h"
+
+struct lane_open;
+
+/* ---- at the leave of a span that failed -------------------------------- */
+
+/* Write what led to it since `t0_ticks`: first cause, last bytes of stderr. */
+HIDDEN void error_write_cause(struct lane *lane, uint64_t span, uint32_t site,
+                              uint64_t t0_ticks);
+/* Write the stack as it is now. Its hash, 0: not written. */
+HIDDEN uint64_t error_write_stack(struct lane *lane, uint64_t span,
+                                  uint32_t site, enum lane_stack_reason reason);
+/* A rule says that it failed: all of this. */
+HIDDEN void error_write_rule(struct lane *lane, uint64_t span, uint32_t site,
+                             uint64_t t0_ticks);
+/* `origin` of the throw of this object, if it was seen on this thread. */
+HIDDEN uint32_t error_throw_origin(const struct lane *lane, uint64_t object);
+
+/* ---- while spans are open ---------------------------------------------- */
+
+/* How a function of libc says that it failed. */
+enum error_result {
+    ERROR_INT,    /* int -1, errno */
+    ERROR_LONG,   /* long or pointer -1, errno */
+    ERROR_NULL,   /* NULL, errno */
+    ERROR_NUMBER, /* the result is an error number */
+    ERROR_SILENT, /* NULL, no errno (dlopen) */
+};
+/* A function of the shipped list. */
+struct error_call {
+    const char *name;
+    const char *format; /* lane_frame_cause */
+    enum error_result result;
+};
+/* It failed: keep it for the innermost open span, if it is the first there. */
+HIDDEN void error_note_call(const struct shim_call *call, uint64_t result,
+                            const struct error_call *what);
+/* The thread writes to descriptor 2. */
+HIDDEN void error_note_stderr(uint64_t from, uint64_t len);
+/* The same, `count` pieces, struct iovec each. */
+HIDDEN void error_note_stderr_parts(uint64_t pieces, uint32_t count);
+/* An exception is thrown: std::type_info and object, 0 if not known. */
+HIDDEN void error_note_throw(enum lane_throw_kind kind, uint64_t type,
+                             uint64_t object);
+/* The process ends under open spans by its own will. */
+HIDDEN void error_note_end(void);
+
+struct error_fault { /* of a fatal signal */
+    const uint64_t *registers;
+    uint64_t address;
+    int32_t signal, code;
+};
+HIDDEN void error_note_signal(const struct error_fault *fault);
+
+/* `secret` in the manifest, or no values at all: no text of stderr, of
+ * arguments and of exceptions is kept. [constructor] */
+extern HIDDEN bool error_is_discreet;

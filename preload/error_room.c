@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See error_room.h; and the stacks that are written at once.
+ */
+#include "preload/error_room.h"
+
+#include "preload/sandbox.h"
+#include "preload/span_internal.h"
+
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+static struct error_room *rooms[LANE_MAX];
+bool error_is_discreet;
+
+struct lane *error_lane(void)
+{
+    struct lane *lane = span_lane;
+    if (lane == NULL || *runtime.alive != span_thread.alive ||
+        runtime.map.session == NULL ||
+        runtime.map.session->gate != LANE_GATE_OPEN)
+        return NULL;
+    return lane;
+}
+
+struct error_room *error_room_get(const struct lane *lane, bool make)
+{
+    uint32_t index = lane->index;
+    if (index >= LANE_MAX)
+        return NULL;
+    struct error_room *room = rooms[index];
+    if (room != NULL || !make || sandboxed)
+        return room;
+    long at =
+        machine_syscall(SYS_mmap, 0, sizeof(*room), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at <= 0)
+        return NULL;
+    /* a signal handler may have been here meanwhile: then one is left over */
+    rooms[index] = (struct error_room *)at;
+    return rooms[index];
+}
+
+const struct lane_open *error_open_span(struct lane *lane, uint64_t sp)
+{
+    if (lane->depth == 0)
+        return NULL;
+    uint64_t span = span_find_place(lane, sp).parent;
+    uint64_t depth = lane->depth < LANE_OPEN_MAX ? lane->depth : LANE_OPEN_MAX;
+    while (depth-- > 0) {
+        if (lane->open[depth].span == span)
+            return &lane->open[depth];
+    }
+    return NULL;
+}
+
+uint64_t error_write_stack(struct lane *lane, uint64_t span, uint32_t site,
+                           enum lane_stack_reason reason)
+{
+    const struct error_wish wish = {.reason = reason,
+                                    .limit_bytes = ERROR_COPY_BYTES};
+    struct error_room *room = error_room_get(lane, true);
+    uint64_t hash = 0;
+    if (room == NULL)
+        return 0;
+    if (room->scratch_busy++ == 0) {
+        struct error_copy *copy = (struct error_copy *)(void *)room->scratch;
+        error_copy_take(copy, lane, &wish);
+        hash = error_copy_write(lane, copy, span, site);
+    }
+    room->scratch_busy--;
+    return hash;
+}
+
+void error_write_rule(struct lane *lane, uint64_t span, uint32_t site,
+                      uint64_t t0_ticks)
+{
+    error_write_cause(lane, span, site, t0_ticks);
+    (void)error_write_stack(lane, span, site, LANE_STACK_RULE);
+}
+
+void error_note_end(void)
+{
+    struct lane *lane = error_lane();
+    const struct lane_open *open =
+        lane ? error_open_span(lane, (uint64_t)__builtin_frame_address(0))
+             : NULL;
+    if (open == NULL)
+        return;
+    uint32_t site = open->site_kind & 0xffffff;
+    error_write_cause(lane, open->span, site, open->t0_ticks);
+    (void)error_write_stack(lane, open->span, site, LANE_STACK_ABORT);
+}
+
+void error_note_signal(const struct error_fault *fault)
+{
+    const struct error_wish wish = {.reason = LANE_STACK_SIGNAL,
+                                    .limit_bytes = ERROR_SIGNAL_BYTES,
+                                    .registers = fault->registers,
+                                    .fault_address = fault->address,
+                                    .signal = fault->signal,
+                                    .signal_code = fault->code};
+    struct lane *lane = error_lane();
+    if (lane == NULL)
+        lane = thread_attach();
+    struct error_room *room = lane ? error_room_get(lane, true) : NULL;
+    if (room == NULL || room->signal_busy++ != 0)
+        return;
+    const struct lane_open *open = error_open_span(lane, fault->registers[7]);
+    uint64_t span = open ? open->span : span_process.ref;
+    uint32_t site = open ? open->site_kind & 0xffffff : 0;
+    struct error_copy *copy = (struct error_copy *)(void *)room->at_signal;
+    error_write_cause(lane, span, site,
+                      open ? open->t0_ticks : lane->start_ticks);
+    error_copy_take(copy, lane, &wish);
+    (void)error_copy_write(lane, copy, span, site);
+    room->signal_busy = 0;
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * exec: the open span becomes the parent of what the new program does.
+ *
+ * The hook makes the system call itself, with the edited environment on its
+ * own stack or in a mapping of its own. If that fails (also: E2BIG for what we
+ * added) the program's own call follows with its own environment, as if we
+ * were not there. So nothing that lasts is needed in a child of vfork or
+ * posix_spawn, which runs in its parent's memory: there only the session is
+ * written to, never a word of the process.
+ */
+#include "preload/exec.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "lane/x86_64/machine.h"
+#include "preload/bind.h"
+#include "preload/config.h"
+#include "preload/error.h"
+#include "preload/process.h"
+#include "preload/sandbox.h"
+#include "preload/thread_start.h"
+
+/* One of execve, execveat, fexecve. */
+struct exec {
+    int dir_fd;
+    const char *path; /* NULL: dir_fd is the file */
+    char *const *argv;
+    char *const *env;
+    int flags;
+    bool is_at; /* execveat(2) */
+};
+
+/* What is known of it. */
+struct plan {
+    struct exec_env found;
+    struct span_place place;
+    enum lane_lost lost;
+    bool is_edited;
+};
+
+static long raw(long number, long a, long b, long c, long d, long e)
+{
+    return machine_syscall(number, a, b, c, d, e, 0);
+}
+
+static void execute(const struct exec *exec, char *const *env)
+{
+    if (exec->is_at)
+        raw(SYS_execveat, exec->dir_fd, (long)(exec->path ? exec->path : ""),
+            (long)exec->argv, (long)env, exec->flags);
+    else
+        raw(SYS_execve, (long)exec->path, (long)exec->argv, (long)env, 0, 0);
+}
+
+/* execvp() tries one directory after the other. */
+static bool is_there(const struct exec *exec)
+{
+    if (exec->path == NULL)
+        return true;
+    return raw(SYS_faccessat, exec->dir_fd, (long)exec->path, X_OK, 0, 0) == 0;
+}
+
+static void make_plan(const struct exec *exec, struct plan *plan)
+{
+    *plan = (struct plan){.place = span_here()};
+    bool is_known = exec_env_look(exec->env, &plan->found);
+    plan->lost = exec_target_look(exec->dir_fd, exec->path);
+    if (is_known && plan->lost == LANE_LOST_NOT && !plan->found.has_preload)
+        plan->lost = LANE_LOST_CLEARED;
+    bool drops = plan->lost == LANE_LOST_FOREIGN && plan->found.preload;
+    plan->is_edited =
+        is_known && plan->found.is_ours && (!plan->found.keeps_parent || drops);
+}
+
+/* ---- what the session learns ------------------------------------------ */
+
+static size_t length(const char *text)
+{
+    size_t n = 0;
+    while (text[n])
+        n++;
+    return n;
+}
+
+static void say_lost(struct lane_process *entry, const struct exec *exec,
+                     enum lane_lost lost)
+{
+    const char *path = exec->path ? exec->path : "(open file)";
+    entry->lost = (uint32_t)lost;
+    if (lane_string_put(&runtime.map, path, (uint32_t)length(path),
+                        &entry->target) != 0)
+        entry->target = (struct lane_string){0, 0};
+}
+
+/* A child of vfork or posix_spawn that no session will tell of. */
+static void add_lost_guest(const struct exec *exec, const struct plan *plan)
+{
+    struct lane_map *map = &runtime.map;
+    int64_t index = lane_table_take(map, LANE_TABLE_PROCESSES,
+                                    &map->session->process_next, 1);
+    if (index < 0) {
+        __atomic_fetch_add(&map->session->lost_processes, 1, __ATOMIC_RELAXED);
+        return;
+    }
+    struct lane_process *entry = &map->processes[index];
+    const char *name = text_basename(exec->path ? exec->path : "?");
+    for (size_t i = 0; name[i] && i + 1 < sizeof entry->name; i++)
+        entry->name[i] = name[i];
+    entry->pid = (uint32_t)raw(SYS_getpid, 0, 0, 0, 0, 0);
+    entry->parent = runtime.process + 1;
+    entry->context = plan->place.context;
+    entry->parent_ref = plan->place.parent;
+    entry->t0_ticks = entry->t1_ticks = lane_now(map);
+    entry->marker = LANE_MARKER_EXEC;
+    say_lost(entry, exec, plan->lost);
+    /* release; pairs with the reader's acquire */
+    __atomic_store_n(&entry->state, LANE_PROCESS_ENDED, __ATOMIC_RELEASE);
+}
+
+static void mark(const struct exec *exec, const struct plan *plan)
+{
+    if (process_is_guest()) {
+        if (plan->lost != LANE_LOST_NOT)
+            add_lost_guest(exec, plan);
+        return;
+    }
+    if (runtime.process >= LANE_PROCESS_MAX)
+        return;
+    if (plan->lost != LANE_LOST_NOT)
+        say_lost(&runtime.map.processes[runtime.process], exec, plan->lost);
+    process_mark_end(LANE_MARKER_EXEC, 0, 0);
+}
+
+/* ---- the two ways ----------------------------------------------------- */
+
+/* On the stack, which in a child of posix_spawn has 32 KiB. */
+static __attribute__((noinline)) void execute_guest(const struct exec *exec,
+                                                    const struct plan *plan)
+{
+    char *env[EXEC_GUEST_MAX + 5];
+    struct exec_texts texts;
+    if (plan->found.count <= EXEC_GUEST_MAX &&
+        exec_env_edit(exec->env, &plan->found, plan->place,
+                      plan->lost == LANE_LOST_FOREIGN, &texts, env))
+        execute(exec, env);
+}
+
+/* In a mapping: this may be a signal stack. */
+static __attribute__((noinline)) void execute_own(const struct exec *exec,
+                                                  const struct plan *plan)
+{
+    size_t len =
+        sizeof(struct exec_texts) + (plan->found.count + 5) * sizeof(char *);
+    long at = machine_syscall(SYS_mmap, 0, (long)len, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at < 0 && at > -4096)
+        return;
+    struct exec_texts *texts = (struct exec_texts *)at;
+    if (exec_env_edit(exec->env, &plan->found, plan->place,
+                      plan->lost == LANE_LOST_FOREIGN, texts,
+                      (char **)(texts + 1)))
+        execute(exec, (char **)(texts + 1));
+    raw(SYS_munmap, at, (long)len, 0, 0, 0);
+}
+
+static void hand_on(const struct exec *exec)
+{
+    struct plan plan;
+    if (runtime.map.session == NULL || sandboxed || !is_there(exec))
+        return;
+    if (*runtime.alive == 0)
+        thread_enter_child();
+    make_plan(exec, &plan);
+    mark(exec, &plan);
+    if (!plan.is_edited)
+        return;
+    if (process_is_guest())
+        execute_guest(exec, &plan);
+    else
+        execute_own(exec, &plan);
+}
+
+/* ---- hooks ------------------------------------------------------------ */
+
+static void enter_execve(struct shim_call *call)
+{
+    struct exec exec = {.dir_fd = AT_FDCWD,
+                        .path = (const char *)call->args.rdi,
+                        .argv = (char *const *)call->args.rsi,
+                        .env = (char *const *)call->args.rdx};
+    hand_on(&exec);
+}
+
+static void enter_fexecve(struct shim_call *call)
+{
+    struct exec exec = {.dir_fd = (int)call->args.rdi,
+                        .argv = (char *const *)call->args.rsi,
+                        .env = (char *const *)call->args.rdx,
+                        .flags = AT_EMPTY_PATH,
+                        .is_at = true};
+    hand_on(&exec);
+}
+
+static void enter_execveat(struct shim_call *call)
+{
+    struct exec exec = {.dir_fd = (int)call->args.rdi,
+                        .path = (const char *)call->args.rsi,
+                        .argv = (char *const *)call->args.rdx,
+                        .env = (char *const *)call->args.rcx,
+                        .flags = (int)call->args.r8,
+                        .is_at = true};
+    if (exec.flags & AT_EMPTY_PATH)
+        exec.path = NULL;
+    hand_on(&exec);
+}
+
+/* As a first cause of an error; error_watch.c has the others. */
+static const struct error_call failing_exec = {"execve", "spp", ERROR_INT};
+static const struct error_call failing_fork = {"fork", "", ERROR_INT};
+static const struct error_call failing_thread = {"pthread_create", "pppp",
+                                                 ERROR_NUMBER};
+
+static void leave_fork(struct shim_call *call, const struct shim_regs *regs)
+{
+    process_fork_leave(call, regs);
+    if ((int32_t)regs->rax == -1)
+        error_note_call(call, regs->rax, &failing_fork);
+}
+
+static void leave_thread(struct shim_call *call, const struct shim_regs *regs)
+{
+    thread_start_leave(call, regs);
+    if ((int32_t)regs->rax != 0)
+        error_note_call(call, regs->rax, &failing_thread);
+}
+
+static void leave_exec(struct shim_call *call, const struct shim_regs *regs)
+{
+    if (runtime.map.session == NULL || sandboxed || *runtime.alive == 0 ||
+        runtime.process >= LANE_PROCESS_MAX || process_is_guest())
+        return;
+    struct lane_process *process = &runtime.map.processes[runtime.process];
+    error_note_call(call, regs->rax, &failing_exec);
+    if (process->marker != LANE_MARKER_EXEC)
+        return;
+    /* it failed: the process goes on */
+    process->lost = LANE_LOST_NOT;
+    __atomic_store_n(&process->state, LANE_PROCESS_RUNS, __ATOMIC_RELAXED);
+    __atomic_store_n(&process->marker, LANE_MARKER_NONE, __ATOMIC_RELEASE);
+}
+
+void exec_watch(void)
+{
+    exec_env_start();
+    exec_target_start();
+    (void)bind_internal("execve", enter_execve, leave_exec);
+    (void)bind_internal("execveat", enter_execveat, leave_exec);
+    (void)bind_internal("fexecve", enter_fexecve, leave_exec);
+    (void)bind_internal("fork", process_fork_enter, leave_fork);
+    /* without a handler there is nothing that a thread could belong to */
+    if (runtime.manifest && runtime.manifest->decl_count > 0 &&
+        bind_internal("pthread_create", thread_start_enter, leave_thread) != 0)
+        note_line("threads", "pthread_create cannot be seen: threads start "
+                             "below their process");
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pthread_create: what is open in the creator becomes the parent of what the
+ * new thread opens first. The two meet in a box from a fixed pool: the hook
+ * puts routine, argument and place into it and hands the box to
+ * pthread_create instead; the thread unpacks it and jumps to its routine, so
+ * that no frame of ours stands on its stack.
+ *
+ * Why not a table that the thread looks itself up in: the creator learns the
+ * thread's identity after the thread may have made its first traced call.
+ *
+ * [any thread] General registers only, no libc, no syscall.
+ */
+#include "preload/thread_start.h"
+#include "preload/span_internal.h"
+
+enum {
+    BOXES = 4096, /* threads that were created and did not run yet */
+};
+
+struct box {
+    void *(*routine)(void *);
+    void *argument;
+    struct span_place place;
+    /* *runtime.alive of the process that took it, 0 free. Those that a fork
+     * left behind are free as well: their threads are not in the child. */
+    uint32_t owner;
+};
+static struct box boxes[BOXES];
+static uint32_t next_box;
+
+static bool take(struct box *box, uint32_t alive)
+{
+    uint32_t owner = __atomic_load_n(&box->owner, __ATOMIC_RELAXED);
+    /* acquire; pairs with the release of the thread that unpacked it */
+    return owner != alive &&
+           __atomic_compare_exchange_n(&box->owner, &owner, alive, false,
+                                       __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+static struct box *take_box(uint32_t alive)
+{
+    for (uint32_t i = 0; i < BOXES; i++) {
+        uint32_t at = __atomic_fetch_add(&next_box, 1, __ATOMIC_RELAXED);
+        if (take(&boxes[at % BOXES], alive))
+            return &boxes[at % BOXES];
+    }
+    return NULL;
+}
+
+static void give_back(struct box *box)
+{
+    __atomic_store_n(&box->owner, 0, __ATOMIC_RELEASE);
+}
+
+static void *begin(void *argument)
+{
+    struct box *box = argument;
+    struct box mine = *box;
+    span_thread.root = mine.place.parent;
+    span_thread.context = mine.place.context;
+    span_thread.root_alive = mine.owner;
+    give_back(box);
+    return mine.routine(mine.argument); /* a jump */
+}
+
+void thread_start_enter(struct shim_call *call)
+{
+    uint32_t alive = *runtime.alive;
+    if (runtime.map.session == NULL || alive == 0)
+        return; /* a forked child that nobody registered: below its process */
+    struct span_place place = span_here();
+    struct box *box = place.parent != span_process.ref ? take_box(alive) : NULL;
+    if (box == NULL)
+        return;
+    box->routine = (void *(*)(void *))call->args.rdx;
+    box->argument = (void *)call->args.rcx;
+    box->place = place;
+    call->args.rdx = (uint64_t)begin;
+    call->args.rcx = (uint64_t)box;
+}
+
+void thread_start_leave(struct shim_call *call, const struct shim_regs *regs)
+{
+    uint64_t offset = call->args.rcx - (uint64_t)boxes;
+    if ((int)regs->rax != 0 && call->args.rdx == (uint64_t)begin &&
+        offset < sizeof boxes) {
+        struct box *box = &boxes[offset / sizeof *boxes];
+        call->args.rdx = (uint64_t)box->routine; /* for who looks at them */
+        call->args.rcx = (uint64_t)box->argument;
+        give_back(box);
+    }
+}

@@ -1,0 +1,232 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""One trace over many processes: every span at its place.
+
+usage: process.py BUILD_DIR CASE
+
+Each case runs a command and says the tree of spans that must come of it:
+lines of names, children below. Processes that traced nothing of their own are
+left out; a span's parent is then the next one above.
+"""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+MANIFEST = """%s
+[[object(main)]];
+[[span, input(name)]] int step(const char *name, char **rest);
+[[span, input(name)]] int inner(const char *name);
+"""
+
+
+class Run:
+    def __init__(self, build, scope=""):
+        self.build = pathlib.Path(build)
+        self.temp = tempfile.TemporaryDirectory(prefix="handspan-context-")
+        self.dir = pathlib.Path(self.temp.name)
+        (self.dir / "m").write_text(MANIFEST % scope)
+        (self.dir / "d").mkdir(mode=0o700)
+        self.step = self.build / "bin" / "process_step"
+        self.env = {k: v for k, v in os.environ.items()
+                    if not k.startswith(("HANDSPAN", "TRACE", "BAGGAGE"))}
+        self.env.update(HANDSPAN_DIR=str(self.dir / "d"),
+                        HANDSPAN_STORE=str(self.dir / "s.db"),
+                        S=str(self.step), PATH="/usr/bin:/bin")
+
+    def handspan(self, *args, **more):
+        return subprocess.run([self.build / "bin" / "handspan", *args],
+                              env=self.env, text=True, capture_output=True,
+                              timeout=100, **more)
+
+    def run(self, *command):
+        done = self.handspan("run", "--summary", "never", "-m",
+                             str(self.dir / "m"), "--", *command)
+        self.drain()
+        return done
+
+    def drain(self):
+        done = self.handspan("sidecar")  # waits for the one that runs
+        for _ in range(600):
+            if not list((self.dir / "d").glob("*.lane")):
+                return
+            subprocess.run(["sleep", "0.1"], check=True)
+            self.handspan("sidecar")
+        raise SystemExit("sessions are left: " + done.stderr)
+
+    def spans(self, trace="latest"):
+        out = self.handspan("spans", trace, "--json").stdout
+        rows = [json.loads(line) for line in out.splitlines()]
+        return {r["span_id"]: r for r in rows if "span_id" in r}
+
+    def traces(self):
+        out = self.handspan("list", "--json").stdout
+        rows = [json.loads(line) for line in out.splitlines()]
+        return [r for r in rows if "trace_id" in r]
+
+
+def name_of(row):
+    return (row["input"] or {}).get("name")
+
+
+def tree(spans):
+    """(name, [children]) of the calls; processes are left out."""
+    children = {}
+    for row in spans.values():
+        if name_of(row) is None:
+            continue
+        at = row
+        while True:
+            parent = at["parent_span_id"]
+            at = spans.get(parent)
+            if at is None or name_of(at) is not None:
+                break
+        children.setdefault(at["span_id"] if at else None, []).append(row)
+
+    def below(span):
+        return sorted((name_of(r), below(r["span_id"]))
+                      for r in children.get(span, []))
+    return below(None)
+
+
+def show(nodes, depth=0):
+    return "".join("  " * depth + name + "\n" + show(below, depth + 1)
+                   for name, below in nodes)
+
+
+def check(got, expected, what):
+    if got != expected:
+        raise SystemExit(f"{what}\n--- expected\n{expected}--- got\n{got}")
+
+
+def one_trace(run, expected):
+    traces = run.traces()
+    check(len(traces), 1, f"traces: {traces}")
+    spans = run.spans()
+    loose = [r for r in spans.values()
+             if r["parent_span_id"] and r["parent_span_id"] not in spans]
+    check(loose, [], "parents that are nowhere")
+    check(show(tree(spans)), expected, "the tree")
+    return spans
+
+
+# ---- cases -----------------------------------------------------------------
+
+def ways(run):
+    """Each way to start a process, from under a span."""
+    for way in ("fork", "vfork", "spawn", "system", "popen", "exec"):
+        other = Run(run.build)
+        done = other.run(run.step, "a", way, run.step, "b", way, run.step, "c")
+        check((done.returncode, done.stdout), (0, "a\nb\nc\n"), way)
+        one_trace(other, "a\n  b\n    c\n")
+
+
+def threads(run):
+    run.run("sh", "-c", "$S a thread x; $S b c11 y; $S c forkonly z")
+    one_trace(run, "a\n  x\nb\n  y\nc\n  z\n")
+
+
+PIPELINE = "$S a | $S b | cat; $S c spawn $S d; $S e & $S f exec $S g; wait"
+PIPELINE_TREE = "a\nb\nc\n  d\ne\nf\n  g\n"
+
+
+def shell(run):
+    done = run.run("sh", "-c", PIPELINE)
+    check(done.returncode, 0, done.stderr)
+    spans = one_trace(run, PIPELINE_TREE)
+    roots = [r for r in spans.values() if r["parent_span_id"] is None]
+    check(len(roots), 1, f"roots: {roots}")
+
+
+def untraced_shell(run):
+    """The shell and cat are outside of the scope; the context goes through."""
+    run = Run(run.build, '[[program("process_*")]];')
+    run.run("sh", "-c", "sh -c 'sh -c \"$S a\"' | cat; $S b; " + PIPELINE)
+    spans = one_trace(run, "a\na\nb\nb\nc\n  d\ne\nf\n  g\n")
+    check({r["pid"] for r in spans.values() if name_of(r) is None} !=
+          set(), True, "processes")
+    trace = run.traces()[0]
+    check(trace["status"], "ok", "status")
+    last = max(r["start_unix_ns"] + (r["duration_ns"] or 0)
+               for r in spans.values())
+    check(trace["duration_ns"] >= last - trace["start_unix_ns"], True,
+          f"the trace lasts until its last process: {trace}")
+
+
+def make(run):
+    (run.dir / "Makefile").write_text(
+        "all: a1 b1 c1 d1 e1\n%1:\n\t@$(S) $@ spawn $(S) $*2\n")
+    run.run("make", "-s", "-j3", "-C", str(run.dir))
+    one_trace(run, "".join(f"{n}1\n  {n}2\n" for n in "abcde"))
+
+
+def xargs(run):
+    run.run("sh", "-c", "printf '%s\\n' a b c d e | xargs -P 3 -n 1 $S")
+    one_trace(run, "a\nb\nc\nd\ne\n")
+
+
+def first_dies(run):
+    """The parent is gone before its child starts anything."""
+    run.run("sh", "-c", "($S a exec sh -c \"(sleep 0.3; $S b) &\") ; sleep 1")
+    one_trace(run, "a\n  b\n")
+
+
+def steps(run):
+    """Separately started, one trace by a TRACEPARENT of ours."""
+    run.env["TRACEPARENT"] = run.handspan("traceparent").stdout.strip()
+    for name in "abc":
+        run.run(run.step, name)
+    spans = one_trace(run, "a\nb\nc\n")
+    roots = [r for r in spans.values() if r["parent_span_id"] is None]
+    check(len(roots), 3, f"roots: {roots}")
+
+
+def cleared(run):
+    """A cleared environment stays clear, and the trace says where it ends."""
+    done = run.run(run.step, "a", "cleared", "/usr/bin/env")
+    check((done.returncode, done.stdout), (0, "a\n"), "the output")
+    shown = run.handspan("show").stdout
+    check("env (not traced" in shown, True, shown)
+
+
+def environment(run):
+    """The program's own environ is as it was; a TRACEPARENT of its own wins."""
+    own = "00-" + "12" * 16 + "-" + "34" * 8 + "-01"
+    run.env["TRACESTATE"] = "a=b"
+    run.env["BAGGAGE"] = "k=v"
+    run.env["TRACEPARENT"] = "00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"
+    script = ("import os, subprocess\n"
+              "before = os.environ['TRACEPARENT']\n"
+              "show = ['/usr/bin/env']\n"
+              "def child(env): return dict(line.split('=', 1) for line in\n"
+              "  subprocess.run(show, env=env, capture_output=True, text=True)"
+              ".stdout.splitlines())\n"
+              "got = child(None)\n"
+              "assert got['TRACEPARENT'][:35] == before[:35], got\n"
+              "assert got['TRACEPARENT'] != before, got\n"
+              "assert (got['TRACESTATE'], got['BAGGAGE']) == ('a=b', 'k=v')\n"
+              "got.pop('TRACEPARENT')\n"
+              "mine = dict(os.environ); mine.pop('TRACEPARENT')\n"
+              "assert got == mine, (got, mine)\n"
+              "small = {'LD_PRELOAD': os.environ['LD_PRELOAD']}\n"
+              "got = child(small)\n"
+              "assert got['BAGGAGE'] == 'k=v' and got['TRACESTATE'] == 'a=b'\n"
+              f"own = '{own}'\n"
+              "assert child(dict(os.environ, TRACEPARENT=own))"
+              "['TRACEPARENT'] == own\n"
+              "assert child({}) == {}, child({})\n"
+              "assert os.environ['TRACEPARENT'] == before\n"
+              "print('fine')\n")
+    done = run.run("/usr/bin/python3", "-c", script)
+    check((done.stdout, done.returncode), ("fine\n", 0), done.stderr)
+
+
+def main():
+    build, case = sys.argv[1:3]
+    globals()[case](Run(build))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See stacks.h. */
+#define _GNU_SOURCE
+#include "tools/sidecar/stacks.h"
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "lane/error_frames.h"
+#include "lane/utf8.h"
+#include "tools/sidecar/log.h"
+#include "tools/symbolize/symbolize.h"
+
+enum {
+    PATH_BYTES = 4096,
+};
+
+/* libstdc++'s, which the tools link */
+char *__cxa_demangle(const char *mangled, char *buf, size_t *len_bytes,
+                     int *status);
+
+/* What is kept of a STACK frame besides its names: nothing of its bytes. */
+struct stack_mark {
+    uint64_t hash, fault_address;
+    int32_t signal, signal_code;
+    uint32_t reason, pad0;
+};
+
+/* One worker for all sessions of this process. */
+static struct symbolize_client worker = {.fd = -1};
+
+/* ---- asking for names ---------------------------------------------------- */
+
+struct request {
+    uint8_t *bytes;
+    size_t len;
+};
+
+static void put(struct request *r, const void *bytes, size_t len)
+{
+    if (r->len + len <= SYMBOLIZE_REQUEST_MAX)
+        memcpy(r->bytes + r->len, bytes, len);
+    r->len += len;
+}
+
+/* The modules of the process, then their paths. */
+static void put_modules(const struct session *s, uint32_t process,
+                        struct request *r, struct request *paths)
+{
+    struct symbolize_request *head = (void *)r->bytes;
+    for (uint32_t i = 0; i < s->reader.header.module_next; i++) {
+        struct lane_module m;
+        char path[PATH_BYTES];
+        if (lane_reader_entry(&s->reader, LANE_TABLE_MODULES, i, &m) != 0 ||
+            m.state == 0 || m.build_id_bytes > sizeof m.build_id)
+            continue;
+        /* a forked child has its parent's objects as well */
+        if (m.process != 0 && m.process > process + 1)
+            continue;
+        lane_reader_string(&s->reader, m.path, 0, path, sizeof path);
+        struct symbolize_module out = {
+            .bias = m.base,
+            .end = m.end,
+            .path_bytes = (uint32_t)strlen(path),
+            .build_id_bytes = m.build_id_bytes,
+        };
+        memcpy(out.build_id, m.build_id, sizeof out.build_id);
+        put(r, &out, sizeof out);
+        put(paths, path, out.path_bytes);
+        head->module_count++;
+    }
+}
+
+static int make_request(const struct session *s, uint32_t process,
+                        const void *payload, uint32_t len_bytes,
+                        struct request *r)
+{
+    struct request paths = {malloc(SYMBOLIZE_REQUEST_MAX), 0};
+    r->bytes = malloc(SYMBOLIZE_REQUEST_MAX);
+    if (!r->bytes || !paths.bytes) {
+        free(paths.bytes);
+        return -ENOMEM;
+    }
+    struct symbolize_request head = {.stack_bytes = len_bytes};
+    memcpy(head.own_id, s->reader.header.build_id, sizeof head.own_id);
+    put(r, &head, sizeof head);
+    put_modules(s, process, r, &paths);
+    if (paths.len <= SYMBOLIZE_REQUEST_MAX) {
+        ((struct symbolize_request *)(void *)r->bytes)->path_bytes =
+            (uint32_t)paths.len;
+        put(r, paths.bytes, paths.len);
+    }
+    put(r, payload, len_bytes);
+    free(paths.bytes);
+    return r->len <= SYMBOLIZE_REQUEST_MAX ? 0 : -E2BIG;
+}
+
+/* Frames that are handlers say so by name. */
+static void name_handlers(const struct session *s, cJSON *frames)
+{
+    cJSON *frame;
+    cJSON_ArrayForEach(frame, frames)
+    {
+        const cJSON *item = cJSON_GetObjectItem(frame, "site");
+        uint32_t site = item ? (uint32_t)item->valuedouble : 0;
+        if (site != 0 && site < LANE_SITE_MAX && s->site[site].is_known)
+            cJSON_AddStringToObject(frame, "handler", s->site[site].name);
+        cJSON_DeleteItemFromObject(frame, "site");
+    }
+}
+
+/* The answer's parts into the store. */
+static int store_names(struct session *s, uint64_t hash, const char *answer)
+{
+    cJSON *json = cJSON_Parse(answer);
+    cJSON *frames = cJSON_GetObjectItem(json, "frames");
+    const cJSON *end = cJSON_GetObjectItem(json, "end");
+    name_handlers(s, frames);
+    char *text = frames ? cJSON_PrintUnformatted(frames) : NULL;
+    int rc = store_run(s->store, STORE_STACK_SET, "iitt", s->id, (int64_t)hash,
+                       text ? text : "[]",
+                       cJSON_IsString(end) ? end->valuestring
+                                           : "no answer was made");
+    free(text);
+    cJSON_Delete(json);
+    return rc;
+}
+
+static int name_stack(struct session *s, uint32_t process,
+                      const struct lane_frame_stack *head, const void *payload,
+                      uint32_t len_bytes)
+{
+    struct request r = {0};
+    char *answer = NULL;
+    char why[96];
+    int rc = make_request(s, process, payload, len_bytes, &r);
+    if (rc == 0)
+        rc = symbolize_ask(&worker, r.bytes, r.len, &answer);
+    if (r.bytes)
+        memset(r.bytes, 0, SYMBOLIZE_REQUEST_MAX);
+    free(r.bytes);
+    if (rc == 0)
+        rc = store_names(s, head->hash, answer);
+    else {
+        snprintf(why, sizeof why, "not unwound: %s", strerror(-rc));
+        log_line("%s: a stack was %s", s->name, why);
+        rc = store_run(s->store, STORE_STACK_SET, "iitt", s->id,
+                       (int64_t)head->hash, "[]", why);
+    }
+    free(answer);
+    return rc < 0 ? rc : 0;
+}
+
+/* ---- frames -------------------------------------------------------------- */
+
+static bool is_named(struct session *s, uint64_t hash)
+{
+    bool found =
+        store_start(s->store, STORE_STACK_GET, "ii", s->id, (int64_t)hash) > 0;
+    while (found && store_next(s->store, STORE_STACK_GET) > 0)
+        ;
+    return found;
+}
+
+static int stack_take(struct session *s, uint32_t lane,
+                      const struct lane_log_item *item)
+{
+    struct lane_frame_stack head;
+    const struct lane_frame *f = item->frame;
+    if (f->payload_bytes < sizeof head)
+        return -EBADMSG;
+    memcpy(&head, item->payload, sizeof head);
+    int rc = 0;
+    if (!(head.flags & LANE_STACK_SAME) && !is_named(s, head.hash))
+        rc = name_stack(s, s->lane[lane].process, &head, item->payload,
+                        f->payload_bytes);
+    if (rc < 0 || head.reason == LANE_STACK_THROW ||
+        head.reason == LANE_STACK_CAUSE || LANE_REF_COUNTER(f->span) == 0)
+        return rc; /* their frames name it by its hash */
+    struct stack_mark mark = {head.hash,        head.fault_address, head.signal,
+                              head.signal_code, head.reason,        0};
+    return pending_put_frame(&s->pending, f->span, LANE_FRAME_STACK, 0, 0,
+                             &mark, sizeof mark);
+}
+
+static int origin_take(struct session *s, uint32_t lane,
+                       const struct lane_log_item *item)
+{
+    int rc = store_run(s->store, STORE_ORIGIN_SET, "iiiib", s->id,
+                       (int64_t)lane, (int64_t)(item->position / LANE_LINE),
+                       (int64_t)item->frame->kind, (const void *)item->payload,
+                       (size_t)item->frame->payload_bytes);
+    return rc < 0 ? rc : 0;
+}
+
+static void demangle(const char *mangled, char *out, size_t cap_bytes)
+{
+    int status = -1;
+    /* a type's name: as in typeinfo */
+    char *text = __cxa_demangle(mangled, NULL, NULL, &status);
+    snprintf(out, cap_bytes, "%s", status == 0 ? text : mangled);
+    free(text);
+}
+
+/* Type and message of a THROW frame. */
+static bool throw_texts(const uint8_t *payload, size_t len_bytes,
+                        struct lane_frame_throw *t, char *type, size_t type_cap,
+                        char *message, size_t message_cap)
+{
+    char raw[512];
+    if (len_bytes < sizeof *t)
+        return false;
+    memcpy(t, payload, sizeof *t);
+    size_t left = len_bytes - sizeof *t;
+    if ((size_t)t->type_bytes + t->message_bytes > left)
+        return false;
+    utf8_clean(payload + sizeof *t, t->type_bytes, raw, sizeof raw, NULL);
+    demangle(raw, type, type_cap);
+    utf8_clean(payload + sizeof *t + t->type_bytes, t->message_bytes, message,
+               message_cap, NULL);
+    return true;
+}
+
+static int throw_take(struct session *s, const struct lane_log_item *item)
+{
+    struct lane_frame_throw t;
+    char type[512], message[8];
+    if (!throw_texts(item->payload, item->frame->payload_bytes, &t, type,
+                     sizeof type, message, sizeof message))
+        return -EBADMSG;
+    if (t.kind != LANE_THROW_NEW)
+        return 0;
+    int rc = store_run(s->store, STORE_THROW_ADD, "iit", s->id,
+                       (int64_t)item->frame->site, type);
+    return rc < 0 ? rc : 0;
+}
+
+int stacks_take(struct session *s, uint32_t lane,
+                const struct lane_log_item *item)
+{
+    int rc = 0;
+    switch (item->frame->kind) {
+    case LANE_FRAME_STACK:
+        rc = stack_take(s, lane, item);
+        break;
+    case LANE_FRAME_THROW:
+        rc = throw_take(s, item);
+        if (rc == 0)
+            rc = origin_take(s, lane, item);
+        break;
+    default:
+        if (LANE_REF_COUNTER(item->frame->span) != 0)
+            rc = pending_put_frame(&s->pending, item->frame->span,
+                                   item->frame->kind, item->frame->flags, 0,
+                                   item->payload, item->frame->payload_bytes);
+    }
+    if (rc == -EBADMSG) {
+        s->corrupt++;
+        rc = 0;
+    }
+    return rc;
+}
+
+/* ---- an error's context -------------------------------------------------- */
+
+/* The names of a stack; NULL: there are none. */
+static char *names_of(struct session *s, uint64_t hash, const char **ended)
+{
+    static char why[96];
+    char *copy = NULL;
+    int rc = hash == 0 ? 0
+                       : store_start(s->store, STORE_STACK_GET, "ii", s->id,
+                                     (int64_t)hash);
+    while (rc > 0) {
+        size_t len;
+        const char *text = store_blob(s->store, STORE_STACK_GET, 0, &len);
+        free(copy);
+        copy = text ? strndup(text, len) : NULL;
+        text = store_blob(s->store, STORE_STACK_GET, 1, &len);
+        snprintf(why, sizeof why, "%.*s", (int)len, text ? text : "");
+        *ended = strcmp(why, "whole") == 0 ? NULL : why;
+        rc = store_next(s->store, STORE_STACK_GET);
+    }
+    return copy;
+}
+
+static void add_argument(cJSON *list, char kind, uint64_t raw, const char *text)
+{
+    char number[32];
+    switch (kind) {
+    case 's':
+        cJSON_AddItemToArray(list, cJSON_CreateString(text));
+        return;
+    case 'd':
+    case 'f':
+        snprintf(number, sizeof number, "%d", (int)raw);
+        cJSON_AddItemToArray(list, cJSON_CreateRaw(number));
+        return;
+    case 'u':
+        snprintf(number, sizeof number, "%llu", (unsigned long long)raw);
+        cJSON_AddItemToArray(list, cJSON_CreateRaw(number));
+        return;
+    default:
+        snprintf(number, sizeof number, kind == 'o' ? "0%llo" : "0x%llx",
+                 (unsigned long long)raw);
+        cJSON_AddItemToArray(list, cJSON_CreateString(number));
+    }
+}
+
+/* The flags of open() as they are written; *out is cut where it is full. */
+static void open_flags(int flags, char *out, size_t cap_bytes)
+{
+    static const struct {
+        int bits;
+        const char *name;
+    } names[] = {
+        {O_CREAT, "O_CREAT"},       {O_EXCL, "O_EXCL"},
+        {O_TRUNC, "O_TRUNC"},       {O_APPEND, "O_APPEND"},
+        {O_NONBLOCK, "O_NONBLOCK"}, {O_DIRECTORY, "O_DIRECTORY"},
+        {O_NOFOLLOW, "O_NOFOLLOW"}, {O_CLOEXEC, "O_CLOEXEC"},
+    };
+    static const char *const modes[] = {"O_RDONLY", "O_WRONLY", "O_RDWR", "3"};
+    size_t at = (size_t)snprintf(out, cap_bytes, "%s", modes[flags & 3]);
+    int left = flags & ~3;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if ((left & names[i].bits) == names[i].bits) {
+            left &= ~names[i].bits;
+            at += (size_t)snprintf(out + at, cap_bytes - at, "|%s",
+                                   names[i].name);
+        }
+    if (left)
+        snprintf(out + at, cap_bytes - at, "|0x%x", (unsigned)left);
+}
+
+/* open() and its kin: flags by name, the mode only where it is one. */
+static void add_arguments(cJSON *list, const struct lane_frame_cause *c,
+                          const char *name, const char *format,
+                          const char *text)
+{
+    bool is_open = strncmp(name, "open", 4) == 0 && name[4] != 'd';
+    bool has_mode = true;
+    for (size_t i = 0; i < 6 && format[i]; i++) {
+        char flags[256];
+        if (is_open && format[i] == 'x') {
+            open_flags((int)c->arguments[i], flags, sizeof flags);
+            cJSON_AddItemToArray(list, cJSON_CreateString(flags));
+            has_mode = (c->arguments[i] & O_CREAT) != 0;
+        } else if (format[i] != 'o' || has_mode) {
+            add_argument(list, format[i], c->arguments[i], text);
+        }
+    }
+}
+
+/* {"call": "open", "args": [...], "errno": 2, "error": "ENOENT"} */
+static char *cause_text(const uint8_t *payload, size_t len_bytes,
+                        uint64_t *stack)
+{
+    struct lane_frame_cause c;
+    char name[256], format[256], text[4096];
+    if (len_bytes < sizeof c)
+        return NULL;
+    memcpy(&c, payload, sizeof c);
+    size_t left = len_bytes - sizeof c;
+    const uint8_t *at = payload + sizeof c;
+    if ((size_t)c.name_bytes + c.format_bytes + c.text_bytes > left)
+        return NULL;
+    utf8_clean(at, c.name_bytes, name, sizeof name, NULL);
+    utf8_clean(at + c.name_bytes, c.format_bytes, format, sizeof format, NULL);
+    utf8_clean(at + c.name_bytes + c.format_bytes, c.text_bytes, text,
+               sizeof text, NULL);
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddStringToObject(o, "call", name);
+    cJSON *args = cJSON_AddArrayToObject(o, "args");
+    add_arguments(args, &c, name, format, text);
+    if (c.error)
+        cJSON_AddNumberToObject(o, "errno", c.error);
+    else
+        cJSON_AddNullToObject(o, "errno");
+    const char *error = c.error ? strerrorname_np(c.error) : NULL;
+    if (error)
+        cJSON_AddStringToObject(o, "error", error);
+    *stack = c.stack;
+    char *out = cJSON_PrintUnformatted(o);
+    cJSON_Delete(o);
+    return out;
+}
+
+static int gather_origin(struct session *s, uint32_t lane, uint32_t at,
+                         struct decode_context *out)
+{
+    uint64_t stack = 0;
+    const char *ended = NULL;
+    struct lane_frame_throw t;
+    int rc = store_start(s->store, STORE_ORIGIN_GET, "iii", s->id,
+                         (int64_t)lane, (int64_t)at);
+    while (rc > 0) {
+        size_t len;
+        int64_t kind = store_int(s->store, STORE_ORIGIN_GET, 0);
+        const uint8_t *payload =
+            store_blob(s->store, STORE_ORIGIN_GET, 1, &len);
+        if (kind == LANE_FRAME_THROW &&
+            throw_texts(payload, len, &t, out->type, sizeof out->type,
+                        out->message, sizeof out->message))
+            stack = t.stack;
+        rc = store_next(s->store, STORE_ORIGIN_GET);
+    }
+    out->origin = names_of(s, stack, &ended);
+    return rc;
+}
+
+bool stacks_is_fatal(const struct pending *pending)
+{
+    struct stack_mark mark;
+    if (!pending || !pending->frame[LANE_FRAME_STACK].payload)
+        return false;
+    memcpy(&mark, pending->frame[LANE_FRAME_STACK].payload, sizeof mark);
+    return mark.reason == LANE_STACK_SIGNAL;
+}
+
+int stacks_gather(struct session *s, uint64_t ref,
+                  const struct pending *pending, struct decode_context *out)
+{
+    const struct pending_frame *error =
+        pending ? &pending->frame[LANE_FRAME_ERROR] : NULL;
+    struct lane_frame_error e = {0};
+    int rc = 0;
+    if (error && error->payload && error->len_bytes >= sizeof e)
+        memcpy(&e, error->payload, sizeof e);
+    if (e.origin)
+        rc = gather_origin(s, LANE_REF_LANE(ref), e.origin, out);
+    const struct pending_frame *f =
+        pending ? &pending->frame[LANE_FRAME_STACK] : NULL;
+    if (f && f->payload) {
+        struct stack_mark mark;
+        memcpy(&mark, f->payload, sizeof mark);
+        out->stack = names_of(s, mark.hash, &out->stack_ended);
+        out->has_signal = mark.reason == LANE_STACK_SIGNAL;
+        out->signal = mark.signal;
+        out->signal_code = mark.signal_code;
+        out->fault_address = mark.fault_address;
+    }
+    f = pending ? &pending->frame[LANE_FRAME_CAUSE] : NULL;
+    if (f && f->payload) {
+        uint64_t hash = 0;
+        const char *ended = NULL;
+        out->cause = cause_text(f->payload, f->len_bytes, &hash);
+        if (!out->origin)
+            out->origin = names_of(s, hash, &ended);
+    }
+    f = pending ? &pending->frame[LANE_FRAME_STDERR] : NULL;
+    if (f && f->payload && f->len_bytes > 0) {
+        size_t cap = f->len_bytes * UTF8_GROWTH + 1;
+        out->stderr_text = malloc(cap);
+        if (!out->stderr_text)
+            return -ENOMEM;
+        utf8_clean(f->payload, f->len_bytes, out->stderr_text, cap, NULL);
+    }
+    return rc;
+}
+
+int stacks_store_group(struct session *s, const struct drain_span *span,
+                       const struct decode_result *error)
+{
+    int64_t at = clock_unix_ns(&s->clock, span->t0);
+    int rc = store_run(s->store, STORE_SPAN_ERROR, "iit", s->id,
+                       (int64_t)span->ref, error->fingerprint);
+    if (rc >= 0)
+        rc = store_run(s->store, STORE_GROUP_ADD, "tttttiii",
+                       error->fingerprint, s->site[span->site].name,
+                       error->error_kind, error->error_type, error->error_rule,
+                       at, s->id, (int64_t)span->ref);
+    return rc < 0 ? rc : 0;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See trouble.h. The directory may be full as well: then the log has to do. */
+#define _GNU_SOURCE
+#include "tools/sidecar/trouble.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ASIDE "." TROUBLE_FILE
+
+void trouble_set(int dir_fd, const char *text)
+{
+    int fd =
+        openat(dir_fd, ASIDE,
+               O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return;
+    size_t len = strlen(text);
+    ssize_t n = write(fd, text, len);
+    close(fd);
+    if (n != (ssize_t)len || renameat(dir_fd, ASIDE, dir_fd, TROUBLE_FILE) != 0)
+        (void)unlinkat(dir_fd, ASIDE, 0);
+}
+
+void trouble_clear(int dir_fd)
+{
+    (void)unlinkat(dir_fd, TROUBLE_FILE, 0);
+}

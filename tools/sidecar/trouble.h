@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * DIR/sidecar.error: a sentence that says why nothing gets into the store, for
+ * as long as that is so. `handspan run` stops waiting when it appears, and
+ * `status` shows it; the log tells the same, but among other lines.
+ */
+#pragma once
+
+#define TROUBLE_FILE "sidecar.error"
+
+/* Written aside and renamed, each time anew: its time says it still holds. */
+void trouble_set(int dir_fd, const char *text);
+void trouble_clear(int dir_fd);

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An address as people read it: function, file, line, and the functions that
+ * were inlined there (DWARF's scopes). Without DWARF the symbol that covers
+ * the address; where none does, the object and the offset in it alone.
+ */
+#include <dwarf.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "tools/symbolize/modules_internal.h"
+
+/* libstdc++'s, which the tools link */
+char *__cxa_demangle(const char *mangled, char *buf, size_t *len_bytes,
+                     int *status);
+
+struct place {
+    const char *file; /* NULL: not known */
+    int line;         /* 0: not known */
+};
+
+static void add_text(cJSON *frame, const char *key, const char *text)
+{
+    if (text && text[0])
+        cJSON_AddStringToObject(frame, key, text);
+    else
+        cJSON_AddNullToObject(frame, key);
+}
+
+static void add_function(cJSON *frame, const char *name)
+{
+    int status = -1;
+    bool is_mangled = name && name[0] == '_' && name[1] == 'Z';
+    char *text = is_mangled ? __cxa_demangle(name, NULL, NULL, &status) : NULL;
+    add_text(frame, "function", status == 0 ? text : name);
+    free(text);
+}
+
+static void add_frame(const struct object *object, uint64_t address,
+                      const char *function, struct place place, bool is_inlined,
+                      bool is_guess, cJSON *frames)
+{
+    char text[48];
+    cJSON *frame = cJSON_CreateObject();
+    add_function(frame, function);
+    add_text(frame, "file", place.file);
+    if (place.line > 0)
+        cJSON_AddNumberToObject(frame, "line", place.line);
+    else
+        cJSON_AddNullToObject(frame, "line");
+    add_text(frame, "object", object ? object->path : NULL);
+    snprintf(text, sizeof text, "0x%" PRIx64,
+             object ? address - object->bias : address);
+    cJSON_AddStringToObject(frame, "offset", text);
+    char hex[41] = "";
+    for (uint32_t i = 0; object && i < object->build_id_bytes; i++)
+        snprintf(hex + 2 * i, 3, "%02x", object->build_id[i]);
+    add_text(frame, "build_id", hex);
+    cJSON_AddBoolToObject(frame, "inlined", is_inlined);
+    if (is_guess)
+        cJSON_AddBoolToObject(frame, "guess", true);
+    if (object && object->trouble)
+        cJSON_AddStringToObject(frame, "trouble", object->trouble);
+    cJSON_AddItemToArray(frames, frame);
+}
+
+/* ---- DWARF --------------------------------------------------------------- */
+
+static const char *name_of(Dwarf_Die *die)
+{
+    Dwarf_Attribute attr;
+    if (dwarf_attr_integrate(die, DW_AT_linkage_name, &attr) ||
+        dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &attr))
+        return dwarf_formstring(&attr);
+    return dwarf_diename(die);
+}
+
+static struct place line_of(struct object *object, uint64_t address)
+{
+    struct place place = {NULL, 0};
+    Dwfl_Line *line = dwfl_module_getsrc(object->module, address);
+    if (line)
+        place.file = dwfl_lineinfo(line, NULL, &place.line, NULL, NULL, NULL);
+    return place;
+}
+
+/* Where an inlined function was called from. */
+static struct place call_of(Dwarf_Die *cu, Dwarf_Die *inlined)
+{
+    struct place place = {NULL, 0};
+    Dwarf_Attribute attr;
+    Dwarf_Word file = 0, line = 0;
+    Dwarf_Files *files;
+    size_t count;
+    if (dwarf_formudata(dwarf_attr(inlined, DW_AT_call_line, &attr), &line) ==
+        0)
+        place.line = (int)line;
+    if (dwarf_getsrcfiles(cu, &files, &count) == 0 &&
+        dwarf_formudata(dwarf_attr(inlined, DW_AT_call_file, &attr), &file) ==
+            0)
+        place.file = dwarf_filesrc(files, file, NULL, NULL);
+    return place;
+}
+
+/* The frames by DWARF. Number, 0: it knows nothing of this address. */
+static int add_scopes(struct object *object, uint64_t address,
+                      uint64_t shown_at, bool is_guess, cJSON *frames)
+{
+    Dwarf_Addr bias;
+    Dwarf_Die *cu = dwfl_module_addrdie(object->module, address, &bias);
+    Dwarf_Die *inner = NULL, *scopes = NULL;
+    if (!cu || dwarf_getscopes(cu, address - bias, &inner) <= 0)
+        return 0;
+    int count = dwarf_getscopes_die(inner, &scopes);
+    struct place place = line_of(object, address);
+    int added = 0;
+    for (int i = 0; i < count; i++) {
+        int tag = dwarf_tag(&scopes[i]);
+        if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_subprogram)
+            continue;
+        bool is_inlined = tag == DW_TAG_inlined_subroutine;
+        add_frame(object, shown_at, name_of(&scopes[i]), place, is_inlined,
+                  is_guess, frames);
+        added++;
+        if (!is_inlined)
+            break;
+        place = call_of(cu, &scopes[i]);
+    }
+    free(scopes);
+    free(inner);
+    return added;
+}
+
+/* ---- symbols ------------------------------------------------------------- */
+
+static const char *symbol_of(struct object *object, uint64_t address)
+{
+    GElf_Off offset;
+    GElf_Sym symbol;
+    const char *name = dwfl_module_addrinfo(object->module, address, &offset,
+                                            &symbol, NULL, NULL, NULL);
+    /* the nearest one below is no answer: static functions have no name */
+    return name && (offset == 0 || offset < symbol.st_size) ? name : NULL;
+}
+
+void modules_describe(struct modules *modules, uint64_t address, bool is_call,
+                      bool is_guess, cJSON *frames)
+{
+    struct object *object = modules_at(modules, address);
+    uint64_t in = is_call ? address - 1 : address;
+    struct place nowhere = {NULL, 0};
+    if (!object || !object->module) {
+        add_frame(object, address, NULL, nowhere, false, is_guess, frames);
+        return;
+    }
+    if (add_scopes(object, in, address, is_guess, frames) == 0)
+        add_frame(object, address, symbol_of(object, in), line_of(object, in),
+                  false, is_guess, frames);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between modules.c and describe.c. */
+#pragma once
+#include <elfutils/libdwfl.h>
+#include <gelf.h>
+#include "tools/symbolize/modules.h"
+
+struct object {
+    uint64_t bias, low, end;
+    char *path;
+    uint8_t build_id[20];
+    uint32_t build_id_bytes;
+    const char *trouble; /* why there is no module, or NULL */
+    Dwfl_Module *module;
+    Elf *elf;
+    GElf_Addr elf_bias;
+};
+struct modules {
+    Dwfl *dwfl;
+    struct object *list;
+    uint32_t count;
+};
+
+struct object *modules_at(struct modules *modules, uint64_t address);

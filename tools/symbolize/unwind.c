@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libunwind over a copied stack: it asks for memory, registers and unwind
+ * tables through the accessors here. Memory is the copy, and the bytes of the
+ * objects' files; nothing of the process is touched.
+ *
+ * Calls that a trampoline of the preload carries have their return address
+ * elsewhere: where a frame's slot is one of those, the walk goes on from what
+ * the copy says of it (struct lane_stack_call).
+ */
+#include "tools/symbolize/unwind.h"
+#include <errno.h>
+#include <libunwind.h>
+#include <string.h>
+
+/* In libunwind's library for each target, in no header of it. */
+int UNW_OBJ(dwarf_search_unwind_table)(unw_addr_space_t as, unw_word_t ip,
+                                       unw_dyn_info_t *di, unw_proc_info_t *pi,
+                                       int need_unwind_info, void *arg);
+
+struct walk {
+    struct modules *modules;
+    const struct unwind_input *in;
+    uint64_t registers[LANE_STACK_REGISTERS];
+    bool is_past_copy; /* a read beyond its end was asked for */
+    bool has_no_table; /* for the frame of this step */
+};
+
+enum {
+    DWARF_RBX = 3,
+    DWARF_RBP = 6,
+    DWARF_RSP = 7,
+    DWARF_RIP = 16,
+};
+
+/* ---- accessors ----------------------------------------------------------- */
+
+static int find_proc_info(unw_addr_space_t as, unw_word_t ip,
+                          unw_proc_info_t *pi, int need_unwind_info, void *arg)
+{
+    struct walk *w = arg;
+    struct module_tables tables;
+    if (!modules_find_tables(w->modules, ip, &tables)) {
+        w->has_no_table = true;
+        return -UNW_ENOINFO;
+    }
+    unw_dyn_info_t info = {
+        .format = UNW_INFO_FORMAT_REMOTE_TABLE,
+        .start_ip = tables.low,
+        .end_ip = tables.high,
+    };
+    info.u.rti.segbase = tables.segbase;
+    info.u.rti.table_data = tables.table;
+    /* in words, two 32-bit numbers an entry */
+    info.u.rti.table_len = tables.table_entries * 8 / sizeof(unw_word_t);
+    int rc = UNW_OBJ(dwarf_search_unwind_table)(as, ip, &info, pi,
+                                                need_unwind_info, arg);
+    if (rc < 0)
+        w->has_no_table = true;
+    return rc;
+}
+
+static void put_unwind_info(unw_addr_space_t as, unw_proc_info_t *pi, void *arg)
+{
+    (void)as;
+    (void)pi;
+    (void)arg;
+}
+
+static int no_dynamic_info(unw_addr_space_t as, unw_word_t *out, void *arg)
+{
+    (void)as;
+    (void)out;
+    (void)arg;
+    return -UNW_ENOINFO;
+}
+
+static bool in_copy(const struct walk *w, uint64_t address)
+{
+    uint64_t first = w->in->head->first_address;
+    uint64_t len = w->in->head->stack_bytes;
+    return address >= first && address - first < len;
+}
+
+static int access_mem(unw_addr_space_t as, unw_word_t address,
+                      unw_word_t *value, int is_write, void *arg)
+{
+    struct walk *w = arg;
+    (void)as;
+    if (is_write)
+        return -UNW_EINVAL;
+    uint64_t at = address - w->in->head->first_address;
+    if (in_copy(w, address)) {
+        if (w->in->head->stack_bytes - at < sizeof *value) {
+            w->is_past_copy = true;
+            return -UNW_EINVAL;
+        }
+        memcpy(value, w->in->bytes + at, sizeof *value);
+        return 0;
+    }
+    if (modules_read(w->modules, address, value, sizeof *value))
+        return 0;
+    /* the last bytes of a segment are read word by word, too */
+    for (size_t len = sizeof *value - 1; len > 0; len--) {
+        *value = 0;
+        if (modules_read(w->modules, address, value, len))
+            return 0;
+    }
+    w->is_past_copy = address >= w->in->head->first_address;
+    return -UNW_EINVAL;
+}
+
+static int register_of(unw_regnum_t number)
+{
+    /* libunwind numbers them as DWARF does */
+    return number >= 0 && number < LANE_STACK_REGISTERS ? (int)number : -1;
+}
+
+static int access_reg(unw_addr_space_t as, unw_regnum_t number,
+                      unw_word_t *value, int is_write, void *arg)
+{
+    struct walk *w = arg;
+    (void)as;
+    int reg = register_of(number);
+    if (reg < 0 || is_write)
+        return -UNW_EBADREG;
+    *value = w->registers[reg];
+    return 0;
+}
+
+static int no_fpreg(unw_addr_space_t as, unw_regnum_t number, unw_fpreg_t *out,
+                    int is_write, void *arg)
+{
+    (void)as;
+    (void)number;
+    (void)out;
+    (void)is_write;
+    (void)arg;
+    return -UNW_EBADREG;
+}
+
+static int no_resume(unw_addr_space_t as, unw_cursor_t *cursor, void *arg)
+{
+    (void)as;
+    (void)cursor;
+    (void)arg;
+    return -UNW_EINVAL;
+}
+
+static int no_name(unw_addr_space_t as, unw_word_t ip, char *out,
+                   size_t cap_bytes, unw_word_t *offset, void *arg)
+{
+    (void)as;
+    (void)ip;
+    (void)out;
+    (void)cap_bytes;
+    (void)offset;
+    (void)arg;
+    return -UNW_ENOINFO;
+}
+
+/* ---- the walk ------------------------------------------------------------ */
+
+/* The call whose return address stands at `slot`. */
+static const struct lane_stack_call *call_at(const struct walk *w,
+                                             uint64_t slot)
+{
+    for (uint16_t i = 0; i < w->in->head->call_count; i++)
+        if (w->in->call[i].slot == slot)
+            return &w->in->call[i];
+    return NULL;
+}
+
+/* Go on at the caller that the trampoline will return to. */
+static int cross_trampoline(struct walk *w, unw_addr_space_t as,
+                            unw_cursor_t *cursor,
+                            const struct lane_stack_call *call)
+{
+    for (int i = 0; i < LANE_STACK_REGISTERS; i++) {
+        unw_word_t value;
+        if (unw_get_reg(cursor, i, &value) == 0)
+            w->registers[i] = value;
+    }
+    w->registers[DWARF_RIP] = call->ip;
+    w->registers[DWARF_RSP] = call->sp;
+    w->registers[DWARF_RBP] = call->rbp;
+    return unw_init_remote(cursor, as, w);
+}
+
+static bool is_ours(const struct walk *w, uint64_t address)
+{
+    return modules_has_id(w->modules, address, w->in->own_id, 20);
+}
+
+/* One frame up. 1, 0: there is none, <0: lost. */
+static int step(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
+                uint32_t *site)
+{
+    unw_word_t before, after;
+    *site = 0;
+    w->has_no_table = false;
+    unw_get_reg(cursor, UNW_REG_SP, &before);
+    int rc = unw_step(cursor);
+    if (rc <= 0)
+        return rc;
+    unw_get_reg(cursor, UNW_REG_SP, &after);
+    const struct lane_stack_call *call = call_at(w, after - 8);
+    if (call) {
+        *site = call->site;
+        return cross_trampoline(w, as, cursor, call) == 0 ? 1 : -1;
+    }
+    return after > before ? 1 : -1;
+}
+
+static enum unwind_end end_of(const struct walk *w, int rc)
+{
+    if (rc == 0)
+        return UNWIND_WHOLE;
+    bool cut = (w->in->head->flags & LANE_STACK_TRUNCATED) != 0;
+    return cut && w->is_past_copy ? UNWIND_TRUNCATED : UNWIND_LOST;
+}
+
+static int walk_up(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
+                   struct unwind_frame *out, enum unwind_end *end)
+{
+    bool is_call = w->in->head->reason != LANE_STACK_SIGNAL;
+    bool is_guess = false;
+    int count = 0, rc = 1;
+    *end = UNWIND_MOST;
+    for (int steps = 0; steps < 2 * UNWIND_MAX && count < UNWIND_MAX; steps++) {
+        unw_word_t ip;
+        uint32_t site;
+        if (unw_get_reg(cursor, UNW_REG_IP, &ip) != 0 || ip == 0) {
+            *end = UNWIND_WHOLE;
+            break;
+        }
+        if (!modules_is_code(w->modules, ip)) {
+            *end = UNWIND_LOST;
+            break;
+        }
+        int at = -1;
+        if (!is_ours(w, ip)) {
+            at = count++;
+            out[at] = (struct unwind_frame){ip, is_call, is_guess, 0};
+        }
+        bool is_signal = unw_is_signal_frame(cursor) > 0;
+        rc = step(w, as, cursor, &site);
+        if (at >= 0)
+            out[at].site = site;
+        if (rc <= 0) {
+            *end = end_of(w, rc);
+            break;
+        }
+        is_call = !is_signal;
+        is_guess = is_guess || w->has_no_table;
+    }
+    return count;
+}
+
+int unwind_stack(struct modules *modules, const struct unwind_input *in,
+                 struct unwind_frame *out, enum unwind_end *end)
+{
+    unw_accessors_t accessors = {
+        .find_proc_info = find_proc_info,
+        .put_unwind_info = put_unwind_info,
+        .get_dyn_info_list_addr = no_dynamic_info,
+        .access_mem = access_mem,
+        .access_reg = access_reg,
+        .access_fpreg = no_fpreg,
+        .resume = no_resume,
+        .get_proc_name = no_name,
+    };
+    struct walk w = {.modules = modules, .in = in};
+    memcpy(w.registers, in->head->registers, sizeof w.registers);
+    unw_addr_space_t as = unw_create_addr_space(&accessors, 0);
+    unw_cursor_t cursor;
+    int count = 0;
+    *end = UNWIND_LOST;
+    if (as && unw_init_remote(&cursor, as, &w) == 0)
+        count = walk_up(&w, as, &cursor, out, end);
+    if (as)
+        unw_destroy_addr_space(as);
+    return count;
+}
