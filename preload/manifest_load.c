@@ -6,6 +6,7 @@
  * the pipeline's.
  */
 #include "preload/manifest_load.h"
+#include "preload/modules.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -76,16 +77,19 @@ static int load_source(const char *path, const char **text, size_t *len)
     return 0;
 }
 
-/* An include is found beside the file that includes it. */
-static int load_include(void *context, const char *from, const char *name,
-                        const char **text, size_t *len, const char **shown)
+/* Folders of manifests that come with handspan, from the preload's own: as
+ * installed, and in the build tree. */
+static const char *const shipped[] = {"../../share/handspan/manifests/",
+                                      "../share/handspan/manifests/"};
+
+static int load_from(const char *dir, size_t dir_len, const char *below,
+                     const char *name, const char **text, size_t *len,
+                     const char **shown)
 {
-    (void)context;
     struct text path = {loader.shown + loader.shown_len, 0,
                         SHOWN_BYTES - loader.shown_len};
-    const char *base = text_basename(from);
-    if (*name != '/')
-        text_put_bytes(&path, from, (size_t)(base - from));
+    text_put_bytes(&path, dir, dir_len);
+    text_put(&path, below);
     text_put(&path, name);
     if (!text_fits(&path))
         return -ENAMETOOLONG;
@@ -95,6 +99,25 @@ static int load_include(void *context, const char *from, const char *name,
     loader.shown_len += path.len + 1;
     *shown = path.bytes;
     return 0;
+}
+
+/* An include is found beside the file that includes it, else among those that
+ * come with handspan. */
+static int load_include(void *context, const char *from, const char *name,
+                        const char **text, size_t *len, const char **shown)
+{
+    (void)context;
+    bool is_absolute = *name == '/';
+    size_t dir = is_absolute ? 0 : (size_t)(text_basename(from) - from);
+    int err = load_from(from, dir, "", name, text, len, shown);
+    if (err == -ENOENT && !is_absolute && !*config.self)
+        modules_refresh(NULL); /* where we are ourselves */
+    dir = (size_t)(text_basename(config.self) - config.self);
+    for (size_t i = 0; err == -ENOENT && !is_absolute &&
+                       i < sizeof(shipped) / sizeof(*shipped);
+         i++)
+        err = load_from(config.self, dir, shipped[i], name, text, len, shown);
+    return err;
 }
 
 static void report(void *context, const struct manifest_diagnostic *d)

@@ -19,6 +19,7 @@ static const struct command {
     {"run", cmd_run},
     {"env", cmd_env},
     {"check", cmd_check},
+    {"suggest", cmd_suggest},
     {"list", cmd_list},
     {"show", cmd_show},
     {"stats", cmd_stats},

@@ -13,6 +13,7 @@ static const char text[] =
     "started apart\n"
     "  handspan check -m MANIFEST PROGRAM           what will be bound, and "
     "how\n"
+    "  handspan suggest PROGRAM [GLOB...]           a draft manifest\n"
     "  handspan env [-m MANIFEST]                   exports for a shell, to "
     "eval\n"
     "\n"

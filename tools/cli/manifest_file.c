@@ -49,7 +49,24 @@ static int load_source(struct manifest_file *f, const char *path,
     return 0;
 }
 
-/* An include is found beside the file that includes it. */
+/* A manifest that comes with handspan: bin/handspan has them in
+ * ../share, installed and in the build tree. */
+static int load_shipped(struct manifest_file *f, const char *name, char *path,
+                        size_t cap_bytes, const char **text, size_t *len_bytes)
+{
+    char self[PATHS_MAX];
+    if (paths_self(self, sizeof self) != 0)
+        return -ENOENT;
+    const char *slash = strrchr(self, '/');
+    int len = snprintf(path, cap_bytes, "%.*s/../share/handspan/manifests/%s",
+                       (int)(slash - self), self, name);
+    if (len < 0 || (size_t)len >= cap_bytes)
+        return -ENAMETOOLONG;
+    return load_source(f, path, text, len_bytes);
+}
+
+/* An include is found beside the file that includes it, else among those that
+ * come with handspan: as in the preload. */
 static int load_include(void *context, const char *from, const char *name,
                         const char **text, size_t *len_bytes,
                         const char **shown)
@@ -62,6 +79,8 @@ static int load_include(void *context, const char *from, const char *name,
     if (len < 0 || (size_t)len >= sizeof path)
         return -ENAMETOOLONG;
     int err = load_source(f, path, text, len_bytes);
+    if (err == -ENOENT && name[0] != '/')
+        err = load_shipped(f, name, path, sizeof path, text, len_bytes);
     if (err)
         return err;
     char **grown =

@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""handspan suggest: what an expert would name is in it, check accepts it as it
+stands, and the program runs with it and is traced.
+
+usage: suggest_test.py HANDSPAN CASE
+
+EXPERT was written before suggest was: the handlers that somebody who knows the
+program would put into its manifest.
+"""
+import os
+import re
+import sys
+
+from common import CC, Place, expect, expect_in
+
+EXPERT = {
+    "gst-launch-1.0": ["gst_parse_launchv", "gst_element_set_state",
+                       "gst_element_change_state", "gst_pad_push",
+                       "gst_plugin_load_file"],
+    "samtools": ["hts_open_format", "sam_hdr_read", "sam_hdr_write",
+                 "sam_read1", "sam_write1", "hts_close", "bgzf_write",
+                 "bgzf_read"],
+    "ffmpeg": ["avformat_open_input", "avformat_find_stream_info",
+               "avformat_write_header", "av_read_frame",
+               "av_interleaved_write_frame", "av_write_trailer",
+               "avcodec_open2", "avcodec_send_packet",
+               "avcodec_receive_frame", "avcodec_send_frame",
+               "avcodec_receive_packet"],
+    "collectd": ["plugin_load", "plugin_dispatch_values", "plugin_init_all",
+                 "plugin_read_all_once", "plugin_write",
+                 "plugin_shutdown_all", "module_register"],
+}
+# What must have calls after the run below.
+CALLED = {
+    "gst-launch-1.0": ["gst_parse_launchv", "gst_element_set_state",
+                       "gst_pad_push"],
+    "samtools": ["hts_open_format", "sam_hdr_read", "hts_close"],
+    "ffmpeg": ["avformat_open_input", "avcodec_open2", "av_read_frame"],
+    "collectd": ["plugin_load", "plugin_init_all", "module_register"],
+}
+RUN = {
+    "gst-launch-1.0": ["gst-launch-1.0", "-q", "audiotestsrc",
+                       "num-buffers=20", "!", "fakesink"],
+    "samtools": ["samtools", "view", "-c", "in.sam"],
+    "ffmpeg": ["ffmpeg", "-v", "error", "-f", "lavfi", "-i",
+               "testsrc=size=64x64:duration=0.2", "-f", "null", "-"],
+    "collectd": ["/usr/sbin/collectd", "-T", "-C", "collectd.conf", "-f"],
+}
+COLLECTD = """
+BaseDir "@"
+PIDFile "@/pid"
+TypesDB "/usr/share/collectd/types.db"
+Interval 1
+LoadPlugin load
+LoadPlugin csv
+<Plugin csv>
+  DataDir "@/csv"
+</Plugin>
+"""
+CXX = r"""
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <vector>
+namespace etl {
+struct Batch { int rows; };
+class Loader {
+  public:
+    __attribute__((noinline)) virtual int load(const char *path, Batch *b)
+    {
+        b->rows = (int)std::strlen(path);
+        return std::printf("%d\n", b->rows);
+    }
+    __attribute__((noinline, noipa)) int login(const char *user, const char *password)
+    {
+        return std::printf("%s\n", user) + (password[0] == 0);
+    }
+    virtual ~Loader() { std::puts("gone"); }
+};
+template <class T> __attribute__((noinline)) long transform(const T *t, long n)
+{
+    long sum = 0;
+    for (long i = 0; i < n; i++)
+        sum += std::printf("%ld\n", (long)t[i]);
+    return sum;
+}
+}
+int main(int argc, char **argv)
+{
+    etl::Loader *loader = new etl::Loader();
+    etl::Batch batch{0};
+    int two[2] = {1, argc};
+    long r = loader->load(argv[0], &batch) + loader->login("me", "hush");
+    r += etl::transform(two, 2);
+    delete loader;
+    return r == 0;
+}
+"""
+STRIPPED = r"""
+#include <stdio.h>
+#include <signal.h>
+#include <stdlib.h>
+static volatile int seen;
+static void on_signal(int n) { seen += n + rand() % 2; }
+static int cmd_load(int n) { return printf("load %d\n", n) * n + rand() % 7; }
+static int cmd_save(int n) { return printf("save %d\n", n) * n - rand() % 7; }
+static const struct { const char *name; int (*run)(int); } commands[] = {
+    {"load", cmd_load}, {"save", cmd_save}};
+int main(int argc, char **argv)
+{
+    (void)argv;
+    signal(SIGUSR1, on_signal);
+    raise(SIGUSR1);
+    return commands[argc % 2].run(3) == commands[(argc + 1) % 2].run(4);
+}
+"""
+
+
+def accepted(p, program, what):
+    """The draft as `check` sees it: nothing in it may be wrong."""
+    draft = p.handspan("suggest", program, status=0).stdout
+    p.write("m", draft)
+    done = p.handspan("check", "-m", "m", program)
+    expect(done.returncode, 0, f"{what}: check of\n{draft}\n{done.stdout}")
+    if "warning:" in done.stdout:
+        raise AssertionError(f"{what}: {done.stdout}")
+    return draft
+
+
+def calls_after(p, command, status=0):
+    p.handspan("run", "-m", "m", "--summary", "never", "--", *command,
+               status=status)
+    p.sh("for i in $(seq 1000); do ls dir | grep -q ^session || exit 0; "
+         "sleep 0.02; done; exit 1")
+    rows = {}
+    for trace in p.handspan("list", "--json").stdout.splitlines():
+        found = re.search(r'"trace_id":"(\w+)"', trace)
+        if found:
+            for name, row in p.rows("--trace", found.group(1)).items():
+                rows[name] = rows.get(name, 0) + (row["calls"] or 0)
+    return rows
+
+
+def case_debian(name):
+    with Place() as p:
+        p.sh("printf '@SQ\\tSN:a\\tLN:9\\nr\\t0\\ta\\t1\\t9\\t2M\\t*\\t0\\t0"
+             "\\tAC\\tII\\n' > in.sam")
+        p.write("collectd.conf", COLLECTD.replace("@", p.at))
+        draft = accepted(p, RUN[name][0], name)
+        missing = [h for h in EXPERT[name]
+                   if not re.search(rf"^\[\[span.*\b{h}\b", draft, re.M)]
+        expect(missing, [], f"{name}: what an expert names, in\n{draft}")
+        calls = calls_after(p, RUN[name])
+        silent = [h for h in CALLED[name] if not calls.get(h)]
+        expect(silent, [], f"{name}: traced ({calls})")
+
+
+def case_cxx():
+    with Place() as p:
+        p.write("prog.cc", CXX)
+        p.sh("c++ -g -O2 -o prog prog.cc")
+        draft = accepted(p, "./prog", "C++")
+        expect_in('symbol("etl::Loader::load(char const*, etl::Batch*)"), '
+                  'input(path)]] int load(void *self, const char *path, '
+                  'struct Batch *b);', draft, "a method")
+        expect_in("input(user), secret(password)]]", draft, "a secret")
+        expect_in("transform<int>", draft, "an instance of a template")
+        expect("~Loader" in draft or "std::" in draft, False,
+               f"destructors and the library are left out of\n{draft}")
+        calls = calls_after(p, ["./prog"])
+        for name, n in calls.items():
+            expect(n, 1, f"calls of {name}")
+        expect(len(calls) >= 3, True, f"handlers of {draft}")
+        out = p.handspan("spans", "latest", "--json").stdout
+        expect("hush" in out, False, "the secret is nowhere")
+        expect_in('"user":"me"', out, "text inputs")
+
+
+def case_stripped():
+    with Place() as p:
+        p.write("prog.c", STRIPPED)
+        p.sh(f"{CC} -O2 -o prog prog.c && nm prog > symbols && strip prog")
+        draft = accepted(p, "./prog", "stripped")
+        with open(f"{p.at}/symbols", encoding="utf-8") as f:
+            symbols = {line.split()[2]: int(line.split()[0], 16)
+                       for line in f if len(line.split()) == 3}
+        expect_in("is stripped: its static functions have no names", draft,
+                  "what it could not know")
+        expect_in("build_id(", draft, "addresses are of one build")
+        for name, why in (("cmd_load", "in the table"),
+                          ("cmd_save", "in the table"),
+                          ("on_signal", "handed to signal")):
+            found = re.search(rf"^//.*{why}.*\n.*at\(0x{symbols[name]:x}\)",
+                              draft, re.M)
+            expect(bool(found), True, f"{name} in\n{draft}")
+        calls = calls_after(p, ["./prog"])
+        expect(sum(calls.values()) >= 3, True, f"calls {calls}")
+
+
+def case_globs():
+    with Place() as p:
+        out = p.handspan("suggest", "samtools", "sam_hdr_*", status=0).stdout
+        names = re.findall(r"^\[\[span\]\] (\w+);", out, re.M)
+        expect([n for n in names if not n.startswith("sam_hdr_")], [], out)
+        expect(len(names) > 10, True, out)
+        p.handspan("suggest", "samtools", "no_such_*", status=1)
+        p.handspan("suggest", "no-such-program", status=2)
+
+
+if len(sys.argv) > 2 and sys.argv[2] in EXPERT:
+    case_debian(sys.argv[2])
+else:
+    globals()[f"case_{sys.argv[2]}"]()
