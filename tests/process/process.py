@@ -277,6 +277,8 @@ def environment(run):
               "print('fine')\n")
     done = run.run("/usr/bin/python3", "-c", script)
     check((done.stdout, done.returncode), ("fine\n", 0), done.stderr)
+    shown = run.handspan("show").stdout
+    check("1 process hangs from a span that is not in" in shown, True, shown)
 
 
 def main():
