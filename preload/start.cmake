@@ -4,12 +4,12 @@ add_library(handspan_preload SHARED
   start.c config.c exit_rules.c note.c text.c manifest_load.c
   session_start.c modules.c decoder.c decoder_load.c find.c bind.c
   bind_site.c bind_mechanism.c loader.c ends.c fatal.c read_start.c
-  sidecar_start.c error_watch.c exec.c exec_env.c exec_target.c)
+  sidecar_start.c error_watch.c exec.c exec_env.c exec_target.c ask.c)
 target_compile_definitions(handspan_preload PRIVATE _GNU_SOURCE)
 target_compile_options(handspan_preload PRIVATE -fvisibility=hidden -ftls-model=initial-exec)
 # hooks are called with the program's vector registers in place
 set_source_files_properties(ends.c fatal.c read_start.c error_watch.c exec.c
-  exec_env.c exec_target.c PROPERTIES
+  exec_env.c exec_target.c ask.c PROPERTIES
   COMPILE_OPTIONS -mgeneral-regs-only)
 target_link_libraries(handspan_preload PRIVATE house_warnings
   -Wl,--start-group handspan_runtime handspan_shim
@@ -21,3 +21,4 @@ target_link_options(handspan_preload PRIVATE
 set_target_properties(handspan_preload PROPERTIES OUTPUT_NAME handspan
   LINK_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/export.map)
 install(TARGETS handspan_preload LIBRARY DESTINATION lib/handspan)
+install(FILES ${CMAKE_SOURCE_DIR}/include/handspan.h DESTINATION include)
