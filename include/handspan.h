@@ -23,7 +23,7 @@ enum {
 extern "C" {
 #endif
 
-__attribute__((noinline, noclone, used)) static void
+__attribute__((noinline, used)) static void
 handspan_ask_traceparent(char *out) __asm__("handspan_ask_traceparent");
 static void handspan_ask_traceparent(char *out)
 {
