@@ -70,8 +70,6 @@ static const struct error_call calls[] = {
     {"posix_spawn", "ps", ERROR_NUMBER},
     {"posix_spawnp", "ps", ERROR_NUMBER},
     {"waitpid", "dpx", ERROR_INT},
-    {"dlopen", "sx", ERROR_SILENT},
-    {"dlsym", "ps", ERROR_SILENT},
     {"shm_open", "sxo", ERROR_INT},
     {"iconv_open", "ss", ERROR_LONG},
 };
