@@ -40,6 +40,9 @@ struct exec_texts {
 HIDDEN bool exec_env_edit(char *const *env, const struct exec_env *found,
                           struct span_place place, bool drop_preload,
                           struct exec_texts *texts, char **out);
+/* The variable with its name, for `place`. [any thread, signal-safe] */
+HIDDEN void exec_env_traceparent(struct span_place place,
+                                 char out[EXEC_PARENT_BYTES]);
 /* Keep TRACEPARENT and its companions as they are now. [constructor] */
 HIDDEN void exec_env_start(void);
 

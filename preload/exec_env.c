@@ -181,7 +181,7 @@ static size_t put_hex(char *out, uint64_t value, unsigned digits)
     return digits;
 }
 
-static void write_parent(struct span_place place, char out[EXEC_PARENT_BYTES])
+void exec_env_traceparent(struct span_place place, char out[EXEC_PARENT_BYTES])
 {
     const struct lane_session *session = runtime.map.session;
     const struct lane_context *context = &runtime.map.contexts[place.context];
@@ -260,7 +260,7 @@ bool exec_env_edit(char *const *env, const struct exec_env *found,
     bool is_given = is_given_trace(place);
     size_t n = 0;
     if (!found->keeps_parent) {
-        write_parent(place, texts->parent);
+        exec_env_traceparent(place, texts->parent);
         out[n++] = texts->parent;
         if (is_given && !found->has_state && given_state[0])
             out[n++] = given_state;

@@ -6,6 +6,7 @@
  * comes as an argument. Single-threaded, bounded work; whatever fails leaves
  * the program as if untraced.
  */
+#include "preload/ask.h"
 #include "preload/bind.h"
 #include "preload/carry.h"
 #include "preload/config.h"
@@ -72,6 +73,7 @@ static void bind_everything(void)
     ends_watch();
     exec_watch(); /* before: fork, exec and pthread_create have one site */
     error_watch_start();
+    ask_watch();
     read_watch();
     shim_text_close();
 }

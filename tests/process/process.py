@@ -208,6 +208,17 @@ def cleared(run):
     check("env (untraced" in shown, True, shown)
 
 
+def ask(run):
+    """include/handspan.h: the program knows its place; else it is as empty."""
+    plain = subprocess.run([run.step, "a", "ask"], capture_output=True,
+                           text=True, env=run.env)
+    check(plain.stdout, "a\n0 \n", "untraced")
+    done = run.run(run.step, "a", "ask")
+    spans = one_trace(run, "a\n")
+    a = next(r for r in spans.values() if name_of(r) == "a")
+    check(done.stdout, f"a\n1 00-{a['trace_id']}-{a['span_id']}-01\n", "asked")
+
+
 def compile_env(run, name, *flags):
     """A program that tells its environment."""
     source = run.dir / "env.c"
@@ -277,6 +288,8 @@ def environment(run):
               "print('fine')\n")
     done = run.run("/usr/bin/python3", "-c", script)
     check((done.stdout, done.returncode), ("fine\n", 0), done.stderr)
+    shown = run.handspan("show").stdout
+    check("1 process hangs from a span that is not in" in shown, True, shown)
 
 
 def main():

@@ -150,6 +150,11 @@ static int print(struct view *v, const struct query_trace *t,
     } else if (!err) {
         print_head(v, t, &tree);
         err = waterfall_print(&tree, &v->term, how->orphans);
+        if (tree.outside_count > 0)
+            printf("%lld process%s from a span that is not in this store "
+                   "(TRACEPARENT).\n",
+                   (long long)tree.outside_count,
+                   tree.outside_count == 1 ? " hangs" : "es hang");
         completeness_print(&v->term, t, &d, tree.span_count);
     }
     query_tree_free(&tree);

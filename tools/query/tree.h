@@ -60,7 +60,9 @@ struct query_tree {
     int64_t span_count, orphan_count, top_ns; /* top_ns: time in which at least
                                                  one handler was open */
     int64_t top_cpu_ns;
-    bool is_single; /* each span a node of its own */
+    int64_t outside_count; /* processes that hang from a span of a TRACEPARENT
+                              that is not in this store */
+    bool is_single;        /* each span a node of its own */
 };
 
 /*

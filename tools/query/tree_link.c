@@ -143,6 +143,10 @@ static int link_parents(struct link *k)
             item->parent = find_item(k, item->session, l->parent_refs[i]);
         else if (item->session != QUERY_NONE && query_tree_is_root(l, i))
             item->parent = of_session[item->session];
+        t->outside_count +=
+            item->parent == QUERY_NONE && item->session != QUERY_NONE &&
+            query_tree_is_root(l, i) &&
+            t->detail->sessions[item->session].remote_parent != 0;
     }
     free(of_session);
     return 0;

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Programs that ask for their place by include/handspan.h. */
+#pragma once
+#include "preload/runtime.h"
+
+/* Find their notes, bind their empty functions. Text open. [constructor] */
+HIDDEN void ask_watch(void);
