@@ -18,13 +18,13 @@
 #include "lane/x86_64/machine.h"
 #include "preload/capture_write.h"
 #include "preload/read.h"
-#include "preload/sandbox.h"
 #include "preload/span_internal.h"
 #include "shim/shim.h"
 
 enum {
     PAGE = 4096,
     RED_ZONE = 128,
+    OVERFLOW_BYTES = 64 * 1024, /* so near below rsp a fault is one of it */
     SKIP_PAGES = 64, /* of a stack that overflowed, before it is readable */
     RANGES = 512,
     SEEN = 1024,
@@ -168,12 +168,35 @@ static void take_calls(struct error_copy *copy, const struct lane *lane)
     resolve_calls(copy);
 }
 
+/*
+ * Where the kernel may not be asked (a seccomp filter): the thread's own stack
+ * from its stack pointer up is there, unless that is what the fault is about.
+ */
+static size_t read_without_kernel(struct error_copy *copy,
+                                  const struct lane *lane, uint64_t from,
+                                  uint32_t len)
+{
+    bool is_own = from >= lane->stack_low && from < lane->stack_high &&
+                  lane->stack_high - from >= len;
+    bool is_at_fault = copy->head.fault_address - (from - OVERFLOW_BYTES) <
+                       OVERFLOW_BYTES + (uint64_t)len;
+    if (!is_own || is_at_fault)
+        return 0;
+    read_copy(copy->bytes, (const void *)from, len);
+    return len;
+}
+
 /* Through the kernel, from the first page on that is there. */
-static void read_foreign(struct error_copy *copy, uint64_t from, uint32_t len)
+static void read_foreign(struct error_copy *copy, const struct lane *lane,
+                         uint64_t from, uint32_t len)
 {
     uint64_t most = from + (uint64_t)SKIP_PAGES * PAGE;
     size_t got = 0;
-    while (!sandboxed && from < most) {
+    if (read_is_forbidden()) {
+        got = read_without_kernel(copy, lane, from, len);
+        most = from;
+    }
+    while (from < most) {
         got = read_by_kernel(runtime.pid, copy->bytes, from, len);
         if (got)
             break;
@@ -236,7 +259,7 @@ void error_copy_take(struct error_copy *copy, struct lane *lane,
     from &= ~(uint64_t)7;
     uint32_t len = stack_room(lane, from, copy, wish->limit_bytes);
     if (wish->registers)
-        read_foreign(copy, from, len);
+        read_foreign(copy, lane, from, len);
     else
         read_own(copy, lane, from, len);
     /* a stack of unknown bounds ended in what is not there */

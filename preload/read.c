@@ -244,3 +244,8 @@ void read_forbid_syscalls(void)
 {
     __atomic_store_n(&is_forbidden, true, __ATOMIC_RELAXED);
 }
+
+bool read_is_forbidden(void)
+{
+    return __atomic_load_n(&is_forbidden, __ATOMIC_RELAXED);
+}

@@ -58,6 +58,7 @@ READ_HIDDEN void read_drop_range(uint64_t low, uint64_t high);
 /* Never make a system call again: what is not in a range is unreadable. For
  * processes under a seccomp filter. */
 READ_HIDDEN void read_forbid_syscalls(void);
+READ_HIDDEN bool read_is_forbidden(void);
 
 /* rep movsb: libc's memcpy would use vector registers, which still hold the
  * program's values. */
