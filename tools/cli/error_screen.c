@@ -159,7 +159,7 @@ static void print_values(const struct term *t, const char *label,
         if (raw)
             buf_add(&b, raw, (size_t)len);
         else
-            buf_text(&b, "(not known)");
+            buf_text(&b, "null");
     }
     if (b.len_bytes)
         print_labelled(t, label, buf_get(&b));
@@ -234,7 +234,9 @@ static void print_stacks(const struct term *t, const cJSON *error)
     }
     if (cJSON_GetArraySize(origin) > 0)
         print_frames(t, origin, NULL);
-    if (cJSON_GetArraySize(stack) > 0) {
+    bool is_rule = kind && strcmp(kind, "rule") == 0;
+    bool is_in_origin = is_rule && cJSON_GetArraySize(origin) > 0;
+    if (cJSON_GetArraySize(stack) > 0 && !is_in_origin) {
         bool is_signal = kind && strcmp(kind, "signal") == 0;
         print_title(t, is_signal      ? "Where"
                        : is_exception ? "Where it passed"

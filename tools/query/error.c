@@ -71,6 +71,15 @@ static void put_place(const cJSON *error, bool is_rule, bool is_long,
         buf_printf(b, " of %s", query_base_name(f.object));
 }
 
+/* What the thread said about it, where no failing call explains it. */
+static void put_stderr(const cJSON *error, struct buf *b)
+{
+    const char *text = text_of(error, "stderr");
+    size_t len = text ? strcspn(text, "\n") : 0;
+    if (len > 0)
+        buf_printf(b, "; it wrote: %.*s", (int)(len < 400 ? len : 400), text);
+}
+
 void query_error_line(const char *error_json, bool is_long, struct buf *b)
 {
     cJSON *error = cJSON_Parse(error_json);
@@ -90,5 +99,7 @@ void query_error_line(const char *error_json, bool is_long, struct buf *b)
         query_cause_text(cause, is_said ? 0 : QUERY_CAUSE_ERROR, b);
     }
     put_place(error, is_rule, is_long, b);
+    if (is_long && is_rule && !text_of(cause, "call"))
+        put_stderr(error, b);
     cJSON_Delete(error);
 }
