@@ -48,6 +48,16 @@ struct carry_call {
     struct manifest_env env;
 };
 
+/* Not cleared as a whole: that costs more than most calls of this file. */
+static void start_call(struct carry_call *c, const struct shim_call *call,
+                       const struct shim_regs *regs, const struct lane *lane)
+{
+    c->call = call;
+    c->regs = regs;
+    c->lane = lane;
+    c->is_ready = false;
+}
+
 static size_t read_memory(void *context, void *dst, uint64_t addr, size_t n)
 {
     const struct carry_call *c = context;
@@ -261,7 +271,8 @@ void carry_enter(struct shim_call *call, const struct site *site,
 {
     const struct carry_plan *plan = site->carry;
     if (plan->enter_count != 0 && lane != NULL) {
-        struct carry_call c = {.call = call, .lane = lane};
+        struct carry_call c;
+        start_call(&c, call, NULL, lane);
         struct span_place place = span_find_place(lane, call->sp);
         take_steps(&c, plan->enter, plan->enter_count, lane, &place);
     }
@@ -303,7 +314,8 @@ void carry_adopt(const struct shim_call *call, const struct site *site,
                  struct lane *lane, struct span_origin *origin)
 {
     const struct carry_plan *plan = site->carry;
-    struct carry_call c = {.call = call, .lane = lane};
+    struct carry_call c;
+    start_call(&c, call, NULL, lane);
     if (plan->takes_pairs && adopt_pair(call, plan, origin))
         return;
     for (uint32_t i = 0; i < plan->enter_count; i++) {
@@ -350,7 +362,8 @@ void carry_opened(struct shim_call *call, const struct site *site,
     if ((site->flags & SITE_CARRY) == 0)
         return;
     const struct carry_plan *plan = site->carry;
-    struct carry_call c = {.call = call, .lane = lane};
+    struct carry_call c;
+    start_call(&c, call, NULL, lane);
     struct span_place own = {open->span, open->context_depth & 0xffffff};
     take_steps(&c, plan->enter, plan->enter_count, lane, &own);
     if (plan->leave_count)
@@ -373,10 +386,11 @@ void carry_leave(const struct shim_call *call, const struct shim_regs *regs)
     const struct carry_plan *plan = runtime.sites[call->site].carry;
     const struct lane_open *open = (const struct lane_open *)call->open;
     struct lane *lane = lane_here();
-    struct carry_call c = {.call = call, .regs = regs, .lane = lane};
+    struct carry_call c;
     struct span_place place;
     if (lane == NULL || (plan->has_adopt && plan->leave_count == 1))
         return;
+    start_call(&c, call, regs, lane);
     if (call->lane == (uint64_t)lane && (call->flags & SPAN_DEEP) == 0)
         place = (struct span_place){call->span, open->context_depth & 0xffffff};
     else
@@ -389,7 +403,8 @@ void carry_left(const struct shim_call *call, const struct shim_regs *regs,
 {
     const struct carry_plan *plan = runtime.sites[call->site].carry;
     struct lane *lane = lane_here();
-    struct carry_call c = {.call = call, .regs = regs, .lane = lane};
+    struct carry_call c;
+    start_call(&c, call, regs, lane);
     for (uint32_t i = 0; lane && plan->has_adopt && i < plan->leave_count;
          i++) {
         if (plan->leave[i].role != CARRY_ADOPT)

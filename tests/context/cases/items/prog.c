@@ -10,7 +10,11 @@
 
 #define HANDLER __attribute__((noinline, noclone, visibility("default")))
 #define INNER   __attribute__((noinline, noclone))
-enum { PRODUCERS = 3, CONSUMERS = 3, ITEMS = 300 };
+enum {
+    PRODUCERS = 3,
+    CONSUMERS = 3,
+    ITEMS = 300
+};
 
 struct item {
     struct item *next;

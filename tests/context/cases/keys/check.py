@@ -1,0 +1,31 @@
+"""Whose work each is; who is an orphan and why; what waited how long; and a
+million keys that nobody adopts take no more than the table."""
+
+
+def check(run):
+    spans = run.spans()
+    by_id = {s["span_id"]: s for s in spans}
+    submits = {s["input"]["id"]: s for s in spans
+               if s["name"].startswith("submit")}
+    work = [s for s in spans if s["name"] == "work"]
+    first = [s for s in work if s["input"]["id"] < 1000]
+    got = [(s["input"]["id"], s["orphan"],
+            (by_id[s["parent_span_id"]]["input"] or {}).get("id"))
+           for s in sorted(first, key=lambda s: s["start_unix_ns"])]
+    lost = "no carrier matched"
+    expect(got, [(1, None, 1), (2, lost, None), (4, None, 4), (5, lost, None),
+                 (6, None, 6), (6, None, 6)], "whose work")
+    (flush,) = [s for s in spans if s["name"] == "flush"]
+    expect([link["span_id"] for link in flush["links"]],
+           [submits[i]["span_id"] for i in range(100, 105)], "links")
+    expect({link["trace_id"] for link in flush["links"]},
+           {flush["trace_id"]}, "their trace")
+    (called,) = [s for s in spans if s["name"] == "called"]
+    expect(called["parent_span_id"], submits[200]["span_id"], "a call later")
+    waited = [(s["queue_ns"], s["input"]["waited_ns"]) for s in work
+              if s["input"]["id"] >= 1000]
+    right = [abs(a - b) <= max(b / 100, 20000) for a, b in waited]
+    # the clock of the program and ours may be read on both sides of a switch
+    expect(len(right), 60, "delays")
+    if sum(right) < 54:
+        raise AssertionError(f"queue times: {waited}")
