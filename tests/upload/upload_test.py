@@ -6,11 +6,13 @@ usage: upload_test.py CASE HANDSPAN WRITER
 """
 import json
 import os
+import random
 import re
 import socket
 import sqlite3
 import subprocess
 import sys
+import time
 import urllib.request
 
 import psycopg2
@@ -370,6 +372,48 @@ def case_questions(w):
     for word in (b'"input"', b'"output"', b'"command"', b'"attributes"',
                  b'"error":', b"--day", b"/usr/bin"):
         assert word not in wire, word
+
+
+def case_kills(w):
+    """Sidecar, PostgreSQL and gateway are killed at random under load; at the
+    end the set there is the set that was begun, byte for byte."""
+    seconds = float(os.environ.get("SOAK_S", "20"))
+    random.seed(os.environ.get("SOAK_SEED", "1"))
+    w.gateway.faults(**{"lost": 0.05, "500_after": 0.03, "delay": 0.05,
+                        "503": 0.02})
+    args = ("--stay", "--upload", w.url(options="values=on"))
+    side, begun, kills = w.sidecar(*args), 0, 0
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        n = random.randrange(50, 400)
+        out = subprocess.run([w.writer, w.lanes, f"records={n}", "threads=2",
+                              "values=4"], check=True, text=True,
+                             capture_output=True, timeout=60).stdout.split()
+        begun += int(out[3])
+        expect(out[5], "0", "dropped")
+        victim = random.choice(["sidecar", "postgres", "gateway", "none"])
+        kills += victim != "none"
+        if victim == "sidecar":
+            side.kill()
+            side.wait()
+            side = w.sidecar(*args)
+        elif victim == "postgres":
+            w.pg.kill()
+            w.pg.start()
+        elif victim == "gateway":
+            w.gateway.kill()
+            w.gateway.start()
+    w.gateway.faults()
+    until("all stored and sent", lambda: not [
+        n for n in os.listdir(w.lanes) if n.startswith("session-")] and w.rows(
+        "SELECT state, (SELECT max(seq) FROM outbox) - cursor_seq FROM sinks")
+        == [("idle", 0)], 120)
+    side.terminate()
+    side.wait(timeout=60)
+    expect(w.rows("SELECT count(*) FROM spans"), [(begun,)], "in SQLite")
+    expect(base.same(w, w.pg), begun, "in PostgreSQL")
+    expect(w.rows("SELECT * FROM refused"), [], "refused")
+    print(f"{begun} spans, {kills} kills")
 
 
 CASES = {k[5:]: v for k, v in globals().items() if k.startswith("case_")}
