@@ -6,11 +6,14 @@ usage: upload_test.py CASE HANDSPAN WRITER
 """
 import json
 import os
+import random
 import re
 import socket
 import sqlite3
 import subprocess
 import sys
+import time
+import urllib.request
 
 import psycopg2
 
@@ -60,11 +63,11 @@ def case_roundtrip(w):
 
 def case_answers(w):
     """Faults at every turn, also the ambiguous ones: each row once."""
-    w.wrote("records=3000", "threads=2", "values=3")
-    w.gateway.faults(**{"lost": 0.12, "500_after": 0.08, "delay": 0.1,
-                        "close": 0.08, "502": 0.05, "503": 0.04, "429": 0.03,
-                        "57014": 0.04, "40P01": 0.04, "413": 0.1,
-                        "insforge500": 0.1, "stale": 0.04})
+    w.wrote("records=1000", "threads=2", "values=3")
+    w.gateway.faults(**{"lost": 0.1, "500_after": 0.06, "delay": 0.1,
+                        "close": 0.04, "502": 0.02, "503": 0.02, "429": 0.02,
+                        "57014": 0.02, "40P01": 0.02, "413": 0.03,
+                        "insforge500": 0.03, "stale": 0.02})
     side = w.sidecar("--stay", "--upload",
                      w.url(scheme="insforge+http", options="values=on"),
                      "--upload", w.url(options="prefix=two_"))
@@ -327,6 +330,90 @@ def case_ddl(w):
     w.pg.rows("SELECT handspan_retain(now() + interval '1 day')")
     for t in ("spans", "traces", "processes", "rollups", "sites"):
         expect(w.pg.rows(f"SELECT count(*) FROM {t}"), [(0,)], t)
+
+
+def case_questions(w):
+    """docs/querying.md: the SQL and the URL of each question say the same, and
+    the figures are those of `handspan stats`; nothing that the program handled
+    left the machine."""
+    for _ in range(2):
+        w.wrote("records=400", "threads=2", "values=3")
+    w.drain("--upload", w.url())
+    trace, name, span = w.pg.rows(
+        "SELECT trace_id, name, parent_span_id FROM spans WHERE "
+        "parent_span_id IS NOT NULL ORDER BY 1, span_id LIMIT 1")[0]
+    doc = open(os.path.join(base.HERE, "../../docs/querying.md"),
+               encoding="utf-8").read()
+    questions = re.findall(r"## (\d+)\..*?```sql\n(.*?);\n```\n"
+                           r"(?:```\nGET (\S+)\n```)?", doc, re.S)
+    expect(len(questions), 20, "questions")
+    some = 0
+    for number, sql, url in questions:
+        fill = {"trace": trace, "name": name, "span": span, "short": trace[:8]}
+        sql = re.sub(r"{(\w+)}", lambda m: fill[m.group(1)], sql)
+        rows = w.pg.rows(f"SELECT coalesce(json_agg(q), '[]') FROM ({sql}) q",
+                         role="handspan_reader")[0][0]
+        some += len(rows) > 0
+        if url:
+            url = re.sub(r"{(\w+)}", lambda m: fill[m.group(1)], url)
+            request = urllib.request.Request(
+                w.url(scheme="http") + url, headers={"Authorization": "Bearer token-reader"})
+            with urllib.request.urlopen(request) as answer:
+                expect(json.load(answer), rows, f"question {number}")
+    assert some >= 10, some  # the synthetic run has no failed call
+    here = {r["name"]: r for r in map(json.loads, w.run(
+        "stats", "--json", trace).splitlines()) if r.get("name")}
+    keys = ("calls", "errors", "total_ns", "self_ns", "max_ns", "p50_ns",
+            "p95_ns")
+    for row in w.pg.rows(f"SELECT name, {', '.join(keys)} FROM "
+                         "handspan_stats(%s)", trace):
+        expect(tuple(here[row[0]].get(k) for k in keys), row[1:], row[0])
+    wire = open(w.gateway.wire, "rb").read()
+    for word in (b'"input"', b'"output"', b'"command"', b'"attributes"',
+                 b'"error":', b"--day", b"/usr/bin"):
+        assert word not in wire, word
+
+
+def case_kills(w):
+    """Sidecar, PostgreSQL and gateway are killed at random under load; at the
+    end the set there is the set that was begun, byte for byte."""
+    seconds = float(os.environ.get("SOAK_S", "20"))
+    random.seed(os.environ.get("SOAK_SEED", "1"))
+    w.gateway.faults(**{"lost": 0.05, "500_after": 0.03, "delay": 0.05,
+                        "503": 0.02})
+    args = ("--stay", "--upload", w.url(options="values=on"))
+    side, begun, kills = w.sidecar(*args), 0, 0
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        n = random.randrange(50, 400)
+        out = subprocess.run([w.writer, w.lanes, f"records={n}", "threads=2",
+                              "values=4"], check=True, text=True,
+                             capture_output=True, timeout=60).stdout.split()
+        begun += int(out[3])
+        expect(out[5], "0", "dropped")
+        victim = random.choice(["sidecar", "postgres", "gateway", "none"])
+        kills += victim != "none"
+        if victim == "sidecar":
+            side.kill()
+            side.wait()
+            side = w.sidecar(*args)
+        elif victim == "postgres":
+            w.pg.kill()
+            w.pg.start()
+        elif victim == "gateway":
+            w.gateway.kill()
+            w.gateway.start()
+    w.gateway.faults()
+    until("all stored and sent", lambda: not [
+        n for n in os.listdir(w.lanes) if n.startswith("session-")] and w.rows(
+        "SELECT state, (SELECT max(seq) FROM outbox) - cursor_seq FROM sinks")
+        == [("idle", 0)], 120)
+    side.terminate()
+    side.wait(timeout=60)
+    expect(w.rows("SELECT count(*) FROM spans"), [(begun,)], "in SQLite")
+    expect(base.same(w, w.pg), begun, "in PostgreSQL")
+    expect(w.rows("SELECT * FROM refused"), [], "refused")
+    print(f"{begun} spans, {kills} kills")
 
 
 CASES = {k[5:]: v for k, v in globals().items() if k.startswith("case_")}
