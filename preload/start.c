@@ -66,7 +66,7 @@ static void bind_everything(void)
     bind_start();
     loader_watch();
     ends_watch();
-    exec_watch();
+    exec_watch(); /* before: fork, exec and pthread_create have one site */
     error_watch_start();
     read_watch();
     shim_text_close();
