@@ -258,7 +258,9 @@ static void lex_punct(struct lexer *lex, struct token *out)
     else if (c == '\0')
         bad(out, "a NUL byte: this is no text file");
     else if (!is_known("()[];,*&=<>!+-/%.:~^|?#@\\", c))
-        bad(out, "this byte is outside of strings and comments only in error");
+        bad(out, "a byte that C has no use for here: quotes of a word "
+                 "processor, perhaps, or a letter with an accent; it may stand "
+                 "in strings and comments only");
 }
 
 void lexer_next(struct lexer *lex, struct token *out)
