@@ -193,10 +193,8 @@ struct lane_session {
     _Alignas(64) uint32_t real_pages[LANE_TABLES];
 
     /* [P] string: OTEL_SERVICE_NAME; set before `ready`, 0: none */
-    _Alignas(64) uint32_t service_string;
-    uint32_t service_bytes;
-    /* the same: OTEL_RESOURCE_ATTRIBUTES */
-    uint32_t resource_string;
+    _Alignas(64) uint32_t service_string, service_bytes;
+    uint32_t resource_string; /* the same: OTEL_RESOURCE_ATTRIBUTES */
     uint32_t resource_bytes;
     _Alignas(64) char pad1[2048 - 1344];
 
@@ -232,8 +230,6 @@ _Static_assert(offsetof(struct lane_session, recycling) == 1168, "file format");
 _Static_assert(offsetof(struct lane_session, real_pages) == 1216,
                "file format");
 _Static_assert(offsetof(struct lane_session, service_string) == 1280,
-               "file format");
-_Static_assert(offsetof(struct lane_session, resource_string) == 1288,
                "file format");
 _Static_assert(offsetof(struct lane_session, carry) == 2048, "file format");
 
