@@ -235,8 +235,11 @@ static int finish_gone(struct session *s, int64_t now_ns)
             rc = lane_finish(s, i, p->ended_by, true, now_ns);
     }
     for (uint32_t i = 0; rc == 0 && i < s->reader.header.process_next; i++)
-        if (s->process[i].is_gone && !s->process[i].is_ended)
-            rc = process_end(s, i);
+        if (s->process[i].is_gone && !s->process[i].is_ended) {
+            rc = drain_begun(s, i);
+            if (rc == 0)
+                rc = process_end(s, i);
+        }
     return rc;
 }
 
