@@ -249,7 +249,9 @@ def keys(frames):
     out = []
     for f in frames:
         file = base(f["file"])
-        if base(f["object"]) not in OWN:
+        if plain(f["function"]) == "?":
+            out.append("?")
+        elif base(f["object"]) not in OWN:
             out.append(base(f["object"]))
         else:
             out.append((plain(f["function"]),

@@ -237,7 +237,8 @@ static int finish_gone(struct session *s, int64_t now_ns)
     for (uint32_t i = 0; rc == 0 && i < s->reader.header.process_next; i++)
         if (s->process[i].is_gone && !s->process[i].is_ended) {
             rc = drain_begun(s, i);
-            rc = rc == 0 ? process_end(s, i) : rc;
+            if (rc == 0)
+                rc = process_end(s, i);
         }
     return rc;
 }

@@ -113,9 +113,11 @@ OUT static int c_mmap(void)
 }
 static inline __attribute__((always_inline)) int inner_inline(const char *path)
 {
+    volatile int before = 1; /* at its first instruction gdb would still show
+                                the function around it */
     int fd = open(path, O_RDONLY); /* @inlined */
     STAY;
-    return fd;
+    return before ? fd : 0;
 }
 OUT static int c_inlined(void)
 {
