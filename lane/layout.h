@@ -68,8 +68,6 @@ enum {
     LANE_HISTOGRAM_BUCKETS = 48 << LANE_HISTOGRAM_SUB,
 };
 
-/* ---- names ----------------------------------------------------------- */
-
 /* Span reference: lane << 48 | counter, counter from 1. A process's own span:
  * LANE_PROCESS_LANE << 48 | process index + 1. 0: none. Unique in a session;
  * the W3C span id is derived from it and the session key (ids.h). */
@@ -193,7 +191,8 @@ struct lane_session {
     _Alignas(64) uint32_t real_pages[LANE_TABLES];
 
     /* [P] string: OTEL_SERVICE_NAME; set before `ready`, 0: none */
-    _Alignas(64) uint32_t service_string, service_bytes;
+    _Alignas(64) uint32_t service_string;
+    uint32_t service_bytes;
     uint32_t resource_string; /* the same: OTEL_RESOURCE_ATTRIBUTES */
     uint32_t resource_bytes;
     _Alignas(64) char pad1[2048 - 1344];

@@ -68,7 +68,8 @@ static bool is_there(const struct exec *exec)
 
 static void make_plan(const struct exec *exec, struct plan *plan)
 {
-    *plan = (struct plan){.place = span_here()};
+    *plan = (struct plan){.place = process_is_guest() ? span_of_host()
+                                                      : span_here()};
     bool is_known = exec_env_look(exec->env, &plan->found);
     plan->lost = exec_target_look(exec->dir_fd, exec->path);
     if (is_known && plan->lost == LANE_LOST_NOT && !plan->found.has_preload)

@@ -225,6 +225,21 @@ struct span_place span_find_place(struct lane *lane, uint64_t sp)
     return (struct span_place){origin.parent, origin.context};
 }
 
+struct span_place span_of_host(void)
+{
+    struct lane *lane = span_lane;
+    if (lane == NULL || *runtime.alive != span_thread.alive)
+        return span_here();
+    uint64_t i = lane->depth < LANE_OPEN_MAX ? lane->depth : LANE_OPEN_MAX;
+    for (; i > 0; i--) {
+        struct lane_open *open = &lane->open[i - 1];
+        if (is_open(open->state) || open->state == LANE_OPEN_CONTEXT)
+            return (struct span_place){open->span,
+                                       open->context_depth & 0xffffff};
+    }
+    return (struct span_place){span_thread.root, span_thread.context};
+}
+
 struct lane_open *span_tail_base(struct lane *lane,
                                  const struct shim_call *call)
 {

@@ -143,7 +143,7 @@ def span_id(key, ref):
     """lane/ids.h, again."""
     if ref in (0, None):
         return None
-    key = int.from_bytes(key, "little")
+    key = int.from_bytes(key, "big")
     got = mix((ref & MASK) ^ key)
     return f"{got or mix(key):016x}"
 

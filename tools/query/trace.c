@@ -38,8 +38,7 @@ static void read_row(sqlite3_stmt *stmt, struct query_trace *t)
     t->status = query_text_copy(stmt, 6);
     t->root_ref = query_int(stmt, 7, 0);
     t->remote_parent = query_blob64(stmt, 8);
-    if (sqlite3_column_bytes(stmt, 9) == 8)
-        memcpy(&t->session_key, sqlite3_column_blob(stmt, 9), 8);
+    t->session_key = query_blob64(stmt, 9);
     t->host = query_text_copy(stmt, 10);
     t->service = query_text_copy(stmt, 11);
     t->state = query_text_copy(stmt, 12);

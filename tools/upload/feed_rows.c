@@ -114,12 +114,6 @@ static uint64_t bytes8(struct reader *r)
     return n;
 }
 
-/* Stored as it lies in the session's header. */
-static uint64_t session_key(struct reader *r)
-{
-    return __builtin_bswap64(bytes8(r));
-}
-
 static uint64_t process_ref(int64_t idx)
 {
     return 0xffffULL << 48 | (uint64_t)(idx + 1);
@@ -130,7 +124,7 @@ static void read_span(struct reader *r, struct upload_span *s)
     s->ref = number(r);
     int64_t parent = number(r), process = number(r);
     bytes16(r, s->trace_id);
-    s->session = session_key(r);
+    s->session = bytes8(r);
     s->span_id = lane_span_id(s->session, (uint64_t)s->ref);
     s->parent_span_id = lane_span_id(s->session, (uint64_t)parent);
     s->process_span_id = lane_span_id(s->session, process_ref(process));
@@ -155,7 +149,7 @@ static void read_span(struct reader *r, struct upload_span *s)
 static void read_trace(struct reader *r, struct upload_trace *t)
 {
     bytes16(r, t->trace_id);
-    t->session = session_key(r);
+    t->session = bytes8(r);
     int64_t root = number(r);
     t->root_span_id =
         root == UPLOAD_NULL ? 0 : lane_span_id(t->session, (uint64_t)root);
@@ -171,7 +165,7 @@ static void read_process(struct reader *r, struct upload_process *p,
     at->after = number(r);
     int64_t parent = number(r), parent_ref = number(r);
     bytes16(r, p->trace_id);
-    p->session = session_key(r);
+    p->session = bytes8(r);
     p->span_id = lane_span_id(p->session, process_ref(at->after));
     if (parent_ref != UPLOAD_NULL && parent_ref != 0)
         p->parent_span_id = lane_span_id(p->session, (uint64_t)parent_ref);
@@ -192,7 +186,7 @@ static void read_process(struct reader *r, struct upload_process *p,
 
 static void read_site(struct reader *r, struct upload_site *s)
 {
-    s->site = number(r), s->session = session_key(r), s->version = number(r);
+    s->site = number(r), s->session = bytes8(r), s->version = number(r);
     s->declaration = number(r), s->is_root = number(r);
     s->name = text(r), s->symbol = text(r), s->binding = text(r);
     s->shim = text(r), s->build_id = text(r);
@@ -204,7 +198,7 @@ static void read_site(struct reader *r, struct upload_site *s)
 
 static void read_loss(struct reader *r, struct upload_loss *l)
 {
-    l->site = number(r), l->loss = text(r), l->session = session_key(r);
+    l->site = number(r), l->loss = text(r), l->session = bytes8(r);
     l->version = l->count = number(r), l->name = text(r);
 }
 
@@ -212,7 +206,7 @@ static void read_rollup(struct reader *r, struct upload_rollup *u)
 {
     u->site = number(r);
     bytes16(r, u->trace_id);
-    u->session = session_key(r), u->version = u->calls = number(r);
+    u->session = bytes8(r), u->version = u->calls = number(r);
     u->errors = number(r), u->total_ns = number(r), u->self_ns = number(r);
     u->max_ns = number(r), u->cpu_ns = number(r);
     u->dropped_calls = number(r), u->name = text(r), u->histogram = text(r);
