@@ -243,9 +243,11 @@ static bool lower_capture(const struct manifest_decl *decl,
 static int bind_capture(struct work *work)
 {
     struct manifest_decl lowered;
+    /* a pointer into no object is an address already */
+    uint64_t base = work->module ? work->module->base : 0;
     if (!arena.base || !lower_capture(work->decl, &lowered))
         return -ENOMEM;
-    int err = carry_bind(work->decl, work->module->base + work->vaddr, &arena,
+    int err = carry_bind(work->decl, base + work->vaddr, &arena,
                          &work->site->flags, &work->site->carry);
     if (err)
         return err;

@@ -144,6 +144,12 @@ DELETE FROM lane_cursors WHERE session = ?1;
 DELETE FROM open_frames WHERE session = ?1;
 -- :session_counters
 DELETE FROM counter_cursors WHERE session = ?1;
+-- :session_stacks
+DELETE FROM stacks WHERE session = ?1;
+-- :session_origins
+DELETE FROM error_origins WHERE session = ?1;
+-- :session_throws
+DELETE FROM throws WHERE session = ?1;
 -- :session_drop
 DELETE FROM sessions WHERE session = ?1;
 

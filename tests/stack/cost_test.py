@@ -16,7 +16,7 @@ MANIFEST = """[[object(main)]];
 [[span]] int plain(int n);
 [[span, fails(return < 0)]] int ruled(int n, const char *name);
 """
-SPANS, MOST_EACH = 2000, 700
+SPANS, MOST_EACH = 2000, 1000
 
 
 def count(env, top):

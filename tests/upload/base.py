@@ -175,7 +175,7 @@ def spans_of_store(place, values):
         if parent is None and r[25] == r[2] and r[26]:
             parent = r[26].hex()
         row = (r[0].hex(), span_id(r[1], r[2]), parent,
-               span_id(r[1], 0xffff << 48 | r[4] + 1), r[1][::-1].hex(), *r[5:20])
+               span_id(r[1], 0xffff << 48 | r[4] + 1), r[1].hex(), *r[5:20])
         out.add(row + tuple(r[20:25]) if values else row)
     return out
 

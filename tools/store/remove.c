@@ -94,7 +94,8 @@ int remove_empty_session(sqlite3 *db, bool include_unsent, bool *found)
         "session_spans",    "session_processes", "session_threads",
         "session_sites",    "session_losses",    "session_rollups",
         "session_outbox",   "session_cursors",   "session_frames",
-        "session_counters", "session_drop",      NULL};
+        "session_counters", "session_stacks",    "session_origins",
+        "session_throws",   "session_drop",      NULL};
     int64_t session = 0;
     int there = 0;
     int code = run(db, "begin");
