@@ -283,10 +283,15 @@ static void watch_threads(void)
     if (bind_internal("pthread_create", thread_start_enter, leave_thread) != 0)
         note_line("threads", "pthread_create cannot be seen: threads start "
                              "below their process");
-    for (uint32_t i = 0; i < modules.count; i++)
-        if (modules.at[i].is_usable &&
-            strncmp(text_basename(modules.at[i].path), "libgomp.so", 10) == 0)
-            watch_regions(&modules.at[i]);
+    for (uint32_t i = 0; i < modules.count; i++) {
+        struct module *module = &modules.at[i];
+        if (!module->is_usable)
+            continue;
+        if (module->kind == MODULE_LIBC)
+            thread_start_libc(module->low, module->high);
+        if (strncmp(text_basename(module->path), "libgomp.so", 10) == 0)
+            watch_regions(module);
+    }
 }
 
 void exec_watch(void)
