@@ -20,7 +20,7 @@
 #include <x86intrin.h>
 
 enum {
-    ITEMS = 64,
+    ITEMS = 1000,
     ROUNDS_MAX = 2000,
     KEYS = 64, /* items under way, as a queue would have */
     RING = 256,
@@ -82,7 +82,7 @@ static double now_ns(void)
 /* The sidecar empties the lane meanwhile: its memory is used again. */
 static void rest(void)
 {
-    nanosleep(&(struct timespec){.tv_nsec = 500000}, NULL);
+    nanosleep(&(struct timespec){.tv_nsec = 4000000}, NULL);
 }
 
 static uint64_t item_of(uint64_t i)

@@ -38,7 +38,7 @@ def measure(preload, rounds):
             [top / "carry", str(rounds)], check=True, text=True,
             stdout=subprocess.PIPE,
             env=dict(bare, LD_PRELOAD=os.path.abspath(preload),
-                     HANDSPAN_DIR=str(top / "dir"), HANDSPAN_STORE=str(top / "store.db"),
+                     HANDSPAN_DIR=str(top / "dir"), HANDSPAN_CAPTURE="none", HANDSPAN_STORE=str(top / "store.db"),
                      HANDSPAN_MANIFEST=str(top / "carry.manifest"))).stdout
     rows = (line.split() for line in out.splitlines())
     return {name: (float(least), float(median))
