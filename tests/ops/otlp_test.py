@@ -15,6 +15,10 @@ import threading
 
 import base
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../upload"))
+import scan  # noqa: E402
+
 PROTO = os.path.join(os.path.dirname(os.path.abspath(__file__)), "proto")
 OUT = tempfile.mkdtemp(prefix="ops-proto-")
 subprocess.run(["protoc", "-I", PROTO, "--python_out", OUT] + [
@@ -85,8 +89,9 @@ def decode(body, kind):
 class Receiver(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self):
+    def __init__(self, wire):
         super().__init__(("127.0.0.1", 0), Handler)
+        self.wire = wire
         self.answers = []   # of the next requests: (status, headers, body)
         self.requests = []  # (path, headers, message)
         self.bodies = b""
@@ -116,6 +121,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         server = self.server
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        scan.record(server.wire, "POST", self.path, self.headers, body)
         if self.headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
         server.bodies += body
@@ -154,7 +160,11 @@ class Otlp(base.Base):
         super().setUp()
         self.prog = self.build(PROG)
         self.manifest = self.write("handspan.manifest", MANIFEST)
-        self.receiver = Receiver()
+        self.wire = os.path.join(self.path, "wire")
+        # last of all: nothing that the program handled left the machine
+        self.addCleanup(lambda: scan.check(self.wire, [
+            "secret-value-4711", self.path]))
+        self.receiver = Receiver(self.wire)
         self.addCleanup(self.receiver.server_close)
         self.addCleanup(self.receiver.shutdown)
         self.at = "127.0.0.1:%d" % self.receiver.server_address[1]
@@ -169,7 +179,8 @@ class Otlp(base.Base):
         the sidecar for a moment.)"""
         if self.rows("SELECT 1 FROM sinks"):
             self.wait_for(lambda: self.rows(
-                "SELECT 1 FROM sinks WHERE state = 'idle'"), "all is sent")
+                "SELECT 1 FROM sinks WHERE state = 'idle' AND cursor_seq = "
+                "(SELECT max(seq) FROM outbox)"), "all is sent")
         self.assertEqual(self.receiver.faults, [])
         got, twice = self.receiver.spans()
         self.assertEqual(twice, [])
@@ -234,10 +245,13 @@ class Otlp(base.Base):
         self.assertNotIn(self.path.encode(), self.receiver.bodies)
 
     def test_json_and_values(self):
-        self.traced(2, HANDSPAN_UPLOAD=f"otlp+http://{self.at}"
+        self.traced(2, HANDSPAN_UPLOAD=f"otlp+http://{self.at}/loud"
                     "?protocol=json&gzip=off&values=on")
         self.check_all(values=True)
         self.assertIn(b"secret-value-4711", self.receiver.bodies)
+        self.assertEqual(set(scan.plants_in(self.wire, True, [
+            "secret-value-4711", self.path])),
+            {"secret-value-4711", self.path})
         about = next(iter(self.receiver.spans()[0].values()))[1]
         self.assertEqual(about["service.name"], "unknown_service:prog")
 
