@@ -13,6 +13,7 @@
 #include "tools/sidecar/decode.h"
 #include "tools/sidecar/outbox.h"
 #include "tools/sidecar/pending.h"
+#include "tools/sidecar/rows.h"
 #include "tools/sidecar/store.h"
 #include "tools/sidecar/totals.h"
 
@@ -67,6 +68,7 @@ struct session {
     struct totals totals;
     struct coverage *coverage; /* NULL: not begun */
     struct outbox outbox;
+    struct rows rows;
     uint32_t next_lane; /* where the next batch begins */
     int64_t corrupt;    /* not stored yet */
     uint32_t looks;     /* at the tables for an item's sake, this batch */
