@@ -424,7 +424,10 @@ static int opener_drain(struct session *s, uint32_t lane, uint64_t t0)
     l->is_draining = true;
     while (rc == 0) {
         uint64_t position = l->log.position;
-        if (lane_log_next(&l->log, &item) <= 0)
+        int got = lane_log_next(&l->log, &item);
+        if (got == -ENOMEM)
+            rc = got;
+        if (got <= 0)
             break; /* its own turn sees to what is wrong */
         if (item.type == LANE_ITEM_RECORD && item.record->t1_ticks > t0) {
             l->log.position = position;
@@ -434,6 +437,7 @@ static int opener_drain(struct session *s, uint32_t lane, uint64_t t0)
         rc = item_take(s, lane, &item);
     }
     l->is_draining = false;
+    lane_log_rest(&l->log);
     return rc < 0 ? rc : 0;
 }
 
@@ -445,6 +449,8 @@ static int lane_items(struct session *s, uint32_t lane, uint32_t most,
     uint32_t n = 0;
     while (n < most) {
         int got = lane_log_next(&l->log, &item);
+        if (got == -ENOMEM)
+            return got;
         if (got == 0 && lane_log_at_end(&l->log))
             break;
         if (got <= 0) {
@@ -481,6 +487,7 @@ int drain_lane(struct session *s, uint32_t lane, uint32_t most, int64_t now_ns)
     l->is_draining = true;
     int rc = lane_items(s, lane, most, now_ns);
     l->is_draining = false;
+    lane_log_rest(&l->log);
     return rc;
 }
 

@@ -341,6 +341,16 @@ static int batch_save(struct session *s, int64_t now_ns)
     return rc < 0 ? rc : store_commit(s->store);
 }
 
+/* Does one of its processes live, as far as we know? */
+static bool is_written(const struct session *s)
+{
+    for (uint32_t i = 0; i < s->reader.header.process_next; i++)
+        if (s->process[i].is_known && !s->process[i].is_ended &&
+            s->process[i].gone_since_ns == 0)
+            return true;
+    return false;
+}
+
 /* Only now that all is stored. */
 static void give_back(struct session *s)
 {
@@ -359,8 +369,11 @@ static void give_back(struct session *s)
             (void)lane_keeper_free(s->keeper, i, l->process_died);
         l->free_next = false;
     }
-    if (active)
+    s->has_writer = is_written(s);
+    if (active && s->has_writer)
         lane_keeper_top_up(s->keeper, active < 8 ? active + READY_UNITS : 8);
+    if (!s->has_writer)
+        lane_keeper_rest(s->keeper);
 }
 
 /* Is there anything to do before the next slow look? Without a transaction. */

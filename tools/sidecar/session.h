@@ -77,8 +77,9 @@ struct session {
     uint64_t loss_stored[16];
     bool is_boot_ours; /* ticks of today mean something in it */
     bool is_service_known;
-    bool is_moved; /* something new was drained in this batch */
-    bool is_ended; /* all stored, nobody maps it */
+    bool is_moved;   /* something new was drained in this batch */
+    bool has_writer; /* as far as was seen with the last batch */
+    bool is_ended;   /* all stored, nobody maps it */
 };
 
 /* Why a session is left alone; for people. */
