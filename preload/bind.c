@@ -7,6 +7,7 @@
  * look alike.
  */
 #include "preload/bind.h"
+#include "preload/bind_entries.h"
 #include "preload/bind_lock.h"
 #include "preload/bind_site.h"
 #include "preload/callback.h"
@@ -14,8 +15,10 @@
 #include "preload/decoder.h"
 #include "preload/fiber.h"
 #include "preload/find.h"
+#include "preload/find_names.h"
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum {
     FILES_MAX = 64
@@ -32,6 +35,7 @@ struct pass {
     uint32_t generation; /* 0: every module */
     uint32_t objects;    /* that the declaration's scope covers */
     uint32_t matches;
+    bool with_file;
 };
 
 static bool covers(const struct pass *pass, const struct module *module)
@@ -44,9 +48,8 @@ static int count_function(void *context, struct module *module,
                           const char *name, uint64_t vaddr)
 {
     (void)context;
-    (void)module;
     (void)name;
-    (void)vaddr;
+    entries_add(module, vaddr);
     return 0;
 }
 
@@ -145,23 +148,32 @@ static bool is_exact(const struct manifest_decl *decl)
     return (!decl->match || decl->file) && !decl->has_at;
 }
 
-/* Returns how many functions the declaration now stands for. */
-static void bind_declaration(struct pass *pass)
+/* How many functions the declaration means. */
+static void find_declaration(struct pass *pass)
 {
-    bool with_file = false;
     for (uint32_t i = 0; i < modules.count; i++)
         pass->objects += covers(pass, &modules.at[i]);
     if (pass->objects == 0 || pass->decl->disabled)
         return;
+    uint32_t entries = entries_count();
     if (!pass->decl->file)
         each_module(pass, false, count_function);
     if (pass->matches == 0 && is_exact(pass->decl)) {
-        with_file = true;
+        pass->with_file = true;
         each_module(pass, true, count_function);
     }
-    if (pass->matches == 0 || pass->matches > config.match_max)
-        return;
-    each_module(pass, with_file, bind_function);
+    if (pass->matches > config.match_max)
+        entries_drop(entries);
+}
+
+static void bind_declaration(struct pass *pass)
+{
+    if (pass->matches > 0 && pass->matches <= config.match_max)
+        each_module(pass, pass->with_file, bind_function);
+    /* of a later object nobody expects every declaration */
+    if (pass->matches > config.match_max ||
+        (pass->generation == 0 && pass->matches == 0))
+        say_unbound(pass);
 }
 
 static bool has_any_declaration(void)
@@ -174,28 +186,48 @@ static bool has_any_declaration(void)
     return false;
 }
 
-static void bind_generation(uint32_t generation)
+/* Names and addresses of the whole round are looked up together: with many
+ * declarations, or large objects, that is what the start costs. */
+static void bind_passes(struct pass *passes, uint32_t generation)
 {
     const struct manifest *manifest = runtime.manifest;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < manifest->decl_count; i++) {
+        if (is_ours(&manifest->decls[i]))
+            passes[count++] = (struct pass){.decl = &manifest->decls[i],
+                                            .generation = generation};
+    }
+    names_begin(count);
+    for (uint32_t i = 0; i < count; i++) {
+        const char *name = find_exact_name(passes[i].decl);
+        if (name)
+            names_add(name);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        find_declaration(&passes[i]);
+    entries_learn();
+    for (uint32_t i = 0; i < count; i++)
+        bind_declaration(&passes[i]);
+    bind_round_apply();
+    entries_forget();
+    names_end();
+}
+
+static void bind_generation(uint32_t generation)
+{
     if (!has_any_declaration())
         return;
-    if (bind_round_begin() != 0) {
+    size_t bytes = runtime.manifest->decl_count * sizeof(struct pass);
+    struct pass *passes = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (passes == MAP_FAILED || bind_round_begin() != 0) {
         note_line("binding", "no memory: nothing is traced");
-        return;
+    } else {
+        bind_passes(passes, generation);
+        modules_drop_files();
     }
-    for (uint32_t i = 0; i < manifest->decl_count; i++) {
-        struct pass pass = {.decl = &manifest->decls[i],
-                            .generation = generation};
-        if (!is_ours(pass.decl))
-            continue;
-        bind_declaration(&pass);
-        /* of a later object nobody expects every declaration */
-        if (pass.matches > config.match_max ||
-            (generation == 0 && pass.matches == 0))
-            say_unbound(&pass);
-    }
-    bind_round_apply();
-    modules_drop_files();
+    if (passes != MAP_FAILED)
+        munmap(passes, bytes);
 }
 
 void bind_start(void)

@@ -7,6 +7,7 @@
  * on names that contain the last identifier.
  */
 #include "preload/find.h"
+#include "preload/find_names.h"
 #include "preload/rust_name.h"
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,15 @@ static demangle_fn *find_demangler(void)
 static bool is_demangled(const char *name)
 {
     return strchr(name, '(') || strstr(name, "::") || strchr(name, ' ');
+}
+
+const char *find_exact_name(const struct manifest_decl *decl)
+{
+    const char *name = decl->symbol ? decl->symbol : decl->ident;
+    if (decl->has_at || decl->match || !name ||
+        (decl->symbol && is_demangled(name)))
+        return NULL;
+    return name;
 }
 
 bool find_needs_demangler(const struct manifest_decl *decl)
@@ -259,14 +269,14 @@ static int find_exact(struct search *search, const char *name)
     struct plan_symbol symbol;
     const struct plan_image *image = &search->module->image;
     search->name = name;
-    if (search->decl->file || search->with_file)
-        return plan_image_each_in_file(image, match_in_file, search);
-    if (plan_image_find_symbol(image, name, &symbol) != 0 || symbol.vaddr == 0)
-        return 0;
+    if (!search->decl->file && !search->with_file &&
+        plan_image_find_dynamic(image, name, &symbol) == 0 &&
+        symbol.vaddr != 0 && (symbol.is_exported || !image->symtab))
+        return found(search, symbol.name, symbol.vaddr);
     /* .symtab may be here already: then it may have several */
-    if (!symbol.is_exported && image->symtab)
-        return plan_image_each_in_file(image, match_in_file, search);
-    return found(search, symbol.name, symbol.vaddr);
+    return image->symtab
+               ? names_each(search->module, name, match_in_file, search)
+               : 0;
 }
 
 static int find_address(struct search *search)

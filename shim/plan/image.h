@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct plan_entry;
+
 struct plan_segment {
     uint64_t vaddr, memsz, filesz, offset;
     uint32_t flags; /* PF_R PF_W PF_X */
@@ -69,6 +71,9 @@ struct plan_image {
     uint64_t rela, rela_len, jmprel, jmprel_len, relr, relr_len;
     uint64_t dynamic, dynamic_len; /* PT_DYNAMIC */
     uint64_t relro, relro_len;     /* read-only once relocated */
+    /* Entries that were learned, see below; the caller's memory. */
+    const struct plan_entry *entries;
+    uint32_t entry_count;
 };
 
 /* 0, or -ENOEXEC (not an ELF object we know; `*why` says what is wrong with
@@ -99,6 +104,10 @@ struct plan_symbol {
 int plan_image_find_symbol(const struct plan_image *image, const char *name,
                            struct plan_symbol *out)
     __attribute__((warn_unused_result));
+/* By exact name among the dynamic symbols alone. -ENOENT. */
+int plan_image_find_dynamic(const struct plan_image *image, const char *name,
+                            struct plan_symbol *out)
+    __attribute__((warn_unused_result));
 /* Every defined function symbol, in table order, dynamic ones first, a name
  * at an address once. `each` returns non-zero to stop; that is returned. */
 int plan_image_each_function(const struct plan_image *image,
@@ -117,6 +126,30 @@ int plan_image_each_in_file(const struct plan_image *image,
 int plan_image_symbol_at(const struct plan_image *image, uint64_t vaddr,
                          struct plan_symbol *out)
     __attribute__((warn_unused_result));
+/*
+ * What the tables say of chosen addresses, learned in one pass over all
+ * symbols instead of one for each: with fifty functions of a hundred thousand
+ * that is what counts. Set image->entries and entry_count to what
+ * plan_learn_entries() filled in, and the planner looks there first; without,
+ * it makes a pass for each address it is asked about. Learn again after
+ * plan_image_add_symtab().
+ */
+enum {
+    PLAN_ENTRY_WINDOW = 32 /* bytes of an entry that matter to a patch */
+};
+struct plan_entry {
+    uint64_t vaddr;      /* given, ascending, no two alike */
+    uint64_t label;      /* the first label behind it, if within the window;
+                            else UINT64_MAX */
+    uint64_t size_bytes; /* of a function symbol here; 0: none, unknown */
+    bool is_ifunc, is_part, is_excluded; /* by the names of its symbols */
+};
+void plan_learn_entries(const struct plan_image *image,
+                        struct plan_entry *entries, uint32_t count);
+/* NULL: this one was not learned. */
+const struct plan_entry *plan_find_entry(const struct plan_image *image,
+                                         uint64_t vaddr);
+
 /* Extent of the function that starts at vaddr: FDE first, else symbol size.
  * -ENOENT: no function is known to start there. */
 int plan_image_function_extent(const struct plan_image *image, uint64_t vaddr,
