@@ -7,7 +7,6 @@
  * look alike.
  */
 #include "preload/bind.h"
-#include "preload/bind_entries.h"
 #include "preload/bind_lock.h"
 #include "preload/bind_site.h"
 #include "preload/callback.h"
@@ -18,7 +17,6 @@
 #include "preload/find_names.h"
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 
 enum {
     FILES_MAX = 64
@@ -35,7 +33,6 @@ struct pass {
     uint32_t generation; /* 0: every module */
     uint32_t objects;    /* that the declaration's scope covers */
     uint32_t matches;
-    bool with_file;
 };
 
 static bool covers(const struct pass *pass, const struct module *module)
@@ -48,8 +45,9 @@ static int count_function(void *context, struct module *module,
                           const char *name, uint64_t vaddr)
 {
     (void)context;
+    (void)module;
     (void)name;
-    entries_add(module, vaddr);
+    (void)vaddr;
     return 0;
 }
 
@@ -148,32 +146,23 @@ static bool is_exact(const struct manifest_decl *decl)
     return (!decl->match || decl->file) && !decl->has_at;
 }
 
-/* How many functions the declaration means. */
-static void find_declaration(struct pass *pass)
+/* Returns how many functions the declaration now stands for. */
+static void bind_declaration(struct pass *pass)
 {
+    bool with_file = false;
     for (uint32_t i = 0; i < modules.count; i++)
         pass->objects += covers(pass, &modules.at[i]);
     if (pass->objects == 0 || pass->decl->disabled)
         return;
-    uint32_t entries = entries_count();
     if (!pass->decl->file)
         each_module(pass, false, count_function);
     if (pass->matches == 0 && is_exact(pass->decl)) {
-        pass->with_file = true;
+        with_file = true;
         each_module(pass, true, count_function);
     }
-    if (pass->matches > config.match_max)
-        entries_drop(entries);
-}
-
-static void bind_declaration(struct pass *pass)
-{
-    if (pass->matches > 0 && pass->matches <= config.match_max)
-        each_module(pass, pass->with_file, bind_function);
-    /* of a later object nobody expects every declaration */
-    if (pass->matches > config.match_max ||
-        (pass->generation == 0 && pass->matches == 0))
-        say_unbound(pass);
+    if (pass->matches == 0 || pass->matches > config.match_max)
+        return;
+    each_module(pass, with_file, bind_function);
 }
 
 static bool has_any_declaration(void)
@@ -186,48 +175,42 @@ static bool has_any_declaration(void)
     return false;
 }
 
-/* Names and addresses of the whole round are looked up together: with many
- * declarations, or large objects, that is what the start costs. */
-static void bind_passes(struct pass *passes, uint32_t generation)
+/* So that one pass over a file finds them all. */
+static void gather_names(const struct manifest *manifest)
 {
-    const struct manifest *manifest = runtime.manifest;
-    uint32_t count = 0;
+    names_begin(manifest->decl_count);
     for (uint32_t i = 0; i < manifest->decl_count; i++) {
-        if (is_ours(&manifest->decls[i]))
-            passes[count++] = (struct pass){.decl = &manifest->decls[i],
-                                            .generation = generation};
-    }
-    names_begin(count);
-    for (uint32_t i = 0; i < count; i++) {
-        const char *name = find_exact_name(passes[i].decl);
-        if (name)
+        const struct manifest_decl *decl = &manifest->decls[i];
+        const char *name = find_exact_name(decl);
+        if (name && is_ours(decl))
             names_add(name);
     }
-    for (uint32_t i = 0; i < count; i++)
-        find_declaration(&passes[i]);
-    entries_learn();
-    for (uint32_t i = 0; i < count; i++)
-        bind_declaration(&passes[i]);
-    bind_round_apply();
-    entries_forget();
-    names_end();
 }
 
 static void bind_generation(uint32_t generation)
 {
+    const struct manifest *manifest = runtime.manifest;
     if (!has_any_declaration())
         return;
-    size_t bytes = runtime.manifest->decl_count * sizeof(struct pass);
-    struct pass *passes = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (passes == MAP_FAILED || bind_round_begin() != 0) {
+    if (bind_round_begin() != 0) {
         note_line("binding", "no memory: nothing is traced");
-    } else {
-        bind_passes(passes, generation);
-        modules_drop_files();
+        return;
     }
-    if (passes != MAP_FAILED)
-        munmap(passes, bytes);
+    gather_names(manifest);
+    for (uint32_t i = 0; i < manifest->decl_count; i++) {
+        struct pass pass = {.decl = &manifest->decls[i],
+                            .generation = generation};
+        if (!is_ours(pass.decl))
+            continue;
+        bind_declaration(&pass);
+        /* of a later object nobody expects every declaration */
+        if (pass.matches > config.match_max ||
+            (generation == 0 && pass.matches == 0))
+            say_unbound(&pass);
+    }
+    bind_round_apply();
+    names_end();
+    modules_drop_files();
 }
 
 void bind_start(void)

@@ -17,8 +17,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct plan_entry;
-
 struct plan_segment {
     uint64_t vaddr, memsz, filesz, offset;
     uint32_t flags; /* PF_R PF_W PF_X */
@@ -27,6 +25,13 @@ struct plan_segment {
 enum {
     PLAN_SEGMENT_MAX = 24,
     PLAN_BUILD_ID_MAX = 32
+};
+
+/* Code labels by address, see plan_image_index_labels(). */
+struct plan_labels {
+    uint64_t low, high; /* of the code */
+    uint32_t shift, parts;
+    uint32_t *start, *label; /* NULL: no index */
 };
 
 struct plan_image {
@@ -71,9 +76,7 @@ struct plan_image {
     uint64_t rela, rela_len, jmprel, jmprel_len, relr, relr_len;
     uint64_t dynamic, dynamic_len; /* PT_DYNAMIC */
     uint64_t relro, relro_len;     /* read-only once relocated */
-    /* Entries that were learned, see below; the caller's memory. */
-    const struct plan_entry *entries;
-    uint32_t entry_count;
+    struct plan_labels labels;
 };
 
 /* 0, or -ENOEXEC (not an ELF object we know; `*why` says what is wrong with
@@ -126,35 +129,18 @@ int plan_image_each_in_file(const struct plan_image *image,
 int plan_image_symbol_at(const struct plan_image *image, uint64_t vaddr,
                          struct plan_symbol *out)
     __attribute__((warn_unused_result));
-/*
- * What the tables say of chosen addresses, learned in one pass over all
- * symbols instead of one for each: with fifty functions of a hundred thousand
- * that is what counts. Set image->entries and entry_count to what
- * plan_learn_entries() filled in, and the planner looks there first; without,
- * it makes a pass for each address it is asked about. Learn again after
- * plan_image_add_symtab().
- */
-enum {
-    PLAN_ENTRY_WINDOW = 32 /* bytes of an entry that matter to a patch */
-};
-struct plan_entry {
-    uint64_t vaddr;      /* given, ascending, no two alike */
-    uint64_t label;      /* the first label behind it, if within the window;
-                            else UINT64_MAX */
-    uint64_t size_bytes; /* of a function symbol here; 0: none, unknown */
-    bool is_ifunc, is_part, is_excluded; /* by the names of its symbols */
-};
-void plan_learn_entries(const struct plan_image *image,
-                        struct plan_entry *entries, uint32_t count);
-/* NULL: this one was not learned. */
-const struct plan_entry *plan_find_entry(const struct plan_image *image,
-                                         uint64_t vaddr);
-
 /* Extent of the function that starts at vaddr: FDE first, else symbol size.
  * -ENOENT: no function is known to start there. */
 int plan_image_function_extent(const struct plan_image *image, uint64_t vaddr,
                                uint64_t *end)
     __attribute__((warn_unused_result));
+
+/* For who plans many functions of one image: an index of its labels, in memory
+ * of the caller's (plan_image_labels_bytes; 0: nothing to index) that must last
+ * as long as the image is asked. It is of the tables as they are: give another
+ * when .symtab came or went. */
+size_t plan_image_labels_bytes(const struct plan_image *image);
+void plan_image_index_labels(struct plan_image *image, uint32_t *memory);
 
 /* ---- slots: words that the loader fills with an address --------------- */
 

@@ -339,13 +339,9 @@ int plan_image_function_extent(const struct plan_image *image, uint64_t vaddr,
         *end = fde.high;
         return 0;
     }
-    const struct plan_entry *entry = plan_find_entry(image, vaddr);
-    uint64_t size = 0;
-    if (entry != NULL)
-        size = entry->size_bytes;
-    else if (plan_image_symbol_at(image, vaddr, &symbol) == 0)
-        size = symbol.size_bytes;
-    if (size == 0 || __builtin_add_overflow(vaddr, size, end))
+    if (plan_image_symbol_at(image, vaddr, &symbol) < 0 ||
+        symbol.size_bytes == 0 ||
+        __builtin_add_overflow(vaddr, symbol.size_bytes, end))
         return -ENOENT;
     return 0;
 }
