@@ -15,6 +15,7 @@
 #include "preload/fiber.h"
 #include "preload/find.h"
 #include "preload/find_names.h"
+#include "shim/plan/plan.h"
 #include <errno.h>
 #include <string.h>
 
@@ -119,7 +120,10 @@ static void say_unbound(const struct pass *pass)
         text_put_number(&reason, pass->matches);
         text_put(&reason, " functions match, more than ");
         text_put_number(&reason, config.match_max);
-        text_put(&reason, ": narrow the glob, or raise HANDSPAN_MATCH_MAX");
+        text_put(&reason, config.match_max == PLAN_HANDLERS_MAX
+                              ? " that there is room for: narrow the glob"
+                              : ": narrow the glob, or raise "
+                                "HANDSPAN_MATCH_MAX");
     } else if (pass->objects == 0 && is_other_build(decl->object)) {
         text_put(&reason, "the object is there, but has another build id");
     } else if (pass->objects == 0) {

@@ -94,9 +94,23 @@ static uint32_t take_index(void)
     return 0;
 }
 
+_Static_assert(PLAN_HANDLERS_MAX + 128 <= SHIM_SITE_MAX,
+               "fork, exec and the end must be seen, whatever a manifest says");
+
+/* The last ones are left for sites of our own. */
+static bool has_room(const struct work *work)
+{
+    struct lane_session *session = runtime.map.session;
+    if (!work->decl || __atomic_load_n(&session->site_next, __ATOMIC_RELAXED) <=
+                           PLAN_HANDLERS_MAX)
+        return true;
+    __atomic_fetch_add(&session->lost_sites, 1, __ATOMIC_RELAXED);
+    return false;
+}
+
 static int take_site(struct work *work)
 {
-    uint32_t at = take_index();
+    uint32_t at = has_room(work) ? take_index() : 0;
     if (at == 0)
         return -ENOSPC;
     work->index = at;
