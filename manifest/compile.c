@@ -27,6 +27,21 @@ static struct code op_of(enum code_op op, uint64_t size, bool is_signed,
 
 /* ---- names ----------------------------------------------------------- */
 
+/* It needs what the debug information says, which nobody has read yet. */
+static bool leave_pending(struct compile *c, const struct node *node,
+                          const char *what, const char *name)
+{
+    if (!c->is_unknown && !c->is_quiet)
+        parser_report(c->p, MANIFEST_NOT_YET, node->at, "'",
+                      parser_quote(c->p, &node->at),
+                      "' is left out in this run: ", what, name,
+                      "' was not yet read from the debug information; the "
+                      "sidecar does it for the next",
+                      NULL);
+    c->is_unknown = true;
+    return false;
+}
+
 static void report_unknown_name(struct compile *c, const struct node *node)
 {
     struct parser *p = c->p;
@@ -132,6 +147,10 @@ static bool compile_name(struct compile *c, const struct node *node,
         return push_constant(c, 0, &type_void_pointer.t, out);
     if (strcmp(node->text, "true") == 0 || strcmp(node->text, "false") == 0)
         return push_constant(c, node->text[0] == 't', NULL, out);
+    if (c->decl)
+        borrow_want(c->p, MANIFEST_WANT_CONSTANT, node->text);
+    if (c->decl && c->p->host->is_pending)
+        return leave_pending(c, node, "'", node->text);
     report_unknown_name(c, node);
     return false;
 }
@@ -154,6 +173,8 @@ static bool compile_special(struct compile *c, const struct node *node,
     if (node->kind == NODE_RETURN) {
         if (c->decl->has_prototype)
             return emit_return(c, node->at, out);
+        if (c->p->host->is_pending)
+            return leave_pending(c, node, "the prototype of '", c->decl->name);
         compile_error(c, node->at,
                       "no prototype, so the type of `return` is not known; "
                       "paste the prototype of '",
@@ -199,16 +220,19 @@ static void nearest_member(struct nearest *near,
     }
 }
 
-/* Layouts can also come from DWARF, later: until then the value is left out
- * and the declaration stays. */
+/* Layouts also come from the debug information: without it the value is left
+ * out and the declaration stays. */
 static bool leave_out(struct compile *c, const struct node *node,
                       const struct manifest_type *type)
 {
+    if (type->name)
+        borrow_want(c->p, MANIFEST_WANT_TYPE, type->name);
+    if (c->p->host->is_pending)
+        return leave_pending(c, node, "'", type_describe(c->p, type));
     if (!c->is_unknown && !c->is_quiet)
         parser_report(c->p, MANIFEST_NOT_YET, node->at, "'",
                       type_describe(c->p, type),
-                      "' is not defined here, and DWARF is not read in this "
-                      "version: '",
+                      "' is defined neither here nor in debug information: '",
                       parser_quote(c->p, &node->at),
                       "' is left out; paste the definition", NULL);
     c->is_unknown = true;
@@ -465,6 +489,7 @@ finish(struct compile *c, enum manifest_value_type type, uint64_t bound)
                                    .needs_stack = c->needs_stack,
                                    .needs_return = c->needs_return,
                                    .needs_memory = c->needs_memory,
+                                   .is_ranged = c->is_ranged,
                                    .ireg_mask = c->ireg_mask};
     return expr;
 }
@@ -493,6 +518,30 @@ static bool finish_array(struct compile *c, const struct operand *operand)
            emit(c, op_of(OP_SLICE, 8, true, 1), -1);
 }
 
+/* A union is its bytes, a struct its members, which the caller names. */
+static bool compile_whole(struct compile *c, const struct node *node,
+                          struct operand *out, enum manifest_value_type *type)
+{
+    uint64_t size = out->type->size_bytes;
+    if (type_of(out->type)->container)
+        return emit_container(c, node->at, out, type);
+    if (!out->type->is_union || out->kind != OPERAND_ADDRESS || !size) {
+        c->record = out->type;
+        return true;
+    }
+    *type = MANIFEST_VALUE_BYTES;
+    c->needs_memory = true;
+    return emit(c, op_of(OP_PUSH, 8, true, 0), 1) &&
+           emit(c, op_of(OP_PUSH, 8, true, (int64_t)size), 1) &&
+           emit(c, op_of(OP_SLICE, 8, true, 1), -1);
+}
+
+static bool is_container_pointer(const struct manifest_type *type)
+{
+    return type->kind == MANIFEST_POINTER &&
+           type->to->kind == MANIFEST_RECORD && type_of(type->to)->container;
+}
+
 static bool compile_item(struct compile *c, const struct node *node,
                          struct operand *out, enum manifest_value_type *type)
 {
@@ -500,9 +549,17 @@ static bool compile_item(struct compile *c, const struct node *node,
         *type = MANIFEST_VALUE_BYTES;
         return compile_slice(c, node, out);
     }
-    if (!compile_value(c, node, out))
+    if (!compile_node(c, node, out))
+        return false;
+    if (out->type->kind == MANIFEST_RECORD)
+        return compile_whole(c, node, out, type);
+    if (!emit_value(c, node->at, out))
         return false;
     *type = value_type_of(out->type);
+    if (is_container_pointer(out->type)) {
+        out->type = out->type->to;
+        return emit_container(c, node->at, out, type);
+    }
     if (out->array_bytes) {
         *type =
             out->type->to->is_char ? MANIFEST_VALUE_TEXT : MANIFEST_VALUE_BYTES;
@@ -524,6 +581,10 @@ bool compile_expression(struct parser *p, const struct manifest_decl *decl,
     if (use == USE_INPUT || use == USE_OUTPUT) {
         if (!compile_item(&c, node, &operand, &type))
             goto failed;
+        if (c.record) {
+            out->record = c.record;
+            return true;
+        }
     } else {
         if (!compile_value(&c, node, &operand))
             goto failed;

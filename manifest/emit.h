@@ -16,6 +16,8 @@ struct compile {
     uint32_t count, stack, stack_max;
     uint32_t ireg_mask;
     bool needs_freg, needs_stack, needs_return, needs_memory;
+    bool is_ranged; /* TEXT: an address and its length */
+    const struct manifest_type *record; /* an item that is a whole record */
     struct code code[LIMIT_EXPR_OPS];
 };
 
@@ -44,6 +46,9 @@ bool emit_return(struct compile *c, struct mark at, struct operand *out);
 bool emit_value(struct compile *c, struct mark at, struct operand *operand);
 /* The register of the eightbyte at operand->offset, then the bits of it. */
 bool emit_piece(struct compile *c, struct mark at, struct operand *operand);
+/* containers.c: its text or elements, address and length on the stack. */
+bool emit_container(struct compile *c, struct mark at, struct operand *operand,
+                    enum manifest_value_type *type);
 bool emit_binary(struct compile *c, const struct node *node,
                  const struct manifest_type *left,
                  const struct manifest_type *right,
