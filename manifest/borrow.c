@@ -105,12 +105,13 @@ void borrow_prototype(struct parser *p, struct declaration *d,
         w.params = type_of(d->type)->params;
         w.param_count = type_of(d->type)->param_count;
     }
-    if (!w.has_params || w.is_pasted || p->host->compares)
-        want(p, &w);
     struct name *name =
         parser_find_name(p, NAME_PROTOTYPE, w.name, strlen(w.name));
-    if (!name)
+    if (!name) {
+        if (!w.has_params || w.is_pasted || p->host->compares)
+            want(p, &w);
         return;
+    }
     if (w.is_pasted && name->symbol)
         decl->symbol = name->symbol;
     if (!w.has_params || w.is_pasted)
@@ -133,9 +134,9 @@ static const char *kind_text(struct parser *p, const struct manifest_type *t)
 {
     char text[64], digits[21];
     static const char *const kinds[] = {
-        "void",     "-byte integer", "-byte integer",  "-byte number",
-        "pointer",  "-byte array",   "record",         "function",
-        "something"};
+        "void",         "-byte integer", "-byte integer",
+        "-byte number", "pointer",       "-byte array",
+        "record",       "function",      "something"};
     bool has_size = t->kind == MANIFEST_BOOL || t->kind == MANIFEST_INT ||
                     t->kind == MANIFEST_FLOAT || t->kind == MANIFEST_ARRAY;
     size_t len = 0;
@@ -191,8 +192,7 @@ static const struct manifest_member *find(const struct type *record,
 }
 
 void borrow_compare_member(struct parser *p, const struct type *borrowed,
-                           const struct manifest_member *member,
-                           struct mark at)
+                           const struct manifest_member *member, struct mark at)
 {
     uint64_t offset = 0;
     struct mark there = {0};

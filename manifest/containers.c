@@ -106,8 +106,8 @@ bool emit_container(struct compile *c, struct mark at, struct operand *operand,
 {
     enum container kind = type_of(operand->type)->container;
     struct code code = {.op = OP_CONTAINER, .index = (uint8_t)kind};
-    *type = kind == CONTAINER_VECTOR ? MANIFEST_VALUE_BYTES
-                                     : MANIFEST_VALUE_TEXT;
+    *type =
+        kind == CONTAINER_VECTOR ? MANIFEST_VALUE_BYTES : MANIFEST_VALUE_TEXT;
     c->is_ranged = true;
     if (operand->kind == OPERAND_REGISTER) {
         if (kind == CONTAINER_VIEW)

@@ -250,7 +250,7 @@ static bool add_typedef(struct parser *p, const struct attribute *attrs,
     if (name && name->is_borrowed && !p->in_types)
         borrow_compare_typedef(p, name, d);
     else if (name && (name->ctype->kind != d->type->kind ||
-                 name->ctype->size_bytes != d->type->size_bytes)) {
+                      name->ctype->size_bytes != d->type->size_bytes)) {
         parser_error(p, d->at, "'", d->name, "' was another type before");
         return false;
     }

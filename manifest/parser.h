@@ -187,9 +187,9 @@ enum code_op { /* see eval.c */
     OP_GT,
     OP_GE,
     OP_CONTAINER, /* its address -> address length; index: enum container */
-    OP_SLICE, /* base from to -> address length; imm: element size */
-    OP_AND,   /* 0: keep it and jump to imm; else drop it */
-    OP_OR,    /* not 0: keep it and jump to imm; else drop it */
+    OP_SLICE,     /* base from to -> address length; imm: element size */
+    OP_AND,       /* 0: keep it and jump to imm; else drop it */
+    OP_OR,        /* not 0: keep it and jump to imm; else drop it */
 };
 struct code {
     uint8_t op;
@@ -305,7 +305,7 @@ struct parser {
     uint32_t nodes;               /* of the expression being read */
     struct gnu_attributes suffix; /* behind the declarator just read */
     uint32_t include_depth, include_count;
-    bool failed; /* an error since it was last cleared */
+    bool failed;   /* an error since it was last cleared */
     bool in_types; /* this is not the manifest, but host->types */
     uint32_t messages;
     uint64_t not_yet; /* bits of enum attribute_kind already told */

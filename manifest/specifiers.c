@@ -148,9 +148,7 @@ static const struct manifest_type *parse_vector(struct parser *p)
               parse_specifiers(p, false, &spec) &&
               (parser_is(p, '>') || parse_declarator(p, spec.type, &d)) &&
               parser_accept(p, '>');
-    const struct manifest_type *to = !ok      ? NULL
-                                     : d.type ? d.type
-                                              : spec.type;
+    const struct manifest_type *to = !ok ? NULL : d.type ? d.type : spec.type;
     parser_leave(p);
     const struct manifest_type *made =
         to && to->kind >= MANIFEST_INT && to->kind <= MANIFEST_POINTER
