@@ -15,7 +15,7 @@ enum shape {
     SHAPE_EXPRS, /* expr, ... */
     SHAPE_EXPR,  /* one */
     SHAPE_FAILS, /* expr [, expr] */
-    SHAPE_CARRY, /* expr [, many | expr] */
+    SHAPE_CARRY, /* expr [, expr] [, many] */
     SHAPE_TIME,  /* "2s" */
     SHAPE_TIME_STOP,
     SHAPE_PAIR, /* "name", expr */
@@ -268,21 +268,31 @@ static bool parse_callback(struct parser *p, struct attribute *attr)
     return attr->ident != NULL;
 }
 
+static bool accept_many(struct parser *p, struct attribute *attr)
+{
+    struct token next = parser_peek(p, 1);
+    if (!parser_is_word(p, "many") || next.kind != TOKEN_PUNCT ||
+        next.punct != ')')
+        return false;
+    attr->has_many = true;
+    parser_advance(p);
+    return true;
+}
+
+/* carry(key), carry(key, many), carry(fn, data), carry(fn, data, many) */
 static bool parse_carry(struct parser *p, struct attribute *attr)
 {
     struct argument **end = &attr->args;
     if (!parse_argument(p, false, &end))
         return false;
-    if (!parser_accept(p, ','))
+    if (!parser_accept(p, ',') || accept_many(p, attr))
         return true;
-    struct token next = parser_peek(p, 1);
-    if (parser_is_word(p, "many") && next.kind == TOKEN_PUNCT &&
-        next.punct == ')') {
-        attr->has_many = true;
-        parser_advance(p);
+    if (!parse_argument(p, false, &end))
+        return false;
+    if (!parser_accept(p, ',') || accept_many(p, attr))
         return true;
-    }
-    return parse_argument(p, false, &end) != NULL;
+    parser_unexpected(p, "'many'");
+    return false;
 }
 
 static bool parse_stop(struct parser *p, struct attribute *attr)

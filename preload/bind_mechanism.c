@@ -154,6 +154,7 @@ int bind_work_plan_entry(struct work *work, uint64_t island)
         put_error(work, "no memory near the object", err);
         return err;
     }
+    module_index_labels(module);
     err = plan_entry_patch(decoder_get(), &module->image, work->vaddr,
                            island + SHIM_ISLAND_COPY, decoder_scratch(), patch);
     if (err) {

@@ -147,6 +147,7 @@ static bool substitute(const struct flow_pointer *pointer, uint64_t stub)
         ireg > 5)
         return false;
     (&pointer->call->args.rdi)[ireg] = stub;
+    pointer->call->flags |= SHIM_CALL_ARGS;
     return true;
 }
 
@@ -241,8 +242,8 @@ static long register_slow(long a, long b)
 static void on_pointer(struct flow_pointer *pointer)
 {
     const struct manifest_decl *rules = pointer->flow->rules;
-    if (!rules)
-        return;
+    if (!rules || shim_stub_site(pointer->address) != 0)
+        return; /* the program hands on what we gave it */
     const struct seen *entry = find_seen(pointer->address, rules);
     if (entry && entry->address == 0 && seen_count < SEEN_MOST) {
         shim_call_slow(register_slow, (long)pointer, 0);

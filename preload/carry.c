@@ -12,18 +12,48 @@
 #include "preload/capture_write.h"
 
 enum {
-    PAIR_ARGS = 4, /* where a callback may have its data */
-    FUNCTION_BITS = 4096,
+    FUNCTIONS = 4096,
+    FUNCTION_PROBES = 16,
 };
 
 uint64_t (*carry_find_frame)(uint64_t sp);
 
-/* Bloom filter: functions that a carry(fn, data) ever named. */
-static uint64_t functions[FUNCTION_BITS / 64];
+/* Functions that a carry(fn, data) ever named; a place is never changed. */
+static uint64_t functions[FUNCTIONS];
+static bool has_too_many;
 
-static uint32_t function_bit(uint64_t function)
+static uint64_t *function_at(uint64_t function, uint32_t probe)
 {
-    return (uint32_t)(lane_mix64(function) % FUNCTION_BITS);
+    return &functions[(lane_mix64(function) + probe) % FUNCTIONS];
+}
+
+static void note_function(uint64_t function)
+{
+    for (uint32_t i = 0; i < FUNCTION_PROBES; i++) {
+        uint64_t *at = function_at(function, i);
+        uint64_t stands = __atomic_load_n(at, __ATOMIC_RELAXED);
+        if (stands == function ||
+            (stands == 0 &&
+             __atomic_compare_exchange_n(at, &stands, function, false,
+                                         __ATOMIC_RELAXED, __ATOMIC_RELAXED)) ||
+            stands == function)
+            return;
+    }
+    __atomic_store_n(&has_too_many, true, __ATOMIC_RELAXED);
+}
+
+/* Then all are looked up. */
+static bool is_noted(uint64_t function)
+{
+    for (uint32_t i = 0; i < FUNCTION_PROBES; i++) {
+        uint64_t stands =
+            __atomic_load_n(function_at(function, i), __ATOMIC_RELAXED);
+        if (stands == function)
+            return true;
+        if (stands == 0)
+            return false;
+    }
+    return __atomic_load_n(&has_too_many, __ATOMIC_RELAXED);
 }
 
 static void count(uint64_t *counter)
@@ -102,16 +132,22 @@ static uint64_t word_of(struct carry_call *c, const struct carry_value *value)
     return capture_extend(word, value->size_bytes, value->is_signed);
 }
 
+/* What the program was handed instead of a pointer: see callback.c. */
+static uint64_t function_of(uint64_t word)
+{
+    uint32_t site = shim_stub_site(word);
+    const struct carry_plan *plan = site ? runtime.sites[site].carry : NULL;
+    return plan ? plan->function : word;
+}
+
 static uint64_t key_of(struct carry_call *c, const struct carry_step *step)
 {
     uint64_t word = word_of(c, &step->key);
     if (word == 0 || !step->data.expr)
         return carry_key(word);
-    if (step->role == CARRY_HAND) {
-        uint32_t bit = function_bit(word);
-        __atomic_fetch_or(&functions[bit / 64], UINT64_C(1) << bit % 64,
-                          __ATOMIC_RELAXED);
-    }
+    word = function_of(word);
+    if (step->role == CARRY_HAND)
+        note_function(word);
     return carry_key_pair(word, word_of(c, &step->data));
 }
 
@@ -287,26 +323,58 @@ void carry_enter(struct shim_call *call, const struct site *site,
     call->flags |= SPAN_CARRY;
 }
 
-/* The function of a carry(fn, data): with which of its arguments? */
+/* ---- whose work a span is ---------------------------------------------- */
+
+static bool is_called_later(const struct carry_plan *plan)
+{
+    return plan->takes_pairs && is_noted(plan->function);
+}
+
+/* False: no such item. `reason` is told why, if it is not told yet. */
+static bool take_item(uint64_t key, uint64_t now, struct span_origin *origin,
+                      uint8_t *reason)
+{
+    struct carry_item item;
+    enum carry_found found = carry_table_take(key, now, &item);
+    if (found == CARRY_FOUND)
+        *origin = origin_of(&item, now);
+    else if (found == CARRY_EXPIRED || *reason == 0)
+        *reason = found == CARRY_EXPIRED ? LANE_ORPHAN_EXPIRED
+                                         : LANE_ORPHAN_NO_CARRIER;
+    return found == CARRY_FOUND;
+}
+
+/* By what its adopt says: as the data of a carry(fn, data), or alone. */
+static bool adopt_named(struct carry_call *c, const struct carry_plan *plan,
+                        struct span_origin *origin, uint8_t *reason)
+{
+    bool is_later = is_called_later(plan);
+    for (uint32_t i = 0; i < plan->enter_count; i++) {
+        if (plan->enter[i].role != CARRY_ADOPT)
+            continue;
+        uint64_t word = word_of(c, &plan->enter[i].key);
+        if (word == 0)
+            continue;
+        uint64_t now = span_now();
+        if ((is_later && take_item(carry_key_pair(plan->function, word), now,
+                                   origin, reason)) ||
+            take_item(carry_key(word), now, origin, reason))
+            return true;
+    }
+    return false;
+}
+
+/* Without an adopt: by any of its first arguments. */
 static bool adopt_pair(const struct shim_call *call,
                        const struct carry_plan *plan,
-                       struct span_origin *origin)
+                       struct span_origin *origin, uint8_t *reason)
 {
     const uint64_t *args = &call->args.rdi;
-    uint32_t bit = function_bit(plan->function);
-    struct carry_item item;
-    if ((__atomic_load_n(&functions[bit / 64], __ATOMIC_RELAXED) >> bit % 64 &
-         1) == 0)
-        return false;
     uint64_t now = span_now();
-    for (int i = 0; i < PAIR_ARGS; i++) {
-        enum carry_found found = carry_table_take(
-            carry_key_pair(plan->function, args[i]), now, &item);
-        if (found != CARRY_FOUND)
-            continue;
-        *origin = origin_of(&item, now);
-        return true;
-    }
+    for (int i = 0; i < plan->pair_args; i++)
+        if (take_item(carry_key_pair(plan->function, args[i]), now, origin,
+                      reason))
+            return true;
     return false;
 }
 
@@ -315,23 +383,22 @@ void carry_adopt(const struct shim_call *call, const struct site *site,
 {
     const struct carry_plan *plan = site->carry;
     struct carry_call c;
-    start_call(&c, call, NULL, lane);
-    if (plan->takes_pairs && adopt_pair(call, plan, origin))
-        return;
-    for (uint32_t i = 0; i < plan->enter_count; i++) {
-        if (plan->enter[i].role != CARRY_ADOPT)
-            continue;
-        uint64_t key = key_of(&c, &plan->enter[i]);
-        if (key == 0)
-            continue;
-        struct span_origin adopted = take_origin(key, span_now());
-        /* not carried, but called by a span: then that is no guess */
-        if (adopted.orphan == 0 || origin->is_outermost) {
-            *origin = adopted;
-            count_orphan(origin);
-        }
+    uint8_t reason = 0;
+    if (plan->adopts) {
+        start_call(&c, call, NULL, lane);
+        if (adopt_named(&c, plan, origin, &reason))
+            return;
+    } else if (is_called_later(plan) &&
+               adopt_pair(call, plan, origin, &reason)) {
         return;
     }
+    /* not carried, but called by a span: then that is no guess. Nor is it
+     * that a function without an adopt is the process's own. */
+    if (reason == 0 || !origin->is_outermost ||
+        (!plan->adopts && origin->parent == span_process.ref))
+        return;
+    *origin = span_orphan(reason);
+    count_orphan(origin);
 }
 
 static void tell_origin(struct lane *lane, struct lane_open *open,

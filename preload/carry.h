@@ -40,7 +40,9 @@ struct carry_plan {
     const struct carry_step *enter, *leave;
     uint32_t enter_count, leave_count;
     bool has_adopt;    /* at leave */
+    bool adopts;       /* a span that says which item it is */
     bool takes_pairs;  /* it may be the function of a carry(fn, data) */
+    uint8_t pair_args; /* in how many of its first arguments data may be */
     uint64_t function; /* its run-time address */
 };
 

@@ -10,6 +10,10 @@
 
 #include "preload/cpu.h"
 
+enum {
+    PAIR_ARGS = 4,
+};
+
 static void *take(struct manifest_arena *memory, size_t count, size_t size)
 {
     size_t at = (memory->used_bytes + 15) & ~(size_t)15;
@@ -102,6 +106,16 @@ static bool has_pairs(void)
     return known == 2;
 }
 
+/* Where the data of a carry(fn, data) may be: beyond its parameters a function
+ * finds what others left in the registers. */
+static uint8_t count_args(const struct manifest_decl *decl)
+{
+    if (!decl->has_prototype || decl->capture_disabled ||
+        decl->param_count > PAIR_ARGS)
+        return PAIR_ARGS;
+    return (uint8_t)decl->param_count;
+}
+
 uint64_t carry_age_ns = UINT64_C(600) * 1000000000;
 
 int carry_bind(const struct manifest_decl *decl, uint64_t function,
@@ -123,6 +137,9 @@ int carry_bind(const struct manifest_decl *decl, uint64_t function,
     made->enter_count = fill(decl, false, steps);
     made->leave = steps + made->enter_count;
     made->leave_count = fill(decl, true, steps + made->enter_count);
+    made->pair_args = count_args(decl);
+    for (uint32_t i = 0; i < made->enter_count; i++)
+        made->adopts |= made->enter[i].role == CARRY_ADOPT;
     for (uint32_t i = 0; i < made->leave_count; i++)
         made->has_adopt |= made->leave[i].role == CARRY_ADOPT;
     if (made->enter_count + made->leave_count == 0 && !takes_pairs)

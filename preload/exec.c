@@ -66,10 +66,21 @@ static bool is_there(const struct exec *exec)
     return raw(SYS_faccessat, exec->dir_fd, (long)exec->path, X_OK, 0, 0) == 0;
 }
 
+/* Where this thread calls posix_spawn: its child runs on a stack of its own. */
+static __thread struct span_place spawn_place;
+
+static struct span_place find_place(void)
+{
+    if (!process_is_guest())
+        return span_here();
+    if (spawn_place.parent != 0)
+        return spawn_place;
+    return span_of_host((uint64_t)__builtin_frame_address(0));
+}
+
 static void make_plan(const struct exec *exec, struct plan *plan)
 {
-    *plan = (struct plan){.place = process_is_guest() ? span_of_host()
-                                                      : span_here()};
+    *plan = (struct plan){.place = find_place()};
     bool is_known = exec_env_look(exec->env, &plan->found);
     plan->lost = exec_target_look(exec->dir_fd, exec->path);
     if (is_known && plan->lost == LANE_LOST_NOT && !plan->found.has_preload)
@@ -221,6 +232,20 @@ static void enter_execveat(struct shim_call *call)
     hand_on(&exec);
 }
 
+static void enter_spawn(struct shim_call *call)
+{
+    (void)call;
+    if (runtime.map.session)
+        spawn_place = span_here();
+}
+
+static void leave_spawn(struct shim_call *call, const struct shim_regs *regs)
+{
+    (void)call;
+    (void)regs;
+    spawn_place.parent = 0;
+}
+
 /* As a first cause of an error; error_watch.c has the others. */
 static const struct error_call failing_exec = {"execve", "spp", ERROR_INT};
 static const struct error_call failing_fork = {"fork", "", ERROR_INT};
@@ -283,10 +308,15 @@ static void watch_threads(void)
     if (bind_internal("pthread_create", thread_start_enter, leave_thread) != 0)
         note_line("threads", "pthread_create cannot be seen: threads start "
                              "below their process");
-    for (uint32_t i = 0; i < modules.count; i++)
-        if (modules.at[i].is_usable &&
-            strncmp(text_basename(modules.at[i].path), "libgomp.so", 10) == 0)
-            watch_regions(&modules.at[i]);
+    for (uint32_t i = 0; i < modules.count; i++) {
+        struct module *module = &modules.at[i];
+        if (!module->is_usable)
+            continue;
+        if (module->kind == MODULE_LIBC)
+            thread_start_libc(module->low, module->high);
+        if (strncmp(text_basename(module->path), "libgomp.so", 10) == 0)
+            watch_regions(module);
+    }
 }
 
 void exec_watch(void)
@@ -296,6 +326,8 @@ void exec_watch(void)
     (void)bind_internal("execve", enter_execve, leave_exec);
     (void)bind_internal("execveat", enter_execveat, leave_exec);
     (void)bind_internal("fexecve", enter_fexecve, leave_exec);
+    (void)bind_internal("posix_spawn", enter_spawn, leave_spawn);
+    (void)bind_internal("posix_spawnp", enter_spawn, leave_spawn);
     (void)bind_internal("fork", process_fork_enter, leave_fork);
     /* without a handler there is nothing that a thread could belong to */
     if (runtime.manifest && runtime.manifest->decl_count > 0)

@@ -13,6 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum {
+    LABELS_FROM = 3 /* functions of one object: the index costs some three */
+};
+
 struct modules modules;
 
 static enum module_kind kind_of(const struct module *module, const char *path)
@@ -213,6 +217,14 @@ void modules_record(void)
     }
 }
 
+static void drop_labels(struct module *module)
+{
+    if (module->labels)
+        munmap(module->labels, module->labels_bytes);
+    module->labels = NULL;
+    module->image.labels = (struct plan_labels){0};
+}
+
 void module_add_symtab(struct module *module)
 {
     struct stat st;
@@ -228,6 +240,7 @@ void module_add_symtab(struct module *module)
         if (at != MAP_FAILED &&
             plan_image_add_symtab(&module->image, at, (size_t)st.st_size) ==
                 0) {
+            drop_labels(module); /* they were of .dynsym alone */
             module->file = at;
             module->file_bytes = (size_t)st.st_size;
         } else if (at != MAP_FAILED) {
@@ -237,10 +250,27 @@ void module_add_symtab(struct module *module)
     close(fd);
 }
 
+void module_index_labels(struct module *module)
+{
+    if (module->labels || ++module->planned < LABELS_FROM)
+        return;
+    module->labels_bytes = plan_image_labels_bytes(&module->image);
+    if (module->labels_bytes == 0)
+        return;
+    void *at = mmap(NULL, module->labels_bytes, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (at == MAP_FAILED)
+        return; /* it only takes longer */
+    module->labels = at;
+    plan_image_index_labels(&module->image, at);
+}
+
 void modules_drop_files(void)
 {
     for (uint32_t i = 0; i < modules.count; i++) {
         struct module *module = &modules.at[i];
+        drop_labels(module);
+        module->planned = 0;
         if (!module->file)
             continue;
         module->image.symtab = NULL;

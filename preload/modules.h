@@ -31,6 +31,9 @@ struct module {
     uint32_t generation; /* of the refresh that found it */
     const void *file;    /* its file while .symtab is in use */
     size_t file_bytes;
+    uint32_t planned; /* functions, this round */
+    void *labels;     /* memory of image.labels, this round */
+    size_t labels_bytes;
     struct lane_string path_string;
 };
 struct modules {
@@ -49,7 +52,9 @@ HIDDEN bool modules_refresh(void (*gone)(struct module *module));
 HIDDEN void modules_record(void);
 /* Read .symtab of its file, once. */
 HIDDEN void module_add_symtab(struct module *module);
-/* Unmap every file that was read for its .symtab. */
+/* Before a function of it is planned: after some functions it gets an index. */
+HIDDEN void module_index_labels(struct module *module);
+/* Unmap what a round needed: files read for their .symtab, indexes. */
 HIDDEN void modules_drop_files(void);
 /* The loaded module that holds a run-time address, or NULL. */
 HIDDEN struct module *modules_find(uint64_t address);

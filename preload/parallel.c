@@ -67,6 +67,7 @@ void parallel_enter(struct shim_call *call)
     region->opener = __builtin_thread_pointer();
     call->args.rdi = (uint64_t)work;
     call->args.rsi = (uint64_t)region;
+    call->flags |= SHIM_CALL_ARGS;
 }
 
 void parallel_leave(struct shim_call *call, const struct shim_regs *regs)

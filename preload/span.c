@@ -283,13 +283,17 @@ static void __attribute__((noinline))
 enter_odd(struct shim_call *call, const struct site *site)
 {
     struct lane_session *session = runtime.map.session;
+    if (call->flags & SHIM_CALL_LOST) { /* its arguments are not known */
+        if (!(site->flags & (SITE_INTERNAL | SITE_NO_SPAN)) && session)
+            span_count((uint32_t)call->site, 0, false);
+        return;
+    }
     if (site->flags & SITE_INTERNAL) {
         enter_internal(call, site);
         return;
     }
-    if (session == NULL || (site->flags & SITE_OFF))
-        return;
-    if (session->gate != LANE_GATE_OPEN && !(site->flags & SITE_FLOW))
+    if (session == NULL || (site->flags & SITE_OFF) ||
+        (session->gate != LANE_GATE_OPEN && !(site->flags & SITE_FLOW)))
         return;
     if (span_busy != 0) {
         pass_busy(call);
@@ -304,10 +308,6 @@ enter_odd(struct shim_call *call, const struct site *site)
     if (site->flags & SITE_NO_SPAN) {
         if (site->flags & SITE_CARRY)
             carry_enter(call, site, span_get_lane());
-        return;
-    }
-    if (call->flags & SHIM_CALL_LOST) {
-        span_count((uint32_t)call->site, 0, false);
         return;
     }
     struct lane *lane = span_get_lane();

@@ -49,8 +49,9 @@ struct span_place {
  * its process's span. [any thread, signal-safe] */
 HIDDEN struct span_place span_here(void);
 /* The same for a child of vfork or posix_spawn, which runs in our memory on a
- * stack of its own: what the thread was doing that waits for it. */
-HIDDEN struct span_place span_of_host(void);
+ * stack of its own (`sp` lies on it) or on ours: what the thread was doing that
+ * waits for it. */
+HIDDEN struct span_place span_of_host(uint64_t sp);
 /* Close every open span of this thread with `end` (exit, exec, signal). */
 HIDDEN void span_close_all(enum lane_end end);
 /* Close all of this process's threads' open spans? No: the sidecar does, from

@@ -225,10 +225,11 @@ struct span_place span_find_place(struct lane *lane, uint64_t sp)
     return (struct span_place){origin.parent, origin.context};
 }
 
-struct span_place span_of_host(void)
+struct span_place span_of_host(uint64_t sp)
 {
     struct lane *lane = span_lane;
-    if (lane == NULL || *runtime.alive != span_thread.alive)
+    if (lane == NULL || *runtime.alive != span_thread.alive ||
+        span_stack_at(lane, sp).is_exact)
         return span_here();
     uint64_t i = lane->depth < LANE_OPEN_MAX ? lane->depth : LANE_OPEN_MAX;
     for (; i > 0; i--) {

@@ -28,6 +28,13 @@ struct box {
 };
 static struct box boxes[BOXES];
 static uint32_t next_box;
+static uint64_t libc_low, libc_high;
+
+void thread_start_libc(uint64_t low, uint64_t high)
+{
+    libc_low = low;
+    libc_high = high;
+}
 
 static bool take(struct box *box, uint32_t alive)
 {
@@ -69,6 +76,8 @@ void thread_start_enter(struct shim_call *call)
     uint32_t alive = *runtime.alive;
     if (runtime.map.session == NULL || alive == 0)
         return; /* a forked child that nobody registered: below its process */
+    if (call->args.rdx - libc_low < libc_high - libc_low)
+        return; /* glibc's own, for timers and aio: it works for everybody */
     struct span_place place = span_here();
     struct box *box = place.parent != span_process.ref ? take_box(alive) : NULL;
     if (box == NULL)
@@ -78,6 +87,7 @@ void thread_start_enter(struct shim_call *call)
     box->place = place;
     call->args.rdx = (uint64_t)begin;
     call->args.rcx = (uint64_t)box;
+    call->flags |= SHIM_CALL_ARGS;
 }
 
 void thread_start_leave(struct shim_call *call, const struct shim_regs *regs)

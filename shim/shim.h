@@ -59,7 +59,9 @@ enum shim_call_flags {
                                 the call gets a frame (F) or an entry (Z) of
                                 its own, and a leave */
     SHIM_CALL_LOST = 4,      /* Z found no entry: the handler is called, there
-                                will be no leave */
+                                will be no leave, and args are not known */
+    SHIM_CALL_ARGS = 8,      /* enter sets it when it changed one of the six
+                                arguments in registers */
     /* bits 8 and up are the runtime's own */
 };
 enum {
@@ -88,6 +90,8 @@ extern shim_leave_fn *shim_leave;
  * that announces `site`. */
 uint64_t shim_stub_frame(uint32_t site);
 uint64_t shim_stub_zero_copy(uint32_t site);
+/* The site whose zero-copy stub stands at `address`; 0: none does. */
+uint32_t shim_stub_site(uint64_t address);
 
 /* Z entries: a pool that is never unmapped. Reserve address space for `count`
  * entries of 192 bytes (at least 262144, if it is to be had); memory is taken

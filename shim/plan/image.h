@@ -27,6 +27,13 @@ enum {
     PLAN_BUILD_ID_MAX = 32
 };
 
+/* Code labels by address, see plan_image_index_labels(). */
+struct plan_labels {
+    uint64_t low, high; /* of the code */
+    uint32_t shift, parts;
+    uint32_t *start, *label; /* NULL: no index */
+};
+
 struct plan_image {
     /* How a link-time address is turned into bytes: for a mapped object
      * base + vaddr; for a file the segment's offset. plan_image_at() hides
@@ -69,6 +76,7 @@ struct plan_image {
     uint64_t rela, rela_len, jmprel, jmprel_len, relr, relr_len;
     uint64_t dynamic, dynamic_len; /* PT_DYNAMIC */
     uint64_t relro, relro_len;     /* read-only once relocated */
+    struct plan_labels labels;
 };
 
 /* 0, or -ENOEXEC (not an ELF object we know; `*why` says what is wrong with
@@ -122,6 +130,13 @@ int plan_image_symbol_at(const struct plan_image *image, uint64_t vaddr,
 int plan_image_function_extent(const struct plan_image *image, uint64_t vaddr,
                                uint64_t *end)
     __attribute__((warn_unused_result));
+
+/* For who plans many functions of one image: an index of its labels, in memory
+ * of the caller's (plan_image_labels_bytes; 0: nothing to index) that must last
+ * as long as the image is asked. It is of the tables as they are: give another
+ * when .symtab came or went. */
+size_t plan_image_labels_bytes(const struct plan_image *image);
+void plan_image_index_labels(struct plan_image *image, uint32_t *memory);
 
 /* ---- slots: words that the loader fills with an address --------------- */
 

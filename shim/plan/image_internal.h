@@ -42,3 +42,10 @@ bool image_symbol_get(const struct plan_image *image, bool dynamic,
                       uint64_t index, Elf64_Sym *out);
 bool image_symbol_describe(const struct plan_image *image, bool dynamic,
                            const Elf64_Sym *symbol, struct plan_symbol *out);
+
+/* Every symbol whose value is in [from, *to), and maybe others; dynamic ones
+ * first at one address. `*to` may become less on the way. `each` returns
+ * non-zero to stop. */
+typedef int image_label_fn(void *context, bool dynamic, const Elf64_Sym *raw);
+int image_each_label(const struct plan_image *image, uint64_t from,
+                     const uint64_t *to, image_label_fn *each, void *context);

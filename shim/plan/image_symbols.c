@@ -209,15 +209,24 @@ int plan_image_each_in_file(const struct plan_image *image,
     return 0;
 }
 
+struct at_search {
+    const struct plan_image *image;
+    uint64_t vaddr;
+    struct plan_symbol *out;
+};
+
+static int is_at(void *context, bool dynamic, const Elf64_Sym *raw)
+{
+    struct at_search *search = context;
+    return raw->st_value == search->vaddr &&
+           image_symbol_describe(search->image, dynamic, raw, search->out) &&
+           search->out->is_function;
+}
+
 int plan_image_symbol_at(const struct plan_image *image, uint64_t vaddr,
                          struct plan_symbol *out)
 {
-    Elf64_Sym raw;
-    for (int dynamic = 1; dynamic >= 0; dynamic--)
-        for (uint64_t i = 0; image_symbol_get(image, dynamic, i, &raw); i++)
-            if (raw.st_value == vaddr &&
-                image_symbol_describe(image, dynamic, &raw, out) &&
-                out->is_function)
-                return 0;
-    return -ENOENT;
+    struct at_search search = {image, vaddr, out};
+    uint64_t end = vaddr + 1;
+    return image_each_label(image, vaddr, &end, is_at, &search) ? 0 : -ENOENT;
 }

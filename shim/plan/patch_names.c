@@ -8,8 +8,6 @@
 #include "shim/plan/image_internal.h"
 #include "shim/plan/unwind.h"
 
-#include <stddef.h>
-
 /* They save, restore or share the caller's very frame, or run before or
  * below any frame. */
 static const char *const excluded[] = {
@@ -97,43 +95,36 @@ static bool is_code_label(const struct patch_job *job, const Elf64_Sym *raw)
            image_is_executable(job->reader.image, raw->st_value);
 }
 
-/* One symbol at or behind the entry; *next is the first label behind it. */
-static enum plan_verdict check_symbol(struct patch_job *job, bool dynamic,
-                                      uint64_t index, uint64_t *next)
+struct label_check {
+    struct patch_job *job;
+    uint64_t next; /* the first label behind the entry */
+};
+
+static int check_label(void *context, bool dynamic, const Elf64_Sym *raw)
 {
-    const struct plan_image *image = job->reader.image;
+    struct label_check *check = context;
+    struct patch_job *job = check->job;
     struct plan_symbol symbol;
-    Elf64_Sym raw;
-    if (!image_symbol_get(image, dynamic, index, &raw) ||
-        !is_code_label(job, &raw))
+    if (raw->st_value - job->vaddr >= check->next - job->vaddr ||
+        !is_code_label(job, raw))
         return PLAN_OK;
-    if (raw.st_value > job->vaddr)
-        *next = raw.st_value;
-    else if (image_symbol_describe(image, dynamic, &raw, &symbol))
-        return check_own_name(job, &symbol);
+    if (raw->st_value > job->vaddr)
+        check->next = raw->st_value;
+    else if (image_symbol_describe(job->reader.image, dynamic, raw, &symbol))
+        return (int)check_own_name(job, &symbol);
     return PLAN_OK;
 }
 
 enum plan_verdict patch_check_names(struct patch_job *job)
 {
     const struct plan_image *image = job->reader.image;
-    uint64_t next = plan_fde_next_start(image, job->vaddr), value;
-    for (int dynamic = 1; dynamic >= 0; dynamic--) {
-        const char *table = dynamic ? image->dynsym : image->symtab;
-        uint64_t count = dynamic ? image->dynsym_count : image->symtab_count;
-        for (uint64_t i = 0; table != NULL && i < count; i++) {
-            memcpy(&value,
-                   table + i * sizeof(Elf64_Sym) +
-                       offsetof(Elf64_Sym, st_value),
-                   sizeof value);
-            if (value - job->vaddr >= next - job->vaddr)
-                continue;
-            enum plan_verdict verdict = check_symbol(job, dynamic, i, &next);
-            if (verdict != PLAN_OK)
-                return verdict;
-        }
-    }
+    struct label_check check = {job, plan_fde_next_start(image, job->vaddr)};
+    int verdict =
+        image_each_label(image, job->vaddr, &check.next, check_label, &check);
+    if (verdict != PLAN_OK)
+        return (enum plan_verdict)verdict;
     uint64_t room = image_bytes_from(image, job->vaddr);
-    job->limit = next - job->vaddr < room ? next : job->vaddr + room;
+    job->limit =
+        check.next - job->vaddr < room ? check.next : job->vaddr + room;
     return PLAN_OK;
 }

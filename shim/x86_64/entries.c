@@ -218,6 +218,13 @@ uint64_t shim_stub_zero_copy(uint32_t site)
     return (uint64_t)shim_stubs_zero + (uint64_t)site * 16;
 }
 
+uint32_t shim_stub_site(uint64_t address)
+{
+    uint64_t offset = address - shim_stub_zero_copy(0);
+    uint64_t stride = shim_stub_zero_copy(1) - shim_stub_zero_copy(0);
+    return offset < SHIM_SITE_MAX * stride ? (uint32_t)(offset / stride) : 0;
+}
+
 bool shim_is_return_address(uint64_t address)
 {
     return address == (uint64_t)shim_frame_return ||

@@ -36,6 +36,7 @@ _Static_assert(offsetof(struct shim_regs, r11) == REGS_R11, "layout.h");
 _Static_assert(SHIM_CALL_ZERO_COPY == FLAG_ZERO_COPY, "layout.h");
 _Static_assert(SHIM_CALL_TAIL == FLAG_TAIL, "layout.h");
 _Static_assert(SHIM_CALL_LOST == FLAG_LOST, "layout.h");
+_Static_assert(SHIM_CALL_ARGS == FLAG_ARGS, "layout.h");
 _Static_assert(SHIM_FRAME_STRIDE == FRAME_STRIDE, "layout.h");
 
 #define SHIM_HIDDEN __attribute__((visibility("hidden")))

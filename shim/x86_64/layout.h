@@ -40,6 +40,7 @@
 #define FLAG_ZERO_COPY 1
 #define FLAG_TAIL      2
 #define FLAG_LOST      4
+#define FLAG_ARGS      8
 
 /* F's frame: from the caller's return-address slot to the handler's. */
 #define FRAME_STRIDE 256

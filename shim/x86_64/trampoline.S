@@ -301,9 +301,9 @@ shim_zero_common:
     and $-16, %rsp
     call *shim_enter(%rip)
     mov Z_ENTRY(%rbp), %rcx
-    testb $FLAG_TAIL, CALL_FLAGS(%rcx)
+    testb $(FLAG_TAIL | FLAG_ARGS), CALL_FLAGS(%rcx)
     jne 6f
-    Z_LOAD_REGS
+9:  Z_LOAD_REGS
     lea 24(%rbp), %rsp
     mov Z_ENTRY(%rbp), %rbp     /* red zone: rsp - 48 */
     .cfi_remember_state
@@ -375,9 +375,26 @@ shim_zero_return:
     test %rax, %rax
     jne 2b
     jmp 12f
+    /* A hook changed the arguments: those of the entry hold. */
+6:  testb $FLAG_ARGS, CALL_FLAGS(%rcx)
+    je 8f
+    mov E_ARG(RDI), %rax
+    mov %rax, Z_REG(RDI)
+    mov E_ARG(RSI), %rax
+    mov %rax, Z_REG(RSI)
+    mov E_ARG(RDX), %rax
+    mov %rax, Z_REG(RDX)
+    mov E_ARG(RCX), %rax
+    mov %rax, Z_REG(RCX)
+    mov E_ARG(R8), %rax
+    mov %rax, Z_REG(R8)
+    mov E_ARG(R9), %rax
+    mov %rax, Z_REG(R9)
+    testb $FLAG_TAIL, CALL_FLAGS(%rcx)
+    je 9b
     /* Tail span: the entry goes back unused, the handler returns to the call
      * below. */
-6:  mov CALL_TARGET(%rcx), %rax
+8:  mov CALL_TARGET(%rcx), %rax
     mov %rax, Z_JUMP(%rbp)
     ENTRY_GIVE
 7:  Z_LOAD_REGS

@@ -5,9 +5,9 @@
   generate.py BUILD PROGRAM [--count N] [--seed S] [--without]
 
 Each program is a random tree of nodes: a traced call, and how the node above
-started it (called, through a queue, a fiber, a coroutine, a fork, ...);
-random.cpp runs it. A span's parent must be the node above. `silent` nodes go
-through a queue of which the manifest says nothing: they may hang from the
+started it (called, through a queue, a fiber, a coroutine, a fork, a program
+that is spawned, ...); random.cpp runs it. A span's parent must be the node above. `silent` nodes go
+through a queue of which the manifest says nothing: they may hang from their
 process, and from nobody else. --without: no carry and no adopt; then the
 comparison must fail.
 """
@@ -40,9 +40,14 @@ struct item { long id; };
 # how often a node is started in which way
 KINDS = {"call": 6, "below": 3, "pop": 5, "adopt": 4, "later": 3, "fiber": 6,
          "coroutine": 3, "silent": 1, "fork": 1}
+PROCESSES = {"spawn": .3, "vfork": .3, "forkexec": .3, "system": .2,
+             "popen": .2}
 THREADS = {"thread": 2, "detached": 2}
-IN_CHILD = {"call": 4, "below": 2, "fiber": 2, "fork": 1}
-NO_SPAN = ("fork", "coroutine")  # their children belong to who started them
+IN_CHILD = {"call": 4, "below": 2, "fiber": 2, "fork": 1, "spawn": .5,
+            "forkexec": .5, "system": .3}
+# their children belong to who started them
+NO_SPAN = ("fork", "coroutine", *PROCESSES)
+PROCESSES_MAX = 6  # of one program
 
 
 class Program:
@@ -52,15 +57,21 @@ class Program:
         self.lines = []
         self.truth = {}  # id: parent with a span, 0 the process
         self.kind = {}
+        self.processes = 0
         self.left = self.random.randint(10, 70)
         while self.left > 0:
             self.add(0, 0, False, 0)
 
-    def add(self, above, span, in_child, depth):
-        """A node below `above`; `span`: who its parent truly is."""
+    def add(self, above, span, in_child, depth, home=0):
+        """A node below `above`; `span`: who its parent truly is; `home`: what
+        its program was started by."""
         self.left -= 1
         table = IN_CHILD if in_child else self.kinds
         kind = self.random.choices(list(table), list(table.values()))[0]
+        if kind in PROCESSES:
+            self.processes += 1
+            if self.processes > PROCESSES_MAX:
+                kind = "call"
         self.lines.append(f"{above} {kind} {self.random.randint(0, 7)}")
         me = len(self.lines)
         self.kind[me] = kind
@@ -68,15 +79,20 @@ class Program:
         if kind in NO_SPAN:
             mine = span
         else:
-            self.truth[me] = 0 if kind == "silent" else span
+            self.truth[me] = home if kind == "silent" else span
+        if kind in PROCESSES:
+            home = mine
         most = 6 if kind == "coroutine" else 4
         for _ in range(self.random.randint(0, most)):
             if self.left <= 0 or depth > 12:
                 break
-            self.add(me, mine, in_child or kind == "fork", depth + 1) \
-                if kind != "coroutine" else self.add_step(me, mine)
+            if kind == "coroutine":
+                self.add_step(me, mine, home)
+            else:
+                self.add(me, mine, kind == "fork" or
+                         in_child and kind not in PROCESSES, depth + 1, home)
 
-    def add_step(self, above, span):
+    def add_step(self, above, span, home):
         """Of a coroutine: called between two suspensions."""
         self.left -= 1
         self.lines.append(f"{above} call 0")
@@ -85,7 +101,7 @@ class Program:
         self.truth[me] = span
         for _ in range(self.random.randint(0, 2)):
             if self.left > 0:
-                self.add(me, me, False, 11)
+                self.add(me, me, False, 11, home)
 
 
 def run(program, path, env):
@@ -94,30 +110,49 @@ def run(program, path, env):
     return done.returncode, done.stdout, done.stderr
 
 
+def mix64(x):
+    """lane/ids.h"""
+    mask = (1 << 64) - 1
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9 & mask
+    x = (x ^ (x >> 27)) * 0x94d049bb133111eb & mask
+    return x ^ (x >> 31)
+
+
 def tree_of(db, service):
-    """id: (parent's id, 0 the process; orphan) of one run."""
-    spans, above, process = {}, {}, {}
-    rows = db.execute("SELECT session FROM sessions WHERE service = ?",
+    """id: (parent's id, 0 the process; orphan) of one run, over all of its
+    processes."""
+    number_of, above, orphan_of, process = {}, {}, {}, {}
+    rows = db.execute("SELECT session, key FROM sessions WHERE service = ?",
                       (service,)).fetchall()
-    for (session,) in rows:
+    for session, blob in rows:
+        key = int.from_bytes(blob, "big")
+
+        def span_id(ref, key=key):
+            return mix64((ref ^ key) % (1 << 64)) if ref else 0
+
+        remote = db.execute("SELECT remote_parent FROM contexts WHERE "
+                            "session = ? AND context = 0",
+                            (session,)).fetchone()[0]
         for idx, parent in db.execute(
                 "SELECT idx, parent_ref FROM processes WHERE session = ?",
                 (session,)):
-            process[session, (0xffff << 48 | idx + 1) - (1 << 64)] = \
-                (session, parent) if parent else None
+            process[span_id(0xffff << 48 | idx + 1)] = \
+                span_id(parent) or int.from_bytes(remote or b"", "big")
         for ref, parent, text, orphan in db.execute(
                 "SELECT ref, parent_ref, input, orphan FROM spans "
                 "WHERE session = ?", (session,)):
-            spans[session, ref] = json.loads(text or "{}").get("id")
-            above[session, ref] = ((session, parent), orphan)
+            me = span_id(ref)
+            number_of[me] = json.loads(text or "{}").get("id")
+            above[me], orphan_of[me] = span_id(parent), orphan
     tree = {}
-    for key, number in spans.items():
-        parent, orphan = above[key]
-        while parent in process and process[parent]:
+    for me, number in number_of.items():
+        parent = above[me]
+        while process.get(parent):
             parent = process[parent]
         if number in tree:
             raise AssertionError(f"{service}: node {number} twice")
-        tree[number] = (0 if parent in process else spans[parent], orphan)
+        tree[number] = (0 if parent in process else number_of[parent],
+                        orphan_of[me])
     return tree
 
 
@@ -186,6 +221,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--without", action="store_true")
     parser.add_argument("--threads", action="store_true")
+    parser.add_argument("--processes", action="store_true")
     args = parser.parse_args()
     args.build = os.path.abspath(args.build)
     manifest = MANIFEST
@@ -194,8 +230,9 @@ def main():
                  manifest.splitlines()
                  if not line.startswith(("[[carry", "[[adopt"))]
         manifest = "\n".join(lines)
-    kinds = dict(KINDS, **(THREADS if args.threads else {}))
-    total, nodes, losses = [0, 0, 0], 0, {}
+    kinds = dict(KINDS, **(THREADS if args.threads else {}),
+                 **(PROCESSES if args.processes else {}))
+    total, nodes, started, losses = [0, 0, 0], 0, 0, {}
     for first in range(args.seed, args.seed + args.count, BATCH):
         last = min(first + BATCH, args.seed + args.count)
         programs = {s: Program(s, kinds) for s in range(first, last)}
@@ -210,9 +247,11 @@ def main():
             for seed, one in found[i][:0 if args.without else 10]:
                 print(f"seed {seed}: {what}: {one}")
         nodes += sum(len(p.truth) for p in programs.values())
+        started += sum(kind in PROCESSES for p in programs.values()
+                       for kind in p.kind.values())
         for kind, count in lost.items():
             losses[kind] = losses.get(kind, 0) + count
-    print(f"{args.count} programs, {nodes} spans: {total[0]} wrong parents, "
+    print(f"{args.count} programs, {started} started by others, {nodes} spans: {total[0]} wrong parents, "
           f"{total[1]} orphans that need not be, {total[2]} missing; "
           f"losses {losses}")
     failed = sum(total) != 0

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <deque>
 #include <mutex>
+#include <spawn.h>
 #include <string>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -319,20 +320,39 @@ HANDLER void *pop_handle()
     return handle;
 }
 struct queued {
-    bool await_ready() { return false; }
+    bool await_ready()
+    {
+        return false;
+    }
     void await_suspend(std::coroutine_handle<> handle)
     {
         push_handle(handle.address());
     }
-    void await_resume() {}
+    void await_resume()
+    {
+    }
 };
 struct coroutine {
     struct promise_type {
-        coroutine get_return_object() { return {}; }
-        std::suspend_never initial_suspend() { return {}; }
-        std::suspend_never final_suspend() noexcept { return {}; }
-        void return_void() {}
-        void unhandled_exception() { abort(); }
+        coroutine get_return_object()
+        {
+            return {};
+        }
+        std::suspend_never initial_suspend()
+        {
+            return {};
+        }
+        std::suspend_never final_suspend() noexcept
+        {
+            return {};
+        }
+        void return_void()
+        {
+        }
+        void unhandled_exception()
+        {
+            abort();
+        }
     };
 };
 static coroutine run_coroutine(long id)
@@ -400,6 +420,55 @@ static void start_fork(long id)
     if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
         abort();
 }
+
+/* ---- other processes: this program again, with the nodes below `id` ------ */
+
+static const char *self, *nodes_path;
+
+static int wait_for(pid_t pid)
+{
+    int status = -1;
+    if (pid < 0 || waitpid(pid, &status, 0) != pid)
+        abort();
+    return status;
+}
+static int spawn_itself(const std::string &kind, long id)
+{
+    std::string number = std::to_string(id);
+    std::string line = std::string(self) + " " + nodes_path + " " + number;
+    char *argv[] = {(char *)self, (char *)nodes_path, number.data(), nullptr};
+    pid_t pid = -1;
+    if (kind == "spawn") {
+        if (posix_spawn(&pid, self, nullptr, nullptr, argv, environ) != 0)
+            abort();
+    } else if (kind == "vfork") {
+        pid = vfork();
+        if (pid == 0) {
+            execve(self, argv, environ);
+            _exit(127);
+        }
+    } else if (kind == "forkexec") {
+        pid = fork();
+        if (pid == 0) {
+            execv(self, argv);
+            _exit(127);
+        }
+    } else if (kind == "system") {
+        return system(line.c_str());
+    } else { /* popen */
+        FILE *in = popen((line + "; echo").c_str(), "r");
+        if (!in || fgetc(in) != '\n' || fgetc(in) != EOF)
+            abort();
+        return pclose(in);
+    }
+    return wait_for(pid);
+}
+static void start_process(const std::string &kind, long id)
+{
+    if (spawn_itself(kind, id) != 0)
+        abort();
+}
+
 static void start_thread(long id)
 {
     std::thread([id] { run(id); }).join();
@@ -439,7 +508,7 @@ static void start(long id)
     else if (kind == "detached")
         start_detached(id);
     else
-        abort();
+        start_process(kind, id);
 }
 
 // a line for each node: its parent, kind and argument; the first is number 1
@@ -449,7 +518,8 @@ static void read_nodes(const char *path)
     char kind[32];
     long parent, argument;
     nodes.resize(1);
-    while (file && fscanf(file, "%ld %31s %ld", &parent, kind, &argument) == 3) {
+    while (file &&
+           fscanf(file, "%ld %31s %ld", &parent, kind, &argument) == 3) {
         nodes[(size_t)parent].children.push_back((long)nodes.size());
         nodes.emplace_back();
         nodes.back().kind = kind;
@@ -461,15 +531,18 @@ static void read_nodes(const char *path)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2)
+    if (argc < 2)
         return 2;
-    read_nodes(argv[1]);
+    self = argv[0];
+    nodes_path = argv[1];
+    long above = argc > 2 ? atol(argv[2]) : 0;
+    read_nodes(nodes_path);
     std::vector<std::thread> threads;
-    for (auto *loop : {worker, worker, worker, adopter, adopter, silent_worker,
-                       event_loop, fiber_thread, fiber_thread,
-                       coroutine_thread, coroutine_thread})
+    for (auto *loop :
+         {worker, worker, worker, adopter, adopter, silent_worker, event_loop,
+          fiber_thread, fiber_thread, coroutine_thread, coroutine_thread})
         threads.emplace_back(loop);
-    for (long child : nodes[0].children)
+    for (long child : nodes[(size_t)above].children)
         start(child);
     {
         std::unique_lock<std::mutex> lock(mutex);
@@ -479,6 +552,7 @@ int main(int argc, char **argv)
     }
     for (auto &thread : threads)
         thread.join();
-    printf("%zu nodes\n", nodes.size() - 1);
+    if (above == 0)
+        printf("%zu nodes\n", nodes.size() - 1);
     return 0;
 }

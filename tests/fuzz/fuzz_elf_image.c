@@ -43,6 +43,26 @@ static int look_at_slot(void *context, const struct plan_slot *slot)
     return --w->left < 0;
 }
 
+/* The index of labels changes no answer; its memory is of the exact length. */
+static void look_again_with_labels(struct work *w)
+{
+    size_t len = plan_image_labels_bytes(&w->image);
+    uint32_t *memory = len && len < 64 << 20 ? malloc(len) : NULL;
+    if (!memory)
+        return;
+    w->left = 8;
+    w->seen = 0;
+    plan_image_each_function(&w->image, look_at_symbol, w);
+    uint64_t before = w->seen;
+    plan_image_index_labels(&w->image, memory);
+    w->left = 8;
+    w->seen = 0;
+    plan_image_each_function(&w->image, look_at_symbol, w);
+    if (w->seen != before)
+        abort();
+    free(memory);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     static void *scratch;
@@ -58,6 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         plan_image_each_function(&w.image, look_at_symbol, &w);
         w.left = 64;
         plan_image_each_slot(&w.image, look_at_slot, &w);
+        look_again_with_labels(&w);
     }
     free(bytes);
     return 0;
