@@ -132,21 +132,24 @@ static void note_there(struct parser *p, struct mark at)
 /* "4-byte integer": as far as it matters where and how it is read. */
 static const char *kind_text(struct parser *p, const struct manifest_type *t)
 {
-    char text[64], digits[21];
     static const char *const kinds[] = {
         "void",         "-byte integer", "-byte integer",
-        "-byte number", "pointer",       "-byte array",
-        "record",       "function",      "something"};
+        "-byte number", "a pointer",     "-byte array",
+        "a record",     "a function",    "something"};
+    char text[64], digits[21];
     bool has_size = t->kind == MANIFEST_BOOL || t->kind == MANIFEST_INT ||
                     t->kind == MANIFEST_FLOAT || t->kind == MANIFEST_ARRAY;
+    const char *parts[] = {"", "", kinds[t->kind]};
     size_t len = 0;
     if (has_size) {
-        parser_decimal(t->size_bytes, digits);
-        len = strlen(digits);
-        memcpy(text, digits, len);
+        parts[1] = parser_decimal(t->size_bytes, digits);
+        parts[0] = *digits == '8' ? "an " : "a ";
     }
-    memcpy(text + len, kinds[t->kind], strlen(kinds[t->kind]) + 1);
-    const char *copy = parser_copy(p, text, strlen(text));
+    for (size_t i = 0; i < 3; i++) {
+        memcpy(text + len, parts[i], strlen(parts[i]));
+        len += strlen(parts[i]);
+    }
+    const char *copy = parser_copy(p, text, len);
     return copy ? copy : "";
 }
 
@@ -216,9 +219,9 @@ void borrow_compare_member(struct parser *p, const struct type *borrowed,
                      parser_decimal(offset, other));
     else if (!is_alike(m->type, member->type) ||
              m->bit_width != member->bit_width)
-        parser_error(p, at, "'", member->name, "' is a ",
+        parser_error(p, at, "'", member->name, "' is ",
                      kind_text(p, member->type),
-                     " here, but in the debug information a ",
+                     " here, but in the debug information ",
                      kind_text(p, m->type), m->bit_width ? " (bit field)" : "");
     else
         return;
@@ -234,9 +237,8 @@ void borrow_compare_typedef(struct parser *p, struct name *name,
     if (!p->host->compares || old == t || type_of(t)->is_borrowed)
         return;
     if (!is_alike(old, t)) {
-        parser_error(p, d->at, "'", name->text, "' is a ", kind_text(p, t),
-                     " here, but in the debug information a ",
-                     kind_text(p, old));
+        parser_error(p, d->at, "'", name->text, "' is ", kind_text(p, t),
+                     " here, but in the debug information ", kind_text(p, old));
         note_there(p, name->at);
     } else if (t->kind == MANIFEST_RECORD && !type_of(t)->is_tag) {
         for (uint32_t i = 0; i < t->member_count; i++)
@@ -276,18 +278,17 @@ static void compare_prototype(struct parser *p, const struct declaration *d,
     }
     for (uint32_t i = 0; i < count; i++)
         if (!is_alike(mine->params[i].type, other->params[i].type)) {
-            parser_error(p, mine->marks[i], "this parameter is a ",
+            parser_error(p, mine->marks[i], "this parameter is ",
                          kind_text(p, mine->params[i].type),
-                         " here, but in the debug information a ",
+                         " here, but in the debug information ",
                          kind_text(p, other->params[i].type));
             note_there(p, other->marks[i]);
         }
     if (mine->t.to->kind != MANIFEST_VOID &&
         !is_alike(mine->t.to, other->t.to)) {
-        parser_error(p, d->type_at, "'", d->ident, "' returns a ",
+        parser_error(p, d->type_at, "'", d->ident, "' returns ",
                      kind_text(p, mine->t.to),
                      " here, but in the debug information ",
-                     other->t.to->kind == MANIFEST_VOID ? "" : "a ",
                      kind_text(p, other->t.to));
         note_there(p, name->at);
     }

@@ -36,6 +36,25 @@ struct operand {
     uint64_t array_bytes; /* VALUE: it was an array of so many bytes */
 };
 
+static inline struct code op_of(enum code_op op, uint64_t size, bool is_signed,
+                                int64_t imm)
+{
+    return (struct code){.op = (uint8_t)op,
+                         .size = (uint8_t)size,
+                         .is_signed = is_signed,
+                         .imm = imm};
+}
+
+/* compile.c: an operand, its value, what `*p` needs, an integer. */
+bool compile_node(struct compile *c, const struct node *node,
+                  struct operand *out);
+bool compile_value(struct compile *c, const struct node *node,
+                   struct operand *out);
+bool compile_pointer(struct compile *c, const struct node *node, bool is_slice,
+                     struct operand *out);
+bool compile_count(struct compile *c, const struct node *node,
+                   struct operand *out);
+
 /* emit.c. false: reported, or c->is_quiet. */
 bool emit(struct compile *c, struct code code, int effect);
 bool emit_offset(struct compile *c, uint64_t offset_bytes);

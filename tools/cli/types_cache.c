@@ -81,7 +81,8 @@ void types_cache_head(struct buf *out, uint64_t hash_all, size_t unanswered,
                hash_all, unanswered);
     for (size_t i = 0; i < objects->count; i++) {
         const struct object *o = &objects->at[i];
-        if (!strchr(o->path, '\n') && identity(o->path, &o->image, text))
+        if (o->kind != OBJECT_LOADER && !strchr(o->path, '\n') &&
+            identity(o->path, &o->image, text))
             buf_printf(out, "// %s %s %s\n", has_debug[i] ? "object" : "bare",
                        text, o->path);
     }
@@ -99,6 +100,8 @@ bool types_cache_covers(const struct types_cache *c,
         return false;
     for (size_t i = 0; i < objects->count; i++) {
         const struct object *o = &objects->at[i];
+        if (o->kind == OBJECT_LOADER) /* nobody's types */
+            continue;
         if (!identity(o->path, &o->image, text))
             return false;
         snprintf(line, sizeof line, "\n// object %s %s\n", text, o->path);

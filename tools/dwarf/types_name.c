@@ -69,8 +69,19 @@ bool types_of(Dwarf_Die *die, Dwarf_Die *type)
            dwarf_formref_die(&a, type);
 }
 
+/* With -fdebug-types-section an entry only says in which unit the type is. */
+static void follow_signature(Dwarf_Die *die)
+{
+    Dwarf_Attribute a;
+    Dwarf_Die type;
+    if (dwarf_hasattr(die, DW_AT_signature) &&
+        dwarf_attr(die, DW_AT_signature, &a) && dwarf_formref_die(&a, &type))
+        *die = type;
+}
+
 bool types_peel(Dwarf_Die *die, bool typedefs)
 {
+    follow_signature(die);
     for (int i = 0; i < TYPES_PEEL; i++) {
         int tag = dwarf_tag(die);
         Dwarf_Die next;
@@ -81,6 +92,7 @@ bool types_peel(Dwarf_Die *die, bool typedefs)
         if (!types_of(die, &next))
             return false;
         *die = next;
+        follow_signature(die);
     }
     return false;
 }
