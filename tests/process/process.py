@@ -132,6 +132,16 @@ def ways(run):
         one_trace(other, "a\n  b\n    c\n")
 
 
+def bare(run):
+    """Without a descriptor and, further down, without an environment."""
+    done = run.run(run.step, "a", "bare", run.step, "b", "cleared", run.step,
+                   "c")
+    check(done.stdout, "a\n", done.stderr)
+    one_trace(run, "a\n  b\n")
+    shown = run.handspan("show").stdout
+    check("aced: cleared)" in shown, True, shown)
+
+
 def threads(run):
     run.run("sh", "-c", "$S a thread x; $S b c11 y; $S c forkonly z")
     one_trace(run, "a\n  x\nb\n  y\nc\n  z\n")
