@@ -33,7 +33,7 @@ static uint64_t pop_sp(const struct lane_open *open)
  * then its return address is overwritten. Where that is not known, only its own
  * calls count. A call above the pop's that would return to where the function
  * would is a tail call: by the function, if nothing else is called from there;
- * else nobody knows, see span_context_origin().
+ * else nobody knows: span_context_is_sure().
  */
 bool span_context_holds(const struct lane_open *open, uint64_t sp)
 {
@@ -44,10 +44,15 @@ bool span_context_holds(const struct lane_open *open, uint64_t sp)
     return *(const uint64_t *)open->capture == open->cpu_ns;
 }
 
+bool span_context_is_sure(const struct lane_open *open, uint64_t sp)
+{
+    return sp <= pop_sp(open) || (open->site_kind & KIND_DIRECT) != 0;
+}
+
 void span_context_origin(struct lane_open *open, uint64_t sp,
                          struct span_origin *origin)
 {
-    if (sp > pop_sp(open) && (open->site_kind & KIND_DIRECT) == 0) {
+    if (!span_context_is_sure(open, sp)) {
         *origin = span_orphan(LANE_ORPHAN_RETURNED);
         return;
     }
@@ -65,8 +70,10 @@ static void drop(struct lane_open *open)
 
 void span_drop_contexts(struct lane *lane, uint64_t sp)
 {
-    struct span_machine_stack stack = span_stack_at(lane, sp);
     uint64_t i = lane->depth < LANE_OPEN_MAX ? lane->depth : LANE_OPEN_MAX;
+    if (i == 0)
+        return;
+    struct span_machine_stack stack = span_stack_at(lane, sp);
     for (; i > 0; i--) {
         struct lane_open *open = &lane->open[i - 1];
         if (open->state == LANE_OPEN_FREE)
@@ -87,12 +94,15 @@ bool span_push_context(struct lane *lane, uint64_t sp, uint64_t frame,
     uint64_t depth = lane->depth;
     if (depth >= LANE_OPEN_MAX)
         return false;
-    struct span_machine_stack stack = span_stack_at(lane, sp);
     bool direct = (frame & CARRY_FRAME_DIRECT) != 0;
     frame &= ~(uint64_t)CARRY_FRAME_DIRECT;
     uint64_t words = (frame - sp) / 8;
-    if (!stack.is_exact || frame <= sp || frame >= stack.high ||
-        words >= WORDS_MAX)
+    if (!span_on_own_stack(lane, sp) || frame >= lane->stack_high) {
+        struct span_machine_stack stack = span_stack_at(lane, sp);
+        if (!stack.is_exact || frame >= stack.high)
+            frame = 0;
+    }
+    if (frame <= sp || words >= WORDS_MAX)
         frame = 0;
     struct lane_open *open = &lane->open[depth];
     __atomic_store_n(&lane->depth, depth + 1, __ATOMIC_RELAXED);

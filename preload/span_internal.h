@@ -82,6 +82,10 @@ struct span_machine_stack {
     bool is_exact;       /* else: what is near enough to be on it */
     struct fiber *fiber; /* NULL: the thread's own, or not known */
 };
+static inline bool span_on_own_stack(const struct lane *lane, uint64_t sp)
+{
+    return sp >= lane->stack_low && sp < lane->stack_high;
+}
 HIDDEN struct span_machine_stack span_stack_at(const struct lane *lane,
                                                uint64_t sp);
 /* Are these two on one machine stack, as far as is known? */
@@ -101,6 +105,8 @@ HIDDEN bool span_push_context(struct lane *lane, uint64_t sp, uint64_t frame,
                               const struct span_origin *origin);
 /* Does a mark still hold for a call at `sp` on its stack? And what it says. */
 HIDDEN bool span_context_holds(const struct lane_open *open, uint64_t sp);
+/* False: it may hold, but nobody knows. */
+HIDDEN bool span_context_is_sure(const struct lane_open *open, uint64_t sp);
 HIDDEN void span_context_origin(struct lane_open *open, uint64_t sp,
                                 struct span_origin *origin);
 /* What was popped before by the function that calls at `sp` is done. */
@@ -120,6 +126,10 @@ HIDDEN void span_close_above(struct lane *lane, struct lane_open *open,
 HIDDEN void span_drop(struct lane *lane, struct lane_open *open);
 /* Take DONE entries off the top. */
 HIDDEN void span_pop_done(struct lane *lane);
+
+/* What its site keeps of the arguments. (span.c) */
+HIDDEN void span_enter_captures(struct shim_call *call, const struct site *site,
+                                struct lane *lane, struct lane_open *open);
 
 /* ---- span_record.c ---------------------------------------------------- */
 
