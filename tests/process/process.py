@@ -232,6 +232,36 @@ def untraced_shell(run):
           f"the trace lasts until its last process: {trace}")
 
 
+def any_order(run):
+    """Whichever session comes in last: the trace ends with its last process."""
+    run = Run(run.build, '[[program("process_*")]];')  # not the shell
+    env = dict(run.env, HANDSPAN_SIDECAR="off",
+               HANDSPAN_MANIFEST=str(run.dir / "m"),
+               TRACEPARENT=run.handspan("traceparent").stdout.strip(),
+               LD_PRELOAD=str(run.build.absolute() / "lib/libhandspan.so"))
+    subprocess.run(["sh", "-c", "$S e; $S f exec $S g"], env=env, check=True,
+                   capture_output=True)
+    files = sorted((run.dir / "d").glob("session-*"))
+    kept = run.dir / "kept"
+    (run.dir / "d").rename(kept)
+    for late in files:
+        (run.dir / "d").mkdir(mode=0o700)
+        for part in ([f for f in files if f != late], [late]):
+            for file in part:
+                subprocess.run(["cp", "--sparse=always", kept / file.name,
+                                run.dir / "d"], check=True)
+            run.drain()
+        spans = one_trace(run, "e\nf\n  g\n")
+        ends = max(r["start_unix_ns"] + (r["duration_ns"] or 0)
+                   for r in spans.values())
+        trace = run.traces()[0]
+        check(trace["start_unix_ns"] + trace["duration_ns"] >= ends, True,
+              f"{late.name} came last: {trace}")
+        for file in [*(run.dir / "d").iterdir(), *run.dir.glob("s.db*")]:
+            file.unlink()
+        (run.dir / "d").rmdir()
+
+
 def make(run):
     (run.dir / "Makefile").write_text(
         "all: a1 b1 c1 d1 e1\n%1:\n\t@$(S) $@ spawn $(S) $*2\n")
