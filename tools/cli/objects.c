@@ -162,6 +162,17 @@ int objects_load(const char *program, struct objects *o, char *why,
     return err;
 }
 
+void objects_add(struct objects *o, const char *path)
+{
+    char why[PATHS_MAX];
+    const char *slash = strrchr(path, '/');
+    if (is_known(o, slash ? slash + 1 : path))
+        return;
+    size_t first = o->count;
+    if (add(o, path, 0, why, sizeof why) == 0)
+        (void)!add_all_needed(o, first);
+}
+
 void objects_free(struct objects *o)
 {
     for (size_t i = 0; i < o->count; i++) {

@@ -36,6 +36,8 @@ struct objects {
  * missing below it is listed. */
 int objects_load(const char *program, struct objects *out, char *why,
                  size_t why_bytes) __attribute__((warn_unused_result));
+/* One more, and what it needs; nothing if it cannot be read. */
+void objects_add(struct objects *o, const char *path);
 void objects_free(struct objects *o);
 
 /* Does a declaration with this scope cover the object? As in the preload. */

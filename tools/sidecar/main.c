@@ -144,8 +144,20 @@ static void scan(struct sidecar *c, int64_t now_ns)
             entry_forget(c, i);
 }
 
+/* Nothing was ever written to it, and nobody will: its process is gone. The
+ * name is session-PID-STARTTIME-KEY.lane. */
+static bool is_stillborn(const char *name)
+{
+    long pid = strtol(name + strlen("session-"), NULL, 10);
+    return pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+}
+
 static void entry_trouble(struct sidecar *c, struct entry *e, int rc)
 {
+    if (rc == -EAGAIN && is_stillborn(e->name)) {
+        unlinkat(c->dir_fd, e->name, 0);
+        return;
+    }
     e->trouble = rc;
     log_line("session '%s/%s' is left alone: %s", c->dir, e->name,
              session_trouble(rc));
