@@ -67,7 +67,7 @@ def main():
                 wrong.append(f"{name}: {said.stdout}{said.stderr}")
         wrong += editor(pathlib.Path(top))
     wrong += page(table)
-    sys.exit("\n".join(wrong))
+    sys.exit("\n".join(wrong) or 0)
 
 
 def page(table):
