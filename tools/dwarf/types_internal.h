@@ -101,3 +101,11 @@ bool types_declare(struct debug_types *t, Dwarf_Die *type, int depth,
 /* "std::string", "std::vector<int>"; NULL: no container that the manifest
  * knows. */
 const char *types_container(Dwarf_Die *record, char out[TYPES_NAME]);
+
+/* types_class.c: how a class is passed and returned. */
+enum types_passing {
+    BY_VALUE,
+    BY_REFERENCE, /* a pointer to a copy, which the source does not show */
+    NOT_TOLD,
+};
+enum types_passing types_passing(Dwarf_Die *type);
