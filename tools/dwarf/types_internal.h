@@ -8,8 +8,8 @@
 
 enum {
     TYPES_DEPTH = 8,      /* of records by value in each other */
-    TYPES_PEEL = 64,      /* of typedefs and qualifiers */
-    TYPES_MEMBERS = 4096, /* of a record, as in the manifest */
+    TYPES_PEEL = 2048,    /* of typedefs and qualifiers */
+    TYPES_MEMBERS = 2000, /* of a record: with gaps 4096 at most */
     TYPES_NAME = 512,     /* bytes of a name; longer ones are none */
     TYPES_TEXT = 4 << 20, /* bytes of all text */
     TYPES_RECORDS = 4096, /* written or named */

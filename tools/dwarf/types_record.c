@@ -14,8 +14,8 @@
 
 enum {
     GAP_BITS = 512, /* a longer one is an array of char */
-    SIZE_MAX_BYTES = 1 << 30,
 };
+#define SIZE_MAX_BYTES (UINT64_C(1) << 36)
 
 struct member {
     Dwarf_Die die;
@@ -227,7 +227,7 @@ static uint64_t write_member(struct debug_types *t, struct member *m, int depth,
         return 0;
     plain = to;
     uint64_t bits = m->width ? m->width : size_of(&to) * 8;
-    if (!types_peel(&plain, true) || bits > (uint64_t)SIZE_MAX_BYTES * 8)
+    if (!types_peel(&plain, true) || bits > SIZE_MAX_BYTES * 8)
         return 0;
     if (!m->name) {
         struct buf inner;
@@ -340,6 +340,10 @@ static bool write_tagged(struct debug_types *t, Dwarf_Die *die, const char *tag,
         return false;
     }
     collect(t, &list, die, 0, 0);
+    if (list.count == TYPES_MEMBERS)
+        buf_printf(&t->remarks,
+                   "'%s': only the first %d members are known here\n",
+                   *tag ? tag : "a record", TYPES_MEMBERS);
     buf_printf(out, "%s __attribute__((%saligned(%" PRIu64 "))) %s%s{\n",
                is_union ? "union" : "struct", is_union ? "" : "packed, ", align,
                tag, *tag ? " " : "");
