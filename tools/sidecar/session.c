@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include "tools/sidecar/session.h"
+#include "tools/sidecar/types_fill.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -303,6 +304,7 @@ static int slow_part(struct session *s, int64_t now_ns)
     }
     if (rc == 0)
         rc = coverage_look(s, now_ns);
+    types_fill_look(s);
     return rc == 0 ? finish_look(s, now_ns) : rc;
 }
 

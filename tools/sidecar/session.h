@@ -73,7 +73,7 @@ struct session {
     int64_t corrupt;    /* not stored yet */
     uint32_t looks;     /* at the tables for an item's sake, this batch */
     int64_t slow_at_ns, anchor_at_ns, anchor_step_ns, free_since_ns;
-    uint32_t note_bytes;
+    uint32_t note_bytes, types_modules; /* types_fill.c */
     uint64_t loss_stored[16];
     bool is_boot_ours; /* ticks of today mean something in it */
     bool is_service_known;
