@@ -21,6 +21,7 @@
 #include "preload/session_start.h"
 #include "preload/sidecar_start.h"
 #include "preload/span.h"
+#include "preload/thread_context.h"
 #include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -100,6 +101,7 @@ static void start_tracing(void)
         note_log();
         return;
     }
+    thread_context_start();
     bind_everything();
     sidecar_start();
     note_publish();
