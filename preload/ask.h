@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Programs that ask for their place by include/handspan.h. */
+/* Programs that speak to us by include/handspan.h. */
 #pragma once
 #include "preload/runtime.h"
 

@@ -190,7 +190,7 @@ static bool knows_all_relocations(const struct load *load,
         if (type == R_X86_64_TPOFF64 && load->thread_local && word)
             *word = load->thread_local;
         else if (type != R_X86_64_RELATIVE && type != R_X86_64_GLOB_DAT &&
-            type != R_X86_64_64 && type != R_X86_64_JUMP_SLOT)
+                 type != R_X86_64_64 && type != R_X86_64_JUMP_SLOT)
             return false;
     }
     return image->relr_len == 0;

@@ -105,8 +105,8 @@ int thread_context_announce(void)
     header->version = HEADER_VERSION;
     header->payload_bytes = sizeof payload; /* its last byte is 0: an empty
                                                array */
-    header->published_ns = (uint64_t)now.tv_sec * UINT64_C(1000000000) +
-                           (uint64_t)now.tv_nsec;
+    header->published_ns =
+        (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
     header->payload = bytes;
     uint64_t signature;
     __builtin_memcpy(&signature, "OTEL_CTX", sizeof signature);
@@ -146,8 +146,8 @@ static void write_record(struct span_place place)
     set_valid(0);
     __builtin_memcpy(record.trace_id, context->trace_id,
                      sizeof record.trace_id);
-    record.span_id = __builtin_bswap64(
-        lane_span_id(runtime.map.session->key, place.parent));
+    record.span_id =
+        __builtin_bswap64(lane_span_id(runtime.map.session->key, place.parent));
     record.flags = (uint8_t)context->flags;
     said = place;
     slot = &record;

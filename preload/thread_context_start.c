@@ -45,10 +45,10 @@ void thread_context_start(void)
     if (err == 0)
         err = thread_context_announce();
     if (err) {
-        note_line("thread context",
-                  err == -ENOENT ? "not published: no " CONTEXT_NAME
-                                   " beside the preload"
-                                 : "not published");
+        note_line("thread context", err == -ENOENT
+                                        ? "not published: no " CONTEXT_NAME
+                                          " beside the preload"
+                                        : "not published");
         return;
     }
     thread_context_begin();

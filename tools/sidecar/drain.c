@@ -11,6 +11,7 @@
 #include <string.h>
 #include "lane/ids.h"
 #include "lane/utf8.h"
+#include "tools/sidecar/attribute.h"
 #include "tools/sidecar/context.h"
 #include "tools/sidecar/drain_internal.h"
 #include "tools/sidecar/stacks.h"
@@ -77,7 +78,7 @@ int drain_span_store(struct session *s, const struct drain_span *span,
             return rc;
         s->corrupt += rc != 0;
     }
-    int rc = 0;
+    int rc = attribute_merge(p, &json.attributes);
     /* a root handler's trace begins with it; what called it becomes a link */
     char *links = context_links(s, p, span->is_root ? span->parent : 0, &rc);
     if (rc == 0)
@@ -295,6 +296,8 @@ static int frame_take(struct session *s, uint32_t lane,
         return stacks_take(s, lane, item);
     case LANE_FRAME_BEGIN:
         return begun_take(s, item);
+    case LANE_FRAME_ATTRIBUTE:
+        return attribute_take(&s->pending, item);
     default:
         return 0; /* of a later minor version */
     }
