@@ -98,7 +98,8 @@ static void hand_over(uint64_t item, const struct shim_call *call,
                       struct lane *lane)
 {
     struct span_place place = span_find_place(lane, call->sp);
-    struct carry_item carried = {place.parent, span_now(), place.context, 0};
+    struct carry_item carried = {
+        .parent = place.parent, .ticks = span_now(), .context = place.context};
     if (item != 0)
         carry_table_put(carry_key(item), &carried);
 }

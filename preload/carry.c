@@ -10,6 +10,8 @@
 #include "preload/carry.h"
 
 #include "preload/capture_write.h"
+#include "preload/cpu.h"
+#include "preload/span_open.h"
 
 enum {
     FUNCTIONS = 4096,
@@ -73,6 +75,7 @@ struct carry_call {
     const struct shim_call *call;
     const struct shim_regs *regs; /* NULL at enter */
     const struct lane *lane;
+    uint64_t began; /* at leave: when the call began; else 0 */
     bool is_ready;
     struct reader reader;
     struct manifest_env env;
@@ -85,6 +88,7 @@ static void start_call(struct carry_call *c, const struct shim_call *call,
     c->call = call;
     c->regs = regs;
     c->lane = lane;
+    c->began = 0;
     c->is_ready = false;
 }
 
@@ -153,6 +157,7 @@ static uint64_t key_of(struct carry_call *c, const struct carry_step *step)
 
 /* ---- frames ----------------------------------------------------------- */
 
+/* `payload`: whole words. */
 static void put_frame(struct lane *lane, uint64_t span, uint32_t site,
                       enum lane_frame_kind kind, const void *payload,
                       uint32_t bytes)
@@ -162,7 +167,10 @@ static void put_frame(struct lane *lane, uint64_t span, uint32_t site,
         count(&losses()->frames);
         return;
     }
-    read_copy(frame.payload, payload, bytes);
+    const uint64_t *from = payload;
+    uint64_t *to = (uint64_t *)(void *)frame.payload;
+    for (uint32_t i = 0; i < bytes / 8; i++)
+        to[i] = from[i];
     capture_frame_commit(lane, &frame, bytes, kind, 1, span, site);
 }
 
@@ -255,8 +263,8 @@ static void carry(struct carry_call *c, const struct carry_step *step,
     uint64_t key = key_of(c, step);
     if (key == 0)
         return;
-    struct carry_item item = {place->parent, span_now(), place->context,
-                              step->is_many};
+    struct carry_item item = {place->parent, span_now(), c->began,
+                              place->context, step->is_many};
     carry_table_put(key, &item);
 }
 
@@ -302,6 +310,23 @@ static void take_steps(struct carry_call *c, const struct carry_step *steps,
     }
 }
 
+/* Whose work a call is that is no span. */
+static inline struct span_place place_of(const struct shim_call *call,
+                                         struct lane *lane)
+{
+    struct span_place place;
+    uint64_t depth = lane->depth;
+    bool is_own = span_on_own_stack(lane, call->sp);
+    if (is_own && find_plain_place(lane, depth, call->sp, &place))
+        return place;
+    const struct lane_open *top = &lane->open[depth - 1];
+    if (is_own && depth < LANE_OPEN_MAX && top->state == LANE_OPEN_CONTEXT &&
+        top->sp < lane->stack_high && span_context_holds(top, call->sp))
+        return (struct span_place){top->span, top->context_depth & 0xffffff};
+    span_settle(lane, call->sp, (call->flags & SHIM_CALL_TAIL) != 0);
+    return span_find_place(lane, call->sp);
+}
+
 void carry_enter(struct shim_call *call, const struct site *site,
                  struct lane *lane)
 {
@@ -309,7 +334,7 @@ void carry_enter(struct shim_call *call, const struct site *site,
     if (plan->enter_count != 0 && lane != NULL) {
         struct carry_call c;
         start_call(&c, call, NULL, lane);
-        struct span_place place = span_find_place(lane, call->sp);
+        struct span_place place = place_of(call, lane);
         take_steps(&c, plan->enter, plan->enter_count, lane, &place);
     }
     if (plan->leave_count == 0 || lane == NULL) {
@@ -319,6 +344,8 @@ void carry_enter(struct shim_call *call, const struct site *site,
     }
     if (plan->has_adopt) /* what was popped before is done */
         span_drop_contexts(lane, call->sp);
+    if (carry_table_has_late)
+        call->open = span_now(); /* began */
     call->flags &= ~(uint64_t)SHIM_CALL_TAIL;
     call->flags |= SPAN_CARRY;
 }
@@ -437,6 +464,72 @@ void carry_opened(struct shim_call *call, const struct site *site,
         call->flags |= SPAN_CARRY;
 }
 
+/* ---- the plain way ------------------------------------------------------ */
+
+static inline uint64_t plain_key(const struct shim_call *call,
+                                 const struct carry_step *step)
+{
+    return carry_key(capture_extend((&call->args.rdi)[step->key.source],
+                                    step->key.size_bytes, step->key.is_signed));
+}
+
+/* As carry_adopt() for a call with this place. */
+static inline void adopt_plain(const struct shim_call *call,
+                               const struct carry_plan *plan, uint64_t now,
+                               struct span_origin *origin)
+{
+    uint8_t reason = 0;
+    for (uint32_t i = 0; i < plan->enter_count; i++) {
+        if (plan->enter[i].role != CARRY_ADOPT)
+            continue;
+        uint64_t key = plain_key(call, &plan->enter[i]);
+        if (key != 0 && take_item(key, now, origin, &reason))
+            return;
+    }
+    if (reason != 0 && origin->is_outermost) {
+        *origin = span_orphan(reason);
+        count_orphan(origin);
+    }
+}
+
+bool carry_open_plain(struct shim_call *call, const struct site *site,
+                      struct lane *lane)
+{
+    const struct carry_plan *plan = site->carry;
+    struct span_place place;
+    uint64_t depth = lane->depth;
+    if (!plan->is_plain || !span_process.is_ticks ||
+        (call->flags & ~(uint64_t)SHIM_CALL_ZERO_COPY) != 0 ||
+        !span_on_own_stack(lane, call->sp) ||
+        !find_plain_place(lane, depth, call->sp, &place))
+        return false;
+    uint64_t tick = machine_ticks();
+    struct span_origin origin = {.parent = place.parent,
+                                 .context = place.context,
+                                 .is_outermost = depth == 0};
+    if (plan->adopts)
+        adopt_plain(call, plan, tick, &origin);
+    place = (struct span_place){origin.parent, origin.context};
+    struct lane_open *open = take_open(lane, depth, call, &place);
+    if (site->flags & SITE_CAPTURES)
+        span_enter_captures(call, site, lane, open);
+    if (origin.is_apart)
+        tell_origin(lane, open, (uint32_t)call->site, &origin);
+    for (uint32_t i = 0; i < plan->enter_count; i++) {
+        uint64_t key = plain_key(call, &plan->enter[i]);
+        struct carry_item item = {open->span, tick, 0, place.context,
+                                  plan->enter[i].is_many};
+        if (plan->enter[i].role == CARRY_HAND && key != 0)
+            carry_table_put(key, &item);
+    }
+    if (UNLIKELY(!cpu_is_marked())) {
+        cpu_resync(lane);
+        tick = machine_ticks();
+    }
+    start_open(open, tick, cpu_base(lane), LANE_OPEN_CALL);
+    return true;
+}
+
 /* ---- leave ------------------------------------------------------------ */
 
 /* The thread may be another one by now, the process a forked child. */
@@ -458,6 +551,9 @@ void carry_leave(const struct shim_call *call, const struct shim_regs *regs)
     if (lane == NULL || (plan->has_adopt && plan->leave_count == 1))
         return;
     start_call(&c, call, regs, lane);
+    bool is_span = call->lane != 0;
+    c.began =
+        is_span && !(call->flags & SPAN_DEEP) ? open->t0_ticks : call->open;
     if (call->lane == (uint64_t)lane && (call->flags & SPAN_DEEP) == 0)
         place = (struct span_place){call->span, open->context_depth & 0xffffff};
     else

@@ -39,8 +39,9 @@ enum carry_role {
 struct carry_plan {
     const struct carry_step *enter, *leave;
     uint32_t enter_count, leave_count;
-    bool has_adopt;    /* at leave */
-    bool adopts;       /* a span that says which item it is */
+    bool has_adopt; /* at leave */
+    bool adopts;    /* a span that says which item it is */
+    bool is_plain;  /* at enter, hand or adopt what a register holds; no more */
     bool takes_pairs;  /* it may be the function of a carry(fn, data) */
     uint8_t pair_args; /* in how many of its first arguments data may be */
     uint64_t function; /* its run-time address */
@@ -66,6 +67,10 @@ HIDDEN void carry_enter(struct shim_call *call, const struct site *site,
 /* Before a span is opened: whose work it is, if its site or a pop says so. */
 HIDDEN void carry_adopt(const struct shim_call *call, const struct site *site,
                         struct lane *lane, struct span_origin *origin);
+/* The same and all of opening it, where plan and place are plain. False:
+ * nothing was done. */
+HIDDEN bool carry_open_plain(struct shim_call *call, const struct site *site,
+                             struct lane *lane);
 /* It is open: frames, what it carries, what it links. */
 HIDDEN void carry_opened(struct shim_call *call, const struct site *site,
                          struct lane *lane, struct lane_open *open,

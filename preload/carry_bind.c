@@ -116,6 +116,26 @@ static uint8_t count_args(const struct manifest_decl *decl)
     return (uint8_t)decl->param_count;
 }
 
+static bool is_plain(const struct carry_plan *plan)
+{
+    bool is_plain = plan->leave_count == 0 && !plan->takes_pairs;
+    for (uint32_t i = 0; i < plan->enter_count; i++) {
+        const struct carry_step *step = &plan->enter[i];
+        is_plain = is_plain && step->key.source != CARRY_EVALUATE &&
+                   !step->data.expr &&
+                   (step->role == CARRY_HAND || step->role == CARRY_ADOPT);
+    }
+    return is_plain;
+}
+
+static bool carries_late(const struct carry_plan *plan)
+{
+    for (uint32_t i = 0; i < plan->leave_count; i++)
+        if (plan->leave[i].role == CARRY_HAND)
+            return true;
+    return false;
+}
+
 uint64_t carry_age_ns = UINT64_C(600) * 1000000000;
 
 int carry_bind(const struct manifest_decl *decl, uint64_t function,
@@ -144,6 +164,8 @@ int carry_bind(const struct manifest_decl *decl, uint64_t function,
         made->has_adopt |= made->leave[i].role == CARRY_ADOPT;
     if (made->enter_count + made->leave_count == 0 && !takes_pairs)
         return 0;
+    made->is_plain = is_plain(made);
+    carry_table_has_late |= carries_late(made);
     int err = carry_table_start(cpu_ticks_of_ns(carry_age_ns));
     if (err)
         return err;

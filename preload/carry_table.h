@@ -18,6 +18,7 @@
 struct carry_item {
     uint64_t parent;  /* reference of the span that carried it */
     uint64_t ticks;   /* when */
+    uint64_t began;   /* carried at leave: when the call began; else 0 */
     uint32_t context; /* index */
     uint32_t is_many; /* adopting does not consume it */
 };
@@ -36,6 +37,11 @@ CARRY_HIDDEN uint64_t carry_key_pair(uint64_t function, uint64_t data);
  * not given out. 0 or -errno. [constructor] */
 CARRY_HIDDEN int carry_table_start(uint64_t age_ticks)
     __attribute__((warn_unused_result));
+
+/* Some item is carried when its call returns, and may have been adopted before
+ * that: what is adopted and not there is marked then. The call that carries it
+ * late finds the mark and leaves nothing behind. [constructor, binding] */
+extern CARRY_HIDDEN bool carry_table_has_late;
 
 /* [any thread, signal-safe] */
 CARRY_HIDDEN void carry_table_put(uint64_t key, const struct carry_item *item);

@@ -9,7 +9,7 @@
  * [any thread, signal handlers, between any two instructions of the program].
  * General registers only; no libc; errno is not touched.
  */
-#include "preload/span_internal.h"
+#include "preload/span_open.h"
 
 #include "preload/capture.h"
 #include "preload/carry.h"
@@ -30,70 +30,6 @@ struct span_process span_process;
 /* ---- enter ------------------------------------------------------------ */
 
 static void enter_odd(struct shim_call *call, const struct site *site);
-static void enter_captures(struct shim_call *call, const struct site *site,
-                           struct lane *lane, struct lane_open *open);
-
-/* The usual case: the innermost open span is on this stack, above us. */
-static inline bool find_plain_place(const struct lane *lane, uint64_t depth,
-                                    uint64_t sp, struct span_place *place)
-{
-    place->parent = span_thread.root;
-    place->context = span_thread.context;
-    if (depth == 0)
-        return true;
-    if (UNLIKELY(depth >= LANE_OPEN_MAX))
-        return false;
-    const struct lane_open *below = &lane->open[depth - 1];
-    if (UNLIKELY(below->state - 1 > LANE_OPEN_TAIL - 1 || below->sp <= sp ||
-                 below->sp >= lane->stack_high || sp < lane->stack_low))
-        return false;
-    place->parent = below->span;
-    place->context = below->context_depth & 0xffffff;
-    return true;
-}
-
-/* Site and kind, context and depth: two words of a record, as one. */
-static inline uint64_t *site_and_context(struct lane_open *open)
-{
-    _Static_assert(offsetof(struct lane_open, context_depth) ==
-                           offsetof(struct lane_open, site_kind) + 4 &&
-                       offsetof(struct lane_open, site_kind) % 8 == 0,
-                   "one word");
-    return (uint64_t *)(void *)&open->site_kind;
-}
-
-/* Take the entry at `depth` and fill it in; all but time and state. */
-static inline struct lane_open *take_open(struct lane *lane, uint64_t depth,
-                                          struct shim_call *call,
-                                          const struct span_place *place)
-{
-    struct lane_open *open = &lane->open[depth];
-    __atomic_store_n(&lane->depth, depth + 1, __ATOMIC_RELAXED);
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    uint64_t span = span_thread.ref_base + lane_xadd_own(&lane->counter, 1) + 1;
-    open->span = span;
-    open->parent = place->parent;
-    open->capture = 0;
-    open->sp = call->sp;
-    *site_and_context(open) =
-        call->site | (uint64_t)place->context << 32 | depth << 56;
-    call->lane = (uint64_t)lane;
-    call->open = (uint64_t)open;
-    call->span = span;
-    call->extra = depth;
-    return open;
-}
-
-/* The last of opening: what comes after counts. */
-static inline void start_open(struct lane_open *open, uint64_t tick,
-                              uint64_t base, enum lane_open_state state)
-{
-    open->cpu_ns = base;
-    open->t0_ticks = tick;
-    /* release; pairs with the reader's acquire of an open entry */
-    __atomic_store_n(&open->state, (uint64_t)state, __ATOMIC_RELEASE);
-}
-
 /* The thread was switched out since its last reading. */
 static void __attribute__((noinline))
 start_after_switch(struct lane *lane, struct lane_open *open)
@@ -124,7 +60,7 @@ void span_enter(struct shim_call *call)
     }
     struct lane_open *open = take_open(lane, depth, call, &place);
     if (UNLIKELY(site->flags != 0))
-        enter_captures(call, site, lane, open);
+        span_enter_captures(call, site, lane, open);
     uint64_t tick = machine_ticks();
     if (UNLIKELY(!cpu_is_marked())) {
         start_after_switch(lane, open);
@@ -222,9 +158,9 @@ static bool enter_as_tail(struct shim_call *call, const struct site *site,
     return true;
 }
 
-static void __attribute__((noinline))
-enter_captures(struct shim_call *call, const struct site *site,
-               struct lane *lane, struct lane_open *open)
+void __attribute__((noinline))
+span_enter_captures(struct shim_call *call, const struct site *site,
+                    struct lane *lane, struct lane_open *open)
 {
     if (site->flags & SITE_CAPTURE_IN) {
         uint64_t at = capture_enter(site, lane, call->span, call);
@@ -267,7 +203,7 @@ static void open_odd(struct shim_call *call, const struct site *site,
     bool is_tail = (call->flags & SHIM_CALL_TAIL) != 0;
     struct lane_open *open = take_open(lane, lane->depth, call, &place);
     open->site_kind |= kind;
-    enter_captures(call, site, lane, open);
+    span_enter_captures(call, site, lane, open);
     if (site->flags & SITE_STACKS)
         fiber_opens(call->sp, lane);
     if (origin.is_apart || (site->flags & SITE_CARRY))
@@ -312,7 +248,9 @@ enter_odd(struct shim_call *call, const struct site *site)
     }
     struct lane *lane = span_get_lane();
     if (lane != NULL) {
-        open_odd(call, site, lane);
+        if ((site->flags & ~(uint32_t)SITE_CAPTURES) != SITE_CARRY ||
+            !carry_open_plain(call, site, lane))
+            open_odd(call, site, lane);
         return;
     }
     if (call->flags & SHIM_CALL_TAIL) { /* no leave will come */

@@ -45,8 +45,10 @@ static void drop(struct lane_open *open)
 
 void span_drop_contexts(struct lane *lane, uint64_t sp)
 {
-    struct span_machine_stack stack = span_stack_at(lane, sp);
     uint64_t i = lane->depth < LANE_OPEN_MAX ? lane->depth : LANE_OPEN_MAX;
+    if (i == 0)
+        return;
+    struct span_machine_stack stack = span_stack_at(lane, sp);
     for (; i > 0; i--) {
         struct lane_open *open = &lane->open[i - 1];
         if (open->state == LANE_OPEN_FREE)
@@ -67,8 +69,12 @@ bool span_push_context(struct lane *lane, uint64_t sp, uint64_t frame,
     uint64_t depth = lane->depth;
     if (depth >= LANE_OPEN_MAX)
         return false;
-    struct span_machine_stack stack = span_stack_at(lane, sp);
-    if (!stack.is_exact || frame <= sp || frame >= stack.high)
+    if (!span_on_own_stack(lane, sp) || frame >= lane->stack_high) {
+        struct span_machine_stack stack = span_stack_at(lane, sp);
+        if (!stack.is_exact || frame >= stack.high)
+            frame = 0;
+    }
+    if (frame <= sp)
         frame = 0;
     struct lane_open *open = &lane->open[depth];
     __atomic_store_n(&lane->depth, depth + 1, __ATOMIC_RELAXED);

@@ -82,6 +82,10 @@ struct span_machine_stack {
     bool is_exact;       /* else: what is near enough to be on it */
     struct fiber *fiber; /* NULL: the thread's own, or not known */
 };
+static inline bool span_on_own_stack(const struct lane *lane, uint64_t sp)
+{
+    return sp >= lane->stack_low && sp < lane->stack_high;
+}
 HIDDEN struct span_machine_stack span_stack_at(const struct lane *lane,
                                                uint64_t sp);
 /* Are these two on one machine stack, as far as is known? */
@@ -120,6 +124,10 @@ HIDDEN void span_close_above(struct lane *lane, struct lane_open *open,
 HIDDEN void span_drop(struct lane *lane, struct lane_open *open);
 /* Take DONE entries off the top. */
 HIDDEN void span_pop_done(struct lane *lane);
+
+/* What its site keeps of the arguments. (span.c) */
+HIDDEN void span_enter_captures(struct shim_call *call, const struct site *site,
+                                struct lane *lane, struct lane_open *open);
 
 /* ---- span_record.c ---------------------------------------------------- */
 

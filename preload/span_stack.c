@@ -23,16 +23,11 @@ enum {
     NEAR_DEAD = 1024,
 };
 
-static bool on_own_stack(const struct lane *lane, uint64_t sp)
-{
-    return sp >= lane->stack_low && sp < lane->stack_high;
-}
-
 struct span_machine_stack span_stack_at(const struct lane *lane, uint64_t sp)
 {
     struct span_machine_stack stack = {lane->stack_low, lane->stack_high, true,
                                        NULL};
-    if (on_own_stack(lane, sp))
+    if (span_on_own_stack(lane, sp))
         return stack;
     stack.fiber = fiber_find(sp, &stack.low, &stack.high);
     if (stack.fiber == NULL) {

@@ -130,24 +130,31 @@ ON CONFLICT (session, site) DO UPDATE SET binding = excluded.binding,
 -- :site_unseen
 UPDATE sites SET unseen = ?3 WHERE session = ?1 AND site = ?2;
 
--- A span that was stored open becomes final; a final one never changes.
--- :span_set
+-- A new span; most have no values (span_plain). One that is there is left as it
+-- is: no row changed.
+-- :span_plain
 INSERT INTO spans (session, ref, trace, parent_ref, site, process_idx,
   generation, depth, start_unix_ns, duration_ns, self_ns, cpu_ns, status,
-  ended_by, input, output, attributes, capture, error, links, queue_ns, orphan)
+  ended_by)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+ON CONFLICT (session, ref) DO NOTHING;
+-- :span_add
+INSERT INTO spans (session, ref, trace, parent_ref, site, process_idx,
+  generation, depth, start_unix_ns, duration_ns, self_ns, cpu_ns, status,
+  ended_by, input, output, attributes, capture, error, links, queue_ns, orphan,
+  fingerprint)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-  ?17, ?18, ?19, ?20, ?21, ?22)
-ON CONFLICT (session, ref) DO UPDATE SET start_unix_ns = excluded.start_unix_ns,
-  duration_ns = excluded.duration_ns, self_ns = excluded.self_ns,
-  cpu_ns = excluded.cpu_ns, status = excluded.status,
-  ended_by = excluded.ended_by, input = excluded.input,
-  output = excluded.output, attributes = excluded.attributes,
-  capture = excluded.capture, error = excluded.error, links = excluded.links,
-  queue_ns = excluded.queue_ns, orphan = excluded.orphan
-WHERE spans.status = 'open';
+  ?17, ?18, ?19, ?20, ?21, ?22, ?23)
+ON CONFLICT (session, ref) DO NOTHING;
+-- A span that was stored open becomes final; a final one never changes. The
+-- parameters of span_add.
+-- :span_set
+UPDATE spans SET start_unix_ns = ?9, duration_ns = ?10, self_ns = ?11,
+  cpu_ns = ?12, status = ?13, ended_by = ?14, input = ?15, output = ?16,
+  attributes = ?17, capture = ?18, error = ?19, links = ?20, queue_ns = ?21,
+  orphan = ?22, fingerprint = ?23
+WHERE session = ?1 AND ref = ?2 AND status = 'open';
 
--- :span_error
-UPDATE spans SET fingerprint = ?3 WHERE session = ?1 AND ref = ?2;
 -- :stack_set
 INSERT INTO stacks (session, hash, frames, ended) VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT (session, hash) DO NOTHING;

@@ -4,12 +4,12 @@
 the one that the program itself wrote down (step.h).
 
   async.py BUILD PROGRAM [MANIFEST...] [--also FILE] [--has SPAN]
-           [--without [--nobody]]
+           [--unfinished N] [--without [--nobody]]
 
 The manifests are those that come with handspan, by name; --also: one of the
 test's own. --without: they are left out, then the tree must be wrong; with
 --nobody no step may even so stand under a step that is not its own. --has: there
-are spans of this name. Spans of callbacks and of the library stand between the
+are spans of this name; --unfinished: so many steps have no end. Spans of callbacks and of the library stand between the
 steps and are passed over.
 """
 import argparse
@@ -113,6 +113,7 @@ def main():
     parser.add_argument("manifests", nargs="*")
     parser.add_argument("--also")
     parser.add_argument("--has", action="append", default=[])
+    parser.add_argument("--unfinished", type=int, default=0)
     parser.add_argument("--without", action="store_true")
     parser.add_argument("--nobody", action="store_true")
     args = parser.parse_args()
@@ -142,6 +143,8 @@ def main():
         others = [row for row in wrong if args.nobody and row[2] != 0]
         print("under others:", others[:10])
         return 0 if wrong and not others else 1
+    check(sum(s["status"] == "unfinished" for s in spans.values()),
+          args.unfinished, "unfinished steps")
     check([name for name in args.has if name not in named], [], "spans")
     for row in wrong[:10]:
         print("step %d of %d stands under %s" % row)

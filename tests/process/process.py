@@ -11,10 +11,12 @@ left out; a span's parent is then the next one above.
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 MANIFEST = """%s
 [[object(main)]];
@@ -26,7 +28,10 @@ MANIFEST = """%s
 class Run:
     def __init__(self, build, scope=""):
         self.build = pathlib.Path(build)
-        self.temp = tempfile.TemporaryDirectory(prefix="handspan-context-")
+        # lanes are meant to lie in memory: 500 sessions on a disk take 30 s
+        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        self.temp = tempfile.TemporaryDirectory(prefix="handspan-context-",
+                                                dir=memory)
         self.dir = pathlib.Path(self.temp.name)
         (self.dir / "m").write_text(MANIFEST % scope)
         (self.dir / "d").mkdir(mode=0o700)
@@ -37,10 +42,10 @@ class Run:
                         HANDSPAN_STORE=str(self.dir / "s.db"),
                         S=str(self.step), PATH="/usr/bin:/bin")
 
-    def handspan(self, *args, **more):
+    def handspan(self, *args, wait_s=100):
         return subprocess.run([self.build / "bin" / "handspan", *args],
                               env=self.env, text=True, capture_output=True,
-                              timeout=100, **more)
+                              timeout=wait_s, check=False)
 
     def run(self, *command):
         done = self.handspan("run", "--summary", "never", "-m",
@@ -48,19 +53,22 @@ class Run:
         self.drain()
         return done
 
-    def drain(self):
-        done = self.handspan("sidecar")  # waits for the one that runs
+    def drain(self, timeout_s=100):
+        self.handspan("sidecar", wait_s=timeout_s)  # or wait for that which runs
         for _ in range(600):
-            if not list((self.dir / "d").glob("*.lane")):
+            if not list((self.dir / "d").glob("session-*")):
                 return
-            subprocess.run(["sleep", "0.1"], check=True)
-            self.handspan("sidecar")
-        raise SystemExit("sessions are left: " + done.stderr)
+            time.sleep(0.1)
+        raise SystemExit("sessions are left")
 
     def spans(self, trace="latest"):
         out = self.handspan("spans", trace, "--json").stdout
         rows = [json.loads(line) for line in out.splitlines()]
         return {r["span_id"]: r for r in rows if "span_id" in r}
+
+    def rows(self, *args):
+        out = self.handspan(*args, "--json").stdout
+        return [json.loads(line) for line in out.splitlines()[1:]]
 
     def traces(self):
         out = self.handspan("list", "--json").stdout
@@ -143,6 +151,48 @@ def hostile(run):
     spans = one_trace(run, "a\n" + "  k\n" * 60 + "k\n" * 10)
     forked = [r for r in spans.values() if name_of(r) is None]
     check(len(forked), 21, "processes")
+
+
+def children(run, count=500):
+    """So many children at once, each with a call and an exec. What has no room
+    in the session is counted; nothing hangs."""
+    start = time.monotonic()
+    done = run.handspan("run", "--summary", "never", "-m", str(run.dir / "m"),
+                        "--", run.step, "a", "children", str(count), "k")
+    ran = time.monotonic() - start
+    check((done.returncode, done.stdout), (0, "a\n"), done.stderr)
+    files = list((run.dir / "d").glob("session-*"))
+    used = sum(f.stat().st_blocks * 512 for f in files if f.exists())
+    start = time.monotonic()
+    run.drain(1800)
+    stored = time.monotonic() - start
+    check(len(run.traces()), 1, "traces")
+    start = time.monotonic()
+    shown = run.handspan("show").stdout
+    check("true" in shown, True, shown)
+    print(f"{count} children: {ran:.1f} s, {used >> 20} MiB of sessions left "
+          f"at the end, stored {stored:.1f} s later, show "
+          f"{time.monotonic() - start:.1f} s")
+    spans = run.spans()
+    calls = [r for r in spans.values() if name_of(r) == "k"]
+    row = next(r for r in run.rows("check", "--trace", "latest")
+               if r["name"] == "inner")
+    check(row["calls"], count, f"calls: {row}")
+    a = next(r for r in spans.values() if name_of(r) == "a")
+    above = {spans[r["parent_span_id"]]["parent_span_id"] for r in calls}
+    check(above, {a["span_id"]}, "whose children they are")
+    losses = re.search("Lost: ([^.]*)", shown.replace("\n", " "))
+    print(len(calls), "of their calls have a span;",
+          losses.group(1) if losses else "nothing lost")
+    if count < 1000:
+        check(len(calls), count, "spans")
+    else:  # every call is counted, who has no room is told
+        check(losses is not None and "processes" in losses.group(1), True,
+              shown)
+
+
+def children_5000(run):
+    children(run, 5000)
 
 
 PIPELINE = "$S a | $S b | cat; $S c spawn $S d; $S e & $S f exec $S g; wait"

@@ -99,6 +99,32 @@ static int crowd(char *name)
     return bad;
 }
 
+/* All of them are there before the first goes on. */
+static int children(long count, const char *name)
+{
+    int gate[2], bad = 0;
+    char byte;
+    if (pipe(gate) != 0)
+        return 1;
+    for (long i = 0; i < count; i++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            close(gate[1]);
+            if (read(gate[0], &byte, 1) != 0)
+                _exit(1);
+            inner(name);
+            execl("/bin/true", "true", (char *)NULL);
+            _exit(127);
+        }
+        bad |= pid < 0;
+    }
+    close(gate[1]);
+    int status;
+    for (long i = 0; i < count; i++)
+        bad |= wait(&status) < 0 || status != 0;
+    return bad;
+}
+
 static int run(const char *way, char **command)
 {
     char line[4096];
@@ -133,6 +159,8 @@ static int run(const char *way, char **command)
                pthread_join(thread, NULL);
     } else if (strcmp(way, "crowd") == 0) {
         return crowd(command[0]);
+    } else if (strcmp(way, "children") == 0) {
+        return children(strtol(command[0], NULL, 10), command[1]);
     } else if (strcmp(way, "ask") == 0) {
         char id[HANDSPAN_TRACEPARENT_BYTES];
         printf("%d %s\n", handspan_traceparent(id), id);

@@ -8,6 +8,7 @@
 #include "tools/common/format.h"
 #include "tools/common/text.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,8 @@ enum {
     BAR_MIN = 16,
     DEPTH_MAX = 64, /* deeper ones are drawn at this depth */
 };
+
+static const char how_to_see[] = " (show --orphans)";
 
 struct waterfall {
     const struct query_tree *tree;
@@ -272,6 +275,24 @@ static void print_remarks(struct waterfall *w, uint32_t node)
                      !children);
 }
 
+/* Why they are orphans, and how to see them. */
+static void put_orphan_reasons(struct waterfall *w, const struct query_node *n)
+{
+    char text[256] = "parent not known";
+    size_t at = 0;
+    for (int i = 0; i < QUERY_REASONS && n->reasons[i].text; i++) {
+        int len = snprintf(text + at, sizeof text - at, "%s%s", i ? ", " : "",
+                           n->reasons[i].text);
+        if (len < 0 || (size_t)len >= sizeof text - at)
+            break;
+        at += (size_t)len;
+    }
+    int room = w->bar_cells - (w->orphans ? 0 : (int)sizeof how_to_see - 1);
+    term_line_text(&w->line, TERM_DIM, text, room > 8 ? room : 8);
+    if (!w->orphans)
+        term_line_text(&w->line, TERM_DIM, how_to_see, (int)sizeof how_to_see);
+}
+
 static void print_node(struct waterfall *w, uint32_t node, bool last)
 {
     const struct query_node *n = &w->tree->nodes[node];
@@ -297,10 +318,9 @@ static void print_node(struct waterfall *w, uint32_t node, bool last)
         term_line_printf(l, TERM_PLAIN, " %s", count.text);
     }
     put_time(w, TERM_PLAIN, n->total_ns);
-    if (orphans && !w->orphans && w->bar_cells) {
+    if (orphans && w->bar_cells) {
         term_line_pad(l, w->bar_start);
-        term_line_text(l, TERM_DIM, "parent not known (show --orphans)",
-                       w->bar_cells);
+        put_orphan_reasons(w, n);
     } else if (!orphans) {
         put_bar(w, row_of(w, w->bars, node), TERM_PLAIN);
     }

@@ -88,6 +88,23 @@ static int add_processes(struct tree_loader *l)
     return 0;
 }
 
+/* Why spans of this trace are orphans; what is one too many has no name. */
+static int note_orphan(struct tree_loader *l, const char *reason)
+{
+    for (int i = 0; i < QUERY_REASONS; i++) {
+        struct query_reason *r = &l->orphans[i];
+        if (!r->text)
+            r->text = strdup(reason);
+        if (!r->text)
+            return -ENOMEM;
+        if (strcmp(r->text, reason) == 0) {
+            r->count++;
+            break;
+        }
+    }
+    return 0;
+}
+
 static int add_span(void *context, const struct query_span *s)
 {
     struct tree_loader *l = context;
@@ -99,6 +116,8 @@ static int add_span(void *context, const struct query_span *s)
     size_t at = l->tree->item_count++;
     l->names[at] = site && site->name ? site->name : "?";
     l->reasons[at] = s->error ? strdup(s->error) : NULL;
+    if (s->orphan && note_orphan(l, s->orphan) != 0)
+        return -ENOMEM;
     l->parent_refs[at] = s->parent_ref;
     l->tree->items[at] = (struct query_item){
         .start_ns = s->start_unix_ns,
@@ -109,7 +128,8 @@ static int add_span(void *context, const struct query_span *s)
         .session = session_index(d, s->session),
         .parent = QUERY_NONE,
         .node = QUERY_NONE,
-        .flags = status_flags(s->status, s->duration_ns)};
+        .flags = status_flags(s->status, s->duration_ns) |
+                 (s->orphan ? QUERY_SPAN_ORPHAN : 0)};
     l->tree->span_count++;
     return 0;
 }
@@ -226,6 +246,17 @@ static bool is_nested(const struct query_tree *t, uint32_t i)
     return false;
 }
 
+/* The pseudo node above all orphans. */
+static uint32_t orphans_node(struct query_tree *t)
+{
+    bool single = t->is_single;
+    t->is_single = false;
+    uint32_t at = child_node(t, QUERY_NONE, QUERY_NODE_ORPHANS, "orphans");
+    t->is_single = single;
+    t->orphan_count++;
+    return at;
+}
+
 /* Give item `i`, whose parent has its node, a node. */
 static int place(struct tree_loader *l, uint32_t i)
 {
@@ -235,17 +266,14 @@ static int place(struct tree_loader *l, uint32_t i)
                                     ? QUERY_NODE_PROCESS
                                     : QUERY_NODE_HANDLER;
     uint32_t above = QUERY_NONE;
-    if (item->parent != QUERY_NONE) {
-        above = t->items[item->parent].node;
-        item->flags |= t->items[item->parent].flags & QUERY_SPAN_FOLDED;
-    } else if (!query_tree_is_root(l, i)) {
-        bool single = t->is_single;
-        t->is_single = false; /* one pseudo node for all */
-        above = child_node(t, QUERY_NONE, QUERY_NODE_ORPHANS, "orphans");
-        t->is_single = single;
-        t->orphan_count++;
+    if (item->flags & QUERY_SPAN_ORPHAN ||
+        (item->parent == QUERY_NONE && !query_tree_is_root(l, i))) {
+        above = orphans_node(t);
         if (above == QUERY_NONE)
             return -ENOMEM;
+    } else if (item->parent != QUERY_NONE) {
+        above = t->items[item->parent].node;
+        item->flags |= t->items[item->parent].flags & QUERY_SPAN_FOLDED;
     }
     uint32_t fold = kind == QUERY_NODE_HANDLER
                         ? folded_node(t, above, l->names[i])
@@ -343,13 +371,16 @@ static void add_totals(struct query_tree *t, uint32_t i, const char *error)
 }
 
 /* Orphans have no time of their own: they take that of what they stand for. */
-static void sum_orphans(struct query_tree *t)
+static void sum_orphans(struct tree_loader *l)
 {
+    struct query_tree *t = l->tree;
     for (size_t i = 0; i < t->node_count; i++) {
         if (t->nodes[i].kind != QUERY_NODE_ORPHANS)
             continue;
         struct query_node *n = &t->nodes[i];
         n->calls = t->orphan_count;
+        memcpy(n->reasons, l->orphans, sizeof n->reasons);
+        memset(l->orphans, 0, sizeof l->orphans);
         n->first_start_ns = INT64_MAX; /* last of all */
         for (uint32_t c = n->first_child; c != QUERY_NONE; c = t->nodes[c].next)
             n->total_ns += t->nodes[c].total_ns;
@@ -435,7 +466,7 @@ static int build(struct tree_loader *l)
         return err;
     for (size_t i = 0; i < t->item_count; i++)
         add_totals(t, (uint32_t)i, l->reasons[i]);
-    sum_orphans(t);
+    sum_orphans(l);
     sort_nodes(t);
     sum_top(t);
     return query_tree_mark_critical(t);
@@ -458,6 +489,8 @@ int query_tree_load(struct query_db *db, const struct query_trace *trace,
     free(l.names);
     free(l.reasons);
     free(l.parent_refs);
+    for (int i = 0; i < QUERY_REASONS; i++)
+        free(l.orphans[i].text); /* if the tree did not take them */
     if (err)
         query_tree_free(out);
     return err;

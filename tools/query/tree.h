@@ -31,7 +31,7 @@ struct query_node {
     int64_t first_start_ns, critical_ns; /* with all below it */
     uint32_t example;                    /* a span of it */
     bool is_recursive, is_critical, has_handler_below;
-    struct query_reason reasons[QUERY_REASONS];
+    struct query_reason reasons[QUERY_REASONS]; /* of errors; why orphans */
 };
 
 enum {
@@ -41,7 +41,8 @@ enum {
     QUERY_SPAN_NESTED = 8,     /* below an activation of the same handler */
     QUERY_SPAN_FOLDED = 16,    /* on a path that was folded by recursion */
     QUERY_SPAN_VISITED = 32,
-    QUERY_SPAN_NO_END = 64, /* it has no duration: no rollup counts it */
+    QUERY_SPAN_NO_END = 64,  /* it has no duration: no rollup counts it */
+    QUERY_SPAN_ORPHAN = 128, /* nobody knows whose work it is */
 };
 struct query_item { /* a span or a process */
     int64_t start_ns, end_ns, cpu_ns, queue_ns, ref;

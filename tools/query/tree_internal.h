@@ -16,6 +16,7 @@ struct tree_loader {
     const char **names;   /* of items */
     const char **reasons; /* error JSON copied, of items; mostly NULL */
     int64_t *parent_refs;
+    struct query_reason orphans[QUERY_REASONS];
     int64_t now_ns;
 };
 /* Find the parent of each item, over sessions as well; take out processes that

@@ -49,56 +49,97 @@ static struct decode_frame frame_of(const struct session *s,
     return (struct decode_frame){f->payload, f->len_bytes, count, site};
 }
 
-int drain_span_store(struct session *s, const struct drain_span *span,
-                     const struct pending *p)
+/* Its values as JSON. 0 or -errno. */
+static int values_decode(struct session *s, const struct drain_span *span,
+                         const struct pending *p, bool is_final, int64_t step,
+                         struct decode_result *json)
 {
     struct decode_frame input = frame_of(s, p, LANE_FRAME_INPUT);
     struct decode_frame output = frame_of(s, p, LANE_FRAME_OUTPUT);
     struct decode_frame later = frame_of(s, p, LANE_FRAME_LATER);
     struct decode_frame error = frame_of(s, p, LANE_FRAME_ERROR);
+    bool has_context = is_final && (error.payload || stacks_is_fatal(p));
+    if (!input.payload && !output.payload && !later.payload && !error.payload &&
+        !has_context && !step)
+        return 0;
+    struct decode_context context = {0}; /* large: not for plain spans */
+    int rc = has_context ? stacks_gather(s, span->ref, p, &context) : 0;
+    if (rc >= 0) {
+        rc = decode_span(&s->site[span->site].decode, &input, &output, &later,
+                         &error, &context, step, json);
+        s->corrupt += rc != 0 && rc != -ENOMEM;
+        rc = rc == -ENOMEM ? rc : 0;
+    }
+    decode_context_free(&context);
+    return rc;
+}
+
+static int row_run(struct session *s, enum store_statement statement,
+                   const char *shape, const struct drain_span *span,
+                   const struct pending *p, const struct decode_result *json,
+                   const char *links)
+{
+    return store_run(
+        s->store, statement, shape, s->id, (int64_t)span->ref, span->trace,
+        span->is_root ? (int64_t)0 : (int64_t)span->parent, (int64_t)span->site,
+        (int64_t)span->process, (int64_t)span->generation, (int64_t)span->depth,
+        clock_unix_ns(&s->clock, span->t0), span->duration_ns, span->self_ns,
+        span->cpu_ns, span->status, span->ended_by, json->input, json->output,
+        json->attributes, json->capture, json->error, links,
+        context_queue_ns(s, p), context_orphan(p),
+        json->fingerprint[0] ? json->fingerprint : NULL);
+}
+
+/* Most spans are new and have no values: those are short to insert. */
+static int row_write(struct session *s, const struct drain_span *span,
+                     const struct pending *p, const struct decode_result *json,
+                     const char *links)
+{
+    static const char plain[] = "iiiiiiiiiiiitt";
+    static const char whole[] = "iiiiiiiiiiiittttttttitt";
+    bool is_plain = !json->input && !json->output && !json->attributes &&
+                    !json->capture && !json->error && !links &&
+                    (!p || (!p->frame[LANE_FRAME_QUEUE].payload &&
+                            !p->frame[LANE_FRAME_ORPHAN].payload));
+    int rc = 0;
+    if (!p || !p->is_shown)
+        rc = row_run(s, is_plain ? STORE_SPAN_PLAIN : STORE_SPAN_ADD,
+                     is_plain ? plain : whole, span, p, json, links);
+    if (rc == 0) /* it is there: open, if it may still change */
+        rc = row_run(s, STORE_SPAN_SET, whole, span, p, json, links);
+    return rc;
+}
+
+int drain_span_store(struct session *s, const struct drain_span *span,
+                     const struct pending *p)
+{
     struct decode_result json = {0};
-    struct decode_context context = {0};
     bool is_final = strcmp(span->status, "open") != 0;
     int64_t step = 0;
+    int rc = 0;
     if (s->clock.step_count && span->duration_ns != STORE_NULL)
         step =
             clock_stepped_ns(&s->clock, span->t0,
                              span->t0 + (uint64_t)((double)span->duration_ns /
                                                    clock_rate(&s->clock)));
-    if (is_final && (error.payload || stacks_is_fatal(p))) {
-        int rc = stacks_gather(s, span->ref, p, &context);
-        if (rc < 0)
-            return rc;
-    }
-    if (input.payload || output.payload || later.payload || error.payload ||
-        context.has_signal || step) {
-        int rc = decode_span(&s->site[span->site].decode, &input, &output,
-                             &later, &error, &context, step, &json);
-        if (rc == -ENOMEM)
-            return rc;
-        s->corrupt += rc != 0;
-    }
-    int rc = attribute_merge(p, &json.attributes);
-    /* a root handler's trace begins with it; what called it becomes a link */
-    char *links = context_links(s, p, span->is_root ? span->parent : 0, &rc);
+    if (p || step)
+        rc = values_decode(s, span, p, is_final, step, &json);
     if (rc == 0)
-        rc = store_run(s->store, STORE_SPAN_SET, "iiiiiiiiiiiittttttttit",
-                       s->id, (int64_t)span->ref, span->trace,
-                       span->is_root ? (int64_t)0 : (int64_t)span->parent,
-                       (int64_t)span->site, (int64_t)span->process,
-                       (int64_t)span->generation, (int64_t)span->depth,
-                       clock_unix_ns(&s->clock, span->t0), span->duration_ns,
-                       span->self_ns, span->cpu_ns, span->status,
-                       span->ended_by, json.input, json.output, json.attributes,
-                       json.capture, json.error, links, context_queue_ns(s, p),
-                       context_orphan(p));
+        rc = attribute_merge(p, &json.attributes);
+    if (!is_final)
+        json.fingerprint[0] = 0;
+    /* a root handler's trace begins with it; what called it becomes a link */
+    char *links =
+        rc < 0 ? NULL
+               : context_links(s, p, span->is_root ? span->parent : 0, &rc);
+    if (rc == 0)
+        rc = row_write(s, span, p, &json, links);
     free(links);
-    if (rc > 0 && is_final && json.fingerprint[0]) {
+    if (rc > 0 && json.fingerprint[0]) {
         int grouped = stacks_store_group(s, span, &json);
         rc = grouped < 0 ? grouped : rc;
     }
     decode_free(&json);
-    decode_context_free(&context);
     if (rc > 0 && is_final) {
         int noted = outbox_span(&s->outbox, s->store, s->id, span->ref);
         rc = noted < 0 ? noted : rc;

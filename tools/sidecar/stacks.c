@@ -487,10 +487,7 @@ int stacks_store_group(struct session *s, const struct drain_span *span,
                        const struct decode_result *error)
 {
     int64_t at = clock_unix_ns(&s->clock, span->t0);
-    int rc = store_run(s->store, STORE_SPAN_ERROR, "iit", s->id,
-                       (int64_t)span->ref, error->fingerprint);
-    if (rc >= 0)
-        rc = store_run(s->store, STORE_GROUP_ADD, "tttttiii",
+    int rc = store_run(s->store, STORE_GROUP_ADD, "tttttiii",
                        error->fingerprint, s->site[span->site].name,
                        error->error_kind, error->error_type, error->error_rule,
                        at, s->id, (int64_t)span->ref);
