@@ -122,33 +122,37 @@ class Program:
                                         stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE)
 
-    def stops(self):
+    def stops(self, look):
+        """What `look` saw at each stop, and the truth."""
         for line in self.process.stdout:
-            where, pid, tid, told = line.split()
-            yield where, int(pid), int(tid), told
+            where, pid, tid = line.split()
+            seen = look(int(pid), int(tid))
             self.process.stdin.write("x")
             self.process.stdin.flush()
+            yield where, seen, self.process.stdout.readline().strip()
         assert self.process.wait() == 0
 
 
 def check_on(program):
     attributes = {"threadlocal.schema_version": {1: b"tlsdesc_v1_dev"},
                   "threadlocal.attribute_key_map": {5: b""}}
-    seen, spans = [], set()
-    for where, pid, tid, told in program.stops():
-        assert announced(pid) == attributes, (where, announced(pid))
+    places, spans = [], set()
+    for where, (said, seen), told in program.stops(
+            lambda pid, tid: (announced(pid), look(pid, tid))):
+        assert said == attributes, (where, said)
         expect = None if where == "fiber" else told
-        assert look(pid, tid) == expect, (where, look(pid, tid), told)
-        seen.append(where)
-        spans.add(told.split("-")[2])
-    assert seen == ["inner", "handler", "child", "process", "thread",
-                    "fiber"], seen
-    assert len(spans) == len(seen), spans
+        assert seen == expect, (where, seen, told)
+        places.append(where)
+        spans.add(told)
+    assert places == ["inner", "handler", "child", "process", "thread",
+                      "fiber"], places
+    assert len(spans) == len(places), spans
 
 
 def check_off(program):
-    for where, pid, _, told in program.stops():
-        assert told and announced(pid) is None and offset(pid) is None, where
+    for where, seen, told in program.stops(
+            lambda pid, _: (announced(pid), offset(pid))):
+        assert told and seen == (None, None), (where, seen)
 
 
 def main():
