@@ -10,9 +10,9 @@
  *   if (handspan_traceparent(id))
  *       log("trace=%.32s ...", id + 3);
  *
- * x86-64 ELF, gcc or clang, C or C++. In executables and libraries that are
- * there at the start. Some 60 bytes in each of these. Each call may be made on
- * any thread, in signal handlers too. docs/header.md has the rest.
+ * x86-64 ELF, gcc or clang, C or C++, executables and libraries. Some 60 bytes
+ * in each of these. Any thread, signal handlers too. docs/header.md has the
+ * rest.
  */
 #ifndef HANDSPAN_H
 #define HANDSPAN_H

@@ -192,7 +192,23 @@ static bool is_ours(const Elf64_Nhdr *note, const char *name)
     return true;
 }
 
-static void read_notes(uint64_t base, uint64_t at, uint64_t end)
+struct search {
+    bool only_new;
+};
+
+static void bind_ask(const struct search *search, uint64_t base,
+                     uint64_t function)
+{
+    struct module *module = modules_find(function);
+    if (module && module->is_usable && module->base == base &&
+        (!search->only_new || module->generation == modules.generation) &&
+        carry_table_start(cpu_ticks_of_ns(carry_age_ns)) == 0)
+        (void)bind_internal_at(module, "handspan_ask", function - base,
+                               enter_ask, NULL);
+}
+
+static void read_notes(const struct search *search, uint64_t base, uint64_t at,
+                       uint64_t end)
 {
     while (end - at >= sizeof(Elf64_Nhdr)) {
         const Elf64_Nhdr *note = (const Elf64_Nhdr *)at;
@@ -204,12 +220,7 @@ static void read_notes(uint64_t base, uint64_t at, uint64_t end)
         if (is_ours(note, (const char *)name)) {
             int64_t distance;
             __builtin_memcpy(&distance, (const void *)data, sizeof distance);
-            uint64_t function = data + (uint64_t)distance;
-            struct module *module = modules_find(function);
-            if (module && module->is_usable && module->base == base &&
-                carry_table_start(cpu_ticks_of_ns(carry_age_ns)) == 0)
-                (void)bind_internal_at(module, "handspan_ask", function - base,
-                                       enter_ask, NULL);
+            bind_ask(search, base, data + (uint64_t)distance);
         }
         at = next;
     }
@@ -218,18 +229,18 @@ static void read_notes(uint64_t base, uint64_t at, uint64_t end)
 static int look(struct dl_phdr_info *info, size_t size, void *context)
 {
     (void)size;
-    (void)context;
     for (unsigned i = 0; i < info->dlpi_phnum; i++) {
         const Elf64_Phdr *phdr = &info->dlpi_phdr[i];
         uint64_t at = info->dlpi_addr + phdr->p_vaddr;
         /* notes of 8-byte alignment are the compiler's properties */
         if (phdr->p_type == PT_NOTE && phdr->p_align <= 4)
-            read_notes(info->dlpi_addr, at, at + phdr->p_memsz);
+            read_notes(context, info->dlpi_addr, at, at + phdr->p_memsz);
     }
     return 0;
 }
 
-void ask_watch(void)
+void ask_watch(bool only_new)
 {
-    dl_iterate_phdr(look, NULL);
+    struct search search = {only_new};
+    dl_iterate_phdr(look, &search);
 }

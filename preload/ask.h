@@ -3,5 +3,6 @@
 #pragma once
 #include "preload/runtime.h"
 
-/* Find their notes, bind their empty functions. Text open. [constructor] */
-HIDDEN void ask_watch(void);
+/* Find their notes, bind their empty functions; `only_new`: of objects that
+ * were loaded since. Text open. [constructor, loader's lock] */
+HIDDEN void ask_watch(bool only_new);

@@ -74,7 +74,7 @@ static void bind_everything(void)
     ends_watch();
     exec_watch(); /* before: fork, exec and pthread_create have one site */
     error_watch_start();
-    ask_watch();
+    ask_watch(false);
     read_watch();
     shim_text_close();
 }
