@@ -11,6 +11,7 @@
 #include <string.h>
 #include "lane/ids.h"
 #include "lane/utf8.h"
+#include "tools/sidecar/attribute.h"
 #include "tools/sidecar/context.h"
 #include "tools/sidecar/drain_internal.h"
 #include "tools/sidecar/stacks.h"
@@ -155,6 +156,8 @@ int drain_span_store(struct session *s, const struct drain_span *span,
                                                    clock_rate(&s->clock)));
     if (p || step)
         rc = values_decode(s, span, p, is_final, step, &json);
+    if (rc == 0)
+        rc = attribute_merge(p, &json.attributes);
     if (!is_final)
         json.fingerprint[0] = 0;
     /* a root handler's trace begins with it; what called it becomes a link */
@@ -368,6 +371,8 @@ static int frame_take(struct session *s, uint32_t lane,
         return stacks_take(s, lane, item);
     case LANE_FRAME_BEGIN:
         return begun_take(s, item);
+    case LANE_FRAME_ATTRIBUTE:
+        return attribute_take(&s->pending, item);
     default:
         return 0; /* of a later minor version */
     }
