@@ -21,18 +21,6 @@ enum {
     UNSEEN_MAX = 2,
 };
 
-const char *drain_end_name(uint32_t end)
-{
-    static const char *const names[] = {
-        [LANE_END_RETURN] = "return",   [LANE_END_EXCEPTION] = "exception",
-        [LANE_END_CANCEL] = "cancel",   [LANE_END_LONGJMP] = "longjmp",
-        [LANE_END_EXIT] = "exit",       [LANE_END_EXEC] = "exec",
-        [LANE_END_SIGNAL] = "signal",   [LANE_END_KILLED] = "killed",
-        [LANE_END_UNKNOWN] = "unknown", [LANE_END_EVENT] = "event",
-    };
-    return end < sizeof names / sizeof *names ? names[end] : "unknown";
-}
-
 /* ---- rows --------------------------------------------------------------- */
 
 static struct decode_frame frame_of(const struct session *s,
