@@ -6,6 +6,7 @@
  */
 #include "tools/cli/bindings.h"
 #include "tools/cli/check_print.h"
+#include "shim/plan/plan.h"
 #include "tools/cli/check_trace.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/manifest_file.h"
@@ -203,7 +204,9 @@ static size_t match_max(void)
     const char *value = getenv("HANDSPAN_MATCH_MAX");
     char *end;
     unsigned long n = value ? strtoul(value, &end, 10) : 0;
-    return n > 0 && *end == 0 ? n : MATCH_MAX;
+    if (n == 0 || *end != 0)
+        return MATCH_MAX;
+    return n < PLAN_HANDLERS_MAX ? n : PLAN_HANDLERS_MAX;
 }
 
 /* Declarations that are meant to bind. */

@@ -7,6 +7,7 @@
 #pragma once
 #include "manifest/manifest.h"
 #include "shim/plan/image.h"
+#include "tools/cli/object_names.h"
 
 enum object_kind {
     OBJECT_MAIN,
@@ -21,7 +22,8 @@ struct object {
     struct plan_image image;
     const void *bytes; /* the mapped file */
     size_t len_bytes;
-    size_t parent; /* index of who needs it first */
+    size_t parent;              /* index of who needs it first */
+    struct object_names *names; /* NULL: no memory */
 };
 struct objects {
     struct object *at;

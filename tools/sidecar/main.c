@@ -40,14 +40,16 @@ enum {
     LOCK_TRIES = 1000,
     STORE_TRIES = 6, /* in a row, with doubling pauses from 100 ms */
     CERTIFICATE_S = 60,
-    UPLOAD_MS = 10000, /* at the end, what can be sent in that time */
+    BACKLOG_MAX = 32,        /* sessions of the dead, at a time */
+    BACKLOG_NS = 2000000000, /* one that is quiet longer waits for somebody */
+    UPLOAD_MS = 10000,       /* at the end, what can be sent in that time */
 };
 
 struct entry {
     char name[SESSION_NAME_MAX];
     struct session *session; /* NULL: not open, see trouble */
     int trouble;             /* -errno: left alone */
-    int64_t seen_at_ns, retry_at_ns;
+    int64_t seen_at_ns, retry_at_ns, busy_at_ns;
     bool is_there;
 };
 struct sidecar {
@@ -142,8 +144,20 @@ static void scan(struct sidecar *c, int64_t now_ns)
             entry_forget(c, i);
 }
 
+/* Nothing was ever written to it, and nobody will: its process is gone. The
+ * name is session-PID-STARTTIME-KEY.lane. */
+static bool is_stillborn(const char *name)
+{
+    long pid = strtol(name + strlen("session-"), NULL, 10);
+    return pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+}
+
 static void entry_trouble(struct sidecar *c, struct entry *e, int rc)
 {
+    if (rc == -EAGAIN && is_stillborn(e->name)) {
+        unlinkat(c->dir_fd, e->name, 0);
+        return;
+    }
     e->trouble = rc;
     log_line("session '%s/%s' is left alone: %s", c->dir, e->name,
              session_trouble(rc));
@@ -208,10 +222,33 @@ static int store_ready(struct sidecar *c)
     return rc;
 }
 
+/* Does the process that made it live? Its pid is in the name. */
+static bool is_maker_alive(const char *name)
+{
+    char *end;
+    long pid = strtol(name + strlen("session-"), &end, 10);
+    return *end == '-' && pid > 0 && pid <= INT32_MAX &&
+           (kill((pid_t)pid, 0) == 0 || errno == EPERM);
+}
+
+/* A thousand sessions that were left behind come in some at a time; those of
+ * programs that run never wait for them. */
+static bool has_room(const struct sidecar *c, const struct entry *e,
+                     int64_t now_ns)
+{
+    int open = 0;
+    for (uint32_t i = 0; i < c->count; i++)
+        open += c->entry[i].session && !c->entry[i].session->has_writer &&
+                now_ns - c->entry[i].busy_at_ns < BACKLOG_NS;
+    return open < BACKLOG_MAX || is_maker_alive(e->name);
+}
+
 static int entry_open(struct sidecar *c, struct entry *e, int64_t now_ns)
 {
-    if (e->trouble || now_ns < e->retry_at_ns || store_ready(c) != 0)
+    if (e->trouble || now_ns < e->retry_at_ns || !has_room(c, e, now_ns) ||
+        store_ready(c) != 0)
         return 0;
+    e->busy_at_ns = now_ns;
     int rc = session_open(c->dir_fd, e->name, c->store, &e->session);
     if (rc == 0 || rc == -ENOENT)
         return rc == 0;
@@ -260,6 +297,8 @@ static int entry_poll(struct sidecar *c, struct entry *e, int64_t now_ns)
             c->store_failures = 0;
             trouble_clear(c->dir_fd);
         }
+        if (rc > 0)
+            e->busy_at_ns = now_ns;
         if (e->session->is_ended) {
             entry_done(c, e);
             return 1;
