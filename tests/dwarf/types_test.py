@@ -374,6 +374,19 @@ def case_cache(p):
     assert os.path.exists(name), "the newest stays"
 
 
+def case_debian(p):
+    """Unmodified programs: libc's types from libc6-dbg, by its build-id; the
+    truth is what the compiler says of the header."""
+    p.write("o.c", "#include <stdio.h>\n#include <stddef.h>\nint main(void)"
+            "{printf(\"%zu\", offsetof(FILE, _fileno));}")
+    p.sh(f"{CC} o.c -o o")
+    offset = p.sh("./o").stdout
+    p.write("m", "[[span, input(f->_fileno)]] int g(struct _IO_FILE *f);\n")
+    for program in ("/bin/ls", "/usr/bin/sort"):
+        out = p.handspan("types", "-m", "m", program, status=0).stdout
+        expect_in(f"int _fileno; /* at {offset}, ", out, program)
+
+
 CASES = {n[5:]: f for n, f in list(globals().items()) if n.startswith("case_")}
 
 with Place() as place:
