@@ -62,6 +62,12 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'open',
     OR EXISTS (SELECT 1 FROM processes q
       WHERE q.trace = ?3 AND q.pid = ?4 AND q.is_root)))
 ON CONFLICT (session, idx) DO NOTHING;
+-- What this process exec'ed may have come in before it: a root like it.
+-- :process_execed
+UPDATE processes SET is_root = 1
+WHERE trace = ?1 AND pid = ?2 AND idx = 0 AND NOT is_root
+  AND EXISTS (SELECT 1 FROM processes q
+    WHERE q.trace = ?1 AND q.pid = ?2 AND q.is_root);
 -- An earlier process came in later: whose roots are the trace's now?
 -- :trace_roots
 UPDATE processes SET is_root = EXISTS (

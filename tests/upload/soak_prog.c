@@ -74,7 +74,7 @@ static void *work(void *arg)
                               (sizeof letters - 1)];
         text[n] = '\0';
         outer(id, text, (double)(int64_t)seed / 1024, out);
-        usleep(300); /* a load that two processors can bear */
+        usleep(3000); /* a load that two processors can bear */
     }
     return NULL;
 }

@@ -118,7 +118,7 @@ class Soak(base.Place):
     # ---- the load -----------------------------------------------------------
 
     def round(self):
-        count = random.randrange(20, 900)
+        count = random.randrange(20, 400)
         program = subprocess.Popen([self.program, self.marks, str(self.first),
                                     str(count)], env=self.traced)
         kills = 0
@@ -154,7 +154,8 @@ class Soak(base.Place):
             check = check_leaf if name == "leaf" else check_outer
             check(given, returned and json.loads(returned), marks_of, status)
             if status == "unfinished":
-                expect(ended_by, "killed", f"{name} {given['id']} ended by")
+                # unknown: no sidecar was there to see how it died
+                assert ended_by in ("killed", "unknown"), ended_by
         begun = {i for i, mark in enumerate(marks) if mark}
         ended = {i for i, mark in enumerate(marks) if mark == 2}
         missing = begun - set(seen)
@@ -268,10 +269,10 @@ def main():
             rounds += 1
         w.gateway.faults()
         until("all is stored", lambda: not [
-            n for n in os.listdir(w.lanes) if n.startswith("session-")], 180)
+            n for n in os.listdir(w.lanes) if n.startswith("session-")], 300)
         until("all is sent", lambda: w.rows(
             "SELECT DISTINCT state, (SELECT max(seq) FROM outbox) - "
-            "cursor_seq FROM sinks") == [("idle", 0)], 300)
+            "cursor_seq FROM sinks") == [("idle", 0)], 600)
         w.side.terminate()
         w.side.wait(timeout=60)
         count, open_calls = w.check_store()
