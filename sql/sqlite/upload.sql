@@ -63,7 +63,25 @@ SELECT s.ref, s.parent_ref, s.process_idx, t.trace_id, e.key, s.site, p.pid,
   s.input, s.output, s.attributes, s.capture, s.error,
   CASE WHEN t.session = s.session AND t.root_ref = s.ref
     THEN t.remote_parent END,
-  e.resource
+  e.resource, s.orphan,
+  CASE WHEN json_valid(s.error) THEN s.error ->> 'rule' END,
+  CASE WHEN json_valid(s.error) THEN s.error ->> '$.cause.call' END,
+  CASE WHEN json_valid(s.error) THEN s.error ->> '$.cause.errno' END,
+  CASE WHEN json_valid(s.error) THEN s.error ->> 'stack_ended' END,
+  -- Of a frame only what the compiler knew, and base names of its files: no
+  -- arguments, no locals, no paths. replace(x, rtrim(x, replace(x, '/', '')),
+  -- '') is the base name.
+  CASE WHEN json_valid(s.error) THEN (SELECT json_group_array(json_object(
+      'function', f.value ->> 'function',
+      'file', replace(f.value ->> 'file',
+        rtrim(f.value ->> 'file', replace(f.value ->> 'file', '/', '')), ''),
+      'line', f.value ->> 'line',
+      'object', replace(f.value ->> 'object', rtrim(f.value ->> 'object',
+        replace(f.value ->> 'object', '/', '')), ''),
+      'offset', f.value ->> 'offset', 'build_id', f.value ->> 'build_id'))
+    FROM json_each(s.error, CASE
+      WHEN json_array_length(s.error, '$.origin') > 0 THEN '$.origin'
+      ELSE '$.stack' END) f) END
 FROM spans s
 JOIN sessions e ON e.session = s.session
 JOIN traces t ON t.trace = s.trace
@@ -94,7 +112,7 @@ SELECT p.idx, p.parent_idx, p.parent_ref, t.trace_id, e.key,
     THEN t.remote_parent ELSE (SELECT c.remote_parent FROM contexts c
       WHERE c.session = p.session AND c.context = 0
         AND p.parent_idx IS NULL) END,
-  e.resource
+  e.resource, p.lost, p.target, p.is_root
 FROM processes p
 JOIN sessions e ON e.session = p.session
 JOIN traces t ON t.trace = p.trace
@@ -104,7 +122,7 @@ ORDER BY p.idx LIMIT ?3;
 -- :sites
 SELECT i.site, e.key, i.binding <> 'none', i.declaration, i.is_root, i.name,
   i.symbol, i.binding, i.shim, i.build_id, e.service, e.host, i.object,
-  i.reason
+  i.reason, i.declared, i.manifest, i.unseen, i.slow_ns
 FROM sites i
 JOIN sessions e ON e.session = i.session
 WHERE i.session = ?1 AND i.site > ?2
@@ -118,9 +136,36 @@ LEFT JOIN sites i ON i.session = l.session AND i.site = l.site
 WHERE l.session = ?1 AND (l.site, l.kind) > (?2, ?3) AND l.count > 0
 ORDER BY l.site, l.kind LIMIT ?4;
 
+-- Of a group what this session has of it: stores and machines add up there.
+-- :errors
+SELECT g.fingerprint, e.key, g.n, coalesce(o.handler, i.name), o.kind, o.type,
+  o.rule, (SELECT f.start_unix_ns FROM spans f
+    WHERE f.fingerprint = g.fingerprint AND f.session = ?1
+    ORDER BY f.start_unix_ns LIMIT 1),
+  g.last, t.trace_id, g.ref
+FROM (SELECT fingerprint, count(*) AS n, max(start_unix_ns) AS last, ref
+      FROM spans INDEXED BY spans_by_fingerprint
+      WHERE fingerprint > ?2 AND fingerprint IS NOT NULL AND session = ?1
+      GROUP BY fingerprint ORDER BY fingerprint LIMIT ?3) g
+JOIN sessions e ON e.session = ?1
+JOIN spans s ON s.session = ?1 AND s.ref = g.ref
+JOIN traces t ON t.trace = s.trace
+LEFT JOIN sites i ON i.session = ?1 AND i.site = s.site
+LEFT JOIN error_groups o ON o.fingerprint = g.fingerprint
+ORDER BY g.fingerprint;
+
+-- :throws
+SELECT x.site, x.type, e.key, x.count, i.name
+FROM throws x
+JOIN sessions e ON e.session = x.session
+LEFT JOIN sites i ON i.session = x.session AND i.site = x.site
+WHERE x.session = ?1 AND (x.site, x.type) > (?2, ?3)
+ORDER BY x.site, x.type LIMIT ?4;
+
 -- :rollups
 SELECT r.site, t.trace_id, e.key, r.calls, r.errors, r.total_ns, r.self_ns,
-  r.max_ns, r.cpu_ns, r.dropped_calls, i.name, r.histogram
+  r.max_ns, r.cpu_ns, r.dropped_calls, i.name, r.histogram,
+  r.slow_calls
 FROM rollups r
 JOIN sessions e ON e.session = r.session
 JOIN traces t ON t.trace = r.trace

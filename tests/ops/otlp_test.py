@@ -15,6 +15,11 @@ import threading
 
 import base
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../upload"))
+import program  # noqa: E402
+import scan  # noqa: E402
+
 PROTO = os.path.join(os.path.dirname(os.path.abspath(__file__)), "proto")
 OUT = tempfile.mkdtemp(prefix="ops-proto-")
 subprocess.run(["protoc", "-I", PROTO, "--python_out", OUT] + [
@@ -85,8 +90,9 @@ def decode(body, kind):
 class Receiver(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self):
+    def __init__(self, wire):
         super().__init__(("127.0.0.1", 0), Handler)
+        self.wire = wire
         self.answers = []   # of the next requests: (status, headers, body)
         self.requests = []  # (path, headers, message)
         self.bodies = b""
@@ -116,6 +122,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         server = self.server
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        scan.record(server.wire, "POST", self.path, self.headers, body)
         if self.headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
         server.bodies += body
@@ -154,7 +161,11 @@ class Otlp(base.Base):
         super().setUp()
         self.prog = self.build(PROG)
         self.manifest = self.write("handspan.manifest", MANIFEST)
-        self.receiver = Receiver()
+        self.wire = os.path.join(self.path, "wire")
+        # last of all: nothing that the program handled left the machine
+        self.addCleanup(lambda: scan.check(self.wire, [
+            "secret-value-4711", self.path]))
+        self.receiver = Receiver(self.wire)
         self.addCleanup(self.receiver.server_close)
         self.addCleanup(self.receiver.shutdown)
         self.at = "127.0.0.1:%d" % self.receiver.server_address[1]
@@ -169,7 +180,8 @@ class Otlp(base.Base):
         the sidecar for a moment.)"""
         if self.rows("SELECT 1 FROM sinks"):
             self.wait_for(lambda: self.rows(
-                "SELECT 1 FROM sinks WHERE state = 'idle'"), "all is sent")
+                "SELECT 1 FROM sinks WHERE state = 'idle' AND cursor_seq = "
+                "(SELECT max(seq) FROM outbox)"), "all is sent")
         self.assertEqual(self.receiver.faults, [])
         got, twice = self.receiver.spans()
         self.assertEqual(twice, [])
@@ -234,10 +246,13 @@ class Otlp(base.Base):
         self.assertNotIn(self.path.encode(), self.receiver.bodies)
 
     def test_json_and_values(self):
-        self.traced(2, HANDSPAN_UPLOAD=f"otlp+http://{self.at}"
+        self.traced(2, HANDSPAN_UPLOAD=f"otlp+http://{self.at}/loud"
                     "?protocol=json&gzip=off&values=on")
         self.check_all(values=True)
         self.assertIn(b"secret-value-4711", self.receiver.bodies)
+        self.assertEqual(set(scan.plants_in(self.wire, True, [
+            "secret-value-4711", self.path])),
+            {"secret-value-4711", self.path})
         about = next(iter(self.receiver.spans()[0].values()))[1]
         self.assertEqual(about["service.name"], "unknown_service:prog")
 
@@ -297,11 +312,79 @@ class Otlp(base.Base):
                 self.close_connection = True
         self.receiver.RequestHandlerClass = Picky
         self.traced(1, HANDSPAN_UPLOAD=f"otlp+http://{self.at}")
+        done = ("SELECT 1 FROM sinks WHERE cursor_seq = (SELECT max(seq) FROM "
+                "outbox)")  # a sidecar ends after ten seconds: the next one
+        self.wait_for(lambda: self.rows(done) or not self.ok(
+            "sidecar", "--upload", f"otlp+http://{self.at}") and
+            self.rows(done), "all is sent")
         got, _ = self.receiver.spans()
         self.assertEqual(len(got), 101)  # 100 steps and the process
         refused = self.rows("SELECT kind, code, body FROM refused")
         self.assertEqual([r[:2] for r in refused], [("spans", "400")])
         decode(refused[0][2], "application/json")
+
+    def test_errors_and_context(self):
+        """Exception events with their stack, links, orphans, rules: as the
+        store has them; the message only with values=on."""
+        prog, manifest = program.build(self.path)
+        loud = Receiver(self.wire)
+        self.addCleanup(loud.server_close)
+        self.addCleanup(loud.shutdown)
+        both = (f"otlp+http://{self.at} otlp+http://127.0.0.1:"
+                f"{loud.server_address[1]}/loud?values=on")
+        self.handspan("run", "-m", manifest, "--summary=never", prog, "die",
+                      "nothing", scan.PLANTS["command"],
+                      extra={"HANDSPAN_UPLOAD": both})
+        self.end_sidecar()
+        self.wait_for(lambda: self.rows(
+            "SELECT count(*) FROM sinks WHERE state = 'idle' AND cursor_seq = "
+            "(SELECT max(seq) FROM outbox)") == [(2,)], "all is sent")
+        want = {r["span_id"]: r for r in self.json("spans")}
+        for receiver, values in (self.receiver, False), (loud, True):
+            self.assertEqual(receiver.faults, [])
+            got = {i.hex(): s for i, (s, _) in receiver.spans()[0].items()}
+            self.assertEqual(set(got), set(want))
+            seen = {"events": 0, "links": 0, "orphan": 0, "rule": 0}
+            for id, span in got.items():
+                row, mine = want[id], attributes(span.attributes)
+                error = row["error"] or {}
+                links = [(x.trace_id.hex(), x.span_id.hex())
+                         for x in span.links]
+                self.assertEqual(links, [(x["trace_id"], x["span_id"])
+                                         for x in row["links"]])
+                self.assertEqual(mine.get("handspan.orphan"), row["orphan"])
+                self.assertEqual(mine.get("handspan.queue_ns"),
+                                 row["queue_ns"])
+                self.assertEqual(mine.get("handspan.error.rule"),
+                                 error.get("rule"))
+                self.assertEqual(
+                    mine.get("error.type"),
+                    error.get("type") or error.get("kind"))
+                real = error.get("kind") in ("exception", "signal")
+                self.assertEqual(len(span.events), int(real))
+                seen["links"] += len(links)
+                seen["orphan"] += bool(row["orphan"])
+                seen["rule"] += error.get("kind") == "rule"
+                if not real:
+                    continue
+                event = attributes(span.events[0].attributes)
+                self.assertEqual(span.events[0].name, "exception")
+                self.assertEqual(event["exception.type"], error["type"])
+                self.assertEqual(event.get("exception.message"),
+                                 error["message"] if values else None)
+                frames = error["origin"] or error["stack"]
+                lines = event["exception.stacktrace"].splitlines()
+                self.assertEqual(len(lines), len(frames))
+                for line, frame in zip(lines, frames):
+                    place = frame["file"] and " (%s:%d)" % (
+                        frame["file"].rsplit("/", 1)[-1], frame["line"] or 0)
+                    self.assertEqual(line, "at " + (frame["function"] or "?") +
+                                     (place or ""))
+                seen["events"] += 1
+            self.assertEqual([k for k, n in seen.items() if not n], [])
+        found = scan.plants_in(self.wire, True)
+        self.assertEqual(set(found), {"input", "output", "command", "stderr",
+                                      "exception", "path"})
 
     # ---- export -------------------------------------------------------------
 

@@ -11,6 +11,7 @@ import tempfile
 import time
 
 import postgres
+import scan
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -56,8 +57,12 @@ class Gateway:
         self.server.kill()
         self.server.wait()
 
+    def posts(self):
+        return sum(r[0] == "POST" for r in scan.requests(self.wire))
+
     def url(self, scheme="postgrest+http", path="", options=""):
-        return (f"{scheme}://127.0.0.1:{self.port}{path}"
+        place = scan.LOUD if "values=on" in options else scan.QUIET
+        return (f"{scheme}://127.0.0.1:{self.port}{place}{path}"
                 f"{'?' if options else ''}{options}")
 
 

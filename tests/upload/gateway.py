@@ -27,9 +27,11 @@ import urllib.parse
 import psycopg2
 import psycopg2.extensions
 
+import scan
+
 SOCKET_DIR, PORT_FILE = sys.argv[1], sys.argv[2]
 FAULTS = sys.argv[3] if len(sys.argv) > 3 else None
-WIRE = open(sys.argv[4], "ab", buffering=0) if len(sys.argv) > 4 else None
+WIRE = sys.argv[4] if len(sys.argv) > 4 else None
 # What a JWT's claim or an API key would say.
 ROLES = {"token-writer": "handspan_writer", "token-reader": "handspan_reader",
          "ik_admin": None, "token-anon": "anon"}
@@ -295,7 +297,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                                "of 10000ms exceeded", "statusCode": 500})
 
     def work(self, body):
-        url = urllib.parse.urlsplit(self.path)
+        url = urllib.parse.urlsplit(scan.split(self.path)[1])
         pairs = urllib.parse.parse_qsl(url.query, keep_blank_values=True)
         path = url.path.replace("/api/database/records", "").strip("/")
         role = self.role()
@@ -323,8 +325,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def handle_one(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if WIRE:
-            WIRE.write(f"\n{self.command} {self.path}\n{self.headers}\n"
-                       .encode() + body)
+            scan.record(WIRE, self.command, self.path, self.headers, body)
         mode = fault()
         try:
             try:

@@ -17,6 +17,10 @@ SQL = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                    "../../sql/postgres")
 MIGRATIONS = sorted(glob.glob(os.path.join(SQL, "0*.sql")))
 
+# As InsForge has it: new tables are open until they are closed.
+OPEN_TO_ANON = ("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, "
+                "INSERT, UPDATE, DELETE ON TABLES TO anon, authenticated")
+
 
 def user():
     return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
@@ -99,8 +103,7 @@ class Postgres:
         the schema cache. Its new tables get rights for anon by default."""
         for sql in before:
             self.rows(sql)
-        self.rows("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, "
-                  "INSERT, UPDATE, DELETE ON TABLES TO anon, authenticated")
+        self.rows(OPEN_TO_ANON)
         for path in files or MIGRATIONS:
             self.apply(path)
 

@@ -19,6 +19,7 @@ import psycopg2
 
 import base
 import postgres
+import scan
 from base import expect, until
 
 
@@ -32,6 +33,9 @@ class World(base.Place):
     def close(self):
         self.gateway.kill()
         self.pg.stop()
+        # what the synthetic writer has as values: its command line and paths
+        scan.check(self.gateway.wire, ("--day", "/usr/bin", "/usr/lib",
+                                       "/data/"))
         self.done()
 
     def url(self, **kw):
@@ -54,9 +58,11 @@ def case_roundtrip(w):
         expect(w.pg.rows(f"SELECT count(*) FROM {there}"),
                w.rows(f"SELECT count(*) FROM {table}"), table)
     expect(w.rows("SELECT state, error FROM sinks"), [("idle", None)], "sink")
-    posts = open(w.gateway.wire, "rb").read().count(b"\nPOST ")
+    for what in ("--day", "/usr/bin", "/data/"):  # so the scan can fail
+        assert scan.plants_in(w.gateway.wire, True, [what]).get(what), what
+    posts = w.gateway.posts()
     w.drain("--upload", w.url(options="values=on"))
-    expect(open(w.gateway.wire, "rb").read().count(b"\nPOST "), posts,
+    expect(w.gateway.posts(), posts,
            "requests of a second sidecar")
     assert "token-writer" not in err + w.log(), "the key is in a log"
 
@@ -222,9 +228,16 @@ def case_roles(w):
               "sites": ("session,site,version", "name"),
               "rollups": ("trace_id,session,site,version", "calls"),
               "losses": ("session,site,loss,version", "count"),
-              "error_groups": ("fingerprint,session,version", "count")}
+              "error_groups": ("fingerprint,session,version", "count"),
+              "throws": ("session,site,type,version", "count")}
     views = ["handspan_traces", "handspan_processes", "handspan_sites",
-             "handspan_rollups", "handspan_losses", "handspan_error_groups"]
+             "handspan_rollups", "handspan_losses", "handspan_error_groups",
+             "handspan_throws", "handspan_error_totals"]
+    expect({v for v, in w.pg.rows("SELECT viewname FROM pg_views WHERE "
+                                  "schemaname = 'public'")}, set(views), "views")
+    expect({t for t, in w.pg.rows("SELECT tablename FROM pg_tables WHERE "
+                                  "schemaname = 'public'")},
+           set(tables) | {"handspan_schema"}, "tables")
     functions = ["handspan_stats()", "handspan_errors()"]
 
     def may(role, sql):
@@ -239,7 +252,8 @@ def case_roles(w):
                    f"TRUNCATE {t}", f"DROP TABLE {t}",
                    f"ALTER TABLE {t} DISABLE ROW LEVEL SECURITY"]
         insert = f"INSERT INTO {t} SELECT * FROM {t} WHERE false" \
-            if t in ("rollups", "sites", "losses", "error_groups") else \
+            if t in ("rollups", "sites", "losses", "error_groups", "throws") \
+            else \
             f"INSERT INTO {t} ({key}) SELECT {key} FROM {t} WHERE false"
         ours = f"INSERT INTO {t} ({key}) SELECT {key} FROM {t} WHERE false " \
             f"ON CONFLICT ({key}) DO NOTHING"
@@ -291,6 +305,53 @@ def schema_of(w):
         "'public'::regnamespace ORDER BY 1, 2")
 
 
+def from_earlier(w, whole):
+    """Each earlier version, with rows in it, comes up to the same schema and
+    keeps its rows."""
+    tables = [t for t, in w.pg.rows("SELECT tablename FROM pg_tables WHERE "
+                                    "schemaname = 'public'")]
+    w.pg.rows("CREATE SCHEMA kept")
+    for t in tables:
+        w.pg.rows(f"CREATE TABLE kept.{t} AS SELECT * FROM {t}")
+    for version in range(1, len(postgres.MIGRATIONS)):
+        w.pg.rows("DROP SCHEMA public CASCADE; CREATE SCHEMA public; "
+                  "GRANT USAGE ON SCHEMA public TO PUBLIC; "
+                  + postgres.OPEN_TO_ANON)
+        for path in postgres.MIGRATIONS[:version]:
+            w.pg.apply(path)
+        some = {}
+        for t in tables:
+            columns = [c for c, in w.pg.rows(
+                "SELECT quote_ident(attname) FROM pg_attribute WHERE attrelid "
+                "= to_regclass(%s) AND attnum > 0 AND attgenerated = ''", t)]
+            if columns and t != "handspan_schema":
+                some[t] = ", ".join(columns)
+                w.pg.rows(f"INSERT INTO {t} ({some[t]}) SELECT {some[t]} FROM "
+                          f"kept.{t}")
+        for path in postgres.MIGRATIONS[version:] * 2:
+            w.pg.apply(path)
+        expect(schema_of(w), whole, f"the schema from version {version}")
+        expect(w.pg.rows("SELECT version FROM handspan_schema"),
+               [(len(postgres.MIGRATIONS),)], "version")
+        for t, names in some.items():
+            left, right = (w.pg.rows(f"SELECT ({names})::text FROM {s}.{t} "
+                                     "ORDER BY 1") for s in ("public", "kept"))
+            expect(left, right, f"{t} from version {version}")
+    w.pg.rows("DROP SCHEMA public CASCADE; CREATE SCHEMA public; "
+              "GRANT USAGE ON SCHEMA public TO PUBLIC; "
+              + postgres.OPEN_TO_ANON)
+    for path in postgres.MIGRATIONS:
+        w.pg.apply(path)
+    for t in tables:
+        if t != "handspan_schema":
+            names, = w.pg.rows(
+                "SELECT string_agg(quote_ident(attname), ', ') FROM "
+                "pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 "
+                "AND attgenerated = ''", t)[0]
+            w.pg.rows(f"INSERT INTO {t} ({names}) SELECT {names} FROM kept.{t}")
+    w.pg.rows("DROP SCHEMA kept CASCADE")
+
+
 def case_ddl(w):
     """In the form that InsForge takes, and again from every version; spans
     by time, on a filled database."""
@@ -305,11 +366,13 @@ def case_ddl(w):
                      r"VACUUM", r"CREATE DATABASE"):
             assert not re.search(word, code, re.M | re.I), (path, word)
     whole = schema_of(w)
-    for path in postgres.MIGRATIONS * 2:
-        w.pg.apply(path)
-        expect(schema_of(w), whole, f"the schema after {path} again")
+    for path in postgres.MIGRATIONS:
+        for _ in range(2):
+            w.pg.apply(path)
+    expect(schema_of(w), whole, "the schema after all of them again")
     w.wrote("records=800", "values=2")
     w.drain("--upload", w.url(options="values=on"))
+    from_earlier(w, whole)
     before = sorted(base.spans_of_postgres(w.pg, True))
     partition = os.path.join(postgres.SQL, "optional", "partition.sql")
     side = w.sidecar("--stay", "--upload", w.url(options="values=on"))
@@ -349,7 +412,7 @@ def case_questions(w):
     expect(len(questions), 20, "questions")
     some = 0
     for number, sql, url in questions:
-        fill = {"trace": trace, "name": name, "span": span, "short": trace[:8]}
+        fill = {"program": "etl", "trace": trace, "name": name, "span": span, "short": trace[:8]}
         sql = re.sub(r"{(\w+)}", lambda m: fill[m.group(1)], sql)
         rows = w.pg.rows(f"SELECT coalesce(json_agg(q), '[]') FROM ({sql}) q",
                          role="handspan_reader")[0][0]
@@ -368,10 +431,10 @@ def case_questions(w):
     for row in w.pg.rows(f"SELECT name, {', '.join(keys)} FROM "
                          "handspan_stats(%s)", trace):
         expect(tuple(here[row[0]].get(k) for k in keys), row[1:], row[0])
-    wire = open(w.gateway.wire, "rb").read()
-    for word in (b'"input"', b'"output"', b'"command"', b'"attributes"',
-                 b'"error":', b"--day", b"/usr/bin"):
-        assert word not in wire, word
+    for _, _, _, body in scan.requests(w.gateway.wire):
+        for word in (b'"input"', b'"output"', b'"command"', b'"attributes"',
+                     b'"error":'):
+            assert word not in body, word
 
 
 def case_kills(w):

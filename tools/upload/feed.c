@@ -37,6 +37,8 @@ static const char *const names[FEED_STATEMENTS] = {
     [FEED_PROCESSES] = "processes",
     [FEED_SITES] = "sites",
     [FEED_LOSSES] = "losses",
+    [FEED_ERRORS] = "errors",
+    [FEED_THROWS] = "throws",
     [FEED_ROLLUPS] = "rollups",
     [FEED_UPLOADS] = "uploads",
     [FEED_REFUSED] = "refused",
@@ -49,7 +51,7 @@ const char *const upload_kind_name[UPLOAD_KINDS] = {
     [UPLOAD_SPANS] = "spans",         [UPLOAD_TRACES] = "traces",
     [UPLOAD_PROCESSES] = "processes", [UPLOAD_SITES] = "sites",
     [UPLOAD_ROLLUPS] = "rollups",     [UPLOAD_LOSSES] = "losses",
-    [UPLOAD_ERRORS] = "error_groups",
+    [UPLOAD_ERRORS] = "error_groups", [UPLOAD_THROWS] = "throws",
 };
 
 struct feed {
@@ -312,8 +314,12 @@ static sqlite3_stmt *statement_of(struct feed *feed, const struct entry *e,
     case UPLOAD_SITES:
         return start(feed, FEED_SITES, "iii", e->session, at->after, most);
     case UPLOAD_LOSSES:
-        return start(feed, FEED_LOSSES, "iiti", e->session, at->after,
-                     at->after_text, most);
+    case UPLOAD_THROWS:
+        return start(feed, kind == UPLOAD_LOSSES ? FEED_LOSSES : FEED_THROWS,
+                     "iiti", e->session, at->after, at->after_text, most);
+    case UPLOAD_ERRORS:
+        return start(feed, FEED_ERRORS, "iti", e->session, at->after_text,
+                     most);
     default:
         return start(feed, FEED_ROLLUPS, "iiii", e->trace, e->session,
                      at->after, most);
@@ -327,7 +333,8 @@ static const enum upload_kind *parts_of(const struct entry *e)
                                   trace[] = {UPLOAD_TRACES, UPLOAD_KINDS},
                                   rollups[] = {UPLOAD_ROLLUPS, UPLOAD_KINDS},
                                   session[] = {UPLOAD_PROCESSES, UPLOAD_SITES,
-                                               UPLOAD_LOSSES, UPLOAD_KINDS};
+                                               UPLOAD_LOSSES,    UPLOAD_ERRORS,
+                                               UPLOAD_THROWS,    UPLOAD_KINDS};
     if (e->lo != UPLOAD_NULL)
         return spans;
     if (e->trace == UPLOAD_NULL)
@@ -439,6 +446,15 @@ static void key_of(const struct upload_row *row, char *out, size_t cap_bytes)
         snprintf(out, cap_bytes, "%016llx:%lld v%lld",
                  (unsigned long long)row->site.session,
                  (long long)row->site.site, (long long)row->site.version);
+    else if (row->kind == UPLOAD_ERRORS)
+        snprintf(out, cap_bytes, "%016llx:%s v%lld",
+                 (unsigned long long)row->error.session, row->error.fingerprint,
+                 (long long)row->error.version);
+    else if (row->kind == UPLOAD_THROWS)
+        snprintf(out, cap_bytes, "%016llx:%lld %s",
+                 (unsigned long long)row->thrown.session,
+                 (long long)row->thrown.site,
+                 row->thrown.type ? row->thrown.type : "");
     else
         snprintf(out, cap_bytes, "%016llx:%lld %s",
                  (unsigned long long)row->loss.session,

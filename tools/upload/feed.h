@@ -20,7 +20,7 @@ struct feed_position {
     int64_t seq, ref; /* ref UPLOAD_NULL: nothing of the next entry */
     int part;         /* kinds of rows of the next entry that are done */
     int64_t after;    /* and the last key of the one that is not */
-    char after_text[40];
+    char after_text[512];
 };
 struct feed_batch {
     struct upload_row *rows;

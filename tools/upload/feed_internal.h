@@ -22,6 +22,8 @@ enum feed_statement {
     FEED_PROCESSES,
     FEED_SITES,
     FEED_LOSSES,
+    FEED_ERRORS,
+    FEED_THROWS,
     FEED_ROLLUPS,
     FEED_UPLOADS,
     FEED_REFUSED,

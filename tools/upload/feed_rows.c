@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "lane/ids.h"
@@ -143,7 +144,10 @@ static void read_span(struct reader *r, struct upload_span *s)
     uint64_t remote = bytes8(r);
     if (!s->parent_span_id)
         s->parent_span_id = remote;
-    s->resource = text(r);
+    s->resource = text(r), s->orphan = text(r);
+    s->error_rule = text(r), s->error_cause = text(r);
+    s->error_cause_errno = number(r);
+    s->error_stack_ended = text(r), s->error_frames = text(r);
 }
 
 static void read_trace(struct reader *r, struct upload_trace *t)
@@ -181,7 +185,8 @@ static void read_process(struct reader *r, struct upload_process *p,
     uint64_t remote = bytes8(r);
     if (!p->parent_span_id)
         p->parent_span_id = remote;
-    p->resource = text(r);
+    p->resource = text(r), p->lost = text(r), p->target = text(r);
+    p->is_root = number(r);
 }
 
 static void read_site(struct reader *r, struct upload_site *s)
@@ -194,6 +199,10 @@ static void read_site(struct reader *r, struct upload_site *s)
     s->reason = text(r);
     if (s->reason && strchr(s->reason, '/'))
         s->reason = NULL;
+    s->declared = text(r), s->manifest = base_name(r);
+    s->unseen = text(r), s->slow_ns = number(r);
+    if (s->unseen && strchr(s->unseen, '/'))
+        s->unseen = NULL;
 }
 
 static void read_loss(struct reader *r, struct upload_loss *l)
@@ -210,6 +219,28 @@ static void read_rollup(struct reader *r, struct upload_rollup *u)
     u->errors = number(r), u->total_ns = number(r), u->self_ns = number(r);
     u->max_ns = number(r), u->cpu_ns = number(r);
     u->dropped_calls = number(r), u->name = text(r), u->histogram = text(r);
+    u->slow_calls = number(r);
+}
+
+static void read_error(struct reader *r, struct upload_error *e)
+{
+    e->fingerprint = text(r), e->session = bytes8(r);
+    e->version = e->count = number(r), e->name = text(r), e->kind = text(r);
+    e->type = text(r), e->rule = text(r), e->first_unix_ns = number(r);
+    e->last_unix_ns = number(r);
+    bytes16(r, e->trace_id);
+    e->last_span_id = lane_span_id(e->session, (uint64_t)number(r));
+}
+
+static void read_throw(struct reader *r, struct upload_thrown *t)
+{
+    t->site = number(r), t->type = text(r), t->session = bytes8(r);
+    t->version = t->count = number(r), t->name = text(r);
+}
+
+static void after_text(struct feed_position *at, const char *text)
+{
+    snprintf(at->after_text, sizeof at->after_text, "%s", text ? text : "");
 }
 
 static struct upload_row *row_add(struct feed_batch *b, enum upload_kind kind)
@@ -253,8 +284,16 @@ int feed_row(struct feed_batch *batch, enum upload_kind kind,
     case UPLOAD_LOSSES:
         read_loss(&r, &row->loss);
         at->after = row->loss.site;
-        strncpy(at->after_text, row->loss.loss ? row->loss.loss : "",
-                sizeof at->after_text - 1);
+        after_text(at, row->loss.loss);
+        break;
+    case UPLOAD_ERRORS:
+        read_error(&r, &row->error);
+        after_text(at, row->error.fingerprint);
+        break;
+    case UPLOAD_THROWS:
+        read_throw(&r, &row->thrown);
+        at->after = row->thrown.site;
+        after_text(at, row->thrown.type);
         break;
     case UPLOAD_ROLLUPS:
         read_rollup(&r, &row->rollup);

@@ -182,13 +182,11 @@ static const char *member(const cJSON *object, const char *name)
     return cJSON_GetStringValue(cJSON_GetObjectItem(object, name));
 }
 
-/* Frames as text, one a line: "function (file:line)". */
-static void put_stack(struct emit *e, const cJSON *error)
+/* Frames as text, one a line: "function (file:line)"; base names of files. */
+static void put_stack(struct emit *e, const char *json)
 {
     struct buf text;
-    const cJSON *frames = cJSON_GetObjectItem(error, "origin"), *frame;
-    if (!cJSON_IsArray(frames))
-        frames = cJSON_GetObjectItem(error, "stack");
+    cJSON *frames = json ? cJSON_Parse(json) : NULL, *frame;
     buf_init(&text, 16384);
     cJSON_ArrayForEach(frame, frames)
     {
@@ -204,10 +202,11 @@ static void put_stack(struct emit *e, const cJSON *error)
         attribute_text(e, EVENT_ATTRIBUTES, "exception.stacktrace",
                        buf_get(&text));
     buf_free(&text);
+    cJSON_Delete(frames);
 }
 
-/* A real exception or signal; a rule that failed is the status alone. What
- * came with it is a value. */
+/* A real exception or signal; a rule that failed is the status alone. The
+ * message is a value, the frames are none. */
 static void put_events(struct emit *e, const struct upload_span *s,
                        const cJSON *error)
 {
@@ -223,7 +222,7 @@ static void put_events(struct emit *e, const struct upload_span *s,
                    s->error_type ? s->error_type : s->error_kind);
     attribute_text(e, EVENT_ATTRIBUTES, "exception.message",
                    member(error, "message"));
-    put_stack(e, error);
+    put_stack(e, s->error_frames);
     emit_list_end(e);
     emit_close(e);
     emit_list_end(e);
@@ -309,6 +308,11 @@ static void put_attributes(struct emit *e, const struct upload_span *s,
     attribute_text(e, SPAN_ATTRIBUTES, "thread.name", s->thread_name);
     attribute_text(e, SPAN_ATTRIBUTES, "error.type",
                    s->error_type ? s->error_type : s->error_kind);
+    attribute_text(e, SPAN_ATTRIBUTES, "handspan.error.rule", s->error_rule);
+    attribute_text(e, SPAN_ATTRIBUTES, "handspan.error.cause", s->error_cause);
+    attribute_text(e, SPAN_ATTRIBUTES, "handspan.error.group",
+                   s->error_fingerprint);
+    attribute_text(e, SPAN_ATTRIBUTES, "handspan.orphan", s->orphan);
     attribute_text(e, SPAN_ATTRIBUTES, "handspan.object", s->object);
     attribute_text(e, SPAN_ATTRIBUTES, "handspan.status", s->status);
     attribute_text(e, SPAN_ATTRIBUTES, "handspan.ended_by", s->ended_by);

@@ -17,7 +17,7 @@
 
 enum {
     BODY_MAX = 24 << 20,
-    SCHEMA_VERSION = 1,
+    SCHEMA_VERSION = 3,
     PATH_MAX_BYTES = UPLOAD_URL_MAX,
 };
 struct postgrest {
@@ -118,7 +118,10 @@ static void schema_read(struct postgrest *p, struct sink_answer *out)
     const cJSON *version = cJSON_GetObjectItem(row, "version");
     const cJSON *key = cJSON_GetObjectItem(row, "spans_key");
     if (!cJSON_IsArray(all)) {
-        not_ours(p, out, "the answer is no JSON array");
+        not_ours(p, out,
+                 strncmp(p->answer.type, "text/html", 9) == 0
+                     ? "a web page, not PostgREST"
+                     : "the answer is no JSON array");
         snprintf(out->code, sizeof out->code, "%ld", p->answer.status);
     } else if (!cJSON_IsNumber(version) || !cJSON_IsString(key) ||
                strspn(key->valuestring, "abcdefghijklmnopqrstuvwxyz_,") !=
@@ -126,7 +129,10 @@ static void schema_read(struct postgrest *p, struct sink_answer *out)
                strlen(key->valuestring) >= sizeof p->spans_key) {
         not_ours(p, out, "'handspan_schema' has no row");
     } else if (version->valueint < SCHEMA_VERSION) {
-        not_ours(p, out, "their schema is older than this handspan");
+        not_ours(
+            p, out,
+            "their schema is older than this handspan (the migrations up to "
+            "0003 are needed)");
     } else {
         snprintf(p->spans_key, sizeof p->spans_key, "%s", key->valuestring);
         p->is_checked = true;

@@ -22,10 +22,11 @@ enum upload_kind {
     UPLOAD_ROLLUPS,
     UPLOAD_LOSSES,
     UPLOAD_ERRORS,
+    UPLOAD_THROWS,
     UPLOAD_KINDS,
 };
 /* "spans", "traces", "processes", "sites", "rollups", "losses",
- * "error_groups": the table at the other end. */
+ * "error_groups", "throws": the table at the other end. */
 extern const char *const upload_kind_name[UPLOAD_KINDS];
 
 /*
@@ -48,6 +49,10 @@ struct upload_span {
     const char *resource;          /* OTEL_RESOURCE_ATTRIBUTES, as it stands */
     const char *error_kind, *error_type, *error_fingerprint;
     int64_t error_errno;
+    const char *orphan; /* why its parent is not known */
+    const char *error_rule, *error_cause, *error_stack_ended;
+    const char *error_frames; /* JSON, innermost first, without values */
+    int64_t error_cause_errno;
     const char *input, *output, *attributes, *capture, *error; /* VALUE: JSON */
     int64_t session_row, ref; /* in the store; for cursor and poison */
 };
@@ -66,19 +71,24 @@ struct upload_process {
     const char *name, *service, *host, *status, *ended_by, *end_source;
     const char *resource;          /* OTEL_RESOURCE_ATTRIBUTES, as it stands */
     const char *program, *command; /* VALUE: path; JSON array */
+    const char *lost, *target;     /* after exec; target VALUE: path */
+    int64_t is_root;
 };
 struct upload_site {
     uint64_t session;
     int64_t version, site, declaration, is_root;
     const char *name, *symbol, *binding, *shim, *build_id, *service, *host;
-    const char *object; /* base name */
-    const char *reason; /* NULL if it names a path */
+    const char *object;              /* base name */
+    const char *reason;              /* NULL if it names a path */
+    const char *declared, *manifest; /* as written; base name of the file */
+    const char *unseen;              /* NULL if it names a path */
+    int64_t slow_ns;
 };
 struct upload_rollup {
     uint8_t trace_id[16];
     uint64_t session;
     int64_t version, site, calls, errors, total_ns, self_ns, max_ns, cpu_ns;
-    int64_t dropped_calls;
+    int64_t dropped_calls, slow_calls;
     const char *name;
     const char *histogram; /* JSON {bucket: count}, lane/histogram.h */
 };
@@ -91,7 +101,14 @@ struct upload_error {
     uint64_t session;
     int64_t version, count, first_unix_ns, last_unix_ns;
     uint8_t trace_id[16]; /* of the latest */
-    const char *fingerprint, *kind, *type, *name;
+    uint64_t last_span_id;
+    const char *fingerprint, *kind, *type, *rule, *name;
+};
+/* Exceptions thrown below a handler, caught or not. */
+struct upload_thrown {
+    uint64_t session;
+    int64_t version, site, count;
+    const char *type, *name; /* of the site */
 };
 
 struct upload_row {
@@ -104,6 +121,7 @@ struct upload_row {
         struct upload_rollup rollup;
         struct upload_loss loss;
         struct upload_error error;
+        struct upload_thrown thrown;
     };
 };
 
@@ -118,7 +136,8 @@ enum sink_verdict {
 };
 struct sink_answer {
     enum sink_verdict verdict;
-    bool is_ambiguous;      /* retry: it may have been committed */
+    bool is_ambiguous;      /* retry: it may have been committed; halve: one row
+                               alone may be taken another time */
     int64_t retry_after_ms; /* as the server asked; -1: it did not say */
     int64_t rejected;       /* partial success: taken, but so many are gone */
     int64_t sent_bytes;

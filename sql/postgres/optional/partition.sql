@@ -14,6 +14,7 @@ BEGIN
     DROP INDEX spans_by_start;
     DROP INDEX spans_by_name;
     DROP INDEX spans_failed;
+    DROP INDEX IF EXISTS spans_by_group;
     CREATE TABLE spans (LIKE spans_by_id INCLUDING DEFAULTS
                         INCLUDING GENERATED)
       PARTITION BY RANGE (start_unix_ns);
@@ -23,6 +24,8 @@ BEGIN
     CREATE INDEX spans_by_name ON spans (name, start_unix_ns);
     CREATE INDEX spans_failed ON spans (error_fingerprint, start_unix_ns)
       WHERE status = 'error';
+    CREATE INDEX spans_by_group ON spans (error_fingerprint)
+      WHERE error_fingerprint IS NOT NULL;
     CREATE TABLE spans_default PARTITION OF spans DEFAULT;
     ALTER TABLE spans_default ENABLE ROW LEVEL SECURITY;
   END IF;
