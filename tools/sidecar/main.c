@@ -65,6 +65,8 @@ struct sidecar {
     uint32_t count;
     int64_t scan_at_ns, idle_since_ns;
     int store_failures;
+    bool is_hopeless; /* what stands in the way will not go by itself */
+    bool is_told;     /* in DIR/sidecar.error, by an earlier one perhaps */
 };
 
 static volatile sig_atomic_t stop;
@@ -156,6 +158,27 @@ static void trouble(struct sidecar *c, const char *why, const char *hope)
     if (c->store_failures == 0)
         log_line("%s; %s '%s'", why, hope, c->dir);
     trouble_set(c->dir_fd, why);
+    c->is_told = true;
+}
+
+/* Whoever records now relies on us: nobody would start another sidecar when
+ * there is space again. */
+static bool is_needed(const struct sidecar *c)
+{
+    bool is = c->stay;
+    for (uint32_t i = 0; i < c->count && !is && !c->once; i++)
+        is = !c->entry[i].trouble &&
+             session_is_written(c->dir_fd, c->entry[i].name);
+    return is;
+}
+
+static void retry_later(struct sidecar *c, struct entry *e, int64_t now_ns)
+{
+    e->retry_at_ns =
+        now_ns +
+        (100000000LL << (c->store_failures < 6 ? c->store_failures : 6));
+    if (++c->store_failures >= STORE_TRIES && !is_needed(c))
+        c->is_hopeless = true;
 }
 
 /* The store refused. Longer and longer pauses; all that was not committed is
@@ -170,12 +193,8 @@ static int store_trouble(struct sidecar *c, struct entry *e, int rc,
     store_forget(c->store);
     session_close(e->session);
     e->session = NULL;
-    if (is_final)
-        c->store_failures = STORE_TRIES;
-    e->retry_at_ns =
-        now_ns +
-        (100000000LL << (c->store_failures < 6 ? c->store_failures : 6));
-    c->store_failures++;
+    c->is_hopeless |= is_final;
+    retry_later(c, e, now_ns);
     return 0;
 }
 
@@ -190,11 +209,24 @@ static int memory_trouble(struct sidecar *c, struct entry *e)
     session_close(e->session);
     e->session = NULL;
     c->store_failures = STORE_TRIES;
+    c->is_hopeless = true;
     return 0;
 }
 
+static void trouble_over(struct sidecar *c)
+{
+    if (c->store_failures)
+        log_line("the store '%s' takes it again", c->store_path);
+    c->store_failures = 0;
+    if (!c->is_told)
+        return;
+    c->is_told = false;
+    trouble_clear(c->dir_fd);
+}
+
 /* The store is open only while there are sessions. What is wrong with it now
- * will be so in a second, too: give up, the sessions wait. */
+ * will be so in a second, too, but for a full disk: give up, the sessions
+ * wait. */
 static int store_ready(struct sidecar *c)
 {
     char why[PATHS_MAX + 512];
@@ -203,15 +235,21 @@ static int store_ready(struct sidecar *c)
     int rc = store_open(c->store_path, &c->store, why, sizeof why);
     if (rc != 0) {
         trouble(c, why, "the sessions wait in");
-        c->store_failures = STORE_TRIES;
+        c->is_hopeless |= rc != -ENOSPC && rc != -EBUSY;
+        return rc;
     }
-    return rc;
+    trouble_over(c);
+    return 0;
 }
 
 static int entry_open(struct sidecar *c, struct entry *e, int64_t now_ns)
 {
-    if (e->trouble || now_ns < e->retry_at_ns || store_ready(c) != 0)
+    if (e->trouble || now_ns < e->retry_at_ns)
         return 0;
+    if (store_ready(c) != 0) {
+        retry_later(c, e, now_ns);
+        return 0;
+    }
     int rc = session_open(c->dir_fd, e->name, c->store, &e->session);
     if (rc == 0 || rc == -ENOENT)
         return rc == 0;
@@ -256,10 +294,8 @@ static int entry_poll(struct sidecar *c, struct entry *e, int64_t now_ns)
         return entry_open(c, e, now_ns);
     int rc = session_poll(e->session, now_ns);
     if (rc >= 0) {
-        if (rc > 0 && c->store_failures) {
-            c->store_failures = 0;
-            trouble_clear(c->dir_fd);
-        }
+        if (rc > 0)
+            trouble_over(c);
         if (e->session->is_ended) {
             entry_done(c, e);
             return 1;
@@ -292,7 +328,7 @@ static int round_of_all(struct sidecar *c)
 /* Is the work done, for this way of running? */
 static bool is_over(struct sidecar *c, int done, int64_t now_ns)
 {
-    if (stop || c->store_failures >= STORE_TRIES)
+    if (stop || c->is_hopeless)
         return true;
     if (c->once)
         return done == 0 && c->store_failures == 0;
@@ -470,7 +506,8 @@ static int serve(struct sidecar *c)
      * whoever typed it */
     if (uploads_start(c) != 0 && !c->is_auto)
         return EXIT_TROUBLE;
-    if (store_ready(c) != 0) {
+    c->is_told = faccessat(c->dir_fd, TROUBLE_FILE, F_OK, 0) == 0;
+    if (store_ready(c) != 0 && c->is_hopeless) {
         upload_finish(c->upload, 0);
         return EXIT_TROUBLE;
     }
