@@ -106,7 +106,8 @@ static sqlite3 *store_open(const char *path)
         code = sqlite3_exec(db,
                             "PRAGMA journal_mode = WAL;"
                             "PRAGMA synchronous = NORMAL;"
-                            "PRAGMA wal_autocheckpoint = 10000;",
+                            "PRAGMA wal_autocheckpoint = 10000;"
+                            "PRAGMA cache_size = -8192;",
                             NULL, NULL, NULL);
     check(db, code, path);
     return db;

@@ -20,9 +20,9 @@ import sys
 import tempfile
 import time
 
-BATCH = 32768  # as tools/sidecar/session.c
-KINDS = {"plain": [], "a capture each": ["values=1"],
-         "nested by 5, 1 of 10 captured": ["nest=5", "values=10"]}
+BATCH = 32768  # items, as tools/sidecar/session.c; a capture is one, too
+KINDS = {"plain": (BATCH, []), "a capture each": (BATCH // 2, ["values=1"]),
+         "nested by 5, 1 of 10 captured": (BATCH, ["nest=5", "values=10"])}
 
 
 def run(*argv):
@@ -41,7 +41,7 @@ def remove(path):
             os.remove(path + end)
 
 
-def once(binaries, top, spans, options):
+def once(binaries, top, spans, batch, options):
     """(wall, CPU) of the sidecar and of the bare insert; rows."""
     lanes, store, bare = top + "/lanes", top + "/store.db", top + "/bare.db"
     remove(store), remove(bare)
@@ -51,7 +51,7 @@ def once(binaries, top, spans, options):
                     f"records={spans // 4}", f"units={spans // 100 + 64}",
                     *options], check=True, stdout=subprocess.DEVNULL)
     ours = run(*side, store)
-    out = subprocess.run([binaries + "/bench_ingest", store, bare, str(BATCH)],
+    out = subprocess.run([binaries + "/bench_ingest", store, bare, str(batch)],
                          check=True, stdout=subprocess.PIPE, text=True)
     words = out.stdout.split()
     return ours, (int(words[3]) / 1e9, int(words[5]) / 1e9), int(words[1])
@@ -67,10 +67,11 @@ def main():
     shm = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     top = tempfile.mkdtemp(prefix="handspan-ingest-", dir=shm)
     try:
-        for name, options in KINDS.items():
+        for name, (batch, options) in KINDS.items():
             side, bare = [], []
             for _ in range(args.rounds):
-                a, b, rows = once(binaries, top, args.spans, options)
+                a, b, rows = once(binaries, top, args.spans, batch,
+                                     options)
                 side.append(a), bare.append(b)
             wall, cpu = (min(x[i] for x in side) for i in (0, 1))
             bare_wall, bare_cpu = (min(x[i] for x in bare) for i in (0, 1))

@@ -29,6 +29,8 @@ enum lane_orphan {
     LANE_ORPHAN_NO_CARRIER = 1, /* nobody carried what was adopted */
     LANE_ORPHAN_EXPIRED = 2,    /* it was carried too long ago */
     LANE_ORPHAN_STACK = 3,      /* on a stack that nobody saw being made */
+    LANE_ORPHAN_RETURNED = 4,   /* who took the item up may have returned, or
+                                   have tail-called it */
 };
 struct lane_frame_orphan {
     uint32_t reason; /* enum lane_orphan */

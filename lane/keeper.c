@@ -185,8 +185,15 @@ void lane_keeper_top_up(struct lane_keeper *keeper, uint32_t want)
                       ((uint64_t)keeper->unit_real << LANE_SEGMENT_SHIFT);
         if (pages_populate(at, LANE_SEGMENT) != 0)
             return;
+        /* the file keeps them; that they are mapped here is of no use */
+        (void)madvise(at, LANE_SEGMENT, MADV_DONTNEED);
         keeper->unit_real++;
     }
+}
+
+void lane_keeper_rest(struct lane_keeper *keeper)
+{
+    (void)madvise(keeper->map.base, keeper->map.len_bytes, MADV_DONTNEED);
 }
 
 /* ---- lanes ------------------------------------------------------------ */

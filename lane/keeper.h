@@ -35,6 +35,9 @@ void lane_keeper_advance(struct lane_keeper *keeper, uint32_t lane,
 /* See that `want` units lie ready or have at least their pages, as far as the
  * budget goes. */
 void lane_keeper_top_up(struct lane_keeper *keeper, uint32_t want);
+/* Nobody writes now: let go of the pages that were touched (of this process;
+ * the file has them). */
+void lane_keeper_rest(struct lane_keeper *keeper);
 /* The thread of this lane is dead, its log is read to the end and its open
  * spans are stored: set the lane free for another one. `process_died`: the
  * whole process is gone, so the robust word does not matter. False: somebody

@@ -28,14 +28,19 @@ int lane_log_open(struct lane_log *log, const struct lane_reader *reader,
         .lane = lane,
         .position = position ? position : LANE_FIRST_POSITION,
     };
-    log->chunk = malloc(LANE_CHUNK);
-    return log->chunk ? 0 : -ENOMEM;
+    return 0;
+}
+
+void lane_log_rest(struct lane_log *log)
+{
+    free(log->chunk);
+    log->chunk = NULL;
+    log->chunk_len_bytes = 0;
 }
 
 void lane_log_close(struct lane_log *log)
 {
-    free(log->chunk);
-    log->chunk = NULL;
+    lane_log_rest(log);
 }
 
 int lane_log_look(struct lane_log *log)
@@ -154,6 +159,10 @@ static int fill(struct lane_log *log)
         len = log->head.position - log->position;
     log->chunk_at = log->position;
     log->chunk_len_bytes = 0;
+    if (!log->chunk)
+        log->chunk = malloc(LANE_CHUNK);
+    if (!log->chunk)
+        return -ENOMEM;
     int rc = read_log(log, log->position, log->chunk, len);
     if (rc != 0)
         return rc;

@@ -65,7 +65,7 @@ struct lane_log {
     uint32_t lane;
     uint64_t position;        /* of the next item */
     struct lane_head head;    /* as of the last lane_log_look() */
-    uint8_t *chunk;           /* LANE_CHUNK bytes */
+    uint8_t *chunk;           /* LANE_CHUNK bytes; NULL: at rest */
     uint64_t chunk_at;        /* position of chunk[0] */
     uint64_t chunk_len_bytes; /* committed items in it */
     uint64_t corrupt;         /* places where the log had to be skipped */
@@ -77,11 +77,14 @@ struct lane_log_item {
     const struct lane_frame *frame;   /* of a FRAME */
     const uint8_t *payload;           /* frame->payload_bytes of them */
 };
-/* Read lane `lane` from `position` on (0: from its beginning). -ENOMEM. */
+/* Read lane `lane` from `position` on (0: from its beginning). 0. */
 int lane_log_open(struct lane_log *log, const struct lane_reader *reader,
                   uint32_t lane, uint64_t position)
     __attribute__((warn_unused_result));
 void lane_log_close(struct lane_log *log);
+/* Give its memory back until the next item is read: a thousand lanes would have
+ * a chunk each. What was read before is gone. */
+void lane_log_rest(struct lane_log *log);
 /* Look how far the writer is. 0 or -errno; -EBADMSG: the lane contradicts
  * itself and cannot be read on. */
 int lane_log_look(struct lane_log *log) __attribute__((warn_unused_result));

@@ -15,6 +15,7 @@ struct item_node {
 struct items {
     struct item_node *first, **end;
     uint32_t count;
+    uint32_t depth; /* of records captured whole */
 };
 
 static bool is_secret(const struct attribute *attrs, const struct node *node)
@@ -50,6 +51,61 @@ static bool add_item(struct parser *p, struct items *items,
     return true;
 }
 
+enum {
+    RECORD_DEPTH = 4, /* of records in a record that is captured whole */
+};
+
+static bool declare_item(struct parser *p, const struct attribute *attrs,
+                         const struct attribute *attr,
+                         const struct argument *arg,
+                         const struct manifest_decl *decl, struct items *items);
+
+/* `*job`, `job->place`: each member is an item of its own, named job_id as if
+ * it had been written. */
+static bool declare_members(struct parser *p, const struct attribute *attrs,
+                            const struct attribute *attr,
+                            const struct argument *arg, const char *key,
+                            const struct manifest_type *record,
+                            const struct manifest_decl *decl,
+                            struct items *items)
+{
+    size_t len = strlen(key);
+    bool ok = ++items->depth <= RECORD_DEPTH;
+    for (uint32_t i = 0; ok && i < record->member_count; i++) {
+        const struct manifest_member *m = &record->members[i];
+        const struct manifest_type *t = m->type;
+        struct node *node = PARSER_NEW(p, struct node);
+        struct argument member = {.key_at = arg->node->at, .node = node};
+        char *name = m->name ? parser_alloc(p, len + strlen(m->name) + 2, 1)
+                             : (char *)(uintptr_t)key;
+        if (!node || !name)
+            return false;
+        if (!m->name && (t->kind != MANIFEST_RECORD || t->is_union))
+            continue; /* of a union without a name no part is known to hold */
+        *node = (struct node){.kind = NODE_MEMBER,
+                              .a = arg->node,
+                              .text = m->name,
+                              .at = arg->node->at};
+        if (arg->node->kind == NODE_DEREF) {
+            node->a = arg->node->a;
+            node->is_arrow = true;
+        }
+        if (!m->name) {
+            ok = declare_members(p, attrs, attr, arg, key, t, decl, items);
+            continue;
+        }
+        memcpy(name, key, len);
+        name[len] = '_';
+        memcpy(name + len + 1, m->name, strlen(m->name));
+        member.key = name;
+        if (t->kind == MANIFEST_ARRAY && !t->size_bytes)
+            continue;
+        ok = declare_item(p, attrs, attr, &member, decl, items);
+    }
+    items->depth--;
+    return ok || items->depth + 1 > RECORD_DEPTH;
+}
+
 static bool declare_item(struct parser *p, const struct attribute *attrs,
                          const struct attribute *attr,
                          const struct argument *arg,
@@ -73,6 +129,9 @@ static bool declare_item(struct parser *p, const struct attribute *attrs,
                      "' has no name of its own; write key = ", item.source);
         return false;
     }
+    if (compiled.record)
+        return declare_members(p, attrs, attr, arg, item.key, compiled.record,
+                               decl, items);
     if (find_item(items, item.direction, item.key)) {
         parser_error(p, arg->key ? arg->key_at : arg->node->at,
                      "two values of '", attribute_name(attr->kind),

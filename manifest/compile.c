@@ -7,25 +7,28 @@
 
 #include <string.h>
 
-static bool compile_node(struct compile *c, const struct node *node,
-                         struct operand *out);
-
-static bool compile_value(struct compile *c, const struct node *node,
-                          struct operand *out)
+bool compile_value(struct compile *c, const struct node *node,
+                   struct operand *out)
 {
     return compile_node(c, node, out) && emit_value(c, node->at, out);
 }
 
-static struct code op_of(enum code_op op, uint64_t size, bool is_signed,
-                         int64_t imm)
-{
-    return (struct code){.op = (uint8_t)op,
-                         .size = (uint8_t)size,
-                         .is_signed = is_signed,
-                         .imm = imm};
-}
-
 /* ---- names ----------------------------------------------------------- */
+
+/* It needs what the debug information says, which nobody has read yet. */
+static bool leave_pending(struct compile *c, const struct node *node,
+                          const char *what, const char *name)
+{
+    if (!c->is_unknown && !c->is_quiet)
+        parser_report(c->p, MANIFEST_NOT_YET, node->at, "'",
+                      parser_quote(c->p, &node->at),
+                      "' is left out in this run: ", what, name,
+                      "' was not yet read from the debug information; the "
+                      "sidecar does it for the next",
+                      NULL);
+    c->is_unknown = true;
+    return false;
+}
 
 static void report_unknown_name(struct compile *c, const struct node *node)
 {
@@ -132,6 +135,10 @@ static bool compile_name(struct compile *c, const struct node *node,
         return push_constant(c, 0, &type_void_pointer.t, out);
     if (strcmp(node->text, "true") == 0 || strcmp(node->text, "false") == 0)
         return push_constant(c, node->text[0] == 't', NULL, out);
+    if (c->decl)
+        borrow_want(c->p, MANIFEST_WANT_CONSTANT, node->text);
+    if (c->decl && c->p->host->is_pending)
+        return leave_pending(c, node, "'", node->text);
     report_unknown_name(c, node);
     return false;
 }
@@ -154,6 +161,8 @@ static bool compile_special(struct compile *c, const struct node *node,
     if (node->kind == NODE_RETURN) {
         if (c->decl->has_prototype)
             return emit_return(c, node->at, out);
+        if (c->p->host->is_pending)
+            return leave_pending(c, node, "the prototype of '", c->decl->name);
         compile_error(c, node->at,
                       "no prototype, so the type of `return` is not known; "
                       "paste the prototype of '",
@@ -199,16 +208,19 @@ static void nearest_member(struct nearest *near,
     }
 }
 
-/* Layouts can also come from DWARF, later: until then the value is left out
- * and the declaration stays. */
+/* Layouts also come from the debug information: without it the value is left
+ * out and the declaration stays. */
 static bool leave_out(struct compile *c, const struct node *node,
                       const struct manifest_type *type)
 {
+    if (type->name)
+        borrow_want(c->p, MANIFEST_WANT_TYPE, type->name);
+    if (c->p->host->is_pending)
+        return leave_pending(c, node, "'", type_describe(c->p, type));
     if (!c->is_unknown && !c->is_quiet)
         parser_report(c->p, MANIFEST_NOT_YET, node->at, "'",
                       type_describe(c->p, type),
-                      "' is not defined here, and DWARF is not read in this "
-                      "version: '",
+                      "' is defined neither here nor in debug information: '",
                       parser_quote(c->p, &node->at),
                       "' is left out; paste the definition", NULL);
     c->is_unknown = true;
@@ -294,8 +306,8 @@ static bool compile_member(struct compile *c, const struct node *node,
 
 /* What `*p`, `p[i]` and `p[a:b]` need: a pointer to something of known size.
  * void counts as bytes for a slice. */
-static bool compile_pointer(struct compile *c, const struct node *node,
-                            bool is_slice, struct operand *out)
+bool compile_pointer(struct compile *c, const struct node *node, bool is_slice,
+                     struct operand *out)
 {
     const struct node *base = node->a;
     if (!compile_value(c, base, out))
@@ -324,8 +336,8 @@ static bool compile_pointer(struct compile *c, const struct node *node,
     return true;
 }
 
-static bool compile_count(struct compile *c, const struct node *node,
-                          struct operand *out)
+bool compile_count(struct compile *c, const struct node *node,
+                   struct operand *out)
 {
     if (!compile_value(c, node, out))
         return false;
@@ -417,8 +429,8 @@ static bool compile_unary(struct compile *c, const struct node *node,
         c, op_of(OP_NEGATE, out->type->size_bytes, out->type->is_signed, 0), 0);
 }
 
-static bool compile_node(struct compile *c, const struct node *node,
-                         struct operand *out)
+bool compile_node(struct compile *c, const struct node *node,
+                  struct operand *out)
 {
     switch (node->kind) {
     case NODE_NUMBER:
@@ -445,122 +457,4 @@ static bool compile_node(struct compile *c, const struct node *node,
         return compile_binary(c, node, out);
     }
     return false;
-}
-
-/* ---- whole expressions ----------------------------------------------- */
-
-static const struct manifest_expr *
-finish(struct compile *c, enum manifest_value_type type, uint64_t bound)
-{
-    struct manifest_expr *expr = PARSER_NEW(c->p, struct manifest_expr);
-    struct code *code = parser_alloc_array(c->p, c->count, sizeof(*code));
-    if (!expr || !code)
-        return NULL;
-    memcpy(code, c->code, c->count * sizeof(*code));
-    *expr = (struct manifest_expr){.code = code,
-                                   .count = c->count,
-                                   .type = type,
-                                   .bound_bytes = bound,
-                                   .needs_freg = c->needs_freg,
-                                   .needs_stack = c->needs_stack,
-                                   .needs_return = c->needs_return,
-                                   .needs_memory = c->needs_memory,
-                                   .ireg_mask = c->ireg_mask};
-    return expr;
-}
-
-static bool compile_slice(struct compile *c, const struct node *node,
-                          struct operand *out)
-{
-    struct operand bound;
-    if (!compile_pointer(c, node, true, out) ||
-        !compile_count(c, node->b, &bound) ||
-        !compile_count(c, node->c, &bound))
-        return false;
-    uint64_t size = out->type->to->size_bytes;
-    out->type = out->type->to;
-    return emit(c, op_of(OP_SLICE, 8, true, size ? (int64_t)size : 1), -1);
-}
-
-/* An array is text if its elements are char, else its bytes. */
-static bool finish_array(struct compile *c, const struct operand *operand)
-{
-    const struct manifest_type *to = operand->type->to;
-    if (to->is_char)
-        return true;
-    return emit(c, op_of(OP_PUSH, 8, true, 0), 1) &&
-           emit(c, op_of(OP_PUSH, 8, true, (int64_t)operand->array_bytes), 1) &&
-           emit(c, op_of(OP_SLICE, 8, true, 1), -1);
-}
-
-static bool compile_item(struct compile *c, const struct node *node,
-                         struct operand *out, enum manifest_value_type *type)
-{
-    if (node->kind == NODE_SLICE) {
-        *type = MANIFEST_VALUE_BYTES;
-        return compile_slice(c, node, out);
-    }
-    if (!compile_value(c, node, out))
-        return false;
-    *type = value_type_of(out->type);
-    if (out->array_bytes) {
-        *type =
-            out->type->to->is_char ? MANIFEST_VALUE_TEXT : MANIFEST_VALUE_BYTES;
-        return finish_array(c, out);
-    }
-    if (out->type->kind == MANIFEST_POINTER && out->type->to->is_char)
-        *type = MANIFEST_VALUE_TEXT;
-    return true;
-}
-
-bool compile_expression(struct parser *p, const struct manifest_decl *decl,
-                        const struct node *node, enum expr_use use,
-                        struct compiled *out)
-{
-    struct compile c = {.p = p, .decl = decl, .use = use};
-    struct operand operand;
-    enum manifest_value_type type = 0;
-    *out = (struct compiled){0};
-    if (use == USE_INPUT || use == USE_OUTPUT) {
-        if (!compile_item(&c, node, &operand, &type))
-            goto failed;
-    } else {
-        if (!compile_value(&c, node, &operand))
-            goto failed;
-        if (!type_is_number(operand.type)) {
-            parser_error(p, node->at, "'", parser_quote(p, &node->at),
-                         "' is no integer or pointer");
-            return false;
-        }
-        type = value_type_of(operand.type);
-    }
-    out->ctype = operand.type;
-    out->expr =
-        finish(&c, type, type == MANIFEST_VALUE_TEXT ? operand.array_bytes : 0);
-    return out->expr != NULL;
-failed:
-    out->is_unknown = c.is_unknown;
-    return c.is_unknown && !p->fatal;
-}
-
-const struct manifest_expr *compile_implied(struct parser *p,
-                                            const struct manifest_decl *decl,
-                                            int32_t index, bool with_text)
-{
-    struct compile c = {
-        .p = p, .decl = decl, .use = USE_OUTPUT, .is_quiet = true};
-    struct operand operand;
-    const struct manifest_type *type =
-        index < 0 ? decl->return_type : decl->params[index].type;
-    enum manifest_value_type value = value_type_of(type);
-    if (!value)
-        return NULL;
-    bool ok = index < 0
-                  ? emit_return(&c, p->tok.at, &operand)
-                  : emit_param(&c, type, decl->params[index].place, &operand);
-    if (!ok || !emit_value(&c, p->tok.at, &operand))
-        return NULL;
-    if (with_text && type->kind == MANIFEST_POINTER && type->to->is_char)
-        value = MANIFEST_VALUE_TEXT;
-    return finish(&c, value, 0);
 }

@@ -109,12 +109,15 @@ static bool parse_dimension(struct parser *p, bool is_param, uint64_t *count)
     return true;
 }
 
-/* A parameter of array or function type is a pointer. */
+/* A parameter of array or function type is a pointer, and so is, to the
+ * machine, a class that has to be destroyed. */
 static const struct manifest_type *decay(struct parser *p,
                                          const struct manifest_type *type)
 {
     if (type->kind == MANIFEST_ARRAY)
         return type_pointer_to(p, type->to);
+    if (container_is_indirect(type))
+        return type_pointer_to(p, type);
     if (type->kind == MANIFEST_FUNCTION)
         return type_pointer_to(p, type);
     return type;

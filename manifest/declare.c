@@ -154,6 +154,8 @@ static void report_unknown_type(struct parser *p,
     struct nearest near;
     while (type->kind == MANIFEST_ARRAY)
         type = type->to;
+    if (type->name)
+        borrow_want(p, MANIFEST_WANT_TYPE, type->name);
     if (type_of(type)->is_tag) {
         parser_warn(p, at, "'", name, "' is passed by value and not defined, ",
                     "so '", decl->ident, "' gets times only; add `", name,
@@ -242,15 +244,18 @@ static void take_scope(struct parser *p, struct manifest_decl *decl)
     decl->program_count = scope->program_count;
 }
 
-static void fill(struct parser *p, const struct declaration *d,
-                 struct manifest_decl *decl)
+static void fill(struct parser *p, const struct declaration *given,
+                 bool is_function, struct manifest_decl *decl)
 {
+    struct declaration copy = *given, *d = &copy;
     bool broken = p->failed;
     take_scope(p, decl);
     decl->ident = d->ident;
     decl->at_source = parser_position(&d->at);
     for (const struct attribute *a = d->attrs; a; a = a->next)
         apply_attribute(p, a, decl);
+    if (!broken && is_function)
+        borrow_prototype(p, d, decl);
     check_names(p, d, decl);
     if (!broken) {
         if (d->type)
@@ -268,7 +273,7 @@ const struct manifest_decl *declare_rules(struct parser *p,
 {
     struct manifest_decl *decl = PARSER_NEW(p, struct manifest_decl);
     if (decl)
-        fill(p, d, decl);
+        fill(p, d, false, decl);
     return decl;
 }
 
@@ -281,7 +286,7 @@ void declare(struct parser *p, const struct declaration *d)
     struct decl_node *node = PARSER_NEW(p, struct decl_node);
     if (!node)
         return;
-    fill(p, d, &node->decl);
+    fill(p, d, true, &node->decl);
     *p->decls_end = node;
     p->decls_end = &node->next;
     p->out->decl_count++;

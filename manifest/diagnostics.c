@@ -100,6 +100,10 @@ void parser_report(struct parser *p, enum manifest_severity severity,
 
     if (p->fatal)
         return;
+    if (p->in_types) { /* what cannot be read of it is not there */
+        p->failed = true;
+        return;
+    }
     count_message(p, severity);
     if (!p->host->report || p->messages >= LIMIT_MESSAGES)
         return;

@@ -16,6 +16,8 @@ struct compile {
     uint32_t count, stack, stack_max;
     uint32_t ireg_mask;
     bool needs_freg, needs_stack, needs_return, needs_memory;
+    bool is_ranged;                     /* TEXT: an address and its length */
+    const struct manifest_type *record; /* an item that is a whole record */
     struct code code[LIMIT_EXPR_OPS];
 };
 
@@ -34,6 +36,25 @@ struct operand {
     uint64_t array_bytes; /* VALUE: it was an array of so many bytes */
 };
 
+static inline struct code op_of(enum code_op op, uint64_t size, bool is_signed,
+                                int64_t imm)
+{
+    return (struct code){.op = (uint8_t)op,
+                         .size = (uint8_t)size,
+                         .is_signed = is_signed,
+                         .imm = imm};
+}
+
+/* compile.c: an operand, its value, what `*p` needs, an integer. */
+bool compile_node(struct compile *c, const struct node *node,
+                  struct operand *out);
+bool compile_value(struct compile *c, const struct node *node,
+                   struct operand *out);
+bool compile_pointer(struct compile *c, const struct node *node, bool is_slice,
+                     struct operand *out);
+bool compile_count(struct compile *c, const struct node *node,
+                   struct operand *out);
+
 /* emit.c. false: reported, or c->is_quiet. */
 bool emit(struct compile *c, struct code code, int effect);
 bool emit_offset(struct compile *c, uint64_t offset_bytes);
@@ -44,6 +65,9 @@ bool emit_return(struct compile *c, struct mark at, struct operand *out);
 bool emit_value(struct compile *c, struct mark at, struct operand *operand);
 /* The register of the eightbyte at operand->offset, then the bits of it. */
 bool emit_piece(struct compile *c, struct mark at, struct operand *operand);
+/* containers.c: its text or elements, address and length on the stack. */
+bool emit_container(struct compile *c, struct mark at, struct operand *operand,
+                    enum manifest_value_type *type);
 bool emit_binary(struct compile *c, const struct node *node,
                  const struct manifest_type *left,
                  const struct manifest_type *right,

@@ -181,6 +181,26 @@ static void slice(struct machine *m, const struct code *op)
     m->top[-1] = base ? base + (uint64_t)from * (uint64_t)op->imm : 0;
 }
 
+/* address -> address of the data, its length in bytes (containers.c) */
+static int container(struct machine *m, const struct code *op)
+{
+    uint64_t word[2] = {0, 0};
+    const struct manifest_env *env = m->env;
+    bool is_view = op->index == CONTAINER_VIEW;
+    if (*m->top != 0 && (!env->read || env->read(env->context, word, *m->top,
+                                                 sizeof(word)) != 16)) {
+        m->is_unreadable = true;
+        return -EFAULT;
+    }
+    if (op->index == CONTAINER_VECTOR && word[1] < word[0])
+        return -EFAULT;
+    if (op->index == CONTAINER_VECTOR)
+        word[1] -= word[0];
+    *m->top++ = word[is_view];
+    *m->top = word[!is_view];
+    return 0;
+}
+
 static int step(struct machine *m, const struct code *op)
 {
     switch (op->op) {
@@ -208,6 +228,8 @@ static int step(struct machine *m, const struct code *op)
     case OP_SLICE:
         slice(m, op);
         return 0;
+    case OP_CONTAINER:
+        return container(m, op);
     default:
         return op->op >= OP_ADD && op->op <= OP_GE ? binary(m, op)
                                                    : push_source(m, op);
@@ -232,6 +254,16 @@ static int run(struct machine *m, const struct manifest_expr *expr)
     return 0;
 }
 
+/* A text of length 0 need not end with a NUL, nor have an address. */
+static void end_range(struct machine *m, struct manifest_value *out)
+{
+    static const char nothing[8];
+    if (out->len_bytes != 0)
+        out->is_null = *m->top == 0;
+    else if (out->type == MANIFEST_VALUE_TEXT)
+        *m->top = (uint64_t)(uintptr_t)nothing;
+}
+
 int manifest_eval(const struct manifest_expr *expr,
                   const struct manifest_env *env, struct manifest_value *out)
 {
@@ -247,9 +279,11 @@ int manifest_eval(const struct manifest_expr *expr,
     out->bits = out->bits_high = out->len_bytes = 0;
     if (error)
         return error;
-    if (expr->type == MANIFEST_VALUE_BYTES) {
+    if (expr->type == MANIFEST_VALUE_BYTES || expr->is_ranged) {
         out->len_bytes = *m.top--;
-        out->is_null = *m.top == 0;
+        out->is_null = *m.top == 0 && !expr->is_ranged;
+        if (expr->is_ranged)
+            end_range(&m, out);
     } else if (expr->type == MANIFEST_VALUE_F80) {
         out->bits_high = *m.top--;
     } else if (expr->type == MANIFEST_VALUE_TEXT) {

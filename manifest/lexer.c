@@ -85,6 +85,11 @@ static void bad(struct token *out, const char *problem)
     out->problem = problem;
 }
 
+bool lexer_is_name_byte(char c)
+{
+    return is_name_part(c);
+}
+
 static void lex_name(struct lexer *lex, struct token *out)
 {
     out->kind = TOKEN_NAME;

@@ -59,6 +59,8 @@ void lexer_start(struct lexer *lex, const struct source *src);
 /* At the end of the text it yields TOKEN_END for ever. */
 void lexer_next(struct lexer *lex, struct token *out);
 
+/* Can it stand in a name? */
+bool lexer_is_name_byte(char c);
 /* Compare the bytes of a token with a word. */
 bool token_is_word(const struct token *tok, const char *word);
 const char *token_text(const struct token *tok);

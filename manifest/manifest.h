@@ -268,6 +268,34 @@ struct manifest {
 
 /* ---- the parser ------------------------------------------------------ */
 
+/* What the manifest does not say itself and the debug information may know. */
+enum manifest_want_kind {
+    MANIFEST_WANT_TYPE,     /* a tag or another name of a type */
+    MANIFEST_WANT_CONSTANT, /* of an enum */
+    MANIFEST_WANT_FUNCTION, /* the prototype of `decl` */
+};
+struct manifest_want {
+    enum manifest_want_kind kind;
+    const char *name; /* FUNCTION: what the answer is to be called */
+    /* FUNCTION: where it is, how it was declared; not whole yet */
+    const struct manifest_decl *decl;
+    bool is_pasted; /* C++ by its qualified name: its symbol is wanted, too */
+    bool has_params;
+    const struct manifest_param *params; /* if it was pasted with them */
+    uint32_t param_count;
+};
+/*
+ * The answers: C, as tools/dwarf writes it. Types and constants as in a
+ * manifest; `[[symbol("ns::job<int>")]] typedef struct t t;` for a name that
+ * is none in C; `[[span("NAME"), symbol("SYMBOL")]] int f(void *self);` for the
+ * function that was wanted as NAME. The manifest wins over all of it.
+ */
+struct manifest_types {
+    const char *file; /* for messages */
+    const char *text;
+    size_t len_bytes;
+};
+
 /* What the parser needs of the world. */
 struct manifest_host {
     void *context;
@@ -282,6 +310,13 @@ struct manifest_host {
      * at the end of its declaration. The strings live in the arena. NULL:
      * dropped. */
     void (*report)(void *context, const struct manifest_diagnostic *d);
+    const struct manifest_types *types; /* NULL: none */
+    /* Something is missing; may come several times. NULL: nobody asks. */
+    void (*want)(void *context, const struct manifest_want *want);
+    bool is_pending; /* there are no types now, a later run has them: what
+                        needs them is left out and is no error */
+    bool compares;   /* a contradiction to the types is an error; all that
+                        could contradict is wanted, too */
 };
 
 /*

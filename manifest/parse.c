@@ -237,23 +237,31 @@ static bool add_typedef(struct parser *p, const struct attribute *attrs,
                         const struct declarator *d,
                         const struct specifiers *spec)
 {
-    if (!d->name) {
+    const struct attribute *alias =
+        p->in_types ? attribute_find(attrs, ATTR_SYMBOL) : NULL;
+    const char *text = alias ? alias->text : d->name;
+    if (!text) {
         parser_unexpected(p, "the name of the type");
         return false;
     }
-    struct name *name =
-        parser_find_name(p, NAME_TYPEDEF, d->name, strlen(d->name));
-    if (name && (name->ctype->kind != d->type->kind ||
-                 name->ctype->size_bytes != d->type->size_bytes)) {
+    struct name *name = parser_find_name(p, NAME_TYPEDEF, text, strlen(text));
+    if (p->host->compares && !p->in_types)
+        borrow_want(p, MANIFEST_WANT_TYPE, text);
+    if (name && name->is_borrowed && !p->in_types)
+        borrow_compare_typedef(p, name, d);
+    else if (name && (name->ctype->kind != d->type->kind ||
+                      name->ctype->size_bytes != d->type->size_bytes)) {
         parser_error(p, d->at, "'", d->name, "' was another type before");
         return false;
     }
     if (!name)
-        name = parser_add_name(p, NAME_TYPEDEF, d->name);
+        name = parser_add_name(p, NAME_TYPEDEF, text);
     if (!name)
         return false;
     name->ctype = align_type(p, d->type, p->suffix.align_bytes);
-    if (attrs) {
+    name->is_borrowed = p->in_types;
+    name->at = d->at;
+    if (attrs && !p->in_types) {
         struct declaration rules = {.attrs = attrs,
                                     .type = d->type,
                                     .ident = d->name,
@@ -289,7 +297,10 @@ static bool parse_declarators(struct parser *p, const struct attribute *attrs,
                                        .ident = d.name,
                                        .at = d.at,
                                        .type_at = spec->at};
-            declare(p, &decl);
+            if (p->in_types)
+                borrow_keep(p, &decl);
+            else
+                declare(p, &decl);
             *declared = true;
         }
     } while (parser_accept(p, ','));
@@ -462,6 +473,7 @@ int manifest_parse(const char *file, const char *text, size_t len_bytes,
     p->out = PARSER_NEW(p, struct manifest);
     if (!p->out)
         return -ENOMEM;
+    borrow_types(p);
     parse_source(p, src);
     if (!p->fatal)
         finish(p);

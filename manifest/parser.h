@@ -28,6 +28,13 @@ enum {
     NAME_BUCKETS = 1024,
 };
 
+enum container {
+    CONTAINER_NONE,
+    CONTAINER_STRING, /* pointer, length */
+    CONTAINER_VIEW,   /* length, pointer */
+    CONTAINER_VECTOR, /* first, end */
+};
+
 /* ---- types: a manifest_type with what only the parser needs ---------- */
 
 struct type {
@@ -36,9 +43,12 @@ struct type {
     bool is_tag;            /* t.name is a tag, not a typedef */
     bool is_defining;       /* between { and } */
     bool is_packed;
+    bool is_borrowed;                    /* of the debug information */
+    enum container container;            /* RECORD: of libstdc++ */
     bool is_variadic;                    /* FUNCTION */
     const struct manifest_param *params; /* FUNCTION */
-    const struct mark *marks;            /* of the parameters' types */
+    const struct mark *marks; /* of the parameters' types; borrowed RECORD: of
+                                 the members */
     uint32_t param_count;
 };
 
@@ -54,6 +64,14 @@ extern const struct type type_void, type_int, type_uint, type_long, type_ulong,
 const struct manifest_type *type_find_builtin(const char *name, size_t len);
 /* The n-th builtin name for suggestions, NULL past the end. */
 const char *type_builtin_name(size_t n);
+
+/* containers.c: std::string and its like, or NULL. */
+const struct manifest_type *container_find(const char *name, size_t len);
+struct parser;
+const struct manifest_type *container_vector_of(struct parser *p,
+                                                const struct manifest_type *to);
+/* Passed by a pointer to a copy, as classes with a destructor are? */
+bool container_is_indirect(const struct manifest_type *type);
 
 enum base_word { /* multiset of the words of a declaration specifier */
     WORD_VOID = 1,
@@ -96,7 +114,8 @@ void place_function(const struct manifest_type *result,
 enum name_kind {
     NAME_TYPEDEF,
     NAME_TAG,
-    NAME_CONSTANT
+    NAME_CONSTANT,
+    NAME_PROTOTYPE, /* of the debug information, by the wanted name */
 };
 struct name {
     struct name *next;
@@ -107,6 +126,9 @@ struct name {
     const struct manifest_type *ctype; /* TYPEDEF */
     int64_t value;                     /* CONSTANT */
     const struct manifest_decl *rules; /* TYPEDEF with attributes */
+    bool is_borrowed;                  /* of the debug information */
+    struct mark at;                    /* there */
+    const char *symbol;                /* PROTOTYPE: or NULL */
 };
 
 /* ---- expressions ----------------------------------------------------- */
@@ -164,9 +186,10 @@ enum code_op { /* see eval.c */
     OP_LE,
     OP_GT,
     OP_GE,
-    OP_SLICE, /* base from to -> address length; imm: element size */
-    OP_AND,   /* 0: keep it and jump to imm; else drop it */
-    OP_OR,    /* not 0: keep it and jump to imm; else drop it */
+    OP_CONTAINER, /* its address -> address length; index: enum container */
+    OP_SLICE,     /* base from to -> address length; imm: element size */
+    OP_AND,       /* 0: keep it and jump to imm; else drop it */
+    OP_OR,        /* not 0: keep it and jump to imm; else drop it */
 };
 struct code {
     uint8_t op;
@@ -183,6 +206,7 @@ struct manifest_expr {
     enum manifest_value_type type;
     uint64_t bound_bytes; /* TEXT in an array: at most so many; else 0 */
     bool needs_freg, needs_stack, needs_return, needs_memory;
+    bool is_ranged;     /* TEXT: address and length, as BYTES */
     uint32_t ireg_mask; /* integer argument registers that it reads */
 };
 
@@ -281,7 +305,8 @@ struct parser {
     uint32_t nodes;               /* of the expression being read */
     struct gnu_attributes suffix; /* behind the declarator just read */
     uint32_t include_depth, include_count;
-    bool failed; /* an error since it was last cleared */
+    bool failed;   /* an error since it was last cleared */
+    bool in_types; /* this is not the manifest, but host->types */
     uint32_t messages;
     uint64_t not_yet; /* bits of enum attribute_kind already told */
     struct scope scope;
@@ -393,6 +418,7 @@ enum expr_use {
 struct compiled {
     const struct manifest_expr *expr;
     const struct manifest_type *ctype;
+    const struct manifest_type *record; /* a whole one: by its members */
     bool is_unknown; /* its place is not known: drop it, no error */
 };
 bool compile_expression(struct parser *p, const struct manifest_decl *decl,
@@ -443,6 +469,26 @@ bool declare_rules_of(struct parser *p, const struct attribute *attrs,
 /* True if it was a setting; a bad value is reported. */
 bool settings_apply(struct parser *p, struct manifest_settings *settings,
                     const struct attribute *attr);
+
+/* borrow.c: what the debug information knows */
+struct raw_record;
+void borrow_want(struct parser *p, enum manifest_want_kind kind,
+                 const char *name);
+/* The prototype of `d`, from the types or compared with them. */
+void borrow_prototype(struct parser *p, struct declaration *d,
+                      struct manifest_decl *decl);
+/* host->types: keep it under the name it was wanted by. */
+void borrow_keep(struct parser *p, const struct declaration *d);
+/* A member of the manifest against the borrowed record of the same tag. */
+void borrow_compare_member(struct parser *p, const struct type *borrowed,
+                           const struct manifest_member *member,
+                           struct mark at);
+void borrow_compare_typedef(struct parser *p, struct name *name,
+                            const struct declarator *d);
+void borrow_compare_constant(struct parser *p, struct mark at,
+                             const struct name *name, int64_t value);
+/* Before the manifest itself. */
+void borrow_types(struct parser *p);
 
 /* parse.c */
 void parse_source(struct parser *p, const struct source *src);

@@ -13,6 +13,7 @@ struct raw_member {
     struct manifest_member member;
     uint32_t align_bytes;
     bool is_bit_field;
+    struct mark at;
 };
 struct raw_record {
     struct raw_member *first, **end;
@@ -88,6 +89,7 @@ static bool add_member(struct parser *p, struct raw_record *record,
     if (!raw->is_bit_field && !check_member(p, d))
         return false;
     parse_gnu_attributes(p, &gnu); /* behind a bit field */
+    raw->at = d->at;
     raw->member.name = d->name;
     raw->member.type = d->type;
     raw->member.bit_width = (uint32_t)width;
@@ -193,8 +195,11 @@ static bool lay_out(struct parser *p, const struct raw_record *record,
                             .align_bytes = gnu->align_bytes};
     struct manifest_member *members =
         parser_alloc_array(p, record->count, sizeof(*members));
+    struct mark *marks =
+        p->in_types ? parser_alloc_array(p, record->count, sizeof(*marks))
+                    : NULL;
     uint32_t kept = 0;
-    if (!members)
+    if (!members || (p->in_types && !marks))
         return false;
     for (struct raw_member *m = record->first; m; m = m->next) {
         uint32_t align =
@@ -205,8 +210,12 @@ static bool lay_out(struct parser *p, const struct raw_record *record,
                    m->member.name != NULL);
         if (m->is_bit_field && !m->member.name)
             continue;
+        if (marks)
+            marks[kept] = m->at;
         members[kept++] = m->member;
     }
+    out->marks = marks;
+    out->is_borrowed = p->in_types;
     out->t.kind = MANIFEST_RECORD;
     out->t.is_union = is_union;
     out->t.size_bytes = layout_finish(&layout);
@@ -234,6 +243,12 @@ static bool define_record(struct parser *p, struct type *type, bool is_union,
     if (!lay_out(p, &record, gnu, is_union, at, &made))
         return false;
     made.t.name = type->t.name;
+    if (type->is_borrowed && !p->in_types) { /* the manifest wins */
+        for (const struct raw_member *m = record.first; m; m = m->next)
+            borrow_compare_member(p, type, &m->member, m->at);
+        *type = made;
+        return true;
+    }
     if (type->t.kind == MANIFEST_RECORD) {
         if (is_same(&type->t, &made.t))
             return true;
@@ -283,6 +298,8 @@ bool parse_record(struct parser *p, struct specifiers *out)
                      "' is being defined here already");
         return false;
     }
+    if (type->t.name && p->host->compares)
+        borrow_want(p, MANIFEST_WANT_TYPE, type->t.name);
     if (!parser_enter(p))
         return false;
     type->is_defining = true;
@@ -304,6 +321,14 @@ static bool add_constant(struct parser *p, struct mark at, const char *text,
                          int64_t value)
 {
     struct name *name = parser_find_name(p, NAME_CONSTANT, text, strlen(text));
+    if (!p->in_types && p->host->compares)
+        borrow_want(p, MANIFEST_WANT_CONSTANT, text);
+    if (name && name->is_borrowed && !p->in_types) {
+        borrow_compare_constant(p, at, name, value);
+        name->value = value;
+        name->is_borrowed = false;
+        return true;
+    }
     if (name && name->value == value)
         return true;
     if (name) {
@@ -315,9 +340,12 @@ static bool add_constant(struct parser *p, struct mark at, const char *text,
         return false;
     }
     name = parser_add_name(p, NAME_CONSTANT, text);
-    if (name)
-        name->value = value;
-    return name != NULL;
+    if (!name)
+        return false;
+    name->value = value;
+    name->is_borrowed = p->in_types;
+    name->at = at;
+    return true;
 }
 
 static bool parse_constants(struct parser *p, struct raw_constant **list,
@@ -372,6 +400,7 @@ static bool define_enum(struct parser *p, struct type *type,
     type->t.is_signed = fixed ? fixed->is_signed : least < 0;
     type->t.size_bytes = fixed ? fixed->size_bytes : is_wide ? 8 : 4;
     type->t.align_bytes = (uint32_t)type->t.size_bytes;
+    type->is_borrowed = p->in_types;
     type->t.constants = constants;
     type->t.constant_count = count;
     return true;

@@ -84,7 +84,7 @@ static bool is_macro(struct parser *p)
            (after.kind == TOKEN_PUNCT && after.punct == '*');
 }
 
-/* std::vector<int>: the arguments say nothing that we use. */
+/* The arguments of std::vector<int>, up to behind the last >. */
 static void skip_template(struct parser *p)
 {
     uint32_t open = 0;
@@ -103,16 +103,80 @@ static void skip_template(struct parser *p)
     } while (open);
 }
 
-static const struct manifest_type *parse_unknown(struct parser *p)
+/* "ns::pair<int,long>": without blanks but between words, which is how
+ * tools/dwarf writes it. */
+static const char *template_name(struct parser *p, const struct mark *at)
+{
+    uint32_t len = p->tok_end - at->offset, n = 0;
+    char *text = parser_alloc(p, len + 1, 1);
+    const char *from = at->src->text + at->offset;
+    for (uint32_t i = 0; text && i < len; i++) {
+        if (from[i] != ' ' && (from[i] < '\t' || from[i] > '\r'))
+            text[n++] = from[i];
+        else if (n && i + 1 < len && lexer_is_name_byte(text[n - 1]) &&
+                 lexer_is_name_byte(from[i + 1]))
+            text[n++] = ' ';
+    }
+    return text;
+}
+
+static const struct manifest_type *make_opaque(struct parser *p,
+                                               const char *name)
 {
     struct type *type = PARSER_NEW(p, struct type);
-    if (!type)
+    if (!type || !name)
         return NULL;
     type->t.kind = MANIFEST_OPAQUE;
     type->t.align_bytes = 1;
-    type->t.name = parser_name(p, "a type");
-    skip_template(p);
+    type->t.name = name;
     return &type->t;
+}
+
+/* std::vector<int>: its element is the first argument. NULL: no scalar, or
+ * another template. */
+static const struct manifest_type *parse_vector(struct parser *p)
+{
+    struct lexer lex = p->lex;
+    struct token tok = p->tok;
+    uint32_t tok_end = p->tok_end;
+    struct specifiers spec;
+    struct declarator d = {0};
+    if (!parser_is_word(p, "std::vector") || !parser_enter(p))
+        return NULL;
+    parser_advance(p);
+    bool ok = parser_accept(p, '<') && parser_is_type_start(p) &&
+              parse_specifiers(p, false, &spec) &&
+              (parser_is(p, '>') || parse_declarator(p, spec.type, &d)) &&
+              parser_accept(p, '>');
+    const struct manifest_type *to = !ok ? NULL : d.type ? d.type : spec.type;
+    parser_leave(p);
+    const struct manifest_type *made =
+        to && to->kind >= MANIFEST_INT && to->kind <= MANIFEST_POINTER
+            ? container_vector_of(p, to)
+            : NULL;
+    if (!made && !p->fatal) { /* read it as any other */
+        p->lex = lex;
+        p->tok = tok;
+        p->tok_end = tok_end;
+    }
+    return made;
+}
+
+/* A name that is no type so far, or one with template arguments. */
+static const struct manifest_type *parse_unknown(struct parser *p)
+{
+    struct mark at = p->tok.at;
+    const struct manifest_type *vector = parse_vector(p);
+    if (vector || p->fatal)
+        return vector;
+    const char *text = parser_name(p, "a type");
+    if (!text || !parser_is(p, '<'))
+        return make_opaque(p, text);
+    skip_template(p);
+    text = template_name(p, &at);
+    struct name *name =
+        text ? parser_find_name(p, NAME_TYPEDEF, text, strlen(text)) : NULL;
+    return name ? name->ctype : make_opaque(p, text);
 }
 
 static bool parse_name(struct parser *p, bool at_top, struct specifiers *out)

@@ -178,6 +178,9 @@ enum {
 
 const struct manifest_type *type_find_builtin(const char *name, size_t len)
 {
+    const struct manifest_type *container = container_find(name, len);
+    if (container)
+        return container;
     if (len > 5 && memcmp(name, "std::", 5) == 0) {
         name += 5;
         len -= 5;

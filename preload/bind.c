@@ -14,6 +14,8 @@
 #include "preload/decoder.h"
 #include "preload/fiber.h"
 #include "preload/find.h"
+#include "preload/find_names.h"
+#include "shim/plan/plan.h"
 #include <errno.h>
 #include <string.h>
 
@@ -118,7 +120,10 @@ static void say_unbound(const struct pass *pass)
         text_put_number(&reason, pass->matches);
         text_put(&reason, " functions match, more than ");
         text_put_number(&reason, config.match_max);
-        text_put(&reason, ": narrow the glob, or raise HANDSPAN_MATCH_MAX");
+        text_put(&reason, config.match_max == PLAN_HANDLERS_MAX
+                              ? " that there is room for: narrow the glob"
+                              : ": narrow the glob, or raise "
+                                "HANDSPAN_MATCH_MAX");
     } else if (pass->objects == 0 && is_other_build(decl->object)) {
         text_put(&reason, "the object is there, but has another build id");
     } else if (pass->objects == 0) {
@@ -174,6 +179,18 @@ static bool has_any_declaration(void)
     return false;
 }
 
+/* So that one pass over a file finds them all. */
+static void gather_names(const struct manifest *manifest)
+{
+    names_begin(manifest->decl_count);
+    for (uint32_t i = 0; i < manifest->decl_count; i++) {
+        const struct manifest_decl *decl = &manifest->decls[i];
+        const char *name = find_exact_name(decl);
+        if (name && is_ours(decl))
+            names_add(name);
+    }
+}
+
 static void bind_generation(uint32_t generation)
 {
     const struct manifest *manifest = runtime.manifest;
@@ -183,6 +200,7 @@ static void bind_generation(uint32_t generation)
         note_line("binding", "no memory: nothing is traced");
         return;
     }
+    gather_names(manifest);
     for (uint32_t i = 0; i < manifest->decl_count; i++) {
         struct pass pass = {.decl = &manifest->decls[i],
                             .generation = generation};
@@ -195,6 +213,7 @@ static void bind_generation(uint32_t generation)
             say_unbound(&pass);
     }
     bind_round_apply();
+    names_end();
     modules_drop_files();
 }
 

@@ -27,6 +27,7 @@ static uint32_t bound_count;
 /* 1 + highest index that is ours. runtime.site_count is this, too, but for the
  * hooks: it grows when a site is armed. */
 static uint32_t bounds_end;
+static bool is_any_gone; /* an object was unloaded: a site may be revived */
 
 struct round bind_round;
 
@@ -93,9 +94,23 @@ static uint32_t take_index(void)
     return 0;
 }
 
+_Static_assert(PLAN_HANDLERS_MAX + 128 <= SHIM_SITE_MAX,
+               "fork, exec and the end must be seen, whatever a manifest says");
+
+/* The last ones are left for sites of our own. */
+static bool has_room(const struct work *work)
+{
+    struct lane_session *session = runtime.map.session;
+    if (!work->decl || __atomic_load_n(&session->site_next, __ATOMIC_RELAXED) <=
+                           PLAN_HANDLERS_MAX)
+        return true;
+    __atomic_fetch_add(&session->lost_sites, 1, __ATOMIC_RELAXED);
+    return false;
+}
+
 static int take_site(struct work *work)
 {
-    uint32_t at = take_index();
+    uint32_t at = has_room(work) ? take_index() : 0;
     if (at == 0)
         return -ENOSPC;
     work->index = at;
@@ -311,7 +326,7 @@ static void use_index(struct work *work, uint32_t index)
  * is too far from where it was, it gets a site of its own. */
 static bool plan_revival(struct work *work)
 {
-    for (uint32_t i = 1; decoder_get() && i < bounds_end; i++) {
+    for (uint32_t i = 1; is_any_gone && decoder_get() && i < bounds_end; i++) {
         struct bound *bound = &bounds[i];
         if (bound->module || bound->decl != work->decl || !bound->island ||
             bound->vaddr != work->vaddr ||
@@ -482,6 +497,7 @@ void bind_site_gone(struct module *module)
         record->unloaded_ticks = lane_now(&runtime.map);
         __atomic_store_n(&record->state, 2, __ATOMIC_RELEASE);
     }
+    is_any_gone = true;
     for (uint32_t i = 1; i < bounds_end; i++) {
         if (bounds[i].module == module)
             bounds[i].module = NULL;

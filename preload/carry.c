@@ -321,7 +321,8 @@ static inline struct span_place place_of(const struct shim_call *call,
         return place;
     const struct lane_open *top = &lane->open[depth - 1];
     if (is_own && depth < LANE_OPEN_MAX && top->state == LANE_OPEN_CONTEXT &&
-        top->sp < lane->stack_high && span_context_holds(top, call->sp))
+        top->sp < lane->stack_high && span_context_holds(top, call->sp) &&
+        span_context_is_sure(top, call->sp))
         return (struct span_place){top->span, top->context_depth & 0xffffff};
     span_settle(lane, call->sp, (call->flags & SHIM_CALL_TAIL) != 0);
     return span_find_place(lane, call->sp);

@@ -82,7 +82,12 @@ HIDDEN void carry_leave(const struct shim_call *call,
 HIDDEN void carry_left(const struct shim_call *call,
                        const struct shim_regs *regs, uint64_t tick);
 
+enum {
+    CARRY_FRAME_DIRECT = 1,
+};
 /* Where the function that called at `sp` (the slot of its return address,
  * intact, the caller's rbp 8 bytes below) has its own return address; 0: not
- * known. Set at start where unwind tables can be read. */
+ * known. With CARRY_FRAME_DIRECT if only that function can have been called
+ * from where it will return to. Set at start where unwind tables can be read.
+ */
 extern HIDDEN uint64_t (*carry_find_frame)(uint64_t sp);

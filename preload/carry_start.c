@@ -24,6 +24,8 @@ struct frame_rule {
     uint64_t place; /* 0: free, or being written */
     int32_t offset;
     uint32_t reg;
+    uint64_t function;  /* where the function with this call begins */
+    uint64_t low, high; /* its object's text, for who looks at its callers */
 };
 static struct frame_rule rules[PLACES];
 
@@ -47,6 +49,9 @@ static long find_rule(long place, long out)
         rule->reg = rows[i].reg;
         rule->offset = rows[i].offset;
     }
+    rule->function = module->base + fde.low;
+    rule->low = module->low;
+    rule->high = module->high;
     return 0;
 }
 
@@ -57,6 +62,9 @@ static struct frame_rule get_rule(uint64_t place)
     /* acquire; pairs with the release below */
     rule.place = __atomic_load_n(&kept->place, __ATOMIC_ACQUIRE);
     rule.offset = __atomic_load_n(&kept->offset, __ATOMIC_RELAXED);
+    rule.function = __atomic_load_n(&kept->function, __ATOMIC_RELAXED);
+    rule.low = __atomic_load_n(&kept->low, __ATOMIC_RELAXED);
+    rule.high = __atomic_load_n(&kept->high, __ATOMIC_RELAXED);
     rule.reg = __atomic_load_n(&kept->reg, __ATOMIC_ACQUIRE);
     if (rule.place == place &&
         __atomic_load_n(&kept->place, __ATOMIC_ACQUIRE) == place)
@@ -66,9 +74,24 @@ static struct frame_rule get_rule(uint64_t place)
     span_busy = busy;
     __atomic_store_n(&kept->place, 0, __ATOMIC_RELEASE);
     __atomic_store_n(&kept->offset, rule.offset, __ATOMIC_RELEASE);
+    __atomic_store_n(&kept->function, rule.function, __ATOMIC_RELEASE);
+    __atomic_store_n(&kept->low, rule.low, __ATOMIC_RELEASE);
+    __atomic_store_n(&kept->high, rule.high, __ATOMIC_RELEASE);
     __atomic_store_n(&kept->reg, rule.reg, __ATOMIC_RELEASE);
     __atomic_store_n(&kept->place, place, __ATOMIC_RELEASE);
     return rule;
+}
+
+/* Was the function called by `call rel32`, as itself and nothing else? Then who
+ * stands at its return address was tail-called by it. */
+static bool is_direct(const struct frame_rule *rule, uint64_t back)
+{
+    int32_t distance;
+    if (back < rule->low + 5 || back >= rule->high ||
+        *(const uint8_t *)(back - 5) != 0xe8)
+        return false;
+    __builtin_memcpy(&distance, (const void *)(back - 4), sizeof distance);
+    return back + (uint64_t)(int64_t)distance == rule->function;
 }
 
 static uint64_t find_frame(uint64_t sp)
@@ -80,7 +103,8 @@ static uint64_t find_frame(uint64_t sp)
     if ((rule.reg != RSP && rule.reg != RBP) || frame <= sp ||
         frame - sp > FRAME_MAX)
         return 0;
-    return frame;
+    bool direct = is_direct(&rule, *(const uint64_t *)frame);
+    return frame | (direct ? CARRY_FRAME_DIRECT : 0);
 }
 
 void carry_start(void)

@@ -5,6 +5,7 @@
  * constructor runs before libc's.
  */
 #include "preload/config.h"
+#include "shim/plan/plan.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -102,9 +103,9 @@ static void read_numbers(void)
     const char *value = config_get("HANDSPAN_MATCH_MAX");
     uint64_t number;
     if (value && text_read_number(&value, &number) && *value == '\0' &&
-        number > 0) /* more than there are stubs is as many as there are */
+        number > 0)
         config.match_max =
-            number < SHIM_SITE_MAX ? (uint32_t)number : SHIM_SITE_MAX - 1;
+            number < PLAN_HANDLERS_MAX ? (uint32_t)number : PLAN_HANDLERS_MAX;
     value = config_get("HANDSPAN_TEST_SHIM");
     if (value && strcmp(value, "frame") == 0)
         config.force_shim = LANE_SHIM_FRAME;

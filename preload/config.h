@@ -55,6 +55,9 @@ HIDDEN void note_line(const char *topic, const char *text);
 /* The same put together: "topic: a b c"; NULLs end it. */
 HIDDEN void note_lines(const char *topic, const char *a, const char *b,
                        const char *c);
+/* Where the next line will stand; and back to there. */
+HIDDEN size_t note_mark(void);
+HIDDEN void note_rewind(size_t mark);
 /* Publish what was noted since the last time. */
 HIDDEN void note_publish(void);
 /* Into the log although there is no session (nowhere else to say it). */

@@ -7,7 +7,10 @@
  * on names that contain the last identifier.
  */
 #include "preload/find.h"
-#include "preload/rust_name.h"
+#include "preload/find_ifunc.h"
+#include "preload/find_names.h"
+#include "shim/plan/cxx_name.h"
+#include "shim/plan/rust_name.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,6 +36,15 @@ static demangle_fn *find_demangler(void)
 static bool is_demangled(const char *name)
 {
     return strchr(name, '(') || strstr(name, "::") || strchr(name, ' ');
+}
+
+const char *find_exact_name(const struct manifest_decl *decl)
+{
+    const char *name = decl->symbol ? decl->symbol : decl->ident;
+    if (decl->has_at || decl->match || !name ||
+        (decl->symbol && is_demangled(name)))
+        return NULL;
+    return name;
 }
 
 bool find_needs_demangler(const struct manifest_decl *decl)
@@ -61,6 +73,16 @@ static int found(struct search *search, const char *name, uint64_t vaddr)
     return search->each(search->context, search->module, name, vaddr);
 }
 
+/* Of an ifunc calls reach what its resolver chose. A glob means what has a
+ * name, and the implementations have theirs. */
+static int found_symbol(struct search *search, const struct plan_symbol *symbol)
+{
+    uint64_t vaddr = symbol->vaddr;
+    if (symbol->is_ifunc)
+        find_ifunc_target(search->module, symbol->name, symbol->vaddr, &vaddr);
+    return found(search, symbol->name, vaddr ? vaddr : symbol->vaddr);
+}
+
 static int match_glob(void *context, const struct plan_symbol *symbol)
 {
     struct search *search = context;
@@ -80,93 +102,13 @@ static int match_glob_in_file(void *context, const struct plan_symbol *symbol,
     return match_glob(context, symbol);
 }
 
-static bool is_identifier(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (c >= '0' && c <= '9') || c == '_';
-}
-
-/* Behind `word` if `at` begins with it, spaces aside; else NULL. */
-static const char *skip_word(const char *at, const char *word)
-{
-    for (; *word; word++, at++) {
-        while (*at == ' ')
-            at++;
-        if (*at != *word)
-            return NULL;
-    }
-    return at;
-}
-
-/* Two spellings of one type, and ABI tags, which nobody writes. True: both
- * moved on. */
-static bool skip_spelling(const char **name, const char **wanted)
-{
-    static const char whole[] =
-        "std::__cxx11::basic_string<char,std::char_traits<char>,"
-        "std::allocator<char>>";
-    static const char word[] = "std::string";
-    if (strncmp(*name, "[abi:", 5) == 0 && strchr(*name, ']')) {
-        *name = strchr(*name, ']') + 1;
-        return true;
-    }
-    const char *behind = skip_word(*name, whole);
-    if (!behind || strncmp(*wanted, word, sizeof(word) - 1) != 0 ||
-        is_identifier((*wanted)[sizeof(word) - 1]))
-        return false;
-    *name = behind;
-    *wanted += sizeof(word) - 1;
-    return true;
-}
-
-/* Spaces do not count: "f(char const*, int)" is "f(char const *,int)". */
-static bool is_same_name(const char *name, const char *wanted)
-{
-    for (;;) {
-        while (*name == ' ')
-            name++;
-        while (*wanted == ' ')
-            wanted++;
-        if (skip_spelling(&name, &wanted))
-            continue;
-        if (*name != *wanted)
-            return false;
-        if (*name == '\0')
-            return true;
-        name++;
-        wanted++;
-    }
-}
-
-/* "int ns::id<int>(int)": an instance of a template is told with the type
- * that it returns. */
-static const char *skip_return_type(const char *name)
-{
-    const char *start = name;
-    int depth = 0;
-    for (const char *at = name; *at && *at != '('; at++) {
-        depth += (*at == '<') - (*at == '>');
-        if (*at == ' ' && depth == 0)
-            start = at + 1;
-        if (strncmp(at, "operator", 8) == 0)
-            break;
-    }
-    return start;
-}
-
-static bool is_meant(const char *name, const char *wanted)
-{
-    return is_same_name(name, wanted) ||
-           is_same_name(skip_return_type(name), wanted);
-}
-
 /* Rust: `_R...`, or `_ZN...` with a hash at its end, which a C++ demangler
  * takes for a namespace. */
 static bool is_rust_match(const struct search *search, const char *mangled)
 {
     char name[512];
     return rust_name(mangled, name, sizeof(name)) &&
-           is_same_name(name, search->decl->symbol);
+           name_is_same(name, search->decl->symbol);
 }
 
 static int match_demangled(void *context, const struct plan_symbol *symbol)
@@ -186,7 +128,7 @@ static int match_demangled(void *context, const struct plan_symbol *symbol)
     if (!text || status != 0)
         return 0;
     search->buf = text;
-    if (!is_meant(text, search->decl->symbol))
+    if (!name_is_meant(text, search->decl->symbol))
         return 0;
     return found(search, name, symbol->vaddr);
 }
@@ -200,7 +142,7 @@ static void take_part(struct search *search)
     if (!end)
         end = name + strlen(name);
     const char *start = end;
-    while (start > name && is_identifier(start[-1]))
+    while (start > name && name_has(start[-1]))
         start--;
     if ((size_t)(end - start) >= sizeof(search->part) ||
         strstr(name, "operator"))
@@ -249,7 +191,7 @@ static int match_in_file(void *context, const struct plan_symbol *symbol,
         return 0;
     if (want && (!file || strcmp(text_basename(file), text_basename(want))))
         return 0;
-    return found(search, symbol->name, symbol->vaddr);
+    return found_symbol(search, symbol);
 }
 
 /* An exported name is one function; a static one may be several, of several
@@ -259,14 +201,14 @@ static int find_exact(struct search *search, const char *name)
     struct plan_symbol symbol;
     const struct plan_image *image = &search->module->image;
     search->name = name;
-    if (search->decl->file || search->with_file)
-        return plan_image_each_in_file(image, match_in_file, search);
-    if (plan_image_find_symbol(image, name, &symbol) != 0 || symbol.vaddr == 0)
-        return 0;
+    if (!search->decl->file && !search->with_file &&
+        plan_image_find_dynamic(image, name, &symbol) == 0 &&
+        symbol.vaddr != 0 && (symbol.is_exported || !image->symtab))
+        return found_symbol(search, &symbol);
     /* .symtab may be here already: then it may have several */
-    if (!symbol.is_exported && image->symtab)
-        return plan_image_each_in_file(image, match_in_file, search);
-    return found(search, symbol.name, symbol.vaddr);
+    return image->symtab
+               ? names_each(search->module, name, match_in_file, search)
+               : 0;
 }
 
 static int find_address(struct search *search)

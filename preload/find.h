@@ -21,3 +21,5 @@ HIDDEN int find_functions(struct module *module,
 /* Does the declaration give a C++ name as people read it, and is there no
  * __cxa_demangle in this process to compare it by? */
 HIDDEN bool find_needs_demangler(const struct manifest_decl *decl);
+/* The plain symbol name that it asks for; NULL: it asks otherwise. */
+HIDDEN const char *find_exact_name(const struct manifest_decl *decl);

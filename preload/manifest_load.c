@@ -7,6 +7,7 @@
  */
 #include "preload/manifest_load.h"
 #include "preload/modules.h"
+#include "preload/types_load.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -31,6 +32,14 @@ struct loader {
     size_t shown_len;
 };
 static struct loader loader;
+
+/* The parse that counts. */
+static struct {
+    void *arena;
+    size_t arena_bytes;
+    size_t note; /* where its messages begin */
+    uint32_t wants;
+} loaded;
 
 static int map_regular_file(int fd, struct source *source)
 {
@@ -131,11 +140,40 @@ static void report(void *context, const struct manifest_diagnostic *d)
     note_line("manifest", message);
 }
 
+/* Something that neither the manifest nor the types say. */
+static void count_want(void *context, const struct manifest_want *want)
+{
+    (void)want;
+    ++*(uint32_t *)context;
+}
+
+/* The sidecar looks for this line, and for the manifest in it. */
+static void note_wants(const char *path)
+{
+    char cwd[PATH_MAX], full[2 * PATH_MAX];
+    struct text text = {full, 0, sizeof full};
+    if (*path != '/' && getcwd(cwd, sizeof cwd)) {
+        text_put(&text, cwd);
+        text_put(&text, "/");
+    }
+    text_put(&text, path);
+    note_lines("types", full,
+               "leaves things to the debug information, which was not read "
+               "before this run; the sidecar reads it for the next",
+               NULL);
+}
+
 static int parse(const char *path, const char *text, size_t len,
+                 const struct manifest_types *types,
                  const struct manifest **out)
 {
     static const size_t sizes[] = {1 << 20, 8 << 20, 64 << 20};
-    struct manifest_host host = {NULL, load_include, NULL};
+    struct manifest_host host = {.context = &loaded.wants,
+                                 .load = load_include,
+                                 .report = report,
+                                 .types = types,
+                                 .want = count_want,
+                                 .is_pending = types == NULL};
     int err = -ENOMEM;
     for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
         void *at = mmap(NULL, sizes[i], PROT_READ | PROT_WRITE,
@@ -143,10 +181,13 @@ static int parse(const char *path, const char *text, size_t len,
         if (at == MAP_FAILED)
             return -ENOMEM;
         struct manifest_arena arena = {at, 0, sizes[i]};
-        host.report = report;
+        loaded.wants = 0;
         err = manifest_parse(path, text, len, &host, &arena, out);
-        if (err == 0)
+        if (err == 0) {
+            loaded.arena = at;
+            loaded.arena_bytes = sizes[i];
             return 0;
+        }
         munmap(at, sizes[i]);
         if (err != -ENOMEM)
             break;
@@ -190,6 +231,15 @@ static void warn_relative(const char *path)
     note_line("manifest", full);
 }
 
+static void forget_sources(void)
+{
+    for (uint32_t i = 0; i < loader.source_count; i++) {
+        if (loader.sources[i].at)
+            munmap(loader.sources[i].at, loader.sources[i].len);
+    }
+    memset(&loader, 0, sizeof loader);
+}
+
 const struct manifest *manifest_load(uint32_t *error_count)
 {
     const char *path = config_get("HANDSPAN_MANIFEST");
@@ -199,9 +249,10 @@ const struct manifest *manifest_load(uint32_t *error_count)
     if (!path)
         return NULL;
     warn_relative(path);
+    loaded.note = note_mark();
     int err = load_source(path, &text, &len);
     if (err == 0)
-        err = parse(path, text, len, &manifest);
+        err = parse(path, text, len, NULL, &manifest);
     if (err) {
         note_lines("manifest", path, trouble(err),
                    "(HANDSPAN_MANIFEST); no handler is traced");
@@ -210,10 +261,35 @@ const struct manifest *manifest_load(uint32_t *error_count)
     } else {
         *error_count += manifest->error_count;
     }
-    for (uint32_t i = 0; i < loader.source_count; i++) {
-        if (loader.sources[i].at)
-            munmap(loader.sources[i].at, loader.sources[i].len);
+    forget_sources();
+    return manifest;
+}
+
+const struct manifest *manifest_add_types(const struct manifest *manifest,
+                                          uint32_t *error_count)
+{
+    const char *path = config_get("HANDSPAN_MANIFEST"), *text;
+    const struct manifest *again;
+    struct types_file types = {.at = NULL};
+    void *arena = loaded.arena;
+    size_t arena_bytes = loaded.arena_bytes, len;
+    if (!manifest || !loaded.wants)
+        return manifest;
+    if (load_source(path, &text, &len) == 0)
+        types_load(text, len, &types);
+    if (types.types.len_bytes) {
+        note_rewind(loaded.note);
+        *error_count -= manifest->error_count;
+        if (parse(path, text, len, &types.types, &again) == 0) {
+            manifest = again;
+            munmap(arena, arena_bytes);
+        }
+        *error_count += manifest->error_count;
+    } else {
+        note_wants(path);
     }
+    types_unload(&types);
+    forget_sources();
     return manifest;
 }
 

@@ -9,6 +9,10 @@
  * noted. `*error_count` counts errors of any kind. The result lives as long
  * as the process. [constructor] */
 HIDDEN const struct manifest *manifest_load(uint32_t *error_count);
+/* The same with what the debug information was found to say of it before, if
+ * it leaves anything to that; the directory must be open. [constructor] */
+HIDDEN const struct manifest *
+manifest_add_types(const struct manifest *manifest, uint32_t *error_count);
 /* Is this program one of those that the manifest is for? Chooses between its
  * name as it was started and that of its executable. */
 HIDDEN bool manifest_is_for_us(const struct manifest *manifest);

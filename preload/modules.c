@@ -228,10 +228,13 @@ static void drop_labels(struct module *module)
 void module_add_symtab(struct module *module)
 {
     struct stat st;
-    if (module->has_symtab || !module->is_usable || *module->path != '/')
+    /* a name that was unlinked, replaced, or never was one (memfd) */
+    const char *path =
+        module->kind == MODULE_MAIN ? "/proc/self/exe" : module->path;
+    if (module->has_symtab || !module->is_usable || *path != '/')
         return;
     module->has_symtab = true;
-    int fd = open(module->path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return;
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0) {

@@ -44,6 +44,17 @@ void note_line(const char *topic, const char *text)
     note_lines(topic, text, NULL, NULL);
 }
 
+size_t note_mark(void)
+{
+    return notes.len;
+}
+
+void note_rewind(size_t mark)
+{
+    if (mark <= notes.len && mark >= logged && mark >= published)
+        notes.len = mark;
+}
+
 static int open_log(void)
 {
     const char *told = config_get("HANDSPAN_LOG");

@@ -7,18 +7,33 @@
  * An entry of state CONTEXT, its words used so: span and context whose work it
  * is, sp where the pop was called, t0_ticks and parent when the item was
  * carried and adopted (0: told already), capture and cpu_ns the address of the
- * popping function's own return address and what stood there, site_kind the
- * reason of an orphan.
+ * popping function's own return address and what stood there (if that is known,
+ * sp is this address), site_kind see below.
  *
  * Within enter and leave, as span_stack.c.
  */
-#include "preload/span_internal.h"
+#include "preload/carry.h"
+
+/* site_kind: why it is an orphan, is the function that popped called directly
+ * (CARRY_FRAME_DIRECT), how far below sp was the pop called, in words. */
+enum {
+    KIND_DIRECT = 1 << 8,
+    KIND_WORDS_SHIFT = 9,
+    WORDS_MAX = 1 << 20,
+};
+
+static uint64_t pop_sp(const struct lane_open *open)
+{
+    return open->sp - ((uint64_t)(open->site_kind >> KIND_WORDS_SHIFT) << 3);
+}
 
 /*
  * Does the function that popped still run, seen from a call at `sp` on its
- * stack? Not if the call stands above the pop's own. Below it, the function
- * may be gone and another one stand in its place: then its return address is
- * overwritten. Where that is not known, only its own calls count.
+ * stack? Below its frame, it may be gone and another one stand in its place:
+ * then its return address is overwritten. Where that is not known, only its own
+ * calls count. A call above the pop's that would return to where the function
+ * would is a tail call: by the function, if nothing else is called from there;
+ * else nobody knows: span_context_is_sure().
  */
 bool span_context_holds(const struct lane_open *open, uint64_t sp)
 {
@@ -29,8 +44,18 @@ bool span_context_holds(const struct lane_open *open, uint64_t sp)
     return *(const uint64_t *)open->capture == open->cpu_ns;
 }
 
-void span_context_origin(struct lane_open *open, struct span_origin *origin)
+bool span_context_is_sure(const struct lane_open *open, uint64_t sp)
 {
+    return sp <= pop_sp(open) || (open->site_kind & KIND_DIRECT) != 0;
+}
+
+void span_context_origin(struct lane_open *open, uint64_t sp,
+                         struct span_origin *origin)
+{
+    if (!span_context_is_sure(open, sp)) {
+        *origin = span_orphan(LANE_ORPHAN_RETURNED);
+        return;
+    }
     origin->is_apart = true;
     origin->orphan = (uint8_t)open->site_kind;
     origin->carried_ticks = open->t0_ticks;
@@ -55,7 +80,7 @@ void span_drop_contexts(struct lane *lane, uint64_t sp)
             break; /* we interrupt its opener */
         if (open->sp < stack.low || open->sp >= stack.high)
             continue; /* of another stack */
-        if (open->state == LANE_OPEN_CONTEXT && open->sp <= sp)
+        if (open->state == LANE_OPEN_CONTEXT && pop_sp(open) <= sp)
             drop(open);
         else if (open->state != LANE_OPEN_DONE)
             break;
@@ -69,12 +94,15 @@ bool span_push_context(struct lane *lane, uint64_t sp, uint64_t frame,
     uint64_t depth = lane->depth;
     if (depth >= LANE_OPEN_MAX)
         return false;
+    bool direct = (frame & CARRY_FRAME_DIRECT) != 0;
+    frame &= ~(uint64_t)CARRY_FRAME_DIRECT;
+    uint64_t words = (frame - sp) / 8;
     if (!span_on_own_stack(lane, sp) || frame >= lane->stack_high) {
         struct span_machine_stack stack = span_stack_at(lane, sp);
         if (!stack.is_exact || frame >= stack.high)
             frame = 0;
     }
-    if (frame <= sp)
+    if (frame <= sp || words >= WORDS_MAX)
         frame = 0;
     struct lane_open *open = &lane->open[depth];
     __atomic_store_n(&lane->depth, depth + 1, __ATOMIC_RELAXED);
@@ -84,8 +112,11 @@ bool span_push_context(struct lane *lane, uint64_t sp, uint64_t frame,
     open->parent = origin->adopted_ticks;
     open->capture = frame;
     open->cpu_ns = frame ? *(const uint64_t *)frame : 0;
-    open->sp = sp;
+    open->sp = frame ? frame : sp;
     open->site_kind = origin->orphan;
+    if (frame)
+        open->site_kind |= (direct ? KIND_DIRECT : 0) | (uint32_t)words
+                                                            << KIND_WORDS_SHIFT;
     open->context_depth = origin->context;
     __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_CONTEXT,
                      __ATOMIC_RELEASE);

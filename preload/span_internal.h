@@ -105,7 +105,9 @@ HIDDEN bool span_push_context(struct lane *lane, uint64_t sp, uint64_t frame,
                               const struct span_origin *origin);
 /* Does a mark still hold for a call at `sp` on its stack? And what it says. */
 HIDDEN bool span_context_holds(const struct lane_open *open, uint64_t sp);
-HIDDEN void span_context_origin(struct lane_open *open,
+/* False: it may hold, but nobody knows. */
+HIDDEN bool span_context_is_sure(const struct lane_open *open, uint64_t sp);
+HIDDEN void span_context_origin(struct lane_open *open, uint64_t sp,
                                 struct span_origin *origin);
 /* What was popped before by the function that calls at `sp` is done. */
 HIDDEN void span_drop_contexts(struct lane *lane, uint64_t sp);

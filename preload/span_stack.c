@@ -132,12 +132,12 @@ static bool on_signal_stack(uint64_t sp)
 }
 
 /* What the entry says of a call that it is the innermost one for. */
-static struct span_origin origin_in(struct lane_open *open)
+static struct span_origin origin_in(struct lane_open *open, uint64_t sp)
 {
     struct span_origin origin = {.parent = open->span,
                                  .context = open->context_depth & 0xffffff};
     if (open->state == LANE_OPEN_CONTEXT)
-        span_context_origin(open, &origin);
+        span_context_origin(open, sp, &origin);
     return origin;
 }
 
@@ -161,14 +161,14 @@ static struct span_origin origin_of_fiber(const struct lane *lane,
     struct span_origin origin = {.is_apart = true, .is_outermost = true};
     if (fiber_find_open(fiber, lane, sp, &copy) &&
         (own == NULL || copy.sp < own->sp)) {
-        origin = origin_in(&copy);
+        origin = origin_in(&copy, sp);
         origin.mark = NULL;
         origin.carried_ticks = 0; /* told on its own lane */
         origin.is_apart = true;
         return origin;
     }
     if (own)
-        return origin_in(own);
+        return origin_in(own, sp);
     struct span_place maker = fiber_maker(fiber);
     origin.parent = maker.parent;
     origin.context = maker.context;
@@ -204,9 +204,9 @@ struct span_origin span_find_origin(struct lane *lane, uint64_t sp)
     if (stack.fiber)
         return origin_of_fiber(lane, stack.fiber, sp, own);
     if (own)
-        return origin_in(own);
+        return origin_in(own, sp);
     if (!stack.is_exact && on_signal_stack(sp) && innermost)
-        return origin_in(innermost); /* a handler stands on what it met */
+        return origin_in(innermost, sp); /* a handler stands on what it met */
     if (!stack.is_exact && innermost)
         return span_orphan(LANE_ORPHAN_STACK);
     return (struct span_origin){.parent = span_thread.root,

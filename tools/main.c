@@ -20,6 +20,7 @@ static const struct command {
     {"env", cmd_env},
     {"check", cmd_check},
     {"suggest", cmd_suggest},
+    {"types", cmd_types},
     {"list", cmd_list},
     {"show", cmd_show},
     {"stats", cmd_stats},

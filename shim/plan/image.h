@@ -107,6 +107,10 @@ struct plan_symbol {
 int plan_image_find_symbol(const struct plan_image *image, const char *name,
                            struct plan_symbol *out)
     __attribute__((warn_unused_result));
+/* By exact name among the dynamic symbols alone. -ENOENT. */
+int plan_image_find_dynamic(const struct plan_image *image, const char *name,
+                            struct plan_symbol *out)
+    __attribute__((warn_unused_result));
 /* Every defined function symbol, in table order, dynamic ones first, a name
  * at an address once. `each` returns non-zero to stop; that is returned. */
 int plan_image_each_function(const struct plan_image *image,

@@ -13,7 +13,8 @@
 
 enum {
     FROM_DYNSYM = 1u << 30, /* else from .symtab; below it the index */
-    PART_SHIFT_MIN = 5
+    PART_SHIFT_MIN = 5,
+    PART_SHIFT_MAX = 31 /* offsets have 32 bits */
 };
 
 /* Where the code is: [*low, *high). False: there is none. */
@@ -40,7 +41,8 @@ static void divide(const struct plan_image *image, struct plan_labels *labels)
     uint64_t count = image->dynsym_count + image->symtab_count;
     uint64_t span = labels->high - labels->low;
     labels->shift = PART_SHIFT_MIN;
-    while ((span >> labels->shift) > count / 32)
+    while (labels->shift < PART_SHIFT_MAX &&
+           (span >> labels->shift) > count / 32)
         labels->shift++;
     labels->parts = (uint32_t)(span >> labels->shift) + 1;
 }

@@ -138,14 +138,18 @@ static int find_linear(const struct plan_image *image, bool dynamic,
     return -ENOENT;
 }
 
+int plan_image_find_dynamic(const struct plan_image *image, const char *name,
+                            struct plan_symbol *out)
+{
+    if (image->gnu_hash != NULL)
+        return find_dynamic(image, name, strlen(name), out);
+    return find_linear(image, true, name, out);
+}
+
 int plan_image_find_symbol(const struct plan_image *image, const char *name,
                            struct plan_symbol *out)
 {
-    int rc;
-    if (image->gnu_hash != NULL)
-        rc = find_dynamic(image, name, strlen(name), out);
-    else
-        rc = find_linear(image, true, name, out);
+    int rc = plan_image_find_dynamic(image, name, out);
     return rc == 0 ? 0 : find_linear(image, false, name, out);
 }
 

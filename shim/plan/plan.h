@@ -63,6 +63,12 @@ struct plan_resolver {
 };
 
 enum {
+    /* Functions and refusals that a process has room for; the rest of its
+     * table of sites is for handspan's own hooks. */
+    PLAN_HANDLERS_MAX = 3968
+};
+
+enum {
     PLAN_COPY_MAX = 96,
     PLAN_PATCH_BYTES = 5
 };

@@ -7,8 +7,11 @@
  * process.
  */
 #pragma once
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #ifdef __cplusplus
 #include <atomic>
@@ -22,12 +25,12 @@ using std::atomic_long;
 #endif
 
 typedef void step_body(long id, void *data);
-static FILE *step_file;
-static atomic_long step_count;
+static int step_file;
+static atomic_long *step_count; /* also of forked children */
 
 HANDLER void step(long id, long parent, step_body *body, void *data)
 {
-    fprintf(step_file, "%ld %ld\n", id, parent);
+    dprintf(step_file, "%ld %ld\n", id, parent);
     if (body)
         body(id, data);
 }
@@ -35,20 +38,24 @@ HANDLER void step(long id, long parent, step_body *body, void *data)
 /* A step that `parent` asked for; inside it, body. */
 static inline void step_for(long parent, step_body *body, void *data)
 {
-    step(atomic_fetch_add(&step_count, 1) + 1, parent, body, data);
+    step(atomic_fetch_add(step_count, 1) + 1, parent, body, data);
 }
 
 static inline void step_start(int argc, char **argv)
 {
-    step_file = argc > 1 ? fopen(argv[1], "w") : NULL;
-    if (!step_file)
+    int flags = O_WRONLY | O_CREAT | O_TRUNC | O_APPEND;
+    step_file = argc > 1 ? open(argv[1], flags, 0600) : -1;
+    void *shared = mmap(NULL, sizeof *step_count, PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (step_file < 0 || shared == MAP_FAILED)
         exit(2);
+    step_count = (atomic_long *)shared;
 }
 
 static inline int step_end(void)
 {
-    printf("%ld steps\n", atomic_load(&step_count));
-    return fclose(step_file) == 0 ? 0 : 1;
+    printf("%ld steps\n", atomic_load(step_count));
+    return close(step_file) == 0 ? 0 : 1;
 }
 
 /* What an item carries: who asked for it. Its memory is used again at once. */

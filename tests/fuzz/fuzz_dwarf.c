@@ -6,10 +6,34 @@
  */
 #include "tests/fuzz/fuzz.h"
 #include "tools/dwarf/prototype.h"
+#include "tools/dwarf/types.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+/* Whatever is in it, the text that is made of it is bounded, and the parser
+ * reads it (fuzz_manifest). */
+static void look_for_types(const char *path)
+{
+    static const char *const names[] = {"job", "job_t", "batch", "ns::pair",
+                                        "state"};
+    struct debug_types *t = debug_types_new();
+    if (!t)
+        return;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        debug_types_want_type(t, names[i]);
+    debug_types_want_constant(t, "BROKEN");
+    if (debug_types_add_object(t, path) == 0) {
+        debug_types_want_function(t, path, 0x1139, "work", "_Zwork", names, 2);
+        for (int round = 0; round < 4 && debug_types_find(t) == 1; round++)
+            debug_types_want_type(t, "handspan_1");
+    }
+    if (strlen(debug_types_text(t)) > 4 << 20)
+        abort();
+    debug_types_free(t);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -36,5 +60,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         debug_function_free(&functions[i]);
     (void)debug_has_build_id(d, "00112233");
     debug_close(d);
+    look_for_types(path);
     return 0;
 }

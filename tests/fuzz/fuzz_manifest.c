@@ -64,7 +64,7 @@ static void evaluate(const struct manifest *m, struct manifest_env *env)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    const struct manifest_host host = {NULL, load, report};
+    const struct manifest_host host = {.load = load, .report = report};
     struct manifest_arena arena = {arena_bytes, 0, ARENA_BYTES};
     const struct manifest *m = NULL;
     uint64_t ireg[6];
@@ -72,14 +72,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     for (size_t i = 0; i < MEMORY_BYTES; i++)
         memory[i] = len ? data[i % len] : 0;
     for (size_t i = 0; i < 6; i++)
-        ireg[i] = (uint64_t)(uintptr_t)memory + (i * 512) +
-                  (len > i ? data[i] : 0);
+        ireg[i] =
+            (uint64_t)(uintptr_t)memory + (i * 512) + (len > i ? data[i] : 0);
     if (manifest_parse("fuzz", (const char *)data, len, &host, &arena, &m))
         return 0;
-    struct manifest_env env = {.ireg = ireg,
-                               .freg = freg,
-                               .stack_args = ireg[5],
-                               .read = read_memory};
+    struct manifest_env env = {
+        .ireg = ireg, .freg = freg, .stack_args = ireg[5], .read = read_memory};
     evaluate(m, &env);
     env.is_leave = true;
     env.rax = len > 7 ? data[7] : 0;

@@ -9,7 +9,7 @@ root=$(cd "$here/../.." && pwd)
 case $name in
 manifest) sources="$here/fuzz_manifest.c $root/manifest/*.c" ;;
 elf) sources="$here/fuzz_elf_image.c $root/shim/plan/*.c" ;;
-dwarf) sources="$here/fuzz_dwarf.c $root/tools/dwarf/*.c" ;;
+dwarf) sources="$here/fuzz_dwarf.c $root/tools/dwarf/*.c $root/tools/common/buf.c" ;;
 *) echo "no target '$name'" >&2; exit 2 ;;
 esac
 mkdir -p "$out/found-$name"

@@ -132,6 +132,16 @@ def ways(run):
         one_trace(other, "a\n  b\n    c\n")
 
 
+def bare(run):
+    """Without a descriptor and, further down, without an environment."""
+    done = run.run(run.step, "a", "bare", run.step, "b", "cleared", run.step,
+                   "c")
+    check(done.stdout, "a\n", done.stderr)
+    one_trace(run, "a\n  b\n")
+    shown = run.handspan("show").stdout
+    check("aced: cleared)" in shown, True, shown)
+
+
 def threads(run):
     run.run("sh", "-c", "$S a thread x; $S b c11 y; $S c forkonly z")
     one_trace(run, "a\n  x\nb\n  y\nc\n  z\n")
@@ -220,6 +230,36 @@ def untraced_shell(run):
                for r in spans.values())
     check(trace["duration_ns"] >= last - trace["start_unix_ns"], True,
           f"the trace lasts until its last process: {trace}")
+
+
+def any_order(run):
+    """Whichever session comes in last: the trace ends with its last process."""
+    run = Run(run.build, '[[program("process_*")]];')  # not the shell
+    env = dict(run.env, HANDSPAN_SIDECAR="off",
+               HANDSPAN_MANIFEST=str(run.dir / "m"),
+               TRACEPARENT=run.handspan("traceparent").stdout.strip(),
+               LD_PRELOAD=str(run.build.absolute() / "lib/libhandspan.so"))
+    subprocess.run(["sh", "-c", "$S e; $S f exec $S g"], env=env, check=True,
+                   capture_output=True)
+    files = sorted((run.dir / "d").glob("session-*"))
+    kept = run.dir / "kept"
+    (run.dir / "d").rename(kept)
+    for late in files:
+        (run.dir / "d").mkdir(mode=0o700)
+        for part in ([f for f in files if f != late], [late]):
+            for file in part:
+                subprocess.run(["cp", "--sparse=always", kept / file.name,
+                                run.dir / "d"], check=True)
+            run.drain()
+        spans = one_trace(run, "e\nf\n  g\n")
+        ends = max(r["start_unix_ns"] + (r["duration_ns"] or 0)
+                   for r in spans.values())
+        trace = run.traces()[0]
+        check(trace["start_unix_ns"] + trace["duration_ns"] >= ends, True,
+              f"{late.name} came last: {trace}")
+        for file in [*(run.dir / "d").iterdir(), *run.dir.glob("s.db*")]:
+            file.unlink()
+        (run.dir / "d").rmdir()
 
 
 def make(run):

@@ -386,6 +386,23 @@ def case_bad_sessions():
     p.done()
 
 
+def case_stillborn():
+    """A process that died before its session was made leaves a file without
+    anything in it: it goes. One whose process lives stays."""
+    place = Place()
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    names = [f"session-{pid}-1-{key:016x}.lane"
+             for key, pid in ((1, gone.pid), (2, os.getpid()))]
+    for name, size in zip(names, (0, 1 << 20)):
+        with open(os.path.join(place.dir, name), "wb") as f:
+            f.truncate(size)
+    place.drain(status=1)
+    expect([n for n in os.listdir(place.dir) if n.startswith("session-")],
+           names[1:], "what is left")
+    place.done()
+
+
 def case_truncated_live():
     """A session is cut short while it is drained."""
     p = Place()

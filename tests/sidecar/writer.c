@@ -5,7 +5,7 @@
  *
  * usage: writer DIR [threads=N] [records=N] [values=N] [nest=N] [units=N]
  *        [gap_us=N] [drop=1] [end=exit|kill|none|code] [open=N] [pause=1]
- *        [name=FILE] [fork=1] [deep=N]
+ *        [name=FILE] [fork=1] [deep=N] [bytes=N] [sites=N]
  * Prints "session FILE", then a line "wrote RECORDS dropped N inputs N" and,
  * with pause=1, waits for a line on standard input before it ends.
  */
@@ -24,7 +24,7 @@
 
 static struct lane_map map;
 static long threads = 1, records = 1000, values, nest = 1, units, gap_us;
-static long drop, open_spans, do_fork, deep;
+static long drop, open_spans, do_fork, deep, bytes, sites = 2;
 static const char *end = "exit", *file;
 static uint64_t written, dropped, inputs;
 
@@ -87,6 +87,8 @@ static void tables_put(void)
         text_put("return"), LANE_OUTPUT, LANE_VALUE_SIGNED, 4, 0, 0, 0, 0};
     site_put("leaf", (uint32_t)i, 3);
     site_put("outer", (uint32_t)i, 3);
+    for (long n = 2; n < sites; n++)
+        site_put("more", (uint32_t)i, 3);
     struct lane_process *process = &map.processes[p];
     process->pid = (uint32_t)getpid();
     process->start_time = start_time();
@@ -111,10 +113,12 @@ static uint64_t room(struct lane *lane, uint64_t len)
 
 static void put_input(struct lane *lane, uint64_t ref, uint64_t number)
 {
-    char text[64];
+    static _Thread_local char text[1 << 16];
     uint32_t len = (uint32_t)snprintf(text, sizeof text, "/data/%llx/%llu",
                                       (unsigned long long)ref >> 48,
                                       (unsigned long long)number);
+    for (; len < bytes && len < sizeof text; len++)
+        text[len] = (char)('a' + len % 26);
     uint32_t payload = 8 + ((len + 7) & ~7u) + 16;
     uint64_t at = room(lane, 64 + ((payload + 63) & ~63u));
     if (!at)
@@ -221,7 +225,8 @@ static void *run(void *unused)
             uint64_t leaf = span_begin(lane, 1, outer, t);
             if (values && done % values == 0)
                 put_input(lane, leaf, (uint64_t)done);
-            put_record(lane, leaf, outer, 1, t);
+            put_record(lane, leaf, outer,
+                       sites > 2 ? 1 + (uint32_t)(done % sites) : 1, t);
             span_end(lane);
             done++;
             if (nest == 1)
@@ -295,7 +300,8 @@ static void options(int argc, char **argv, long *do_pause)
         {"threads=", &threads}, {"records=", &records}, {"values=", &values},
         {"nest=", &nest},       {"units=", &units},     {"gap_us=", &gap_us},
         {"drop=", &drop},       {"open=", &open_spans}, {"pause=", do_pause},
-        {"fork=", &do_fork},    {"deep=", &deep},
+        {"fork=", &do_fork},    {"deep=", &deep},       {"bytes=", &bytes},
+        {"sites=", &sites},
     };
     for (int i = 2; i < argc; i++) {
         for (unsigned j = 0; j < sizeof numbers / sizeof *numbers; j++)

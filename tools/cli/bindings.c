@@ -15,11 +15,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+    OFFERS_MAX = 2000000 /* a second or so of looking for similar names */
+};
+
 struct bindings {
     const struct objects *objects;
     const char *program;
     size_t match_max;
     uint32_t steps_left; /* of the proofs of a start, see shim/plan/plan.h */
+    uint32_t sites_left; /* in a process, see there */
+    size_t offers_left;  /* names to compare in search of the nearest */
     void *scratch;
     struct taken {
         const struct object *object;
@@ -39,6 +45,8 @@ struct bindings *bindings_new(const struct objects *objects,
     b->program = program;
     b->match_max = match_max;
     b->steps_left = PLAN_ROUND_STEPS;
+    b->sites_left = PLAN_HANDLERS_MAX;
+    b->offers_left = OFFERS_MAX;
     b->scratch = malloc(plan_scratch_bytes());
     if (!b->scratch) {
         free(b);
@@ -178,6 +186,12 @@ static void decide_function(struct bindings *b, struct function *f,
             binding_remark(out, "traced by the declaration in line %u", other);
         return;
     }
+    if (b->sites_left == 0) {
+        binding_remark(out, "a process has room for %s handlers",
+                       format_count(PLAN_HANDLERS_MAX).text);
+        return;
+    }
+    b->sites_left--;
     int err = plan_entry_patch(&plan_decoder_zydis, image, f->vaddr, 0,
                                b->scratch, &patch);
     bool entry = err == 0 && patch.verdict == PLAN_OK;
@@ -186,6 +200,17 @@ static void decide_function(struct bindings *b, struct function *f,
     if (entry || !hopeless) /* as the preload: also where no slot is found */
         stack = plan_prove_within(&plan_decoder_zydis, image, f->vaddr,
                                   &resolver, b->scratch, &b->steps_left, NULL);
+    if (patch.verdict == PLAN_IFUNC_RESOLVER) {
+        out->bound_count++;
+        f->is_bound = true;
+        out->ways |= BINDING_CHOSEN;
+        binding_remark(out,
+                       "%s%san ifunc: what its resolver chooses is traced "
+                       "if the loader asks it at the start (all but lazy "
+                       "binding alone)",
+                       prefix, colon);
+        return;
+    }
     if (!entry && (hopeless || !has_slots(b, f->name))) {
         binding_remark(out, "%s%s%s", prefix, colon,
                        err ? strerror(-err) : plan_verdict_text(patch.verdict));
@@ -228,6 +253,7 @@ static const char *missing_object(const struct bindings *b,
 
 struct nearest_search {
     struct text_nearest near;
+    size_t *offers_left;
     const char *clone; /* "work.constprop.0" */
 };
 
@@ -237,6 +263,9 @@ static int offer(void *context, const struct plan_symbol *symbol)
     size_t len = strlen(s->near.word);
     if (!symbol->vaddr)
         return 0;
+    if (*s->offers_left == 0)
+        return 1;
+    --*s->offers_left;
     if (!s->clone && strncmp(symbol->name, s->near.word, len) == 0 &&
         function_is_clone(symbol->name) && symbol->name[len] == '.')
         s->clone = symbol->name;
@@ -248,8 +277,9 @@ static int offer(void *context, const struct plan_symbol *symbol)
 static void explain_none(struct bindings *b, struct binding *out,
                          size_t covered, const struct object *one)
 {
-    struct nearest_search s = {0};
+    struct nearest_search s = {.offers_left = &b->offers_left};
     const struct manifest_decl *decl = out->decl;
+    b->sites_left -= b->sites_left > 0;
     if (decl->has_at) {
         binding_remark(out, "no function starts at 0x%llx",
                        (unsigned long long)decl->at);
@@ -301,7 +331,8 @@ static void conclude(struct bindings *b, struct functions *found,
         out->status = BINDING_TWICE;
     else if (out->bound_count == 0)
         out->status = BINDING_NONE;
-    else if (out->bound_count < own || out->ways & BINDING_SLOTS)
+    else if (out->bound_count < own ||
+             out->ways & (BINDING_SLOTS | BINDING_CHOSEN))
         out->status = BINDING_PART;
     else if (clones || decl->capture_disabled)
         out->status = BINDING_TIMES;
@@ -363,12 +394,12 @@ void bindings_decide(struct bindings *b, const struct manifest_decl *decl,
         explain_none(b, out, covered, one);
     } else if (found.count > b->match_max) {
         out->status = BINDING_NONE;
-        binding_remark(
-            out,
-            "%s functions match, more than %s: narrow the glob, or raise "
-            "HANDSPAN_MATCH_MAX",
-            format_count((int64_t)found.count).text,
-            format_count((int64_t)b->match_max).text);
+        binding_remark(out, "%s functions match, more than %s%s",
+                       format_count((int64_t)found.count).text,
+                       format_count((int64_t)b->match_max).text,
+                       b->match_max == PLAN_HANDLERS_MAX
+                           ? " that there is room for: narrow the glob"
+                           : ": narrow the glob, or raise HANDSPAN_MATCH_MAX");
     } else {
         conclude(b, &found, out);
     }

@@ -21,6 +21,7 @@ enum binding_status {
 enum binding_way {
     BINDING_ENTRY = 1,
     BINDING_SLOTS = 2,
+    BINDING_CHOSEN = 4, /* what an ifunc's resolver chooses */
 };
 struct binding {
     const struct manifest_decl *decl;

@@ -30,9 +30,10 @@ const char *check_status_word(enum binding_status status)
 
 const char *check_way_text(unsigned ways)
 {
-    return ways == BINDING_ENTRY   ? "entry patch"
-           : ways == BINDING_SLOTS ? "call slots"
-                                   : "entry patch, call slots";
+    return ways == BINDING_ENTRY    ? "entry patch"
+           : ways == BINDING_SLOTS  ? "call slots"
+           : ways == BINDING_CHOSEN ? "its choice"
+                                    : "entry patch, call slots";
 }
 
 const char *check_shim_text(size_t frames, size_t zero_copies)

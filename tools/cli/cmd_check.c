@@ -6,10 +6,12 @@
  */
 #include "tools/cli/bindings.h"
 #include "tools/cli/check_print.h"
+#include "shim/plan/plan.h"
 #include "tools/cli/check_trace.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/manifest_file.h"
 #include "tools/cli/program.h"
+#include "tools/cli/types.h"
 #include "tools/common/format.h"
 #include "tools/common/json.h"
 #include "tools/common/options.h"
@@ -28,6 +30,7 @@ struct check {
     bool json;
     struct term term;
     struct manifest_file file;
+    struct types types; /* with which the file was parsed */
     struct program program;
     struct objects objects;
     struct binding *bindings;
@@ -147,6 +150,8 @@ static void print_legend(const struct check *c)
                   "arguments; Z: called on the caller's own stack pointer.",
                   2);
     print_without(c);
+    if (c->types.remarks && *c->types.remarks)
+        fputs(c->types.remarks, stdout);
     for (size_t i = 0; i < c->objects.missing_count; i++)
         printf("Not found: %s, which the program needs.\n",
                c->objects.missing[i]);
@@ -199,7 +204,9 @@ static size_t match_max(void)
     const char *value = getenv("HANDSPAN_MATCH_MAX");
     char *end;
     unsigned long n = value ? strtoul(value, &end, 10) : 0;
-    return n > 0 && *end == 0 ? n : MATCH_MAX;
+    if (n == 0 || *end != 0)
+        return MATCH_MAX;
+    return n < PLAN_HANDLERS_MAX ? n : PLAN_HANDLERS_MAX;
 }
 
 /* Declarations that are meant to bind. */
@@ -291,6 +298,12 @@ static int run(struct check *c, const char *program)
         return status;
     if (objects_load(c->program.path, &c->objects, why, sizeof why) < 0)
         return options_trouble("%s", why);
+    if (types_compile(manifest, &c->objects, true, &c->types, why, sizeof why) <
+        0)
+        return options_trouble("%s", why);
+    manifest_file_free(&c->file);
+    c->file = c->types.file;
+    c->types.file = (struct manifest_file){0};
     status = decide(c);
     return status ? status : print(c);
 }
@@ -306,6 +319,7 @@ static int check_before(struct check *c, const char *program)
     free(c->bindings);
     objects_free(&c->objects);
     manifest_file_free(&c->file);
+    types_free(&c->types);
     return status;
 }
 

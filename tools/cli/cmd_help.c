@@ -14,6 +14,8 @@ static const char text[] =
     "  handspan check -m MANIFEST PROGRAM           what will be bound, and "
     "how\n"
     "  handspan suggest PROGRAM [GLOB...]           a draft manifest\n"
+    "  handspan types PROGRAM                       what debug information "
+    "adds\n"
     "  handspan env [-m MANIFEST]                   exports for a shell, to "
     "eval\n"
     "\n"

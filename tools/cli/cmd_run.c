@@ -280,6 +280,9 @@ static int run(struct run *r, char **argv)
     int err = program_find(argv[0], &program);
     if (err)
         return not_runnable(argv[0], err);
+    program_classify(&program);
+    r->options.program =
+        program.interpreter[0] ? program.interpreter : program.path;
     launch_prepare(&r->options, &r->launch);
     r->is_traced = r->launch.is_ready && is_reachable(r, &program);
     if (r->is_strict && (r->launch.problems || !r->is_traced)) {

@@ -369,9 +369,9 @@ static int print(struct status *s)
     print_sinks(s);
     print_log(s);
     bool waits = s->sessions > s->unreadable && !s->is_running;
-    return err && err != -ENOENT    ? EXIT_TROUBLE
+    return err && err != -ENOENT                     ? EXIT_TROUBLE
            : waits || s->unreadable || s->trouble[0] ? EXIT_FOUND
-                                    : EXIT_FINE;
+                                                     : EXIT_FINE;
 }
 
 int cmd_status(int argc, char **argv)

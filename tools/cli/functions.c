@@ -6,6 +6,10 @@
  * read them.
  */
 #include "tools/cli/functions.h"
+#include "tools/cli/object_names.h"
+#include "shim/plan/cxx_name.h"
+#include "shim/plan/plan.h"
+#include "shim/plan/rust_name.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +45,9 @@ struct search {
 static int add(struct search *s, const char *name, uint64_t vaddr)
 {
     struct functions *f = s->out;
-    for (size_t i = f->count; i-- > 0 && f->at[i].object == s->object;)
+    /* more are refused anyhow: only counted */
+    for (size_t i = f->count <= 2 * PLAN_HANDLERS_MAX ? f->count : 0;
+         i-- > 0 && f->at[i].object == s->object;)
         if (f->at[i].vaddr == vaddr)
             return 0;
     if (f->count == f->cap) {
@@ -68,39 +74,24 @@ static int match_glob(void *context, const struct plan_symbol *symbol)
     return add(s, symbol->name, symbol->vaddr);
 }
 
-/* Spaces do not count: "f(char const*, int)" is "f(char const *,int)". */
-static bool is_same_name(const char *a, const char *b)
-{
-    for (;; a++, b++) {
-        a += strspn(a, " ");
-        b += strspn(b, " ");
-        if (*a != *b)
-            return false;
-        if (!*a)
-            return true;
-    }
-}
-
 static int match_demangled(void *context, const struct plan_symbol *symbol)
 {
     struct search *s = context;
+    char name[512];
     int status;
-    if (strncmp(symbol->name, "_Z", 2) != 0 || symbol->vaddr == 0 ||
-        !strstr(symbol->name, s->part))
+    if (symbol->name[0] != '_' || !strchr("ZR", symbol->name[1]) ||
+        symbol->vaddr == 0 || !strstr(symbol->name, s->part))
         return 0;
+    if (rust_name(symbol->name, name, sizeof name) &&
+        name_is_same(name, s->decl->symbol))
+        return add(s, symbol->name, symbol->vaddr);
     char *text = __cxa_demangle(symbol->name, s->buf, &s->buf_bytes, &status);
     if (!text || status != 0)
         return 0;
     s->buf = text;
-    return is_same_name(text, s->decl->symbol)
+    return name_is_meant(text, s->decl->symbol)
                ? add(s, symbol->name, symbol->vaddr)
                : 0;
-}
-
-static bool is_identifier(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (c >= '0' && c <= '9') || c == '_';
 }
 
 static void take_part(struct search *s)
@@ -108,7 +99,7 @@ static void take_part(struct search *s)
     const char *name = s->decl->symbol, *end = strchr(name, '(');
     end = end ? end : name + strlen(name);
     const char *start = end;
-    while (start > name && is_identifier(start[-1]))
+    while (start > name && name_has(start[-1]))
         start--;
     if ((size_t)(end - start) >= sizeof s->part || strstr(name, "operator"))
         end = start;
@@ -128,12 +119,60 @@ static int find_address(struct search *s)
     return add(s, name ? name : "?", s->decl->at);
 }
 
+/* What the compiler made of `name`: other arguments, the same body. */
+static bool is_clone_of(const char *symbol, const char *name)
+{
+    size_t len = strlen(name);
+    return strncmp(symbol, name, len) == 0 && symbol[len] == '.' &&
+           function_is_clone(symbol) && !strstr(symbol, ".cold") &&
+           !strstr(symbol, ".part.");
+}
+
+static const char *basename_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static bool is_of_file(const struct search *s, const char *file)
+{
+    return !s->decl->file ||
+           (file && strcmp(basename_of(file), basename_of(s->decl->file)) == 0);
+}
+
+static int match_in_file(void *context, const struct plan_symbol *symbol,
+                         const char *file)
+{
+    struct search *s = context;
+    const char *name = s->decl->symbol ? s->decl->symbol : s->decl->ident;
+    if (symbol->vaddr == 0 || !is_of_file(s, file) ||
+        (strcmp(symbol->name, name) != 0 && !is_clone_of(symbol->name, name)))
+        return 0;
+    return add(s, symbol->name, symbol->vaddr);
+}
+
+static int match_glob_in_file(void *context, const struct plan_symbol *symbol,
+                              const char *file)
+{
+    const struct search *s = context;
+    return s->decl->file && is_of_file(s, file) ? match_glob(context, symbol)
+                                                : 0;
+}
+
+/* An exported name is one function; a static one may be several, of several
+ * files, and clones. */
 static int find_exact(struct search *s, bool exported)
 {
     struct plan_symbol symbol;
+    const struct plan_image *image = &s->object->image;
     const char *name = s->decl->symbol ? s->decl->symbol : s->decl->ident;
-    if (!name || plan_image_find_symbol(&s->object->image, name, &symbol) < 0 ||
-        symbol.vaddr == 0 || symbol.is_exported != exported)
+    if (!name)
+        return 0;
+    if (!exported)
+        return object_names_each(s->object->names, image, name, match_in_file,
+                                 s);
+    if (s->decl->file || plan_image_find_dynamic(image, name, &symbol) < 0 ||
+        symbol.vaddr == 0 || !symbol.is_exported)
         return 0;
     return add(s, symbol.name, symbol.vaddr);
 }
@@ -143,6 +182,10 @@ static int find_in(struct search *s, bool exported)
     const struct manifest_decl *decl = s->decl;
     if (decl->has_at)
         return exported ? find_address(s) : 0;
+    if (decl->match && decl->file)
+        return exported ? 0
+                        : plan_image_each_in_file(&s->object->image,
+                                                  match_glob_in_file, s);
     if (decl->match)
         return exported
                    ? plan_image_each_function(&s->object->image, match_glob, s)

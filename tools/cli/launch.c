@@ -3,6 +3,7 @@
  * to run: problems are counted and told, never fatal here. */
 #include "tools/cli/launch.h"
 #include "tools/cli/origin.h"
+#include "tools/cli/types.h"
 #include "tools/common/options.h"
 #include <errno.h>
 #include <stdio.h>
@@ -38,10 +39,15 @@ bool launch_covers(const struct launch *l, const char *basename)
     return !m || m->program_count == 0;
 }
 
-static void check_manifest(struct launch *l)
+static void check_manifest(const struct launch_options *o, struct launch *l)
 {
     char why[PATHS_MAX + 128];
-    int err = manifest_file_load(l->manifest, &l->file, why, sizeof why);
+    struct types_request request = {.dir = l->is_ready ? l->dir : NULL,
+                                    .manifest = l->manifest,
+                                    .program = o->program};
+    if (!l->manifest[0])
+        return;
+    int err = types_load_manifest(&request, &l->file, why, sizeof why);
     if (err) {
         options_trouble("%s%s", why,
                         err == -ENOENT ? " (give its path with -m)" : "");
@@ -73,9 +79,8 @@ static void find_manifest(const struct launch_options *o, struct launch *l)
     if (paths_absolute(name, l->manifest, sizeof l->manifest) < 0) {
         options_trouble("the path of the manifest is too long");
         l->problems++;
-        return;
+        l->manifest[0] = 0;
     }
-    check_manifest(l);
 }
 
 static bool find_preload(struct launch *l)
@@ -156,6 +161,7 @@ void launch_prepare(const struct launch_options *options, struct launch *l)
         find_store(options, l);
     else
         l->problems++;
+    check_manifest(options, l);
 }
 
 void launch_preload_value(const struct launch *l, char *out, size_t cap_bytes)

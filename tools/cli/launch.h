@@ -19,6 +19,7 @@ struct launch {
 };
 struct launch_options {
     const char *manifest, *dir, *store;
+    const char *program; /* path of what will run; NULL: not known */
 };
 
 /* Resolve all of it, create directory and the store's folders, check the

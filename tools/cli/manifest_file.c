@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading a manifest for the tools; see manifest_file.h. */
 #include "tools/cli/manifest_file.h"
+#include "tools/cli/types_cache.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,13 +123,49 @@ static void forget_messages(struct manifest_file *f)
     f->message_count = 0;
 }
 
-static int parse(struct manifest_file *f, const char *text, size_t len_bytes)
+struct parse {
+    struct manifest_file *file; /* first: what load and report are given */
+    const struct manifest_file_options *options;
+};
+
+static int parse_load(void *context, const char *from, const char *name,
+                      const char **text, size_t *len_bytes, const char **shown)
 {
-    struct manifest_host host = {f, load_include, report};
+    struct parse *p = context;
+    int err = load_include(p->file, from, name, text, len_bytes, shown);
+    if (!err)
+        p->file->hash_all = types_hash(p->file->hash_all, *text, *len_bytes);
+    return err;
+}
+
+static void parse_report(void *context, const struct manifest_diagnostic *d)
+{
+    report(((struct parse *)context)->file, d);
+}
+
+static void parse_want(void *context, const struct manifest_want *want)
+{
+    const struct parse *p = context;
+    if (p->options->want)
+        p->options->want(p->options->context, want);
+}
+
+static int parse(struct manifest_file *f,
+                 const struct manifest_file_options *options, const char *text,
+                 size_t len_bytes)
+{
+    struct parse context = {f, options};
+    struct manifest_host host = {.context = &context,
+                                 .load = parse_load,
+                                 .report = parse_report,
+                                 .want = parse_want,
+                                 .types = options->types,
+                                 .compares = options->compares};
     int err = -ENOMEM;
     for (size_t cap = 1 << 20; cap <= 64 << 20 && err == -ENOMEM; cap *= 8) {
         forget_messages(f);
         free(f->arena);
+        f->hash_all = f->hash;
         f->arena = malloc(cap);
         if (!f->arena)
             return -ENOMEM;
@@ -142,6 +179,15 @@ static int parse(struct manifest_file *f, const char *text, size_t len_bytes)
 int manifest_file_load(const char *path, struct manifest_file *f, char *why,
                        size_t why_bytes)
 {
+    static const struct manifest_file_options plain;
+    return manifest_file_load_with(path, &plain, f, why, why_bytes);
+}
+
+int manifest_file_load_with(const char *path,
+                            const struct manifest_file_options *options,
+                            struct manifest_file *f, char *why,
+                            size_t why_bytes)
+{
     const char *text = NULL;
     size_t len_bytes = 0;
     *f = (struct manifest_file){0};
@@ -153,7 +199,8 @@ int manifest_file_load(const char *path, struct manifest_file *f, char *why,
         manifest_file_free(f);
         return err;
     }
-    err = parse(f, text, len_bytes);
+    f->hash = types_hash(TYPES_HASH, text, len_bytes);
+    err = parse(f, options, text, len_bytes);
     if (err) {
         snprintf(why, why_bytes, "cannot parse the manifest '%s': %s", path,
                  err == -E2BIG ? "it is beyond the limits of docs/manifest.md"

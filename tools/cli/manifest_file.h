@@ -13,6 +13,7 @@ struct manifest_file {
     void *arena;
     char **sources; /* texts that the manifest points into */
     size_t source_count;
+    uint64_t hash, hash_all; /* of its text; with those that it includes */
 };
 struct manifest_message {
     enum manifest_severity severity;
@@ -20,6 +21,19 @@ struct manifest_message {
     unsigned line, column;
 };
 
+/* How to parse it beside the plain way; all of it may be 0. */
+struct manifest_file_options {
+    const struct manifest_types *types;
+    void (*want)(void *context, const struct manifest_want *want);
+    void *context;
+    bool compares;
+};
+/* As manifest_file_load; the texts of `types` must outlive the result. */
+int manifest_file_load_with(const char *path,
+                            const struct manifest_file_options *options,
+                            struct manifest_file *out, char *why,
+                            size_t why_bytes)
+    __attribute__((warn_unused_result));
 /* Read and parse. 0 also with errors in the file (manifest->error_count);
  * -errno and a sentence in `why` when nothing could be parsed. */
 int manifest_file_load(const char *path, struct manifest_file *out, char *why,

@@ -83,6 +83,7 @@ static int add(struct objects *o, const char *path, size_t parent, char *why,
     const char *slash = strrchr(object->path, '/');
     object->name = slash ? slash + 1 : object->path;
     object->kind = o->count == 0 ? OBJECT_MAIN : kind_of(object->name);
+    object->names = object_names_new();
     o->count++;
     return 0;
 }
@@ -161,11 +162,23 @@ int objects_load(const char *program, struct objects *o, char *why,
     return err;
 }
 
+void objects_add(struct objects *o, const char *path)
+{
+    char why[PATHS_MAX];
+    const char *slash = strrchr(path, '/');
+    if (is_known(o, slash ? slash + 1 : path))
+        return;
+    size_t first = o->count;
+    if (add(o, path, 0, why, sizeof why) == 0)
+        (void)!add_all_needed(o, first);
+}
+
 void objects_free(struct objects *o)
 {
     for (size_t i = 0; i < o->count; i++) {
         munmap((void *)(uintptr_t)o->at[i].bytes, o->at[i].len_bytes);
         free(o->at[i].path);
+        object_names_free(o->at[i].names);
     }
     for (size_t i = 0; i < o->missing_count; i++)
         free(o->missing[i]);

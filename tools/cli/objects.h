@@ -7,6 +7,7 @@
 #pragma once
 #include "manifest/manifest.h"
 #include "shim/plan/image.h"
+#include "tools/cli/object_names.h"
 
 enum object_kind {
     OBJECT_MAIN,
@@ -21,7 +22,8 @@ struct object {
     struct plan_image image;
     const void *bytes; /* the mapped file */
     size_t len_bytes;
-    size_t parent; /* index of who needs it first */
+    size_t parent;              /* index of who needs it first */
+    struct object_names *names; /* NULL: no memory */
 };
 struct objects {
     struct object *at;
@@ -34,6 +36,8 @@ struct objects {
  * missing below it is listed. */
 int objects_load(const char *program, struct objects *out, char *why,
                  size_t why_bytes) __attribute__((warn_unused_result));
+/* One more, and what it needs; nothing if it cannot be read. */
+void objects_add(struct objects *o, const char *path);
 void objects_free(struct objects *o);
 
 /* Does a declaration with this scope cover the object? As in the preload. */

@@ -275,22 +275,27 @@ static void print_remarks(struct waterfall *w, uint32_t node)
                      !children);
 }
 
-/* Why they are orphans, and how to see them. */
+/* Why they are orphans, as many reasons as there is room for, and how to see
+ * them. */
 static void put_orphan_reasons(struct waterfall *w, const struct query_node *n)
 {
-    char text[256] = "parent not known";
-    size_t at = 0;
-    for (int i = 0; i < QUERY_REASONS && n->reasons[i].text; i++) {
-        int len = snprintf(text + at, sizeof text - at, "%s%s", i ? ", " : "",
-                           n->reasons[i].text);
-        if (len < 0 || (size_t)len >= sizeof text - at)
-            break;
-        at += (size_t)len;
-    }
+    const char *first = n->reasons[0].text;
     int room = w->bar_cells - (w->orphans ? 0 : (int)sizeof how_to_see - 1);
-    term_line_text(&w->line, TERM_DIM, text, room > 8 ? room : 8);
+    struct term_line *l = &w->line;
+    int end = l->column + (room > 8 ? room : 8);
+    term_line_text(l, TERM_DIM, first ? first : "parent not known",
+                   end - l->column);
+    for (int i = 1; i < QUERY_REASONS && n->reasons[i].text; i++) {
+        int len = (int)strlen(n->reasons[i].text) + 2;
+        bool fits = l->column + len <= end;
+        term_line_text(l, TERM_DIM, ", ", 2);
+        term_line_text(l, TERM_DIM, fits ? n->reasons[i].text : "...",
+                       fits ? len : 3);
+        if (!fits)
+            break;
+    }
     if (!w->orphans)
-        term_line_text(&w->line, TERM_DIM, how_to_see, (int)sizeof how_to_see);
+        term_line_text(l, TERM_DIM, how_to_see, (int)sizeof how_to_see);
 }
 
 static void print_node(struct waterfall *w, uint32_t node, bool last)

@@ -19,6 +19,11 @@ enum {
  * -EINVAL, or what `each` returned. */
 int debug_walk(struct debug *d, int (*each)(void *context, Dwarf_Die *die),
                void *context) __attribute__((warn_unused_result));
+/* A name of C? And one that a parameter can have in a manifest? */
+bool debug_is_identifier(const char *name);
+bool debug_is_word(const char *name);
+/* "unsigned int"; NULL: no scalar of the manifest. */
+const char *debug_base_type(Dwarf_Die *die);
 /* The name as the linker knows it, else as the source has it; NULL if
  * none. */
 const char *debug_linkage_name(Dwarf_Die *die);

@@ -49,7 +49,7 @@ static struct debug_function *find(const struct search *s, uint64_t vaddr)
 
 /* ---- types -------------------------------------------------------------- */
 
-static bool is_name(const char *name)
+bool debug_is_identifier(const char *name)
 {
     if (!name || !(isalpha((unsigned char)*name) || *name == '_'))
         return false;
@@ -102,7 +102,7 @@ static const char *integer(Dwarf_Die *die, bool is_signed)
     }
 }
 
-static const char *base_type(Dwarf_Die *die)
+const char *debug_base_type(Dwarf_Die *die)
 {
     Dwarf_Attribute a;
     Dwarf_Word encoding;
@@ -133,7 +133,7 @@ static const char *base_type(Dwarf_Die *die)
 static bool is_char(Dwarf_Die *die)
 {
     const char *name =
-        dwarf_tag(die) == DW_TAG_base_type ? base_type(die) : NULL;
+        dwarf_tag(die) == DW_TAG_base_type ? debug_base_type(die) : NULL;
     return name && strcmp(name, "char") == 0;
 }
 
@@ -152,10 +152,11 @@ static void pointee_text(Dwarf_Die *pointer, char *out, size_t cap)
         snprintf(out, cap, "%schar *",
                  dwarf_tag(&to) == DW_TAG_const_type ? "const " : "");
     else if (dwarf_tag(&plain) == DW_TAG_structure_type &&
-             is_name(name = dwarf_diename(&plain)) && strlen(name) < 100)
+             debug_is_identifier(name = dwarf_diename(&plain)) &&
+             strlen(name) < 100)
         snprintf(out, cap, "struct %s *", name);
-    else if (dwarf_tag(&plain) == DW_TAG_base_type && base_type(&plain))
-        snprintf(out, cap, "%s *", base_type(&plain));
+    else if (dwarf_tag(&plain) == DW_TAG_base_type && debug_base_type(&plain))
+        snprintf(out, cap, "%s *", debug_base_type(&plain));
 }
 
 /* "int ", "struct job *"; false: no C for it here. */
@@ -177,7 +178,7 @@ static bool type_text(Dwarf_Die *die, char *out, size_t cap)
         name = integer(&type, true);
         break;
     case DW_TAG_base_type:
-        name = base_type(&type);
+        name = debug_base_type(&type);
         break;
     default:
         break;
@@ -209,13 +210,13 @@ static void put(char **list, const char *name)
     *list = grown;
 }
 
-static bool is_word(const char *name)
+bool debug_is_word(const char *name)
 {
     static const char *const keywords[] = {
         "return",   "errno",    "exit",    "class", "new",
         "this",     "delete",   "NULL",    "true",  "false",
         "template", "operator", "private", "public"};
-    if (!is_name(name))
+    if (!debug_is_identifier(name))
         return false;
     for (size_t i = 0; i < sizeof keywords / sizeof *keywords; i++)
         if (strcmp(name, keywords[i]) == 0)
@@ -238,7 +239,7 @@ static bool put_parameter(struct debug_function *f, Dwarf_Die *die, FILE *out,
     }
     if (!type_text(die, type, sizeof type) || strcmp(type, "void ") == 0)
         return false;
-    if (!is_word(name)) {
+    if (!debug_is_word(name)) {
         snprintf(plain, sizeof plain, "arg%d", index + 1);
         name = plain;
     }

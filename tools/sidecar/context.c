@@ -50,6 +50,8 @@ const char *context_orphan(const struct pending *p)
         return "context expired";
     case LANE_ORPHAN_STACK:
         return "on a stack that nobody saw being made";
+    case LANE_ORPHAN_RETURNED:
+        return "who took the item up may have returned";
     default:
         return "unknown";
     }

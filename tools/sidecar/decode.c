@@ -174,8 +174,10 @@ int decode_span(const struct decode_site *site,
                 struct decode_result *result)
 {
     struct objects o = {0};
-    int rc = put_frame(site, input, &o.input, &o);
-    int rc2 = put_frame(site, output, &o.output, &o);
+    char *in = decode_quick(site, input);
+    char *out = later->payload ? NULL : decode_quick(site, output);
+    int rc = in ? 0 : put_frame(site, input, &o.input, &o);
+    int rc2 = out ? 0 : put_frame(site, output, &o.output, &o);
     rc = rc ? rc : rc2;
     rc2 = put_frame(site, later, &o.output, &o);
     rc = rc ? rc : rc2;
@@ -190,8 +192,8 @@ int decode_span(const struct decode_site *site,
         cJSON_AddRawToObject(object_of(&o.attributes), "handspan.clock_step_ns",
                              number);
     }
-    result->input = take_text(o.input);
-    result->output = take_text(o.output);
+    result->input = in ? in : take_text(o.input);
+    result->output = out ? out : take_text(o.output);
     result->attributes = take_text(o.attributes);
     result->capture = take_text(o.capture);
     result->error = take_text(o.error);

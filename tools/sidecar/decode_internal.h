@@ -38,3 +38,8 @@ int decode_error(const struct decode_site *site,
                  const struct decode_frame *frame,
                  const struct decode_context *context, struct cJSON **out,
                  struct decode_result *group);
+
+/* A usual frame at once, malloc'ed; NULL: it is not usual (or there is no
+ * memory). quick.c */
+char *decode_quick(const struct decode_site *site,
+                   const struct decode_frame *frame);

@@ -73,39 +73,71 @@ static int values_decode(struct session *s, const struct drain_span *span,
     return rc;
 }
 
-static int row_run(struct session *s, enum store_statement statement,
-                   const char *shape, const struct drain_span *span,
-                   const struct pending *p, const struct decode_result *json,
-                   const char *links)
+static struct store_cell number(int64_t n)
 {
-    return store_run(
-        s->store, statement, shape, s->id, (int64_t)span->ref, span->trace,
-        span->is_root ? (int64_t)0 : (int64_t)span->parent, (int64_t)span->site,
-        (int64_t)span->process, (int64_t)span->generation, (int64_t)span->depth,
-        clock_unix_ns(&s->clock, span->t0), span->duration_ns, span->self_ns,
-        span->cpu_ns, span->status, span->ended_by, json->input, json->output,
-        json->attributes, json->capture, json->error, links,
-        context_queue_ns(s, p), context_orphan(p),
-        json->fingerprint[0] ? json->fingerprint : NULL);
+    return (struct store_cell){.number = n, .shape = 'i'};
 }
 
-/* Most spans are new and have no values: those are short to insert. */
-static int row_write(struct session *s, const struct drain_span *span,
-                     const struct pending *p, const struct decode_result *json,
-                     const char *links)
+static struct store_cell text(const char *t)
 {
-    static const char plain[] = "iiiiiiiiiiiitt";
-    static const char whole[] = "iiiiiiiiiiiittttttttitt";
-    bool is_plain = !json->input && !json->output && !json->attributes &&
-                    !json->capture && !json->error && !links &&
-                    (!p || (!p->frame[LANE_FRAME_QUEUE].payload &&
-                            !p->frame[LANE_FRAME_ORPHAN].payload));
-    int rc = 0;
-    if (!p || !p->is_shown)
-        rc = row_run(s, is_plain ? STORE_SPAN_PLAIN : STORE_SPAN_ADD,
-                     is_plain ? plain : whole, span, p, json, links);
-    if (rc == 0) /* it is there: open, if it may still change */
-        rc = row_run(s, STORE_SPAN_SET, whole, span, p, json, links);
+    return (struct store_cell){.text = t, .shape = 't'};
+}
+
+/* The parameters of span_add. The texts of `json` and `links` are the row's. */
+static void row_make(struct session *s, const struct drain_span *span,
+                     const struct pending *p, struct decode_result *json,
+                     char *links, struct row *row)
+{
+    *row = (struct row){{
+        number(s->id),
+        number((int64_t)span->ref),
+        number(span->trace),
+        number(span->is_root ? 0 : (int64_t)span->parent),
+        number(span->site),
+        number(span->process),
+        number(span->generation),
+        number(span->depth),
+        number(clock_unix_ns(&s->clock, span->t0)),
+        number(span->duration_ns),
+        number(span->self_ns),
+        number(span->cpu_ns),
+        text(span->status),
+        text(span->ended_by),
+        text(json->input),
+        text(json->output),
+        text(json->attributes),
+        text(json->capture),
+        text(json->error),
+        text(links),
+        number(context_queue_ns(s, p)),
+        text(context_orphan(p)),
+        text(json->fingerprint[0] ? json->fingerprint : NULL),
+    }};
+    json->input = json->output = json->attributes = NULL;
+    json->capture = json->error = NULL;
+}
+
+static bool row_is_plain(const struct row *row)
+{
+    bool is_plain = row->cell[20].number == STORE_NULL && !row->cell[21].text;
+    for (int i = ROW_OWN_FIRST; i < ROW_OWN_END; i++)
+        is_plain &= !row->cell[i].text;
+    return is_plain;
+}
+
+/* Those that went well and are not there yet wait for others. Rows changed, or
+ * -errno. */
+static int row_write(struct session *s, struct row *row,
+                     const struct pending *p, bool is_final)
+{
+    bool is_plain = row_is_plain(row), is_there = p && p->is_shown;
+    int rc;
+    if (is_final && !is_there && !row->cell[22].text) {
+        rc = rows_add(&s->rows, s->store, row, is_plain);
+        return rc < 0 ? rc : 1;
+    }
+    rc = rows_put(s->store, row, is_plain, is_there);
+    row_free(row);
     return rc;
 }
 
@@ -129,9 +161,11 @@ int drain_span_store(struct session *s, const struct drain_span *span,
     char *links =
         rc < 0 ? NULL
                : context_links(s, p, span->is_root ? span->parent : 0, &rc);
-    if (rc == 0)
-        rc = row_write(s, span, p, &json, links);
-    free(links);
+    if (rc == 0) {
+        struct row row;
+        row_make(s, span, p, &json, links, &row);
+        rc = row_write(s, &row, p, is_final);
+    }
     if (rc > 0 && json.fingerprint[0]) {
         int grouped = stacks_store_group(s, span, &json);
         rc = grouped < 0 ? grouped : rc;
@@ -390,7 +424,10 @@ static int opener_drain(struct session *s, uint32_t lane, uint64_t t0)
     l->is_draining = true;
     while (rc == 0) {
         uint64_t position = l->log.position;
-        if (lane_log_next(&l->log, &item) <= 0)
+        int got = lane_log_next(&l->log, &item);
+        if (got == -ENOMEM)
+            rc = got;
+        if (got <= 0)
             break; /* its own turn sees to what is wrong */
         if (item.type == LANE_ITEM_RECORD && item.record->t1_ticks > t0) {
             l->log.position = position;
@@ -400,6 +437,7 @@ static int opener_drain(struct session *s, uint32_t lane, uint64_t t0)
         rc = item_take(s, lane, &item);
     }
     l->is_draining = false;
+    lane_log_rest(&l->log);
     return rc < 0 ? rc : 0;
 }
 
@@ -411,6 +449,8 @@ static int lane_items(struct session *s, uint32_t lane, uint32_t most,
     uint32_t n = 0;
     while (n < most) {
         int got = lane_log_next(&l->log, &item);
+        if (got == -ENOMEM)
+            return got;
         if (got == 0 && lane_log_at_end(&l->log))
             break;
         if (got <= 0) {
@@ -447,6 +487,7 @@ int drain_lane(struct session *s, uint32_t lane, uint32_t most, int64_t now_ns)
     l->is_draining = true;
     int rc = lane_items(s, lane, most, now_ns);
     l->is_draining = false;
+    lane_log_rest(&l->log);
     return rc;
 }
 

@@ -26,6 +26,7 @@
 #include "tools/sidecar/keep.h"
 #include "tools/sidecar/log.h"
 #include "tools/sidecar/session.h"
+#include "tools/sidecar/setup.h"
 #include "tools/sidecar/trouble.h"
 #include "tools/upload/upload.h"
 
@@ -36,18 +37,18 @@ enum {
     SCAN_NS = 20000000,
     GRACE_NS = 1000000000,  /* --auto stays so long after the last session */
     UNMADE_NS = 2000000000, /* a session file that never became whole */
-    LOCK_WAIT_NS = 10000000,
-    LOCK_TRIES = 1000,
-    STORE_TRIES = 6, /* in a row, with doubling pauses from 100 ms */
+    STORE_TRIES = 6,        /* in a row, with doubling pauses from 100 ms */
     CERTIFICATE_S = 60,
-    UPLOAD_MS = 10000, /* at the end, what can be sent in that time */
+    BACKLOG_MAX = 32,        /* sessions of the dead, at a time */
+    BACKLOG_NS = 2000000000, /* one that is quiet longer waits for somebody */
+    UPLOAD_MS = 10000,       /* at the end, what can be sent in that time */
 };
 
 struct entry {
     char name[SESSION_NAME_MAX];
     struct session *session; /* NULL: not open, see trouble */
     int trouble;             /* -errno: left alone */
-    int64_t seen_at_ns, retry_at_ns;
+    int64_t seen_at_ns, retry_at_ns, busy_at_ns;
     bool is_there;
 };
 struct sidecar {
@@ -144,8 +145,20 @@ static void scan(struct sidecar *c, int64_t now_ns)
             entry_forget(c, i);
 }
 
+/* Nothing was ever written to it, and nobody will: its process is gone. The
+ * name is session-PID-STARTTIME-KEY.lane. */
+static bool is_stillborn(const char *name)
+{
+    long pid = strtol(name + strlen("session-"), NULL, 10);
+    return pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+}
+
 static void entry_trouble(struct sidecar *c, struct entry *e, int rc)
 {
+    if (rc == -EAGAIN && is_stillborn(e->name)) {
+        unlinkat(c->dir_fd, e->name, 0);
+        return;
+    }
     e->trouble = rc;
     log_line("session '%s/%s' is left alone: %s", c->dir, e->name,
              session_trouble(rc));
@@ -242,14 +255,27 @@ static int store_ready(struct sidecar *c)
     return 0;
 }
 
+/* A thousand sessions that were left behind come in some at a time; those of
+ * programs that run never wait for them. */
+static bool has_room(const struct sidecar *c, const struct entry *e,
+                     int64_t now_ns)
+{
+    int open = 0;
+    for (uint32_t i = 0; i < c->count; i++)
+        open += c->entry[i].session && !c->entry[i].session->has_writer &&
+                now_ns - c->entry[i].busy_at_ns < BACKLOG_NS;
+    return open < BACKLOG_MAX || setup_maker_lives(e->name);
+}
+
 static int entry_open(struct sidecar *c, struct entry *e, int64_t now_ns)
 {
-    if (e->trouble || now_ns < e->retry_at_ns)
+    if (e->trouble || now_ns < e->retry_at_ns || !has_room(c, e, now_ns))
         return 0;
     if (store_ready(c) != 0) {
         retry_later(c, e, now_ns);
         return 0;
     }
+    e->busy_at_ns = now_ns;
     int rc = session_open(c->dir_fd, e->name, c->store, &e->session);
     if (rc == 0 || rc == -ENOENT)
         return rc == 0;
@@ -294,8 +320,10 @@ static int entry_poll(struct sidecar *c, struct entry *e, int64_t now_ns)
         return entry_open(c, e, now_ns);
     int rc = session_poll(e->session, now_ns);
     if (rc >= 0) {
-        if (rc > 0)
+        if (rc > 0) {
             trouble_over(c);
+            e->busy_at_ns = now_ns;
+        }
         if (e->session->is_ended) {
             entry_done(c, e);
             return 1;
@@ -377,23 +405,6 @@ static void work(struct sidecar *c)
     }
 }
 
-/* Those who only want to know whether there is a sidecar hold the lock shared,
- * for a moment; another sidecar holds it alone. */
-static bool lock_take(struct sidecar *c, bool wait)
-{
-    for (int i = 0; i < LOCK_TRIES; i++) {
-        if (flock(c->lock_fd, LOCK_EX | LOCK_NB) == 0)
-            return true;
-        bool is_shared = flock(c->lock_fd, LOCK_SH | LOCK_NB) == 0;
-        if (is_shared)
-            (void)flock(c->lock_fd, LOCK_UN);
-        if (!is_shared && !wait)
-            return false;
-        pause_ns(is_shared ? PAUSE_LEAST_NS : LOCK_WAIT_NS);
-    }
-    return false;
-}
-
 /* Work, let the lock go, and look once more: whoever made a session meanwhile
  * found the lock taken and relies on us. */
 static void work_until_quiet(struct sidecar *c)
@@ -404,24 +415,13 @@ static void work_until_quiet(struct sidecar *c)
         if (stop || c->once || c->store_failures)
             return;
         scan(c, now());
-        if (!is_waiting(c) || !lock_take(c, false))
+        if (!is_waiting(c) || !setup_lock(c->lock_fd, false))
             return;
         c->idle_since_ns = 0;
     }
 }
 
 /* ---- start --------------------------------------------------------------- */
-
-/* SQLite's files must not become our standard streams. */
-static void fill_standard_streams(void)
-{
-    int fd;
-    do
-        fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd < 2);
-    if (fd > 2)
-        close(fd);
-}
 
 static void catch_signals(void)
 {
@@ -432,16 +432,6 @@ static void catch_signals(void)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGIO, SIG_IGN); /* somebody opens a file while we hold its lease */
     signal(SIGXFSZ, SIG_IGN); /* a limited file is an error code */
-}
-
-/* A directory that a group shares: what lies in it, too. */
-static mode_t file_mode(int dir_fd)
-{
-    struct stat at;
-    if (dir_fd < 0 || fstat(dir_fd, &at) != 0)
-        return 0600;
-    return (at.st_mode & (S_ISGID | S_IWGRP)) == (S_ISGID | S_IWGRP) ? 0660
-                                                                     : 0600;
 }
 
 static int open_places(struct sidecar *c)
@@ -455,7 +445,7 @@ static int open_places(struct sidecar *c)
         return options_trouble("%s", why);
     snprintf(path, sizeof path, "%s/log", c->dir);
     c->dir_fd = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    mode_t mode = file_mode(c->dir_fd);
+    mode_t mode = setup_file_mode(c->dir_fd);
     mode_t mask = umask(0);
     log_open(c->log_option ? c->log_option : path, mode, !c->is_auto);
     snprintf(path, sizeof path, "%s/sidecar.lock", c->dir);
@@ -497,7 +487,7 @@ static int uploads_start(struct sidecar *c)
 
 static int serve(struct sidecar *c)
 {
-    if (!lock_take(c, !c->is_auto)) {
+    if (!setup_lock(c->lock_fd, !c->is_auto)) {
         if (!c->is_auto)
             log_line("a sidecar is at work in '%s' already", c->dir);
         return 0;
@@ -558,7 +548,7 @@ int sidecar_main(int argc, char **argv)
         .spec_count = sizeof specs / sizeof *specs,
     };
     umask(0077); /* the store holds values */
-    fill_standard_streams();
+    setup_standard_streams();
     int operands = options_parse(&options, argc, argv);
     if (operands < 0)
         return operands == OPTIONS_HELP ? 0 : EXIT_TROUBLE;

@@ -8,6 +8,7 @@
 
 enum {
     FIRST_CHAINS = 256,
+    SPARES_MAX = 256,
     FRAME_HEAD = 4, /* of a stored frame: count | site << 16 */
 };
 
@@ -18,12 +19,35 @@ int pending_init(struct pending_map *map)
     return map->chain ? 0 : -ENOMEM;
 }
 
-static void pending_delete(struct pending *p)
+static void pending_empty(struct pending *p)
 {
     for (int i = 0; i < PENDING_KINDS; i++)
         free(p->frame[i].payload);
     free(p->inner);
-    free(p);
+}
+
+/* Nearly every span with values is one for a moment: kept for the next. */
+static void pending_delete(struct pending_map *map, struct pending *p)
+{
+    pending_empty(p);
+    if (map->spares == SPARES_MAX) {
+        free(p);
+        return;
+    }
+    p->next = map->spare;
+    map->spare = p;
+    map->spares++;
+}
+
+static struct pending *pending_new(struct pending_map *map)
+{
+    struct pending *p = map->spare;
+    if (!p)
+        return calloc(1, sizeof *p);
+    map->spare = p->next;
+    map->spares--;
+    *p = (struct pending){0};
+    return p;
 }
 
 void pending_free(struct pending_map *map)
@@ -32,8 +56,14 @@ void pending_free(struct pending_map *map)
         while (map->chain[i]) {
             struct pending *p = map->chain[i];
             map->chain[i] = p->next;
-            pending_delete(p);
+            pending_empty(p);
+            free(p);
         }
+    while (map->spare) {
+        struct pending *p = map->spare;
+        map->spare = p->next;
+        free(p);
+    }
     free(map->chain);
     free(map->dropped);
     *map = (struct pending_map){0};
@@ -78,7 +108,7 @@ struct pending *pending_get(struct pending_map *map, uint64_t ref)
         return p;
     if (map->count >= map->chains * 2)
         grow(map);
-    p = calloc(1, sizeof *p);
+    p = pending_new(map);
     if (!p)
         return NULL;
     p->ref = ref;
@@ -173,7 +203,7 @@ void pending_drop(struct pending_map *map, struct pending *p)
     map->count--;
     if (p->is_stored)
         note_dropped(map, p->ref);
-    pending_delete(p);
+    pending_delete(map, p);
 }
 
 void pending_each(struct pending_map *map,

@@ -40,6 +40,8 @@ struct pending {
 struct pending_map {
     struct pending **chain;
     uint32_t chains, count;
+    struct pending *spare; /* empty ones, by `next` */
+    uint32_t spares;
     uint64_t *dropped; /* references to delete from open_frames */
     uint32_t dropped_count, dropped_cap;
 };

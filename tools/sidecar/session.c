@@ -209,6 +209,7 @@ void session_close(struct session *s)
     if (s->pending.chain)
         pending_free(&s->pending);
     totals_free(&s->totals);
+    rows_free(&s->rows);
     coverage_free(s->coverage);
     lane_reader_close(&s->reader);
     free(s);
@@ -277,6 +278,14 @@ static int lanes_drain(struct session *s, int64_t now_ns)
     return items;
 }
 
+static int rows_save(struct session *s)
+{
+    int rc = rows_flush(&s->rows, s->store);
+    s->corrupt += s->rows.refused; /* counted as calls already */
+    s->rows.refused = 0;
+    return rc;
+}
+
 /* What need not be done at each look. */
 static int slow_part(struct session *s, int64_t now_ns)
 {
@@ -311,7 +320,9 @@ static int cursors_save(struct session *s)
 
 static int batch_save(struct session *s, int64_t now_ns)
 {
-    int rc = totals_flush(&s->totals, s->store, s->id);
+    int rc = rows_save(s);
+    if (rc == 0)
+        rc = totals_flush(&s->totals, s->store, s->id);
     if (rc == 0 && !s->is_ended)
         rc = pending_save(&s->pending, s->store, s->id);
     if (rc == 0 && !s->is_ended)
@@ -328,6 +339,16 @@ static int batch_save(struct session *s, int64_t now_ns)
         rc = outbox_save(&s->outbox, s->store, s->id, now_ns,
                          s->is_moved || s->is_ended, s->is_ended);
     return rc < 0 ? rc : store_commit(s->store);
+}
+
+/* Does one of its processes live, as far as we know? */
+static bool is_written(const struct session *s)
+{
+    for (uint32_t i = 0; i < s->reader.header.process_next; i++)
+        if (s->process[i].is_known && !s->process[i].is_ended &&
+            s->process[i].gone_since_ns == 0)
+            return true;
+    return false;
 }
 
 /* Only now that all is stored. */
@@ -352,8 +373,11 @@ static void give_back(struct session *s)
             (void)lane_keeper_free(s->keeper, i, l->process_died);
         l->free_next = false;
     }
-    if (active)
+    s->has_writer = is_written(s);
+    if (active && s->has_writer)
         lane_keeper_top_up(s->keeper, active < 8 ? active + READY_UNITS : 8);
+    if (!s->has_writer)
+        lane_keeper_rest(s->keeper);
 }
 
 /* Is there anything to do before the next slow look? Without a transaction. */
@@ -402,7 +426,9 @@ static int batch(struct session *s, int64_t now_ns)
     int items = rc == 0 ? lanes_drain(s, now_ns) : rc;
     if (items < 0)
         return items;
-    rc = slow_part(s, now_ns);
+    rc = rows_save(s); /* what looks for open ones finds them final */
+    if (rc == 0)
+        rc = slow_part(s, now_ns);
     if (rc < 0)
         return rc;
     if (!s->is_moved && !s->is_ended && !outbox_is_due(&s->outbox, now_ns)) {

@@ -13,6 +13,7 @@
 #include "tools/sidecar/decode.h"
 #include "tools/sidecar/outbox.h"
 #include "tools/sidecar/pending.h"
+#include "tools/sidecar/rows.h"
 #include "tools/sidecar/store.h"
 #include "tools/sidecar/totals.h"
 
@@ -67,6 +68,7 @@ struct session {
     struct totals totals;
     struct coverage *coverage; /* NULL: not begun */
     struct outbox outbox;
+    struct rows rows;
     uint32_t next_lane; /* where the next batch begins */
     int64_t corrupt;    /* not stored yet */
     uint32_t looks;     /* at the tables for an item's sake, this batch */
@@ -75,8 +77,9 @@ struct session {
     uint64_t loss_stored[16];
     bool is_boot_ours; /* ticks of today mean something in it */
     bool is_service_known;
-    bool is_moved; /* something new was drained in this batch */
-    bool is_ended; /* all stored, nobody maps it */
+    bool is_moved;   /* something new was drained in this batch */
+    bool has_writer; /* as far as was seen with the last batch */
+    bool is_ended;   /* all stored, nobody maps it */
 };
 
 /* Why a session is left alone; for people. */

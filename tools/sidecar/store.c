@@ -48,6 +48,7 @@ static const char *const names[STORE_STATEMENTS] = {
     [STORE_TRACE_FIND] = "trace_find",
     [STORE_TRACE_ADD] = "trace_add",
     [STORE_CONTEXT_ROOT] = "context_root",
+    [STORE_PROCESS_EXECED] = "process_execed",
     [STORE_PROCESS_LOST] = "process_lost",
     [STORE_TRACE_ROOTS] = "trace_roots",
     [STORE_TRACE_ROOT] = "trace_root",
@@ -56,6 +57,8 @@ static const char *const names[STORE_STATEMENTS] = {
     [STORE_SITE_UNSEEN] = "site_unseen",
     [STORE_SPAN_PLAIN] = "span_plain",
     [STORE_SPAN_ADD] = "span_add",
+    [STORE_SPANS_PLAIN] = "spans_plain",
+    [STORE_SPANS_ADD] = "spans_add",
     [STORE_SPAN_SET] = "span_set",
     [STORE_STACK_SET] = "stack_set",
     [STORE_STACK_GET] = "stack_get",
@@ -137,7 +140,8 @@ static int set_up(struct store *store)
     int code = sqlite3_exec(store->db,
                             "PRAGMA journal_mode = WAL;"
                             "PRAGMA synchronous = NORMAL;"
-                            "PRAGMA wal_autocheckpoint = 10000;",
+                            "PRAGMA wal_autocheckpoint = 10000;"
+                            "PRAGMA cache_size = -8192;",
                             NULL, NULL, NULL);
     if (code != SQLITE_OK)
         return failed(store, code);
@@ -237,6 +241,35 @@ int store_run(struct store *store, enum store_statement statement,
         rc = store_next(store, statement);
     while (rc > 0);
     return rc == 0 ? sqlite3_changes(store->db) : rc;
+}
+
+static int bind_cell(sqlite3_stmt *s, int index, const struct store_cell *cell)
+{
+    if (cell->shape == 't')
+        return sqlite3_bind_text(s, index, cell->text, -1, SQLITE_STATIC);
+    return cell->number == STORE_NULL
+               ? sqlite3_bind_null(s, index)
+               : sqlite3_bind_int64(s, index, cell->number);
+}
+
+int store_cells(struct store *store, enum store_statement statement,
+                const struct store_cell *first, size_t row_bytes, uint32_t rows,
+                uint32_t cells)
+{
+    sqlite3_stmt *s = store->statement[statement];
+    int index = 1;
+    for (uint32_t row = 0; row < rows; row++) {
+        const struct store_cell *cell =
+            (const void *)((const char *)first + row * row_bytes);
+        for (uint32_t i = 0; i < cells; i++) {
+            int code = bind_cell(s, index++, &cell[i]);
+            if (code != SQLITE_OK)
+                return failed(store, code);
+        }
+    }
+    int rc = store_next(store, statement); /* an INSERT or UPDATE has no rows */
+    sqlite3_reset(s);
+    return rc < 0 ? rc : sqlite3_changes(store->db);
 }
 
 int store_start(struct store *store, enum store_statement statement,

@@ -33,6 +33,7 @@ enum store_statement {
     STORE_PROCESS_SET,
     STORE_PROCESS_END,
     STORE_PROCESS_ENDED,
+    STORE_PROCESS_EXECED,
     STORE_PROCESS_LOST,
     STORE_TRACE_ROOTS,
     STORE_CONTEXT_FIND,
@@ -46,6 +47,8 @@ enum store_statement {
     STORE_SITE_UNSEEN,
     STORE_SPAN_PLAIN,
     STORE_SPAN_ADD,
+    STORE_SPANS_PLAIN,
+    STORE_SPANS_ADD,
     STORE_SPAN_SET,
     STORE_STACK_SET,
     STORE_STACK_GET,
@@ -92,6 +95,20 @@ int store_start(struct store *store, enum store_statement statement,
                 const char *shape, ...) __attribute__((warn_unused_result));
 int store_next(struct store *store, enum store_statement statement)
     __attribute__((warn_unused_result));
+/* A parameter of store_cells(): shape 'i' or 't', as above. */
+struct store_cell {
+    union {
+        int64_t number;
+        const char *text;
+        char *own; /* a text of whoever made the cell */
+    };
+    char shape;
+};
+/* Run a statement whose parameters are `rows` rows of `cells` cells each, the
+ * rows `row_bytes` apart. Rows changed, or -errno. */
+int store_cells(struct store *store, enum store_statement statement,
+                const struct store_cell *first, size_t row_bytes, uint32_t rows,
+                uint32_t cells) __attribute__((warn_unused_result));
 int64_t store_int(struct store *store, enum store_statement statement,
                   int column);
 const void *store_blob(struct store *store, enum store_statement statement,

@@ -75,6 +75,9 @@ static int process_store(struct session *s, uint32_t index)
         program[0] ? program : NULL, command,
         clock_unix_ns(&s->clock, p->entry.t0_ticks));
     free(command);
+    if (rc >= 0 && index == 0)
+        rc = store_run(s->store, STORE_PROCESS_EXECED, "ii", trace,
+                       (int64_t)p->entry.pid);
     if (rc >= 0) /* after an exec: the trace goes on */
         rc = store_run(s->store, STORE_TRACE_PROCESS, "i", trace);
     p->is_stored = true;

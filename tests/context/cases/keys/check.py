@@ -13,8 +13,10 @@ def check(run):
             (by_id[s["parent_span_id"]]["input"] or {}).get("id"))
            for s in sorted(first, key=lambda s: s["start_unix_ns"])]
     lost = "no carrier matched"
+    gone = "who took the item up may have returned"
     expect(got, [(1, None, 1), (2, lost, None), (4, None, 4), (5, lost, None),
-                 (6, None, 6), (6, None, 6)], "whose work")
+                 (6, None, 6), (6, None, 6), (7, None, 7), (8, gone, None)],
+           "whose work")
     shown = run.handspan("show").stdout
     expect("? orphans" in shown and "no carrier matched" in shown, True, shown)
     (flush,) = [s for s in spans if s["name"] == "flush"]

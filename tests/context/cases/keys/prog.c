@@ -97,6 +97,14 @@ __attribute__((noinline)) static void take(long key, long id)
     __asm__ volatile("");
 }
 
+/* Its frame is gone when it calls work(): a jump at -O2. */
+__attribute__((noipa)) static long take_tail(long key, long id)
+{
+    pop(key);
+    return work(id, 0, 0);
+}
+static long (*volatile any_function)(long key, long id) = take_tail;
+
 int main(void)
 {
     struct item item[BATCH];
@@ -115,6 +123,11 @@ int main(void)
     submit_many(6, 10);
     take(10, 6);
     take(10, 6);
+    submit(7, 11);
+    long sum = take_tail(11, 7); /* nobody else is called from here */
+    submit(8, 12);
+    sum += any_function(12, 8); /* here another one may be, later */
+    __asm__ volatile("" : : "r"(sum));
     for (long i = 0; i < BATCH; i++) {
         item[i].id = 100 + i;
         batch.items[i] = &item[i];

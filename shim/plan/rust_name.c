@@ -4,7 +4,7 @@
  * depth and by the room for the result: a name that refers back to itself
  * runs out of one of the two.
  */
-#include "preload/rust_name.h"
+#include "shim/plan/rust_name.h"
 #include <stdint.h>
 #include <string.h>
 

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the debug information knows, as C that was made of it outside of the
+ * traced process: read before the manifest, which wins over it. Whoever checks
+ * a manifest is told where the two contradict each other. What is missing is
+ * asked for, by name, so that no more of it need be written than is used.
+ */
+#include "manifest/parser.h"
+
+#include <string.h>
+
+enum {
+    KEY_BYTES = 600
+};
+
+void borrow_types(struct parser *p)
+{
+    const struct manifest_types *types = p->host->types;
+    struct scope scope = p->scope;
+    struct source *src;
+    if (!types || !types->len_bytes || types->len_bytes > LIMIT_FILE_BYTES ||
+        !(src = PARSER_NEW(p, struct source)))
+        return;
+    *src = (struct source){.file = types->file,
+                           .text = types->text,
+                           .len_bytes = (uint32_t)types->len_bytes};
+    p->in_types = true;
+    parse_source(p, src);
+    p->in_types = p->failed = false;
+    p->scope = scope;
+}
+
+static void want(struct parser *p, const struct manifest_want *w)
+{
+    if (p->host->want && !p->in_types && !p->fatal)
+        p->host->want(p->host->context, w);
+}
+
+void borrow_want(struct parser *p, enum manifest_want_kind kind,
+                 const char *name)
+{
+    struct manifest_want w = {.kind = kind, .name = name};
+    want(p, &w);
+}
+
+/* ---- prototypes ------------------------------------------------------ */
+
+void borrow_keep(struct parser *p, const struct declaration *d)
+{
+    const struct attribute *key = attribute_find(d->attrs, ATTR_SPAN);
+    const struct attribute *symbol = attribute_find(d->attrs, ATTR_SYMBOL);
+    if (!key || !key->text || d->type->kind != MANIFEST_FUNCTION ||
+        parser_find_name(p, NAME_PROTOTYPE, key->text, strlen(key->text)))
+        return;
+    struct name *name = parser_add_name(p, NAME_PROTOTYPE, key->text);
+    if (!name)
+        return;
+    name->ctype = d->type;
+    name->at = d->at;
+    name->symbol = symbol ? symbol->text : NULL;
+}
+
+/* From the name to the end of what was just read, blanks squeezed. */
+static const char *pasted_text(struct parser *p, const struct mark *at)
+{
+    char text[KEY_BYTES];
+    size_t len = 0;
+    if (p->tok_end <= at->offset || p->tok_end - at->offset >= sizeof text)
+        return NULL;
+    for (uint32_t i = at->offset; i < p->tok_end; i++) {
+        char c = at->src->text[i];
+        bool is_blank = c == ' ' || (c >= '\t' && c <= '\r');
+        if (is_blank && len && text[len - 1] == ' ')
+            continue;
+        text[len++] = is_blank ? ' ' : c;
+    }
+    return parser_copy(p, text, len);
+}
+
+/* What the prototype of this declaration is asked for by; NULL: not at all. */
+static const char *wanted_name(struct parser *p, const struct declaration *d,
+                               const struct manifest_decl *decl,
+                               bool *is_pasted)
+{
+    if (decl->match || decl->has_at)
+        return NULL;
+    if (decl->symbol)
+        return decl->symbol;
+    *is_pasted = d->ident && strstr(d->ident, "::");
+    return *is_pasted && d->type ? pasted_text(p, &d->at) : d->ident;
+}
+
+static void compare_prototype(struct parser *p, const struct declaration *d,
+                              const struct name *name);
+
+void borrow_prototype(struct parser *p, struct declaration *d,
+                      struct manifest_decl *decl)
+{
+    struct manifest_want w = {.kind = MANIFEST_WANT_FUNCTION, .decl = decl};
+    w.name = wanted_name(p, d, decl, &w.is_pasted);
+    if (!w.name)
+        return;
+    if (d->type && d->type->kind == MANIFEST_FUNCTION) {
+        w.has_params = true;
+        w.params = type_of(d->type)->params;
+        w.param_count = type_of(d->type)->param_count;
+    }
+    struct name *name =
+        parser_find_name(p, NAME_PROTOTYPE, w.name, strlen(w.name));
+    if (!name) {
+        if (!w.has_params || w.is_pasted || p->host->compares)
+            want(p, &w);
+        return;
+    }
+    if (w.is_pasted && name->symbol)
+        decl->symbol = name->symbol;
+    if (!w.has_params || w.is_pasted)
+        d->type = name->ctype;
+    else if (p->host->compares)
+        compare_prototype(p, d, name);
+}
+
+/* ---- contradictions -------------------------------------------------- */
+
+static void note_there(struct parser *p, struct mark at)
+{
+    if (at.src)
+        parser_report(p, MANIFEST_NOTE, at,
+                      "this is what the debug information has", NULL);
+}
+
+/* "4-byte integer": as far as it matters where and how it is read. */
+static const char *kind_text(struct parser *p, const struct manifest_type *t)
+{
+    static const char *const kinds[] = {
+        "void",         "-byte integer", "-byte integer",
+        "-byte number", "a pointer",     "-byte array",
+        "a record",     "a function",    "something"};
+    char text[64], digits[21];
+    bool has_size = t->kind == MANIFEST_BOOL || t->kind == MANIFEST_INT ||
+                    t->kind == MANIFEST_FLOAT || t->kind == MANIFEST_ARRAY;
+    const char *parts[] = {"", "", kinds[t->kind]};
+    size_t len = 0;
+    if (has_size) {
+        parts[1] = parser_decimal(t->size_bytes, digits);
+        parts[0] = *digits == '8' ? "an " : "a ";
+    }
+    for (size_t i = 0; i < 3; i++) {
+        memcpy(text + len, parts[i], strlen(parts[i]));
+        len += strlen(parts[i]);
+    }
+    const char *copy = parser_copy(p, text, len);
+    return copy ? copy : "";
+}
+
+static bool is_integer(const struct manifest_type *t)
+{
+    return t->kind == MANIFEST_INT || t->kind == MANIFEST_BOOL;
+}
+
+/* Would one be read as the other is? An opaque one is not judged. */
+static bool is_alike(const struct manifest_type *a,
+                     const struct manifest_type *b)
+{
+    if (a->kind == MANIFEST_OPAQUE || b->kind == MANIFEST_OPAQUE)
+        return true;
+    if (is_integer(a) && is_integer(b))
+        return a->size_bytes == b->size_bytes;
+    if (a->kind != b->kind)
+        return false;
+    return a->kind == MANIFEST_POINTER || a->kind == MANIFEST_RECORD ||
+           a->size_bytes == b->size_bytes;
+}
+
+static const struct manifest_member *find(const struct type *record,
+                                          const char *name, uint64_t *offset,
+                                          struct mark *at)
+{
+    for (uint32_t i = 0; i < record->t.member_count; i++) {
+        const struct manifest_member *m = &record->t.members[i], *inner;
+        uint64_t here = *offset + m->offset_bytes;
+        struct mark there = record->marks ? record->marks[i] : (struct mark){0};
+        if (m->name && strcmp(m->name, name) == 0) {
+            *offset = here;
+            *at = there;
+            return m;
+        }
+        if (!m->name && m->type->kind == MANIFEST_RECORD &&
+            (inner = find(type_of(m->type), name, &here, at))) {
+            *offset = here;
+            return inner;
+        }
+    }
+    return NULL;
+}
+
+void borrow_compare_member(struct parser *p, const struct type *borrowed,
+                           const struct manifest_member *member, struct mark at)
+{
+    uint64_t offset = 0;
+    struct mark there = {0};
+    char here[21], other[21];
+    if (!p->host->compares || !member->name ||
+        borrowed->t.kind != MANIFEST_RECORD)
+        return;
+    const struct manifest_member *m =
+        find(borrowed, member->name, &offset, &there);
+    if (!m) {
+        parser_warn(p, at, "the debug information has no member '",
+                    member->name, "' in '", type_describe(p, &borrowed->t),
+                    "'");
+        return;
+    }
+    if (offset * 8 + m->bit_offset !=
+        member->offset_bytes * 8 + member->bit_offset)
+        parser_error(p, at, "'", member->name, "' is at offset ",
+                     parser_decimal(member->offset_bytes, here),
+                     " here, but the debug information has it at ",
+                     parser_decimal(offset, other));
+    else if (!is_alike(m->type, member->type) ||
+             m->bit_width != member->bit_width)
+        parser_error(p, at, "'", member->name, "' is ",
+                     kind_text(p, member->type),
+                     " here, but in the debug information ",
+                     kind_text(p, m->type), m->bit_width ? " (bit field)" : "");
+    else
+        return;
+    note_there(p, there);
+}
+
+/* `typedef struct { ... } job_t;`, `typedef int status_t;` */
+void borrow_compare_typedef(struct parser *p, struct name *name,
+                            const struct declarator *d)
+{
+    const struct manifest_type *old = name->ctype, *t = d->type;
+    name->is_borrowed = false; /* the manifest wins */
+    if (!p->host->compares || old == t || type_of(t)->is_borrowed)
+        return;
+    if (!is_alike(old, t)) {
+        parser_error(p, d->at, "'", name->text, "' is ", kind_text(p, t),
+                     " here, but in the debug information ", kind_text(p, old));
+        note_there(p, name->at);
+    } else if (t->kind == MANIFEST_RECORD && !type_of(t)->is_tag) {
+        for (uint32_t i = 0; i < t->member_count; i++)
+            borrow_compare_member(p, type_of(old), &t->members[i], d->at);
+    }
+}
+
+void borrow_compare_constant(struct parser *p, struct mark at,
+                             const struct name *name, int64_t value)
+{
+    char digits[21];
+    bool minus = name->value < 0;
+    uint64_t n = (uint64_t)name->value;
+    if (!p->host->compares || name->value == value)
+        return;
+    parser_error(p, at, "'", name->text, "' is ", minus ? "-" : "",
+                 parser_decimal(minus ? -n : n, digits),
+                 " in the debug information");
+    note_there(p, name->at);
+}
+
+static void compare_prototype(struct parser *p, const struct declaration *d,
+                              const struct name *name)
+{
+    const struct type *mine = type_of(d->type), *other = type_of(name->ctype);
+    char here[21], there[21];
+    bool failed = p->failed;
+    uint32_t count = mine->param_count;
+    if (mine->param_count != other->param_count) {
+        parser_error(p, d->at, "'", d->ident, "' has ",
+                     parser_decimal(mine->param_count, here),
+                     " parameters here, but ",
+                     parser_decimal(other->param_count, there),
+                     " in the debug information");
+        note_there(p, name->at);
+        count = 0;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        if (!is_alike(mine->params[i].type, other->params[i].type)) {
+            parser_error(p, mine->marks[i], "this parameter is ",
+                         kind_text(p, mine->params[i].type),
+                         " here, but in the debug information ",
+                         kind_text(p, other->params[i].type));
+            note_there(p, other->marks[i]);
+        }
+    if (mine->t.to->kind != MANIFEST_VOID &&
+        !is_alike(mine->t.to, other->t.to)) {
+        parser_error(p, d->type_at, "'", d->ident, "' returns ",
+                     kind_text(p, mine->t.to),
+                     " here, but in the debug information ",
+                     kind_text(p, other->t.to));
+        note_there(p, name->at);
+    }
+    p->failed |= failed;
+}

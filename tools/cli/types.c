@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Types of the debug information for a manifest; see types.h. */
+#include "tools/cli/types.h"
+#include "tools/cli/functions.h"
+#include "tools/cli/types_paste.h"
+#include "tools/dwarf/types.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    ROUNDS_MAX = 16, /* a->b->c->d: each `->` can be one */
+    TEXT_MAX_BYTES = 5 << 20,
+    PARAMS_MAX = 127,
+};
+
+struct compile {
+    const struct objects *objects;
+    struct debug_types *debug; /* NULL: nothing was asked for so far */
+    size_t wants;
+    bool failed;
+};
+
+static bool open_objects(struct compile *c)
+{
+    if (c->debug)
+        return true;
+    c->debug = debug_types_new();
+    for (size_t i = 0; c->debug && i < c->objects->count; i++)
+        if (c->objects->at[i].kind != OBJECT_LOADER)
+            c->failed |=
+                debug_types_add_object(c->debug, c->objects->at[i].path) < 0;
+    c->failed |= !c->debug;
+    return c->debug != NULL;
+}
+
+static void want_function(struct compile *c, const struct manifest_want *w)
+{
+    struct functions found = {0};
+    const char *params[PARAMS_MAX], *symbol = NULL;
+    size_t count = 0;
+    int err = w->is_pasted ? types_paste_find(c->objects, w, &found)
+                           : functions_find(c->objects, w->decl, &found);
+    for (; w->is_pasted && count < w->param_count && count < PARAMS_MAX;
+         count++)
+        params[count] = w->params[count].name;
+    if (!err && found.count && !function_is_clone(found.at[0].name)) {
+        if (w->is_pasted)
+            symbol = found.at[0].name;
+        debug_types_want_function(c->debug, found.at[0].object->path,
+                                  found.at[0].vaddr, w->name, symbol, params,
+                                  count);
+    }
+    functions_free(&found);
+}
+
+static void want(void *context, const struct manifest_want *w)
+{
+    struct compile *c = context;
+    c->wants++;
+    if (!open_objects(c))
+        return;
+    switch (w->kind) {
+    case MANIFEST_WANT_TYPE:
+        debug_types_want_type(c->debug, w->name);
+        break;
+    case MANIFEST_WANT_CONSTANT:
+        debug_types_want_constant(c->debug, w->name);
+        break;
+    case MANIFEST_WANT_FUNCTION:
+        want_function(c, w);
+        break;
+    }
+}
+
+static void put_head(const struct compile *c, struct types *out)
+{
+    bool *has_debug = calloc(c->objects->count + 1, sizeof *has_debug);
+    for (size_t i = 0; has_debug && i < c->objects->count; i++)
+        has_debug[i] =
+            c->debug && debug_types_has(c->debug, c->objects->at[i].path);
+    if (has_debug)
+        types_cache_head(&out->text, out->file.hash_all, c->wants, c->objects,
+                         has_debug);
+    free(has_debug);
+}
+
+static void set_text(const struct compile *c, struct types *out)
+{
+    buf_reset(&out->text);
+    put_head(c, out);
+    if (c->debug)
+        buf_text(&out->text, debug_types_text(c->debug));
+    out->source = (struct manifest_types){.file = "(debug information)",
+                                          .text = buf_get(&out->text),
+                                          .len_bytes = out->text.len_bytes};
+}
+
+int types_compile(const char *manifest, const struct objects *objects,
+                  bool compares, struct types *out, char *why, size_t why_bytes)
+{
+    struct compile c = {.objects = objects};
+    struct manifest_file_options options = {
+        .want = want, .context = &c, .compares = compares};
+    *out = (struct types){0};
+    buf_init(&out->text, TEXT_MAX_BYTES);
+    int err = 0, news = 1;
+    for (int round = 0; !err && news > 0 && round < ROUNDS_MAX; round++) {
+        manifest_file_free(&out->file);
+        c.wants = 0;
+        err = manifest_file_load_with(manifest, &options, &out->file, why,
+                                      why_bytes);
+        if (err)
+            break;
+        news = c.debug ? debug_types_find(c.debug) : 0;
+        set_text(&c, out);
+        options.types = &out->source;
+    }
+    if (!err && (news < 0 || c.failed || out->text.failed)) {
+        snprintf(why, why_bytes, "out of memory");
+        err = -ENOMEM;
+    }
+    out->unanswered = c.wants;
+    out->remarks = c.debug ? strdup(debug_types_remarks(c.debug)) : NULL;
+    debug_types_free(c.debug);
+    if (err)
+        types_free(out);
+    return err;
+}
+
+void types_free(struct types *t)
+{
+    manifest_file_free(&t->file);
+    buf_free(&t->text);
+    free(t->remarks);
+    *t = (struct types){0};
+}
+
+/* ---- the cache ---------------------------------------------------------- */
+
+static void count_want(void *context, const struct manifest_want *w)
+{
+    (void)w;
+    ++*(size_t *)context;
+}
+
+/* Parse with the types that are there. True: they answer all that can be
+ * answered. */
+static bool load_cached(const struct types_request *request,
+                        const struct objects *objects,
+                        struct types_cache *cache, uint64_t hash_all,
+                        struct manifest_file *out)
+{
+    size_t wants = 0;
+    char why[256];
+    struct manifest_file_options options = {
+        .types = &cache->types, .want = count_want, .context = &wants};
+    if (!types_cache_read(cache, hash_all) ||
+        manifest_file_load_with(request->manifest, &options, out, why,
+                                sizeof why) < 0)
+        return false;
+    if (types_cache_covers(cache, objects, wants))
+        return true;
+    manifest_file_free(out);
+    return false;
+}
+
+static int load_with_types(const struct types_request *request,
+                           const struct objects *objects,
+                           struct manifest_file *out, char *why,
+                           size_t why_bytes)
+{
+    struct types_cache cache = {0};
+    struct types types;
+    struct manifest_file file;
+    bool has_path = request->dir &&
+                    types_cache_path(request->dir, out->hash, &objects->at[0],
+                                     cache.path, sizeof cache.path);
+    if (has_path &&
+        load_cached(request, objects, &cache, out->hash_all, &file)) {
+        manifest_file_free(out);
+        *out = file;
+        types_cache_free(&cache);
+        return 0;
+    }
+    types_cache_free(&cache);
+    int err = types_compile(request->manifest, objects, false, &types, why,
+                            why_bytes);
+    if (err)
+        return err;
+    if (has_path) {
+        err = types_cache_write(cache.path, buf_get(&types.text),
+                                types.text.len_bytes);
+        if (err)
+            snprintf(why, why_bytes, "cannot write '%s': %s", cache.path,
+                     strerror(-err));
+    }
+    manifest_file_free(out);
+    *out = types.file;
+    types.file = (struct manifest_file){0};
+    types_free(&types);
+    return err;
+}
+
+int types_load_manifest(const struct types_request *request,
+                        struct manifest_file *out, char *why, size_t why_bytes)
+{
+    struct objects objects;
+    char ignored[PATHS_MAX + 256];
+    size_t wants = 0;
+    struct manifest_file_options options = {.want = count_want,
+                                            .context = &wants};
+    int err = manifest_file_load_with(request->manifest, &options, out, why,
+                                      why_bytes);
+    if (err || !wants || !request->program ||
+        objects_load(request->program, &objects, ignored, sizeof ignored) < 0)
+        return err;
+    for (size_t i = 0; i < request->object_count; i++)
+        objects_add(&objects, request->objects[i]);
+    why[0] = 0;
+    err = load_with_types(request, &objects, out, why, why_bytes);
+    objects_free(&objects);
+    /* without types it still stands as it was parsed first */
+    return out->manifest ? 0 : err;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between types.c (what is asked for, and where it is) and types_write.c (how
+ * it is written). */
+#pragma once
+#include "tools/common/buf.h"
+#include "tools/dwarf/debug_internal.h"
+#include "tools/dwarf/types.h"
+
+enum {
+    TYPES_DEPTH = 8,      /* of records by value in each other */
+    TYPES_PEEL = 64,      /* of typedefs and qualifiers */
+    TYPES_MEMBERS = 4096, /* of a record, as in the manifest */
+    TYPES_NAME = 512,     /* bytes of a name; longer ones are none */
+    TYPES_TEXT = 4 << 20, /* bytes of all text */
+    TYPES_RECORDS = 4096, /* written or named */
+    TYPES_CANDIDATES = 8, /* of one name */
+    TYPES_WANTS = 8192,
+    TYPES_CONSTANTS = 16384,
+};
+
+struct types_object {
+    char *path;
+    struct debug *debug; /* NULL: none */
+};
+enum types_kind {
+    TYPES_TYPE,
+    TYPES_CONSTANT,
+    TYPES_FUNCTION,
+};
+struct types_want {
+    enum types_kind kind;
+    char *name;       /* canonical: types_canonical() */
+    const char *last; /* its part behind the last "::" */
+    bool is_done;
+    int rank; /* of the candidates: 0 the name itself, 1 its last part */
+    Dwarf_Die candidates[TYPES_CANDIDATES];
+    size_t count;
+    /* FUNCTION */
+    size_t object;
+    uint64_t vaddr;
+    char *symbol;
+    char **params;
+    size_t param_count;
+};
+/* A tag of ours and what it stands for. */
+struct types_record {
+    char *tag;
+    Dwarf_Die die;
+    bool is_written, is_begun; /* begun: it contains itself, if met again */
+};
+struct types_constant {
+    char *name;
+    int64_t value;
+};
+struct debug_types {
+    struct types_object *objects;
+    size_t object_count;
+    struct types_want *wants;
+    size_t want_count;
+    struct types_record *records;
+    size_t record_count;
+    struct types_constant *constants;
+    size_t constant_count;
+    struct buf text, remarks;
+    unsigned serial; /* of the tags that we make up */
+    uint64_t left;   /* entries that may still be looked at */
+    bool failed;     /* no memory */
+};
+
+/* "ns::pair<int,long>" of "ns::pair<int, long int>". */
+void types_canonical(const char *name, char out[TYPES_NAME]);
+/* Through qualifiers and, with `typedefs`, other names. False: void, or no
+ * end. */
+bool types_peel(Dwarf_Die *die, bool typedefs);
+bool types_of(Dwarf_Die *die, Dwarf_Die *type);
+bool types_is_record(int tag);
+bool types_is_flag(Dwarf_Die *die, unsigned attribute);
+bool types_is_cxx(Dwarf_Die *die);
+bool types_is_same(Dwarf_Die *a, Dwarf_Die *b);
+/* "etl::job" or "job"; "" if it has none. */
+void types_qualified_name(Dwarf_Die *die, char out[TYPES_NAME]);
+/* " / * job.h:12 * /" without the blanks */
+void types_put_place(struct buf *out, Dwarf_Die *die);
+
+/* types_write.c: append to t->text. False: nothing that C could say. */
+bool types_write_type(struct debug_types *t, const struct types_want *w,
+                      Dwarf_Die *die);
+bool types_write_function(struct debug_types *t, const struct types_want *w,
+                          Dwarf_Die *die);
+/* types_record.c: the tag of a record that is used by value: written before;
+ * or only named. NULL: it cannot be. */
+const char *types_record(struct debug_types *t, Dwarf_Die *die, bool by_value,
+                         int depth);
+const char *types_enum(struct debug_types *t, Dwarf_Die *die);
+/* "struct job *", "int [4]" split around the name. False: no C for it. */
+struct types_declared {
+    char before[TYPES_NAME], after[64];
+};
+bool types_declare(struct debug_types *t, Dwarf_Die *type, int depth,
+                   struct types_declared *out);
+/* "std::string", "std::vector<int>"; NULL: no container that the manifest
+ * knows. */
+const char *types_container(Dwarf_Die *record, char out[TYPES_NAME]);

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Types, enums and prototypes as C. Names come from a file that others made:
+ * only such as are names in C are written, whatever else is said in words of
+ * ours.
+ */
+#include "tools/dwarf/types_internal.h"
+#include <dwarf.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    PARAMS_MAX = 127, /* as in the manifest */
+    ENUM_MAX = 4096,
+    POINTERS_MAX = 8,
+};
+
+/* ---- enums -------------------------------------------------------------- */
+
+static const struct types_constant *find_constant(const struct debug_types *t,
+                                                  const char *name)
+{
+    for (size_t i = 0; i < t->constant_count; i++)
+        if (strcmp(t->constants[i].name, name) == 0)
+            return &t->constants[i];
+    return NULL;
+}
+
+static bool keep_constant(struct debug_types *t, const char *name,
+                          int64_t value)
+{
+    const struct types_constant *known = find_constant(t, name);
+    if (known)
+        return known->value == value;
+    if (t->constant_count == TYPES_CONSTANTS)
+        return false;
+    struct types_constant *c = &t->constants[t->constant_count];
+    *c = (struct types_constant){strdup(name), value};
+    t->failed |= !c->name;
+    t->constant_count += c->name != NULL;
+    return c->name != NULL;
+}
+
+/* In C++ behind its scope, with `enum class` also behind the enum. */
+static void constant_scope(Dwarf_Die *die, char out[TYPES_NAME])
+{
+    types_qualified_name(die, out);
+    size_t len = strlen(out);
+    if (types_is_flag(die, DW_AT_enum_class)) {
+        snprintf(out + len, TYPES_NAME - len, "::");
+        return;
+    }
+    char *last = NULL;
+    for (char *at = out; (at = strstr(at, "::")); at += 2)
+        last = at + 2;
+    if (last)
+        *last = 0;
+    else
+        out[0] = 0;
+}
+
+static bool constant_value(Dwarf_Die *die, bool is_signed, uint64_t size,
+                           int64_t *out)
+{
+    Dwarf_Attribute a;
+    Dwarf_Word u;
+    Dwarf_Sword s;
+    if (!dwarf_attr(die, DW_AT_const_value, &a))
+        return false;
+    if (is_signed && dwarf_formsdata(&a, &s) == 0) {
+        *out = s;
+        return true;
+    }
+    if (dwarf_formudata(&a, &u) != 0)
+        return false;
+    *out = (int64_t)(size < 8 ? u & ((UINT64_C(1) << size * 8) - 1) : u);
+    return true;
+}
+
+static bool is_signed_enum(Dwarf_Die *die)
+{
+    Dwarf_Die child;
+    Dwarf_Attribute a;
+    Dwarf_Sword s;
+    if (types_of(die, &child) && types_peel(&child, true)) {
+        const char *name = debug_base_type(&child);
+        return name && strncmp(name, "unsigned", 8) != 0;
+    }
+    for (int more = dwarf_child(die, &child); more == 0;
+         more = dwarf_siblingof(&child, &child))
+        if (dwarf_attr(&child, DW_AT_const_value, &a) &&
+            dwarf_whatform(&a) == DW_FORM_sdata &&
+            dwarf_formsdata(&a, &s) == 0 && s < 0)
+            return true;
+    return false;
+}
+
+static void write_constants(struct debug_types *t, Dwarf_Die *die,
+                            bool is_signed, uint64_t size)
+{
+    char scope[TYPES_NAME], name[TYPES_NAME];
+    Dwarf_Die child;
+    int count = 0;
+    constant_scope(die, scope);
+    for (int more = dwarf_child(die, &child);
+         more == 0 && count < ENUM_MAX && t->left;
+         more = dwarf_siblingof(&child, &child)) {
+        const char *own = dwarf_diename(&child);
+        int64_t value;
+        t->left--;
+        if (!debug_is_identifier(own) ||
+            !constant_value(&child, is_signed, size, &value) ||
+            strlen(scope) + strlen(own) >= sizeof name)
+            continue;
+        snprintf(name, sizeof name, "%.*s%.*s", (int)strlen(scope), scope,
+                 (int)strlen(own), own);
+        if (!keep_constant(t, name, value)) /* another enum's */
+            continue;
+        buf_printf(&t->text, "    %s = %" PRId64 ",\n", name, value);
+        count++;
+    }
+}
+
+const char *types_enum(struct debug_types *t, Dwarf_Die *die)
+{
+    static const char *const types[2][4] = {
+        {"unsigned char", "unsigned short", "unsigned int", "unsigned long"},
+        {"signed char", "short", "int", "long"}};
+    int size = dwarf_bytesize(die);
+    int log = size == 1   ? 0
+              : size == 2 ? 1
+              : size == 4 ? 2
+              : size == 8 ? 3
+                          : -1;
+    bool is_signed = is_signed_enum(die);
+    for (size_t i = 0; i < t->record_count; i++)
+        if (t->records[i].is_written && types_is_same(&t->records[i].die, die))
+            return t->records[i].tag;
+    const char *tag = log < 0 ? NULL : types_record(t, die, false, 0);
+    if (!tag)
+        return NULL;
+    for (size_t i = 0; i < t->record_count; i++)
+        if (t->records[i].tag == tag) {
+            if (t->records[i].is_written)
+                return tag;
+            t->records[i].is_written = true;
+        }
+    buf_text(&t->text, "/* ");
+    types_put_place(&t->text, die);
+    buf_printf(&t->text, " */\nenum %s : %s {\n", tag, types[is_signed][log]);
+    write_constants(t, die, is_signed, (uint64_t)size);
+    buf_text(&t->text, "};\n");
+    return tag;
+}
+
+/* ---- containers --------------------------------------------------------- */
+
+static bool is_in_std(Dwarf_Die *record)
+{
+    char name[TYPES_NAME];
+    types_qualified_name(record, name);
+    return strncmp(name, "std::", 5) == 0;
+}
+
+const char *types_container(Dwarf_Die *record, char out[TYPES_NAME])
+{
+    const char *name = dwarf_diename(record);
+    int size = dwarf_bytesize(record);
+    Dwarf_Die child, element;
+    if (!name)
+        return NULL;
+    if (size == 32 && strncmp(name, "basic_string<char,", 18) == 0)
+        return is_in_std(record) ? "std::string" : NULL;
+    if (size == 16 && strncmp(name, "basic_string_view<char,", 23) == 0)
+        return is_in_std(record) ? "std::string_view" : NULL;
+    if (size != 24 || strncmp(name, "vector<", 7) != 0 || !is_in_std(record))
+        return NULL;
+    for (int more = dwarf_child(record, &child); more == 0;
+         more = dwarf_siblingof(&child, &child)) {
+        if (dwarf_tag(&child) != DW_TAG_template_type_parameter)
+            continue;
+        const char *scalar = NULL;
+        if (types_of(&child, &element) && types_peel(&element, true) &&
+            dwarf_tag(&element) == DW_TAG_base_type)
+            scalar = debug_base_type(&element);
+        if (!scalar || strcmp(scalar, "_Bool") == 0)
+            return NULL;
+        snprintf(out, TYPES_NAME, "std::vector<%s>", scalar);
+        return out;
+    }
+    return NULL;
+}
+
+/* ---- declarators -------------------------------------------------------- */
+
+static bool is_pointer(int tag)
+{
+    return tag == DW_TAG_pointer_type || tag == DW_TAG_reference_type ||
+           tag == DW_TAG_rvalue_reference_type;
+}
+
+static void put_base(struct types_declared *out, const char *kind,
+                     const char *name, int stars)
+{
+    char pointers[POINTERS_MAX + 1];
+    memset(pointers, '*', (size_t)stars);
+    pointers[stars] = 0;
+    int n = snprintf(out->before, sizeof out->before, "%s%s %s", kind, name,
+                     pointers);
+    if (n < 0 || (size_t)n >= sizeof out->before)
+        snprintf(out->before, sizeof out->before, "void *");
+}
+
+static bool declare_named(struct debug_types *t, Dwarf_Die *type, int depth,
+                          int stars, struct types_declared *out)
+{
+    char buf[TYPES_NAME];
+    int tag = dwarf_tag(type);
+    const char *name;
+    if (tag == DW_TAG_base_type && (name = debug_base_type(type))) {
+        put_base(out, "", name, stars);
+        return true;
+    }
+    if (tag == DW_TAG_enumeration_type && (name = types_enum(t, type))) {
+        put_base(out, "enum ", name, stars);
+        return true;
+    }
+    if (types_is_record(tag) && (name = types_container(type, buf))) {
+        put_base(out, "", name, stars);
+        return true;
+    }
+    if (types_is_record(tag) &&
+        (name = types_record(t, type, stars == 0, depth + 1))) {
+        put_base(out, tag == DW_TAG_union_type ? "union " : "struct ", name,
+                 stars);
+        return true;
+    }
+    put_base(out, "", "void", stars);
+    return stars > 0;
+}
+
+static bool declare_array(struct debug_types *t, Dwarf_Die *type, int depth,
+                          struct types_declared *out)
+{
+    Dwarf_Die element, child;
+    Dwarf_Word whole = 0, one = 0;
+    uint64_t count = 0;
+    int dimensions = 0;
+    if (!types_of(type, &element) || !types_peel(&element, true))
+        return false;
+    for (int more = dwarf_child(type, &child); more == 0;
+         more = dwarf_siblingof(&child, &child))
+        dimensions += dwarf_tag(&child) == DW_TAG_subrange_type;
+    if (dwarf_aggregate_size(&element, &one) != 0 || one == 0 ||
+        dwarf_tag(&element) == DW_TAG_array_type)
+        return false;
+    if (dwarf_aggregate_size(type, &whole) == 0)
+        count = whole / one;
+    if (!types_declare(t, &element, depth, out) || out->after[0])
+        return false;
+    /* several dimensions are one here */
+    snprintf(out->after, sizeof out->after, "[%" PRIu64 "]", count);
+    return dimensions > 0;
+}
+
+bool types_declare(struct debug_types *t, Dwarf_Die *type, int depth,
+                   struct types_declared *out)
+{
+    Dwarf_Die at = *type;
+    int stars = 0;
+    *out = (struct types_declared){.before = "", .after = ""};
+    if (depth > TYPES_DEPTH)
+        return false;
+    for (bool known = types_peel(&at, true); stars < POINTERS_MAX;
+         known = types_peel(&at, true)) {
+        int tag = dwarf_tag(&at);
+        Dwarf_Die to;
+        if (!known) { /* void */
+            put_base(out, "", "void", stars);
+            return stars > 0;
+        }
+        if (tag == DW_TAG_unspecified_type) /* nullptr_t */
+            break;
+        if (!is_pointer(tag))
+            return tag == DW_TAG_array_type && stars == 0
+                       ? declare_array(t, &at, depth, out)
+                       : declare_named(t, &at, depth, stars, out);
+        stars++;
+        if (!types_of(&at, &to)) {
+            put_base(out, "", "void", stars);
+            return true;
+        }
+        at = to;
+    }
+    put_base(out, "", "void", 1);
+    return true;
+}
+
+/* ---- what was asked for ------------------------------------------------- */
+
+static void put_string(struct buf *out, const char *text)
+{
+    buf_char(out, '"');
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            buf_char(out, '\\');
+        buf_char(out, (unsigned char)*text < ' ' ? ' ' : *text);
+    }
+    buf_char(out, '"');
+}
+
+/* The name that was asked for, beside the tag. */
+static void write_alias(struct debug_types *t, const struct types_want *w,
+                        const struct types_declared *type)
+{
+    buf_text(&t->text, "[[symbol(");
+    put_string(&t->text, w->name);
+    buf_printf(&t->text, ")]] typedef %shandspan_alias_%u%s;\n", type->before,
+               ++t->serial, type->after);
+}
+
+bool types_write_type(struct debug_types *t, const struct types_want *w,
+                      Dwarf_Die *die)
+{
+    struct types_declared type;
+    bool is_alias = dwarf_tag(die) == DW_TAG_typedef || types_is_cxx(die);
+    if (!types_declare(t, die, 0, &type))
+        return false;
+    if (is_alias)
+        write_alias(t, w, &type);
+    return true;
+}
+
+/* Returned or passed by a pointer that the source does not show? */
+static bool is_by_reference(Dwarf_Die *type)
+{
+    Dwarf_Die plain = *type;
+    Dwarf_Attribute a;
+    Dwarf_Word convention;
+    return types_peel(&plain, true) && types_is_record(dwarf_tag(&plain)) &&
+           dwarf_attr(&plain, DW_AT_calling_convention, &a) &&
+           dwarf_formudata(&a, &convention) == 0 &&
+           convention == DW_CC_pass_by_reference;
+}
+
+struct prototype {
+    struct debug_types *t;
+    const struct types_want *w;
+    struct buf text;
+    const char *names[PARAMS_MAX];
+    size_t count, given;
+};
+
+static bool is_taken(const struct prototype *p, const char *name)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->names[i] && strcmp(p->names[i], name) == 0)
+            return true;
+    return false;
+}
+
+static bool put_parameter(struct prototype *p, Dwarf_Die *die)
+{
+    struct types_declared type;
+    Dwarf_Die to;
+    Dwarf_Attribute a;
+    bool hidden = false;
+    const char *name = dwarf_diename(die), *shown;
+    if (p->count == PARAMS_MAX || !types_of(die, &to) ||
+        !types_declare(p->t, &to, 0, &type) || type.after[0])
+        return false;
+    if (dwarf_attr_integrate(die, DW_AT_artificial, &a))
+        (void)!dwarf_formflag(&a, &hidden);
+    if (hidden && name && strcmp(name, "this") == 0)
+        name = "self";
+    else if (!hidden && p->given < p->w->param_count &&
+             p->w->params[p->given++])
+        name = p->w->params[p->given - 1];
+    shown = debug_is_word(name) && !is_taken(p, name) ? name : "";
+    if (is_by_reference(&to) && !strchr(type.before, '*'))
+        buf_printf(&p->text, "%s%s*%s", p->count ? ", " : "", type.before,
+                   shown);
+    else
+        buf_printf(&p->text, "%s%s%s", p->count ? ", " : "", type.before,
+                   shown);
+    p->names[p->count++] = *shown ? shown : NULL;
+    return true;
+}
+
+static bool put_result(struct prototype *p, Dwarf_Die *die)
+{
+    struct types_declared type;
+    Dwarf_Die to, plain;
+    if (!types_of(die, &to)) {
+        buf_text(&p->text, "void f(");
+        return true;
+    }
+    plain = to;
+    if (!types_peel(&plain, true)) {
+        buf_text(&p->text, "void f(");
+        return true;
+    }
+    if (is_by_reference(&to) && dwarf_bytesize(&plain) <= 16) {
+        buf_text(&p->text, "void *f(void *");
+        p->names[p->count++] = NULL;
+        return true;
+    }
+    if (!types_declare(p->t, &to, 0, &type) || type.after[0])
+        return false;
+    buf_printf(&p->text, "%sf(", type.before);
+    return true;
+}
+
+bool types_write_function(struct debug_types *t, const struct types_want *w,
+                          Dwarf_Die *die)
+{
+    struct prototype p = {.t = t, .w = w};
+    Dwarf_Die child;
+    buf_init(&p.text, 1 << 16);
+    bool ok = put_result(&p, die);
+    for (int more = dwarf_child(die, &child); ok && more == 0;
+         more = dwarf_siblingof(&child, &child)) {
+        int tag = dwarf_tag(&child);
+        if (tag == DW_TAG_unspecified_parameters) {
+            buf_text(&p.text, p.count ? ", ..." : "");
+            break;
+        }
+        if (tag == DW_TAG_formal_parameter)
+            ok = put_parameter(&p, &child);
+    }
+    if (ok && !p.text.failed) {
+        buf_text(&t->text, "[[span(");
+        put_string(&t->text, w->name);
+        if (w->symbol) {
+            buf_text(&t->text, "), symbol(");
+            put_string(&t->text, w->symbol);
+        }
+        buf_printf(&t->text, ")]] %s%s); /* ", buf_get(&p.text),
+                   p.count ? "" : "void");
+        types_put_place(&t->text, die);
+        buf_text(&t->text, " */\n");
+    }
+    buf_free(&p.text);
+    return ok;
+}
