@@ -366,6 +366,10 @@ static void give_back(struct session *s)
         if (l->log.position != l->stored)
             active++;
         l->stored = l->log.position;
+        /* never set up: where the file system is full it has no page, and
+         * to touch one would be a SIGBUS */
+        if (l->log.head.limit == 0)
+            continue;
         lane_keeper_advance(s->keeper, i, l->stored);
         if (l->free_next)
             (void)lane_keeper_free(s->keeper, i, l->process_died);

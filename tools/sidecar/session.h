@@ -145,6 +145,8 @@ void drain_sweep(struct session *session, uint32_t lane);
 /* Wall-clock name of an enum lane_end. */
 const char *drain_end_name(uint32_t end);
 
+/* Has somebody this session's file open or mapped for writing? Ours counts. */
+bool session_is_written(int dir_fd, const char *name);
 /* Processes and lanes that ended; sets is_ended. 0 or -errno. */
 int finish_look(struct session *session, int64_t now_ns)
     __attribute__((warn_unused_result));
