@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the frames QUEUE, LINK and ORPHAN of a lane hold: whose work a span is
- * (docs/context.md). Part of the format in layout.h; apart because only who
- * writes or reads these needs it.
+ * (docs/context.md); and ATTRIBUTE: what the program says of it. Part of the
+ * format in layout.h; apart because only who writes or reads these needs it.
  */
 #pragma once
 #include "lane/layout.h"
@@ -37,3 +37,22 @@ struct lane_frame_orphan {
     uint32_t pad0;
 };
 _Static_assert(sizeof(struct lane_frame_orphan) == 8, "fits inline");
+
+/* A value that the program gave its span a name for (include/handspan.h): this,
+ * the key, the value. One frame each; the last of a key counts. */
+struct lane_attribute {
+    uint16_t type; /* enum lane_attribute_type */
+    uint16_t key_bytes;
+    uint32_t value_bytes;
+};
+_Static_assert(sizeof(struct lane_attribute) == 8, "file format");
+enum lane_attribute_type {
+    LANE_ATTRIBUTE_TEXT = 1,    /* not said to be UTF-8 */
+    LANE_ATTRIBUTE_INTEGER = 2, /* int64_t */
+    LANE_ATTRIBUTE_DOUBLE = 3,
+};
+enum {
+    LANE_ATTRIBUTE_KEY_MAX = 63,
+    LANE_ATTRIBUTE_VALUE_MAX = 511,
+    LANE_ATTRIBUTE_MAX = 8 + LANE_ATTRIBUTE_KEY_MAX + LANE_ATTRIBUTE_VALUE_MAX,
+};

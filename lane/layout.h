@@ -521,11 +521,11 @@ enum lane_frame_kind {
     LANE_FRAME_QUEUE = 10, /* context_frames.h has these three */
     LANE_FRAME_LINK = 11,
     LANE_FRAME_ORPHAN = 12,
-    /* 14..17: naming */
-    LANE_FRAME_BEGIN = 14, /* struct lane_frame_begin: a span that another
-                              function will end began; its record comes then */
-    LANE_FRAME_LATER = 15, /* values of the function that ended it: outputs,
-                              items of the frame's own site */
+    LANE_FRAME_ATTRIBUTE = 18, /* context_frames.h, too; 16, 17: others */
+    LANE_FRAME_BEGIN = 14,     /* struct lane_frame_begin: a span that another
+                                  function will end began; its record comes then */
+    LANE_FRAME_LATER = 15,     /* values of the function that ended it: outputs,
+                                  items of the frame's own site */
 };
 /*
  * First line of a frame. Payload of up to 32 bytes stands in `inline_bytes`; a

@@ -331,7 +331,9 @@ bool manifest_expr_is_register(const struct manifest_expr *expr, uint32_t *ireg,
 {
     const struct code *op = expr->code;
     bool is_return = op->op == OP_RETURN_IREG && op->index == 0;
-    if (expr->count != 1 || (op->op != OP_IREG && !is_return))
+    /* with a bound it is an array: the first member of what is pointed to */
+    if (expr->count != 1 || expr->bound_bytes ||
+        (op->op != OP_IREG && !is_return))
         return false;
     *ireg = is_return ? 6 : op->index;
     *size_bytes = op->size;

@@ -1,42 +1,189 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A program that includes handspan.h has an empty function and a note that
- * leads to it (ELF gABI, "Note Section": name "handspan", type 1, the distance
+ * leads to it (ELF gABI, "Note Section": name "handspan", type 2, the distance
  * from the word to the function). Its entry gets a site of ours, which answers.
  *
- * The hook runs as any: general registers only, no libc, no syscall.
+ * The hook runs as any: general registers only, no libc. What the program
+ * gives is read as captures are: it may be anything.
  */
 #include "preload/ask.h"
 
 #include <elf.h>
+#include <errno.h>
 #include <link.h>
 
+#include "lane/context_frames.h"
 #include "preload/bind.h"
+#include "preload/blind.h"
+#include "preload/capture_write.h"
+#include "preload/carry.h"
+#include "preload/cpu.h"
 #include "preload/exec.h"
 #include "preload/modules.h"
 
 enum {
     NAME_BYTES = 9, /* "handspan" */
-    TYPE_TRACEPARENT = 1,
+    NOTE_TYPE = 2,
     ROUND = 3,
+};
+/* As in include/handspan.h, which is compiled into programs. */
+enum ask {
+    ASK_TRACEPARENT = 1,
+    ASK_TEXT,
+    ASK_INTEGER,
+    ASK_DOUBLE,
+    ASK_CARRY,
+    ASK_ADOPT,
+    ASK_FORGET,
 };
 static const char variable[] = "TRACEPARENT=";
 
-static void enter_ask(struct shim_call *call)
+static bool tell_traceparent(char *out)
 {
     char text[EXEC_PARENT_BYTES];
-    char *out = (char *)call->args.rdi;
-    if (runtime.map.session == NULL || *runtime.alive == 0)
-        return;
     exec_env_traceparent(span_here(), text);
     for (size_t i = sizeof variable - 1; i < sizeof text; i++)
         *out++ = text[i];
+    return true;
 }
+
+/* ---- attributes --------------------------------------------------------- */
+
+static uint32_t read_value(const struct reader *reader,
+                           enum lane_attribute_type type, uint64_t from,
+                           uint8_t *out)
+{
+    if (type == LANE_ATTRIBUTE_TEXT)
+        return (uint32_t)read_text(reader, out, from, LANE_ATTRIBUTE_VALUE_MAX)
+            .len;
+    return (uint32_t)read_bytes(reader, out, from, sizeof(uint64_t));
+}
+
+static bool set_attribute(const struct shim_call *call, struct lane *lane,
+                          enum lane_attribute_type type)
+{
+    uint8_t bytes[LANE_ATTRIBUTE_MAX];
+    struct capture_frame frame;
+    struct reader reader;
+    struct span_place place = span_find_place(lane, call->sp);
+    if (LANE_REF_LANE(place.parent) != lane->index)
+        return false; /* the process's, or open on another thread */
+    reader_start(&reader, runtime.pid, lane->stack_low, lane->stack_high);
+    struct lane_attribute head = {.type = (uint16_t)type};
+    uint8_t *key = bytes + sizeof head;
+    head.key_bytes = (uint16_t)read_text(&reader, key, call->args.rsi,
+                                         LANE_ATTRIBUTE_KEY_MAX)
+                         .len;
+    head.value_bytes =
+        read_value(&reader, type, call->args.rdx, key + head.key_bytes);
+    __builtin_memcpy(bytes, &head, sizeof head);
+    uint32_t len = (uint32_t)sizeof head + head.key_bytes + head.value_bytes;
+    if (head.key_bytes == 0)
+        return false;
+    if (!capture_frame_open(lane, len, &frame)) {
+        __atomic_fetch_add(&runtime.map.session->carry.frames, 1,
+                           __ATOMIC_RELAXED);
+        return false;
+    }
+    read_copy(frame.payload, bytes, len);
+    capture_frame_commit(lane, &frame, len, LANE_FRAME_ATTRIBUTE, 1,
+                         place.parent, (uint32_t)call->site);
+    return true;
+}
+
+/* ---- work items --------------------------------------------------------- */
+
+static void hand_over(uint64_t item, const struct shim_call *call,
+                      struct lane *lane)
+{
+    struct span_place place = span_find_place(lane, call->sp);
+    struct carry_item carried = {
+        .parent = place.parent, .ticks = span_now(), .context = place.context};
+    if (item != 0)
+        carry_table_put(carry_key(item), &carried);
+}
+
+/* As a pop does (carry_left()); this call stands where the pop's would. */
+static bool take_up(uint64_t item, const struct shim_call *call,
+                    struct lane *lane)
+{
+    struct lane_carry_counts *losses = &runtime.map.session->carry;
+    struct carry_item found;
+    uint64_t now = span_now(), frame = 0;
+    span_drop_contexts(lane, call->sp);
+    if (item == 0)
+        return false;
+    enum carry_found how = carry_table_take(carry_key(item), now, &found);
+    struct span_origin origin = span_orphan(
+        how == CARRY_EXPIRED ? LANE_ORPHAN_EXPIRED : LANE_ORPHAN_NO_CARRIER);
+    if (how == CARRY_FOUND)
+        origin = (struct span_origin){.parent = found.parent,
+                                      .context = found.context,
+                                      .is_apart = true,
+                                      .carried_ticks = found.ticks,
+                                      .adopted_ticks = now};
+    else
+        __atomic_fetch_add(how == CARRY_EXPIRED ? &losses->expired
+                                                : &losses->unmatched,
+                           1, __ATOMIC_RELAXED);
+    /* Z keeps the caller's rbp elsewhere */
+    if (carry_find_frame && (call->flags & SHIM_CALL_ZERO_COPY) == 0)
+        frame = carry_find_frame(call->sp);
+    if (!span_push_context(lane, call->sp, frame, &origin))
+        __atomic_fetch_add(&losses->frames, 1, __ATOMIC_RELAXED);
+    return how == CARRY_FOUND;
+}
+
+/* ---- the call ----------------------------------------------------------- */
+
+static bool answer(const struct shim_call *call, struct lane *lane)
+{
+    uint64_t what = call->args.rdi, item = call->args.rsi;
+    span_settle(lane, call->sp, true);
+    switch (what) {
+    case ASK_TEXT:
+        return set_attribute(call, lane, LANE_ATTRIBUTE_TEXT);
+    case ASK_INTEGER:
+        return set_attribute(call, lane, LANE_ATTRIBUTE_INTEGER);
+    case ASK_DOUBLE:
+        return set_attribute(call, lane, LANE_ATTRIBUTE_DOUBLE);
+    case ASK_CARRY:
+        hand_over(item, call, lane);
+        return true;
+    case ASK_ADOPT:
+        return take_up(item, call, lane);
+    case ASK_FORGET:
+        carry_table_forget(item ? carry_key(item) : 0);
+        return true;
+    default:
+        return false; /* of a later header */
+    }
+}
+
+static void enter_ask(struct shim_call *call)
+{
+    int *done = (int *)call->args.rcx;
+    if (runtime.map.session == NULL || blind)
+        return;
+    if (call->args.rdi == ASK_TRACEPARENT) {
+        if (*runtime.alive != 0)
+            *done = tell_traceparent((char *)call->args.rsi);
+        return;
+    }
+    if (runtime.map.session->gate != LANE_GATE_OPEN)
+        return;
+    struct lane *lane = span_get_lane();
+    if (lane != NULL)
+        *done = answer(call, lane);
+}
+
+/* ---- finding ------------------------------------------------------------ */
 
 static bool is_ours(const Elf64_Nhdr *note, const char *name)
 {
     static const char ours[NAME_BYTES] = "handspan";
-    if (note->n_namesz != NAME_BYTES || note->n_type != TYPE_TRACEPARENT ||
+    if (note->n_namesz != NAME_BYTES || note->n_type != NOTE_TYPE ||
         note->n_descsz != sizeof(int64_t))
         return false;
     for (size_t i = 0; i < NAME_BYTES; i++)
@@ -45,7 +192,23 @@ static bool is_ours(const Elf64_Nhdr *note, const char *name)
     return true;
 }
 
-static void read_notes(uint64_t base, uint64_t at, uint64_t end)
+struct search {
+    bool only_new;
+};
+
+static void bind_ask(const struct search *search, uint64_t base,
+                     uint64_t function)
+{
+    struct module *module = modules_find(function);
+    if (module && module->is_usable && module->base == base &&
+        (!search->only_new || module->generation == modules.generation) &&
+        carry_table_start(cpu_ticks_of_ns(carry_age_ns)) == 0)
+        (void)bind_internal_at(module, "handspan_ask", function - base,
+                               enter_ask, NULL);
+}
+
+static void read_notes(const struct search *search, uint64_t base, uint64_t at,
+                       uint64_t end)
 {
     while (end - at >= sizeof(Elf64_Nhdr)) {
         const Elf64_Nhdr *note = (const Elf64_Nhdr *)at;
@@ -57,11 +220,7 @@ static void read_notes(uint64_t base, uint64_t at, uint64_t end)
         if (is_ours(note, (const char *)name)) {
             int64_t distance;
             __builtin_memcpy(&distance, (const void *)data, sizeof distance);
-            uint64_t function = data + (uint64_t)distance;
-            struct module *module = modules_find(function);
-            if (module && module->is_usable && module->base == base)
-                (void)bind_internal_at(module, "handspan_ask_traceparent",
-                                       function - base, enter_ask, NULL);
+            bind_ask(search, base, data + (uint64_t)distance);
         }
         at = next;
     }
@@ -70,18 +229,18 @@ static void read_notes(uint64_t base, uint64_t at, uint64_t end)
 static int look(struct dl_phdr_info *info, size_t size, void *context)
 {
     (void)size;
-    (void)context;
     for (unsigned i = 0; i < info->dlpi_phnum; i++) {
         const Elf64_Phdr *phdr = &info->dlpi_phdr[i];
         uint64_t at = info->dlpi_addr + phdr->p_vaddr;
         /* notes of 8-byte alignment are the compiler's properties */
         if (phdr->p_type == PT_NOTE && phdr->p_align <= 4)
-            read_notes(info->dlpi_addr, at, at + phdr->p_memsz);
+            read_notes(context, info->dlpi_addr, at, at + phdr->p_memsz);
     }
     return 0;
 }
 
-void ask_watch(void)
+void ask_watch(bool only_new)
 {
-    dl_iterate_phdr(look, NULL);
+    struct search search = {only_new};
+    dl_iterate_phdr(look, &search);
 }

@@ -7,6 +7,7 @@
  * look alike.
  */
 #include "preload/bind.h"
+#include "preload/ask.h"
 #include "preload/bind_lock.h"
 #include "preload/bind_site.h"
 #include "preload/callback.h"
@@ -243,6 +244,7 @@ static void bind_fresh(bool may_bind)
                              "later are not traced");
     bind_generation(modules.generation);
     fiber_watch(true);
+    ask_watch(true);
     if (!err)
         shim_text_close();
 }

@@ -65,6 +65,7 @@ struct load {
     const Elf64_Phdr *phdr;
     unsigned phdr_count;
     uint64_t base, span;
+    int64_t thread_local; /* where its variable is; 0: it has none */
 };
 
 static int check_header(struct load *load, const uint8_t *bytes)
@@ -82,7 +83,8 @@ static int check_header(struct load *load, const uint8_t *bytes)
     load->phdr_count = header->e_phnum;
     for (unsigned i = 0; i < load->phdr_count; i++) {
         const Elf64_Phdr *at = &load->phdr[i];
-        if (at->p_type == PT_TLS || at->p_type == PT_INTERP)
+        if ((at->p_type == PT_TLS && load->thread_local == 0) ||
+            at->p_type == PT_INTERP)
             return -ENOEXEC;
         if (at->p_type != PT_LOAD)
             continue;
@@ -174,15 +176,21 @@ static int relocate_slot(void *context, const struct plan_slot *slot)
     return 0;
 }
 
-/* Every relocation is one that plan_image_each_slot tells. */
-static bool knows_all_relocations(const struct plan_image *image)
+/* Every relocation is one that plan_image_each_slot tells, or the place of the
+ * thread-local variable, which is set here. */
+static bool knows_all_relocations(const struct load *load,
+                                  const struct plan_image *image)
 {
     uint64_t count = image->rela_len / sizeof(Elf64_Rela);
     const Elf64_Rela *at = plan_image_at(image, image->rela, image->rela_len);
     for (uint64_t i = 0; at && i < count; i++) {
         uint64_t type = ELF64_R_TYPE(at[i].r_info);
-        if (type != R_X86_64_RELATIVE && type != R_X86_64_GLOB_DAT &&
-            type != R_X86_64_64 && type != R_X86_64_JUMP_SLOT)
+        int64_t *word = (int64_t *)(uintptr_t)plan_image_at(
+            image, at[i].r_offset, sizeof(*word));
+        if (type == R_X86_64_TPOFF64 && load->thread_local && word)
+            *word = load->thread_local;
+        else if (type != R_X86_64_RELATIVE && type != R_X86_64_GLOB_DAT &&
+                 type != R_X86_64_64 && type != R_X86_64_JUMP_SLOT)
             return false;
     }
     return image->relr_len == 0;
@@ -195,7 +203,7 @@ static int finish(const struct load *load, struct plan_image *image)
         plan_image_map(image, load->base, load->phdr, load->phdr_count, &why);
     if (err)
         return err;
-    if (!knows_all_relocations(image))
+    if (!knows_all_relocations(load, image))
         return -ENOEXEC;
     err = plan_image_each_slot(image, relocate_slot, image);
     for (unsigned i = 0; err == 0 && i < load->phdr_count; i++) {
@@ -209,10 +217,12 @@ static int finish(const struct load *load, struct plan_image *image)
     return err;
 }
 
-int decoder_load(const char *path, struct plan_image *image)
+int decoder_load_symbol(const char *path, int64_t thread_local,
+                        struct plan_image *image)
 {
     _Alignas(8) uint8_t header[HEADER_BYTES];
-    struct load load = {.fd = open(path, O_RDONLY | O_CLOEXEC)};
+    struct load load = {.fd = open(path, O_RDONLY | O_CLOEXEC),
+                        .thread_local = thread_local};
     struct stat st;
     if (load.fd < 0)
         return -errno;
@@ -231,4 +241,9 @@ int decoder_load(const char *path, struct plan_image *image)
     if (err && load.base)
         munmap((void *)load.base, load.span);
     return err;
+}
+
+int decoder_load(const char *path, struct plan_image *image)
+{
+    return decoder_load_symbol(path, 0, image);
 }

@@ -11,3 +11,10 @@
  * that stays; or -errno, and nothing stays. */
 HIDDEN int decoder_load(const char *path, struct plan_image *image)
     __attribute__((warn_unused_result));
+
+/* The same; it may have one thread-local variable, which stands (for who looks
+ * it up by the library's relocations) `thread_local` bytes from the thread
+ * pointer. */
+HIDDEN int decoder_load_symbol(const char *path, int64_t thread_local,
+                               struct plan_image *image)
+    __attribute__((warn_unused_result));

@@ -148,7 +148,7 @@ static void count_want(void *context, const struct manifest_want *want)
 }
 
 /* The sidecar looks for this line, and for the manifest in it. */
-static void note_wants(const char *path)
+static void note_wants(const char *path, bool has_types)
 {
     char cwd[PATH_MAX], full[2 * PATH_MAX];
     struct text text = {full, 0, sizeof full};
@@ -158,8 +158,11 @@ static void note_wants(const char *path)
     }
     text_put(&text, path);
     note_lines("types", full,
-               "leaves things to the debug information, which was not read "
-               "before this run; the sidecar reads it for the next",
+               has_types
+                   ? "leaves things open that the debug information read so "
+                     "far does not say"
+                   : "leaves things to the debug information, which was not "
+                     "read before this run; the sidecar reads it for the next",
                NULL);
 }
 
@@ -275,19 +278,21 @@ const struct manifest *manifest_add_types(const struct manifest *manifest,
     size_t arena_bytes = loaded.arena_bytes, len;
     if (!manifest || !loaded.wants)
         return manifest;
-    if (load_source(path, &text, &len) == 0)
-        types_load(text, len, &types);
-    if (types.types.len_bytes) {
-        note_rewind(loaded.note);
-        *error_count -= manifest->error_count;
-        if (parse(path, text, len, &types.types, &again) == 0) {
-            manifest = again;
-            munmap(arena, arena_bytes);
-        }
-        *error_count += manifest->error_count;
-    } else {
-        note_wants(path);
+    if (load_source(path, &text, &len) != 0)
+        return manifest;
+    types_load(text, len, &types);
+    note_rewind(loaded.note);
+    if (!types.types.len_bytes)
+        note_wants(path, false); /* first: there is not room for everything */
+    *error_count -= manifest->error_count;
+    if (parse(path, text, len, types.types.len_bytes ? &types.types : NULL,
+              &again) == 0) {
+        manifest = again;
+        munmap(arena, arena_bytes);
     }
+    *error_count += manifest->error_count;
+    if (types.types.len_bytes && loaded.wants && manifest->not_yet_count)
+        note_wants(path, true);
     types_unload(&types);
     forget_sources();
     return manifest;

@@ -195,6 +195,9 @@ struct span_origin span_find_origin(struct lane *lane, uint64_t sp)
         struct lane_open *open = &lane->open[i - 1];
         if (!is_open(open->state) && open->state != LANE_OPEN_CONTEXT)
             continue;
+        if (open->state == LANE_OPEN_CONTEXT && is_on(&stack, open->sp) &&
+            !span_context_holds(open, sp))
+            continue; /* nobody settled since the popping function is gone */
         if (open->sp >= sp && is_on(&stack, open->sp)) {
             own = open;
             break;

@@ -21,6 +21,7 @@
 #include "preload/session_start.h"
 #include "preload/sidecar_start.h"
 #include "preload/span.h"
+#include "preload/thread_context.h"
 #include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -73,7 +74,7 @@ static void bind_everything(void)
     ends_watch();
     exec_watch(); /* before: fork, exec and pthread_create have one site */
     error_watch_start();
-    ask_watch();
+    ask_watch(false);
     read_watch();
     shim_text_close();
 }
@@ -101,6 +102,7 @@ static void start_tracing(void)
         note_log();
         return;
     }
+    thread_context_start();
     bind_everything();
     sidecar_start();
     note_publish();

@@ -7,7 +7,7 @@ add_library(handspan_preload SHARED
   callback.c
   carry_start.c fiber_watch.c loader.c ends.c fatal.c trap.c read_start.c
   sidecar_start.c error_watch.c exec.c exec_env.c exec_target.c
-  ask.c)
+  ask.c thread_context_start.c)
 target_compile_definitions(handspan_preload PRIVATE _GNU_SOURCE)
 target_compile_options(handspan_preload PRIVATE -fvisibility=hidden -ftls-model=initial-exec)
 # hooks are called with the program's vector registers in place
@@ -24,3 +24,11 @@ target_link_options(handspan_preload PRIVATE
 set_target_properties(handspan_preload PROPERTIES OUTPUT_NAME handspan
   LINK_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/export.map)
 install(TARGETS handspan_preload LIBRARY DESTINATION lib/handspan)
+
+# What profilers look for (thread_context_start.c).
+add_library(handspan_context SHARED x86_64/otel_thread_ctx.S)
+target_link_options(handspan_context PRIVATE -nostdlib -Wl,--build-id=sha1
+  -Wl,-z,noseparate-code)
+set_target_properties(handspan_context PROPERTIES
+  OUTPUT_NAME handspan-context LINKER_LANGUAGE C)
+install(TARGETS handspan_context LIBRARY DESTINATION lib/handspan)

@@ -77,6 +77,9 @@ def check_after(rows, what):
     expect(rows["whole"]["status"], "ok", what)
     expect(rows["idle"]["calls"], 0, what + ": not called is not 'not bound'")
     expect(rows["idle"]["status"], "ok", what)
+    expect(rows["only"]["status"], "none", what)
+    expect_in("every call of it is inlined: 1 inlined copy, prog.c:26",
+              rows["only"]["remark"], what)
     expect(rows["nowhere"]["status"], "none", what)
     expect(rows["nowhere"]["calls"], None, what)
     expect(rows["who*"]["status"], "named twice", what)
@@ -109,7 +112,7 @@ def case_after(p):
     check_after(p.rows("--trace", "latest"), "--trace")
     out = p.handspan("show", status=0).stdout
     expect_in("Partly seen: extract (2 inlined copies).", out, "show")
-    expect_in("Not bound: only, nowhere. Why: handspan check --trace ", out,
+    expect_in("Not bound: only (only inlined copies), nowhere. Why: handspan check --trace ", out,
               "show")
     out = p.handspan("check", "--trace", "latest", status=1).stdout
     expect_in("0 calls", out, "check --trace")

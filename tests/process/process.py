@@ -309,6 +309,41 @@ def ask(run):
     check(done.stdout, f"a\n1 00-{a['trace_id']}-{a['span_id']}-01\n", "asked")
 
 
+def ask_late(run):
+    """The same in a library that is opened later."""
+    (run.dir / "late.c").write_text('''
+#include "include/handspan.h"
+#include <stdio.h>
+void tell(void)
+{
+    char id[HANDSPAN_TRACEPARENT_BYTES];
+    printf("%d %s\\n", handspan_traceparent(id), id);
+}''')
+    (run.dir / "main.c").write_text('''
+#include <dlfcn.h>
+__attribute__((noipa)) int step(const char *name, char **rest)
+{
+    void *late = dlopen(name, RTLD_NOW);
+    ((void (*)(void))dlsym(late, "tell"))();
+    dlclose(late);
+    return rest != 0;
+}
+int main(int argc, char **argv)
+{
+    return argc < 2 || step(argv[1], 0);
+}''')
+    source = pathlib.Path(__file__).resolve().parents[2]
+    late, main_ = run.dir / "late.so", run.dir / "main"
+    subprocess.run(["gcc", "-O2", "-shared", "-fPIC", f"-I{source}", "-o",
+                    late, run.dir / "late.c"], check=True)
+    subprocess.run(["gcc", "-O2", "-rdynamic", "-o", main_,
+                    run.dir / "main.c"], check=True)
+    done = run.run(main_, late)
+    step = next(r for r in run.spans().values() if r["name"] == "step")
+    check(done.stdout, f"1 00-{step['trace_id']}-{step['span_id']}-01\n",
+          "asked by a plugin")
+
+
 def compile_env(run, name, *flags):
     """A program that tells its environment."""
     source = run.dir / "env.c"

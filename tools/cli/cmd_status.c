@@ -29,7 +29,7 @@ struct status {
     const char *dir_option, *store_option;
     bool json;
     char dir[PATHS_MAX], store[PATHS_MAX];
-    char trouble[2048]; /* why nothing gets into the store */
+    char trouble[PATHS_MAX + 256]; /* why nothing gets into the store */
     struct term term;
     bool is_running, is_off;
     int64_t sessions, unreadable;
@@ -353,6 +353,12 @@ static int print(struct status *s)
     s->is_running = sidecar_is_running(s->dir);
     if (!sidecar_trouble(s->dir, 0, s->trouble, sizeof s->trouble))
         s->trouble[0] = 0;
+    int64_t room = paths_room_bytes(s->dir);
+    if (room >= 0 && room < PATHS_ROOM_MIN && !s->trouble[0])
+        snprintf(s->trouble, sizeof s->trouble,
+                 "'%s' is full (%lld KiB left): calls are counted without "
+                 "detail, and programs that start now may not be recorded",
+                 s->dir, (long long)room / 1024);
     int err = sessions_each(s->dir, count_session, s);
     if (err && err != -ENOENT)
         options_trouble("cannot read '%s': %s", s->dir, strerror(-err));
@@ -363,9 +369,9 @@ static int print(struct status *s)
     print_sinks(s);
     print_log(s);
     bool waits = s->sessions > s->unreadable && !s->is_running;
-    return err && err != -ENOENT    ? EXIT_TROUBLE
-           : waits || s->unreadable ? EXIT_FOUND
-                                    : EXIT_FINE;
+    return err && err != -ENOENT                     ? EXIT_TROUBLE
+           : waits || s->unreadable || s->trouble[0] ? EXIT_FOUND
+                                                     : EXIT_FINE;
 }
 
 int cmd_status(int argc, char **argv)
@@ -382,7 +388,7 @@ int cmd_status(int argc, char **argv)
         .operands = "",
         .about = "Directory, sidecar, sessions that are not stored yet, "
                  "store, losses, log.\nExit status 1 when sessions wait for a "
-                 "sidecar or cannot be read.",
+                 "sidecar or cannot be read, or something stands in the way.",
         .specs = specs,
         .spec_count = sizeof specs / sizeof *specs};
     int operands = options_parse(&o, argc, argv);

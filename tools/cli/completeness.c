@@ -99,6 +99,8 @@ static int put_seen(struct buf *text, const struct seen_list *list,
             put_part(text, s);
         else
             buf_text(text, seen_name(s));
+        if (strstr(buf_get(&s->remark), "every call of it is inlined"))
+            buf_text(text, " (only inlined copies)");
     }
     if (count > SHOWN_MAX)
         buf_printf(text, " and %d more", count - SHOWN_MAX);

@@ -9,14 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define DEFAULT_MANIFEST "handspan.manifest"
-
-enum {
-    ROOM_MIN_BYTES = 4 << 20 /* less is not worth starting with */
-};
 
 static const char draft[] =
     "handspan: no manifest: only the process itself is traced. Name its\n"
@@ -114,7 +109,6 @@ static bool find_preload(struct launch *l)
 static bool find_dir(const struct launch_options *o, struct launch *l)
 {
     char why[PATHS_MAX + 256];
-    struct statvfs fs;
     if (paths_dir(o->dir, l->dir, sizeof l->dir) < 0) {
         options_trouble("the path of the directory is too long");
         return false;
@@ -123,12 +117,11 @@ static bool find_dir(const struct launch_options *o, struct launch *l)
         options_trouble("%s; give another with --dir or HANDSPAN_DIR", why);
         return false;
     }
-    if (statvfs(l->dir, &fs) == 0 &&
-        (uint64_t)fs.f_bavail * fs.f_frsize < ROOM_MIN_BYTES) {
-        options_trouble("'%s' is full (%llu KiB left); free some, or give "
+    int64_t room = paths_room_bytes(l->dir);
+    if (room >= 0 && room < PATHS_ROOM_MIN) {
+        options_trouble("'%s' is full (%lld KiB left); free some, or give "
                         "another with --dir or HANDSPAN_DIR",
-                        l->dir,
-                        (unsigned long long)fs.f_bavail * fs.f_frsize / 1024);
+                        l->dir, (long long)room / 1024);
         return false;
     }
     return true;

@@ -101,7 +101,8 @@ static void add_site(const struct query_detail *d, const struct query_site *s,
     }
     out->first = out->first ? out->first : s;
     if (s->unseen && *s->unseen) {
-        buf_text(&prefix, "not seen: ");
+        if (is_bound(s))
+            buf_text(&prefix, "not seen: ");
         add_remark(out, buf_get(&prefix), s->unseen);
         out->status = BINDING_PART;
     } else if (s->reason && *s->reason) {

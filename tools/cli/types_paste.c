@@ -6,6 +6,7 @@
 #include "tools/cli/types_paste.h"
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,9 +90,12 @@ static int compare_param(const char *text, size_t len,
                    : -1;
     if (type->name && strncmp(type->name, "std::", 5) == 0)
         return has_word(text, len, "std") ? 1 : -1;
-    if (type->name && isalpha((unsigned char)type->name[0]))
-        return has_word(text, len, last_part(type->name)) ? 1 : -1;
-    return 0;
+    if (!type->name || !isalpha((unsigned char)type->name[0]))
+        return 0;
+    char name[128];
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(type->name, "<"),
+             type->name);
+    return has_word(text, len, last_part(name)) ? 1 : -1;
 }
 
 /* "a, b<c, d>, e)": each parameter; -1: another function. */

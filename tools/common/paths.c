@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static_assert(PATHS_MAX >= PATH_MAX, "a resolved path must fit");
@@ -206,4 +207,12 @@ int paths_preload(char *out, size_t cap_bytes)
             return join(out, cap_bytes, real, "");
     }
     return -ENOENT;
+}
+
+int64_t paths_room_bytes(const char *dir)
+{
+    struct statvfs fs;
+    if (statvfs(dir, &fs) != 0)
+        return -errno;
+    return (int64_t)((uint64_t)fs.f_bavail * fs.f_frsize);
 }

@@ -6,10 +6,12 @@
  */
 #pragma once
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 enum {
-    PATHS_MAX = 4096
+    PATHS_MAX = 4096,
+    PATHS_ROOM_MIN = 4 << 20 /* bytes; with less, starting is not worth it */
 };
 
 /*
@@ -28,6 +30,9 @@ int paths_dir(const char *override, char *out, size_t cap_bytes)
  */
 int paths_make_dir(const char *dir, char *why, size_t why_bytes)
     __attribute__((warn_unused_result));
+
+/* Bytes that are free where `dir` is; -errno. */
+int64_t paths_room_bytes(const char *dir);
 
 /*
  * The store: `override`, else the setting `store`, else handspan/handspan.db in

@@ -8,8 +8,8 @@
 
 enum {
     TYPES_DEPTH = 8,      /* of records by value in each other */
-    TYPES_PEEL = 64,      /* of typedefs and qualifiers */
-    TYPES_MEMBERS = 4096, /* of a record, as in the manifest */
+    TYPES_PEEL = 2048,    /* of typedefs and qualifiers */
+    TYPES_MEMBERS = 2000, /* of a record: with gaps 4096 at most */
     TYPES_NAME = 512,     /* bytes of a name; longer ones are none */
     TYPES_TEXT = 4 << 20, /* bytes of all text */
     TYPES_RECORDS = 4096, /* written or named */
@@ -101,3 +101,11 @@ bool types_declare(struct debug_types *t, Dwarf_Die *type, int depth,
 /* "std::string", "std::vector<int>"; NULL: no container that the manifest
  * knows. */
 const char *types_container(Dwarf_Die *record, char out[TYPES_NAME]);
+
+/* types_class.c: how a class is passed and returned. */
+enum types_passing {
+    BY_VALUE,
+    BY_REFERENCE, /* a pointer to a copy, which the source does not show */
+    NOT_TOLD,
+};
+enum types_passing types_passing(Dwarf_Die *type);

@@ -126,10 +126,10 @@ void types_qualified_name(Dwarf_Die *die, char out[TYPES_NAME])
     Dwarf_Die *scopes;
     char whole[TYPES_NAME] = "";
     const char *name = dwarf_diename(die);
-    int count = types_is_cxx(die) ? dwarf_getscopes_die(die, &scopes) : -1;
     out[0] = 0;
     if (!name)
         return;
+    int count = types_is_cxx(die) ? dwarf_getscopes_die(die, &scopes) : -1;
     /* innermost first; 0 is the entry itself */
     for (int i = count < SCOPES_MAX ? count - 1 : SCOPES_MAX; i > 0; i--) {
         int tag = dwarf_tag(&scopes[i]);

@@ -14,8 +14,8 @@
 
 enum {
     GAP_BITS = 512, /* a longer one is an array of char */
-    SIZE_MAX_BYTES = 1 << 30,
 };
+#define SIZE_MAX_BYTES (UINT64_C(1) << 36)
 
 struct member {
     Dwarf_Die die;
@@ -227,7 +227,7 @@ static uint64_t write_member(struct debug_types *t, struct member *m, int depth,
         return 0;
     plain = to;
     uint64_t bits = m->width ? m->width : size_of(&to) * 8;
-    if (!types_peel(&plain, true) || bits > (uint64_t)SIZE_MAX_BYTES * 8)
+    if (!types_peel(&plain, true) || bits > SIZE_MAX_BYTES * 8)
         return 0;
     if (!m->name) {
         struct buf inner;
@@ -254,7 +254,7 @@ static uint64_t write_member(struct debug_types *t, struct member *m, int depth,
     return bits;
 }
 
-static uint64_t alignment_of(Dwarf_Die *type, int depth)
+static uint64_t alignment_of(struct debug_types *t, Dwarf_Die *type, int depth)
 {
     Dwarf_Die plain = *type, child;
     uint64_t most = 1, n;
@@ -265,22 +265,24 @@ static uint64_t alignment_of(Dwarf_Die *type, int depth)
         return n;
     int tag = dwarf_tag(&plain);
     if (tag == DW_TAG_array_type)
-        return types_of(&plain, &child) ? alignment_of(&child, depth + 1) : 1;
+        return types_of(&plain, &child) ? alignment_of(t, &child, depth + 1)
+                                        : 1;
     if (!types_is_record(tag)) {
         n = size_of(&plain);
         return n == 2 || n == 4 || n == 8 || n == 16 ? n : 1;
     }
     unsigned seen = 0;
     for (int more = dwarf_child(&plain, &child);
-         more == 0 && ++seen <= TYPES_MEMBERS;
+         more == 0 && ++seen <= TYPES_MEMBERS && t->left;
          more = dwarf_siblingof(&child, &child)) {
         Dwarf_Die to;
         uint64_t offset = 0;
+        t->left--;
         if ((dwarf_tag(&child) != DW_TAG_member &&
              dwarf_tag(&child) != DW_TAG_inheritance) ||
             types_is_flag(&child, DW_AT_external) || !types_of(&child, &to))
             continue;
-        n = alignment_of(&to, depth + 1);
+        n = alignment_of(t, &to, depth + 1);
         (void)number(&child, DW_AT_data_member_location, &offset);
         if (n > most && offset % n == 0)
             most = n;
@@ -327,7 +329,7 @@ static void write_union(struct debug_types *t, struct members *list,
 static bool write_tagged(struct debug_types *t, Dwarf_Die *die, const char *tag,
                          int depth, struct buf *out)
 {
-    uint64_t bytes = size_of(die), align = alignment_of(die, 0);
+    uint64_t bytes = size_of(die), align = alignment_of(t, die, 0);
     bool is_union = dwarf_tag(die) == DW_TAG_union_type;
     struct members list = {calloc(TYPES_MEMBERS + 1, sizeof *list.at), 0};
     while (align > 1 && bytes % align)
@@ -338,6 +340,10 @@ static bool write_tagged(struct debug_types *t, Dwarf_Die *die, const char *tag,
         return false;
     }
     collect(t, &list, die, 0, 0);
+    if (list.count == TYPES_MEMBERS)
+        buf_printf(&t->remarks,
+                   "'%s': only the first %d members are known here\n",
+                   *tag ? tag : "a record", TYPES_MEMBERS);
     buf_printf(out, "%s __attribute__((%saligned(%" PRIu64 "))) %s%s{\n",
                is_union ? "union" : "struct", is_union ? "" : "packed, ", align,
                tag, *tag ? " " : "");

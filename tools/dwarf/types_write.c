@@ -334,18 +334,6 @@ bool types_write_type(struct debug_types *t, const struct types_want *w,
     return true;
 }
 
-/* Returned or passed by a pointer that the source does not show? */
-static bool is_by_reference(Dwarf_Die *type)
-{
-    Dwarf_Die plain = *type;
-    Dwarf_Attribute a;
-    Dwarf_Word convention;
-    return types_peel(&plain, true) && types_is_record(dwarf_tag(&plain)) &&
-           dwarf_attr(&plain, DW_AT_calling_convention, &a) &&
-           dwarf_formudata(&a, &convention) == 0 &&
-           convention == DW_CC_pass_by_reference;
-}
-
 struct prototype {
     struct debug_types *t;
     const struct types_want *w;
@@ -359,6 +347,16 @@ static bool is_taken(const struct prototype *p, const char *name)
     for (size_t i = 0; i < p->count; i++)
         if (p->names[i] && strcmp(p->names[i], name) == 0)
             return true;
+    return false;
+}
+
+static bool not_told(const struct prototype *p)
+{
+    buf_printf(&p->t->remarks,
+               "'%s': a class is passed by value, and its debug information "
+               "does not say whether in registers or by a pointer (DWARF 5 "
+               "does); write the parameters as the machine passes them\n",
+               p->w->name);
     return false;
 }
 
@@ -380,7 +378,10 @@ static bool put_parameter(struct prototype *p, Dwarf_Die *die)
              p->w->params[p->given++])
         name = p->w->params[p->given - 1];
     shown = debug_is_word(name) && !is_taken(p, name) ? name : "";
-    if (is_by_reference(&to) && !strchr(type.before, '*'))
+    enum types_passing passing = types_passing(&to);
+    if (passing == NOT_TOLD)
+        return not_told(p);
+    if (passing == BY_REFERENCE)
         buf_printf(&p->text, "%s%s*%s", p->count ? ", " : "", type.before,
                    shown);
     else
@@ -403,7 +404,10 @@ static bool put_result(struct prototype *p, Dwarf_Die *die)
         buf_text(&p->text, "void f(");
         return true;
     }
-    if (is_by_reference(&to) && dwarf_bytesize(&plain) <= 16) {
+    enum types_passing passing = types_passing(&to);
+    if (passing == NOT_TOLD && dwarf_bytesize(&plain) <= 16)
+        return not_told(p);
+    if (passing == BY_REFERENCE && dwarf_bytesize(&plain) <= 16) {
         buf_text(&p->text, "void *f(void *");
         p->names[p->count++] = NULL;
         return true;

@@ -9,6 +9,18 @@
 #include "lane/ids.h"
 #include "tools/sidecar/drain_internal.h"
 
+const char *drain_end_name(uint32_t end)
+{
+    static const char *const names[] = {
+        [LANE_END_RETURN] = "return",   [LANE_END_EXCEPTION] = "exception",
+        [LANE_END_CANCEL] = "cancel",   [LANE_END_LONGJMP] = "longjmp",
+        [LANE_END_EXIT] = "exit",       [LANE_END_EXEC] = "exec",
+        [LANE_END_SIGNAL] = "signal",   [LANE_END_KILLED] = "killed",
+        [LANE_END_UNKNOWN] = "unknown", [LANE_END_EVENT] = "event",
+    };
+    return end < sizeof names / sizeof *names ? names[end] : "unknown";
+}
+
 /* A span from begin to end, as long as it has not ended. */
 static int begun_store(struct session *s, const struct pending *p,
                        const char *status, const char *ended_by)

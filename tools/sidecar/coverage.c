@@ -25,14 +25,18 @@ enum {
     LIMIT_MIB = 4096,
     ANSWERS_MAX_BYTES = 4 << 20,
     TEXT_MAX_BYTES = 1024,
+    OBJECTS_MAX = 32, /* of a program, in which a name is looked for */
+    QUESTIONS_MAX = 65536,
 };
-#define LIMIT_NS INT64_C(8000000000)
+#define ONLY_INLINED "every call of it is inlined: "
+#define LIMIT_NS     INT64_C(8000000000)
 
 struct question {
     uint32_t site;
     uint64_t vaddr;
     char *object, *symbol;
     char build_id[41];
+    bool is_none; /* there is no such function: were all calls inlined? */
 };
 struct answer {
     uint32_t site, len_bytes;
@@ -43,7 +47,7 @@ struct coverage {
     int fd;
     int64_t since_ns;
     struct question *questions;
-    uint32_t count;
+    uint32_t count, cap;
     struct buf answers;
 };
 
@@ -61,7 +65,14 @@ static void answer(FILE *out, const struct question *q,
 {
     char text[TEXT_MAX_BYTES];
     debug_copies_text(c, text, sizeof text);
-    put_answer(out, q->site, text);
+    if (!q->is_none) {
+        put_answer(out, q->site, text);
+    } else if (c->inlined) {
+        char whole[TEXT_MAX_BYTES];
+        int n = snprintf(whole, sizeof whole, "%s%s", ONLY_INLINED, text);
+        if (n > 0 && (size_t)n < sizeof whole)
+            put_answer(out, q->site, whole);
+    }
 }
 
 /* Questions first to first + count are about one object. */
@@ -140,7 +151,57 @@ static void forget_questions(struct coverage *c)
     }
     free(c->questions);
     c->questions = NULL;
-    c->count = 0;
+    c->count = c->cap = 0;
+}
+
+static int add_question(struct session *s, struct coverage *c, uint32_t site,
+                        uint32_t module, const char *object, const char *symbol)
+{
+    if (c->count == QUESTIONS_MAX)
+        return 0;
+    if (c->count == c->cap) {
+        uint32_t cap = c->cap ? c->cap * 2 : 64;
+        void *grown = realloc(c->questions, cap * sizeof *c->questions);
+        if (!grown)
+            return -ENOMEM;
+        c->questions = grown;
+        c->cap = cap;
+    }
+    struct question *q = &c->questions[c->count++];
+    *q = (struct question){
+        .site = site, .object = strdup(object), .symbol = strdup(symbol)};
+    tables_build_id(s, module, q->build_id, sizeof q->build_id);
+    return q->object && q->symbol ? 0 : -ENOMEM;
+}
+
+/* No function of that name: perhaps there are only copies. */
+static int ask_everywhere(struct session *s, struct coverage *c, uint32_t index,
+                          const struct lane_site *site)
+{
+    char name[4096], reason[64], object[4096];
+    struct lane_module module;
+    uint32_t asked = 0;
+    int rc = 0;
+    lane_reader_string(&s->reader, site->declared, 0, name, sizeof name);
+    lane_reader_string(&s->reader, site->reason, 0, reason, sizeof reason);
+    if (strncmp(reason, "no function of that name", 24) != 0 || !name[0] ||
+        strpbrk(name, "*?[( "))
+        return 0;
+    for (uint32_t i = 0;
+         rc == 0 && asked < OBJECTS_MAX && i < s->reader.header.module_next;
+         i++) {
+        if (lane_reader_entry(&s->reader, LANE_TABLE_MODULES, i, &module) != 0)
+            break;
+        lane_reader_string(&s->reader, module.path, 0, object, sizeof object);
+        if (object[0] != '/' || strstr(object, "/libc.so.") ||
+            strstr(object, "/ld-linux"))
+            continue;
+        rc = add_question(s, c, index, i + 1, object, name);
+        if (rc == 0 && c->count)
+            c->questions[c->count - 1].is_none = true;
+        asked++;
+    }
+    return rc;
 }
 
 static int ask(struct session *s, struct coverage *c, uint32_t index)
@@ -150,19 +211,18 @@ static int ask(struct session *s, struct coverage *c, uint32_t index)
     int rc = lane_reader_entry(&s->reader, LANE_TABLE_SITES, index, &site);
     if (rc != 0)
         return rc;
-    if (site.binding == LANE_BINDING_NONE || site.flags & LANE_SITE_INTERNAL)
+    if (site.flags & LANE_SITE_INTERNAL)
         return 0;
+    if (site.binding == LANE_BINDING_NONE)
+        return ask_everywhere(s, c, index, &site);
     lane_reader_string(&s->reader, site.symbol, 0, symbol, sizeof symbol);
     lane_reader_string(&s->reader, site.object, 0, object, sizeof object);
     if (object[0] != '/' || !symbol[0])
         return 0;
-    struct question *q = &c->questions[c->count];
-    *q = (struct question){.site = index, .vaddr = site.address};
-    tables_build_id(s, site.module, q->build_id, sizeof q->build_id);
-    q->object = strdup(object);
-    q->symbol = strdup(symbol);
-    c->count++;
-    return q->object && q->symbol ? 0 : -ENOMEM;
+    rc = add_question(s, c, index, site.module, object, symbol);
+    if (rc == 0 && c->count)
+        c->questions[c->count - 1].vaddr = site.address;
+    return rc;
 }
 
 static void start(struct session *s, struct coverage *c, int64_t now_ns)
@@ -175,8 +235,7 @@ static void start(struct session *s, struct coverage *c, int64_t now_ns)
             end = i; /* still being bound: the next time */
     if (end <= first)
         return;
-    c->questions = calloc(end - first, sizeof *c->questions);
-    for (uint32_t i = first; c->questions && rc == 0 && i < end; i++)
+    for (uint32_t i = first; rc == 0 && i < end; i++)
         rc = ask(s, c, i);
     c->asked = end;
     if (rc != 0 || c->count == 0 || pipe2(fds, O_CLOEXEC) != 0) {

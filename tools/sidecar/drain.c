@@ -11,6 +11,7 @@
 #include <string.h>
 #include "lane/ids.h"
 #include "lane/utf8.h"
+#include "tools/sidecar/attribute.h"
 #include "tools/sidecar/context.h"
 #include "tools/sidecar/drain_internal.h"
 #include "tools/sidecar/stacks.h"
@@ -19,18 +20,6 @@ enum {
     STUCK_NS = 1000000000, /* an item stays uncommitted: it is damaged */
     UNSEEN_MAX = 2,
 };
-
-const char *drain_end_name(uint32_t end)
-{
-    static const char *const names[] = {
-        [LANE_END_RETURN] = "return",   [LANE_END_EXCEPTION] = "exception",
-        [LANE_END_CANCEL] = "cancel",   [LANE_END_LONGJMP] = "longjmp",
-        [LANE_END_EXIT] = "exit",       [LANE_END_EXEC] = "exec",
-        [LANE_END_SIGNAL] = "signal",   [LANE_END_KILLED] = "killed",
-        [LANE_END_UNKNOWN] = "unknown", [LANE_END_EVENT] = "event",
-    };
-    return end < sizeof names / sizeof *names ? names[end] : "unknown";
-}
 
 /* ---- rows --------------------------------------------------------------- */
 
@@ -155,6 +144,8 @@ int drain_span_store(struct session *s, const struct drain_span *span,
                                                    clock_rate(&s->clock)));
     if (p || step)
         rc = values_decode(s, span, p, is_final, step, &json);
+    if (rc == 0)
+        rc = attribute_merge(p, &json.attributes);
     if (!is_final)
         json.fingerprint[0] = 0;
     /* a root handler's trace begins with it; what called it becomes a link */
@@ -368,6 +359,8 @@ static int frame_take(struct session *s, uint32_t lane,
         return stacks_take(s, lane, item);
     case LANE_FRAME_BEGIN:
         return begun_take(s, item);
+    case LANE_FRAME_ATTRIBUTE:
+        return attribute_take(&s->pending, item);
     default:
         return 0; /* of a later minor version */
     }

@@ -282,6 +282,23 @@ static bool somebody_unseen(const struct session *s)
     return false;
 }
 
+static bool is_written(int fd)
+{
+    if (fcntl(fd, F_SETLEASE, F_RDLCK) != 0)
+        return errno == EAGAIN || errno == EACCES; /* no leases here: trust */
+    (void)fcntl(fd, F_SETLEASE, F_UNLCK);
+    return false;
+}
+
+bool session_is_written(int dir_fd, const char *name)
+{
+    int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    bool is = fd >= 0 && is_written(fd);
+    if (fd >= 0)
+        close(fd);
+    return is;
+}
+
 /* Nobody has the file open or mapped for writing. Ours is unmapped before;
  * the next batch maps it again if there is need. */
 static bool nobody_writes(struct session *s)
@@ -291,10 +308,7 @@ static bool nobody_writes(struct session *s)
         free(s->keeper);
         s->keeper = NULL;
     }
-    if (fcntl(s->reader.fd, F_SETLEASE, F_RDLCK) != 0)
-        return errno != EAGAIN && errno != EACCES; /* no leases here: trust */
-    (void)fcntl(s->reader.fd, F_SETLEASE, F_UNLCK);
-    return true;
+    return !is_written(s->reader.fd);
 }
 
 int finish_look(struct session *s, int64_t now_ns)

@@ -26,6 +26,7 @@
 #include "tools/sidecar/keep.h"
 #include "tools/sidecar/log.h"
 #include "tools/sidecar/session.h"
+#include "tools/sidecar/setup.h"
 #include "tools/sidecar/trouble.h"
 #include "tools/upload/upload.h"
 
@@ -36,9 +37,7 @@ enum {
     SCAN_NS = 20000000,
     GRACE_NS = 1000000000,  /* --auto stays so long after the last session */
     UNMADE_NS = 2000000000, /* a session file that never became whole */
-    LOCK_WAIT_NS = 10000000,
-    LOCK_TRIES = 1000,
-    STORE_TRIES = 6, /* in a row, with doubling pauses from 100 ms */
+    STORE_TRIES = 6,        /* in a row, with doubling pauses from 100 ms */
     CERTIFICATE_S = 60,
     BACKLOG_MAX = 32,        /* sessions of the dead, at a time */
     BACKLOG_NS = 2000000000, /* one that is quiet longer waits for somebody */
@@ -67,6 +66,8 @@ struct sidecar {
     uint32_t count;
     int64_t scan_at_ns, idle_since_ns;
     int store_failures;
+    bool is_hopeless; /* what stands in the way will not go by itself */
+    bool is_told;     /* in DIR/sidecar.error, by an earlier one perhaps */
 };
 
 static volatile sig_atomic_t stop;
@@ -170,6 +171,27 @@ static void trouble(struct sidecar *c, const char *why, const char *hope)
     if (c->store_failures == 0)
         log_line("%s; %s '%s'", why, hope, c->dir);
     trouble_set(c->dir_fd, why);
+    c->is_told = true;
+}
+
+/* Whoever records now relies on us: nobody would start another sidecar when
+ * there is space again. */
+static bool is_needed(const struct sidecar *c)
+{
+    bool is = c->stay;
+    for (uint32_t i = 0; i < c->count && !is && !c->once; i++)
+        is = !c->entry[i].trouble &&
+             session_is_written(c->dir_fd, c->entry[i].name);
+    return is;
+}
+
+static void retry_later(struct sidecar *c, struct entry *e, int64_t now_ns)
+{
+    e->retry_at_ns =
+        now_ns +
+        (100000000LL << (c->store_failures < 6 ? c->store_failures : 6));
+    if (++c->store_failures >= STORE_TRIES && !is_needed(c))
+        c->is_hopeless = true;
 }
 
 /* The store refused. Longer and longer pauses; all that was not committed is
@@ -184,12 +206,8 @@ static int store_trouble(struct sidecar *c, struct entry *e, int rc,
     store_forget(c->store);
     session_close(e->session);
     e->session = NULL;
-    if (is_final)
-        c->store_failures = STORE_TRIES;
-    e->retry_at_ns =
-        now_ns +
-        (100000000LL << (c->store_failures < 6 ? c->store_failures : 6));
-    c->store_failures++;
+    c->is_hopeless |= is_final;
+    retry_later(c, e, now_ns);
     return 0;
 }
 
@@ -204,11 +222,24 @@ static int memory_trouble(struct sidecar *c, struct entry *e)
     session_close(e->session);
     e->session = NULL;
     c->store_failures = STORE_TRIES;
+    c->is_hopeless = true;
     return 0;
 }
 
+static void trouble_over(struct sidecar *c)
+{
+    if (c->store_failures)
+        log_line("the store '%s' takes it again", c->store_path);
+    c->store_failures = 0;
+    if (!c->is_told)
+        return;
+    c->is_told = false;
+    trouble_clear(c->dir_fd);
+}
+
 /* The store is open only while there are sessions. What is wrong with it now
- * will be so in a second, too: give up, the sessions wait. */
+ * will be so in a second, too, but for a full disk: give up, the sessions
+ * wait. */
 static int store_ready(struct sidecar *c)
 {
     char why[PATHS_MAX + 512];
@@ -217,18 +248,11 @@ static int store_ready(struct sidecar *c)
     int rc = store_open(c->store_path, &c->store, why, sizeof why);
     if (rc != 0) {
         trouble(c, why, "the sessions wait in");
-        c->store_failures = STORE_TRIES;
+        c->is_hopeless |= rc != -ENOSPC && rc != -EBUSY;
+        return rc;
     }
-    return rc;
-}
-
-/* Does the process that made it live? Its pid is in the name. */
-static bool is_maker_alive(const char *name)
-{
-    char *end;
-    long pid = strtol(name + strlen("session-"), &end, 10);
-    return *end == '-' && pid > 0 && pid <= INT32_MAX &&
-           (kill((pid_t)pid, 0) == 0 || errno == EPERM);
+    trouble_over(c);
+    return 0;
 }
 
 /* A thousand sessions that were left behind come in some at a time; those of
@@ -240,14 +264,17 @@ static bool has_room(const struct sidecar *c, const struct entry *e,
     for (uint32_t i = 0; i < c->count; i++)
         open += c->entry[i].session && !c->entry[i].session->has_writer &&
                 now_ns - c->entry[i].busy_at_ns < BACKLOG_NS;
-    return open < BACKLOG_MAX || is_maker_alive(e->name);
+    return open < BACKLOG_MAX || setup_maker_lives(e->name);
 }
 
 static int entry_open(struct sidecar *c, struct entry *e, int64_t now_ns)
 {
-    if (e->trouble || now_ns < e->retry_at_ns || !has_room(c, e, now_ns) ||
-        store_ready(c) != 0)
+    if (e->trouble || now_ns < e->retry_at_ns || !has_room(c, e, now_ns))
         return 0;
+    if (store_ready(c) != 0) {
+        retry_later(c, e, now_ns);
+        return 0;
+    }
     e->busy_at_ns = now_ns;
     int rc = session_open(c->dir_fd, e->name, c->store, &e->session);
     if (rc == 0 || rc == -ENOENT)
@@ -293,12 +320,10 @@ static int entry_poll(struct sidecar *c, struct entry *e, int64_t now_ns)
         return entry_open(c, e, now_ns);
     int rc = session_poll(e->session, now_ns);
     if (rc >= 0) {
-        if (rc > 0 && c->store_failures) {
-            c->store_failures = 0;
-            trouble_clear(c->dir_fd);
-        }
-        if (rc > 0)
+        if (rc > 0) {
+            trouble_over(c);
             e->busy_at_ns = now_ns;
+        }
         if (e->session->is_ended) {
             entry_done(c, e);
             return 1;
@@ -331,7 +356,7 @@ static int round_of_all(struct sidecar *c)
 /* Is the work done, for this way of running? */
 static bool is_over(struct sidecar *c, int done, int64_t now_ns)
 {
-    if (stop || c->store_failures >= STORE_TRIES)
+    if (stop || c->is_hopeless)
         return true;
     if (c->once)
         return done == 0 && c->store_failures == 0;
@@ -380,23 +405,6 @@ static void work(struct sidecar *c)
     }
 }
 
-/* Those who only want to know whether there is a sidecar hold the lock shared,
- * for a moment; another sidecar holds it alone. */
-static bool lock_take(struct sidecar *c, bool wait)
-{
-    for (int i = 0; i < LOCK_TRIES; i++) {
-        if (flock(c->lock_fd, LOCK_EX | LOCK_NB) == 0)
-            return true;
-        bool is_shared = flock(c->lock_fd, LOCK_SH | LOCK_NB) == 0;
-        if (is_shared)
-            (void)flock(c->lock_fd, LOCK_UN);
-        if (!is_shared && !wait)
-            return false;
-        pause_ns(is_shared ? PAUSE_LEAST_NS : LOCK_WAIT_NS);
-    }
-    return false;
-}
-
 /* Work, let the lock go, and look once more: whoever made a session meanwhile
  * found the lock taken and relies on us. */
 static void work_until_quiet(struct sidecar *c)
@@ -407,24 +415,13 @@ static void work_until_quiet(struct sidecar *c)
         if (stop || c->once || c->store_failures)
             return;
         scan(c, now());
-        if (!is_waiting(c) || !lock_take(c, false))
+        if (!is_waiting(c) || !setup_lock(c->lock_fd, false))
             return;
         c->idle_since_ns = 0;
     }
 }
 
 /* ---- start --------------------------------------------------------------- */
-
-/* SQLite's files must not become our standard streams. */
-static void fill_standard_streams(void)
-{
-    int fd;
-    do
-        fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd < 2);
-    if (fd > 2)
-        close(fd);
-}
 
 static void catch_signals(void)
 {
@@ -435,16 +432,6 @@ static void catch_signals(void)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGIO, SIG_IGN); /* somebody opens a file while we hold its lease */
     signal(SIGXFSZ, SIG_IGN); /* a limited file is an error code */
-}
-
-/* A directory that a group shares: what lies in it, too. */
-static mode_t file_mode(int dir_fd)
-{
-    struct stat at;
-    if (dir_fd < 0 || fstat(dir_fd, &at) != 0)
-        return 0600;
-    return (at.st_mode & (S_ISGID | S_IWGRP)) == (S_ISGID | S_IWGRP) ? 0660
-                                                                     : 0600;
 }
 
 static int open_places(struct sidecar *c)
@@ -458,7 +445,7 @@ static int open_places(struct sidecar *c)
         return options_trouble("%s", why);
     snprintf(path, sizeof path, "%s/log", c->dir);
     c->dir_fd = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    mode_t mode = file_mode(c->dir_fd);
+    mode_t mode = setup_file_mode(c->dir_fd);
     mode_t mask = umask(0);
     log_open(c->log_option ? c->log_option : path, mode, !c->is_auto);
     snprintf(path, sizeof path, "%s/sidecar.lock", c->dir);
@@ -500,7 +487,7 @@ static int uploads_start(struct sidecar *c)
 
 static int serve(struct sidecar *c)
 {
-    if (!lock_take(c, !c->is_auto)) {
+    if (!setup_lock(c->lock_fd, !c->is_auto)) {
         if (!c->is_auto)
             log_line("a sidecar is at work in '%s' already", c->dir);
         return 0;
@@ -509,7 +496,8 @@ static int serve(struct sidecar *c)
      * whoever typed it */
     if (uploads_start(c) != 0 && !c->is_auto)
         return EXIT_TROUBLE;
-    if (store_ready(c) != 0) {
+    c->is_told = faccessat(c->dir_fd, TROUBLE_FILE, F_OK, 0) == 0;
+    if (store_ready(c) != 0 && c->is_hopeless) {
         upload_finish(c->upload, 0);
         return EXIT_TROUBLE;
     }
@@ -560,7 +548,7 @@ int sidecar_main(int argc, char **argv)
         .spec_count = sizeof specs / sizeof *specs,
     };
     umask(0077); /* the store holds values */
-    fill_standard_streams();
+    setup_standard_streams();
     int operands = options_parse(&options, argc, argv);
     if (operands < 0)
         return operands == OPTIONS_HELP ? 0 : EXIT_TROUBLE;

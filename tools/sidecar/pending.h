@@ -11,8 +11,8 @@
 #include "tools/sidecar/store.h"
 
 enum {
-    PENDING_KINDS =
-        LANE_FRAME_LATER + 1, /* enum lane_frame_kind; 0: what children took */
+    PENDING_KINDS = LANE_FRAME_ATTRIBUTE + 1, /* enum lane_frame_kind; 0: what
+                                                 children took */
     PENDING_INNER_MAX = 64,
 };
 struct pending_frame {

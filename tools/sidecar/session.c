@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include "tools/sidecar/session.h"
+#include "tools/sidecar/types_fill.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -303,6 +304,7 @@ static int slow_part(struct session *s, int64_t now_ns)
     }
     if (rc == 0)
         rc = coverage_look(s, now_ns);
+    types_fill_look(s);
     return rc == 0 ? finish_look(s, now_ns) : rc;
 }
 
@@ -364,6 +366,10 @@ static void give_back(struct session *s)
         if (l->log.position != l->stored)
             active++;
         l->stored = l->log.position;
+        /* never set up: where the file system is full it has no page, and
+         * to touch one would be a SIGBUS */
+        if (l->log.head.limit == 0)
+            continue;
         lane_keeper_advance(s->keeper, i, l->stored);
         if (l->free_next)
             (void)lane_keeper_free(s->keeper, i, l->process_died);

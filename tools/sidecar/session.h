@@ -73,7 +73,7 @@ struct session {
     int64_t corrupt;    /* not stored yet */
     uint32_t looks;     /* at the tables for an item's sake, this batch */
     int64_t slow_at_ns, anchor_at_ns, anchor_step_ns, free_since_ns;
-    uint32_t note_bytes;
+    uint32_t note_bytes, types_modules; /* types_fill.c */
     uint64_t loss_stored[16];
     bool is_boot_ours; /* ticks of today mean something in it */
     bool is_service_known;
@@ -145,6 +145,8 @@ void drain_sweep(struct session *session, uint32_t lane);
 /* Wall-clock name of an enum lane_end. */
 const char *drain_end_name(uint32_t end);
 
+/* Has somebody this session's file open or mapped for writing? Ours counts. */
+bool session_is_written(int dir_fd, const char *name);
 /* Processes and lanes that ended; sets is_ended. 0 or -errno. */
 int finish_look(struct session *session, int64_t now_ns)
     __attribute__((warn_unused_result));

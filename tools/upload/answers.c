@@ -16,7 +16,7 @@ struct rule {
 };
 /* The first that fits. */
 static const struct rule by_code[] = {
-    {"57014", SINK_HALVE, false},  /* statement timeout */
+    {"57014", SINK_HALVE, true},   /* statement timeout: the server's moment */
     {"54", SINK_HALVE, false},     /* program limit exceeded */
     {"40", SINK_RETRY, true},      /* serialization failure, deadlock */
     {"08", SINK_RETRY, true},      /* connection */

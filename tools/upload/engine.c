@@ -161,6 +161,9 @@ static int send_some(struct engine *e, const struct upload_row *rows,
     case SINK_RETRY: /* cut off by our own end: no fault of the sink */
         return e->is_over(e->context) ? 1 : on_retry(e, &a, n);
     case SINK_HALVE:
+        if (n == 1 && a.is_ambiguous)
+            return e->is_over(e->context) ? 1 : on_retry(e, &a, n);
+        /* fall through */
     case SINK_POISON:
         return on_poison(e, rows, &a, n, done);
     default:

@@ -136,7 +136,8 @@ enum sink_verdict {
 };
 struct sink_answer {
     enum sink_verdict verdict;
-    bool is_ambiguous;      /* retry: it may have been committed */
+    bool is_ambiguous;      /* retry: it may have been committed; halve: one row
+                               alone may be taken another time */
     int64_t retry_after_ms; /* as the server asked; -1: it did not say */
     int64_t rejected;       /* partial success: taken, but so many are gone */
     int64_t sent_bytes;

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See setup.h. */
+#define _GNU_SOURCE
+#include "tools/sidecar/setup.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    LOCK_SHARED_NS = 50000, /* somebody only looks */
+    LOCK_WAIT_NS = 10000000,
+    LOCK_TRIES = 1000,
+};
+
+static void pause_ns(int64_t ns)
+{
+    struct timespec t = {ns / 1000000000, ns % 1000000000};
+    nanosleep(&t, NULL);
+}
+
+void setup_standard_streams(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd < 2);
+    if (fd > 2)
+        close(fd);
+}
+
+/* A directory that a group shares: what lies in it, too. */
+mode_t setup_file_mode(int dir_fd)
+{
+    struct stat at;
+    if (dir_fd < 0 || fstat(dir_fd, &at) != 0)
+        return 0600;
+    return (at.st_mode & (S_ISGID | S_IWGRP)) == (S_ISGID | S_IWGRP) ? 0660
+                                                                     : 0600;
+}
+
+/* Those who only want to know whether there is a sidecar hold the lock shared,
+ * for a moment; another sidecar holds it alone. */
+bool setup_lock(int lock_fd, bool wait)
+{
+    for (int i = 0; i < LOCK_TRIES; i++) {
+        if (flock(lock_fd, LOCK_EX | LOCK_NB) == 0)
+            return true;
+        bool is_shared = flock(lock_fd, LOCK_SH | LOCK_NB) == 0;
+        if (is_shared)
+            (void)flock(lock_fd, LOCK_UN);
+        if (!is_shared && !wait)
+            return false;
+        pause_ns(is_shared ? LOCK_SHARED_NS : LOCK_WAIT_NS);
+    }
+    return false;
+}
+
+bool setup_maker_lives(const char *name)
+{
+    char *end;
+    long pid = strtol(name + strlen("session-"), &end, 10);
+    return *end == '-' && pid > 0 && pid <= INT32_MAX &&
+           (kill((pid_t)pid, 0) == 0 || errno == EPERM);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a sidecar finds around it when it starts: its standard streams, the
+ * directory, others that run, those who made the sessions. */
+#pragma once
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* SQLite's files must not become our standard streams. */
+void setup_standard_streams(void);
+/* Mode of what we make in a directory: shared if that is. */
+mode_t setup_file_mode(int dir_fd);
+/* The lock of the directory; `wait`: for up to 10 s. */
+bool setup_lock(int lock_fd, bool wait);
+/* Does the process that made this session live? Its pid is in the name. */
+bool setup_maker_lives(const char *name);
