@@ -36,7 +36,7 @@ static void rest(struct keep *k, int64_t now_ns)
     k->look_at_ns = now_ns + look_ns;
 }
 
-bool keep_step(struct keep *k, const char *store, int64_t now_ns)
+bool keep_step(struct keep *k, const char *store, bool is_busy, int64_t now_ns)
 {
     char why[1024];
     struct retention_rules rules;
@@ -63,7 +63,7 @@ bool keep_step(struct keep *k, const char *store, int64_t now_ns)
     if (rc <= 0)
         rest(k, now_ns);
     else
-        k->look_at_ns = now_ns + step_ns;
+        k->look_at_ns = now_ns + (is_busy ? step_ns : 0);
     return rc > 0;
 }
 

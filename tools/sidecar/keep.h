@@ -15,6 +15,8 @@ struct keep {
     bool is_told; /* that settings or store do not allow it */
 };
 
-/* A step, if it is time for one. True: there is more to do soon. */
-bool keep_step(struct keep *keep, const char *store, int64_t now_ns);
+/* A step, if it is time for one: while programs record (`is_busy`) with pauses,
+ * so that they come first. True: there is more to do soon. */
+bool keep_step(struct keep *keep, const char *store, bool is_busy,
+               int64_t now_ns);
 void keep_end(struct keep *keep);

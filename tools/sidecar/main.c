@@ -391,14 +391,14 @@ static void work(struct sidecar *c)
         c->drained_items += done;
         struct metrics_sidecar figures = figures_now(c);
         health_step(&c->health, &figures, now());
-        bool keeps =
-            !c->store_failures && keep_step(&c->keep, c->store_path, now());
+        bool keeps = !c->store_failures &&
+                     keep_step(&c->keep, c->store_path, done > 0, now());
         /* with --once: ends are looked for at intervals, so some rounds */
         idle_rounds = done ? 0 : idle_rounds + 1;
         if (is_over(c, c->once && idle_rounds < 12 ? 1 : done, now()) &&
             (stop || !keeps))
             return;
-        pause = done ? PAUSE_LEAST_NS : pause * 2;
+        pause = done || keeps ? PAUSE_LEAST_NS : pause * 2;
         if (pause > PAUSE_MOST_NS)
             pause = PAUSE_MOST_NS;
         pause_ns(pause);
