@@ -35,7 +35,7 @@
 
 enum {
     KERNEL_SIGSET_BYTES = 8,
-    STACKS = 8,
+    STACKS = 4, /* at once; bss of every process counts in its RLIMIT_DATA */
     STACK_BYTES = 16 * 1024
 };
 
