@@ -22,27 +22,15 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "tests", "upload"))
 import base  # noqa: E402
 import postgres  # noqa: E402
+import scan  # noqa: E402
 
 
 def requests_of(wire):
     """[(path, headers, body)] of the POSTs, as the gateway wrote them."""
-    found = []
-    data = open(wire, "rb").read()
-    at = 0
-    while True:
-        at = data.find(b"\nPOST /", at)
-        if at < 0:
-            return found
-        head_end = data.index(b"\n\n", at + 1)
-        lines = data[at + 1:head_end].decode().split("\n")
-        headers = dict(line.split(": ", 1) for line in lines[1:] if line)
-        at = data.index(b"[", head_end)
-        size = int(headers["Content-Length"])
-        body = data[at:at + size]
-        at += size
-        keep = {k: headers[k] for k in ("Authorization", "Content-Type",
-                                        "Prefer") if k in headers}
-        found.append((lines[0].split()[1], keep, body))
+    keep = ("Authorization", "Content-Type", "Prefer")
+    return [(path, {k: v for k, v in headers.items() if k in keep}, body)
+            for method, path, headers, body in scan.requests(wire)
+            if method == "POST"]
 
 
 def empty(pg):
