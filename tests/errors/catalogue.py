@@ -194,7 +194,7 @@ class Tracer:
             "SELECT i.name, s.* FROM spans s JOIN sites i USING (session, "
             "site) WHERE s.trace = ?", [trace[0]])}
         ends = db.execute("SELECT * FROM processes WHERE trace = ? "
-                          "ORDER BY process", [trace[0]]).fetchall()
+                          "ORDER BY start_unix_ns", [trace[0]]).fetchall()
         db.close()
         return spans, ends
 
