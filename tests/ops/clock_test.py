@@ -80,7 +80,7 @@ class Clock(base.Base):
                                "../lib/libhandspan.so")
         env = dict(self.env, CLOCK_FILE=self.clock)
         sidecar = subprocess.Popen(
-            [base.HANDSPAN, "sidecar"], env=dict(env, LD_PRELOAD=self.shim),
+            [base.HANDSPAN, "sidecar", "--stay"], env=dict(env, LD_PRELOAD=self.shim),
             stderr=subprocess.DEVNULL)
         self.addCleanup(sidecar.kill)
         self.wait_for(lambda: os.path.exists(self.dir + "/sidecar.lock"),
