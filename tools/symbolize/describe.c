@@ -144,17 +144,27 @@ static const char *symbol_of(struct object *object, uint64_t address)
     return name && (offset == 0 || offset < symbol.st_size) ? name : NULL;
 }
 
+/* Not a return address: `handspan symbolize` must know it. */
+static void mark_exact(cJSON *frames, int first)
+{
+    cJSON *frame;
+    int i = 0;
+    cJSON_ArrayForEach(frame, frames) if (i++ >= first)
+        cJSON_AddBoolToObject(frame, "exact", true);
+}
+
 void modules_describe(struct modules *modules, uint64_t address, bool is_call,
                       bool is_guess, cJSON *frames)
 {
     struct object *object = modules_at(modules, address);
     uint64_t in = is_call ? address - 1 : address;
     struct place nowhere = {NULL, 0};
-    if (!object || !object->module) {
+    int first = cJSON_GetArraySize(frames);
+    if (!object || !object->module)
         add_frame(object, address, NULL, nowhere, false, is_guess, frames);
-        return;
-    }
-    if (add_scopes(object, in, address, is_guess, frames) == 0)
+    else if (add_scopes(object, in, address, is_guess, frames) == 0)
         add_frame(object, address, symbol_of(object, in), line_of(object, in),
                   false, is_guess, frames);
+    if (!is_call)
+        mark_exact(frames, first);
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct modules;
+struct search;
 
 /* An object as the process had it mapped: see struct lane_module. */
 struct module_place {
@@ -24,6 +25,11 @@ struct module_place {
 /* NULL: out of memory. */
 struct modules *modules_new(void);
 void modules_free(struct modules *modules);
+/* Look for files as `search` says, not only where the process had them. It
+ * must outlive the modules. */
+void modules_search(struct modules *modules, const struct search *search);
+/* Which files were read, of the last one: "file", "debug". */
+void modules_files(const struct modules *modules, cJSON *to);
 /* Make it known, if it is not. */
 int modules_add(struct modules *modules, const struct module_place *place)
     __attribute__((warn_unused_result));

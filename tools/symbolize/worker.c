@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include "tools/symbolize/fetch.h"
 #include "tools/symbolize/symbolize.h"
 #include "tools/symbolize/unwind.h"
 
@@ -129,6 +130,18 @@ char *symbolize_answer(const uint8_t *request, size_t len_bytes)
     return text;
 }
 
+static char *answer_any(const uint8_t *request, size_t len_bytes)
+{
+    uint32_t kind = 0;
+    if (len_bytes >= sizeof kind)
+        memcpy(&kind, request, sizeof kind);
+    if (kind == SYMBOLIZE_PLACES)
+        return symbolize_places((const char *)request + sizeof kind,
+                                len_bytes - sizeof kind);
+    fetch_begin(false);
+    return symbolize_answer(request, len_bytes);
+}
+
 static bool read_all(int fd, void *out, size_t len_bytes)
 {
     for (uint8_t *to = out; len_bytes > 0;) {
@@ -171,7 +184,7 @@ int symbolize_serve(int fd)
         status = 1;
         if (len > SYMBOLIZE_REQUEST_MAX || !read_all(fd, request, len))
             break;
-        char *text = symbolize_answer(request, len);
+        char *text = answer_any(request, len);
         uint32_t text_len = text ? (uint32_t)strlen(text) : 0;
         memset(request, 0, len);
         bool ok = text && text_len <= SYMBOLIZE_ANSWER_MAX &&
