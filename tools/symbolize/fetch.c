@@ -93,7 +93,7 @@ static int ask(const uint8_t *id, uint32_t len, bool is_debug, char **name)
     setenv("DEBUGINFOD_URLS", fetch.urls, 1);
     /* without progress for so long: seconds */
     setenv("DEBUGINFOD_TIMEOUT", fetch.is_patient ? "30" : "3", 1);
-    setenv("DEBUGINFOD_RETRY_LIMIT", "1", 1);
+    setenv("DEBUGINFOD_RETRY_LIMIT", "0", 1);
     int fd = find(fetch.client, id, (int)len, name);
     unsetenv("DEBUGINFOD_URLS");
     if (fd < 0 && fd != -ENOENT)
