@@ -125,6 +125,11 @@ struct object *modules_at(struct modules *modules, uint64_t address)
     return NULL;
 }
 
+void modules_values(struct modules *modules, struct values *values)
+{
+    modules->values = values;
+}
+
 bool modules_has_id(struct modules *modules, uint64_t address,
                     const uint8_t *build_id, uint32_t build_id_bytes)
 {

@@ -13,6 +13,7 @@
 
 struct modules;
 struct search;
+struct values;
 
 /* An object as the process had it mapped: see struct lane_module. */
 struct module_place {
@@ -52,6 +53,8 @@ bool modules_is_code(struct modules *modules, uint64_t address);
 bool modules_has_id(struct modules *modules, uint64_t address,
                     const uint8_t *build_id, uint32_t build_id_bytes);
 
+/* From now on frames get values of this place; NULL: not any more. */
+void modules_values(struct modules *modules, struct values *values);
 /*
  * Append the frames that one address stands for, innermost first: functions
  * that were inlined there, then the one that holds them. `is_call`: it is a

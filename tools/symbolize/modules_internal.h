@@ -4,6 +4,7 @@
 #include <elfutils/libdwfl.h>
 #include <gelf.h>
 #include "tools/symbolize/modules.h"
+#include "tools/symbolize/values.h"
 
 struct object {
     uint64_t bias, low, end;
@@ -22,6 +23,7 @@ struct modules {
     struct object *list;
     uint32_t count;
     const struct search *search; /* NULL: only where it was */
+    struct values *values;       /* NULL: none are asked for */
 };
 
 /* dwfl's: a separate debug file. A descriptor or -1. */

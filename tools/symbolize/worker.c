@@ -9,6 +9,7 @@
 #include "tools/symbolize/fetch.h"
 #include "tools/symbolize/symbolize.h"
 #include "tools/symbolize/unwind.h"
+#include "tools/symbolize/values.h"
 
 enum {
     MEMORY_MAX_GB = 4,
@@ -95,6 +96,16 @@ static struct modules *modules_of(const struct parts *p)
     return known;
 }
 
+static struct values values_of(const struct parts *p)
+{
+    return (struct values){
+        .place = {.bytes = p->bytes,
+                  .first_address = p->frame.first_address,
+                  .len_bytes = p->frame.stack_bytes},
+        .room = VALUES_BYTES,
+    };
+}
+
 static const char *const end_names[] = {
     [UNWIND_WHOLE] = "whole",
     [UNWIND_TRUNCATED] = "truncated",
@@ -115,7 +126,11 @@ char *symbolize_answer(const uint8_t *request, size_t len_bytes)
         struct unwind_input in = {&parts.frame, parts.call, parts.bytes,
                                   parts.head.own_id};
         int count = unwind_stack(modules, &in, frames, &end);
+        bool wants_values = parts.frame.flags & LANE_STACK_LOCALS;
+        struct values values = values_of(&parts);
+        modules_values(modules, wants_values ? &values : NULL);
         for (int i = 0; i < count; i++) {
+            values.place.frame = &frames[i].at;
             modules_describe(modules, frames[i].address, frames[i].is_call,
                              frames[i].is_guess, list);
             cJSON *last =
@@ -123,6 +138,7 @@ char *symbolize_answer(const uint8_t *request, size_t len_bytes)
             if (frames[i].site && last)
                 cJSON_AddNumberToObject(last, "site", frames[i].site);
         }
+        modules_values(modules, NULL);
     }
     cJSON_AddStringToObject(answer, "end", end_names[end]);
     char *text = cJSON_PrintUnformatted(answer);
