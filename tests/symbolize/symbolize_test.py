@@ -3,6 +3,7 @@
 """Names that come later are the names that would have come at once:
 symbolize_test.py BUILD CASE, a case is a function below."""
 import json
+import pathlib
 import shutil
 import sqlite3
 import subprocess
@@ -143,6 +144,42 @@ def broken(w):
     counted(w)
 
 
+def gone(w):
+    """The objects were gone when the stack was looked at: what was found of it
+    has object, offset and build id, and gets its names from elsewhere."""
+    calls = [("fail", "segv_write"), ("fail", "segv_lib")]
+    env = {**w.env, "HANDSPAN_SIDECAR": "off", "LD_PRELOAD":
+           str(pathlib.Path(w.handspan).parents[1] / "lib/libhandspan.so"),
+           "HANDSPAN_MANIFEST": str(world.CATALOGUE / "catalogue.manifest")}
+    for program, case in calls:
+        subprocess.run([w.at / program, case, "main"], env=env, cwd=w.at,
+                       timeout=30, check=False)
+    away = w.top / "away"
+    w.at.rename(away)
+    w.call("sidecar", "--once", status=None)
+    before = w.errors()
+    assert len(before) == 2, before.keys()
+    for error in before.values():
+        frame = error["stack"][0]
+        assert frame["trouble"] == "no file" and frame["exact"], frame
+        assert not frame["function"] and frame["build_id"], frame
+        assert error.get("stack_ended"), error
+    assert "no file" in w.call("errors", "--full")
+    w.call("symbolize", "--all", status=1)
+    same(w.errors(), before, "nothing to be found")
+    w.call("symbolize", "--all", "--debug-dir", w.debug, "--object",
+           away / "fail", "--object", away / "libfail.so")
+    found = {(e["stack"][0]["function"], e["stack"][0]["line"])
+             for e in w.errors().values()}
+    lines = {name: n for file in ("fail.c", "lib.c") for n, text in enumerate(
+        (world.CATALOGUE / file).read_text().splitlines(), 1)
+        for name in ("segv_write", "lib_segv") if f"@{name} */" in text}
+    assert found == {("s_write", lines["segv_write"]),
+                     ("innermost", lines["lib_segv"])}, found
+    assert not any("trouble" in f for e in w.errors().values()
+                   for f in world.own_frames(e) if f["line"])
+
+
 def counted(w):
     """Each error is counted in its group, and in no other."""
     for row in w.groups():
@@ -203,7 +240,7 @@ def pruned(w):
     assert all(r[6] == 2 and r[7] == 1 for r in now), now
 
 
-CASE = {f.__name__: f for f in (equal, other, broken, beside, pruned)}
+CASE = {f.__name__: f for f in (equal, other, gone, broken, beside, pruned)}
 if __name__ == "__main__":
     with world.World(sys.argv[1]) as here:
         CASE[sys.argv[2]](here)
