@@ -82,10 +82,14 @@ static void set_place(struct values *values, Dwarf_Die *scopes, int count,
 {
     values->place.pc = pc;
     values->place.base = NULL;
-    for (int i = 0; i < count && !values->place.base; i++)
-        if (dwarf_tag(&scopes[i]) == DW_TAG_subprogram)
-            values->place.base =
-                dwarf_attr_integrate(&scopes[i], DW_AT_frame_base, base);
+    values->place.function = NULL;
+    for (int i = 0; i < count && !values->place.function; i++) {
+        if (dwarf_tag(&scopes[i]) != DW_TAG_subprogram)
+            continue;
+        values->place.function = &scopes[i];
+        values->place.base =
+            dwarf_attr_integrate(&scopes[i], DW_AT_frame_base, base);
+    }
 }
 
 /* ---- DWARF --------------------------------------------------------------- */

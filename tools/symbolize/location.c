@@ -4,6 +4,7 @@
 #include "tools/symbolize/location.h"
 #include <dwarf.h>
 #include <string.h>
+#include "tools/symbolize/entry.h"
 
 enum {
     DEPTH = 32,
@@ -200,6 +201,22 @@ static bool do_frame(struct machine *m, const Dwarf_Op *op)
     }
 }
 
+/* The expression in it is a register. */
+static void push_entry(struct machine *m, const Dwarf_Op *op)
+{
+    Dwarf_Attribute inner;
+    Dwarf_Op *of;
+    size_t count;
+    uint64_t value = 0;
+    if (!m->place->function || !m->place->chain ||
+        dwarf_getlocation_attr(m->attr, op, &inner) != 0 ||
+        dwarf_getlocation(&inner, &of, &count) != 0 || count != 1 ||
+        of->atom < DW_OP_reg0 || of->atom > DW_OP_reg31 ||
+        !entry_value(m->place, of->atom - DW_OP_reg0, &value))
+        m->end = LOCATION_GONE;
+    push(m, value);
+}
+
 static void do_op(struct machine *m, const Dwarf_Op *op)
 {
     switch (op->atom) {
@@ -219,10 +236,12 @@ static void do_op(struct machine *m, const Dwarf_Op *op)
         if (dwarf_getlocation_implicit_value(m->attr, op, &m->block) != 0)
             m->end = LOCATION_UNKNOWN;
         break;
+    case DW_OP_entry_value:
+    case DW_OP_GNU_entry_value:
+        push_entry(m, op);
+        break;
     case DW_OP_implicit_pointer:
     case DW_OP_GNU_implicit_pointer:
-    case DW_OP_entry_value: /* the caller's registers are gone */
-    case DW_OP_GNU_entry_value:
         m->end = LOCATION_GONE;
         break;
     default:
@@ -286,6 +305,20 @@ static enum location_end evaluate(struct machine *m, const Dwarf_Op *op,
     else if (m->end == LOCATION_FOUND && done < len)
         m->end = LOCATION_UNKNOWN;
     return m->end;
+}
+
+bool location_evaluate(const struct location_place *place,
+                       Dwarf_Attribute *attr, uint64_t *value)
+{
+    struct machine m = {.place = place, .attr = attr};
+    Dwarf_Op *op;
+    size_t count;
+    if (dwarf_getlocation(attr, &op, &count) != 0 || count == 0)
+        return false;
+    for (size_t i = 0; i < count && m.end == LOCATION_FOUND; i++)
+        do_op(&m, &op[i]);
+    *value = m.form == IN_REGISTER ? reg(&m, m.reg) : pop(&m);
+    return m.end == LOCATION_FOUND && m.form != IS_IMPLICIT;
 }
 
 /* A constant all over the function. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include "tools/symbolize/entry.h"
 #include "tools/symbolize/fetch.h"
 #include "tools/symbolize/symbolize.h"
 #include "tools/symbolize/unwind.h"
@@ -128,8 +129,12 @@ char *symbolize_answer(const uint8_t *request, size_t len_bytes)
         int count = unwind_stack(modules, &in, frames, &end);
         bool wants_values = parts.frame.flags & LANE_STACK_LOCALS;
         struct values values = values_of(&parts);
+        struct entry_chain chain;
+        values.place.chain = &chain;
         modules_values(modules, wants_values ? &values : NULL);
         for (int i = 0; i < count; i++) {
+            chain =
+                (struct entry_chain){modules, &frames[i + 1], count - i - 1};
             values.place.frame = &frames[i].at;
             modules_describe(modules, frames[i].address, frames[i].is_call,
                              frames[i].is_guess, list);
