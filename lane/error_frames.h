@@ -22,6 +22,8 @@ enum lane_stack_flags {
                                   session with this hash has them */
     LANE_STACK_UNREADABLE = 4, /* no bytes, or fewer than meant: a part of the
                                   stack could not be read */
+    LANE_STACK_LOCALS = 8,     /* arguments and locals of its frames are asked
+                                  for; its hash is its own, then */
 };
 enum {
     LANE_STACK_REGISTERS = 17, /* DWARF numbers: rax rdx rcx rbx rsi rdi rbp

@@ -17,6 +17,7 @@
 #include "lane/writer.h"
 #include "lane/x86_64/machine.h"
 #include "preload/capture_write.h"
+#include "preload/error.h"
 #include "preload/read.h"
 #include "preload/span_internal.h"
 #include "shim/shim.h"
@@ -33,6 +34,7 @@ enum {
     SITE_COPIES = 32,
     SITE_FRAMES = 512,
     PROCESS_COPIES = 256,
+    PROCESS_LOCALS = 16, /* stacks for whose values a copy is worth it */
     RSP = 7,
     RIP = 16,
     F_CALL = 144, /* trampoline.S: struct shim_call lies this far below A */
@@ -277,6 +279,7 @@ struct limit {
     uint64_t copies, frames;
 };
 static struct limit site_limits[SHIM_SITE_MAX], process_limit;
+static uint64_t locals_limit;
 static uint64_t seen[SEEN];
 
 /* One more in this window? Racing threads may get a few more. */
@@ -306,6 +309,34 @@ static void write_frame(struct lane *lane, struct error_copy *copy,
                          LANE_FRAME_STACK, 0, span, site);
 }
 
+static bool has_locals(uint32_t site)
+{
+    const struct manifest_decl *decl =
+        site < SHIM_SITE_MAX ? runtime.sites[site].decl : NULL;
+    return decl && decl->settings.locals;
+}
+
+/* Does a handler on it ask for values? Where there are secrets nobody does. */
+static bool wants_locals(const struct error_copy *copy, uint32_t site)
+{
+    bool wants = has_locals(site);
+    for (uint32_t i = 0; !wants && i < copy->head.call_count; i++)
+        wants = has_locals(copy->calls[i].site);
+    return wants && !error_is_discreet;
+}
+
+/* The same code has other values the next time: such a stack is no other. */
+static void set_hash(struct error_copy *copy, uint32_t site, uint64_t window)
+{
+    struct lane_frame_stack *head = &copy->head;
+    head->hash = hash_code(copy);
+    if (!wants_locals(copy, site) ||
+        !may_pass(&locals_limit, window, PROCESS_LOCALS))
+        return;
+    head->flags |= LANE_STACK_LOCALS;
+    head->hash = lane_mix64(head->hash + head->ticks + head->tid) | 1;
+}
+
 uint64_t error_copy_write(struct lane *lane, struct error_copy *copy,
                           uint64_t span, uint32_t site)
 {
@@ -316,7 +347,7 @@ uint64_t error_copy_write(struct lane *lane, struct error_copy *copy,
     if (!may_pass(&limit->frames, window, SITE_FRAMES))
         return 0;
     if (head->hash == 0)
-        head->hash = hash_code(copy);
+        set_hash(copy, site, window);
     uint64_t *mark = &seen[head->hash % SEEN];
     uint32_t bytes = head->stack_bytes;
     if (__atomic_load_n(mark, __ATOMIC_RELAXED) == head->hash) {

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "tools/common/fingerprint.h"
 #include "tools/symbolize/modules_internal.h"
 
 /* libstdc++'s, which the tools link */
@@ -37,9 +38,9 @@ static void add_function(cJSON *frame, const char *name)
     free(text);
 }
 
-static void add_frame(const struct object *object, uint64_t address,
-                      const char *function, struct place place, bool is_inlined,
-                      bool is_guess, cJSON *frames)
+static cJSON *add_frame(const struct object *object, uint64_t address,
+                        const char *function, struct place place,
+                        bool is_inlined, bool is_guess, cJSON *frames)
 {
     char text[48];
     cJSON *frame = cJSON_CreateObject();
@@ -63,6 +64,32 @@ static void add_frame(const struct object *object, uint64_t address,
     if (object && object->trouble)
         cJSON_AddStringToObject(frame, "trouble", object->trouble);
     cJSON_AddItemToArray(frames, frame);
+    return frame;
+}
+
+/* ---- values -------------------------------------------------------------- */
+
+/* Those of libc and its kin say nothing about the program. */
+static bool has_values(const struct object *object, bool is_guess)
+{
+    return object->all->values && !is_guess &&
+           !fingerprint_is_of_system(object->path);
+}
+
+/* What an address's scopes have in common: the place. */
+static void set_place(struct values *values, Dwarf_Die *scopes, int count,
+                      uint64_t pc, Dwarf_Attribute *base)
+{
+    values->place.pc = pc;
+    values->place.base = NULL;
+    values->place.function = NULL;
+    for (int i = 0; i < count && !values->place.function; i++) {
+        if (dwarf_tag(&scopes[i]) != DW_TAG_subprogram)
+            continue;
+        values->place.function = &scopes[i];
+        values->place.base =
+            dwarf_attr_integrate(&scopes[i], DW_AT_frame_base, base);
+    }
 }
 
 /* ---- DWARF --------------------------------------------------------------- */
@@ -114,14 +141,27 @@ static int add_scopes(struct object *object, uint64_t address,
         return 0;
     int count = dwarf_getscopes_die(inner, &scopes);
     struct place place = line_of(object, address);
-    int added = 0;
+    Dwarf_Attribute base;
+    struct values *values =
+        has_values(object, is_guess) ? object->all->values : NULL;
+    int added = 0, first_block = 0;
+    if (values) {
+        values->place.bias = bias;
+        set_place(values, scopes, count, address - bias, &base);
+    }
     for (int i = 0; i < count; i++) {
         int tag = dwarf_tag(&scopes[i]);
         if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_subprogram)
             continue;
         bool is_inlined = tag == DW_TAG_inlined_subroutine;
-        add_frame(object, shown_at, name_of(&scopes[i]), place, is_inlined,
-                  is_guess, frames);
+        cJSON *frame = add_frame(object, shown_at, name_of(&scopes[i]), place,
+                                 is_inlined, is_guess, frames);
+        if (values)
+            values_add(values,
+                       &(struct values_scope){&scopes[i], scopes + first_block,
+                                              i - first_block},
+                       frame);
+        first_block = i + 1;
         added++;
         if (!is_inlined)
             break;
@@ -144,17 +184,27 @@ static const char *symbol_of(struct object *object, uint64_t address)
     return name && (offset == 0 || offset < symbol.st_size) ? name : NULL;
 }
 
+/* Not a return address: `handspan symbolize` must know it. */
+static void mark_exact(cJSON *frames, int first)
+{
+    cJSON *frame;
+    int i = 0;
+    cJSON_ArrayForEach(frame, frames) if (i++ >= first)
+        cJSON_AddBoolToObject(frame, "exact", true);
+}
+
 void modules_describe(struct modules *modules, uint64_t address, bool is_call,
                       bool is_guess, cJSON *frames)
 {
     struct object *object = modules_at(modules, address);
     uint64_t in = is_call ? address - 1 : address;
     struct place nowhere = {NULL, 0};
-    if (!object || !object->module) {
+    int first = cJSON_GetArraySize(frames);
+    if (!object || !object->module)
         add_frame(object, address, NULL, nowhere, false, is_guess, frames);
-        return;
-    }
-    if (add_scopes(object, in, address, is_guess, frames) == 0)
+    else if (add_scopes(object, in, address, is_guess, frames) == 0)
         add_frame(object, address, symbol_of(object, in), line_of(object, in),
                   false, is_guess, frames);
+    if (!is_call)
+        mark_exact(frames, first);
 }

@@ -24,6 +24,7 @@ struct walk {
     uint64_t registers[LANE_STACK_REGISTERS];
     bool is_past_copy; /* a read beyond its end was asked for */
     bool has_no_table; /* for the frame of this step */
+    uint64_t cfa;      /* of the frame that was left */
 };
 
 enum {
@@ -31,6 +32,8 @@ enum {
     DWARF_RBP = 6,
     DWARF_RSP = 7,
     DWARF_RIP = 16,
+    KEPT = 1 << DWARF_RBX | 1 << DWARF_RBP | 1 << DWARF_RSP | 0xf << 12 |
+           1 << DWARF_RIP,
 };
 
 /* ---- accessors ----------------------------------------------------------- */
@@ -204,6 +207,7 @@ static int step(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
     if (rc <= 0)
         return rc;
     unw_get_reg(cursor, UNW_REG_SP, &after);
+    w->cfa = after;
     const struct lane_stack_call *call = call_at(w, after - 8);
     if (call) {
         *site = call->site;
@@ -235,12 +239,27 @@ static bool leave_nowhere(struct walk *w, unw_addr_space_t as,
     return unw_init_remote(cursor, as, w) == 0;
 }
 
+/* Its registers; above the first frame those that calls keep. */
+static void note_registers(unw_cursor_t *cursor, uint32_t known,
+                           struct location_frame *at)
+{
+    at->known = 0;
+    for (int i = 0; i < LANE_STACK_REGISTERS; i++) {
+        unw_word_t value;
+        if (known >> i & 1 && unw_get_reg(cursor, i, &value) == 0) {
+            at->registers[i] = value;
+            at->known |= 1u << i;
+        }
+    }
+}
+
 static int walk_up(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
                    struct unwind_frame *out, enum unwind_end *end)
 {
     bool is_call = w->in->head->reason != LANE_STACK_SIGNAL;
     bool is_guess = false;
     int count = 0, rc = 1;
+    uint32_t known = w->in->head->known;
     *end = UNWIND_MOST;
     for (int steps = 0; steps < 2 * UNWIND_MAX && count < UNWIND_MAX; steps++) {
         unw_word_t ip;
@@ -249,7 +268,7 @@ static int walk_up(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
             break;
         if (steps == 0 && !modules_is_code(w->modules, ip) &&
             leave_nowhere(w, as, cursor)) {
-            out[count++] = (struct unwind_frame){ip, false, false, 0};
+            out[count++] = (struct unwind_frame){.address = ip};
             is_call = true;
             continue;
         }
@@ -264,7 +283,9 @@ static int walk_up(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
         int at = -1;
         if (!is_ours(w, ip)) {
             at = count++;
-            out[at] = (struct unwind_frame){ip, is_call, is_guess, 0};
+            out[at] = (struct unwind_frame){
+                .address = ip, .is_call = is_call, .is_guess = is_guess};
+            note_registers(cursor, known, &out[at].at);
         }
         bool is_signal = unw_is_signal_frame(cursor) > 0;
         rc = step(w, as, cursor, &site);
@@ -274,6 +295,9 @@ static int walk_up(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
             *end = end_of(w, rc);
             break;
         }
+        if (at >= 0)
+            out[at].at.cfa = w->cfa;
+        known = is_signal ? ~0u : KEPT;
         is_call = !is_signal;
         is_guess = is_guess || w->has_no_table;
     }

@@ -6,8 +6,11 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include "tools/symbolize/entry.h"
+#include "tools/symbolize/fetch.h"
 #include "tools/symbolize/symbolize.h"
 #include "tools/symbolize/unwind.h"
+#include "tools/symbolize/values.h"
 
 enum {
     MEMORY_MAX_GB = 4,
@@ -94,6 +97,16 @@ static struct modules *modules_of(const struct parts *p)
     return known;
 }
 
+static struct values values_of(const struct parts *p)
+{
+    return (struct values){
+        .place = {.bytes = p->bytes,
+                  .first_address = p->frame.first_address,
+                  .len_bytes = p->frame.stack_bytes},
+        .room = VALUES_BYTES,
+    };
+}
+
 static const char *const end_names[] = {
     [UNWIND_WHOLE] = "whole",
     [UNWIND_TRUNCATED] = "truncated",
@@ -114,7 +127,15 @@ char *symbolize_answer(const uint8_t *request, size_t len_bytes)
         struct unwind_input in = {&parts.frame, parts.call, parts.bytes,
                                   parts.head.own_id};
         int count = unwind_stack(modules, &in, frames, &end);
+        bool wants_values = parts.frame.flags & LANE_STACK_LOCALS;
+        struct values values = values_of(&parts);
+        struct entry_chain chain;
+        values.place.chain = &chain;
+        modules_values(modules, wants_values ? &values : NULL);
         for (int i = 0; i < count; i++) {
+            chain =
+                (struct entry_chain){modules, &frames[i + 1], count - i - 1};
+            values.place.frame = &frames[i].at;
             modules_describe(modules, frames[i].address, frames[i].is_call,
                              frames[i].is_guess, list);
             cJSON *last =
@@ -122,11 +143,24 @@ char *symbolize_answer(const uint8_t *request, size_t len_bytes)
             if (frames[i].site && last)
                 cJSON_AddNumberToObject(last, "site", frames[i].site);
         }
+        modules_values(modules, NULL);
     }
     cJSON_AddStringToObject(answer, "end", end_names[end]);
     char *text = cJSON_PrintUnformatted(answer);
     cJSON_Delete(answer);
     return text;
+}
+
+static char *answer_any(const uint8_t *request, size_t len_bytes)
+{
+    uint32_t kind = 0;
+    if (len_bytes >= sizeof kind)
+        memcpy(&kind, request, sizeof kind);
+    if (kind == SYMBOLIZE_PLACES)
+        return symbolize_places((const char *)request + sizeof kind,
+                                len_bytes - sizeof kind);
+    fetch_begin(false);
+    return symbolize_answer(request, len_bytes);
 }
 
 static bool read_all(int fd, void *out, size_t len_bytes)
@@ -171,7 +205,7 @@ int symbolize_serve(int fd)
         status = 1;
         if (len > SYMBOLIZE_REQUEST_MAX || !read_all(fd, request, len))
             break;
-        char *text = symbolize_answer(request, len);
+        char *text = answer_any(request, len);
         uint32_t text_len = text ? (uint32_t)strlen(text) : 0;
         memset(request, 0, len);
         bool ok = text && text_len <= SYMBOLIZE_ANSWER_MAX &&
