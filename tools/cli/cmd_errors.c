@@ -95,10 +95,7 @@ static void print_group(const struct errors *e, const struct query_group *g)
 static int print_json(const struct errors *e, const struct query_group *g)
 {
     struct query_example example = {0};
-    int found =
-        g->is_process || g->session < 0
-            ? 0
-            : query_example_load(e->view->db, g->session, g->ref, &example);
+    int found = query_example_load(e->view->db, g, &example);
     if (found < 0)
         return found;
     struct cJSON *o = json_object();
@@ -119,6 +116,8 @@ static int print_json(const struct errors *e, const struct query_group *g)
         json_text(x, "trace_id", example.trace);
         json_id(x, "span_id", example.span_id);
         json_int(x, "start_unix_ns", example.start_unix_ns);
+        json_text(x, "status", example.status);
+        json_count(x, "duration_ns", example.duration_ns);
         json_text(x, "path", example.path);
         json_int(x, "count_in_trace", example.count);
         json_count(x, "calls_in_trace", example.calls);

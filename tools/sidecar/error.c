@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "lane/utf8.h"
+#include "tools/common/system.h"
 #include "tools/sidecar/decode_internal.h"
 
 enum {
@@ -78,7 +79,7 @@ static void type_name(const struct lane_frame_error *e, char *type,
 
 /* ---- the group ----------------------------------------------------------- */
 
-static uint64_t fnv(uint64_t hash, const char *text)
+uint64_t decode_hash(uint64_t hash, const char *text)
 {
     for (; *text; text++)
         hash = (hash ^ (unsigned char)*text) * 0x100000001b3ULL;
@@ -89,19 +90,6 @@ static const char *text_of(const cJSON *frame, const char *key)
 {
     const cJSON *item = cJSON_GetObjectItem(frame, key);
     return cJSON_IsString(item) ? item->valuestring : NULL;
-}
-
-/* Whose errors these are not: every program has them. */
-static bool is_of_system(const char *base)
-{
-    static const char *const names[] = {
-        "libc.so",    "libc-",   "ld-linux", "libstdc++.so", "libgcc_s.so",
-        "libpthread", "libm.so", "libc++",   "libhandspan.", "linux-vdso",
-    };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strncmp(base, names[i], strlen(names[i])) == 0)
-            return true;
-    return false;
 }
 
 /* The innermost frames of the program's own objects, by name: the same for
@@ -116,9 +104,9 @@ static uint64_t add_frames(uint64_t hash, const cJSON *frames)
         const char *function = text_of(frame, "function");
         const char *slash = object ? strrchr(object, '/') : NULL;
         const char *base = slash ? slash + 1 : object;
-        if (!base || is_of_system(base))
+        if (!base || system_has_object(base))
             continue;
-        hash = fnv(hash, function ? function : base);
+        hash = decode_hash(hash, function ? function : base);
         if (++count == GROUP_FRAMES)
             break;
     }
@@ -157,10 +145,10 @@ static void add_group(cJSON *o, const struct decode_site *site,
                       struct decode_result *group)
 {
     const char *type = text_of(o, "type"), *rule = text_of(o, "rule");
-    uint64_t hash = fnv(0xcbf29ce484222325ULL, group->error_kind);
-    hash = fnv(hash, type ? type : "");
-    hash = fnv(hash, rule ? rule : "");
-    hash = fnv(hash, site->name ? site->name : "");
+    uint64_t hash = decode_hash(DECODE_HASH, group->error_kind);
+    hash = decode_hash(hash, type ? type : "");
+    hash = decode_hash(hash, rule ? rule : "");
+    hash = decode_hash(hash, site->name ? site->name : "");
     const cJSON *origin = cJSON_GetObjectItem(o, "origin");
     if (cJSON_GetArraySize(origin) == 0)
         origin = cJSON_GetObjectItem(o, "stack");
