@@ -44,7 +44,7 @@ static const struct {
     [ATTR_FAILS] = {"fails", SHAPE_FAILS, 0, 0, 0},
     [ATTR_BENIGN] = {"benign", SHAPE_EXPR, 0, 0, 0},
     [ATTR_SLOW] = {"slow", SHAPE_TIME, 0, 0, 0},
-    [ATTR_OVERDUE] = {"overdue", SHAPE_TIME_STOP, 0, 0, 1},
+    [ATTR_OVERDUE] = {"overdue", SHAPE_TIME_STOP, 0, 0, 0},
     [ATTR_CAPTURE] = {"capture", SHAPE_CHOICE, 0, 1, 0},
     [ATTR_CAP] = {"cap", SHAPE_INTEGER, 0, 1, 0},
     [ATTR_LOCALS] = {"locals", SHAPE_CHOICE, 0, 1, 0},

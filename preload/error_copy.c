@@ -21,6 +21,7 @@
 #include "preload/read.h"
 #include "preload/span_internal.h"
 #include "shim/shim.h"
+#include "shim/x86_64/layout.h"
 
 enum {
     PAGE = 4096,
@@ -37,9 +38,15 @@ enum {
     PROCESS_LOCALS = 16, /* stacks for whose values a copy is worth it */
     RSP = 7,
     RIP = 16,
-    F_CALL = 144, /* trampoline.S: struct shim_call lies this far below A */
     KEPT = 1 << 3 | 1 << 6 | 1 << 7 | 0xf << 12 | 1 << RIP,
 };
+
+/* error_frames.h tells them to readers outside */
+_Static_assert((int)SHIM_FRAME_STRIDE == LANE_KEPT_STRIDE, "trampoline.S");
+_Static_assert(ENTRY_RBP == LANE_KEPT_RBP, "entry.h");
+_Static_assert(ENTRY_RA == LANE_KEPT_RETURN, "entry.h");
+_Static_assert(offsetof(struct shim_call, sp) == LANE_KEPT_SP, "shim.h");
+_Static_assert(offsetof(struct shim_call, span) == LANE_KEPT_SPAN, "shim.h");
 
 void error_registers(uint64_t registers[LANE_STACK_REGISTERS]);
 
@@ -115,7 +122,7 @@ static bool take_frame_call(const struct error_copy *copy, uint64_t a,
     call->slot = a - SHIM_FRAME_STRIDE;
     call->sp = a + 8;
     return word_at(copy, call->slot, &word) && shim_is_return_address(word) &&
-           word_at(copy, a - F_CALL + offsetof(struct shim_call, open),
+           word_at(copy, a - LANE_KEPT_BELOW + offsetof(struct shim_call, open),
                    &word) &&
            word == open && word_at(copy, a - 8, &call->rbp) &&
            word_at(copy, a, &call->ip);

@@ -6,10 +6,13 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include "tools/common/system.h"
 
 enum {
     GROUP_FRAMES = 3,
 };
+
+static const uint64_t fnv_begin = 0xcbf29ce484222325ULL;
 
 static uint64_t fnv(uint64_t hash, const char *text)
 {
@@ -30,19 +33,6 @@ static const char *base_of(const char *path)
     return slash ? slash + 1 : path;
 }
 
-bool fingerprint_is_of_system(const char *object)
-{
-    static const char *const names[] = {
-        "libc.so",    "libc-",   "ld-linux",   "libstdc++.so", "libgcc_s.so",
-        "libpthread", "libm.so", "linux-vdso", "libc++",       "libhandspan.",
-    };
-    const char *base = base_of(object);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strncmp(base, names[i], strlen(names[i])) == 0)
-            return true;
-    return false;
-}
-
 /* The innermost frames of the program's own objects, by name: the same for
  * every build and address. */
 static uint64_t add_frames(uint64_t hash, const cJSON *frames)
@@ -53,7 +43,7 @@ static uint64_t add_frames(uint64_t hash, const cJSON *frames)
     {
         const char *object = text_of(frame, "object");
         const char *function = text_of(frame, "function");
-        if (!object || fingerprint_is_of_system(object))
+        if (!object || system_has_object(object))
             continue;
         hash = fnv(hash, function ? function : base_of(object));
         if (++count == GROUP_FRAMES)
@@ -66,7 +56,7 @@ void fingerprint_make(const cJSON *error, const char *handler,
                       char out[FINGERPRINT_BYTES])
 {
     static const char *const keys[] = {"kind", "type", "rule"};
-    uint64_t hash = 0xcbf29ce484222325ULL;
+    uint64_t hash = fnv_begin;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const char *text = text_of(error, keys[i]);
         hash = fnv(hash, text ? text : "");
@@ -76,4 +66,11 @@ void fingerprint_make(const cJSON *error, const char *handler,
     if (cJSON_GetArraySize(frames) == 0)
         frames = cJSON_GetObjectItemCaseSensitive(error, "stack");
     snprintf(out, FINGERPRINT_BYTES, "%016" PRIx64, add_frames(hash, frames));
+}
+
+void fingerprint_of_kind(const char *kind, const char *handler,
+                         char out[FINGERPRINT_BYTES])
+{
+    snprintf(out, FINGERPRINT_BYTES, "%016" PRIx64,
+             fnv(fnv(fnv_begin, kind), handler));
 }

@@ -5,8 +5,6 @@
  * comes, `handspan symbolize` again when its frames got names.
  */
 #pragma once
-#include <stdbool.h>
-
 struct cJSON;
 
 enum {
@@ -16,6 +14,6 @@ enum {
 /* `error`: the object of the store; its own "fingerprint" does not count. */
 void fingerprint_make(const struct cJSON *error, const char *handler,
                       char out[FINGERPRINT_BYTES]);
-
-/* Libraries that are in every program: what fails in them was asked for. */
-bool fingerprint_is_of_system(const char *object);
+/* Of a group that has no error of its own. */
+void fingerprint_of_kind(const char *kind, const char *handler,
+                         char out[FINGERPRINT_BYTES]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See frames.h. */
 #include "tools/query/frames.h"
-#include "tools/common/fingerprint.h"
+#include "tools/common/system.h"
 #include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,7 +48,7 @@ const cJSON *query_frame_to_blame(const cJSON *frames)
     cJSON_ArrayForEach(frame, frames)
     {
         struct query_frame f = query_frame_read(frame);
-        if (!f.object || fingerprint_is_of_system(f.object))
+        if (!f.object || system_has_object(f.object))
             continue;
         if (f.file && f.line && strncmp(f.file, "/usr/include/", 13) != 0)
             return frame;

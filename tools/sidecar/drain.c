@@ -14,6 +14,7 @@
 #include "tools/sidecar/attribute.h"
 #include "tools/sidecar/context.h"
 #include "tools/sidecar/drain_internal.h"
+#include "tools/sidecar/overdue.h"
 #include "tools/sidecar/stacks.h"
 
 enum {
@@ -544,11 +545,15 @@ int drain_open(struct session *s, uint32_t lane, const char *status,
     int n = lane_reader_open_spans(&s->reader, lane, open, LANE_OPEN_MAX);
     int rc = 0;
     for (int i = 0; i < n && rc == 0; i++) {
-        if (age_ns > 0 && (now_ticks <= open[i].t0_ticks ||
-                           clock_duration_ns(&s->clock, open[i].t0_ticks,
-                                             now_ticks) < age_ns))
+        bool is_late = age_ns > 0 && overdue_is(s, &open[i], now_ticks);
+        if (!is_late && age_ns > 0 &&
+            (now_ticks <= open[i].t0_ticks ||
+             clock_duration_ns(&s->clock, open[i].t0_ticks, now_ticks) <
+                 age_ns))
             continue;
         rc = open_store(s, lane, &open[i], status, ended_by);
+        if (rc == 0 && is_late)
+            rc = overdue_note(s, lane, open, n, i);
     }
     return rc;
 }

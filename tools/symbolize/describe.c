@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "tools/common/fingerprint.h"
+#include "tools/common/system.h"
 #include "tools/symbolize/modules_internal.h"
 
 /* libstdc++'s, which the tools link */
@@ -72,8 +72,7 @@ static cJSON *add_frame(const struct object *object, uint64_t address,
 /* Those of libc and its kin say nothing about the program. */
 static bool has_values(const struct object *object, bool is_guess)
 {
-    return object->all->values && !is_guess &&
-           !fingerprint_is_of_system(object->path);
+    return object->all->values && !is_guess && !system_has_object(object->path);
 }
 
 /* What an address's scopes have in common: the place. */
