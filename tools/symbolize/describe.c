@@ -154,7 +154,9 @@ void modules_describe(struct modules *modules, uint64_t address, bool is_call,
         add_frame(object, address, NULL, nowhere, false, is_guess, frames);
         return;
     }
-    if (add_scopes(object, in, address, is_guess, frames) == 0)
+    if (add_scopes(object, in, address, is_guess, frames) == 0) {
+        object_doubt(object);
         add_frame(object, address, symbol_of(object, in), line_of(object, in),
                   false, is_guess, frames);
+    }
 }

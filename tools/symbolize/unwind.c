@@ -196,11 +196,15 @@ static bool is_ours(const struct walk *w, uint64_t address)
 static int step(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
                 uint32_t *site)
 {
-    unw_word_t before, after;
+    unw_word_t before, after, rbp = 0;
     *site = 0;
     w->has_no_table = false;
     unw_get_reg(cursor, UNW_REG_SP, &before);
+    (void)unw_get_reg(cursor, UNW_X86_64_RBP, &rbp);
     int rc = unw_step(cursor);
+    /* without tables it is the end only if rbp says so */
+    if (rc == 0 && w->has_no_table && rbp != 0)
+        return -1;
     if (rc <= 0)
         return rc;
     unw_get_reg(cursor, UNW_REG_SP, &after);
@@ -258,6 +262,9 @@ static int walk_up(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
             break;
         }
         if (!modules_is_code(w->modules, ip)) {
+            /* where it jumped to is worth knowing, where it would return not */
+            if (steps == 0)
+                out[count++] = (struct unwind_frame){ip, false, false, 0};
             *end = UNWIND_LOST;
             break;
         }
