@@ -29,6 +29,19 @@ static inline uint64_t lane_xadd_own(uint64_t *word, uint64_t value)
     return value;
 }
 
+/* A position for one line of the log, 0: no room. Lines do not cross the end
+ * of a segment: positions are multiples of them. */
+static inline uint64_t lane_reserve_line(struct lane *lane)
+{
+    uint64_t at = lane->position;
+    do {
+        if (__builtin_expect(at + LANE_LINE > lane->limit, 0))
+            return 0;
+    } while (__builtin_expect(
+        !lane_cmpxchg_own(&lane->position, &at, at + LANE_LINE), 0));
+    return at;
+}
+
 /* Address of a position of the log whose segment the lane holds. */
 static inline uint8_t *lane_at(const struct lane_map *map, struct lane *lane,
                                uint64_t position)

@@ -268,30 +268,19 @@ static void carry(struct carry_call *c, const struct carry_step *step,
     carry_table_put(key, &item);
 }
 
-static struct span_origin origin_of(const struct carry_item *item, uint64_t now)
-{
-    return (struct span_origin){.parent = item->parent,
-                                .context = item->context,
-                                .is_apart = true,
-                                .carried_ticks = item->ticks,
-                                .adopted_ticks = now};
-}
-
-static struct span_origin take_origin(uint64_t key, uint64_t now)
-{
-    struct carry_item item;
-    enum carry_found found = carry_table_take(key, now, &item);
-    if (found == CARRY_FOUND)
-        return origin_of(&item, now);
-    return span_orphan(found == CARRY_EXPIRED ? LANE_ORPHAN_EXPIRED
-                                              : LANE_ORPHAN_NO_CARRIER);
-}
-
 static void count_orphan(const struct span_origin *origin)
 {
     if (origin->orphan)
         count(origin->orphan == LANE_ORPHAN_EXPIRED ? &losses()->expired
                                                     : &losses()->unmatched);
+}
+
+struct span_origin carry_orphan(enum carry_found found)
+{
+    struct span_origin origin = span_orphan(
+        found == CARRY_EXPIRED ? LANE_ORPHAN_EXPIRED : LANE_ORPHAN_NO_CARRIER);
+    count_orphan(&origin);
+    return origin;
 }
 
 /* carry, forget and link of a list; `place` is what its items belong to. */
@@ -311,19 +300,12 @@ static void take_steps(struct carry_call *c, const struct carry_step *steps,
 }
 
 /* Whose work a call is that is no span. */
-static inline struct span_place place_of(const struct shim_call *call,
-                                         struct lane *lane)
+static struct span_place place_of(const struct shim_call *call,
+                                  struct lane *lane)
 {
     struct span_place place;
-    uint64_t depth = lane->depth;
-    bool is_own = span_on_own_stack(lane, call->sp);
-    if (is_own && find_plain_place(lane, depth, call->sp, &place))
+    if (carry_find_place(lane, call->sp, &place))
         return place;
-    const struct lane_open *top = &lane->open[depth - 1];
-    if (is_own && depth < LANE_OPEN_MAX && top->state == LANE_OPEN_CONTEXT &&
-        top->sp < lane->stack_high && span_context_holds(top, call->sp) &&
-        span_context_is_sure(top, call->sp))
-        return (struct span_place){top->span, top->context_depth & 0xffffff};
     span_settle(lane, call->sp, (call->flags & SHIM_CALL_TAIL) != 0);
     return span_find_place(lane, call->sp);
 }
@@ -365,7 +347,7 @@ static bool take_item(uint64_t key, uint64_t now, struct span_origin *origin,
     struct carry_item item;
     enum carry_found found = carry_table_take(key, now, &item);
     if (found == CARRY_FOUND)
-        *origin = origin_of(&item, now);
+        *origin = carry_origin(&item, now);
     else if (found == CARRY_EXPIRED || *reason == 0)
         *reason = found == CARRY_EXPIRED ? LANE_ORPHAN_EXPIRED
                                          : LANE_ORPHAN_NO_CARRIER;
@@ -429,8 +411,8 @@ void carry_adopt(const struct shim_call *call, const struct site *site,
     count_orphan(origin);
 }
 
-static void tell_origin(struct lane *lane, struct lane_open *open,
-                        uint32_t site, const struct span_origin *origin)
+void carry_tell_origin(struct lane *lane, struct lane_open *open, uint32_t site,
+                       const struct span_origin *origin)
 {
     open->site_kind |= SPAN_KIND(LANE_STATUS_APART);
     if (origin->orphan) {
@@ -453,7 +435,7 @@ void carry_opened(struct shim_call *call, const struct site *site,
                   const struct span_origin *origin)
 {
     if (origin->is_apart)
-        tell_origin(lane, open, (uint32_t)call->site, origin);
+        carry_tell_origin(lane, open, (uint32_t)call->site, origin);
     if ((site->flags & SITE_CARRY) == 0)
         return;
     const struct carry_plan *plan = site->carry;
@@ -463,72 +445,6 @@ void carry_opened(struct shim_call *call, const struct site *site,
     take_steps(&c, plan->enter, plan->enter_count, lane, &own);
     if (plan->leave_count)
         call->flags |= SPAN_CARRY;
-}
-
-/* ---- the plain way ------------------------------------------------------ */
-
-static inline uint64_t plain_key(const struct shim_call *call,
-                                 const struct carry_step *step)
-{
-    return carry_key(capture_extend((&call->args.rdi)[step->key.source],
-                                    step->key.size_bytes, step->key.is_signed));
-}
-
-/* As carry_adopt() for a call with this place. */
-static inline void adopt_plain(const struct shim_call *call,
-                               const struct carry_plan *plan, uint64_t now,
-                               struct span_origin *origin)
-{
-    uint8_t reason = 0;
-    for (uint32_t i = 0; i < plan->enter_count; i++) {
-        if (plan->enter[i].role != CARRY_ADOPT)
-            continue;
-        uint64_t key = plain_key(call, &plan->enter[i]);
-        if (key != 0 && take_item(key, now, origin, &reason))
-            return;
-    }
-    if (reason != 0 && origin->is_outermost) {
-        *origin = span_orphan(reason);
-        count_orphan(origin);
-    }
-}
-
-bool carry_open_plain(struct shim_call *call, const struct site *site,
-                      struct lane *lane)
-{
-    const struct carry_plan *plan = site->carry;
-    struct span_place place;
-    uint64_t depth = lane->depth;
-    if (!plan->is_plain || !span_process.is_ticks ||
-        (call->flags & ~(uint64_t)SHIM_CALL_ZERO_COPY) != 0 ||
-        !span_on_own_stack(lane, call->sp) ||
-        !find_plain_place(lane, depth, call->sp, &place))
-        return false;
-    uint64_t tick = machine_ticks();
-    struct span_origin origin = {.parent = place.parent,
-                                 .context = place.context,
-                                 .is_outermost = depth == 0};
-    if (plan->adopts)
-        adopt_plain(call, plan, tick, &origin);
-    place = (struct span_place){origin.parent, origin.context};
-    struct lane_open *open = take_open(lane, depth, call, &place);
-    if (site->flags & SITE_CAPTURES)
-        span_enter_captures(call, site, lane, open);
-    if (origin.is_apart)
-        tell_origin(lane, open, (uint32_t)call->site, &origin);
-    for (uint32_t i = 0; i < plan->enter_count; i++) {
-        uint64_t key = plain_key(call, &plan->enter[i]);
-        struct carry_item item = {open->span, tick, 0, place.context,
-                                  plan->enter[i].is_many};
-        if (plan->enter[i].role == CARRY_HAND && key != 0)
-            carry_table_put(key, &item);
-    }
-    if (UNLIKELY(!cpu_is_marked())) {
-        cpu_resync(lane);
-        tick = machine_ticks();
-    }
-    start_open(open, tick, cpu_base(lane), LANE_OPEN_CALL);
-    return true;
 }
 
 /* ---- leave ------------------------------------------------------------ */
@@ -562,6 +478,14 @@ void carry_leave(const struct shim_call *call, const struct shim_regs *regs)
     take_steps(&c, plan->leave, plan->leave_count, lane, &place);
 }
 
+void carry_push(const struct shim_call *call, struct lane *lane,
+                const struct span_origin *origin)
+{
+    uint64_t frame = carry_find_frame ? carry_find_frame(call->sp) : 0;
+    if (!span_push_context(lane, call->sp, frame, origin))
+        count(&losses()->frames);
+}
+
 void carry_left(const struct shim_call *call, const struct shim_regs *regs,
                 uint64_t tick)
 {
@@ -577,10 +501,11 @@ void carry_left(const struct shim_call *call, const struct shim_regs *regs,
         span_drop_contexts(lane, call->sp);
         if (key == 0)
             continue; /* nothing was popped */
-        struct span_origin origin = take_origin(key, tick);
-        count_orphan(&origin);
-        uint64_t frame = carry_find_frame ? carry_find_frame(call->sp) : 0;
-        if (!span_push_context(lane, call->sp, frame, &origin))
-            count(&losses()->frames);
+        struct carry_item item;
+        enum carry_found found = carry_table_take(key, tick, &item);
+        struct span_origin origin = found == CARRY_FOUND
+                                        ? carry_origin(&item, tick)
+                                        : carry_orphan(found);
+        carry_push(call, lane, &origin);
     }
 }

@@ -42,6 +42,7 @@ struct carry_plan {
     bool has_adopt; /* at leave */
     bool adopts;    /* a span that says which item it is */
     bool is_plain;  /* at enter, hand or adopt what a register holds; no more */
+    bool is_pop;    /* at leave, adopt what is returned; no more */
     bool takes_pairs;  /* it may be the function of a carry(fn, data) */
     uint8_t pair_args; /* in how many of its first arguments data may be */
     uint64_t function; /* its run-time address */
@@ -67,10 +68,6 @@ HIDDEN void carry_enter(struct shim_call *call, const struct site *site,
 /* Before a span is opened: whose work it is, if its site or a pop says so. */
 HIDDEN void carry_adopt(const struct shim_call *call, const struct site *site,
                         struct lane *lane, struct span_origin *origin);
-/* The same and all of opening it, where plan and place are plain. False:
- * nothing was done. */
-HIDDEN bool carry_open_plain(struct shim_call *call, const struct site *site,
-                             struct lane *lane);
 /* It is open: frames, what it carries, what it links. */
 HIDDEN void carry_opened(struct shim_call *call, const struct site *site,
                          struct lane *lane, struct lane_open *open,
@@ -91,3 +88,36 @@ enum {
  * from where it will return to. Set at start where unwind tables can be read.
  */
 extern HIDDEN uint64_t (*carry_find_frame)(uint64_t sp);
+
+/* ---- parts of these ----------------------------------------------------- */
+
+static inline struct span_origin carry_origin(const struct carry_item *item,
+                                              uint64_t now)
+{
+    return (struct span_origin){.parent = item->parent,
+                                .context = item->context,
+                                .is_apart = true,
+                                .carried_ticks = item->ticks,
+                                .adopted_ticks = now};
+}
+/* Of what was not found: counted. */
+HIDDEN struct span_origin carry_orphan(enum carry_found found);
+/* What a reader needs to know of it. */
+HIDDEN void carry_tell_origin(struct lane *lane, struct lane_open *open,
+                              uint32_t site, const struct span_origin *origin);
+/* The function that called, and whose call returned now, popped it. */
+HIDDEN void carry_push(const struct shim_call *call, struct lane *lane,
+                       const struct span_origin *origin);
+
+/* ---- carry_plain.c: where plan and place are plain --------------------- */
+
+/* All of entering a site whose flags but captures are `flags`. False: nothing
+ * was done. [rdtsc is the session's clock] */
+HIDDEN bool carry_enter_plain(struct shim_call *call, const struct site *site,
+                              uint32_t flags);
+/* All of leaving a call of a pop that is no span. False: likewise. */
+HIDDEN bool carry_leave_plain(const struct shim_call *call,
+                              const struct shim_regs *regs, uint64_t tick);
+/* Place of a call that is no span, if that is plain. */
+HIDDEN bool carry_find_place(const struct lane *lane, uint64_t sp,
+                             struct span_place *place);

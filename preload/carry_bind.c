@@ -128,6 +128,13 @@ static bool is_plain(const struct carry_plan *plan)
     return is_plain;
 }
 
+static bool is_pop(const struct carry_plan *plan)
+{
+    return plan->enter_count == 0 && plan->leave_count == 1 &&
+           !plan->takes_pairs && plan->leave[0].role == CARRY_ADOPT &&
+           plan->leave[0].key.source == CARRY_RAX && !plan->leave[0].data.expr;
+}
+
 static bool carries_late(const struct carry_plan *plan)
 {
     for (uint32_t i = 0; i < plan->leave_count; i++)
@@ -165,6 +172,7 @@ int carry_bind(const struct manifest_decl *decl, uint64_t function,
     if (made->enter_count + made->leave_count == 0 && !takes_pairs)
         return 0;
     made->is_plain = is_plain(made);
+    made->is_pop = is_pop(made);
     carry_table_has_late |= carries_late(made);
     int err = carry_table_start(cpu_ticks_of_ns(carry_age_ns));
     if (err)

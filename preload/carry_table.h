@@ -29,8 +29,13 @@ enum carry_found {
     CARRY_EXPIRED,
 };
 
-/* Keys of the table: never 0. Of "call fn with data", both. */
-CARRY_HIDDEN uint64_t carry_key(uint64_t value);
+/* Keys of the table: 0 is none. Of a value: it times an odd number, which has
+ * no 0 but of 0 and tells values apart. */
+static inline uint64_t carry_key(uint64_t value)
+{
+    return value * UINT64_C(0x9e3779b97f4a7c15);
+}
+/* Of "call fn with data", both. Never 0. */
 CARRY_HIDDEN uint64_t carry_key_pair(uint64_t function, uint64_t data);
 
 /* Reserve it; memory is taken as it is used. Items older than `age_ticks` are

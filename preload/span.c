@@ -50,7 +50,9 @@ void span_enter(struct shim_call *call)
                  call->flags > SHIM_CALL_ZERO_COPY ||
                  *runtime.alive != span_thread.alive ||
                  runtime.map.session->gate != LANE_GATE_OPEN)) {
-        enter_odd(call, site);
+        uint32_t flags = site->flags & ~(uint32_t)SITE_CAPTURES;
+        if ((flags & SITE_CARRY) == 0 || !carry_enter_plain(call, site, flags))
+            enter_odd(call, site);
         return;
     }
     uint64_t depth = lane->depth;
@@ -248,9 +250,7 @@ enter_odd(struct shim_call *call, const struct site *site)
     }
     struct lane *lane = span_get_lane();
     if (lane != NULL) {
-        if ((site->flags & ~(uint32_t)SITE_CAPTURES) != SITE_CARRY ||
-            !carry_open_plain(call, site, lane))
-            open_odd(call, site, lane);
+        open_odd(call, site, lane);
         return;
     }
     if (call->flags & SHIM_CALL_TAIL) { /* no leave will come */
@@ -286,18 +286,6 @@ leave_capturing(struct shim_call *call, const struct shim_regs *regs,
         span_pop_done(lane);
 }
 
-/* A position for one line of the log, 0: no room. Lines do not cross the end
- * of a segment: positions are multiples of them. */
-static inline uint64_t reserve_line(struct lane *lane)
-{
-    uint64_t at = lane->position;
-    do {
-        if (UNLIKELY(at + LANE_LINE > lane->limit))
-            return 0;
-    } while (UNLIKELY(!lane_cmpxchg_own(&lane->position, &at, at + LANE_LINE)));
-    return at;
-}
-
 void span_leave(struct shim_call *call, const struct shim_regs *regs,
                 enum shim_end end, void *exception)
 {
@@ -311,14 +299,16 @@ void span_leave(struct shim_call *call, const struct shim_regs *regs,
                  lane->depth != (uint32_t)call->extra + 1 ||
                  open->span != call->span || open->state != LANE_OPEN_CALL ||
                  !cpu_is_marked())) {
-        leave_odd(call, regs, end, exception, tick);
+        if ((call->flags & SPAN_CARRY) == 0 || end != SHIM_END_RETURN ||
+            !carry_leave_plain(call, regs, tick))
+            leave_odd(call, regs, end, exception, tick);
         return;
     }
     if (UNLIKELY(call->flags & SPAN_OUT)) {
         leave_capturing(call, regs, lane, open, tick);
         return;
     }
-    uint64_t at = reserve_line(lane);
+    uint64_t at = lane_reserve_line(lane);
     if (UNLIKELY(at == 0)) {
         leave_odd(call, regs, end, exception, tick);
         return;

@@ -160,6 +160,10 @@ SPANS = ("trace_id", "span_id", "parent_span_id", "process_span_id", "session",
 VALUES = ("input", "output", "attributes", "capture", "error")
 
 
+def process_span_id(key, idx):
+    return span_id(key, 0xffff << 48 | idx + 1)
+
+
 def spans_of_store(place, values):
     """Every final span of the store as it must stand in PostgreSQL, computed
     here from the tables, not by the uploader's SQL."""
@@ -180,7 +184,7 @@ def spans_of_store(place, values):
         if parent is None and r[25] == r[2] and r[26]:
             parent = r[26].hex()
         row = (r[0].hex(), span_id(r[1], r[2]), parent,
-               span_id(r[1], 0xffff << 48 | r[4] + 1), r[1].hex(), *r[5:20])
+               process_span_id(r[1], r[4]), r[1].hex(), *r[5:20])
         out.add(row + tuple(r[20:25]) if values else row)
     return out
 

@@ -192,8 +192,10 @@ class Soak(base.Place):
             span = [row[i] for i in columns + values]
             span[5] = span[5] or 0  # no end is known: OTLP wants one
             want[span[1]] = span
-        processes = {row[base.SPANS.index("process_span_id")]
-                     for row in base.spans_of_store(self, False)}
+        # each process, also one that was killed before its first span
+        processes = {base.process_span_id(*row) for row in self.rows(
+            "SELECT e.key, p.idx FROM processes p JOIN sessions e "
+            "USING (session)")}
         missing = set(want) - set(got)
         assert not missing, f"OTLP: {len(missing)} missing"
         more = set(got) - set(want) - processes
