@@ -201,9 +201,11 @@ void modules_describe(struct modules *modules, uint64_t address, bool is_call,
     int first = cJSON_GetArraySize(frames);
     if (!object || !object->module)
         add_frame(object, address, NULL, nowhere, false, is_guess, frames);
-    else if (add_scopes(object, in, address, is_guess, frames) == 0)
+    else if (add_scopes(object, in, address, is_guess, frames) == 0) {
+        object_doubt(object);
         add_frame(object, address, symbol_of(object, in), line_of(object, in),
                   false, is_guess, frames);
+    }
     if (!is_call)
         mark_exact(frames, first);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Between modules.c and describe.c. */
 #pragma once
+#include <elfutils/libdwelf.h>
 #include <elfutils/libdwfl.h>
 #include <gelf.h>
 #include "tools/symbolize/modules.h"
@@ -11,9 +12,10 @@ struct object {
     char *path;
     uint8_t build_id[20];
     uint32_t build_id_bytes;
-    const char *trouble; /* why there is no module, or NULL */
+    const char *trouble; /* why there is no module, or no names; or NULL */
     char *file, *debug;  /* found elsewhere; NULL: not */
     struct modules *all;
+    bool is_doubted; /* object_doubt() was here */
     Dwfl_Module *module;
     Elf *elf;
     GElf_Addr elf_bias;
@@ -34,3 +36,5 @@ int object_find_debug(Dwfl_Module *module, void **userdata, const char *name,
 int object_open(struct object *object);
 
 struct object *modules_at(struct modules *modules, uint64_t address);
+/* It gave no line for an address: find out why. */
+void object_doubt(struct object *object);

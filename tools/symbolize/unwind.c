@@ -269,15 +269,17 @@ static int step_without_rbp(struct walk *w, unw_addr_space_t as,
 static int step(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
                 uint32_t *site)
 {
-    unw_word_t before, after, rbp;
+    unw_word_t before, after, rbp = 0;
     *site = 0;
     w->has_no_table = false;
     unw_get_reg(cursor, UNW_REG_SP, &before);
-    if (unw_get_reg(cursor, UNW_X86_64_RBP, &rbp) != 0)
-        rbp = 0;
+    (void)unw_get_reg(cursor, UNW_X86_64_RBP, &rbp);
     int rc = unw_step(cursor);
     if (rc < 0 && rbp == NOT_KNOWN)
         return step_without_rbp(w, as, cursor, before, site);
+    /* without tables it is the end only if rbp says so */
+    if (rc == 0 && w->has_no_table && rbp != 0 && rbp != NOT_KNOWN)
+        return -1;
     if (rc <= 0)
         return rc;
     unw_get_reg(cursor, UNW_REG_SP, &after);
@@ -352,6 +354,9 @@ static int walk_up(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
             break;
         }
         if (!modules_is_code(w->modules, ip)) {
+            /* where it jumped to is worth knowing, where it would return not */
+            if (steps == 0)
+                out[count++] = (struct unwind_frame){ip, false, false, 0};
             *end = UNWIND_LOST;
             break;
         }
