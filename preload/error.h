@@ -64,5 +64,6 @@ struct error_fault { /* of a fatal signal */
 HIDDEN void error_note_signal(const struct error_fault *fault);
 
 /* `secret` in the manifest, or no values at all: no text of stderr, of
- * arguments and of exceptions is kept. [constructor] */
+ * arguments and of exceptions is kept, of stacks the addresses alone.
+ * [constructor] */
 extern HIDDEN bool error_is_discreet;
