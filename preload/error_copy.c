@@ -240,6 +240,35 @@ static uint32_t stack_room(const struct lane *lane, uint64_t from,
     return limit;
 }
 
+/* ---- secrets ------------------------------------------------------------ */
+
+/* What the unwinder needs of a word: code, and places on this stack. */
+static uint64_t only_address(const struct error_copy *copy,
+                             const struct lane *lane, uint64_t word,
+                             uint32_t count)
+{
+    uint64_t first = copy->head.first_address;
+    bool is_place = word - first <= copy->head.stack_bytes ||
+                    (word >= lane->stack_low && word < lane->stack_high);
+    return is_place || (count != 0 && is_code(word, count)) ? word : 0;
+}
+
+/* A secret may be anywhere on the stack, and a session lies in a file: what is
+ * no address does not get there. */
+static void scrub(struct error_copy *copy, const struct lane *lane)
+{
+    uint32_t count = __atomic_load_n(&range_count, __ATOMIC_ACQUIRE);
+    for (uint32_t i = 0; i < copy->head.stack_bytes / 8; i++)
+        copy->bytes[i] = only_address(copy, lane, copy->bytes[i], count);
+    for (uint32_t i = 0; i < copy->head.call_count; i++)
+        copy->calls[i].rbp =
+            only_address(copy, lane, copy->calls[i].rbp, count);
+    for (uint32_t i = 0; i < LANE_STACK_REGISTERS; i++)
+        if (i != RSP && i != RIP)
+            copy->head.registers[i] =
+                only_address(copy, lane, copy->head.registers[i], count);
+}
+
 static void set_head(struct lane_frame_stack *head,
                      const struct error_wish *wish, const struct lane *lane)
 {
@@ -277,6 +306,8 @@ void error_copy_take(struct error_copy *copy, struct lane *lane,
     if (head->stack_bytes == 0)
         head->flags |= LANE_STACK_UNREADABLE;
     take_calls(copy, lane);
+    if (error_is_discreet)
+        scrub(copy, lane);
 }
 
 /* ---- writing ----------------------------------------------------------- */

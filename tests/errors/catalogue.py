@@ -443,7 +443,7 @@ def check_overdue(report, case, rows, spans, lines, theirs):
     report.check(case, detail["stopped"] == case.cause,
                  f"stopped {detail['stopped']}")
     report.check(case, (status, ended_by) == ("ok", "return") and
-                 duration > limit == 50000000 and count > 0,
+                 duration > limit == 500000000 and count > 0,
                  f"it ended {status} {ended_by} {duration} {limit} {count}")
     if not case.origin:
         report.check(case, detail["stack"] == [] and detail["stack_ended"] ==

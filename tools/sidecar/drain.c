@@ -551,10 +551,8 @@ int drain_open(struct session *s, uint32_t lane, const char *status,
     int rc = 0;
     for (int i = 0; i < n && rc == 0; i++) {
         bool is_late = age_ns > 0 && overdue_is(s, &open[i], now_ticks);
-        if (!is_late && age_ns > 0 &&
-            (now_ticks <= open[i].t0_ticks ||
-             clock_duration_ns(&s->clock, open[i].t0_ticks, now_ticks) <
-                 age_ns))
+        if (!is_late &&
+            clock_duration_ns(&s->clock, open[i].t0_ticks, now_ticks) < age_ns)
             continue;
         rc = open_store(s, lane, &open[i], status, ended_by);
         if (rc == 0 && is_late)

@@ -356,7 +356,7 @@ static int walk_up(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
         if (!modules_is_code(w->modules, ip)) {
             /* where it jumped to is worth knowing, where it would return not */
             if (steps == 0)
-                out[count++] = (struct unwind_frame){ip, false, false, 0};
+                out[count++] = (struct unwind_frame){.address = ip};
             *end = UNWIND_LOST;
             break;
         }
