@@ -12,7 +12,7 @@ enum {
     VALUE_BYTES = 2048, /* read of one */
     TEXT_BYTES = 400,   /* written of one */
     STRING_BYTES = 120,
-    DEPTH = 3,
+    DEPTH = 4,
     ELEMENTS = 8,
     MEMBERS = 24,
     VARIABLES = 64, /* of a frame */
@@ -348,10 +348,15 @@ static void add_variable(struct values *v, Dwarf_Die *variable, cJSON *to)
     put_variable(&v->place, variable, &text);
     uint32_t len = (uint32_t)(strlen(name) + text.len_bytes + 8);
     if (len <= v->room) {
-        char whole[TEXT_BYTES + 4];
-        snprintf(whole, sizeof whole, "%s%s", buf_get(&text),
-                 text.failed ? "..." : "");
-        cJSON_AddStringToObject(to, name, whole);
+        struct buf valid, key; /* a broken file may hold anything */
+        buf_init(&valid, 4 * TEXT_BYTES);
+        buf_init(&key, 4 * TEXT_BYTES);
+        text_valid(&valid, buf_get(&text));
+        buf_text(&valid, text.failed ? "..." : "");
+        text_valid(&key, name);
+        cJSON_AddStringToObject(to, buf_get(&key), buf_get(&valid));
+        buf_free(&key);
+        buf_free(&valid);
         v->room -= len;
     } else {
         v->room = 0;
