@@ -87,6 +87,9 @@ OUT static int records(struct job *job, struct point by_value, bool how)
     union mixed mixed = {"hunter2-in-a-union"};
     char password[] = "hunter2-in-a-local";
     struct point *point = &copy.at[1];
+    const char *alias = password, *part = login.password + 8;
+    char again[32] = "user=x&p=";
+    strcat(again, password);
     {
         int block = 99 + zero;
         KEEP(&block);
@@ -95,6 +98,9 @@ OUT static int records(struct job *job, struct point by_value, bool how)
     KEEP(&login);
     KEEP(&mixed);
     KEEP(password);
+    KEEP(alias);
+    KEEP(part);
+    KEEP(again);
     KEEP(point);
     copy.next = job;
     int result = numbers(-5, 65535, -1, 1, 0.5f, 1e300, 'g', copy.id, how);

@@ -7,7 +7,7 @@ import os
 import gdb
 
 SCALARS = {gdb.TYPE_CODE_INT, gdb.TYPE_CODE_CHAR, gdb.TYPE_CODE_RANGE}
-STRINGS, ELEMENTS, DEPTH = 120, 8, 3
+STRINGS, ELEMENTS, DEPTH = 120, 8, 4
 
 
 def is_char(t):
@@ -43,6 +43,16 @@ def number(value, t):
     return str(int(value))
 
 
+def last(name):
+    """Without namespaces: std::vector<std::string> is vector<std::string>."""
+    depth, start = 0, 0
+    for i, c in enumerate(name or ""):
+        depth += (c == "<") - (c == ">")
+        if depth == 0 and name[i:i + 2] == "::":
+            start = i + 2
+    return name[start:] if name else name
+
+
 def record(value, t, depth):
     if depth >= DEPTH:
         return "{...}"
@@ -50,7 +60,7 @@ def record(value, t, depth):
     for field in t.fields():
         if not hasattr(field, "bitpos"):
             continue  # static
-        left = f"<{field.name}>" if field.is_base_class else field.name
+        left = f"<{last(field.name)}>" if field.is_base_class else field.name
         text = show(value[field], depth + 1)
         parts.append(f"{left} = {text}" if left else text)
     return "{" + ", ".join(parts) + "}"
@@ -75,8 +85,7 @@ def show(value, depth=0):
     if t.code == gdb.TYPE_CODE_PTR:
         return pointer(value, t)
     if t.code in (gdb.TYPE_CODE_REF, gdb.TYPE_CODE_RVALUE_REF):
-        return pointer(value.address if False else
-                       value.referenced_value().address, t)
+        return pointer(value.referenced_value().address, t)
     if t.code == gdb.TYPE_CODE_ENUM:
         return value.format_string().split("::")[-1]
     if t.code in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION):

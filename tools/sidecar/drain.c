@@ -52,7 +52,7 @@ static int values_decode(struct session *s, const struct drain_span *span,
     if (!input.payload && !output.payload && !later.payload && !error.payload &&
         !has_context && !step)
         return 0;
-    struct decode_context context = {0}; /* large: not for plain spans */
+    struct decode_context context = {0};
     int rc = has_context ? stacks_gather(s, span, p, &context) : 0;
     if (rc >= 0) {
         rc = decode_span(&s->site[span->site].decode, &input, &output, &later,
@@ -550,7 +550,7 @@ int drain_open(struct session *s, uint32_t lane, const char *status,
     int n = lane_reader_open_spans(&s->reader, lane, open, LANE_OPEN_MAX);
     int rc = 0;
     for (int i = 0; i < n && rc == 0; i++) {
-        bool is_late = age_ns > 0 && overdue_is(s, &open[i], now_ticks);
+        bool is_late = age_ns && overdue_is(s, &open[i], now_ticks);
         if (!is_late &&
             clock_duration_ns(&s->clock, open[i].t0_ticks, now_ticks) < age_ns)
             continue;

@@ -10,11 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include "tools/common/system.h"
+#include "tools/common/text.h"
 #include "tools/symbolize/modules_internal.h"
 
 /* libstdc++'s, which the tools link */
 char *__cxa_demangle(const char *mangled, char *buf, size_t *len_bytes,
                      int *status);
+
+enum {
+    DIES_DEEP = 24,
+    NAME_BYTES = 64 << 10,
+};
 
 struct place {
     const char *file; /* NULL: not known */
@@ -23,10 +29,15 @@ struct place {
 
 static void add_text(cJSON *frame, const char *key, const char *text)
 {
-    if (text && text[0])
-        cJSON_AddStringToObject(frame, key, text);
+    struct buf valid; /* a broken file may hold anything */
+    buf_init(&valid, NAME_BYTES);
+    if (text)
+        text_valid(&valid, text);
+    if (valid.len_bytes)
+        cJSON_AddStringToObject(frame, key, buf_get(&valid));
     else
         cJSON_AddNullToObject(frame, key);
+    buf_free(&valid);
 }
 
 static void add_function(cJSON *frame, const char *name)
@@ -129,16 +140,57 @@ static struct place call_of(Dwarf_Die *cu, Dwarf_Die *inlined)
     return place;
 }
 
+/* The innermost function or block at a pc; also of a lambda, whose DIE stands
+ * in one of another function that is elsewhere: dwarf_getscopes() stops
+ * there. */
+static bool find_innermost(Dwarf_Die *in, Dwarf_Addr pc, int depth,
+                           Dwarf_Die *out)
+{
+    Dwarf_Die child;
+    for (int rc = depth < DIES_DEEP ? dwarf_child(in, &child) : 1; rc == 0;
+         rc = dwarf_siblingof(&child, &child)) {
+        int tag = dwarf_tag(&child);
+        bool is_code = tag == DW_TAG_subprogram ||
+                       tag == DW_TAG_lexical_block ||
+                       tag == DW_TAG_inlined_subroutine;
+        bool is_around = tag == DW_TAG_namespace || tag == DW_TAG_class_type ||
+                         tag == DW_TAG_structure_type;
+        bool is_here = is_code && dwarf_haspc(&child, pc) > 0;
+        if (is_here)
+            *out = child;
+        if ((is_code || is_around) &&
+            find_innermost(&child, pc, depth + 1, out))
+            return true;
+        if (is_here)
+            return true;
+    }
+    return false;
+}
+
+/* Scopes around a pc, innermost first; malloc'ed. Their number. */
+static int scopes_at(Dwarf_Die *cu, Dwarf_Addr pc, Dwarf_Die **scopes)
+{
+    Dwarf_Die *inner = NULL, nested;
+    int count = 0;
+    int found = dwarf_getscopes(cu, pc, &inner);
+    if (found > 1) /* more than the unit */
+        count = dwarf_getscopes_die(inner, scopes);
+    else if (found >= 0 && find_innermost(cu, pc, 0, &nested))
+        count = dwarf_getscopes_die(&nested, scopes);
+    free(inner);
+    return count;
+}
+
 /* The frames by DWARF. Number, 0: it knows nothing of this address. */
 static int add_scopes(struct object *object, uint64_t address,
                       uint64_t shown_at, bool is_guess, cJSON *frames)
 {
     Dwarf_Addr bias;
     Dwarf_Die *cu = dwfl_module_addrdie(object->module, address, &bias);
-    Dwarf_Die *inner = NULL, *scopes = NULL;
-    if (!cu || dwarf_getscopes(cu, address - bias, &inner) <= 0)
+    Dwarf_Die *scopes = NULL;
+    int count = cu ? scopes_at(cu, address - bias, &scopes) : 0;
+    if (count <= 0)
         return 0;
-    int count = dwarf_getscopes_die(inner, &scopes);
     struct place place = line_of(object, address);
     Dwarf_Attribute base;
     struct values *values =
@@ -167,7 +219,6 @@ static int add_scopes(struct object *object, uint64_t address,
         place = call_of(cu, &scopes[i]);
     }
     free(scopes);
-    free(inner);
     return added;
 }
 

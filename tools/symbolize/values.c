@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See values.h. */
+#define _GNU_SOURCE
 #include "tools/symbolize/values.h"
 #include <dwarf.h>
 #include <inttypes.h>
@@ -11,8 +12,9 @@
 enum {
     VALUE_BYTES = 2048, /* read of one */
     TEXT_BYTES = 400,   /* written of one */
-    STRING_BYTES = 120,
-    DEPTH = 3,
+    STRING_BYTES = VALUES_SECRET_BYTES,
+    SECRET_LEAST = 4, /* shorter text is no secret, and is everywhere */
+    DEPTH = 4,
     ELEMENTS = 8,
     MEMBERS = 24,
     VARIABLES = 64, /* of a frame */
@@ -21,6 +23,7 @@ enum {
 struct writer {
     const struct location_place *place;
     struct buf *out;
+    const struct values *values;
 };
 
 static void put_value(const struct writer *w, Dwarf_Die *type,
@@ -113,10 +116,29 @@ static void put_enum(struct buf *out, Dwarf_Die *type, const uint8_t *bytes,
     buf_printf(out, "%" PRId64, value);
 }
 
-/* Quoted as in C, up to a NUL. */
-static void put_string(struct buf *out, const uint8_t *bytes, size_t len)
+/* Is it what a secret variable has, or a part of it, or is that in it? */
+static bool is_hidden(const struct writer *w, const uint8_t *bytes, size_t len)
 {
+    const struct values_secrets *secrets = w->values->secrets;
+    len = strnlen((const char *)bytes, len);
+    for (int i = 0; i < secrets->count && len >= SECRET_LEAST; i++) {
+        const uint8_t *text = secrets->text[i].bytes;
+        size_t size = secrets->text[i].len;
+        if (memmem(bytes, len, text, size) || memmem(text, size, bytes, len))
+            return true;
+    }
+    return false;
+}
+
+/* Quoted as in C, up to a NUL. */
+static void put_string(const struct writer *w, const uint8_t *bytes, size_t len)
+{
+    struct buf *out = w->out;
     size_t i = 0;
+    if (is_hidden(w, bytes, len)) {
+        buf_text(out, "(secret)");
+        return;
+    }
     buf_char(out, '"');
     for (; i < len && bytes[i]; i++) {
         if (bytes[i] == '"' || bytes[i] == '\\')
@@ -153,7 +175,7 @@ static void put_pointer(const struct writer *w, Dwarf_Die *type,
     if (have == 0)
         return;
     buf_char(w->out, ' ');
-    put_string(w->out, text, have);
+    put_string(w, text, have);
 }
 
 /* ---- what has parts ------------------------------------------------------ */
@@ -171,6 +193,49 @@ static bool has_secret(Dwarf_Die *type)
         if (is_secret(dwarf_diename(&child)))
             return true;
     return false;
+}
+
+static void note_text(struct values_secrets *secrets, const uint8_t *bytes,
+                      size_t len)
+{
+    len = strnlen((const char *)bytes, len);
+    if (len < SECRET_LEAST || secrets->count == VALUES_SECRETS)
+        return;
+    memcpy(secrets->text[secrets->count].bytes, bytes, len);
+    secrets->text[secrets->count++].len = len;
+}
+
+/* Remember the text in a secret: its own, and what its parts point to. */
+static void note_secret(const struct writer *w, Dwarf_Die *type,
+                        const uint8_t *bytes, size_t len, int depth)
+{
+    uint8_t text[STRING_BYTES];
+    Dwarf_Die part, child;
+    int tag = dwarf_tag(type);
+    bool has_part = tag != DW_TAG_base_type && type_of(type, &part);
+    if (!w->values->is_filling || depth > DEPTH)
+        return;
+    if (tag == DW_TAG_array_type && has_part && is_char(&part)) {
+        note_text(w->values->secrets, bytes,
+                  len < STRING_BYTES ? len : STRING_BYTES);
+    } else if (has_part && is_char(&part)) {
+        size_t have = location_memory(w->place, unsigned_of(bytes, len), text,
+                                      sizeof text);
+        note_text(w->values->secrets, text, have);
+    }
+    if (tag != DW_TAG_structure_type && tag != DW_TAG_class_type &&
+        tag != DW_TAG_union_type)
+        return;
+    for (int rc = dwarf_child(type, &child); rc == 0;
+         rc = dwarf_siblingof(&child, &child)) {
+        int64_t at = number_of(&child, DW_AT_data_member_location, 0);
+        Dwarf_Word size;
+        if ((dwarf_tag(&child) == DW_TAG_member ||
+             dwarf_tag(&child) == DW_TAG_inheritance) &&
+            type_of(&child, &part) && dwarf_aggregate_size(&part, &size) == 0 &&
+            at >= 0 && (uint64_t)at <= len && size <= len - (uint64_t)at)
+            note_secret(w, &part, bytes + at, size, depth + 1);
+    }
 }
 
 static void put_bits(const struct writer *w, Dwarf_Die *member, Dwarf_Die *type,
@@ -204,6 +269,9 @@ static void put_member(const struct writer *w, Dwarf_Die *member,
         size = (int64_t)whole;
     if (name)
         buf_printf(w->out, is_base ? "<%s> = " : "%s = ", name);
+    if (is_secret(name) && has_type && at >= 0 && size >= 0 &&
+        (uint64_t)(at + size) <= len)
+        note_secret(w, &type, bytes + at, (size_t)size, depth);
     if (is_secret(name))
         buf_text(w->out, "(secret)");
     else if (has_type && dwarf_hasattr(member, DW_AT_bit_size))
@@ -225,6 +293,7 @@ static void put_struct(const struct writer *w, Dwarf_Die *type,
     }
     /* one of a union's members is the bytes of all */
     if (dwarf_tag(type) == DW_TAG_union_type && has_secret(type)) {
+        note_secret(w, type, bytes, len, depth);
         buf_text(w->out, "(secret)");
         return;
     }
@@ -260,7 +329,7 @@ static void put_array(const struct writer *w, Dwarf_Die *type,
         return;
     }
     if (is_char(&element)) {
-        put_string(w->out, bytes, len < STRING_BYTES ? len : STRING_BYTES);
+        put_string(w, bytes, len < STRING_BYTES ? len : STRING_BYTES);
         return;
     }
     buf_char(w->out, '{');
@@ -306,14 +375,16 @@ static void put_value(const struct writer *w, Dwarf_Die *type,
 
 /* ---- variables ----------------------------------------------------------- */
 
-static void put_variable(const struct location_place *place,
-                         Dwarf_Die *variable, struct buf *out)
+static void put_variable(const struct values *v, Dwarf_Die *variable,
+                         struct buf *out)
 {
     uint8_t bytes[VALUE_BYTES];
-    struct writer w = {place, out};
+    const struct location_place *place = &v->place;
+    struct writer w = {place, out, v};
+    bool is_hidden_name = is_secret(dwarf_diename(variable));
     Dwarf_Die type;
     Dwarf_Word size;
-    if (is_secret(dwarf_diename(variable))) {
+    if (is_hidden_name && !v->is_filling) {
         buf_text(out, "(secret)");
         return;
     }
@@ -327,7 +398,10 @@ static void put_variable(const struct location_place *place,
     }
     switch (location_read(place, variable, bytes, size)) {
     case LOCATION_FOUND:
-        put_value(&w, &type, bytes, size, 0);
+        if (is_hidden_name)
+            note_secret(&w, &type, bytes, size, 0);
+        else
+            put_value(&w, &type, bytes, size, 0);
         break;
     case LOCATION_GONE:
         buf_text(out, "(optimized out)");
@@ -345,13 +419,18 @@ static void add_variable(struct values *v, Dwarf_Die *variable, cJSON *to)
         dwarf_hasattr(variable, DW_AT_declaration))
         return; /* an inner one of the same name is meant */
     buf_init(&text, TEXT_BYTES);
-    put_variable(&v->place, variable, &text);
+    put_variable(v, variable, &text);
     uint32_t len = (uint32_t)(strlen(name) + text.len_bytes + 8);
     if (len <= v->room) {
-        char whole[TEXT_BYTES + 4];
-        snprintf(whole, sizeof whole, "%s%s", buf_get(&text),
-                 text.failed ? "..." : "");
-        cJSON_AddStringToObject(to, name, whole);
+        struct buf valid, key; /* a broken file may hold anything */
+        buf_init(&valid, 4 * TEXT_BYTES);
+        buf_init(&key, 4 * TEXT_BYTES);
+        text_valid(&valid, buf_get(&text));
+        buf_text(&valid, text.failed ? "..." : "");
+        text_valid(&key, name);
+        cJSON_AddStringToObject(to, buf_get(&key), buf_get(&valid));
+        buf_free(&key);
+        buf_free(&valid);
         v->room -= len;
     } else {
         v->room = 0;

@@ -10,10 +10,23 @@
 
 enum {
     VALUES_BYTES = 16 * 1024, /* of all frames of a stack */
+    VALUES_SECRETS = 32,
+    VALUES_SECRET_BYTES = 120,
+};
+/* Text that variables with a name of a secret have: to be hidden in others. */
+struct values_secrets {
+    struct {
+        uint8_t bytes[VALUES_SECRET_BYTES];
+        size_t len;
+    } text[VALUES_SECRETS];
+    int count;
 };
 struct values {
     struct location_place place; /* pc, bias and base are filled by the frame */
     uint32_t room;               /* bytes of text that may still come */
+    /* all frames are gone through once to fill it before texts are made */
+    struct values_secrets *secrets;
+    bool is_filling;
 };
 
 /* A function's scopes: its DIE (or that of the inlined call), then the blocks

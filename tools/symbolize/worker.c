@@ -114,6 +114,48 @@ static const char *const end_names[] = {
     [UNWIND_MOST] = "too many frames",
 };
 
+static void describe_all(struct modules *modules,
+                         const struct unwind_frame *frames, int count,
+                         struct values *values, cJSON *list)
+{
+    struct entry_chain chain;
+    modules_values(modules, values);
+    for (int i = 0; i < count; i++) {
+        if (values) {
+            chain =
+                (struct entry_chain){modules, &frames[i + 1], count - i - 1};
+            values->place.chain = &chain;
+            values->place.frame = &frames[i].at;
+        }
+        modules_describe(modules, frames[i].address, frames[i].is_call,
+                         frames[i].is_guess, list);
+        cJSON *last = cJSON_GetArrayItem(list, cJSON_GetArraySize(list) - 1);
+        if (frames[i].site && last)
+            cJSON_AddNumberToObject(last, "site", frames[i].site);
+    }
+    modules_values(modules, NULL);
+}
+
+/* Once for the secrets alone, then without them. */
+static void describe_with_values(struct modules *modules, const struct parts *p,
+                                 const struct unwind_frame *frames, int count,
+                                 cJSON *list)
+{
+    static struct values_secrets secrets;
+    struct values values = values_of(p);
+    cJSON *unused = cJSON_CreateArray();
+    secrets.count = 0;
+    values.secrets = &secrets;
+    values.room = UINT32_MAX;
+    values.is_filling = true;
+    describe_all(modules, frames, count, &values, unused);
+    cJSON_Delete(unused);
+    values.room = VALUES_BYTES;
+    values.is_filling = false;
+    describe_all(modules, frames, count, &values, list);
+    memset(&secrets, 0, sizeof secrets);
+}
+
 char *symbolize_answer(const uint8_t *request, size_t len_bytes)
 {
     static struct parts parts;
@@ -127,23 +169,10 @@ char *symbolize_answer(const uint8_t *request, size_t len_bytes)
         struct unwind_input in = {&parts.frame, parts.call, parts.bytes,
                                   parts.head.own_id};
         int count = unwind_stack(modules, &in, frames, &end);
-        bool wants_values = parts.frame.flags & LANE_STACK_LOCALS;
-        struct values values = values_of(&parts);
-        struct entry_chain chain;
-        values.place.chain = &chain;
-        modules_values(modules, wants_values ? &values : NULL);
-        for (int i = 0; i < count; i++) {
-            chain =
-                (struct entry_chain){modules, &frames[i + 1], count - i - 1};
-            values.place.frame = &frames[i].at;
-            modules_describe(modules, frames[i].address, frames[i].is_call,
-                             frames[i].is_guess, list);
-            cJSON *last =
-                cJSON_GetArrayItem(list, cJSON_GetArraySize(list) - 1);
-            if (frames[i].site && last)
-                cJSON_AddNumberToObject(last, "site", frames[i].site);
-        }
-        modules_values(modules, NULL);
+        if (parts.frame.flags & LANE_STACK_LOCALS)
+            describe_with_values(modules, &parts, frames, count, list);
+        else
+            describe_all(modules, frames, count, NULL, list);
     }
     cJSON_AddStringToObject(answer, "end", end_names[end]);
     char *text = cJSON_PrintUnformatted(answer);
