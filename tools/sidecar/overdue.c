@@ -87,13 +87,17 @@ static bool take_entry(int32_t pid, uint64_t address,
 }
 
 /* The handler has its entry's address in rbp: there it still is, or somebody
- * below it saved it on the stack. */
+ * below it saved it: on the stack, or in the entry of the next call (`below`,
+ * NULL: there is none). */
 static bool take_zero_call(int32_t pid, const struct look *l,
                            const struct lane_open *open,
+                           const struct lane_stack_call *below,
                            struct lane_stack_call *call)
 {
     int tried = 0;
     if ((l->known >> RBP & 1) && take_entry(pid, l->registers[RBP], open, call))
+        return true;
+    if (below && take_entry(pid, below->rbp, open, call))
         return true;
     for (uint64_t at = open->sp - 8; tried < ENTRIES_MAX; at -= 8) {
         uint64_t word;
@@ -123,7 +127,7 @@ static void take_calls(const struct session *s, int32_t pid,
             continue;
         *call = (struct lane_stack_call){.span = open[i].span, .site = site};
         if (take_frame_call(l, &open[i], call) ||
-            take_zero_call(pid, l, &open[i], call))
+            take_zero_call(pid, l, &open[i], *n ? call - 1 : NULL, call))
             (*n)++;
     }
     /* a tail call with a frame of its own returns to the call below it */
