@@ -74,8 +74,9 @@ enum {
 struct error_handler_frame {
     uint64_t address[ERROR_FRAME_WORDS];
 };
-/* Is there something to keep of a fault at `pc`, and was little kept lately? */
-HIDDEN bool error_wants_handled(uint64_t pc);
+/* Is there something to keep of a fault at `pc` with this stack pointer, and
+ * was little kept lately? Not of one in such a handler: the first counts. */
+HIDDEN bool error_wants_handled(uint64_t pc, uint64_t sp);
 /* Its stack, of the innermost open span: it counts if the process ends by this
  * signal, or in this handler. */
 HIDDEN void error_note_handled(const struct error_fault *fault,

@@ -22,13 +22,31 @@ enum {
     RIP = 16,
 };
 
-bool error_wants_handled(uint64_t pc)
+static bool runs(const struct error_handled *kept, uint64_t sp)
+{
+    uint64_t frame = kept->frame.address[0];
+    if (frame == 0 || sp >= frame || frame - sp > NEAR)
+        return false;
+    for (int i = 0; i < ERROR_FRAME_WORDS; i++) {
+        uint64_t word;
+        if (read_by_kernel(runtime.pid, &word, kept->frame.address[i],
+                           sizeof(word)) != sizeof(word) ||
+            word != kept->words[i])
+            return false;
+    }
+    return true;
+}
+
+bool error_wants_handled(uint64_t pc, uint64_t sp)
 {
     static uint64_t places[PLACES], all;
     struct lane *lane = error_lane();
     if (lane == NULL || lane->depth == 0)
         return false;
     struct error_room *room = error_room_get(lane, false);
+    /* a handler may look at what is not there, and be sure to survive it */
+    if (room != NULL && runs(&room->handled, sp))
+        return false;
     if (room != NULL)
         room->handled.frame.address[0] = 0;
     uint64_t now = span_now();
@@ -67,12 +85,13 @@ void error_note_handled(const struct error_fault *fault,
         struct error_copy *copy = (struct error_copy *)(void *)room->at_signal;
         struct error_handled *kept = &room->handled;
         uint32_t site = open->site_kind & 0xffffff;
+        /* now: what fails in the handler is no cause */
+        error_write_cause(lane, open->span, site, open->t0_ticks);
         error_copy_take(copy, lane, &wish);
         copy->head.flags |= LANE_STACK_HANDLED;
         kept->hash = error_copy_write(lane, copy, open->span, site);
         kept->span = open->span;
         kept->site = site;
-        kept->t0_ticks = open->t0_ticks;
         kept->fault_address = fault->address;
         kept->signal = fault->signal;
         kept->code = fault->code;
@@ -82,21 +101,6 @@ void error_note_handled(const struct error_fault *fault,
             keep(kept, frame);
     }
     room->signal_busy--;
-}
-
-static bool runs(const struct error_handled *kept, uint64_t sp)
-{
-    uint64_t frame = kept->frame.address[0];
-    if (frame == 0 || sp >= frame || frame - sp > NEAR)
-        return false;
-    for (int i = 0; i < ERROR_FRAME_WORDS; i++) {
-        uint64_t word;
-        if (read_by_kernel(runtime.pid, &word, kept->frame.address[i],
-                           sizeof(word)) != sizeof(word) ||
-            word != kept->words[i])
-            return false;
-    }
-    return true;
 }
 
 /* It returned, and the same signal is here again: raised by it, or the same
@@ -117,7 +121,6 @@ bool error_finish_handled(struct lane *lane, uint64_t sp,
     if (kept == NULL ||
         (!runs(kept, sp) && !(fault && comes_again(kept, fault))))
         return false;
-    error_write_cause(lane, kept->span, kept->site, kept->t0_ticks);
     if (room->scratch_busy++ == 0) {
         struct error_copy *copy = (struct error_copy *)(void *)room->scratch;
         copy->head = (struct lane_frame_stack){

@@ -28,7 +28,7 @@ struct error_crumb {
 struct error_handled {
     struct error_handler_frame frame; /* address[0] 0: none */
     uint64_t words[ERROR_FRAME_WORDS];
-    uint64_t span, t0_ticks, hash, fault_address, pc, sp;
+    uint64_t span, hash, fault_address, pc, sp;
     uint32_t site;
     int32_t signal, code;
 };

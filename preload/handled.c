@@ -241,11 +241,13 @@ uint64_t handled_note(int signal, const siginfo_t *info, ucontext_t *context,
                       uint64_t frame, uint64_t number)
 {
     const struct slot *slot = &slots[number];
-    uint64_t pc = (uint64_t)context->uc_mcontext.gregs[REG_RIP];
+    const greg_t *registers = context->uc_mcontext.gregs;
     if (is_our_copy(signal, context))
         return 0;
     bool is_last = (slot->flags & SA_RESETHAND) != 0;
-    bool is_wanted = !sandboxed && error_wants_handled(pc);
+    bool is_wanted =
+        !sandboxed && error_wants_handled((uint64_t)registers[REG_RIP],
+                                          (uint64_t)registers[REG_RSP]);
     if (sandboxed || !(is_last || is_wanted) || process_is_guest())
         return slot->handler;
     if (is_last)

@@ -62,6 +62,20 @@ def wait_stored(folder):
           f"{time.monotonic() - begun:.0f} s for them")
 
 
+def sidecars(folder):
+    """Those that are at work for this directory."""
+    found = set()
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        try:
+            with open(path, "rb") as f:
+                words = f.read().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        if folder in words and "sidecar" in words:
+            found.add(int(path.split("/")[2]))
+    return found
+
+
 def check(store, truth):
     db = sqlite3.connect(store)
     seen = collections.defaultdict(dict)
@@ -108,11 +122,15 @@ def main():
     print("seed", seed)
     choose = random.Random(seed)
     try:
-        truth = []
+        truth, first = [], set()
         for _ in range(rounds):
             how = choose.choice(list(WAYS))
             truth.append(run(program, how, choose.randrange(1, 400), env,
                              top + "/marks"))
+            first = first or sidecars(top + "/dir")
+        last = sidecars(top + "/dir")
+        if len(last) != 1 or not last <= first:
+            raise AssertionError(f"the sidecar stopped: {first}, {last}")
         wait_stored(top + "/dir")
         calls = check(top + "/store.db", truth)
         print(f"{rounds} deaths, {calls} calls, each stored once")
