@@ -30,6 +30,7 @@ enum {
     TRAP_PAGE_FAULT = 14,
     FAULT_PROTECTED = 1,
     KERNEL_SIGSET = 8,
+    CODE_64 = 0x33,
 };
 
 extern HIDDEN uint8_t handled_entries[SLOTS * ENTRY_BYTES];
@@ -244,6 +245,9 @@ uint64_t handled_note(int signal, const siginfo_t *info, ucontext_t *context,
     const greg_t *registers = context->uc_mcontext.gregs;
     if (is_our_copy(signal, context))
         return 0;
+    /* 32-bit code may have fs elsewhere: no thread-local variable, then */
+    if ((registers[REG_CSGSFS] & 0xffff) != CODE_64)
+        return slot->handler;
     bool is_last = (slot->flags & SA_RESETHAND) != 0;
     bool is_wanted =
         !sandboxed && error_wants_handled((uint64_t)registers[REG_RIP],
@@ -256,8 +260,16 @@ uint64_t handled_note(int signal, const siginfo_t *info, ucontext_t *context,
         return slot->handler;
     struct work work = {signal, (slot->flags & SA_SIGINFO) != 0, info, context,
                         frame};
+    /* another signal's handler may jump out of here, and never come back */
+    const uint64_t all = UINT64_MAX;
+    uint64_t mask;
+    if (machine_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all,
+                        (long)&mask, KERNEL_SIGSET, 0, 0) != 0)
+        return slot->handler;
     span_busy++;
     fatal_run(note, &work);
     span_busy--;
+    machine_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0,
+                    KERNEL_SIGSET, 0, 0);
     return slot->handler;
 }

@@ -394,6 +394,8 @@ def main():
                 env["HANDSPAN_SIDECAR"] = handspan
             untraced = execute(case, folder, plain)
             traced = execute(case, folder, env)
+            if case.core and CORES and not untraced[3]:
+                failed.append(f"{case.name}: no core dump to compare with")
             if traced != untraced:
                 failed.append(f"{case.name}: {traced}, untraced {untraced}")
             if case.spoil:
@@ -428,4 +430,5 @@ def main():
 
 
 LINES = lines()
+CORES = resource.getrlimit(resource.RLIMIT_CORE)[1] != 0
 main()

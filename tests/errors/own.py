@@ -28,7 +28,7 @@ CASES = {
     "abort": DIES, "raise": DIES, "raise_alt": DIES, "return": DIES,
     "reset": DIES, "plain": DIES, "default": DIES,
     "jump": None, "jump_alt": None, "jump_fails": None, "step": None,
-    "step_alt": None, "storm": None, "ask": None,
+    "step_alt": None, "storm": None, "ask": None, "threads": None,
     "raw": None,   # no reaper, no marker: its end is not known
     "many": None,  # more handlers than are watched: as if we were not there
     "sent": ("SIGSEGV", []),
@@ -198,7 +198,7 @@ def main():
                                      dir="/dev/shm") as top:
         work = pathlib.Path(top)
         subprocess.run([os.environ.get("CC", "cc"), "-g", "-O2", "-w", "-o",
-                        work / "own", HERE / "own.c"], check=True)
+                        work / "own", HERE / "own.c", "-pthread"], check=True)
         world = World(build, work)
         chosen = sys.argv[2:]
         steps = [(name, lambda n=name, m=meant: check(world, n, m))

@@ -589,11 +589,10 @@ void drain_sweep(struct session *s, uint32_t lane)
 {
     static struct sweep sweep;
     struct lane_head head;
-    int rc = lane_reader_lane(&s->reader, lane, &head);
-    if (rc != 0 || head.depth > LANE_OPEN_MAX)
+    if (lane_reader_lane(&s->reader, lane, &head) != 0 ||
+        head.depth > LANE_OPEN_MAX)
         return; /* those beyond are nowhere to be seen */
-    sweep.s = s;
-    sweep.lane = lane;
+    sweep = (struct sweep){.s = s, .lane = lane};
     sweep.count =
         lane_reader_open_spans(&s->reader, lane, sweep.open, LANE_OPEN_MAX);
     if (sweep.count >= 0)

@@ -5,6 +5,7 @@
  * seen; then it ends, or lives on, in one of the ways programs do.
  */
 #define _GNU_SOURCE
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -226,6 +228,54 @@ OUT long work(const char *name)
     return result;
 }
 
+/* ---- many threads, many signals ------------------------------------------ */
+
+static __thread sigjmp_buf own_back;
+static __thread int own_faults;
+
+static void on_either(int number, siginfo_t *info, void *context)
+{
+    ucontext_t *u = context;
+    (void)number;
+    (void)info;
+    if (own_faults++ & 1)
+        siglongjmp(own_back, 1);
+    u->uc_mcontext.gregs[REG_RIP] += 2;
+}
+
+static void on_alarm(int number)
+{
+    (void)number;
+}
+
+static void *in_thread(void *result)
+{
+    for (int i = 0; i < 2000; i++)
+        if (sigsetjmp(own_back, 1) == 0)
+            work("thread");
+    *(int *)result = own_faults;
+    return NULL;
+}
+
+static void threads(void)
+{
+    enum { COUNT = 8 };
+    struct sigaction action = {.sa_sigaction = on_either,
+                               .sa_flags = SA_SIGINFO};
+    struct itimerval often = {{0, 1000}, {0, 1000}};
+    pthread_t thread[COUNT];
+    int results[COUNT];
+    sigaction(SIGSEGV, &action, NULL);
+    signal(SIGALRM, on_alarm);
+    setitimer(ITIMER_REAL, &often, NULL);
+    for (int i = 0; i < COUNT; i++)
+        pthread_create(&thread[i], NULL, in_thread, &results[i]);
+    for (int i = 0; i < COUNT; i++) {
+        pthread_join(thread[i], NULL);
+        printf("%d\n", results[i]);
+    }
+}
+
 static void install(void)
 {
     struct sigaction action = {.sa_sigaction = on_signal,
@@ -257,6 +307,10 @@ int main(int argc, char **argv)
     how = argc > 1 ? argv[1] : "";
     if (strcmp(how, "ask") == 0)
         ask();
+    if (strcmp(how, "threads") == 0) {
+        threads();
+        return 0;
+    }
     if (strcmp(how, "many") == 0)
         ask_many();
     else
