@@ -574,12 +574,11 @@ static void sweep_one(struct pending *p, void *with)
     if (LANE_REF_LANE(p->ref) != sweep->lane ||
         p->frame[LANE_FRAME_BEGIN].payload)
         return;
+    bool is_open = false;
     for (int i = 0; i < sweep->count; i++)
-        if (sweep->open[i].span == p->ref) {
-            p->unseen = 0;
-            return;
-        }
-    if (++p->unseen > UNSEEN_MAX) {
+        is_open |= sweep->open[i].span == p->ref;
+    p->unseen = is_open ? 0 : p->unseen + 1;
+    if (p->unseen > UNSEEN_MAX) {
         pending_drop(&sweep->s->pending, p);
         sweep->s->is_moved = true;
     }
@@ -592,7 +591,8 @@ void drain_sweep(struct session *s, uint32_t lane)
     if (lane_reader_lane(&s->reader, lane, &head) != 0 ||
         head.depth > LANE_OPEN_MAX)
         return; /* those beyond are nowhere to be seen */
-    sweep = (struct sweep){.s = s, .lane = lane};
+    sweep.s = s;
+    sweep.lane = lane;
     sweep.count =
         lane_reader_open_spans(&s->reader, lane, sweep.open, LANE_OPEN_MAX);
     if (sweep.count >= 0)
