@@ -30,6 +30,8 @@ HANDLER int flush(struct job **items, int n) {
 HANDLER int tiny(int n) { __asm__ volatile(""); return n; }
 HANDLER const char *say(const char *text) {
     __asm__ volatile("" : "+r"(text)); return text + strcspn(text, "/") + 1; }
+HANDLER int note(const char *text) {
+    __asm__ volatile("" : "+r"(text)); return (int)strlen(text) + text[0]; }
 HANDLER int load(const char *path) {
     FILE *f = fopen(path, "r");
     fprintf(stderr, "PLANT_STDERR: no %s\n", path);
@@ -46,6 +48,7 @@ int main(int argc, char **argv) {
     other.id = 9;
     sum += work(&other) + flush(last, 3) + tiny(1);
     sum += say("PLANT_INPUT/PLANT_OUTPUT")[0];
+    sum += note("PLANT_ATTRIBUTE");
     for (int i = 0; i < 3; i++) sum += load(argv[2]);
     try { risky("PLANT_EXCEPTION"); } catch (std::exception &) { sum++; }
     if (strcmp(argv[1], "die") == 0) deadly();
@@ -58,6 +61,7 @@ MANIFEST = """
 [[span, adopt(j)]] int work(struct job *j);
 [[span, link(items[0:n])]] int flush(struct job **items, int n);
 [[span, input(text), output(return)]] const char *say(const char *text);
+[[span, attr(note = text)]] int note(const char *text);
 [[span, input(path), fails(return < 0, errno)]] int load(const char *path);
 [[span, input(text)]] int risky(const char *text);
 [[span]] void deadly(void);

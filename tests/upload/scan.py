@@ -20,7 +20,7 @@ import zlib
 
 QUIET, LOUD = "/quiet", "/loud"
 # Where the test puts each: what a handler was given and gave back, the command
-# line, stderr, an exception's message, a path, an error's text.
+# line, stderr, an exception's message, a path, an error's text, an attribute.
 PLANTS = {what: f"Plant{what.capitalize()}Qx7Zt" for what in (
     "input", "output", "command", "stderr", "exception", "path", "error",
     "attribute")}
