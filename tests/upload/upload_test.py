@@ -305,50 +305,61 @@ def schema_of(w):
         "'public'::regnamespace ORDER BY 1, 2")
 
 
+PARTITION = os.path.join(postgres.SQL, "optional", "partition.sql")
+
+
+def fresh(w, paths):
+    w.pg.rows("DROP SCHEMA public CASCADE; CREATE SCHEMA public; "
+              "GRANT USAGE ON SCHEMA public TO PUBLIC; "
+              + postgres.OPEN_TO_ANON)
+    for path in paths:
+        w.pg.apply(path)
+
+
+def fill(w, tables):
+    """What was kept, as far as there are columns for it: {table: columns}."""
+    some = {}
+    for t in tables:
+        columns = [c for c, in w.pg.rows(
+            "SELECT quote_ident(attname) FROM pg_attribute WHERE attrelid "
+            "= to_regclass(%s) AND attnum > 0 AND attgenerated = ''", t)]
+        if columns and t != "handspan_schema":
+            some[t] = ", ".join(columns)
+            w.pg.rows(f"INSERT INTO {t} ({some[t]}) SELECT {some[t]} FROM "
+                      f"kept.{t}")
+    return some
+
+
 def from_earlier(w, whole):
     """Each earlier version, with rows in it, comes up to the same schema and
-    keeps its rows."""
+    keeps its rows; also where its spans were partitioned already."""
     tables = [t for t, in w.pg.rows("SELECT tablename FROM pg_tables WHERE "
                                     "schemaname = 'public'")]
     w.pg.rows("CREATE SCHEMA kept")
     for t in tables:
         w.pg.rows(f"CREATE TABLE kept.{t} AS SELECT * FROM {t}")
+    fresh(w, postgres.MIGRATIONS)
+    fill(w, tables)
+    w.pg.apply(PARTITION)
+    parted = schema_of(w)
     for version in range(1, len(postgres.MIGRATIONS)):
-        w.pg.rows("DROP SCHEMA public CASCADE; CREATE SCHEMA public; "
-                  "GRANT USAGE ON SCHEMA public TO PUBLIC; "
-                  + postgres.OPEN_TO_ANON)
-        for path in postgres.MIGRATIONS[:version]:
-            w.pg.apply(path)
-        some = {}
-        for t in tables:
-            columns = [c for c, in w.pg.rows(
-                "SELECT quote_ident(attname) FROM pg_attribute WHERE attrelid "
-                "= to_regclass(%s) AND attnum > 0 AND attgenerated = ''", t)]
-            if columns and t != "handspan_schema":
-                some[t] = ", ".join(columns)
-                w.pg.rows(f"INSERT INTO {t} ({some[t]}) SELECT {some[t]} FROM "
-                          f"kept.{t}")
-        for path in postgres.MIGRATIONS[version:] * 2:
-            w.pg.apply(path)
-        expect(schema_of(w), whole, f"the schema from version {version}")
-        expect(w.pg.rows("SELECT version FROM handspan_schema"),
-               [(len(postgres.MIGRATIONS),)], "version")
-        for t, names in some.items():
-            left, right = (w.pg.rows(f"SELECT ({names})::text FROM {s}.{t} "
-                                     "ORDER BY 1") for s in ("public", "kept"))
-            expect(left, right, f"{t} from version {version}")
-    w.pg.rows("DROP SCHEMA public CASCADE; CREATE SCHEMA public; "
-              "GRANT USAGE ON SCHEMA public TO PUBLIC; "
-              + postgres.OPEN_TO_ANON)
-    for path in postgres.MIGRATIONS:
-        w.pg.apply(path)
-    for t in tables:
-        if t != "handspan_schema":
-            names, = w.pg.rows(
-                "SELECT string_agg(quote_ident(attname), ', ') FROM "
-                "pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 "
-                "AND attgenerated = ''", t)[0]
-            w.pg.rows(f"INSERT INTO {t} ({names}) SELECT {names} FROM kept.{t}")
+        for by_time in (False, True):
+            fresh(w, postgres.MIGRATIONS[:version])
+            some = fill(w, tables)
+            for path in [PARTITION] * by_time + \
+                    postgres.MIGRATIONS[version:] * 2:
+                w.pg.apply(path)
+            expect(schema_of(w), parted if by_time else whole,
+                   f"the schema from version {version}")
+            expect(w.pg.rows("SELECT version FROM handspan_schema"),
+                   [(len(postgres.MIGRATIONS),)], "version")
+            for t, names in some.items():
+                left, right = (w.pg.rows(f"SELECT ({names})::text FROM {s}.{t} "
+                                         "ORDER BY 1")
+                               for s in ("public", "kept"))
+                expect(left, right, f"{t} from version {version}")
+    fresh(w, postgres.MIGRATIONS)
+    fill(w, tables)
     w.pg.rows("DROP SCHEMA kept CASCADE")
 
 
@@ -374,12 +385,11 @@ def case_ddl(w):
     w.drain("--upload", w.url(options="values=on"))
     from_earlier(w, whole)
     before = sorted(base.spans_of_postgres(w.pg, True))
-    partition = os.path.join(postgres.SQL, "optional", "partition.sql")
     side = w.sidecar("--stay", "--upload", w.url(options="values=on"))
-    w.pg.apply(partition)
+    w.pg.apply(PARTITION)
     expect(sorted(base.spans_of_postgres(w.pg, True)), before, "partitioned")
     parted = schema_of(w)
-    w.pg.apply(partition)
+    w.pg.apply(PARTITION)
     expect(schema_of(w), parted, "partitioned again")
     expect(w.pg.rows("SELECT count(*) FROM spans_default"), [(0,)], "default")
     w.wrote("records=800")
