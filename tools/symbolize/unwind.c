@@ -273,7 +273,7 @@ static int step(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
     if (unw_get_reg(cursor, UNW_X86_64_RBP, &rbp) != 0)
         rbp = 0;
     int rc = unw_step(cursor);
-    if (rc < 0 && rbp == NOT_KNOWN)
+    if (rc < 0 && rbp == NOT_KNOWN && w->in->head->reason == LANE_STACK_OVERDUE)
         return step_without_rbp(w, as, cursor, before, site);
     if (rc <= 0)
         return rc;
