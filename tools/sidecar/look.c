@@ -55,29 +55,37 @@ bool look_read(int32_t pid, uint64_t address, void *out, size_t len_bytes)
     return process_vm_readv(pid, &here, 1, &there, 1, 0) == (ssize_t)len_bytes;
 }
 
+/* The number that a thread has in its own pid namespace; 0: it is not there. */
+static uint32_t inner_tid(int32_t pid, int32_t tid)
+{
+    char path[64], status[4096];
+    snprintf(path, sizeof path, "/proc/%d/task/%d/status", pid, tid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : read(fd, status, sizeof status - 1);
+    if (fd >= 0)
+        close(fd);
+    status[n > 0 ? n : 0] = 0;
+    char *line = strstr(status, "\nNSpid:");
+    char *end = line ? strchr(line + 1, '\n') : NULL;
+    if (!end)
+        return 0;
+    *end = 0;
+    const char *last = strrchr(line, '\t');
+    return last ? (uint32_t)strtoul(last, NULL, 10) : 0;
+}
+
 int32_t look_find_thread(int32_t pid, uint32_t tid)
 {
     char path[64];
     int32_t found = 0;
+    if (tid <= INT32_MAX && inner_tid(pid, (int32_t)tid) == tid)
+        return (int32_t)tid; /* in our namespace: nearly always */
     snprintf(path, sizeof path, "/proc/%d/task", pid);
     DIR *tasks = opendir(path);
     struct dirent *entry;
     while (tasks && !found && (entry = readdir(tasks))) {
-        char status[4096];
         int32_t ours = (int32_t)strtol(entry->d_name, NULL, 10);
-        snprintf(path, sizeof path, "/proc/%d/task/%d/status", pid, ours);
-        int fd = ours > 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-        ssize_t n = fd < 0 ? 0 : read(fd, status, sizeof status - 1);
-        if (fd >= 0)
-            close(fd);
-        status[n > 0 ? n : 0] = 0;
-        const char *line = strstr(status, "\nNSpid:");
-        char *end = line ? strchr(line + 1, '\n') : NULL;
-        if (!end)
-            continue;
-        *end = 0;
-        const char *last = strrchr(line, '\t'); /* its own namespace's */
-        if (last && strtoul(last, NULL, 10) == tid)
+        if (ours > 0 && inner_tid(pid, ours) == tid)
             found = ours;
     }
     if (tasks)

@@ -317,6 +317,9 @@ static int32_t thread_of(const struct session *s, const struct lane_head *head,
     const struct session_process *p = &s->process[head->process];
     if (!p->is_known || p->is_gone || p->death.state != DEATH_ALIVE)
         return 0;
+    /* the session file says which process: it must be one that writes it */
+    if (!death_maps(&p->death, s->name))
+        return 0;
     *pid = p->death.pid;
     return look_find_thread(*pid, head->tid);
 }

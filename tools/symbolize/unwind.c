@@ -275,7 +275,7 @@ static int step(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
     unw_get_reg(cursor, UNW_REG_SP, &before);
     (void)unw_get_reg(cursor, UNW_X86_64_RBP, &rbp);
     int rc = unw_step(cursor);
-    if (rc < 0 && rbp == NOT_KNOWN)
+    if (rc < 0 && rbp == NOT_KNOWN && w->in->head->reason == LANE_STACK_OVERDUE)
         return step_without_rbp(w, as, cursor, before, site);
     /* without tables it is the end only if rbp says so */
     if (rc == 0 && w->has_no_table && rbp != 0 && rbp != NOT_KNOWN)
