@@ -11,9 +11,11 @@ import subprocess
 import sys
 import tempfile
 
+FINE = 40
 MANIFEST = """[[object(main)]];
 [[span, fails(return < 0)]] int fine(int n);
 [[span, fails(return < 0)]] int fails(int n);
+[[span, fails(return < 0)]] int copied(int n);
 [[span]] int throws(int n);
 [[span]] int passes(int n);
 [[span]] int reads(int n);
@@ -35,6 +37,7 @@ def main():
              "spans": dict(traced, HANDSPAN_TEST_ERRORS="off"),
              "errors": traced}
     least = {kind: {} for kind in kinds}
+    fine = {kind: [] for kind in kinds}
     try:
         for _ in range(rounds):
             for kind, env in kinds.items():
@@ -45,12 +48,22 @@ def main():
                     name, ns = line.split()
                     ns = float(ns) / (2000 if name == "reads" else 1)
                     least[kind][name] = min(ns, least[kind].get(name, ns))
+        for _ in range(FINE):
+            for kind, env in kinds.items():
+                shutil.rmtree(top + "/dir", ignore_errors=True)
+                out = subprocess.run([program, "fine"], env=env, check=True,
+                                     capture_output=True, text=True).stdout
+                fine[kind].append(float(out.split()[1]))
     finally:
         shutil.rmtree(top)
     print(f"{'ns a call':14}" + "".join(f"{kind:>12}" for kind in kinds))
     for name in least["untraced"]:
         print(f"{name:14}" + "".join(f"{least[kind][name]:12.1f}"
                                      for kind in kinds))
+    print(f"a span without error, errors / spans, least of {FINE} in turn: "
+          f"{min(fine['errors']):.1f} / {min(fine['spans']):.1f} = "
+          f"{min(fine['errors']) / min(fine['spans']):.3f}; untraced "
+          f"{min(fine['untraced']):.1f}")
 
 
 main()

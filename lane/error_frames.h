@@ -15,6 +15,8 @@ enum lane_stack_reason {
     LANE_STACK_SIGNAL = 4,  /* a fatal signal: the registers are the fault's */
     LANE_STACK_CAUSE = 5,   /* of the CAUSE frame that follows it */
     LANE_STACK_ABORT = 6,   /* abort(), exit() ... under an open span */
+    LANE_STACK_OVERDUE = 7, /* in no log: the reader's own copy, of a thread
+                               whose span is open for too long */
 };
 enum lane_stack_flags {
     LANE_STACK_TRUNCATED = 1,  /* the stack goes on above the copy */
@@ -22,7 +24,9 @@ enum lane_stack_flags {
                                   session with this hash has them */
     LANE_STACK_UNREADABLE = 4, /* no bytes, or fewer than meant: a part of the
                                   stack could not be read */
-    LANE_STACK_HANDLED = 8,    /* of a signal for which the program has a
+    LANE_STACK_LOCALS = 8,     /* arguments and locals of its frames are asked
+                                  for; its hash is its own, then */
+    LANE_STACK_HANDLED = 16,   /* of a signal for which the program has a
                                   handler: it counts if the process died by it,
                                   or if a frame without this flag follows */
 };
@@ -45,6 +49,21 @@ struct lane_stack_call {
     uint32_t pad0;
 };
 _Static_assert(sizeof(struct lane_stack_call) == 48, "file format");
+/*
+ * Where the trampolines keep what such a call has, for a reader that looks at
+ * the stack of a living thread: of a call whose return-address slot (lane_open
+ * .sp) is A, an F frame keeps it at A - LANE_KEPT_BELOW, Z in an entry that rbp
+ * points to while the handler runs. Valid if `sp` and `span` are the call's.
+ */
+enum {
+    LANE_KEPT_BELOW = 144,
+    LANE_KEPT_STRIDE = 256, /* F: the handler's slot is so far below A */
+    LANE_KEPT_SP = 8,
+    LANE_KEPT_SPAN = 40,
+    LANE_KEPT_RBP = 136, /* the caller's; Z alone, as the next */
+    LANE_KEPT_RETURN = 144,
+    LANE_KEPT_BYTES = 152,
+};
 
 /*
  * Registers as they were where the copy was made: of a signal all 17, else in

@@ -316,7 +316,7 @@ struct lane_site {
     uint8_t binding; /* enum lane_binding */
     uint8_t shim;    /* enum lane_shim */
     uint8_t flags;   /* enum lane_site_flags */
-    uint8_t pad0;
+    uint8_t stop;    /* 1: who looks at an overdue call may stop its thread */
     struct lane_string name; /* of the span */
     struct lane_string symbol;
     struct lane_string object; /* path */
@@ -328,7 +328,7 @@ struct lane_site {
     uint32_t module;      /* index + 1 */
     uint32_t slow_us;     /* 0 none */
     uint32_t cap_bytes;
-    char pad1[8];
+    uint32_t overdue_ms, pad1;   /* 0 none */
     struct lane_string declared; /* symbol or glob as the manifest has it */
     struct lane_string manifest; /* file of the declaration */
 };

@@ -239,6 +239,8 @@ int lane_reader_lane(const struct lane_reader *reader, uint32_t index,
         .dropped = lane->dropped,
         .tail = lane->tail,
         .recycled = lane->recycled,
+        .stack_low = lane->stack_low,
+        .stack_high = lane->stack_high,
     };
     memcpy(head.name, lane->name, sizeof head.name);
     memcpy(&head.robust, lane->robust, sizeof head.robust);

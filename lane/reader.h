@@ -44,6 +44,7 @@ struct lane_head {
     char name[LANE_NAME_BYTES];
     uint32_t robust; /* the word */
     uint64_t position, limit, counter, depth, dropped, tail, recycled;
+    uint64_t stack_low, stack_high; /* of its thread; 0 unknown */
     uint32_t unit[LANE_UNIT_RING];
 };
 int lane_reader_lane(const struct lane_reader *reader, uint32_t index,

@@ -184,6 +184,10 @@ static void describe_site(struct work *work)
     record->cap_bytes = decl->settings.cap_bytes;
     uint64_t slow_us = decl->slow_ns / 1000;
     record->slow_us = slow_us > UINT32_MAX ? UINT32_MAX : (uint32_t)slow_us;
+    uint64_t overdue_ms = (decl->overdue_ns + 999999) / 1000000;
+    record->overdue_ms =
+        overdue_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)overdue_ms;
+    record->stop = decl->overdue_stop;
     if (decl->roles & MANIFEST_ROOT)
         record->flags |= LANE_SITE_ROOT;
 }

@@ -87,5 +87,6 @@ HIDDEN bool error_finish_handled(struct lane *lane, uint64_t sp,
                                  const struct error_fault *fault);
 
 /* `secret` in the manifest, or no values at all: no text of stderr, of
- * arguments and of exceptions is kept. [constructor] */
+ * arguments and of exceptions is kept, of stacks the addresses alone.
+ * [constructor] */
 extern HIDDEN bool error_is_discreet;

@@ -17,9 +17,11 @@
 #include "lane/writer.h"
 #include "lane/x86_64/machine.h"
 #include "preload/capture_write.h"
+#include "preload/error.h"
 #include "preload/read.h"
 #include "preload/span_internal.h"
 #include "shim/shim.h"
+#include "shim/x86_64/layout.h"
 
 enum {
     PAGE = 4096,
@@ -33,11 +35,18 @@ enum {
     SITE_COPIES = 32,
     SITE_FRAMES = 512,
     PROCESS_COPIES = 256,
+    PROCESS_LOCALS = 16, /* stacks for whose values a copy is worth it */
     RSP = 7,
     RIP = 16,
-    F_CALL = 144, /* trampoline.S: struct shim_call lies this far below A */
     KEPT = 1 << 3 | 1 << 6 | 1 << 7 | 0xf << 12 | 1 << RIP,
 };
+
+/* error_frames.h tells them to readers outside */
+_Static_assert((int)SHIM_FRAME_STRIDE == LANE_KEPT_STRIDE, "trampoline.S");
+_Static_assert(ENTRY_RBP == LANE_KEPT_RBP, "entry.h");
+_Static_assert(ENTRY_RA == LANE_KEPT_RETURN, "entry.h");
+_Static_assert(offsetof(struct shim_call, sp) == LANE_KEPT_SP, "shim.h");
+_Static_assert(offsetof(struct shim_call, span) == LANE_KEPT_SPAN, "shim.h");
 
 void error_registers(uint64_t registers[LANE_STACK_REGISTERS]);
 
@@ -113,7 +122,7 @@ static bool take_frame_call(const struct error_copy *copy, uint64_t a,
     call->slot = a - SHIM_FRAME_STRIDE;
     call->sp = a + 8;
     return word_at(copy, call->slot, &word) && shim_is_return_address(word) &&
-           word_at(copy, a - F_CALL + offsetof(struct shim_call, open),
+           word_at(copy, a - LANE_KEPT_BELOW + offsetof(struct shim_call, open),
                    &word) &&
            word == open && word_at(copy, a - 8, &call->rbp) &&
            word_at(copy, a, &call->ip);
@@ -231,6 +240,35 @@ static uint32_t stack_room(const struct lane *lane, uint64_t from,
     return limit;
 }
 
+/* ---- secrets ------------------------------------------------------------ */
+
+/* What the unwinder needs of a word: code, and places on this stack. */
+static uint64_t only_address(const struct error_copy *copy,
+                             const struct lane *lane, uint64_t word,
+                             uint32_t count)
+{
+    uint64_t first = copy->head.first_address;
+    bool is_place = word - first <= copy->head.stack_bytes ||
+                    (word >= lane->stack_low && word < lane->stack_high);
+    return is_place || (count != 0 && is_code(word, count)) ? word : 0;
+}
+
+/* A secret may be anywhere on the stack, and a session lies in a file: what is
+ * no address does not get there. */
+static void scrub(struct error_copy *copy, const struct lane *lane)
+{
+    uint32_t count = __atomic_load_n(&range_count, __ATOMIC_ACQUIRE);
+    for (uint32_t i = 0; i < copy->head.stack_bytes / 8; i++)
+        copy->bytes[i] = only_address(copy, lane, copy->bytes[i], count);
+    for (uint32_t i = 0; i < copy->head.call_count; i++)
+        copy->calls[i].rbp =
+            only_address(copy, lane, copy->calls[i].rbp, count);
+    for (uint32_t i = 0; i < LANE_STACK_REGISTERS; i++)
+        if (i != RSP && i != RIP)
+            copy->head.registers[i] =
+                only_address(copy, lane, copy->head.registers[i], count);
+}
+
 static void set_head(struct lane_frame_stack *head,
                      const struct error_wish *wish, const struct lane *lane)
 {
@@ -268,6 +306,8 @@ void error_copy_take(struct error_copy *copy, struct lane *lane,
     if (head->stack_bytes == 0)
         head->flags |= LANE_STACK_UNREADABLE;
     take_calls(copy, lane);
+    if (error_is_discreet)
+        scrub(copy, lane);
 }
 
 /* ---- writing ----------------------------------------------------------- */
@@ -277,6 +317,7 @@ struct limit {
     uint64_t copies, frames;
 };
 static struct limit site_limits[SHIM_SITE_MAX], process_limit;
+static uint64_t locals_limit;
 static uint64_t seen[SEEN];
 
 bool error_may_pass(uint64_t *word, uint64_t ticks, uint32_t most)
@@ -306,6 +347,34 @@ static void write_frame(struct lane *lane, struct error_copy *copy,
                          LANE_FRAME_STACK, 0, span, site);
 }
 
+static bool has_locals(uint32_t site)
+{
+    const struct manifest_decl *decl =
+        site < SHIM_SITE_MAX ? runtime.sites[site].decl : NULL;
+    return decl && decl->settings.locals;
+}
+
+/* Does a handler on it ask for values? Where there are secrets nobody does. */
+static bool wants_locals(const struct error_copy *copy, uint32_t site)
+{
+    bool wants = has_locals(site);
+    for (uint32_t i = 0; !wants && i < copy->head.call_count; i++)
+        wants = has_locals(copy->calls[i].site);
+    return wants && !error_is_discreet;
+}
+
+/* The same code has other values the next time: such a stack is no other. */
+static void set_hash(struct error_copy *copy, uint32_t site)
+{
+    struct lane_frame_stack *head = &copy->head;
+    head->hash = hash_code(copy);
+    if (!wants_locals(copy, site) ||
+        !error_may_pass(&locals_limit, head->ticks, PROCESS_LOCALS))
+        return;
+    head->flags |= LANE_STACK_LOCALS;
+    head->hash = lane_mix64(head->hash + head->ticks + head->tid) | 1;
+}
+
 uint64_t error_copy_write(struct lane *lane, struct error_copy *copy,
                           uint64_t span, uint32_t site)
 {
@@ -315,7 +384,7 @@ uint64_t error_copy_write(struct lane *lane, struct error_copy *copy,
     if (!error_may_pass(&limit->frames, head->ticks, SITE_FRAMES))
         return 0;
     if (head->hash == 0)
-        head->hash = hash_code(copy);
+        set_hash(copy, site);
     uint64_t *mark = &seen[head->hash % SEEN];
     uint32_t bytes = head->stack_bytes;
     if (__atomic_load_n(mark, __ATOMIC_RELAXED) == head->hash) {

@@ -102,6 +102,9 @@ DELETE FROM spans WHERE (session, ref) IN
 -- :chunk_refused
 DELETE FROM refused WHERE (session, ref) IN
   (SELECT session, ref FROM temp.chunk);
+-- :chunk_overdue
+DELETE FROM overdue WHERE (session, ref) IN
+  (SELECT session, ref FROM temp.chunk);
 -- :drop_rollups
 DELETE FROM rollups WHERE trace = ?1;
 -- :drop_processes
@@ -150,10 +153,12 @@ DELETE FROM stacks WHERE session = ?1;
 DELETE FROM error_origins WHERE session = ?1;
 -- :session_throws
 DELETE FROM throws WHERE session = ?1;
+-- :session_overdue
+DELETE FROM overdue WHERE session = ?1;
 -- :session_drop
 DELETE FROM sessions WHERE session = ?1;
 
--- Thinning out: what did not go well stays, and of each handler the ?2 slowest
+-- Thinning out: what did not go well or was overdue stays, and of each handler the ?2 slowest
 -- calls (so what is rare stays whole), with all that they were called from.
 -- :keep_clear
 DELETE FROM temp.keep;
@@ -163,7 +168,8 @@ SELECT session, ref FROM (
   SELECT session, ref, status, row_number() OVER (
     PARTITION BY session, site ORDER BY duration_ns DESC) AS place
   FROM spans WHERE trace = ?1)
-WHERE place <= ?2 OR status <> 'ok';
+WHERE place <= ?2 OR status <> 'ok'
+  OR (session, ref) IN (SELECT session, ref FROM overdue);
 -- :keep_callers
 INSERT OR IGNORE INTO temp.keep
 WITH RECURSIVE up (session, ref) AS (

@@ -129,8 +129,9 @@ WHERE trace = ?1 AND context = 0;
 
 -- :site_set
 INSERT INTO sites (session, site, name, symbol, object, binding, shim, reason,
-  address, build_id, declaration, is_root, slow_ns, declared, manifest)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+  address, build_id, declaration, is_root, slow_ns, declared, manifest,
+  overdue_ns)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
 ON CONFLICT (session, site) DO UPDATE SET binding = excluded.binding,
   shim = excluded.shim, reason = excluded.reason;
 -- :site_unseen
@@ -230,6 +231,11 @@ SELECT payload FROM (SELECT payload FROM error_origins
 WHERE substr(payload, 1, 1) = x'01' AND substr(payload, 9, 8) = ?3 LIMIT 1;
 -- :session_end_origins
 DELETE FROM error_origins WHERE session = ?1;
+-- :overdue_find
+SELECT 1 FROM overdue WHERE session = ?1 AND ref = ?2;
+-- :overdue_add
+INSERT INTO overdue (session, ref, at_unix_ns, limit_ns, fingerprint, detail)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (session, ref) DO NOTHING;
 -- :throw_add
 INSERT INTO throws (session, site, type, count) VALUES (?1, ?2, ?3, 1)
 ON CONFLICT (session, site, type) DO UPDATE SET count = count + 1;

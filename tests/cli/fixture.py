@@ -114,6 +114,24 @@ for function, place, line, obj, offset, build, inlined, handler in [
         **({"handler": handler} if handler else {})})
 
 
+LATE = {"kind": "overdue", "type": None, "rule": 'overdue("30s")',
+        "return_value": None, "errno": None,
+        "message": "waiting in recvfrom(7)", "cause": None, "origin": [],
+        "stack": [
+            {"function": "recv", "file": None, "line": None,
+             "object": "/lib/x86_64-linux-gnu/libc.so.6", "offset": "0x109e20",
+             "build_id": "93ac61ec", "inlined": False},
+            {"function": "read_answer", "file": "src/llm.c", "line": 211,
+             "object": LIB, "offset": "0x4120", "build_id": "4fe2c0a1",
+             "inlined": False},
+            {"function": "call_llm", "file": "src/llm.c", "line": 240,
+             "object": LIB, "offset": "0x4210", "build_id": "4fe2c0a1",
+             "inlined": False, "handler": "call_llm"}],
+        "stderr": None, "fingerprint": "7a7e0000000000cc", "stack_ended": None,
+        "syscall": "recvfrom", "syscall_number": 45,
+        "kernel_function": "sk_wait_data", "stopped": False}
+
+
 def etl(st):
     s = st.session(0x1122334455667788)
     t = st.trace(s, "4bf92f3577b34da6a3ce929d0e0e4736", name="etl-nightly",
@@ -171,6 +189,16 @@ def etl(st):
              parse + 41 * MS, queue_ns=900 * MS)
         span(lane, counter + 1, ref(lane, counter), 4, start + 40 * MS, llm,
              llm, MS)
+        if i == 300:
+            st.put("overdue", session=s, ref=ref(lane, counter + 1),
+                   at_unix_ns=BASE + start + 30 * S, limit_ns=30 * S,
+                   fingerprint=LATE["fingerprint"], detail=json.dumps(LATE))
+            st.put("error_groups", fingerprint=LATE["fingerprint"],
+                   handler="call_llm", kind="overdue", type=None,
+                   rule=LATE["rule"], count=1, session=s,
+                   first_unix_ns=BASE + start + 30 * S,
+                   last_unix_ns=BASE + start + 30 * S,
+                   ref=ref(lane, counter + 1))
         span(lane, counter + 2, ref(lane, counter), 5,
              start + 41 * MS + llm, parse, parse, parse)
     for i in range(2):
@@ -210,6 +238,8 @@ def walk(st):
         st.put("sites", session=s, site=i, name=name, symbol=symbol,
                object="/usr/bin/walk", binding="slots", shim="zero-copy",
                address=4096 * i, declaration=i)
+    st.put("throws", session=s, site=2, type="std::runtime_error", count=57)
+    st.put("throws", session=s, site=0, type="int", count=1)
     for i in range(5):  # a chain of five, the last two never end
         ended = i > 1
         st.put("spans", session=s, ref=ref(0, 1 + i), trace=t,

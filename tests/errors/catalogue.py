@@ -19,6 +19,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent / "catalogue"
 SOURCES = ("fail.c", "throw.cpp", "lib.c")
@@ -48,6 +49,12 @@ def thrown(name, type_, message, origin=None, how="main", build="O2"):
 def death(name, status, ended_by):
     return Case(f"{name}/main/O2", "fail", [name, "main"], "death", status,
                 None, ended_by, "main", "O2")
+
+
+def overdue(name, message, how="main", build="O2", stack=True):
+    return Case(f"{name}/{how}/{build}", "fail", [name, how], "overdue",
+                message, name.removesuffix("_stop") if stack else None,
+                name.endswith("_stop"), how, build)
 
 
 RULES = [
@@ -118,7 +125,24 @@ DEATHS = [
     death("kill", ("error", None, 9), ("unfinished", "killed")),
     death("term", ("error", None, 15), ("unfinished", "signal")),
 ]
-CASES = RULES + SIGNALS + THROWS + DEATHS
+OVERDUE = [
+    overdue("read_long", "waiting in read(0)"),
+    overdue("read_long", "waiting in read(0)", build="O0"),
+    overdue("read_long", "waiting in read(0)", build="split"),
+    overdue("read_long", "waiting in read(0)", how="thread"),
+    overdue("read_long", "waiting in read(0)", how="fork"),
+    overdue("read_long", "waiting in read(0)", how="fiber"),
+    overdue("wait_long", "waiting in futex"),
+    overdue("wait_long", "waiting in futex", build="O0"),
+    overdue("spin_long", "running", stack=False),
+    overdue("read_long_stop", "waiting in read(0)"),
+    overdue("read_long_stop", "waiting in read(0)", how="thread"),
+    overdue("read_long_stop", "waiting in read(0)", how="fork"),
+    overdue("wait_long_stop", "waiting in futex", build="O0"),
+    overdue("spin_long_stop", "running"),
+    overdue("spin_long_stop", "running", how="thread", build="O0"),
+]
+CASES = RULES + SIGNALS + THROWS + DEATHS + OVERDUE
 
 
 def markers():
@@ -171,12 +195,38 @@ class Tracer:
     def run(self, number, case):
         env = dict(self.env, TRACEPARENT=f"00-{number + 1:032x}-"
                    f"{1:016x}-01")
-        done = subprocess.run(
+        late = case.kind == "overdue"
+        run = subprocess.Popen(
             [self.handspan, "run", "-m", HERE / "catalogue.manifest", "--",
              f"./{case.program}", *case.args], cwd=self.work / case.build,
-            env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, text=True, timeout=60, check=False)
-        return done
+            env=env, stdin=subprocess.PIPE if late else subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if late:
+            self.wait_overdue(number)
+        run.communicate(timeout=60)
+
+    def wait_overdue(self, number):
+        """Until it is in the store, while the call still goes on."""
+        for _ in range(1200):
+            try:
+                if self.overdue(number):
+                    return
+            except sqlite3.OperationalError:
+                pass  # the sidecar is just making it
+            time.sleep(0.05)
+
+    def overdue(self, number):
+        db = sqlite3.connect(f"file:{self.work}/store.db?mode=ro", uri=True)
+        try:
+            return db.execute(
+                "SELECT o.detail, s.status, s.ended_by, s.duration_ns, i.name,"
+                " i.overdue_ns, g.count FROM overdue o JOIN spans s "
+                "USING (session, ref) JOIN sites i USING (session, site) "
+                "JOIN error_groups g ON g.fingerprint = o.fingerprint "
+                "JOIN traces t USING (trace) WHERE t.trace_id = ?",
+                [(number + 1).to_bytes(16, "big")]).fetchall()
+        finally:
+            db.close()
 
     def finish(self):
         subprocess.run([self.handspan, "sidecar", "--once"], env=self.env,
@@ -217,7 +267,7 @@ def gdb_frames(case, work, lines):
         words += ["-ex", "set follow-fork-mode child"]
     if case.kind == "exception":
         words += ["-ex", "catch throw"]
-    elif case.kind == "rule":
+    elif case.kind in ("rule", "overdue"):
         source = next(n for n in SOURCES if case.origin in lines.get(n, {}))
         words += ["-ex", f"break {source}:{lines[source][case.origin]}"]
     words += ["-ex", "run"]
@@ -381,6 +431,32 @@ def check_death(report, case, spans, ends):
     report.check(case, got == case.type, f"process {got}")
 
 
+def check_overdue(report, case, rows, spans, lines, theirs):
+    if not check_values(report, case, spans) or \
+            not report.check(case, len(rows) == 1, f"{len(rows)} overdue"):
+        return
+    detail, status, ended_by, duration, name, limit, count = rows[0]
+    detail = json.loads(detail)
+    report.check(case, name == ("late_stop" if case.cause else "late"), name)
+    report.check(case, detail["kind"] == "overdue" and
+                 detail["message"] == case.type, f"message {detail['message']}")
+    report.check(case, detail["stopped"] == case.cause,
+                 f"stopped {detail['stopped']}")
+    report.check(case, (status, ended_by) == ("ok", "return") and
+                 duration > limit == 500000000 and count > 0,
+                 f"it ended {status} {ended_by} {duration} {limit} {count}")
+    if not case.origin:
+        report.check(case, detail["stack"] == [] and detail["stack_ended"] ==
+                     "not known (it was running)", detail["stack_ended"])
+        return
+    frames = check_origin(report, case, detail, lines)
+    if frames:
+        handlers = [f["handler"] for f in frames if f.get("handler")]
+        report.check(case, handlers == [name, "step", "job"],
+                     f"frames marked {handlers}")
+        report.compare(case, from_own(frames), theirs and from_own(theirs))
+
+
 def main():
     with_gdb = "--no-gdb" not in sys.argv
     if not with_gdb:
@@ -398,13 +474,17 @@ def main():
             list(pool.map(lambda x: tracer.run(*x), chosen))
             theirs = list(pool.map(
                 lambda x: gdb_frames(x[1], work, lines)
-                if with_gdb and x[1].kind != "death" and (x[1].kind != "rule" or x[1].cause)
+                if with_gdb and x[1].kind != "death" and x[1].origin and
+                (x[1].kind != "rule" or x[1].cause)
                 else None, chosen))
         tracer.finish()
         for (number, case), frames in zip(chosen, theirs):
             spans, ends = tracer.rows(number)
             if case.kind == "death":
                 check_death(report, case, spans, ends)
+            elif case.kind == "overdue":
+                check_overdue(report, case, tracer.overdue(number), spans,
+                              lines, frames)
             else:
                 check_call(report, case, spans, lines, frames)
         if report.failed:

@@ -62,6 +62,15 @@ static void put_secrets(struct buf *text, const struct manifest_decl *d)
         buf_printf(text, "%s%s", i ? ", " : "; masked: ", d->secrets[i]);
 }
 
+/* What it may do to a program that hangs. */
+static void put_overdue(struct buf *text, const struct manifest_decl *d)
+{
+    if (d->overdue_ns)
+        buf_printf(text, "; overdue after %s%s",
+                   format_duration((int64_t)d->overdue_ns, false).text,
+                   d->overdue_stop ? ", its thread is stopped then" : "");
+}
+
 static void make_row(const struct binding *b, struct check_row *row)
 {
     row->status = b->status;
@@ -74,6 +83,7 @@ static void make_row(const struct binding *b, struct check_row *row)
         if (b->status == BINDING_OK) {
             buf_text(&row->text, "every call");
             put_secrets(&row->text, b->decl);
+            put_overdue(&row->text, b->decl);
         }
         if (b->status == BINDING_OK && b->remark.len_bytes)
             buf_text(&row->text, "; ");
@@ -119,6 +129,32 @@ static void print_captured(const struct check *c)
     }
     buf_printf(&text, "%s. Leaves this machine: no values.", any ? "" : "none");
     term_wrap(&c->term, TERM_PLAIN, buf_get(&text), 2);
+    buf_free(&text);
+}
+
+/* Whose failures bring arguments and locals of every frame along. */
+static void print_locals(const struct check *c)
+{
+    struct buf text;
+    bool has_secret = false;
+    buf_init(&text, 1 << 16);
+    for (size_t i = 0; i < c->count; i++) {
+        const struct manifest_decl *d = c->bindings[i].decl;
+        has_secret |= d->secret_count > 0;
+        if (d->settings.locals && d->roles & (MANIFEST_SPAN | MANIFEST_ROOT))
+            buf_printf(&text, "%s%s", text.len_bytes ? ", " : "",
+                       d->name ? d->name : c->bindings[i].name);
+    }
+    char *names = text.len_bytes ? strdup(buf_get(&text)) : NULL;
+    buf_reset(&text);
+    buf_printf(&text,
+               has_secret ? "locals(\"on\") of %s has no effect: the manifest "
+                            "has secret()."
+                          : "Arguments and locals of failed calls: %s.",
+               names ? names : "");
+    if (names)
+        term_wrap(&c->term, TERM_PLAIN, buf_get(&text), 2);
+    free(names);
     buf_free(&text);
 }
 
@@ -188,6 +224,9 @@ static void binding_json(const struct binding *b)
     json_text(o, "binding", b->bound_count ? check_way_text(b->ways) : NULL);
     json_int(o, "frame", (int64_t)b->frame_count);
     json_int(o, "zero_copy", (int64_t)b->zero_copy_count);
+    json_count(o, "overdue_ns",
+               b->decl->overdue_ns ? (int64_t)b->decl->overdue_ns : -1);
+    json_bool(o, "overdue_stop", b->decl->overdue_stop);
     json_text(o, "remark", b->remark.len_bytes ? buf_get(&b->remark) : NULL);
     for (uint32_t i = 0; i < b->decl->item_count; i++)
         if (b->decl->items[i].type == MANIFEST_VALUE_TEXT ||
@@ -256,6 +295,7 @@ static int print(const struct check *c)
     print_bindings(c);
     print_legend(c);
     print_captured(c);
+    print_locals(c);
     check_totals_print(&c->term, c->totals, c->count, status);
     return status;
 }

@@ -5,6 +5,7 @@
  */
 #include "tools/cli/commands.h"
 #include "tools/cli/error_screen.h"
+#include "tools/cli/slow.h"
 #include "tools/common/format.h"
 #include "tools/common/json.h"
 #include "tools/query/tree.h"
@@ -95,10 +96,7 @@ static void print_group(const struct errors *e, const struct query_group *g)
 static int print_json(const struct errors *e, const struct query_group *g)
 {
     struct query_example example = {0};
-    int found =
-        g->is_process || g->session < 0
-            ? 0
-            : query_example_load(e->view->db, g->session, g->ref, &example);
+    int found = query_example_load(e->view->db, g, &example);
     if (found < 0)
         return found;
     struct cJSON *o = json_object();
@@ -119,6 +117,8 @@ static int print_json(const struct errors *e, const struct query_group *g)
         json_text(x, "trace_id", example.trace);
         json_id(x, "span_id", example.span_id);
         json_int(x, "start_unix_ns", example.start_unix_ns);
+        json_text(x, "status", example.status);
+        json_count(x, "duration_ns", example.duration_ns);
         json_text(x, "path", example.path);
         json_int(x, "count_in_trace", example.count);
         json_count(x, "calls_in_trace", example.calls);
@@ -131,6 +131,45 @@ static int print_json(const struct errors *e, const struct query_group *g)
     }
     query_example_free(&example);
     return json_print(stdout, o);
+}
+
+/* ---- throws -------------------------------------------------------------- */
+
+/* They are counted by session: with a filter there is no figure to give. */
+static bool has_filter(const struct query_filter *f)
+{
+    return f->since_unix_ns || f->until_unix_ns || f->program || f->status ||
+           f->service || f->host || f->pid >= 0;
+}
+
+static int throws_json(const struct query_detail *d)
+{
+    int err = 0;
+    for (size_t i = 0; i < d->throw_count && !err; i++) {
+        struct cJSON *o = json_object();
+        json_null(o, "group");
+        json_text(o, "of", "throws");
+        json_text(o, "name", d->throws[i].name);
+        json_text(o, "type", d->throws[i].type);
+        json_int(o, "count", d->throws[i].count);
+        err = json_print(stdout, o);
+    }
+    return err;
+}
+
+static int print_throws(const struct errors *e, int64_t trace)
+{
+    struct query_detail d = {0};
+    if (!trace && has_filter(&e->view->filter))
+        return 0;
+    int err = trace ? query_detail_load(e->view->db, trace, &d)
+                    : query_throws_load(e->view->db, &d);
+    if (!err && e->view->json)
+        err = throws_json(&d);
+    else if (!err)
+        slow_print_throws(&e->view->term, &d);
+    query_detail_free(&d);
+    return err;
 }
 
 /* ---- command ------------------------------------------------------------- */
@@ -172,8 +211,9 @@ static int print(struct errors *e, const char *trace, const char *id)
     int status = trace ? view_choose(e->view, trace, &t) : 0;
     if (status)
         return status;
+    int64_t of_trace = t.trace;
     int err =
-        query_groups_load(e->view->db, &e->view->filter, t.trace, &e->groups);
+        query_groups_load(e->view->db, &e->view->filter, of_trace, &e->groups);
     query_trace_free(&t);
     if (err)
         return options_trouble("cannot read the store: %s",
@@ -181,6 +221,9 @@ static int print(struct errors *e, const char *trace, const char *id)
     set_digits(e);
     e->full = e->full || id;
     status = print_all(e, id);
+    if (!id && status != EXIT_TROUBLE && print_throws(e, of_trace) != 0)
+        status = options_trouble("cannot read the store: %s",
+                                 query_error(e->view->db));
     query_groups_free(&e->groups);
     return status;
 }

@@ -159,6 +159,7 @@ static int print_json(const struct spans *s, const struct row *r)
     json_count(o, "queue_ns", p->queue_ns);
     json_text(o, "status", p->status);
     json_bool(o, "slow", slow_is(r->site, p->duration_ns));
+    slow_overdue_one_json(o, query_overdue_find(d, p->session, p->ref));
     json_text(o, "ended_by", p->ended_by);
     json_raw(o, "input", p->input, "{}");
     json_raw(o, "output", p->output, ended ? "{}" : "null");
@@ -232,6 +233,8 @@ static void print_text(struct spans *s, const struct row *r)
     }
     if (slow_is(r->site, p->duration_ns))
         term_line_text(l, TERM_YELLOW, " slow", -1);
+    if (query_overdue_find(&s->detail, p->session, p->ref))
+        term_line_text(l, TERM_YELLOW, " overdue", -1);
     if (p->ended_by && strcmp(p->ended_by, "event") == 0)
         term_line_text(l, TERM_DIM, " event", -1);
     put_values(l, "  in ", p->input);

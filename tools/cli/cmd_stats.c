@@ -143,9 +143,24 @@ static int print_text(const struct view *v, const struct query_trace *t,
               "within 3%.",
               0);
     slow_print(&v->term, &s->detail);
+    slow_print_throws(&v->term, &s->detail);
     if (t->status && strcmp(t->status, "open") == 0)
         puts("Still running.");
     return err;
+}
+
+/* {"std::bad_alloc": 3}: thrown below it, caught or not. */
+static void add_throws(struct cJSON *to, const struct query_detail *d,
+                       const struct stats_row *r)
+{
+    struct cJSON *throws = json_object();
+    for (size_t i = 0; i < d->throw_count; i++) {
+        const struct query_throw *t = &d->throws[i];
+        if (t->type &&
+            (r->is_rest ? !t->name : t->name && strcmp(t->name, r->name) == 0))
+            json_int(throws, t->type, t->count);
+    }
+    json_object_add(to, "throws", throws);
 }
 
 static int print_json(const struct query_trace *t, const struct stats *s)
@@ -167,6 +182,7 @@ static int print_json(const struct query_trace *t, const struct stats *s)
         json_count(o, "max_ns", r->is_rest ? -1 : r->max_ns);
         json_count(o, "dropped_calls", r->is_rest ? -1 : r->dropped_calls);
         json_count(o, "slow_calls", r->is_rest ? -1 : r->slow_calls);
+        add_throws(o, &s->detail, r);
         json_int(o, "wall_ns", s->wall_ns);
         err = json_print(stdout, o);
     }

@@ -185,6 +185,7 @@ void completeness_json(struct cJSON *to, const struct query_trace *t,
         json_int(losses, d->losses[i].kind ? d->losses[i].kind : "?",
                  d->losses[i].count);
     json_object_add(to, "losses", losses);
+    slow_overdue_json(to, d);
     if (seen_load(d, &list) == 0) {
         for (size_t i = 0; i < list.count; i++) {
             const struct seen *one = &list.at[i];

@@ -62,6 +62,28 @@ static void print_note(struct term_line *l, const struct query_frame *f)
         term_line_printf(l, TERM_DIM, "   no debug file %.6s", f->build_id);
 }
 
+/* `path = "/x", n = 1`, arguments and then locals. */
+static void print_variables(struct term_line *l, const cJSON *frame)
+{
+    static const char *const keys[] = {"arguments", "locals"};
+    struct buf b;
+    const cJSON *item;
+    buf_init(&b, 1 << 16);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(
+                                     frame, keys[i])) if (cJSON_IsString(item))
+            buf_printf(&b, "%s%s = %s", b.len_bytes ? ", " : "", item->string,
+                       item->valuestring);
+    if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(frame, "values_cut")))
+        buf_text(&b, b.len_bytes ? ", ..." : "...");
+    if (b.len_bytes) {
+        term_line_pad(l, 8);
+        term_line_wrap(l, TERM_DIM, buf_get(&b), 10);
+        term_line_end(l);
+    }
+    buf_free(&b);
+}
+
 static int widest(const cJSON *frames, int most)
 {
     int width = FUNCTION;
@@ -98,6 +120,7 @@ static void print_frames(const struct term *t, const cJSON *frames,
                          f.offset ? f.offset : "?");
         print_note(&l, &f);
         term_line_end(&l);
+        print_variables(&l, item);
         buf_free(&place);
     }
     if (ended) {
@@ -238,7 +261,9 @@ static void print_stacks(const struct term *t, const cJSON *error)
     bool is_in_origin = is_rule && cJSON_GetArraySize(origin) > 0;
     if (cJSON_GetArraySize(stack) > 0 && !is_in_origin) {
         bool is_signal = kind && strcmp(kind, "signal") == 0;
+        bool is_overdue = kind && strcmp(kind, "overdue") == 0;
         print_title(t, is_signal      ? "Where"
+                       : is_overdue   ? "Where it was"
                        : is_exception ? "Where it passed"
                                       : "Called from");
         print_frames(t, stack, text_of(error, "stack_ended"));
@@ -281,6 +306,36 @@ static void print_head(const struct term *t, const struct query_group *g,
             format_time_short(g->last_unix_ns).text, where);
 }
 
+/* ---- what was overdue ---------------------------------------------------- */
+
+static void print_overdue(const struct term *t, const cJSON *error,
+                          const struct query_example *e)
+{
+    const char *message = text_of(error, "message");
+    const char *kernel = text_of(error, "kernel_function");
+    const char *ended = text_of(error, "stack_ended");
+    struct buf b;
+    buf_init(&b, 1024);
+    buf_printf(&b, "%s%s%s%s", message ? message : "not known",
+               kernel ? ", kernel: " : "", kernel ? kernel : "",
+               cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(error, "stopped"))
+                   ? " (stopped for the look)"
+                   : "");
+    print_labelled(t, "Thread", buf_get(&b));
+    buf_free(&b);
+    if (!cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(error, "stack")) &&
+        ended)
+        print_labelled(t, "Stack", ended);
+    if (e->duration_ns >= 0)
+        print_labelled(t, "Ended",
+                       format_duration(e->duration_ns, t->utf8).text);
+    else
+        print_labelled(t, "Ended",
+                       e->status && strcmp(e->status, "open") == 0
+                           ? "not yet"
+                           : "its end is not known");
+}
+
 /* ---- a handler's --------------------------------------------------------- */
 
 static int print_call(const struct view *v, const struct query_group *g,
@@ -288,8 +343,7 @@ static int print_call(const struct view *v, const struct query_group *g,
 {
     const struct term *t = &v->term;
     struct query_example e = {0};
-    int found =
-        g->session < 0 ? 0 : query_example_load(v->db, g->session, g->ref, &e);
+    int found = query_example_load(v->db, g, &e);
     if (found < 0)
         return found;
     print_head(t, g, short_id, e.count, e.calls);
@@ -299,7 +353,9 @@ static int print_call(const struct view *v, const struct query_group *g,
     }
     cJSON *error = e.error ? cJSON_Parse(e.error) : NULL;
     const char *message = text_of(error, "message");
-    if (message)
+    if (query_group_is_overdue(g))
+        print_overdue(t, error, &e);
+    else if (message)
         print_labelled(t, "Message", message);
     print_signal(t, error);
     print_stacks(t, error);

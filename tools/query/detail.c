@@ -169,6 +169,28 @@ static void read_loss(sqlite3_stmt *stmt, void *entry)
     l->count = query_int(stmt, 1, 0);
 }
 
+static void read_overdue(sqlite3_stmt *stmt, void *entry)
+{
+    struct query_overdue *o = entry;
+    o->session = query_int(stmt, 0, 0);
+    o->ref = query_int(stmt, 1, 0);
+    o->at_unix_ns = query_int(stmt, 2, 0);
+    o->limit_ns = query_int(stmt, 3, 0);
+    o->detail = query_text_copy(stmt, 4);
+    o->name = query_text_copy(stmt, 5);
+    o->status = query_text_copy(stmt, 6);
+    o->start_unix_ns = query_int(stmt, 7, 0);
+    o->duration_ns = query_int(stmt, 8, -1);
+}
+
+static void read_throw(sqlite3_stmt *stmt, void *entry)
+{
+    struct query_throw *t = entry;
+    t->name = query_text_copy(stmt, 0);
+    t->type = query_text_copy(stmt, 1);
+    t->count = query_int(stmt, 2, 0);
+}
+
 #define LOAD(what, sql, array)                                                 \
     (err = err ? err                                                           \
                : load(db, query_sql_trace_##sql, trace, sizeof *d->array,      \
@@ -185,9 +207,18 @@ int query_detail_load(struct query_db *db, int64_t trace,
     LOAD(thread, threads, threads);
     LOAD(rollup, rollups, rollups);
     LOAD(loss, losses, losses);
+    LOAD(overdue, overdue, overdues);
+    LOAD(throw, throws, throws);
     if (err)
         query_detail_free(d);
     return err;
+}
+
+int query_throws_load(struct query_db *db, struct query_detail *d)
+{
+    *d = (struct query_detail){0};
+    return load(db, query_sql_trace_throws, 0, sizeof *d->throws, read_throw,
+                &d->throws, &d->throw_count);
 }
 
 #define FREE_EACH(array, n, ...)                                               \
@@ -212,10 +243,14 @@ void query_detail_free(struct query_detail *d)
               d->processes[i].target, d->processes[i].label);
     FREE_EACH(sites, site_count, d->sites[i].name, d->sites[i].symbol,
               d->sites[i].object, d->sites[i].binding, d->sites[i].shim,
-              d->sites[i].reason, d->sites[i].build_id);
+              d->sites[i].reason, d->sites[i].build_id, d->sites[i].declared,
+              d->sites[i].manifest, d->sites[i].unseen);
     FREE_EACH(threads, thread_count, d->threads[i].name);
     FREE_EACH(rollups, rollup_count, d->rollups[i].histogram);
     FREE_EACH(losses, loss_count, d->losses[i].kind);
+    FREE_EACH(overdues, overdue_count, d->overdues[i].detail,
+              d->overdues[i].name, d->overdues[i].status);
+    FREE_EACH(throws, throw_count, d->throws[i].name, d->throws[i].type);
     *d = (struct query_detail){0};
 }
 
@@ -272,6 +307,23 @@ const struct query_thread *query_thread_find(const struct query_detail *d,
         if (t->session == session && t->lane == lane &&
             t->generation == generation)
             return t;
+    }
+    return NULL;
+}
+
+const struct query_overdue *query_overdue_find(const struct query_detail *d,
+                                               int64_t session, int64_t ref)
+{
+    size_t low = 0, high = d->overdue_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        const struct query_overdue *o = &d->overdues[middle];
+        if (o->session == session && o->ref == ref)
+            return o;
+        if (o->session < session || (o->session == session && o->ref < ref))
+            low = middle + 1;
+        else
+            high = middle;
     }
     return NULL;
 }

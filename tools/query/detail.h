@@ -44,6 +44,18 @@ struct query_loss {
     char *kind;
     int64_t count;
 };
+/* A span that was open for longer than overdue("...") allows. */
+struct query_overdue {
+    int64_t session, ref, at_unix_ns, limit_ns;
+    int64_t start_unix_ns, duration_ns; /* -1: no end is known */
+    char *detail;                       /* JSON as of an error */
+    char *name, *status;
+};
+/* Exceptions of one type that were thrown below a handler (NULL: none). */
+struct query_throw {
+    char *name, *type;
+    int64_t count;
+};
 /* Arrays sorted by their keys in the order above. */
 struct query_detail {
     struct query_session *sessions;
@@ -52,8 +64,10 @@ struct query_detail {
     struct query_thread *threads;
     struct query_rollup *rollups;
     struct query_loss *losses;
+    struct query_overdue *overdues;
+    struct query_throw *throws; /* most first */
     size_t session_count, process_count, site_count, thread_count, rollup_count,
-        loss_count;
+        loss_count, overdue_count, throw_count;
 };
 int query_detail_load(struct query_db *db, int64_t trace,
                       struct query_detail *out)
@@ -71,6 +85,13 @@ const struct query_site *query_site_find(const struct query_detail *d,
 const struct query_thread *query_thread_find(const struct query_detail *d,
                                              int64_t session, int64_t ref,
                                              int64_t generation);
+
+/* NULL: it was not overdue. */
+const struct query_overdue *query_overdue_find(const struct query_detail *d,
+                                               int64_t session, int64_t ref);
+/* What was thrown in all sessions; `overdues` and the like stay empty. */
+int query_throws_load(struct query_db *db, struct query_detail *out)
+    __attribute__((warn_unused_result));
 
 /* W3C span id of a reference (0 for reference 0). */
 uint64_t query_span_id(const struct query_detail *d, int64_t session,

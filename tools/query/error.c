@@ -80,13 +80,27 @@ static void put_stderr(const cJSON *error, struct buf *b)
         buf_printf(b, "; it wrote: %.*s", (int)(len < 400 ? len : 400), text);
 }
 
+/* `overdue("30s"): waiting in read(4)` */
+static void put_overdue(const cJSON *error, struct buf *b)
+{
+    const char *rule = text_of(error, "rule");
+    const char *message = text_of(error, "message");
+    buf_text(b, rule ? rule : "overdue");
+    if (message)
+        buf_printf(b, ": %s", message);
+}
+
 void query_error_line(const char *error_json, bool is_long, struct buf *b)
 {
     cJSON *error = cJSON_Parse(error_json);
     const char *kind = text_of(error, "kind");
     bool is_signal = kind && strcmp(kind, "signal") == 0;
-    bool is_rule = !is_signal && (!kind || strcmp(kind, "exception") != 0);
-    if (is_rule)
+    bool is_overdue = kind && strcmp(kind, "overdue") == 0;
+    bool is_rule =
+        !is_signal && !is_overdue && (!kind || strcmp(kind, "exception") != 0);
+    if (is_overdue)
+        put_overdue(error, b);
+    else if (is_rule)
         put_rule(error_json, error, b);
     else
         put_other(error, is_signal, b);

@@ -28,6 +28,11 @@ static void bind_filter(sqlite3_stmt *stmt, const struct query_filter *f,
     query_bind_int(stmt, ":trace", trace);
 }
 
+bool query_group_is_overdue(const struct query_group *group)
+{
+    return group->kind && strcmp(group->kind, "overdue") == 0;
+}
+
 static uint64_t fnv(uint64_t hash, const char *text)
 {
     for (; text && *text; text++)
@@ -131,6 +136,8 @@ int query_groups_load(struct query_db *db, const struct query_filter *filter,
     *out = (struct query_groups){0};
     int err = load(db, query_sql_error_groups, filter, trace, read_group, out);
     if (!err)
+        err = load(db, query_sql_error_overdue, filter, trace, read_group, out);
+    if (!err)
         err = load(db, query_sql_error_ends, filter, trace, read_end, out);
     if (err)
         query_groups_free(out);
@@ -189,9 +196,13 @@ static uint64_t span_id(sqlite3_stmt *stmt, int key_column, int64_t ref)
     return key && ref ? lane_span_id(key, (uint64_t)ref) : 0;
 }
 
-int query_example_load(struct query_db *db, int64_t session, int64_t ref,
+int query_example_load(struct query_db *db, const struct query_group *group,
                        struct query_example *out)
 {
+    int64_t session = group->session, ref = group->ref;
+    bool is_overdue = query_group_is_overdue(group);
+    if (group->is_process || session < 0)
+        return 0;
     sqlite3_stmt *stmt = query_prepare(db, query_sql_error_span);
     if (!stmt)
         return -EIO;
@@ -202,12 +213,14 @@ int query_example_load(struct query_db *db, int64_t session, int64_t ref,
         *out = (struct query_example){
             .span_id = span_id(stmt, 2, ref),
             .start_unix_ns = query_int(stmt, 5, -1),
-            .error = query_text_copy(stmt, 6),
+            .error = query_text_copy(stmt, is_overdue ? 12 : 6),
             .input = query_text_copy(stmt, 7),
             .output = query_text_copy(stmt, 8),
             .attributes = query_text_copy(stmt, 9),
-            .count = query_int(stmt, 10, 0),
+            .count = query_int(stmt, is_overdue ? 15 : 10, 0),
             .calls = query_int(stmt, 11, -1),
+            .status = query_text_copy(stmt, 13),
+            .duration_ns = query_int(stmt, 14, -1),
         };
         trace_hex(stmt, 1, out->trace);
     }
@@ -224,6 +237,7 @@ void query_example_free(struct query_example *e)
     free(e->output);
     free(e->attributes);
     free(e->path);
+    free(e->status);
     *e = (struct query_example){0};
 }
 

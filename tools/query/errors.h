@@ -25,6 +25,8 @@ struct query_groups {
     struct query_group *group; /* last seen first */
     size_t count;
 };
+/* Is it a group of calls that were overdue? */
+bool query_group_is_overdue(const struct query_group *group);
 /* `trace`: only this one, 0: by the filter. 0 or -errno. */
 int query_groups_load(struct query_db *db, const struct query_filter *filter,
                       int64_t trace, struct query_groups *out)
@@ -39,9 +41,11 @@ struct query_example {
     int64_t count, calls; /* like it, and of its handler, in this trace */
     char *error, *input, *output, *attributes; /* JSON or NULL */
     char *path; /* "run > extract": the handlers around it and itself */
+    char *status;
+    int64_t duration_ns; /* -1: it goes on, or its end is not known */
 };
-/* 1 found, 0 not there, -errno. */
-int query_example_load(struct query_db *db, int64_t session, int64_t ref,
+/* 1 found, 0 not there (any more), -errno. */
+int query_example_load(struct query_db *db, const struct query_group *group,
                        struct query_example *out)
     __attribute__((warn_unused_result));
 void query_example_free(struct query_example *e);

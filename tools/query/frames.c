@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See frames.h. */
 #include "tools/query/frames.h"
+#include "tools/common/system.h"
 #include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,27 +42,13 @@ const char *query_base_name(const char *path)
     return slash ? slash + 1 : path ? path : "?";
 }
 
-/* Libraries that are in every program: what fails in them was asked for. */
-static bool is_of_system(const char *object)
-{
-    static const char *const names[] = {
-        "libc.so",    "libc-",   "ld-linux",   "libstdc++.so", "libgcc_s.so",
-        "libpthread", "libm.so", "linux-vdso", "libc++",       "libhandspan.",
-    };
-    const char *base = query_base_name(object);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strncmp(base, names[i], strlen(names[i])) == 0)
-            return true;
-    return false;
-}
-
 const cJSON *query_frame_to_blame(const cJSON *frames)
 {
     const cJSON *frame, *own = NULL;
     cJSON_ArrayForEach(frame, frames)
     {
         struct query_frame f = query_frame_read(frame);
-        if (!f.object || is_of_system(f.object))
+        if (!f.object || system_has_object(f.object))
             continue;
         if (f.file && f.line && strncmp(f.file, "/usr/include/", 13) != 0)
             return frame;

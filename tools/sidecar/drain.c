@@ -14,6 +14,7 @@
 #include "tools/sidecar/attribute.h"
 #include "tools/sidecar/context.h"
 #include "tools/sidecar/drain_internal.h"
+#include "tools/sidecar/overdue.h"
 #include "tools/sidecar/stacks.h"
 
 enum {
@@ -51,7 +52,7 @@ static int values_decode(struct session *s, const struct drain_span *span,
     if (!input.payload && !output.payload && !later.payload && !error.payload &&
         !has_context && !step)
         return 0;
-    struct decode_context context = {0}; /* large: not for plain spans */
+    struct decode_context context = {0};
     int rc = has_context ? stacks_gather(s, span, p, &context) : 0;
     if (rc >= 0) {
         rc = decode_span(&s->site[span->site].decode, &input, &output, &later,
@@ -549,11 +550,13 @@ int drain_open(struct session *s, uint32_t lane, const char *status,
     int n = lane_reader_open_spans(&s->reader, lane, open, LANE_OPEN_MAX);
     int rc = 0;
     for (int i = 0; i < n && rc == 0; i++) {
-        if (age_ns > 0 && (now_ticks <= open[i].t0_ticks ||
-                           clock_duration_ns(&s->clock, open[i].t0_ticks,
-                                             now_ticks) < age_ns))
+        bool is_late = age_ns && overdue_is(s, &open[i], now_ticks);
+        if (!is_late &&
+            clock_duration_ns(&s->clock, open[i].t0_ticks, now_ticks) < age_ns)
             continue;
         rc = open_store(s, lane, &open[i], status, ended_by);
+        if (rc == 0 && is_late)
+            rc = overdue_note(s, lane, open, n, i);
     }
     return rc;
 }
@@ -571,12 +574,11 @@ static void sweep_one(struct pending *p, void *with)
     if (LANE_REF_LANE(p->ref) != sweep->lane ||
         p->frame[LANE_FRAME_BEGIN].payload)
         return;
+    bool is_open = false;
     for (int i = 0; i < sweep->count; i++)
-        if (sweep->open[i].span == p->ref) {
-            p->unseen = 0;
-            return;
-        }
-    if (++p->unseen > UNSEEN_MAX) {
+        is_open |= sweep->open[i].span == p->ref;
+    p->unseen = is_open ? 0 : p->unseen + 1;
+    if (p->unseen > UNSEEN_MAX) {
         pending_drop(&sweep->s->pending, p);
         sweep->s->is_moved = true;
     }
@@ -586,8 +588,8 @@ void drain_sweep(struct session *s, uint32_t lane)
 {
     static struct sweep sweep;
     struct lane_head head;
-    int rc = lane_reader_lane(&s->reader, lane, &head);
-    if (rc != 0 || head.depth > LANE_OPEN_MAX)
+    if (lane_reader_lane(&s->reader, lane, &head) != 0 ||
+        head.depth > LANE_OPEN_MAX)
         return; /* those beyond are nowhere to be seen */
     sweep.s = s;
     sweep.lane = lane;

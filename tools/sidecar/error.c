@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include "lane/utf8.h"
+#include "tools/common/fingerprint.h"
 #include "tools/sidecar/decode_internal.h"
 
 enum {
     TEXT_MAX = 4096,
-    GROUP_FRAMES = 3,
 };
 
 static void add_text(cJSON *o, const char *key, const char *text)
@@ -78,51 +78,10 @@ static void type_name(const struct lane_frame_error *e, char *type,
 
 /* ---- the group ----------------------------------------------------------- */
 
-static uint64_t fnv(uint64_t hash, const char *text)
+static const char *text_of(const cJSON *o, const char *key)
 {
-    for (; *text; text++)
-        hash = (hash ^ (unsigned char)*text) * 0x100000001b3ULL;
-    return (hash ^ 0xff) * 0x100000001b3ULL;
-}
-
-static const char *text_of(const cJSON *frame, const char *key)
-{
-    const cJSON *item = cJSON_GetObjectItem(frame, key);
+    const cJSON *item = cJSON_GetObjectItem(o, key);
     return cJSON_IsString(item) ? item->valuestring : NULL;
-}
-
-/* Whose errors these are not: every program has them. */
-static bool is_of_system(const char *base)
-{
-    static const char *const names[] = {
-        "libc.so",    "libc-",   "ld-linux", "libstdc++.so", "libgcc_s.so",
-        "libpthread", "libm.so", "libc++",   "libhandspan.", "linux-vdso",
-    };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strncmp(base, names[i], strlen(names[i])) == 0)
-            return true;
-    return false;
-}
-
-/* The innermost frames of the program's own objects, by name: the same for
- * every build and address. */
-static uint64_t add_frames(uint64_t hash, const cJSON *frames)
-{
-    const cJSON *frame;
-    int count = 0;
-    cJSON_ArrayForEach(frame, frames)
-    {
-        const char *object = text_of(frame, "object");
-        const char *function = text_of(frame, "function");
-        const char *slash = object ? strrchr(object, '/') : NULL;
-        const char *base = slash ? slash + 1 : object;
-        if (!base || is_of_system(base))
-            continue;
-        hash = fnv(hash, function ? function : base);
-        if (++count == GROUP_FRAMES)
-            break;
-    }
-    return hash;
 }
 
 static void add_json(cJSON *o, const char *key, const char *text,
@@ -157,16 +116,7 @@ static void add_group(cJSON *o, const struct decode_site *site,
                       struct decode_result *group)
 {
     const char *type = text_of(o, "type"), *rule = text_of(o, "rule");
-    uint64_t hash = fnv(0xcbf29ce484222325ULL, group->error_kind);
-    hash = fnv(hash, type ? type : "");
-    hash = fnv(hash, rule ? rule : "");
-    hash = fnv(hash, site->name ? site->name : "");
-    const cJSON *origin = cJSON_GetObjectItem(o, "origin");
-    if (cJSON_GetArraySize(origin) == 0)
-        origin = cJSON_GetObjectItem(o, "stack");
-    hash = add_frames(hash, origin);
-    snprintf(group->fingerprint, sizeof group->fingerprint, "%016llx",
-             (unsigned long long)hash);
+    fingerprint_make(o, site->name, group->fingerprint);
     cJSON_AddStringToObject(o, "fingerprint", group->fingerprint);
     group->error_type = type ? strdup(type) : NULL;
     group->error_rule = rule ? strdup(rule) : NULL;

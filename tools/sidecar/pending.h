@@ -35,6 +35,7 @@ struct pending {
     uint32_t changed; /* bit per kind: not stored as it is now */
     bool is_stored;   /* something of it is in open_frames */
     bool is_shown;    /* its span is stored as open */
+    bool is_overdue;  /* and was looked at for that */
     uint8_t unseen;   /* looks at its lane that did not find it open */
 };
 struct pending_map {

@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include "tools/sidecar/session.h"
+#include "tools/sidecar/overdue.h"
 #include "tools/sidecar/types_fill.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -301,6 +302,8 @@ static int slow_part(struct session *s, int64_t now_ns)
         for (uint32_t i = 0; rc == 0 && i < s->reader.header.lane_next; i++)
             if (s->lane[i].is_open && !s->lane[i].lost)
                 rc = drain_open(s, i, "open", NULL, OPEN_NS, now);
+        if (rc == 0 && s->has_overdue)
+            rc = overdue_look_begun(s, now);
     }
     if (rc == 0)
         rc = coverage_look(s, now_ns);
@@ -454,7 +457,7 @@ int session_poll(struct session *s, int64_t now_ns)
         return 0;
     anchor_and_sample(s, now_ns);
     s->is_moved = false;
-    s->looks = 0;
+    s->looks = s->overdue_looks = 0;
     int rc = batch(s, now_ns);
     if (rc < 0) {
         store_rollback(s->store);

@@ -44,7 +44,8 @@ struct session_process {
 struct session_site {
     bool is_known;
     bool is_root;
-    int64_t slow_ns; /* 0: no limit */
+    int64_t slow_ns, overdue_ns; /* 0: no limit */
+    bool may_stop;               /* its thread, when it is overdue */
     struct decode_site decode;
     struct decode_item *items;
     char name[512];
@@ -77,9 +78,11 @@ struct session {
     uint64_t loss_stored[16];
     bool is_boot_ours; /* ticks of today mean something in it */
     bool is_service_known;
-    bool is_moved;   /* something new was drained in this batch */
-    bool has_writer; /* as far as was seen with the last batch */
-    bool is_ended;   /* all stored, nobody maps it */
+    bool has_overdue;       /* a site has such a limit */
+    uint32_t overdue_looks; /* at threads, this batch */
+    bool is_moved;          /* something new was drained in this batch */
+    bool has_writer;        /* as far as was seen with the last batch */
+    bool is_ended;          /* all stored, nobody maps it */
 };
 
 /* Why a session is left alone; for people. */

@@ -153,8 +153,6 @@ static int name_stack(struct session *s, uint32_t process,
     return rc < 0 ? rc : 0;
 }
 
-/* ---- frames -------------------------------------------------------------- */
-
 static bool is_named(struct session *s, uint64_t hash)
 {
     bool found =
@@ -163,6 +161,18 @@ static bool is_named(struct session *s, uint64_t hash)
         ;
     return found;
 }
+
+int stacks_name(struct session *s, uint32_t process, const void *payload,
+                uint32_t len_bytes)
+{
+    struct lane_frame_stack head;
+    memcpy(&head, payload, sizeof head);
+    return is_named(s, head.hash)
+               ? 0
+               : name_stack(s, process, &head, payload, len_bytes);
+}
+
+/* ---- frames -------------------------------------------------------------- */
 
 static int stack_take(struct session *s, uint32_t lane,
                       const struct lane_log_item *item)
@@ -173,9 +183,9 @@ static int stack_take(struct session *s, uint32_t lane,
         return -EBADMSG;
     memcpy(&head, item->payload, sizeof head);
     int rc = 0;
-    if (!(head.flags & LANE_STACK_SAME) && !is_named(s, head.hash))
-        rc = name_stack(s, s->lane[lane].process, &head, item->payload,
-                        f->payload_bytes);
+    if (!(head.flags & LANE_STACK_SAME))
+        rc = stacks_name(s, s->lane[lane].process, item->payload,
+                         f->payload_bytes);
     if (rc < 0 || head.reason == LANE_STACK_THROW ||
         head.reason == LANE_STACK_CAUSE || LANE_REF_COUNTER(f->span) == 0)
         return rc; /* their frames name it by its hash */
@@ -265,8 +275,7 @@ int stacks_take(struct session *s, uint32_t lane,
 
 /* ---- an error's context -------------------------------------------------- */
 
-/* The names of a stack; NULL: there are none. */
-static char *names_of(struct session *s, uint64_t hash, const char **ended)
+char *stacks_names(struct session *s, uint64_t hash, const char **ended)
 {
     static char why[96];
     char *copy = NULL;
@@ -429,7 +438,7 @@ static int gather_origin(struct session *s, uint32_t lane, uint32_t at,
     if (rc == 0 &&
         (t.kind == LANE_THROW_AGAIN || t.kind == LANE_THROW_DEPENDENT))
         rc = gather_first_throw(s, lane, &t, out);
-    out->origin = names_of(s, t.stack, &ended);
+    out->origin = stacks_names(s, t.stack, &ended);
     return rc;
 }
 
@@ -466,7 +475,7 @@ int stacks_gather(struct session *s, const struct drain_span *span,
     if (f && f->payload)
         memcpy(&mark, f->payload, sizeof mark);
     if (mark.hash && mark_counts(&mark, span->died_by)) {
-        out->stack = names_of(s, mark.hash, &out->stack_ended);
+        out->stack = stacks_names(s, mark.hash, &out->stack_ended);
         out->has_signal = mark.reason == LANE_STACK_SIGNAL;
         out->signal = mark.signal;
         out->signal_code = mark.signal_code;
@@ -478,7 +487,7 @@ int stacks_gather(struct session *s, const struct drain_span *span,
         const char *ended = NULL;
         out->cause = cause_text(f->payload, f->len_bytes, &hash);
         if (!out->origin)
-            out->origin = names_of(s, hash, &ended);
+            out->origin = stacks_names(s, hash, &ended);
     }
     f = pending ? &pending->frame[LANE_FRAME_STDERR] : NULL;
     if (f && f->payload && f->len_bytes > 0) {

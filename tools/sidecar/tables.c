@@ -293,7 +293,7 @@ static int site_store(struct session *s, uint32_t index,
                        sizeof manifest);
     tables_build_id(s, entry->module, build_id, sizeof build_id);
     int rc = store_run(
-        s->store, STORE_SITE_SET, "iittttttitiiitt", s->id, (int64_t)index,
+        s->store, STORE_SITE_SET, "iittttttitiiitti", s->id, (int64_t)index,
         site->name, symbol[0] ? symbol : NULL, object[0] ? object : NULL,
         bindings[entry->binding < 3 ? entry->binding : 0],
         shims[entry->shim < 3 ? entry->shim : 0], reason[0] ? reason : NULL,
@@ -301,7 +301,8 @@ static int site_store(struct session *s, uint32_t index,
         build_id[0] ? build_id : NULL,
         entry->declaration ? (int64_t)entry->declaration : STORE_NULL,
         (int64_t)site->is_root, site->slow_ns ? site->slow_ns : STORE_NULL,
-        declared[0] ? declared : NULL, manifest[0] ? manifest : NULL);
+        declared[0] ? declared : NULL, manifest[0] ? manifest : NULL,
+        site->overdue_ns ? site->overdue_ns : STORE_NULL);
     s->is_moved = true;
     return rc < 0 ? rc : 0;
 }
@@ -323,6 +324,9 @@ static int site_sync(struct session *s, uint32_t index)
                            sizeof site->name);
     site->is_root = (entry.flags & LANE_SITE_ROOT) != 0;
     site->slow_ns = (int64_t)entry.slow_us * 1000;
+    site->overdue_ns = (int64_t)entry.overdue_ms * 1000000;
+    site->may_stop = entry.stop == 1;
+    s->has_overdue |= site->overdue_ns != 0;
     site->is_known = true;
     if (entry.flags & LANE_SITE_INTERNAL)
         return 0;

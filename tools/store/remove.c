@@ -75,6 +75,8 @@ int remove_step(sqlite3 *db, const struct remove_trace *t, bool with_refused,
     if (code == SQLITE_OK && with_refused)
         code = run(db, "chunk_refused");
     if (code == SQLITE_OK)
+        code = run(db, "chunk_overdue");
+    if (code == SQLITE_OK)
         code = run(db, "chunk_drop");
     bool is_last = spans < CHUNK;
     if (code == SQLITE_OK && is_last)
@@ -90,12 +92,14 @@ int remove_step(sqlite3 *db, const struct remove_trace *t, bool with_refused,
 
 int remove_empty_session(sqlite3 *db, bool include_unsent, bool *found)
 {
-    static const char *const names[] = {
-        "session_spans",    "session_processes", "session_threads",
-        "session_sites",    "session_losses",    "session_rollups",
-        "session_outbox",   "session_cursors",   "session_frames",
-        "session_counters", "session_stacks",    "session_origins",
-        "session_throws",   "session_drop",      NULL};
+    static const char *const names[] = {"session_spans",   "session_processes",
+                                        "session_threads", "session_sites",
+                                        "session_losses",  "session_rollups",
+                                        "session_outbox",  "session_cursors",
+                                        "session_frames",  "session_counters",
+                                        "session_stacks",  "session_origins",
+                                        "session_throws",  "session_overdue",
+                                        "session_drop",    NULL};
     int64_t session = 0;
     int there = 0;
     int code = run(db, "begin");

@@ -24,6 +24,7 @@ struct walk {
     uint64_t registers[LANE_STACK_REGISTERS];
     bool is_past_copy; /* a read beyond its end was asked for */
     bool has_no_table; /* for the frame of this step */
+    uint64_t cfa;      /* of the frame that was left */
 };
 
 enum {
@@ -31,6 +32,11 @@ enum {
     DWARF_RBP = 6,
     DWARF_RSP = 7,
     DWARF_RIP = 16,
+    KEPT = 1 << DWARF_RBX | 1 << DWARF_RBP | 1 << DWARF_RSP | 0xf << 12 |
+           1 << DWARF_RIP,
+    /* a value that is no address: libunwind asks for registers that it does
+     * not need, and gives up where it gets none */
+    NOT_KNOWN = 1,
 };
 
 /* ---- accessors ----------------------------------------------------------- */
@@ -171,6 +177,15 @@ static const struct lane_stack_call *call_at(const struct walk *w,
     return NULL;
 }
 
+static int go_on_at(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
+                    uint64_t ip, uint64_t sp, uint64_t rbp)
+{
+    w->registers[DWARF_RIP] = ip;
+    w->registers[DWARF_RSP] = sp;
+    w->registers[DWARF_RBP] = rbp;
+    return unw_init_remote(cursor, as, w);
+}
+
 /* Go on at the caller that the trampoline will return to. */
 static int cross_trampoline(struct walk *w, unw_addr_space_t as,
                             unw_cursor_t *cursor,
@@ -181,15 +196,73 @@ static int cross_trampoline(struct walk *w, unw_addr_space_t as,
         if (unw_get_reg(cursor, i, &value) == 0)
             w->registers[i] = value;
     }
-    w->registers[DWARF_RIP] = call->ip;
-    w->registers[DWARF_RSP] = call->sp;
-    w->registers[DWARF_RBP] = call->rbp;
-    return unw_init_remote(cursor, as, w);
+    return go_on_at(w, as, cursor, call->ip, call->sp, call->rbp);
 }
 
 static bool is_ours(const struct walk *w, uint64_t address)
 {
     return modules_has_id(w->modules, address, w->in->own_id, 20);
+}
+
+/* A return address follows a call: e8 and a distance, or ff /2. */
+static bool is_return_address(struct walk *w, uint64_t address)
+{
+    uint8_t before[7] = {0};
+    if (!modules_is_code(w->modules, address) ||
+        !modules_read(w->modules, address - sizeof before, before,
+                      sizeof before))
+        return false;
+    if (before[2] == 0xe8)
+        return true;
+    for (int len = 2; len <= 7; len++)
+        if (before[7 - len] == 0xff && (before[8 - len] >> 3 & 7) == 2)
+            return true;
+    return false;
+}
+
+/* A library call that is watched for a first cause: its trampoline has kept
+ * what is needed. */
+static bool leave_frame_of_ours(struct walk *w, unw_addr_space_t as,
+                                uint64_t from, unw_word_t *ip, unw_word_t *rbp)
+{
+    /* F: see LANE_KEPT_BELOW */
+    uint64_t a = from - 8 + LANE_KEPT_STRIDE;
+    unw_word_t sp;
+    return access_mem(as, a - LANE_KEPT_BELOW + LANE_KEPT_SP, &sp, 0, w) == 0 &&
+           sp == a && access_mem(as, a, ip, 0, w) == 0 &&
+           access_mem(as, a - 8, rbp, 0, w) == 0;
+}
+
+/*
+ * Of a thread that was not stopped only rsp and rip are known, and this frame
+ * is found by rbp. What it looked like is known: the saved rbp of its caller
+ * and the return address, one after the other. The next such pair up the stack
+ * is a guess; it cannot lie beyond a call that a trampoline carries.
+ */
+static int step_without_rbp(struct walk *w, unw_addr_space_t as,
+                            unw_cursor_t *cursor, uint64_t from, uint32_t *site)
+{
+    unw_word_t rbp, ip;
+    /* what called us may use its rbp for anything */
+    bool is_own = unw_get_reg(cursor, UNW_REG_IP, &ip) == 0 && is_ours(w, ip);
+    if (is_own && leave_frame_of_ours(w, as, from, &ip, &rbp))
+        return go_on_at(w, as, cursor, ip, from + LANE_KEPT_STRIDE, rbp) == 0
+                   ? 1
+                   : -1;
+    w->has_no_table = true;
+    for (uint64_t at = from; access_mem(as, at + 8, &ip, 0, w) == 0; at += 8) {
+        const struct lane_stack_call *call = call_at(w, at + 8);
+        if (call) {
+            *site = call->site;
+            return cross_trampoline(w, as, cursor, call) == 0 ? 1 : -1;
+        }
+        if (!in_copy(w, at + 8) || access_mem(as, at, &rbp, 0, w) != 0)
+            break;
+        bool is_frame = rbp > at && in_copy(w, rbp) && rbp % 8 == 0;
+        if ((is_frame || is_own) && is_return_address(w, ip))
+            return go_on_at(w, as, cursor, ip, at + 16, rbp) == 0 ? 1 : -1;
+    }
+    return -1;
 }
 
 /* One frame up. 1, 0: there is none, <0: lost. */
@@ -202,12 +275,15 @@ static int step(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
     unw_get_reg(cursor, UNW_REG_SP, &before);
     (void)unw_get_reg(cursor, UNW_X86_64_RBP, &rbp);
     int rc = unw_step(cursor);
+    if (rc < 0 && rbp == NOT_KNOWN)
+        return step_without_rbp(w, as, cursor, before, site);
     /* without tables it is the end only if rbp says so */
-    if (rc == 0 && w->has_no_table && rbp != 0)
+    if (rc == 0 && w->has_no_table && rbp != 0 && rbp != NOT_KNOWN)
         return -1;
     if (rc <= 0)
         return rc;
     unw_get_reg(cursor, UNW_REG_SP, &after);
+    w->cfa = after;
     const struct lane_stack_call *call = call_at(w, after - 8);
     if (call) {
         *site = call->site;
@@ -239,12 +315,28 @@ static bool leave_nowhere(struct walk *w, unw_addr_space_t as,
     return unw_init_remote(cursor, as, w) == 0;
 }
 
+/* Its registers; above the first frame those that calls keep. */
+static void note_registers(unw_cursor_t *cursor, uint32_t known,
+                           struct location_frame *at)
+{
+    at->known = 0;
+    for (int i = 0; i < LANE_STACK_REGISTERS; i++) {
+        unw_word_t value;
+        if (known >> i & 1 && unw_get_reg(cursor, i, &value) == 0) {
+            at->registers[i] = value;
+            at->known |= 1u << i;
+        }
+    }
+}
+
 static int walk_up(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
                    struct unwind_frame *out, enum unwind_end *end)
 {
-    bool is_call = w->in->head->reason != LANE_STACK_SIGNAL;
+    bool is_call = w->in->head->reason != LANE_STACK_SIGNAL &&
+                   w->in->head->reason != LANE_STACK_OVERDUE;
     bool is_guess = false;
     int count = 0, rc = 1;
+    uint32_t known = w->in->head->known;
     *end = UNWIND_MOST;
     for (int steps = 0; steps < 2 * UNWIND_MAX && count < UNWIND_MAX; steps++) {
         unw_word_t ip;
@@ -253,7 +345,7 @@ static int walk_up(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
             break;
         if (steps == 0 && !modules_is_code(w->modules, ip) &&
             leave_nowhere(w, as, cursor)) {
-            out[count++] = (struct unwind_frame){ip, false, false, 0};
+            out[count++] = (struct unwind_frame){.address = ip};
             is_call = true;
             continue;
         }
@@ -264,14 +356,16 @@ static int walk_up(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
         if (!modules_is_code(w->modules, ip)) {
             /* where it jumped to is worth knowing, where it would return not */
             if (steps == 0)
-                out[count++] = (struct unwind_frame){ip, false, false, 0};
+                out[count++] = (struct unwind_frame){.address = ip};
             *end = UNWIND_LOST;
             break;
         }
         int at = -1;
         if (!is_ours(w, ip)) {
             at = count++;
-            out[at] = (struct unwind_frame){ip, is_call, is_guess, 0};
+            out[at] = (struct unwind_frame){
+                .address = ip, .is_call = is_call, .is_guess = is_guess};
+            note_registers(cursor, known, &out[at].at);
         }
         bool is_signal = unw_is_signal_frame(cursor) > 0;
         rc = step(w, as, cursor, &site);
@@ -281,6 +375,9 @@ static int walk_up(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
             *end = end_of(w, rc);
             break;
         }
+        if (at >= 0)
+            out[at].at.cfa = w->cfa;
+        known = is_signal ? ~0u : KEPT;
         is_call = !is_signal;
         is_guess = is_guess || w->has_no_table;
     }
@@ -302,6 +399,10 @@ int unwind_stack(struct modules *modules, const struct unwind_input *in,
     };
     struct walk w = {.modules = modules, .in = in};
     memcpy(w.registers, in->head->registers, sizeof w.registers);
+    for (int i = 0; i < LANE_STACK_REGISTERS; i++)
+        if (in->head->reason == LANE_STACK_OVERDUE &&
+            !(in->head->known >> i & 1))
+            w.registers[i] = NOT_KNOWN;
     unw_addr_space_t as = unw_create_addr_space(&accessors, 0);
     unw_cursor_t cursor;
     int count = 0;

@@ -37,5 +37,5 @@ LEFT JOIN spans e ON (e.session, e.ref) = (
     WHERE x.fingerprint = g.fingerprint
       AND (:filtered = 0 OR x.trace IN (SELECT trace FROM matching))
     ORDER BY x.start_unix_ns DESC LIMIT 1)
-WHERE :filtered = 0 OR n.count > 0
+WHERE g.kind <> 'overdue' AND (:filtered = 0 OR n.count > 0)
 ORDER BY last DESC, g.fingerprint;

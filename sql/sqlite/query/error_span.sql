@@ -1,4 +1,4 @@
--- A failed span as the example of its group, and how often its handler was
+-- A span that failed or was overdue as the example of its group, and how often its handler was
 -- called and failed in this way in its trace.
 SELECT t.trace, t.trace_id, s.key, p.parent_ref, i.name, p.start_unix_ns,
        p.error, p.input, p.output, p.attributes,
@@ -6,9 +6,14 @@ SELECT t.trace, t.trace_id, s.key, p.parent_ref, i.name, p.start_unix_ns,
         WHERE x.trace = p.trace AND x.fingerprint = p.fingerprint),
        (SELECT sum(r.calls) FROM rollups r
         JOIN sites j ON j.session = r.session AND j.site = r.site
-        WHERE r.trace = p.trace AND j.name = i.name)
+        WHERE r.trace = p.trace AND j.name = i.name),
+       o.detail, p.status, p.duration_ns,
+       (SELECT count(*) FROM spans x
+        JOIN overdue y ON y.session = x.session AND y.ref = x.ref
+        WHERE x.trace = p.trace AND y.fingerprint = o.fingerprint)
 FROM spans p
 JOIN sessions s ON s.session = p.session
 LEFT JOIN traces t ON t.trace = p.trace
 LEFT JOIN sites i ON i.session = p.session AND i.site = p.site
+LEFT JOIN overdue o ON o.session = p.session AND o.ref = p.ref
 WHERE p.session = :session AND p.ref = :ref;

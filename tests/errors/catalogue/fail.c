@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -284,6 +285,66 @@ OUT static int d_term(void)
         pause();
 }
 
+/* ---- what takes too long: until standard input ends ---------------------- */
+
+static volatile int done;
+static sem_t ended;
+static void *wait_for_input(void *nothing)
+{
+    char c;
+    while (read(0, &c, 1) > 0)
+        ;
+    done = 1;
+    sem_post(&ended);
+    return nothing;
+}
+OUT static int l_read(void)
+{
+    char c;
+    int n = (int)read(0, &c, 1); /* @read_long */
+    STAY;
+    return n;
+}
+OUT static int l_wait(void)
+{
+    int n = sem_wait(&ended); /* @wait_long */
+    STAY;
+    return n;
+}
+OUT static int l_spin(void)
+{
+    while (!done) { } /* @spin_long */
+    STAY;
+    return 0;
+}
+OUT static int wait_as(const char *name)
+{
+    pthread_t helper;
+    int n = 0;
+    if (strstr(name, "read")) {
+        n = l_read();
+    } else {
+        sem_init(&ended, 0, 0);
+        pthread_create(&helper, NULL, wait_for_input, NULL);
+        n = strstr(name, "wait") ? l_wait() : l_spin();
+        pthread_join(helper, NULL);
+    }
+    STAY;
+    return n;
+}
+OUT int late(const char *name)
+{
+    int n = wait_as(name);
+    STAY;
+    return n;
+}
+OUT int late_stop(const char *name)
+{
+    int n = wait_as(name);
+    STAY;
+    return n;
+}
+
 /* ---- the handlers -------------------------------------------------------- */
 
 static const struct {
@@ -313,6 +374,11 @@ static const struct {
 
 OUT int step(const char *name, int number)
 {
+    if (strstr(name, "_long")) {
+        int n = strstr(name, "_stop") ? late_stop(name) : late(name);
+        STAY;
+        return n;
+    }
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         if (strcmp(cases[i].name, name) == 0) {
             int result = cases[i].run(); /* @step */

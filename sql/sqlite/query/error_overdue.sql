@@ -1,0 +1,38 @@
+-- Groups of calls that were overdue, with the columns of error_groups.sql.
+WITH matching AS (
+  SELECT t.trace FROM traces t
+  JOIN sessions s ON s.session = t.session
+  WHERE t.start_unix_ns >= :since AND t.start_unix_ns < :until
+    AND (:program IS NULL OR t.name GLOB :program)
+    AND (:status IS NULL OR t.status = :status)
+    AND (:service IS NULL OR s.service = :service)
+    AND (:host IS NULL OR s.host = :host)
+    AND (:trace = 0 OR t.trace = :trace)
+    AND (:pid < 0 OR EXISTS (SELECT 1 FROM processes q
+                             WHERE q.trace = t.trace AND q.pid = :pid))
+), seen AS (
+  SELECT o.fingerprint, o.session, o.ref, o.detail, o.at_unix_ns, s.trace
+  FROM overdue o
+  JOIN spans s ON s.session = o.session AND s.ref = o.ref
+  WHERE :filtered = 0 OR s.trace IN (SELECT trace FROM matching)
+), summed AS (
+  -- bare columns are those of the row that has max()
+  SELECT fingerprint, count(*) AS count, count(DISTINCT trace) AS traces,
+         max(at_unix_ns) AS last, session, ref, detail
+  FROM seen GROUP BY fingerprint
+)
+SELECT g.fingerprint, g.handler, g.kind, g.type, g.rule,
+       CASE WHEN :filtered THEN n.count ELSE g.count END,
+       coalesce(n.traces, 0),
+       CASE WHEN :filtered THEN (SELECT min(at_unix_ns) FROM seen x
+                                 WHERE x.fingerprint = g.fingerprint)
+            ELSE g.first_unix_ns END,
+       CASE WHEN :filtered THEN n.last ELSE g.last_unix_ns END,
+       (SELECT sum(r.calls) FROM rollups r
+        JOIN sites i ON i.session = r.session AND i.site = r.site
+        WHERE i.name = g.handler AND (:filtered = 0 OR
+              r.trace IN (SELECT trace FROM matching))),
+       n.session, n.ref, n.detail
+FROM error_groups g
+LEFT JOIN summed n ON n.fingerprint = g.fingerprint
+WHERE g.kind = 'overdue' AND (:filtered = 0 OR n.count > 0);
