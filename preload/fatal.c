@@ -31,13 +31,15 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 enum {
     KERNEL_SIGSET_BYTES = 8,
     STACKS = 4, /* at once; bss of every process counts in its RLIMIT_DATA */
-    STACK_BYTES = 16 * 1024
+    STACK_BYTES = 16 * 1024,
+    WAIT_STEPS = 1000, /* 0.1 s, or little more */
 };
 
 /* SIGTRAP belongs to debuggers. */
@@ -105,6 +107,8 @@ static void note_fatal(void *argument)
     error_note_signal(&fault);
 }
 
+static bool has_run; /* somebody's fn, on one of the stacks below */
+
 bool fatal_run(void (*fn)(void *argument), void *argument)
 {
     static uint8_t stacks[STACKS][STACK_BYTES] __attribute__((aligned(64)));
@@ -114,9 +118,20 @@ bool fatal_run(void (*fn)(void *argument), void *argument)
             continue;
         error_on_stack(fn, argument, stacks[i] + STACK_BYTES);
         __atomic_store_n(&is_taken[i], 0, __ATOMIC_RELEASE);
+        __atomic_store_n(&has_run, true, __ATOMIC_RELEASE);
         return true;
     }
     return false;
+}
+
+/* There was no stack for this thread, whose return ends the process: first let
+ * one of those that have a stack come to its end, if that takes no time. */
+static void wait_for_others(void)
+{
+    const struct timespec step = {0, 100000};
+    for (int i = 0;
+         i < WAIT_STEPS && !__atomic_load_n(&has_run, __ATOMIC_ACQUIRE); i++)
+        machine_syscall(SYS_nanosleep, (long)&step, 0, 0, 0, 0, 0);
 }
 
 static void on_fatal(int signal, siginfo_t *info, void *context)
@@ -132,9 +147,11 @@ static void on_fatal(int signal, siginfo_t *info, void *context)
     if (runtime.map.session && *runtime.alive && pid == runtime.pid) {
         struct fatal_work work = {signal, info,
                                   ((ucontext_t *)context)->uc_mcontext.gregs};
-        if (!fatal_run(note_fatal, &work))
+        if (!fatal_run(note_fatal, &work)) {
             process_mark_end(LANE_MARKER_SIGNAL, signal,
                              fault_address(signal, info));
+            wait_for_others();
+        }
     }
     span_busy--;
     syscall(SYS_rt_sigaction, signal, by_default, NULL, KERNEL_SIGSET_BYTES);

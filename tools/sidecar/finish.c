@@ -282,6 +282,15 @@ static bool all_read(const struct session *s)
     return true;
 }
 
+bool finish_is_waiting(const struct session *session)
+{
+    for (uint32_t i = 0; i < session->reader.header.process_next; i++)
+        if (session->process[i].gone_since_ns != 0 &&
+            !session->process[i].is_gone)
+            return true;
+    return false;
+}
+
 static bool somebody_unseen(const struct session *s)
 {
     for (uint32_t i = 0; i < s->reader.header.process_next; i++)

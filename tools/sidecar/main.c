@@ -353,6 +353,15 @@ static int round_of_all(struct sidecar *c)
     return done;
 }
 
+/* A process died, and nobody told how; that may come in a moment. */
+static bool is_a_death_open(const struct sidecar *c)
+{
+    for (uint32_t i = 0; i < c->count; i++)
+        if (c->entry[i].session && finish_is_waiting(c->entry[i].session))
+            return true;
+    return false;
+}
+
 /* Is the work done, for this way of running? */
 static bool is_over(struct sidecar *c, int done, int64_t now_ns)
 {
@@ -395,8 +404,8 @@ static void work(struct sidecar *c)
                      keep_step(&c->keep, c->store_path, done > 0, now());
         /* with --once: ends are looked for at intervals, so some rounds */
         idle_rounds = done ? 0 : idle_rounds + 1;
-        if (is_over(c, c->once && idle_rounds < 12 ? 1 : done, now()) &&
-            (stop || !keeps))
+        bool more = c->once && (idle_rounds < 12 || is_a_death_open(c));
+        if (is_over(c, more ? 1 : done, now()) && (stop || !keeps))
             return;
         pause = done || keeps ? PAUSE_LEAST_NS : pause * 2;
         if (pause > PAUSE_MOST_NS)

@@ -153,6 +153,8 @@ bool session_is_written(int dir_fd, const char *name);
 /* The signal that ended a process and of which the process itself said
  * nothing; 0: none, or not known. */
 int session_died_by(const struct session_process *process);
+/* Is there a process that is gone, and its reaper has some time to tell how? */
+bool finish_is_waiting(const struct session *session);
 /* Processes and lanes that ended; sets is_ended. 0 or -errno. */
 int finish_look(struct session *session, int64_t now_ns)
     __attribute__((warn_unused_result));
