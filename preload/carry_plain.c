@@ -227,8 +227,9 @@ static inline void drop_contexts(struct lane *lane, uint64_t sp)
     span_drop_contexts(lane, sp);
 }
 
-static bool enter_bare(struct shim_call *call, const struct carry_plan *plan,
-                       struct lane *lane)
+static bool __attribute__((noinline))
+enter_bare(struct shim_call *call, const struct carry_plan *plan,
+           struct lane *lane)
 {
     struct span_place place;
     if (plan->is_pop) { /* what was popped before is done */

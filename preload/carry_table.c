@@ -28,6 +28,9 @@
 #include "lane/ids.h"
 #include "preload/span_internal.h"
 
+/* Kept out of the short way, which needs few registers then. */
+#define COLD __attribute__((noinline, cold))
+
 enum {
     ITEMS_A_SET = 7,
     NEAR_SHIFT = 8,
@@ -235,7 +238,7 @@ static struct place *search_next(struct search *search, uint64_t key)
 }
 
 /* Take it out wherever it stands, but there. */
-static void remove_all(uint64_t key, const struct place *but)
+static void COLD remove_all(uint64_t key, const struct place *but)
 {
     struct search search = search_start(key, but);
     for (struct place *p; (p = search_next(&search, key)) != NULL;)
@@ -308,7 +311,8 @@ static inline struct place *claim_near(struct set *near, uint64_t key,
 
 /* The same of both sets; if both are full, the oldest item's place of the far
  * one. NULL: others were faster at each. */
-static struct place *claim_any(struct set **set, uint64_t key, uint64_t now)
+static struct place *COLD claim_any(struct set **set, uint64_t key,
+                                    uint64_t now)
 {
     struct set *near = near_of(key), *far = far_of(key);
     struct search search = search_start(key, NULL);
@@ -336,8 +340,9 @@ static bool is_late(const struct place *place, const struct carry_item *item)
 
 /* A late one looks again: an adopter may have come at the same moment, and
  * each must see the other's. */
-static void look_for_adopter(uint64_t key, struct set *set, struct place *mine,
-                             const struct carry_item *item)
+static void COLD look_for_adopter(uint64_t key, struct set *set,
+                                  struct place *mine,
+                                  const struct carry_item *item)
 {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     struct search search = search_start(key, mine);
@@ -420,8 +425,9 @@ static enum carry_found found_at(uint64_t ticks, uint64_t now_ticks)
     return UNLIKELY(is_old(ticks, now_ticks)) ? CARRY_EXPIRED : CARRY_FOUND;
 }
 
-static enum carry_found take_any(uint64_t key, const struct place *but,
-                                 uint64_t now_ticks, struct carry_item *out)
+static enum carry_found COLD take_any(uint64_t key, const struct place *but,
+                                      uint64_t now_ticks,
+                                      struct carry_item *out)
 {
     struct search search = search_start(key, but);
     for (struct place *p; (p = search_next(&search, key)) != NULL;)
@@ -432,8 +438,8 @@ static enum carry_found take_any(uint64_t key, const struct place *but,
 
 /* Nothing stands there: whoever carries it from a call that runs already is
  * late, and must not leave it for the next item of this key. */
-static enum carry_found await(uint64_t key, uint64_t now_ticks,
-                              struct carry_item *out)
+static enum carry_found COLD await(uint64_t key, uint64_t now_ticks,
+                                   struct carry_item *out)
 {
     struct carry_item mark = {.ticks = now_ticks};
     struct search search = search_start(key, NULL);
