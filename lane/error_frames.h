@@ -24,6 +24,11 @@ enum lane_stack_flags {
                                   session with this hash has them */
     LANE_STACK_UNREADABLE = 4, /* no bytes, or fewer than meant: a part of the
                                   stack could not be read */
+    LANE_STACK_LOCALS = 8,     /* arguments and locals of its frames are asked
+                                  for; its hash is its own, then */
+    LANE_STACK_HANDLED = 16,   /* of a signal for which the program has a
+                                  handler: it counts if the process died by it,
+                                  or if a frame without this flag follows */
 };
 enum {
     LANE_STACK_REGISTERS = 17, /* DWARF numbers: rax rdx rcx rbx rsi rdi rbp

@@ -47,7 +47,7 @@ static const struct {
     [ATTR_OVERDUE] = {"overdue", SHAPE_TIME_STOP, 0, 0, 0},
     [ATTR_CAPTURE] = {"capture", SHAPE_CHOICE, 0, 1, 0},
     [ATTR_CAP] = {"cap", SHAPE_INTEGER, 0, 1, 0},
-    [ATTR_LOCALS] = {"locals", SHAPE_CHOICE, 0, 1, 1},
+    [ATTR_LOCALS] = {"locals", SHAPE_CHOICE, 0, 1, 0},
     [ATTR_REWRITE] = {"rewrite", SHAPE_CHOICE, 0, 1, 0},
     [ATTR_ARGS] = {"args", SHAPE_STRING, 0, 0, 1},
     [ATTR_CARRY] = {"carry", SHAPE_CARRY, 0, 0, 0},

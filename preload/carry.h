@@ -115,9 +115,12 @@ HIDDEN void carry_push(const struct shim_call *call, struct lane *lane,
  * was done. [rdtsc is the session's clock] */
 HIDDEN bool carry_enter_plain(struct shim_call *call, const struct site *site,
                               uint32_t flags);
+/* All of entering a span without such steps, where no place is plain: what its
+ * caller popped. False: likewise. [own stack] */
+HIDDEN bool carry_enter_popped(struct shim_call *call, const struct site *site);
 /* All of leaving a call of a pop that is no span. False: likewise. */
 HIDDEN bool carry_leave_plain(const struct shim_call *call,
                               const struct shim_regs *regs, uint64_t tick);
 /* Place of a call that is no span, if that is plain. */
-HIDDEN bool carry_find_place(const struct lane *lane, uint64_t sp,
+HIDDEN bool carry_find_place(struct lane *lane, uint64_t sp,
                              struct span_place *place);

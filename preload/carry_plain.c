@@ -29,11 +29,50 @@ static inline bool is_ready(const struct lane *lane,
 
 /* ---- enter: spans ------------------------------------------------------- */
 
-/* When the item that it is the work of was carried, 0: there is none. `missed`:
- * the worse of how those were not found that were looked for. */
-static inline uint64_t adopt(const struct shim_call *call,
-                             const struct carry_plan *plan, uint64_t now,
-                             struct span_place *place, enum carry_found *missed)
+/* The mark of a pop that a call at `sp` stands under, as far as is known. */
+static inline struct lane_open *find_mark(struct lane *lane, uint64_t depth,
+                                          uint64_t sp)
+{
+    if (depth == 0 || depth >= LANE_OPEN_MAX)
+        return NULL;
+    struct lane_open *top = &lane->open[depth - 1];
+    if (top->state != LANE_OPEN_CONTEXT || !span_on_own_stack(lane, top->sp) ||
+        !span_context_holds(top, sp) || !span_context_is_sure(top, sp))
+        return NULL;
+    return top;
+}
+
+/* What is known of a span when it is opened. */
+struct opening {
+    struct span_place place;
+    struct lane_open *mark;    /* it stands under, or NULL */
+    uint64_t carried, adopted; /* ticks; 0: not for this span */
+    enum carry_found missed;
+    bool is_orphan;
+};
+
+static inline bool find_opening(struct lane *lane, uint64_t depth, uint64_t sp,
+                                struct opening *o)
+{
+    o->mark = NULL;
+    o->carried = o->adopted = 0;
+    o->missed = CARRY_FOUND;
+    o->is_orphan = false;
+    if (find_plain_place(lane, depth, sp, &o->place))
+        return true;
+    o->mark = find_mark(lane, depth, sp);
+    if (o->mark == NULL || span_context_orphan(o->mark) != 0)
+        return false;
+    o->place =
+        (struct span_place){o->mark->span, o->mark->context_depth & 0xffffff};
+    o->carried = o->mark->t0_ticks;
+    o->adopted = o->mark->parent;
+    return true;
+}
+
+static inline void adopt(const struct shim_call *call,
+                         const struct carry_plan *plan, uint64_t now,
+                         bool is_outermost, struct opening *o)
 {
     struct carry_item item;
     for (uint32_t i = 0; i < plan->enter_count; i++) {
@@ -44,13 +83,18 @@ static inline uint64_t adopt(const struct shim_call *call,
             continue;
         enum carry_found found = carry_table_take(key, now, &item);
         if (LIKELY(found == CARRY_FOUND)) {
-            *place = (struct span_place){item.parent, item.context};
-            return item.ticks;
+            o->place = (struct span_place){item.parent, item.context};
+            o->carried = item.ticks;
+            o->adopted = now;
+            o->mark = NULL;
+            return;
         }
-        if (*missed != CARRY_EXPIRED)
-            *missed = found;
+        if (o->missed != CARRY_EXPIRED)
+            o->missed = found;
     }
-    return 0;
+    o->is_orphan = o->missed != CARRY_FOUND && is_outermost;
+    if (UNLIKELY(o->is_orphan))
+        o->place = (struct span_place){span_process.ref, span_process.context};
 }
 
 /* The process's, and it says why. */
@@ -64,20 +108,22 @@ open_orphan(struct lane *lane, struct lane_open *open, uint32_t site,
 
 static void __attribute__((noinline))
 tell_queue_slowly(struct lane *lane, struct lane_open *open, uint32_t site,
-                  uint64_t carried, uint64_t adopted)
+                  const struct opening *o)
 {
-    struct span_origin origin = {.carried_ticks = carried,
-                                 .adopted_ticks = adopted};
+    struct span_origin origin = {.carried_ticks = o->carried,
+                                 .adopted_ticks = o->adopted};
     carry_tell_origin(lane, open, site, &origin);
 }
 
 static inline void tell_queue(struct lane *lane, struct lane_open *open,
-                              uint32_t site, uint64_t carried, uint64_t adopted)
+                              uint32_t site, const struct opening *o)
 {
     open->site_kind |= SPAN_KIND(LANE_STATUS_APART);
+    if (o->mark) /* the first span of an item waited for it, not each */
+        o->mark->t0_ticks = 0;
     uint64_t at = lane_reserve_line(lane);
     if (UNLIKELY(at == 0)) {
-        tell_queue_slowly(lane, open, site, carried, adopted);
+        tell_queue_slowly(lane, open, site, o);
         return;
     }
     struct lane_frame *line = (void *)lane_at(&runtime.map, lane, at);
@@ -91,7 +137,7 @@ static inline void tell_queue(struct lane *lane, struct lane_open *open,
     line->span = open->span;
     line->site = site;
     line->pad0 = 0;
-    *queue = (struct lane_frame_queue){carried, adopted};
+    *queue = (struct lane_frame_queue){o->carried, o->adopted};
     ((uint64_t *)(void *)line->inline_bytes)[2] = 0;
     ((uint64_t *)(void *)line->inline_bytes)[3] = 0;
     lane_commit(lane, (uint8_t *)line, at, LANE_ITEM_FRAME);
@@ -113,29 +159,29 @@ static inline void hand_over(const struct shim_call *call,
 }
 
 /* One reading of the clock is when it began, adopted and carried. */
-static bool enter_span(struct shim_call *call, const struct site *site,
-                       const struct carry_plan *plan, struct lane *lane)
+static inline bool enter_span(struct shim_call *call, const struct site *site,
+                              const struct carry_plan *plan, struct lane *lane)
 {
-    struct span_place place;
-    enum carry_found missed = CARRY_FOUND;
-    uint64_t carried = 0, depth = lane->depth;
-    if (!find_plain_place(lane, depth, call->sp, &place))
+    struct opening o;
+    uint64_t depth = lane->depth;
+    if (!find_opening(lane, depth, call->sp, &o))
         return false;
     uint64_t tick = machine_ticks();
-    if (plan->adopts)
-        carried = adopt(call, plan, tick, &place, &missed);
-    bool is_orphan = !carried && missed != CARRY_FOUND && depth == 0;
-    if (UNLIKELY(is_orphan))
-        place = (struct span_place){span_process.ref, span_process.context};
-    struct lane_open *open = take_open(lane, depth, call, &place);
+    if (plan && plan->adopts)
+        adopt(call, plan, tick, depth == 0, &o);
+    struct lane_open *open = take_open(lane, depth, call, &o.place);
     if (site->flags & SITE_CAPTURES)
         span_enter_captures(call, site, lane, open);
-    if (carried)
-        tell_queue(lane, open, (uint32_t)call->site, carried, tick);
-    else if (UNLIKELY(is_orphan))
-        open_orphan(lane, open, (uint32_t)call->site, missed);
-    struct span_place own = {open->span, place.context};
-    hand_over(call, plan, tick, &own);
+    if (o.mark)
+        open->site_kind |= SPAN_KIND(LANE_STATUS_APART);
+    if (o.carried)
+        tell_queue(lane, open, (uint32_t)call->site, &o);
+    else if (UNLIKELY(o.is_orphan))
+        open_orphan(lane, open, (uint32_t)call->site, o.missed);
+    if (plan) {
+        struct span_place own = {open->span, o.place.context};
+        hand_over(call, plan, tick, &own);
+    }
     if (UNLIKELY(!cpu_is_marked())) {
         cpu_resync(lane);
         tick = machine_ticks();
@@ -144,23 +190,25 @@ static bool enter_span(struct shim_call *call, const struct site *site,
     return true;
 }
 
+bool carry_enter_popped(struct shim_call *call, const struct site *site)
+{
+    return enter_span(call, site, NULL, span_lane);
+}
+
 /* ---- enter: functions that are no spans --------------------------------- */
 
-bool carry_find_place(const struct lane *lane, uint64_t sp,
-                      struct span_place *place)
+bool carry_find_place(struct lane *lane, uint64_t sp, struct span_place *place)
 {
     uint64_t depth = lane->depth;
     if (!span_on_own_stack(lane, sp))
         return false;
     if (find_plain_place(lane, depth, sp, place))
         return true;
-    const struct lane_open *top = &lane->open[depth - 1];
-    if (depth >= LANE_OPEN_MAX || top->state != LANE_OPEN_CONTEXT ||
-        !span_on_own_stack(lane, top->sp) || !span_context_holds(top, sp) ||
-        !span_context_is_sure(top, sp))
-        return false;
-    *place = (struct span_place){top->span, top->context_depth & 0xffffff};
-    return true;
+    const struct lane_open *mark = find_mark(lane, depth, sp);
+    if (mark)
+        *place =
+            (struct span_place){mark->span, mark->context_depth & 0xffffff};
+    return mark != NULL;
 }
 
 /* As span_drop_contexts(), which has nothing to do below a call of this stack.

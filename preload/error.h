@@ -53,8 +53,9 @@ HIDDEN void error_note_stderr_parts(uint64_t pieces, uint32_t count);
 /* An exception is thrown: std::type_info and object, 0 if not known. */
 HIDDEN void error_note_throw(enum lane_throw_kind kind, uint64_t type,
                              uint64_t object);
-/* The process ends under open spans by its own will. */
-HIDDEN void error_note_end(void);
+/* The process ends under open spans by its own will; `failed`: its status says
+ * so. */
+HIDDEN void error_note_end(bool failed);
 
 struct error_fault { /* of a fatal signal */
     const uint64_t *registers;
@@ -62,6 +63,28 @@ struct error_fault { /* of a fatal signal */
     int32_t signal, code;
 };
 HIDDEN void error_note_signal(const struct error_fault *fault);
+
+/* ---- signals that the program handles itself (error_handled.c) ---------- */
+
+/* Words of the signal's frame that stay as they are while its handler runs;
+ * the first one is where the frame begins. */
+enum {
+    ERROR_FRAME_WORDS = 3
+};
+struct error_handler_frame {
+    uint64_t address[ERROR_FRAME_WORDS];
+};
+/* Is there something to keep of a fault at `pc` with this stack pointer, and
+ * was little kept lately? Not of one in such a handler: the first counts. */
+HIDDEN bool error_wants_handled(uint64_t pc, uint64_t sp);
+/* Its stack, of the innermost open span: it counts if the process ends by this
+ * signal, or in this handler. */
+HIDDEN void error_note_handled(const struct error_fault *fault,
+                               const struct error_handler_frame *frame);
+/* The process ends, at `sp`, by `fault` or by its own will (NULL). True: it is
+ * such a handler that ends it, and that was written. */
+HIDDEN bool error_finish_handled(struct lane *lane, uint64_t sp,
+                                 const struct error_fault *fault);
 
 /* `secret` in the manifest, or no values at all: no text of stderr, of
  * arguments and of exceptions is kept, of stacks the addresses alone.

@@ -35,6 +35,7 @@ enum {
     SITE_COPIES = 32,
     SITE_FRAMES = 512,
     PROCESS_COPIES = 256,
+    PROCESS_LOCALS = 16, /* stacks for whose values a copy is worth it */
     RSP = 7,
     RIP = 16,
     KEPT = 1 << 3 | 1 << 6 | 1 << 7 | 0xf << 12 | 1 << RIP,
@@ -316,12 +317,13 @@ struct limit {
     uint64_t copies, frames;
 };
 static struct limit site_limits[SHIM_SITE_MAX], process_limit;
+static uint64_t locals_limit;
 static uint64_t seen[SEEN];
 
-/* One more in this window? Racing threads may get a few more. */
-static bool may_pass(uint64_t *word, uint64_t window, uint32_t most)
+bool error_may_pass(uint64_t *word, uint64_t ticks, uint32_t most)
 {
     uint64_t value = __atomic_load_n(word, __ATOMIC_RELAXED);
+    uint64_t window = ticks >> WINDOW_SHIFT;
     if (value >> 32 != (window & 0xffffffff))
         value = window << 32;
     if ((uint32_t)value >= most)
@@ -345,24 +347,52 @@ static void write_frame(struct lane *lane, struct error_copy *copy,
                          LANE_FRAME_STACK, 0, span, site);
 }
 
+static bool has_locals(uint32_t site)
+{
+    const struct manifest_decl *decl =
+        site < SHIM_SITE_MAX ? runtime.sites[site].decl : NULL;
+    return decl && decl->settings.locals;
+}
+
+/* Does a handler on it ask for values? Where there are secrets nobody does. */
+static bool wants_locals(const struct error_copy *copy, uint32_t site)
+{
+    bool wants = has_locals(site);
+    for (uint32_t i = 0; !wants && i < copy->head.call_count; i++)
+        wants = has_locals(copy->calls[i].site);
+    return wants && !error_is_discreet;
+}
+
+/* The same code has other values the next time: such a stack is no other. */
+static void set_hash(struct error_copy *copy, uint32_t site)
+{
+    struct lane_frame_stack *head = &copy->head;
+    head->hash = hash_code(copy);
+    if (!wants_locals(copy, site) ||
+        !error_may_pass(&locals_limit, head->ticks, PROCESS_LOCALS))
+        return;
+    head->flags |= LANE_STACK_LOCALS;
+    head->hash = lane_mix64(head->hash + head->ticks + head->tid) | 1;
+}
+
 uint64_t error_copy_write(struct lane *lane, struct error_copy *copy,
                           uint64_t span, uint32_t site)
 {
     struct lane_frame_stack *head = &copy->head;
     struct capture_frame frame;
-    uint64_t window = head->ticks >> WINDOW_SHIFT;
     struct limit *limit = &site_limits[site % SHIM_SITE_MAX];
-    if (!may_pass(&limit->frames, window, SITE_FRAMES))
+    if (!error_may_pass(&limit->frames, head->ticks, SITE_FRAMES))
         return 0;
     if (head->hash == 0)
-        head->hash = hash_code(copy);
+        set_hash(copy, site);
     uint64_t *mark = &seen[head->hash % SEEN];
     uint32_t bytes = head->stack_bytes;
     if (__atomic_load_n(mark, __ATOMIC_RELAXED) == head->hash) {
         head->flags |= LANE_STACK_SAME;
         head->stack_bytes = 0;
-    } else if (!may_pass(&limit->copies, window, SITE_COPIES) ||
-               !may_pass(&process_limit.copies, window, PROCESS_COPIES)) {
+    } else if (!error_may_pass(&limit->copies, head->ticks, SITE_COPIES) ||
+               !error_may_pass(&process_limit.copies, head->ticks,
+                               PROCESS_COPIES)) {
         return 0;
     }
     uint32_t calls = head->call_count * (uint32_t)sizeof(*copy->calls);

@@ -44,6 +44,10 @@ HIDDEN void error_copy_take(struct error_copy *copy, struct lane *lane,
 HIDDEN uint64_t error_copy_write(struct lane *lane, struct error_copy *copy,
                                  uint64_t span, uint32_t site);
 
+/* One more of at most `most` in this window of about a second? `ticks`: now;
+ * *word counts. Racing threads may get a few more. */
+HIDDEN bool error_may_pass(uint64_t *word, uint64_t ticks, uint32_t most);
+
 /* Call fn(argument) on the stack that ends at `top`. */
 HIDDEN void error_on_stack(void (*fn)(void *argument), void *argument,
                            void *top);

@@ -79,13 +79,16 @@ void error_write_rule(struct lane *lane, uint64_t span, uint32_t site,
     (void)error_write_stack(lane, span, site, LANE_STACK_RULE);
 }
 
-void error_note_end(void)
+void error_note_end(bool failed)
 {
     struct lane *lane = error_lane();
     const struct lane_open *open =
         lane ? error_open_span(lane, (uint64_t)__builtin_frame_address(0))
              : NULL;
-    if (open == NULL)
+    if (lane &&
+        error_finish_handled(lane, (uint64_t)__builtin_frame_address(0), NULL))
+        return;
+    if (open == NULL || !failed)
         return;
     uint32_t site = open->site_kind & 0xffffff;
     error_write_cause(lane, open->span, site, open->t0_ticks);
@@ -104,7 +107,10 @@ void error_note_signal(const struct error_fault *fault)
     if (lane == NULL)
         lane = thread_attach();
     struct error_room *room = lane ? error_room_get(lane, true) : NULL;
-    if (room == NULL || room->signal_busy++ != 0)
+    /* a handler that raises it again: where it came first is what counts */
+    if (room == NULL ||
+        error_finish_handled(lane, fault->registers[7], fault) ||
+        room->signal_busy++ != 0)
         return;
     const struct lane_open *open = error_open_span(lane, fault->registers[7]);
     uint64_t span = open ? open->span : span_process.ref;

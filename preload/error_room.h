@@ -24,6 +24,15 @@ struct error_crumb {
     _Alignas(8) uint8_t copy[sizeof(struct error_copy) + ERROR_CAUSE_BYTES];
 };
 
+/* The newest signal that the program has a handler for. */
+struct error_handled {
+    struct error_handler_frame frame; /* address[0] 0: none */
+    uint64_t words[ERROR_FRAME_WORDS];
+    uint64_t span, hash, fault_address, pc, sp;
+    uint32_t site;
+    int32_t signal, code;
+};
+
 struct error_room {
     /* taken by a hook that a signal handler may interrupt: >0, keep off */
     uint32_t crumbs_busy, scratch_busy, signal_busy, stderr_busy;
@@ -40,6 +49,7 @@ struct error_room {
     } writes[ERROR_WRITES];
     uint64_t stderr_total; /* bytes ever; the next one goes to it modulo size */
     uint8_t stderr_bytes[LANE_STDERR_MAX];
+    struct error_handled handled;
     struct error_crumb crumbs[ERROR_CRUMBS];
     _Alignas(8) uint8_t scratch[sizeof(struct error_copy) + ERROR_COPY_BYTES];
     _Alignas(

@@ -10,9 +10,10 @@
  * program sets for one of the two.
  *
  * The program does not see it: sigaction() and signal() are sites of ours, and
- * an old action that is our handler is told as SIG_DFL. As soon as the program
- * sets any disposition, ours is gone. If sigaction() cannot be watched there
- * are no handlers at all. A child of exec gets SIG_DFL, as it would have.
+ * an old action that is our handler is told as SIG_DFL. A handler of the
+ * program replaces it (handled.c), SIG_DFL brings it back. If sigaction()
+ * cannot be watched there are no handlers at all. A child of exec gets SIG_DFL,
+ * as it would have.
  *
  * The handler begins on whatever stack the program has set up for signals, and
  * needs little of it; where a stack overflow leaves no room, the kernel kills
@@ -22,13 +23,13 @@
 #include "lane/x86_64/machine.h"
 #include "preload/bind.h"
 #include "preload/error.h"
+#include "preload/handled.h"
 #include "preload/process.h"
 #include "preload/read_pages.h"
 #include "preload/span.h"
 #include "preload/trap.h"
 #include <errno.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -84,14 +85,19 @@ static uint64_t fault_address(int signal, const siginfo_t *info)
     return comes_again(signal, info) ? (uint64_t)info->si_addr : 0;
 }
 
+void fatal_registers(const greg_t *from, uint64_t to[LANE_STACK_REGISTERS])
+{
+    for (int i = 0; i < LANE_STACK_REGISTERS; i++)
+        to[i] = (uint64_t)from[dwarf_order[i]];
+}
+
 static void note_fatal(void *argument)
 {
     const struct fatal_work *work = argument;
     uint64_t registers[LANE_STACK_REGISTERS];
     uint64_t address = fault_address(work->signal, work->info);
     process_mark_end(LANE_MARKER_SIGNAL, work->signal, address);
-    for (int i = 0; i < LANE_STACK_REGISTERS; i++)
-        registers[i] = (uint64_t)work->registers[dwarf_order[i]];
+    fatal_registers(work->registers, registers);
     const struct error_fault fault = {.registers = registers,
                                       .address = address,
                                       .signal = work->signal,
@@ -99,19 +105,18 @@ static void note_fatal(void *argument)
     error_note_signal(&fault);
 }
 
-static void note_on_own_stack(struct fatal_work *work)
+bool fatal_run(void (*fn)(void *argument), void *argument)
 {
     static uint8_t stacks[STACKS][STACK_BYTES] __attribute__((aligned(64)));
     static uint32_t is_taken[STACKS];
     for (int i = 0; i < STACKS; i++) {
         if (__atomic_exchange_n(&is_taken[i], 1, __ATOMIC_ACQUIRE) != 0)
             continue;
-        error_on_stack(note_fatal, work, stacks[i] + STACK_BYTES);
+        error_on_stack(fn, argument, stacks[i] + STACK_BYTES);
         __atomic_store_n(&is_taken[i], 0, __ATOMIC_RELEASE);
-        return;
+        return true;
     }
-    process_mark_end(LANE_MARKER_SIGNAL, work->signal,
-                     fault_address(work->signal, work->info));
+    return false;
 }
 
 static void on_fatal(int signal, siginfo_t *info, void *context)
@@ -127,7 +132,9 @@ static void on_fatal(int signal, siginfo_t *info, void *context)
     if (runtime.map.session && *runtime.alive && pid == runtime.pid) {
         struct fatal_work work = {signal, info,
                                   ((ucontext_t *)context)->uc_mcontext.gregs};
-        note_on_own_stack(&work);
+        if (!fatal_run(note_fatal, &work))
+            process_mark_end(LANE_MARKER_SIGNAL, signal,
+                             fault_address(signal, info));
     }
     span_busy--;
     syscall(SYS_rt_sigaction, signal, by_default, NULL, KERNEL_SIGSET_BYTES);
@@ -144,23 +151,14 @@ static void enter_sigaction(struct shim_call *call)
     if (call->args.rsi != 0 && (signal == SIGSEGV || signal == SIGBUS) &&
         !process_is_guest())
         read_pages_enable(0);
+    handled_enter(call, on_fatal);
 }
 
-/* After sigaction(signal, new, old): what was ours was SIG_DFL. */
 static void leave_sigaction(struct shim_call *call,
                             const struct shim_regs *regs)
 {
-    struct sigaction *old = (struct sigaction *)call->args.rdx;
     trap_leave_sigaction(call, regs);
-    if ((uint32_t)regs->rax != 0 || !old || !(old->sa_flags & SA_SIGINFO) ||
-        old->sa_sigaction != on_fatal)
-        return;
-    old->sa_handler = SIG_DFL;
-    old->sa_flags = 0;
-    old->sa_restorer = NULL;
-    uint64_t *mask = (uint64_t *)&old->sa_mask;
-    for (size_t i = 0; i < sizeof(old->sa_mask) / sizeof(*mask); i++)
-        mask[i] = 0;
+    handled_leave(call, regs, on_fatal);
 }
 
 void fatal_retire(void)

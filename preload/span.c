@@ -57,7 +57,9 @@ void span_enter(struct shim_call *call)
     }
     uint64_t depth = lane->depth;
     if (UNLIKELY(!find_plain_place(lane, depth, call->sp, &place))) {
-        enter_odd(call, site);
+        if (!span_on_own_stack(lane, call->sp) ||
+            !carry_enter_popped(call, site))
+            enter_odd(call, site);
         return;
     }
     struct lane_open *open = take_open(lane, depth, call, &place);

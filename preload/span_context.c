@@ -49,6 +49,11 @@ bool span_context_is_sure(const struct lane_open *open, uint64_t sp)
     return sp <= pop_sp(open) || (open->site_kind & KIND_DIRECT) != 0;
 }
 
+uint8_t span_context_orphan(const struct lane_open *open)
+{
+    return (uint8_t)open->site_kind;
+}
+
 void span_context_origin(struct lane_open *open, uint64_t sp,
                          struct span_origin *origin)
 {
@@ -57,7 +62,7 @@ void span_context_origin(struct lane_open *open, uint64_t sp,
         return;
     }
     origin->is_apart = true;
-    origin->orphan = (uint8_t)open->site_kind;
+    origin->orphan = span_context_orphan(open);
     origin->carried_ticks = open->t0_ticks;
     origin->adopted_ticks = open->parent;
     origin->mark = open;

@@ -105,6 +105,8 @@ HIDDEN bool span_push_context(struct lane *lane, uint64_t sp, uint64_t frame,
                               const struct span_origin *origin);
 /* Does a mark still hold for a call at `sp` on its stack? And what it says. */
 HIDDEN bool span_context_holds(const struct lane_open *open, uint64_t sp);
+/* enum lane_orphan: why nobody knows whose item it is; 0: it is known. */
+HIDDEN uint8_t span_context_orphan(const struct lane_open *open);
 /* False: it may hold, but nobody knows. */
 HIDDEN bool span_context_is_sure(const struct lane_open *open, uint64_t sp);
 HIDDEN void span_context_origin(struct lane_open *open, uint64_t sp,

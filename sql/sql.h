@@ -9,8 +9,9 @@ extern const int sql_sqlite_version;
 
 /* Statements of the sidecar: text; each opens with a line "-- :NAME". */
 extern const char sql_sqlite_sidecar[];
-/* The same of tools/store: retention. */
+/* The same of tools/store: retention, metrics, names. */
 extern const char sql_sqlite_retention[];
 extern const char sql_sqlite_metrics[];
+extern const char sql_sqlite_naming[];
 /* The same of the uploader. */
 extern const char sql_sqlite_upload[];

@@ -47,25 +47,50 @@ def run(program, how, after, env, path):
 
 
 def wait_stored(folder):
-    end = time.monotonic() + DEADLINE_S
-    while glob.glob(folder + "/session-*"):
-        if time.monotonic() > end:
-            raise AssertionError("sessions are left")
+    """Until no session is left; as long as they become fewer."""
+    fewest = len(glob.glob(folder + "/session-*"))
+    begun = end = time.monotonic()
+    first = fewest
+    while fewest:
+        left = len(glob.glob(folder + "/session-*"))
+        if left < fewest:
+            fewest, end = left, time.monotonic()
+        elif time.monotonic() > end + DEADLINE_S:
+            raise AssertionError(f"{left} sessions are left")
         time.sleep(0.05)
+    print(f"{first} sessions waited at the end, "
+          f"{time.monotonic() - begun:.0f} s for them")
+
+
+def sidecars(folder):
+    """Those that are at work for this directory."""
+    found = set()
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        try:
+            with open(path, "rb") as f:
+                words = f.read().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        if folder in words and "sidecar" in words:
+            found.add(int(path.split("/")[2]))
+    return found
 
 
 def check(store, truth):
     db = sqlite3.connect(store)
-    seen = collections.defaultdict(list)
-    query = ("SELECT processes.pid, spans.input FROM spans JOIN processes "
-             "ON processes.session = spans.session AND processes.idx = "
-             "spans.process_idx JOIN sites ON sites.session = spans.session "
-             "AND sites.site = spans.site WHERE sites.name = 'counted'")
-    for pid, values in db.execute(query):
-        seen[pid].append(json.loads(values)["number"])
+    seen = collections.defaultdict(dict)
+    query = ("SELECT processes.pid, processes.session, spans.input "
+             "FROM spans JOIN processes ON processes.session = spans.session "
+             "AND processes.idx = spans.process_idx JOIN sites ON sites.session = spans.session "
+             "AND sites.site = spans.site WHERE sites.name = 'counted' "
+             "ORDER BY processes.start_unix_ns")
+    for pid, session, values in db.execute(query):
+        seen[pid].setdefault(session, []).append(json.loads(values)["number"])
     calls = 0
     for pid, marked in truth:
-        numbers = seen[pid]
+        # of many thousands some have the same number, one after the other
+        first = next(iter(seen[pid]), None)
+        numbers = seen[pid].pop(first, [])
         calls += len(marked)
         missing = marked - set(numbers)
         extra = set(numbers) - marked
@@ -75,6 +100,8 @@ def check(store, truth):
                 f"pid {pid}: {len(marked)} marked, {len(numbers)} stored, "
                 f"missing {sorted(missing)[:9]}, not marked "
                 f"{sorted(extra)[:9]}")
+    if any(seen.values()):
+        raise AssertionError(f"not run: {[p for p in seen if seen[p]][:9]}")
     return calls
 
 
@@ -95,11 +122,15 @@ def main():
     print("seed", seed)
     choose = random.Random(seed)
     try:
-        truth = []
+        truth, first = [], set()
         for _ in range(rounds):
             how = choose.choice(list(WAYS))
             truth.append(run(program, how, choose.randrange(1, 400), env,
                              top + "/marks"))
+            first = first or sidecars(top + "/dir")
+        last = sidecars(top + "/dir")
+        if len(last) != 1 or not last <= first:
+            raise AssertionError(f"the sidecar stopped: {first}, {last}")
         wait_stored(top + "/dir")
         calls = check(top + "/store.db", truth)
         print(f"{rounds} deaths, {calls} calls, each stored once")

@@ -132,6 +132,32 @@ static void print_captured(const struct check *c)
     buf_free(&text);
 }
 
+/* Whose failures bring arguments and locals of every frame along. */
+static void print_locals(const struct check *c)
+{
+    struct buf text;
+    bool has_secret = false;
+    buf_init(&text, 1 << 16);
+    for (size_t i = 0; i < c->count; i++) {
+        const struct manifest_decl *d = c->bindings[i].decl;
+        has_secret |= d->secret_count > 0;
+        if (d->settings.locals && d->roles & (MANIFEST_SPAN | MANIFEST_ROOT))
+            buf_printf(&text, "%s%s", text.len_bytes ? ", " : "",
+                       d->name ? d->name : c->bindings[i].name);
+    }
+    char *names = text.len_bytes ? strdup(buf_get(&text)) : NULL;
+    buf_reset(&text);
+    buf_printf(&text,
+               has_secret ? "locals(\"on\") of %s has no effect: the manifest "
+                            "has secret()."
+                          : "Arguments and locals of failed calls: %s.",
+               names ? names : "");
+    if (names)
+        term_wrap(&c->term, TERM_PLAIN, buf_get(&text), 2);
+    free(names);
+    buf_free(&text);
+}
+
 /* Their handlers may have copies that nobody can know of. */
 static void print_without(const struct check *c)
 {
@@ -269,6 +295,7 @@ static int print(const struct check *c)
     print_bindings(c);
     print_legend(c);
     print_captured(c);
+    print_locals(c);
     check_totals_print(&c->term, c->totals, c->count, status);
     return status;
 }

@@ -29,6 +29,7 @@ static const char text[] =
     "  handspan status                              sidecar, sessions, losses\n"
     "  handspan uploads                             where spans are sent, and "
     "what was refused\n"
+    "  handspan symbolize [TRACE]                   names that come later\n"
     "  handspan prune                               take old traces out\n"
     "  handspan delete TRACE                        delete for good\n"
     "  handspan config                              settings, and where from\n"

@@ -62,6 +62,28 @@ static void print_note(struct term_line *l, const struct query_frame *f)
         term_line_printf(l, TERM_DIM, "   no debug file %.6s", f->build_id);
 }
 
+/* `path = "/x", n = 1`, arguments and then locals. */
+static void print_variables(struct term_line *l, const cJSON *frame)
+{
+    static const char *const keys[] = {"arguments", "locals"};
+    struct buf b;
+    const cJSON *item;
+    buf_init(&b, 1 << 16);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(
+                                     frame, keys[i])) if (cJSON_IsString(item))
+            buf_printf(&b, "%s%s = %s", b.len_bytes ? ", " : "", item->string,
+                       item->valuestring);
+    if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(frame, "values_cut")))
+        buf_text(&b, b.len_bytes ? ", ..." : "...");
+    if (b.len_bytes) {
+        term_line_pad(l, 8);
+        term_line_wrap(l, TERM_DIM, buf_get(&b), 10);
+        term_line_end(l);
+    }
+    buf_free(&b);
+}
+
 static int widest(const cJSON *frames, int most)
 {
     int width = FUNCTION;
@@ -98,6 +120,7 @@ static void print_frames(const struct term *t, const cJSON *frames,
                          f.offset ? f.offset : "?");
         print_note(&l, &f);
         term_line_end(&l);
+        print_variables(&l, item);
         buf_free(&place);
     }
     if (ended) {

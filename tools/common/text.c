@@ -178,3 +178,13 @@ void text_valid(struct buf *b, const char *text)
         s += len ? len : 1;
     }
 }
+
+bool text_is_secret(const char *name)
+{
+    static const char *const words[] = {"pass", "token", "secret", "key",
+                                        "auth"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcasestr(name, words[i]))
+            return true;
+    return false;
+}

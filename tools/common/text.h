@@ -20,6 +20,9 @@ int text_columns(const char *text, bool utf8);
 /* Append `text` as valid UTF-8: what is none becomes U+FFFD, byte by byte. */
 void text_valid(struct buf *b, const char *text);
 
+/* Is something of this name not to be shown? Errs on the side of silence. */
+bool text_is_secret(const char *name);
+
 /* Damerau-Levenshtein distance, or limit + 1 if it is more than `limit`. */
 unsigned text_distance(const char *a, const char *b, unsigned limit);
 

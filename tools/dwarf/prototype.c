@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "tools/common/text.h"
 
 enum {
     TYPE_BYTES = 256,
@@ -190,16 +191,6 @@ static bool type_text(Dwarf_Die *die, char *out, size_t cap)
 
 /* ---- a prototype -------------------------------------------------------- */
 
-static bool is_secret(const char *name)
-{
-    static const char *const words[] = {"pass", "token", "secret", "key",
-                                        "auth"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcasestr(name, words[i]))
-            return true;
-    return false;
-}
-
 static void put(char **list, const char *name)
 {
     char *grown = NULL;
@@ -244,7 +235,7 @@ static bool put_parameter(struct debug_function *f, Dwarf_Die *die, FILE *out,
         name = plain;
     }
     fprintf(out, "%s%s%s", index ? ", " : "", type, name);
-    if (is_secret(name))
+    if (text_is_secret(name))
         put(&f->secrets, name);
     else if (strcmp(type, "const char *") == 0)
         put(&f->inputs, name);

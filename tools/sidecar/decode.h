@@ -71,7 +71,3 @@ int decode_span(const struct decode_site *site,
                 const struct decode_context *context, int64_t wall_step_ns,
                 struct decode_result *result)
     __attribute__((warn_unused_result));
-
-/* Begin with DECODE_HASH and add texts: what makes a fingerprint. */
-#define DECODE_HASH 0xcbf29ce484222325ULL
-uint64_t decode_hash(uint64_t hash, const char *text);

@@ -47,12 +47,13 @@ static int values_decode(struct session *s, const struct drain_span *span,
     struct decode_frame output = frame_of(s, p, LANE_FRAME_OUTPUT);
     struct decode_frame later = frame_of(s, p, LANE_FRAME_LATER);
     struct decode_frame error = frame_of(s, p, LANE_FRAME_ERROR);
-    bool has_context = is_final && (error.payload || stacks_is_fatal(p));
+    bool has_context =
+        is_final && (error.payload || stacks_is_fatal(p, span->died_by));
     if (!input.payload && !output.payload && !later.payload && !error.payload &&
         !has_context && !step)
         return 0;
-    struct decode_context context = {0}; /* large: not for plain spans */
-    int rc = has_context ? stacks_gather(s, span->ref, p, &context) : 0;
+    struct decode_context context = {0};
+    int rc = has_context ? stacks_gather(s, span, p, &context) : 0;
     if (rc >= 0) {
         rc = decode_span(&s->site[span->site].decode, &input, &output, &later,
                          &error, &context, step, json);
@@ -286,6 +287,9 @@ static int record_take(struct session *s, uint32_t lane,
     if (r->t1_ticks > process->last_ticks)
         process->last_ticks = r->t1_ticks;
     struct pending *p = pending_find(&s->pending, span.ref);
+    /* the program's own handler of a fatal signal ends it by exit() */
+    if ((r->site_status >> 24 & 15) == LANE_END_EXIT && stacks_is_fatal(p, 0))
+        span.status = "error";
     span.self_ns = span.duration_ns - (p ? p->children_ns : 0);
     if (span.self_ns < 0)
         span.self_ns = 0;
@@ -522,7 +526,8 @@ static int open_store(struct session *s, uint32_t lane,
     if (is_open && p->is_shown)
         return 0;
     /* where the signal came; those around it are merely unfinished */
-    bool is_fatal = !is_open && stacks_is_fatal(p);
+    span.died_by = is_open ? 0 : session_died_by(&s->process[span.process]);
+    bool is_fatal = !is_open && stacks_is_fatal(p, span.died_by);
     span.status = is_fatal ? "error" : status;
     span.ended_by = is_fatal ? "signal" : ended_by;
     span.trace = tables_trace(s, &span.context, span.t0);
@@ -545,11 +550,9 @@ int drain_open(struct session *s, uint32_t lane, const char *status,
     int n = lane_reader_open_spans(&s->reader, lane, open, LANE_OPEN_MAX);
     int rc = 0;
     for (int i = 0; i < n && rc == 0; i++) {
-        bool is_late = age_ns > 0 && overdue_is(s, &open[i], now_ticks);
-        if (!is_late && age_ns > 0 &&
-            (now_ticks <= open[i].t0_ticks ||
-             clock_duration_ns(&s->clock, open[i].t0_ticks, now_ticks) <
-                 age_ns))
+        bool is_late = age_ns && overdue_is(s, &open[i], now_ticks);
+        if (!is_late &&
+            clock_duration_ns(&s->clock, open[i].t0_ticks, now_ticks) < age_ns)
             continue;
         rc = open_store(s, lane, &open[i], status, ended_by);
         if (rc == 0 && is_late)
@@ -571,12 +574,11 @@ static void sweep_one(struct pending *p, void *with)
     if (LANE_REF_LANE(p->ref) != sweep->lane ||
         p->frame[LANE_FRAME_BEGIN].payload)
         return;
+    bool is_open = false;
     for (int i = 0; i < sweep->count; i++)
-        if (sweep->open[i].span == p->ref) {
-            p->unseen = 0;
-            return;
-        }
-    if (++p->unseen > UNSEEN_MAX) {
+        is_open |= sweep->open[i].span == p->ref;
+    p->unseen = is_open ? 0 : p->unseen + 1;
+    if (p->unseen > UNSEEN_MAX) {
         pending_drop(&sweep->s->pending, p);
         sweep->s->is_moved = true;
     }
@@ -586,8 +588,8 @@ void drain_sweep(struct session *s, uint32_t lane)
 {
     static struct sweep sweep;
     struct lane_head head;
-    int rc = lane_reader_lane(&s->reader, lane, &head);
-    if (rc != 0 || head.depth > LANE_OPEN_MAX)
+    if (lane_reader_lane(&s->reader, lane, &head) != 0 ||
+        head.depth > LANE_OPEN_MAX)
         return; /* those beyond are nowhere to be seen */
     sweep.s = s;
     sweep.lane = lane;

@@ -10,6 +10,7 @@ struct drain_span {
     int64_t trace;
     int64_t duration_ns, self_ns, cpu_ns; /* STORE_NULL: unknown */
     const char *status, *ended_by;
+    int died_by; /* signal that ended its process, unseen from inside; or 0 */
     bool is_root;
     bool is_apart; /* its time is not part of its parent's */
 };

@@ -7,12 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include "lane/utf8.h"
-#include "tools/common/system.h"
+#include "tools/common/fingerprint.h"
 #include "tools/sidecar/decode_internal.h"
 
 enum {
     TEXT_MAX = 4096,
-    GROUP_FRAMES = 3,
 };
 
 static void add_text(cJSON *o, const char *key, const char *text)
@@ -79,38 +78,10 @@ static void type_name(const struct lane_frame_error *e, char *type,
 
 /* ---- the group ----------------------------------------------------------- */
 
-uint64_t decode_hash(uint64_t hash, const char *text)
+static const char *text_of(const cJSON *o, const char *key)
 {
-    for (; *text; text++)
-        hash = (hash ^ (unsigned char)*text) * 0x100000001b3ULL;
-    return (hash ^ 0xff) * 0x100000001b3ULL;
-}
-
-static const char *text_of(const cJSON *frame, const char *key)
-{
-    const cJSON *item = cJSON_GetObjectItem(frame, key);
+    const cJSON *item = cJSON_GetObjectItem(o, key);
     return cJSON_IsString(item) ? item->valuestring : NULL;
-}
-
-/* The innermost frames of the program's own objects, by name: the same for
- * every build and address. */
-static uint64_t add_frames(uint64_t hash, const cJSON *frames)
-{
-    const cJSON *frame;
-    int count = 0;
-    cJSON_ArrayForEach(frame, frames)
-    {
-        const char *object = text_of(frame, "object");
-        const char *function = text_of(frame, "function");
-        const char *slash = object ? strrchr(object, '/') : NULL;
-        const char *base = slash ? slash + 1 : object;
-        if (!base || system_has_object(base))
-            continue;
-        hash = decode_hash(hash, function ? function : base);
-        if (++count == GROUP_FRAMES)
-            break;
-    }
-    return hash;
 }
 
 static void add_json(cJSON *o, const char *key, const char *text,
@@ -145,16 +116,7 @@ static void add_group(cJSON *o, const struct decode_site *site,
                       struct decode_result *group)
 {
     const char *type = text_of(o, "type"), *rule = text_of(o, "rule");
-    uint64_t hash = decode_hash(DECODE_HASH, group->error_kind);
-    hash = decode_hash(hash, type ? type : "");
-    hash = decode_hash(hash, rule ? rule : "");
-    hash = decode_hash(hash, site->name ? site->name : "");
-    const cJSON *origin = cJSON_GetObjectItem(o, "origin");
-    if (cJSON_GetArraySize(origin) == 0)
-        origin = cJSON_GetObjectItem(o, "stack");
-    hash = add_frames(hash, origin);
-    snprintf(group->fingerprint, sizeof group->fingerprint, "%016llx",
-             (unsigned long long)hash);
+    fingerprint_make(o, site->name, group->fingerprint);
     cJSON_AddStringToObject(o, "fingerprint", group->fingerprint);
     group->error_type = type ? strdup(type) : NULL;
     group->error_rule = rule ? strdup(rule) : NULL;

@@ -107,6 +107,15 @@ static const char *ended_by_of(const struct session_process *p)
     return marker == LANE_MARKER_NONE ? "unknown" : "exit";
 }
 
+int session_died_by(const struct session_process *process)
+{
+    const struct session_process *p = process;
+    return p->is_gone && p->entry.state != LANE_PROCESS_ENDED &&
+                   p->death.has_status && WIFSIGNALED(p->death.status)
+               ? WTERMSIG(p->death.status)
+               : 0;
+}
+
 /* The entry as it is now that nobody writes it any more. */
 static int entry_read(struct session *s, uint32_t index)
 {

@@ -11,11 +11,22 @@
 static const int64_t look_ns = 60000000000;
 static const int64_t step_ns = 20000000; /* pause between steps */
 
-static int64_t unix_ns(void)
+static int64_t clock_ns(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
+    clock_gettime(clock, &t);
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* The time by which traces grow old. A clock that is set ahead meanwhile makes
+ * none of them older, one that is set back makes them younger. */
+static int64_t age_clock(struct keep *k)
+{
+    int64_t now = clock_ns(CLOCK_REALTIME), boot = clock_ns(CLOCK_BOOTTIME);
+    if (k->boot_is_zero_at_ns == 0)
+        k->boot_is_zero_at_ns = now - boot;
+    int64_t steady = k->boot_is_zero_at_ns + boot;
+    return now < steady ? now : steady;
 }
 
 static void tell_once(struct keep *k, const char *why)
@@ -43,6 +54,7 @@ bool keep_step(struct keep *k, const char *store, bool is_busy, int64_t now_ns)
     struct retention_done done = {0};
     if (now_ns < k->look_at_ns)
         return k->store != NULL;
+    (void)age_clock(k); /* it counts from the first look on */
     int rc = retention_settings(&rules, why, sizeof why);
     if (rc == 0 && !k->store)
         rc = access(store, F_OK) == 0
@@ -54,7 +66,7 @@ bool keep_step(struct keep *k, const char *store, bool is_busy, int64_t now_ns)
         k->look_at_ns = now_ns + look_ns;
         return false;
     }
-    rc = retention_step(k->store, &rules, unix_ns(), &done);
+    rc = retention_step(k->store, &rules, age_clock(k), &done);
     k->traces += done.traces;
     k->thinned += done.thinned_traces;
     k->spans += done.spans + done.thinned_spans;

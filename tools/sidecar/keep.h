@@ -9,8 +9,9 @@
 #include <stdint.h>
 
 struct keep {
-    struct retention *store; /* open while there is something to do */
-    int64_t look_at_ns;      /* on the monotonic clock; 0: now */
+    struct retention *store;    /* open while there is something to do */
+    int64_t look_at_ns;         /* on the monotonic clock; 0: now */
+    int64_t boot_is_zero_at_ns; /* on the wall clock, at the first look */
     int64_t traces, spans, thinned;
     bool is_told; /* that settings or store do not allow it */
 };

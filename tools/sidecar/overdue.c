@@ -15,6 +15,7 @@
 #include <time.h>
 #include "lane/error_frames.h"
 #include "lane/ids.h"
+#include "tools/common/fingerprint.h"
 #include "tools/sidecar/look.h"
 #include "tools/sidecar/stacks.h"
 
@@ -267,12 +268,10 @@ static int64_t now_unix_ns(void)
 static int store(struct session *s, uint64_t ref, uint32_t site,
                  const struct look *l, const char *frames, const char *ended)
 {
-    char rule[64], fingerprint[24];
+    char rule[64], fingerprint[FINGERPRINT_BYTES];
     const struct session_site *of = &s->site[site];
     int64_t at = now_unix_ns();
-    snprintf(fingerprint, sizeof fingerprint, "%016llx",
-             (unsigned long long)decode_hash(
-                 decode_hash(DECODE_HASH, "overdue"), of->name));
+    fingerprint_of_kind("overdue", of->name, fingerprint);
     limit_text(of->overdue_ns, rule, sizeof rule);
     char *detail = detail_make(l, rule, frames, ended, fingerprint);
     if (!detail)

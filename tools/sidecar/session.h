@@ -150,6 +150,9 @@ const char *drain_end_name(uint32_t end);
 
 /* Has somebody this session's file open or mapped for writing? Ours counts. */
 bool session_is_written(int dir_fd, const char *name);
+/* The signal that ended a process and of which the process itself said
+ * nothing; 0: none, or not known. */
+int session_died_by(const struct session_process *process);
 /* Processes and lanes that ended; sets is_ended. 0 or -errno. */
 int finish_look(struct session *session, int64_t now_ns)
     __attribute__((warn_unused_result));

@@ -25,7 +25,7 @@ char *__cxa_demangle(const char *mangled, char *buf, size_t *len_bytes,
 struct stack_mark {
     uint64_t hash, fault_address;
     int32_t signal, signal_code;
-    uint32_t reason, pad0;
+    uint32_t reason, flags;
 };
 
 /* One worker for all sessions of this process. */
@@ -190,7 +190,7 @@ static int stack_take(struct session *s, uint32_t lane,
         head.reason == LANE_STACK_CAUSE || LANE_REF_COUNTER(f->span) == 0)
         return rc; /* their frames name it by its hash */
     struct stack_mark mark = {head.hash,        head.fault_address, head.signal,
-                              head.signal_code, head.reason,        0};
+                              head.signal_code, head.reason,        head.flags};
     return pending_put_frame(&s->pending, f->span, LANE_FRAME_STACK, 0, 0,
                              &mark, sizeof mark);
 }
@@ -442,16 +442,23 @@ static int gather_origin(struct session *s, uint32_t lane, uint32_t at,
     return rc;
 }
 
-bool stacks_is_fatal(const struct pending *pending)
+/* Not a signal that the program has a handler for and lived on. */
+static bool mark_counts(const struct stack_mark *mark, int died_by)
+{
+    return !(mark->flags & LANE_STACK_HANDLED) ||
+           (died_by != 0 && mark->signal == died_by);
+}
+
+bool stacks_is_fatal(const struct pending *pending, int died_by)
 {
     struct stack_mark mark;
     if (!pending || !pending->frame[LANE_FRAME_STACK].payload)
         return false;
     memcpy(&mark, pending->frame[LANE_FRAME_STACK].payload, sizeof mark);
-    return mark.reason == LANE_STACK_SIGNAL;
+    return mark.reason == LANE_STACK_SIGNAL && mark_counts(&mark, died_by);
 }
 
-int stacks_gather(struct session *s, uint64_t ref,
+int stacks_gather(struct session *s, const struct drain_span *span,
                   const struct pending *pending, struct decode_context *out)
 {
     const struct pending_frame *error =
@@ -461,12 +468,13 @@ int stacks_gather(struct session *s, uint64_t ref,
     if (error && error->payload && error->len_bytes >= sizeof e)
         memcpy(&e, error->payload, sizeof e);
     if (e.origin)
-        rc = gather_origin(s, LANE_REF_LANE(ref), e.origin, out);
+        rc = gather_origin(s, LANE_REF_LANE(span->ref), e.origin, out);
     const struct pending_frame *f =
         pending ? &pending->frame[LANE_FRAME_STACK] : NULL;
-    if (f && f->payload) {
-        struct stack_mark mark;
+    struct stack_mark mark = {0};
+    if (f && f->payload)
         memcpy(&mark, f->payload, sizeof mark);
+    if (mark.hash && mark_counts(&mark, span->died_by)) {
         out->stack = stacks_names(s, mark.hash, &out->stack_ended);
         out->has_signal = mark.reason == LANE_STACK_SIGNAL;
         out->signal = mark.signal;

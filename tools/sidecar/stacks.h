@@ -19,11 +19,11 @@ int stacks_name(struct session *session, uint32_t process, const void *payload,
  * there is none above the last one, until the next call; NULL: it is whole. */
 char *stacks_names(struct session *session, uint64_t hash, const char **ended);
 /* Gather what the error of a span has. 0 or -errno. */
-int stacks_gather(struct session *session, uint64_t ref,
+int stacks_gather(struct session *session, const struct drain_span *span,
                   const struct pending *pending, struct decode_context *out)
     __attribute__((warn_unused_result));
-/* Is a fatal signal's stack waiting for this span? */
-bool stacks_is_fatal(const struct pending *pending);
+/* Is a fatal signal's stack waiting for this span? `died_by`: of drain_span. */
+bool stacks_is_fatal(const struct pending *pending, int died_by);
 /* The group of a span's error gains one. 0 or -errno. */
 int stacks_store_group(struct session *session, const struct drain_span *span,
                        const struct decode_result *error)

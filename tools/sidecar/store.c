@@ -2,19 +2,23 @@
 /*
  * The store, writing side: see store.h. WAL and synchronous=NORMAL: a crash of
  * the machine may lose the last transactions whole, rows and cursors alike; a
- * crash of ours loses nothing.
+ * crash of ours loses nothing. Without shared mappings: a rollback journal.
  */
 #define _GNU_SOURCE
 #include "tools/sidecar/store.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include "sql/sql.h"
 #include "tools/common/paths.h"
+#include "tools/sidecar/log.h"
 #include "tools/store/migrate.h"
 
 enum {
@@ -89,7 +93,7 @@ struct store {
     sqlite3_stmt *statement[STORE_STATEMENTS];
     char path[PATHS_MAX];
     char why[WHY_BYTES + PATHS_MAX];
-    bool in_transaction;
+    bool in_transaction, has_wal;
 };
 
 static int failed(struct store *store, int code)
@@ -127,24 +131,66 @@ static int prepare(struct store *store, enum store_statement which)
     return code == SQLITE_OK ? 0 : failed(store, code);
 }
 
+/* WAL wants memory that processes share through a file: not every file system
+ * has that. (A file of its own: to close the store's would drop its locks.) */
+static bool has_shared_mappings(const char *store)
+{
+    char path[4200];
+    snprintf(path, sizeof path, "%s-probe", store);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return true; /* SQLite says why */
+    void *at = mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    bool has = at != MAP_FAILED || errno != ENODEV;
+    if (at != MAP_FAILED)
+        munmap(at, 1);
+    close(fd);
+    unlink(path);
+    return has;
+}
+
+/* While nobody else can have it open, a store in WAL can be read without. */
+static const char without_wal[] = "PRAGMA locking_mode = EXCLUSIVE;"
+                                  "PRAGMA journal_mode = DELETE;"
+                                  "PRAGMA locking_mode = NORMAL;"
+                                  "PRAGMA synchronous = FULL;";
+
+/* Before anything else is done with the file. */
+static int choose_journal(struct store *store)
+{
+    store->has_wal = has_shared_mappings(store->path);
+    if (store->has_wal)
+        return 0;
+    log_line("store '%s': its file system has no shared mappings (mmap), so it "
+             "is kept without WAL: who reads and who writes wait for each "
+             "other. A local disk is faster: HANDSPAN_STORE",
+             store->path);
+    int code = sqlite3_exec(store->db, without_wal, NULL, NULL, NULL);
+    return code == SQLITE_OK ? 0 : failed(store, code);
+}
+
 static int set_up(struct store *store)
 {
     sqlite3_busy_timeout(store->db, BUSY_MS);
+    int rc = choose_journal(store);
+    if (rc != 0)
+        return rc;
     /* Pages that retention frees can be given back bit by bit; it counts only
      * before the first table. */
     (void)sqlite3_exec(store->db, "PRAGMA auto_vacuum = INCREMENTAL", NULL,
                        NULL, NULL);
     /* first of all: a later version's file is not touched */
-    int rc =
-        migrate_store(store->db, store->path, store->why, sizeof store->why);
+    rc = migrate_store(store->db, store->path, store->why, sizeof store->why);
     if (rc != 0)
         return rc;
-    int code = sqlite3_exec(store->db,
-                            "PRAGMA journal_mode = WAL;"
-                            "PRAGMA synchronous = NORMAL;"
-                            "PRAGMA wal_autocheckpoint = 10000;"
-                            "PRAGMA cache_size = -8192;",
-                            NULL, NULL, NULL);
+    int code =
+        sqlite3_exec(store->db,
+                     store->has_wal ? "PRAGMA journal_mode = WAL;"
+                                      "PRAGMA synchronous = NORMAL;"
+                                      "PRAGMA wal_autocheckpoint = 10000;"
+                                      "PRAGMA cache_size = -8192;"
+                                    : "PRAGMA cache_size = -8192;",
+                     NULL, NULL, NULL);
     if (code != SQLITE_OK)
         return failed(store, code);
     for (int i = 0; rc == 0 && i < STORE_STATEMENTS; i++)

@@ -109,9 +109,11 @@ static int deliver(int fd, const void *bytes, size_t len_bytes,
     return 0;
 }
 
-static int exchange(int fd, const void *request, uint32_t len, char **answer)
+static int exchange(const struct symbolize_client *c, const void *request,
+                    uint32_t len, char **answer)
 {
-    int64_t until = now_ms() + ANSWER_MS;
+    int64_t until = now_ms() + (c->patience_ms ? c->patience_ms : ANSWER_MS);
+    int fd = c->fd;
     uint32_t got = 0;
     int rc = deliver(fd, &len, sizeof len, until);
     if (rc == 0)
@@ -143,7 +145,7 @@ int symbolize_ask(struct symbolize_client *client, const void *request,
     int rc = client->fd >= 0 ? 0 : start(client);
     if (rc != 0)
         return rc;
-    rc = exchange(client->fd, request, (uint32_t)len_bytes, answer);
+    rc = exchange(client, request, (uint32_t)len_bytes, answer);
     if (rc == 0) {
         client->failures = 0;
         return 0;

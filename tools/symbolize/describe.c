@@ -9,11 +9,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "tools/common/system.h"
+#include "tools/common/text.h"
 #include "tools/symbolize/modules_internal.h"
 
 /* libstdc++'s, which the tools link */
 char *__cxa_demangle(const char *mangled, char *buf, size_t *len_bytes,
                      int *status);
+
+enum {
+    DIES_DEEP = 24,
+    NAME_BYTES = 64 << 10,
+};
 
 struct place {
     const char *file; /* NULL: not known */
@@ -22,10 +29,15 @@ struct place {
 
 static void add_text(cJSON *frame, const char *key, const char *text)
 {
-    if (text && text[0])
-        cJSON_AddStringToObject(frame, key, text);
+    struct buf valid; /* a broken file may hold anything */
+    buf_init(&valid, NAME_BYTES);
+    if (text)
+        text_valid(&valid, text);
+    if (valid.len_bytes)
+        cJSON_AddStringToObject(frame, key, buf_get(&valid));
     else
         cJSON_AddNullToObject(frame, key);
+    buf_free(&valid);
 }
 
 static void add_function(cJSON *frame, const char *name)
@@ -37,9 +49,9 @@ static void add_function(cJSON *frame, const char *name)
     free(text);
 }
 
-static void add_frame(const struct object *object, uint64_t address,
-                      const char *function, struct place place, bool is_inlined,
-                      bool is_guess, cJSON *frames)
+static cJSON *add_frame(const struct object *object, uint64_t address,
+                        const char *function, struct place place,
+                        bool is_inlined, bool is_guess, cJSON *frames)
 {
     char text[48];
     cJSON *frame = cJSON_CreateObject();
@@ -63,6 +75,31 @@ static void add_frame(const struct object *object, uint64_t address,
     if (object && object->trouble)
         cJSON_AddStringToObject(frame, "trouble", object->trouble);
     cJSON_AddItemToArray(frames, frame);
+    return frame;
+}
+
+/* ---- values -------------------------------------------------------------- */
+
+/* Those of libc and its kin say nothing about the program. */
+static bool has_values(const struct object *object, bool is_guess)
+{
+    return object->all->values && !is_guess && !system_has_object(object->path);
+}
+
+/* What an address's scopes have in common: the place. */
+static void set_place(struct values *values, Dwarf_Die *scopes, int count,
+                      uint64_t pc, Dwarf_Attribute *base)
+{
+    values->place.pc = pc;
+    values->place.base = NULL;
+    values->place.function = NULL;
+    for (int i = 0; i < count && !values->place.function; i++) {
+        if (dwarf_tag(&scopes[i]) != DW_TAG_subprogram)
+            continue;
+        values->place.function = &scopes[i];
+        values->place.base =
+            dwarf_attr_integrate(&scopes[i], DW_AT_frame_base, base);
+    }
 }
 
 /* ---- DWARF --------------------------------------------------------------- */
@@ -103,32 +140,85 @@ static struct place call_of(Dwarf_Die *cu, Dwarf_Die *inlined)
     return place;
 }
 
+/* The innermost function or block at a pc; also of a lambda, whose DIE stands
+ * in one of another function that is elsewhere: dwarf_getscopes() stops
+ * there. */
+static bool find_innermost(Dwarf_Die *in, Dwarf_Addr pc, int depth,
+                           Dwarf_Die *out)
+{
+    Dwarf_Die child;
+    for (int rc = depth < DIES_DEEP ? dwarf_child(in, &child) : 1; rc == 0;
+         rc = dwarf_siblingof(&child, &child)) {
+        int tag = dwarf_tag(&child);
+        bool is_code = tag == DW_TAG_subprogram ||
+                       tag == DW_TAG_lexical_block ||
+                       tag == DW_TAG_inlined_subroutine;
+        bool is_around = tag == DW_TAG_namespace || tag == DW_TAG_class_type ||
+                         tag == DW_TAG_structure_type;
+        bool is_here = is_code && dwarf_haspc(&child, pc) > 0;
+        if (is_here)
+            *out = child;
+        if ((is_code || is_around) &&
+            find_innermost(&child, pc, depth + 1, out))
+            return true;
+        if (is_here)
+            return true;
+    }
+    return false;
+}
+
+/* Scopes around a pc, innermost first; malloc'ed. Their number. */
+static int scopes_at(Dwarf_Die *cu, Dwarf_Addr pc, Dwarf_Die **scopes)
+{
+    Dwarf_Die *inner = NULL, nested;
+    int count = 0;
+    int found = dwarf_getscopes(cu, pc, &inner);
+    if (found > 1) /* more than the unit */
+        count = dwarf_getscopes_die(inner, scopes);
+    else if (found >= 0 && find_innermost(cu, pc, 0, &nested))
+        count = dwarf_getscopes_die(&nested, scopes);
+    free(inner);
+    return count;
+}
+
 /* The frames by DWARF. Number, 0: it knows nothing of this address. */
 static int add_scopes(struct object *object, uint64_t address,
                       uint64_t shown_at, bool is_guess, cJSON *frames)
 {
     Dwarf_Addr bias;
     Dwarf_Die *cu = dwfl_module_addrdie(object->module, address, &bias);
-    Dwarf_Die *inner = NULL, *scopes = NULL;
-    if (!cu || dwarf_getscopes(cu, address - bias, &inner) <= 0)
+    Dwarf_Die *scopes = NULL;
+    int count = cu ? scopes_at(cu, address - bias, &scopes) : 0;
+    if (count <= 0)
         return 0;
-    int count = dwarf_getscopes_die(inner, &scopes);
     struct place place = line_of(object, address);
-    int added = 0;
+    Dwarf_Attribute base;
+    struct values *values =
+        has_values(object, is_guess) ? object->all->values : NULL;
+    int added = 0, first_block = 0;
+    if (values) {
+        values->place.bias = bias;
+        set_place(values, scopes, count, address - bias, &base);
+    }
     for (int i = 0; i < count; i++) {
         int tag = dwarf_tag(&scopes[i]);
         if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_subprogram)
             continue;
         bool is_inlined = tag == DW_TAG_inlined_subroutine;
-        add_frame(object, shown_at, name_of(&scopes[i]), place, is_inlined,
-                  is_guess, frames);
+        cJSON *frame = add_frame(object, shown_at, name_of(&scopes[i]), place,
+                                 is_inlined, is_guess, frames);
+        if (values)
+            values_add(values,
+                       &(struct values_scope){&scopes[i], scopes + first_block,
+                                              i - first_block},
+                       frame);
+        first_block = i + 1;
         added++;
         if (!is_inlined)
             break;
         place = call_of(cu, &scopes[i]);
     }
     free(scopes);
-    free(inner);
     return added;
 }
 
@@ -144,17 +234,29 @@ static const char *symbol_of(struct object *object, uint64_t address)
     return name && (offset == 0 || offset < symbol.st_size) ? name : NULL;
 }
 
+/* Not a return address: `handspan symbolize` must know it. */
+static void mark_exact(cJSON *frames, int first)
+{
+    cJSON *frame;
+    int i = 0;
+    cJSON_ArrayForEach(frame, frames) if (i++ >= first)
+        cJSON_AddBoolToObject(frame, "exact", true);
+}
+
 void modules_describe(struct modules *modules, uint64_t address, bool is_call,
                       bool is_guess, cJSON *frames)
 {
     struct object *object = modules_at(modules, address);
     uint64_t in = is_call ? address - 1 : address;
     struct place nowhere = {NULL, 0};
-    if (!object || !object->module) {
+    int first = cJSON_GetArraySize(frames);
+    if (!object || !object->module)
         add_frame(object, address, NULL, nowhere, false, is_guess, frames);
-        return;
-    }
-    if (add_scopes(object, in, address, is_guess, frames) == 0)
+    else if (add_scopes(object, in, address, is_guess, frames) == 0) {
+        object_doubt(object);
         add_frame(object, address, symbol_of(object, in), line_of(object, in),
                   false, is_guess, frames);
+    }
+    if (!is_call)
+        mark_exact(frames, first);
 }

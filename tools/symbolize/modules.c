@@ -2,7 +2,6 @@
 /* Objects of a process for the unwinder: see modules.h. */
 #include "tools/symbolize/modules_internal.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,11 +14,9 @@ enum {
     PE_SDATA4_DATAREL = 0x3b,
 };
 
-/* dwfl's own search: build id, .gnu_debuglink, and debuginfod where
- * DEBUGINFOD_URLS is set. */
 static const Dwfl_Callbacks callbacks = {
     .find_elf = dwfl_build_id_find_elf,
-    .find_debuginfo = dwfl_standard_find_debuginfo,
+    .find_debuginfo = object_find_debug,
 };
 
 struct modules *modules_new(void)
@@ -41,7 +38,8 @@ void modules_free(struct modules *modules)
     if (!modules)
         return;
     for (uint32_t i = 0; modules->list && i < modules->count; i++)
-        free(modules->list[i].path);
+        free(modules->list[i].path), free(modules->list[i].file),
+            free(modules->list[i].debug);
     free(modules->list);
     if (modules->dwfl)
         dwfl_end(modules->dwfl);
@@ -54,7 +52,7 @@ static bool is_same_file(Dwfl_Module *module, const struct object *object)
     GElf_Addr at;
     int len = dwfl_module_build_id(module, &bits, &at);
     if (object->build_id_bytes == 0)
-        return true; /* nothing to tell it by */
+        return !object->all->search; /* nothing to tell it by */
     return len > 0 && (uint32_t)len >= object->build_id_bytes &&
            memcmp(bits, object->build_id, object->build_id_bytes) == 0;
 }
@@ -62,7 +60,8 @@ static bool is_same_file(Dwfl_Module *module, const struct object *object)
 /* The file into dwfl, if it is (still) the one that was mapped. */
 static void open_file(struct modules *o, struct object *object)
 {
-    int fd = open(object->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    void **userdata;
+    int fd = object_open(object);
     if (fd < 0) {
         object->trouble = "no file";
         return;
@@ -78,6 +77,8 @@ static void open_file(struct modules *o, struct object *object)
     } else {
         object->module = module;
         object->elf = dwfl_module_getelf(module, &object->elf_bias);
+        dwfl_module_info(module, &userdata, NULL, NULL, NULL, NULL, NULL, NULL);
+        *userdata = object;
     }
     dwfl_report_end(o->dwfl, NULL, NULL);
 }
@@ -99,7 +100,8 @@ int modules_add(struct modules *modules, const struct module_place *place)
     if (modules->count == OBJECTS_MAX || place->build_id_bytes > 20)
         return -ENOSPC;
     struct object *object = &modules->list[modules->count];
-    *object = (struct object){.bias = place->bias, .end = place->end};
+    *object =
+        (struct object){.bias = place->bias, .end = place->end, .all = modules};
     object->path = strdup(place->path);
     if (!object->path)
         return -ENOMEM;
@@ -121,6 +123,11 @@ struct object *modules_at(struct modules *modules, uint64_t address)
         if (address >= modules->list[i].low && address < modules->list[i].end)
             return &modules->list[i];
     return NULL;
+}
+
+void modules_values(struct modules *modules, struct values *values)
+{
+    modules->values = values;
 }
 
 bool modules_has_id(struct modules *modules, uint64_t address,

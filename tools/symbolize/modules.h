@@ -12,6 +12,8 @@
 #include <stdint.h>
 
 struct modules;
+struct search;
+struct values;
 
 /* An object as the process had it mapped: see struct lane_module. */
 struct module_place {
@@ -24,6 +26,11 @@ struct module_place {
 /* NULL: out of memory. */
 struct modules *modules_new(void);
 void modules_free(struct modules *modules);
+/* Look for files as `search` says, not only where the process had them. It
+ * must outlive the modules. */
+void modules_search(struct modules *modules, const struct search *search);
+/* Which files were read, of the last one: "file", "debug". */
+void modules_files(const struct modules *modules, cJSON *to);
 /* Make it known, if it is not. */
 int modules_add(struct modules *modules, const struct module_place *place)
     __attribute__((warn_unused_result));
@@ -46,6 +53,8 @@ bool modules_is_code(struct modules *modules, uint64_t address);
 bool modules_has_id(struct modules *modules, uint64_t address,
                     const uint8_t *build_id, uint32_t build_id_bytes);
 
+/* From now on frames get values of this place; NULL: not any more. */
+void modules_values(struct modules *modules, struct values *values);
 /*
  * Append the frames that one address stands for, innermost first: functions
  * that were inlined there, then the one that holds them. `is_call`: it is a

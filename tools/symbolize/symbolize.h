@@ -7,6 +7,12 @@
  * machine's order), then so many bytes. A request is struct
  * symbolize_request, its modules, their paths, the stack frame's payload. The
  * answer is a JSON text: {"frames": [...], "end": "whole" | ...}.
+ *
+ * A request that begins with SYMBOLIZE_PLACES goes on as a JSON text:
+ * {"object": path, "build_id": hex, "places": [["0x1a40", is exact], ...],
+ * "files": [...], "dirs": [...]}, and asks for the frames of single places of
+ * an object. Answer: {"frames": [[...], ...], one list a place; "file",
+ * "debug": what was read, "others": [{"file", "build_id"}, ...]}.
  */
 #pragma once
 #include <stddef.h>
@@ -15,7 +21,9 @@
 enum {
     SYMBOLIZE_REQUEST_MAX = 2 << 20,
     SYMBOLIZE_ANSWER_MAX = 1 << 20,
+    SYMBOLIZE_PLACES_MAX = 200, /* places in a request */
 };
+#define SYMBOLIZE_PLACES 0xffffffffu /* no stack has so many modules */
 struct symbolize_request {
     uint32_t module_count;
     uint32_t path_bytes;  /* of all of them */
@@ -38,13 +46,16 @@ _Static_assert(sizeof(struct symbolize_module) == 48, "a message");
 int symbolize_serve(int fd);
 /* One request to an answer, malloc'ed; NULL: out of memory. */
 char *symbolize_answer(const uint8_t *request, size_t len_bytes);
+/* The same of SYMBOLIZE_PLACES: the text behind it. */
+char *symbolize_places(const char *request, size_t len_bytes);
 
 /* ---- the client's side --------------------------------------------------- */
 
 struct symbolize_client {
     int fd; /* -1: none runs */
     int32_t pid;
-    int32_t failures; /* in a row */
+    int32_t failures;    /* in a row */
+    int32_t patience_ms; /* for an answer; 0: a few seconds */
 };
 /*
  * Ask, and start a worker if none runs. The answer is malloc'ed. 0; -errno: it

@@ -24,6 +24,7 @@ struct walk {
     uint64_t registers[LANE_STACK_REGISTERS];
     bool is_past_copy; /* a read beyond its end was asked for */
     bool has_no_table; /* for the frame of this step */
+    uint64_t cfa;      /* of the frame that was left */
 };
 
 enum {
@@ -31,6 +32,8 @@ enum {
     DWARF_RBP = 6,
     DWARF_RSP = 7,
     DWARF_RIP = 16,
+    KEPT = 1 << DWARF_RBX | 1 << DWARF_RBP | 1 << DWARF_RSP | 0xf << 12 |
+           1 << DWARF_RIP,
     /* a value that is no address: libunwind asks for registers that it does
      * not need, and gives up where it gets none */
     NOT_KNOWN = 1,
@@ -266,18 +269,21 @@ static int step_without_rbp(struct walk *w, unw_addr_space_t as,
 static int step(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
                 uint32_t *site)
 {
-    unw_word_t before, after, rbp;
+    unw_word_t before, after, rbp = 0;
     *site = 0;
     w->has_no_table = false;
     unw_get_reg(cursor, UNW_REG_SP, &before);
-    if (unw_get_reg(cursor, UNW_X86_64_RBP, &rbp) != 0)
-        rbp = 0;
+    (void)unw_get_reg(cursor, UNW_X86_64_RBP, &rbp);
     int rc = unw_step(cursor);
     if (rc < 0 && rbp == NOT_KNOWN && w->in->head->reason == LANE_STACK_OVERDUE)
         return step_without_rbp(w, as, cursor, before, site);
+    /* without tables it is the end only if rbp says so */
+    if (rc == 0 && w->has_no_table && rbp != 0 && rbp != NOT_KNOWN)
+        return -1;
     if (rc <= 0)
         return rc;
     unw_get_reg(cursor, UNW_REG_SP, &after);
+    w->cfa = after;
     const struct lane_stack_call *call = call_at(w, after - 8);
     if (call) {
         *site = call->site;
@@ -309,6 +315,20 @@ static bool leave_nowhere(struct walk *w, unw_addr_space_t as,
     return unw_init_remote(cursor, as, w) == 0;
 }
 
+/* Its registers; above the first frame those that calls keep. */
+static void note_registers(unw_cursor_t *cursor, uint32_t known,
+                           struct location_frame *at)
+{
+    at->known = 0;
+    for (int i = 0; i < LANE_STACK_REGISTERS; i++) {
+        unw_word_t value;
+        if (known >> i & 1 && unw_get_reg(cursor, i, &value) == 0) {
+            at->registers[i] = value;
+            at->known |= 1u << i;
+        }
+    }
+}
+
 static int walk_up(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
                    struct unwind_frame *out, enum unwind_end *end)
 {
@@ -316,6 +336,7 @@ static int walk_up(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
                    w->in->head->reason != LANE_STACK_OVERDUE;
     bool is_guess = false;
     int count = 0, rc = 1;
+    uint32_t known = w->in->head->known;
     *end = UNWIND_MOST;
     for (int steps = 0; steps < 2 * UNWIND_MAX && count < UNWIND_MAX; steps++) {
         unw_word_t ip;
@@ -324,7 +345,7 @@ static int walk_up(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
             break;
         if (steps == 0 && !modules_is_code(w->modules, ip) &&
             leave_nowhere(w, as, cursor)) {
-            out[count++] = (struct unwind_frame){ip, false, false, 0};
+            out[count++] = (struct unwind_frame){.address = ip};
             is_call = true;
             continue;
         }
@@ -333,13 +354,18 @@ static int walk_up(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
             break;
         }
         if (!modules_is_code(w->modules, ip)) {
+            /* where it jumped to is worth knowing, where it would return not */
+            if (steps == 0)
+                out[count++] = (struct unwind_frame){.address = ip};
             *end = UNWIND_LOST;
             break;
         }
         int at = -1;
         if (!is_ours(w, ip)) {
             at = count++;
-            out[at] = (struct unwind_frame){ip, is_call, is_guess, 0};
+            out[at] = (struct unwind_frame){
+                .address = ip, .is_call = is_call, .is_guess = is_guess};
+            note_registers(cursor, known, &out[at].at);
         }
         bool is_signal = unw_is_signal_frame(cursor) > 0;
         rc = step(w, as, cursor, &site);
@@ -349,6 +375,9 @@ static int walk_up(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
             *end = end_of(w, rc);
             break;
         }
+        if (at >= 0)
+            out[at].at.cfa = w->cfa;
+        known = is_signal ? ~0u : KEPT;
         is_call = !is_signal;
         is_guess = is_guess || w->has_no_table;
     }

@@ -2,6 +2,7 @@
 /* From a copied stack to the addresses of its frames. */
 #pragma once
 #include "lane/error_frames.h"
+#include "tools/symbolize/location.h"
 #include "tools/symbolize/modules.h"
 
 enum {
@@ -16,9 +17,10 @@ struct unwind_input {
 };
 struct unwind_frame {
     uint64_t address;
-    bool is_call;  /* a return address; else where it stood */
-    bool is_guess; /* found without unwind tables */
-    uint32_t site; /* of the handler that it is, 0: none */
+    bool is_call;             /* a return address; else where it stood */
+    bool is_guess;            /* found without unwind tables */
+    uint32_t site;            /* of the handler that it is, 0: none */
+    struct location_frame at; /* for values */
 };
 enum unwind_end {
     UNWIND_WHOLE,     /* up to the thread's first frame */

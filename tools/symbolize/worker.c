@@ -6,8 +6,11 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include "tools/symbolize/entry.h"
+#include "tools/symbolize/fetch.h"
 #include "tools/symbolize/symbolize.h"
 #include "tools/symbolize/unwind.h"
+#include "tools/symbolize/values.h"
 
 enum {
     MEMORY_MAX_GB = 4,
@@ -94,12 +97,64 @@ static struct modules *modules_of(const struct parts *p)
     return known;
 }
 
+static struct values values_of(const struct parts *p)
+{
+    return (struct values){
+        .place = {.bytes = p->bytes,
+                  .first_address = p->frame.first_address,
+                  .len_bytes = p->frame.stack_bytes},
+        .room = VALUES_BYTES,
+    };
+}
+
 static const char *const end_names[] = {
     [UNWIND_WHOLE] = "whole",
     [UNWIND_TRUNCATED] = "truncated",
     [UNWIND_LOST] = "lost",
     [UNWIND_MOST] = "too many frames",
 };
+
+static void describe_all(struct modules *modules,
+                         const struct unwind_frame *frames, int count,
+                         struct values *values, cJSON *list)
+{
+    struct entry_chain chain;
+    modules_values(modules, values);
+    for (int i = 0; i < count; i++) {
+        if (values) {
+            chain =
+                (struct entry_chain){modules, &frames[i + 1], count - i - 1};
+            values->place.chain = &chain;
+            values->place.frame = &frames[i].at;
+        }
+        modules_describe(modules, frames[i].address, frames[i].is_call,
+                         frames[i].is_guess, list);
+        cJSON *last = cJSON_GetArrayItem(list, cJSON_GetArraySize(list) - 1);
+        if (frames[i].site && last)
+            cJSON_AddNumberToObject(last, "site", frames[i].site);
+    }
+    modules_values(modules, NULL);
+}
+
+/* Once for the secrets alone, then without them. */
+static void describe_with_values(struct modules *modules, const struct parts *p,
+                                 const struct unwind_frame *frames, int count,
+                                 cJSON *list)
+{
+    static struct values_secrets secrets;
+    struct values values = values_of(p);
+    cJSON *unused = cJSON_CreateArray();
+    secrets.count = 0;
+    values.secrets = &secrets;
+    values.room = UINT32_MAX;
+    values.is_filling = true;
+    describe_all(modules, frames, count, &values, unused);
+    cJSON_Delete(unused);
+    values.room = VALUES_BYTES;
+    values.is_filling = false;
+    describe_all(modules, frames, count, &values, list);
+    memset(&secrets, 0, sizeof secrets);
+}
 
 char *symbolize_answer(const uint8_t *request, size_t len_bytes)
 {
@@ -114,19 +169,27 @@ char *symbolize_answer(const uint8_t *request, size_t len_bytes)
         struct unwind_input in = {&parts.frame, parts.call, parts.bytes,
                                   parts.head.own_id};
         int count = unwind_stack(modules, &in, frames, &end);
-        for (int i = 0; i < count; i++) {
-            modules_describe(modules, frames[i].address, frames[i].is_call,
-                             frames[i].is_guess, list);
-            cJSON *last =
-                cJSON_GetArrayItem(list, cJSON_GetArraySize(list) - 1);
-            if (frames[i].site && last)
-                cJSON_AddNumberToObject(last, "site", frames[i].site);
-        }
+        if (parts.frame.flags & LANE_STACK_LOCALS)
+            describe_with_values(modules, &parts, frames, count, list);
+        else
+            describe_all(modules, frames, count, NULL, list);
     }
     cJSON_AddStringToObject(answer, "end", end_names[end]);
     char *text = cJSON_PrintUnformatted(answer);
     cJSON_Delete(answer);
     return text;
+}
+
+static char *answer_any(const uint8_t *request, size_t len_bytes)
+{
+    uint32_t kind = 0;
+    if (len_bytes >= sizeof kind)
+        memcpy(&kind, request, sizeof kind);
+    if (kind == SYMBOLIZE_PLACES)
+        return symbolize_places((const char *)request + sizeof kind,
+                                len_bytes - sizeof kind);
+    fetch_begin(false);
+    return symbolize_answer(request, len_bytes);
 }
 
 static bool read_all(int fd, void *out, size_t len_bytes)
@@ -171,7 +234,7 @@ int symbolize_serve(int fd)
         status = 1;
         if (len > SYMBOLIZE_REQUEST_MAX || !read_all(fd, request, len))
             break;
-        char *text = symbolize_answer(request, len);
+        char *text = answer_any(request, len);
         uint32_t text_len = text ? (uint32_t)strlen(text) : 0;
         memset(request, 0, len);
         bool ok = text && text_len <= SYMBOLIZE_ANSWER_MAX &&
