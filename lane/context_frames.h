@@ -7,7 +7,13 @@
 #pragma once
 #include "lane/layout.h"
 
-/* How long the item waited that this span works on. */
+/* How long the item waited that this span works on: in `capture` of its record
+ * (or open entry) if it has no input frame, as ticks << SHIFT | QUEUE ... */
+enum {
+    LANE_CAPTURE_QUEUE = 32,
+    LANE_CAPTURE_QUEUE_SHIFT = 6,
+};
+/* ... else in a frame. */
 struct lane_frame_queue {
     uint64_t carried_ticks, adopted_ticks;
 };

@@ -501,7 +501,8 @@ struct lane_record {
     uint64_t cpu_ns;        /* CPU time of the thread between, or UNKNOWN */
     uint64_t capture;       /* position of its input frame's first line, 0 none;
                                bit 0: an output frame stands before the record,
-                               bit 1: an error frame does */
+                               bit 1: an error frame does; bit 5: no position,
+                               see context_frames.h */
     uint32_t site_status;   /* site 24 bits | status 8 << 24 */
     uint32_t context_depth; /* context 24 bits | depth 8 << 24 */
     uint64_t commit;

@@ -422,8 +422,9 @@ void carry_tell_origin(struct lane *lane, struct lane_open *open, uint32_t site,
     } else if (origin->carried_ticks) {
         struct lane_frame_queue queue = {origin->carried_ticks,
                                          origin->adopted_ticks};
-        put_frame(lane, open->span, site, LANE_FRAME_QUEUE, &queue,
-                  sizeof queue);
+        if (!carry_note_wait(open, queue.carried_ticks, queue.adopted_ticks))
+            put_frame(lane, open->span, site, LANE_FRAME_QUEUE, &queue,
+                      sizeof queue);
         /* the first span of an item waited for it, not each */
         if (origin->mark)
             origin->mark->t0_ticks = 0;

@@ -102,6 +102,16 @@ static inline struct span_origin carry_origin(const struct carry_item *item,
 }
 /* Of what was not found: counted. */
 HIDDEN struct span_origin carry_orphan(enum carry_found found);
+/* Note how long its item waited; false: there is no room in the entry. */
+static inline bool carry_note_wait(struct lane_open *open, uint64_t carried,
+                                   uint64_t adopted)
+{
+    uint64_t waited = adopted > carried ? adopted - carried : 0;
+    if (open->capture != 0 || waited >> (64 - LANE_CAPTURE_QUEUE_SHIFT) != 0)
+        return false;
+    open->capture = waited << LANE_CAPTURE_QUEUE_SHIFT | LANE_CAPTURE_QUEUE;
+    return true;
+}
 /* What a reader needs to know of it. */
 HIDDEN void carry_tell_origin(struct lane *lane, struct lane_open *open,
                               uint32_t site, const struct span_origin *origin);

@@ -106,41 +106,14 @@ open_orphan(struct lane *lane, struct lane_open *open, uint32_t site,
     carry_tell_origin(lane, open, site, &origin);
 }
 
+/* With captured input it takes a frame. */
 static void __attribute__((noinline))
-tell_queue_slowly(struct lane *lane, struct lane_open *open, uint32_t site,
-                  const struct opening *o)
+tell_queue(struct lane *lane, struct lane_open *open, uint32_t site,
+           const struct opening *o)
 {
     struct span_origin origin = {.carried_ticks = o->carried,
                                  .adopted_ticks = o->adopted};
     carry_tell_origin(lane, open, site, &origin);
-}
-
-static inline void tell_queue(struct lane *lane, struct lane_open *open,
-                              uint32_t site, const struct opening *o)
-{
-    open->site_kind |= SPAN_KIND(LANE_STATUS_APART);
-    if (o->mark) /* the first span of an item waited for it, not each */
-        o->mark->t0_ticks = 0;
-    uint64_t at = lane_reserve_line(lane);
-    if (UNLIKELY(at == 0)) {
-        tell_queue_slowly(lane, open, site, o);
-        return;
-    }
-    struct lane_frame *line = (void *)lane_at(&runtime.map, lane, at);
-    struct lane_frame_queue *queue = (void *)line->inline_bytes;
-    _Static_assert(sizeof(*queue) == 16 && sizeof(line->inline_bytes) == 32,
-                   "half of it");
-    line->payload_bytes = sizeof(*queue);
-    line->kind = LANE_FRAME_QUEUE;
-    line->flags = 0;
-    line->count = 1;
-    line->span = open->span;
-    line->site = site;
-    line->pad0 = 0;
-    *queue = (struct lane_frame_queue){o->carried, o->adopted};
-    ((uint64_t *)(void *)line->inline_bytes)[2] = 0;
-    ((uint64_t *)(void *)line->inline_bytes)[3] = 0;
-    lane_commit(lane, (uint8_t *)line, at, LANE_ITEM_FRAME);
 }
 
 static inline void hand_over(const struct shim_call *call,
@@ -172,21 +145,25 @@ static inline bool enter_span(struct shim_call *call, const struct site *site,
     struct lane_open *open = take_open(lane, depth, call, &o.place);
     if (site->flags & SITE_CAPTURES)
         span_enter_captures(call, site, lane, open);
-    if (o.mark)
-        open->site_kind |= SPAN_KIND(LANE_STATUS_APART);
-    if (o.carried)
+    if (o.mark || o.carried)
+        *site_and_context(open) |= SPAN_KIND(LANE_STATUS_APART);
+    if (o.mark) /* the first span of an item waited for it, not each */
+        o.mark->t0_ticks = 0;
+    if (o.carried && UNLIKELY(!carry_note_wait(open, o.carried, o.adopted)))
         tell_queue(lane, open, (uint32_t)call->site, &o);
-    else if (UNLIKELY(o.is_orphan))
+    if (UNLIKELY(o.is_orphan))
         open_orphan(lane, open, (uint32_t)call->site, o.missed);
     if (plan) {
         struct span_place own = {open->span, o.place.context};
         hand_over(call, plan, tick, &own);
     }
+    uint64_t base = lane->cpu_base_ns;
     if (UNLIKELY(!cpu_is_marked())) {
         cpu_resync(lane);
         tick = machine_ticks();
+        base = cpu_base(lane);
     }
-    start_open(open, tick, cpu_base(lane), LANE_OPEN_CALL);
+    start_open(open, tick, base, LANE_OPEN_CALL);
     return true;
 }
 

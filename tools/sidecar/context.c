@@ -22,15 +22,19 @@ static const struct pending_frame *frame_of(const struct pending *p,
     return f && f->payload && f->len_bytes >= least_bytes ? f : NULL;
 }
 
-int64_t context_queue_ns(const struct session *s, const struct pending *p)
+int64_t context_queue_ns(const struct session *s, const struct pending *p,
+                         uint64_t t0_ticks, uint64_t capture)
 {
     struct lane_frame_queue queue;
     const struct pending_frame *f = frame_of(p, LANE_FRAME_QUEUE, sizeof queue);
+    if (capture & LANE_CAPTURE_QUEUE) {
+        uint64_t waited = capture >> LANE_CAPTURE_QUEUE_SHIFT;
+        uint64_t from = waited < t0_ticks ? t0_ticks - waited : 0;
+        return clock_duration_ns(&s->clock, from, t0_ticks);
+    }
     if (!f)
         return STORE_NULL;
     memcpy(&queue, f->payload, sizeof queue);
-    if (queue.adopted_ticks <= queue.carried_ticks)
-        return 0;
     return clock_duration_ns(&s->clock, queue.carried_ticks,
                              queue.adopted_ticks);
 }

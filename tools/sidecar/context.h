@@ -7,7 +7,8 @@
 #include "tools/sidecar/session.h"
 
 /* ns between carry and adopt; STORE_NULL: it is no item's first span. */
-int64_t context_queue_ns(const struct session *s, const struct pending *p);
+int64_t context_queue_ns(const struct session *s, const struct pending *p,
+                         uint64_t t0_ticks, uint64_t capture);
 /* Why its parent is not known; NULL: it is. */
 const char *context_orphan(const struct pending *p);
 /* JSON array of the spans that handed over what it consumed, and of `caller`

@@ -19,7 +19,6 @@
 
 enum {
     STUCK_NS = 1000000000, /* an item stays uncommitted: it is damaged */
-    UNSEEN_MAX = 2,
 };
 
 /* ---- rows --------------------------------------------------------------- */
@@ -100,7 +99,7 @@ static void row_make(struct session *s, const struct drain_span *span,
         text(json->capture),
         text(json->error),
         text(links),
-        number(context_queue_ns(s, p)),
+        number(context_queue_ns(s, p, span->t0, span->capture)),
         text(context_orphan(p)),
         text(json->fingerprint[0] ? json->fingerprint : NULL),
     }};
@@ -251,6 +250,7 @@ static void span_of_record(struct session *s, uint32_t lane,
         .ref = r->span,
         .parent = r->parent,
         .t0 = r->t0_ticks,
+        .capture = r->capture,
         .site = r->site_status & 0xffffff,
         .context = r->context_depth & 0xffffff,
         .depth = r->context_depth >> 24,
@@ -498,6 +498,7 @@ static void span_of_open(struct session *s, uint32_t lane,
         .ref = o->span,
         .parent = o->parent,
         .t0 = o->t0_ticks,
+        .capture = o->capture,
         .site = o->site_kind & 0xffffff,
         .context = o->context_depth & 0xffffff,
         .depth = o->context_depth >> 24,
@@ -559,42 +560,4 @@ int drain_open(struct session *s, uint32_t lane, const char *status,
             rc = overdue_note(s, lane, open, n, i);
     }
     return rc;
-}
-
-struct sweep {
-    struct session *s;
-    uint32_t lane;
-    struct lane_open open[LANE_OPEN_MAX];
-    int count;
-};
-
-static void sweep_one(struct pending *p, void *with)
-{
-    struct sweep *sweep = with;
-    if (LANE_REF_LANE(p->ref) != sweep->lane ||
-        p->frame[LANE_FRAME_BEGIN].payload)
-        return;
-    bool is_open = false;
-    for (int i = 0; i < sweep->count; i++)
-        is_open |= sweep->open[i].span == p->ref;
-    p->unseen = is_open ? 0 : p->unseen + 1;
-    if (p->unseen > UNSEEN_MAX) {
-        pending_drop(&sweep->s->pending, p);
-        sweep->s->is_moved = true;
-    }
-}
-
-void drain_sweep(struct session *s, uint32_t lane)
-{
-    static struct sweep sweep;
-    struct lane_head head;
-    if (lane_reader_lane(&s->reader, lane, &head) != 0 ||
-        head.depth > LANE_OPEN_MAX)
-        return; /* those beyond are nowhere to be seen */
-    sweep.s = s;
-    sweep.lane = lane;
-    sweep.count =
-        lane_reader_open_spans(&s->reader, lane, sweep.open, LANE_OPEN_MAX);
-    if (sweep.count >= 0)
-        pending_each(&s->pending, sweep_one, &sweep);
 }

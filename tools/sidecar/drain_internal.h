@@ -6,6 +6,7 @@
 /* A span on its way into the store. */
 struct drain_span {
     uint64_t ref, parent, t0;
+    uint64_t capture; /* as in its record */
     uint32_t site, context, depth, process, generation;
     int64_t trace;
     int64_t duration_ns, self_ns, cpu_ns; /* STORE_NULL: unknown */
