@@ -452,8 +452,8 @@ struct lane {
     uint64_t limit;                  /* end of what may be reserved now */
     uint64_t counter;                /* span counter, grows over generations */
     uint64_t depth;                  /* of open[], may pass LANE_OPEN_MAX */
-    uint64_t cpu_base_ns, cpu_base_tick, cpu_mult; /* see preload/cpu.h */
-    uint64_t dropped; /* records that found no room */
+    uint64_t cpu_base_ns, cpu_until, cpu_mult; /* see preload/cpu.h */
+    uint64_t dropped;                          /* records that found no room */
 
     /* [S] the reader's: drained and committed */
     _Alignas(128) uint64_t tail;

@@ -158,10 +158,10 @@ static inline bool enter_span(struct shim_call *call, const struct site *site,
         hand_over(call, plan, tick, &own);
     }
     uint64_t base = lane->cpu_base_ns;
-    if (UNLIKELY(!cpu_is_marked())) {
+    if (UNLIKELY(!cpu_is_fresh(lane, tick))) {
         cpu_resync(lane);
         tick = machine_ticks();
-        base = cpu_base(lane);
+        base = cpu_base(lane, tick);
     }
     start_open(open, tick, base, LANE_OPEN_CALL);
     return true;

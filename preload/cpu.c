@@ -19,6 +19,7 @@ enum {
     RSEQ_BYTES_MIN = 16,
     TRIES = 3,
     CALIBRATE_NS = 200 * 1000,
+    FRESH_NS = 1000 * 1000,
 };
 
 /* The kernel reads the descriptor when it returns to this thread after a
@@ -40,7 +41,8 @@ const struct cpu_mark cpu_mark = {
 
 int64_t cpu_word_offset;
 static bool has_word;
-static uint64_t mult; /* ns * 2^32 per tick */
+static uint64_t mult;  /* ns * 2^32 per tick */
+static uint64_t fresh; /* ticks that a base holds */
 
 static uint64_t read_ns(clockid_t clock)
 {
@@ -100,6 +102,7 @@ void cpu_start(void)
         return;
     mult =
         runtime.map.session->clock == LANE_CLOCK_TSC ? measure() : 1ULL << 32;
+    fresh = cpu_ticks_of_ns(FRESH_NS);
 }
 
 uint64_t cpu_ticks_of_ns(uint64_t ns)
@@ -152,6 +155,7 @@ void cpu_resync(struct lane *lane)
         uint64_t tick = lane_now(&runtime.map);
         unsigned __int128 product = (unsigned __int128)tick * lane->cpu_mult;
         lane->cpu_base_ns = ns - (uint64_t)(product >> 32);
+        lane->cpu_until = tick + fresh;
         if (*word == (uint64_t)&cpu_mark)
             return;
     }

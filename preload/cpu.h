@@ -11,8 +11,10 @@
  *     CPU time (ns) = lane->cpu_base_ns + tick * lane->cpu_mult / 2^32
  *
  * (modulo 2^64). When it is gone, one CLOCK_THREAD_CPUTIME_ID sets base and
- * mark anew. cpu_mult is the same for all of a process's life, so the base
- * alone, one word, changes and needs no lock against signal handlers.
+ * mark anew; so it does after a millisecond (tick cpu_until): what a hypervisor
+ * or an interrupt takes away leaves the mark as it is. cpu_mult is the same for
+ * all of a process's life, so the base alone, one word, must change at once and
+ * needs no lock against signal handlers.
  *
  * A word that the program put there itself is left alone: CPU time is then
  * unknown for this thread. cpu_mult 0: unknown.
@@ -48,18 +50,19 @@ static inline volatile uint64_t *cpu_word(void)
                                  (uint64_t)cpu_word_offset);
 }
 
-/* Has the thread been running since the base was taken? Asked after the tick
- * was read: then no switch came before. */
-static inline bool cpu_is_marked(void)
+/* Has the thread been running since the base was taken, not long before
+ * `tick`? Asked after the tick was read: then no switch came before. */
+static inline bool cpu_is_fresh(const struct lane *lane, uint64_t tick)
 {
-    return __builtin_expect(*cpu_word() == (uint64_t)&cpu_mark, 1);
+    return __builtin_expect(*cpu_word() == (uint64_t)&cpu_mark, 1) &&
+           __builtin_expect(tick <= lane->cpu_until, 1);
 }
 
-/* The base that holds at a tick which was just read, LANE_CPU_UNKNOWN: none.
+/* The base that holds at `tick`, which was just read, LANE_CPU_UNKNOWN: none.
  * This is what an open span keeps. */
-static inline uint64_t cpu_base(struct lane *lane)
+static inline uint64_t cpu_base(struct lane *lane, uint64_t tick)
 {
-    if (!cpu_is_marked())
+    if (!cpu_is_fresh(lane, tick))
         cpu_resync(lane);
     return lane->cpu_mult == 0 ? LANE_CPU_UNKNOWN : lane->cpu_base_ns;
 }

@@ -30,13 +30,13 @@ struct span_process span_process;
 /* ---- enter ------------------------------------------------------------ */
 
 static void enter_odd(struct shim_call *call, const struct site *site);
-/* The thread was switched out since its last reading. */
+/* The thread was switched out since its last reading, or that was long ago. */
 static void __attribute__((noinline))
 start_after_switch(struct lane *lane, struct lane_open *open)
 {
     cpu_resync(lane);
     uint64_t tick = machine_ticks();
-    start_open(open, tick, cpu_base(lane), LANE_OPEN_CALL);
+    start_open(open, tick, cpu_base(lane, tick), LANE_OPEN_CALL);
 }
 
 void span_enter(struct shim_call *call)
@@ -66,7 +66,7 @@ void span_enter(struct shim_call *call)
     if (UNLIKELY(site->flags != 0))
         span_enter_captures(call, site, lane, open);
     uint64_t tick = machine_ticks();
-    if (UNLIKELY(!cpu_is_marked())) {
+    if (UNLIKELY(!cpu_is_fresh(lane, tick))) {
         start_after_switch(lane, open);
         return;
     }
@@ -215,7 +215,7 @@ static void open_odd(struct shim_call *call, const struct site *site,
     if (is_tail)
         call->lane = 0;
     uint64_t tick = span_now();
-    start_open(open, tick, cpu_base(lane),
+    start_open(open, tick, cpu_base(lane, tick),
                is_tail ? LANE_OPEN_TAIL : LANE_OPEN_CALL);
 }
 
@@ -300,7 +300,7 @@ void span_leave(struct shim_call *call, const struct shim_regs *regs,
                  *runtime.alive != span_thread.alive ||
                  lane->depth != (uint32_t)call->extra + 1 ||
                  open->span != call->span || open->state != LANE_OPEN_CALL ||
-                 !cpu_is_marked())) {
+                 !cpu_is_fresh(lane, tick))) {
         if ((call->flags & SPAN_CARRY) == 0 || end != SHIM_END_RETURN ||
             !carry_leave_plain(call, regs, tick))
             leave_odd(call, regs, end, exception, tick);
@@ -465,7 +465,8 @@ static void leave_span(struct shim_call *call, const struct shim_regs *regs,
     if (open->span != call->span || open->state != LANE_OPEN_CALL)
         return; /* closed as dead, and its frame came back */
     uint64_t cpu = LANE_CPU_UNKNOWN;
-    if (cpu_base(lane) != LANE_CPU_UNKNOWN && open->cpu_ns != LANE_CPU_UNKNOWN)
+    if (cpu_base(lane, t1) != LANE_CPU_UNKNOWN &&
+        open->cpu_ns != LANE_CPU_UNKNOWN)
         cpu = cpu_spent(lane, open->cpu_ns, open->t0_ticks, t1);
     span_close_above(lane, open, t1, end_of[end]);
     struct lane_record record;

@@ -384,7 +384,7 @@ class Otlp(base.Base):
             self.assertEqual([k for k, n in seen.items() if not n], [])
         found = scan.plants_in(self.wire, True)
         self.assertEqual(set(found), {"input", "output", "command", "stderr",
-                                      "exception", "path"})
+                                      "exception", "path", "attribute"})
 
     # ---- export -------------------------------------------------------------
 
