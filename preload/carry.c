@@ -133,7 +133,7 @@ static uint64_t word_of(struct carry_call *c, const struct carry_value *value)
         return evaluate(c, value, &result) ? result.bits : 0;
     word = value->source == CARRY_RAX ? c->regs->rax
                                       : (&c->call->args.rdi)[value->source];
-    return capture_extend(word, value->size_bytes, value->is_signed);
+    return carry_word(value, word);
 }
 
 /* What the program was handed instead of a pointer: see callback.c. */

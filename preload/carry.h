@@ -18,8 +18,8 @@ enum {
 };
 struct carry_value {
     const struct manifest_expr *expr;
-    uint8_t source; /* integer argument register 0 to 5, RAX, EVALUATE */
-    uint8_t size_bytes;
+    uint8_t source;      /* integer argument register 0 to 5, RAX, EVALUATE */
+    uint8_t unused_bits; /* of the register, its upper ones */
     bool is_signed;
 };
 struct carry_step {
@@ -38,10 +38,12 @@ enum carry_role {
 /* What to do at a site; enter first, then leave. */
 struct carry_plan {
     const struct carry_step *enter, *leave;
+    const struct carry_step *adopt, *hand; /* is_plain: these; or NULL */
     uint32_t enter_count, leave_count;
     bool has_adopt; /* at leave */
     bool adopts;    /* a span that says which item it is */
-    bool is_plain;  /* at enter, hand or adopt what a register holds; no more */
+    bool is_plain;  /* at enter, adopt and then hand what a register holds, each
+                       once or not at all; no more */
     bool is_pop;    /* at leave, adopt what is returned; no more */
     bool takes_pairs;  /* it may be the function of a carry(fn, data) */
     uint8_t pair_args; /* in how many of its first arguments data may be */
@@ -91,6 +93,14 @@ extern HIDDEN uint64_t (*carry_find_frame)(uint64_t sp);
 
 /* ---- parts of these ----------------------------------------------------- */
 
+/* Of a register, as a word of 64 bits. */
+static inline uint64_t carry_word(const struct carry_value *value,
+                                  uint64_t word)
+{
+    word <<= value->unused_bits;
+    return value->is_signed ? (uint64_t)((int64_t)word >> value->unused_bits)
+                            : word >> value->unused_bits;
+}
 static inline struct span_origin carry_origin(const struct carry_item *item,
                                               uint64_t now)
 {
@@ -122,9 +132,9 @@ HIDDEN void carry_push(const struct shim_call *call, struct lane *lane,
 /* ---- carry_plain.c: where plan and place are plain --------------------- */
 
 /* All of entering a site whose flags but captures are `flags`. False: nothing
- * was done. [rdtsc is the session's clock] */
+ * was done. [own lane, gate open, rdtsc is the session's clock] */
 HIDDEN bool carry_enter_plain(struct shim_call *call, const struct site *site,
-                              uint32_t flags);
+                              struct lane *lane, uint32_t flags);
 /* All of entering a span without such steps, where no place is plain: what its
  * caller popped. False: likewise. [own stack] */
 HIDDEN bool carry_enter_popped(struct shim_call *call, const struct site *site);

@@ -32,7 +32,7 @@ static struct carry_value value_of(const struct manifest_expr *expr)
     bool is_signed;
     if (expr && manifest_expr_is_register(expr, &reg, &size, &is_signed)) {
         value.source = (uint8_t)reg;
-        value.size_bytes = (uint8_t)size;
+        value.unused_bits = (uint8_t)(size && size < 8 ? 64 - 8 * size : 0);
         value.is_signed = is_signed;
     }
     return value;
@@ -116,14 +116,17 @@ static uint8_t count_args(const struct manifest_decl *decl)
     return (uint8_t)decl->param_count;
 }
 
-static bool is_plain(const struct carry_plan *plan)
+static bool find_plain(struct carry_plan *plan)
 {
     bool is_plain = plan->leave_count == 0 && !plan->takes_pairs;
     for (uint32_t i = 0; i < plan->enter_count; i++) {
         const struct carry_step *step = &plan->enter[i];
+        const struct carry_step **at =
+            step->role == CARRY_ADOPT ? &plan->adopt : &plan->hand;
         is_plain = is_plain && step->key.source != CARRY_EVALUATE &&
-                   !step->data.expr &&
+                   !step->data.expr && *at == NULL &&
                    (step->role == CARRY_HAND || step->role == CARRY_ADOPT);
+        *at = step;
     }
     return is_plain;
 }
@@ -171,7 +174,7 @@ int carry_bind(const struct manifest_decl *decl, uint64_t function,
         made->has_adopt |= made->leave[i].role == CARRY_ADOPT;
     if (made->enter_count + made->leave_count == 0 && !takes_pairs)
         return 0;
-    made->is_plain = is_plain(made);
+    made->is_plain = find_plain(made);
     made->is_pop = is_pop(made);
     carry_table_has_late |= carries_late(made);
     int err = carry_table_start(cpu_ticks_of_ns(carry_age_ns));

@@ -15,16 +15,7 @@
 static inline uint64_t key_of(const struct carry_value *value,
                               const uint64_t *words)
 {
-    return carry_key(capture_extend(words[value->source], value->size_bytes,
-                                    value->is_signed));
-}
-
-static inline bool is_ready(const struct lane *lane,
-                            const struct shim_call *call)
-{
-    return lane != NULL && span_busy == 0 &&
-           *runtime.alive == span_thread.alive &&
-           span_on_own_stack(lane, call->sp);
+    return carry_key(carry_word(value, words[value->source]));
 }
 
 /* ---- enter: spans ------------------------------------------------------- */
@@ -71,30 +62,23 @@ static inline bool find_opening(struct lane *lane, uint64_t depth, uint64_t sp,
 }
 
 static inline void adopt(const struct shim_call *call,
-                         const struct carry_plan *plan, uint64_t now,
+                         const struct carry_step *step, uint64_t now,
                          bool is_outermost, struct opening *o)
 {
     struct carry_item item;
-    for (uint32_t i = 0; i < plan->enter_count; i++) {
-        if (plan->enter[i].role != CARRY_ADOPT)
-            continue;
-        uint64_t key = key_of(&plan->enter[i].key, &call->args.rdi);
-        if (key == 0)
-            continue;
-        enum carry_found found = carry_table_take(key, now, &item);
-        if (LIKELY(found == CARRY_FOUND)) {
-            o->place = (struct span_place){item.parent, item.context};
-            o->carried = item.ticks;
-            o->adopted = now;
-            o->mark = NULL;
-            return;
-        }
-        if (o->missed != CARRY_EXPIRED)
-            o->missed = found;
-    }
-    o->is_orphan = o->missed != CARRY_FOUND && is_outermost;
-    if (UNLIKELY(o->is_orphan))
+    uint64_t key = key_of(&step->key, &call->args.rdi);
+    if (key == 0)
+        return;
+    o->missed = carry_table_take(key, now, &item);
+    if (LIKELY(o->missed == CARRY_FOUND)) {
+        o->place = (struct span_place){item.parent, item.context};
+        o->carried = item.ticks;
+        o->adopted = now;
+        o->mark = NULL;
+    } else if (is_outermost) {
+        o->is_orphan = true;
         o->place = (struct span_place){span_process.ref, span_process.context};
+    }
 }
 
 /* The process's, and it says why. */
@@ -117,31 +101,28 @@ tell_queue(struct lane *lane, struct lane_open *open, uint32_t site,
 }
 
 static inline void hand_over(const struct shim_call *call,
-                             const struct carry_plan *plan, uint64_t now,
+                             const struct carry_step *step, uint64_t now,
                              const struct span_place *place)
 {
-    for (uint32_t i = 0; i < plan->enter_count; i++) {
-        if (plan->enter[i].role != CARRY_HAND)
-            continue;
-        uint64_t key = key_of(&plan->enter[i].key, &call->args.rdi);
-        struct carry_item item = {place->parent, now, 0, place->context,
-                                  plan->enter[i].is_many};
-        if (key != 0)
-            carry_table_put(key, &item);
-    }
+    uint64_t key = key_of(&step->key, &call->args.rdi);
+    struct carry_item item = {place->parent, now, 0, place->context,
+                              step->is_many};
+    if (key != 0)
+        carry_table_put(key, &item);
 }
 
 /* One reading of the clock is when it began, adopted and carried. */
-static inline bool enter_span(struct shim_call *call, const struct site *site,
-                              const struct carry_plan *plan, struct lane *lane)
+static inline __attribute__((always_inline)) bool
+enter_span(struct shim_call *call, const struct site *site,
+           const struct carry_plan *plan, struct lane *lane)
 {
     struct opening o;
     uint64_t depth = lane->depth;
     if (!find_opening(lane, depth, call->sp, &o))
         return false;
     uint64_t tick = machine_ticks();
-    if (plan && plan->adopts)
-        adopt(call, plan, tick, depth == 0, &o);
+    if (plan && plan->adopt)
+        adopt(call, plan->adopt, tick, depth == 0, &o);
     struct lane_open *open = take_open(lane, depth, call, &o.place);
     if (site->flags & SITE_CAPTURES)
         span_enter_captures(call, site, lane, open);
@@ -153,9 +134,9 @@ static inline bool enter_span(struct shim_call *call, const struct site *site,
         tell_queue(lane, open, (uint32_t)call->site, &o);
     if (UNLIKELY(o.is_orphan))
         open_orphan(lane, open, (uint32_t)call->site, o.missed);
-    if (plan) {
+    if (plan && plan->hand) {
         struct span_place own = {open->span, o.place.context};
-        hand_over(call, plan, tick, &own);
+        hand_over(call, plan->hand, tick, &own);
     }
     uint64_t base = lane->cpu_base_ns;
     if (UNLIKELY(!cpu_is_fresh(lane, tick))) {
@@ -205,6 +186,13 @@ static inline void drop_contexts(struct lane *lane, uint64_t sp)
 }
 
 static bool __attribute__((noinline))
+enter_carrying(struct shim_call *call, const struct site *site,
+               struct lane *lane)
+{
+    return enter_span(call, site, site->carry, lane);
+}
+
+static bool __attribute__((noinline))
 enter_bare(struct shim_call *call, const struct carry_plan *plan,
            struct lane *lane)
 {
@@ -216,24 +204,21 @@ enter_bare(struct shim_call *call, const struct carry_plan *plan,
     }
     if (!carry_find_place(lane, call->sp, &place))
         return false;
-    hand_over(call, plan, machine_ticks(), &place);
+    hand_over(call, plan->hand, machine_ticks(), &place);
     call->flags |= SHIM_CALL_TAIL; /* no leave: a jump is enough */
     return true;
 }
 
 bool carry_enter_plain(struct shim_call *call, const struct site *site,
-                       uint32_t flags)
+                       struct lane *lane, uint32_t flags)
 {
     const struct carry_plan *plan = site->carry;
-    struct lane *lane = span_lane;
-    bool is_span = flags == SITE_CARRY;
-    if ((!is_span && flags != (SITE_CARRY | SITE_NO_SPAN)) ||
-        !(plan->is_plain || (plan->is_pop && !is_span)) ||
-        call->flags > SHIM_CALL_ZERO_COPY || !is_ready(lane, call) ||
-        runtime.map.session->gate != LANE_GATE_OPEN)
+    if (UNLIKELY(!span_on_own_stack(lane, call->sp)))
         return false;
-    return is_span ? enter_span(call, site, plan, lane)
-                   : enter_bare(call, plan, lane);
+    if (flags == SITE_CARRY)
+        return plan->is_plain && enter_carrying(call, site, lane);
+    return flags == (SITE_CARRY | SITE_NO_SPAN) &&
+           (plan->is_plain || plan->is_pop) && enter_bare(call, plan, lane);
 }
 
 /* ---- leave -------------------------------------------------------------- */
@@ -245,11 +230,12 @@ bool carry_leave_plain(const struct shim_call *call,
     struct lane *lane = span_lane;
     struct carry_item item;
     if ((call->flags & ~(uint64_t)SHIM_CALL_ZERO_COPY) != SPAN_CARRY ||
-        call->lane != 0 || !plan->is_pop || !is_ready(lane, call))
+        call->lane != 0 || !plan->is_pop || lane == NULL || span_busy != 0 ||
+        *runtime.alive != span_thread.alive ||
+        !span_on_own_stack(lane, call->sp))
         return false;
     const struct carry_value *value = &plan->leave[0].key;
-    uint64_t key = carry_key(
-        capture_extend(regs->rax, value->size_bytes, value->is_signed));
+    uint64_t key = carry_key(carry_word(value, regs->rax));
     drop_contexts(lane, call->sp);
     if (key == 0)
         return true; /* nothing was popped */

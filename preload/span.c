@@ -39,20 +39,30 @@ start_after_switch(struct lane *lane, struct lane_open *open)
     start_open(open, tick, cpu_base(lane, tick), LANE_OPEN_CALL);
 }
 
+/* Not a plain span's site, or we are called out of ourselves. */
+static void __attribute__((noinline))
+enter_other(struct shim_call *call, const struct site *site, struct lane *lane)
+{
+    uint32_t flags = site->flags & ~(uint32_t)SITE_CAPTURES;
+    if (span_busy != 0 || (flags & SITE_CARRY) == 0 ||
+        !carry_enter_plain(call, site, lane, flags))
+        enter_odd(call, site);
+}
+
 void span_enter(struct shim_call *call)
 {
     const struct site *site = &runtime.sites[call->site];
     struct lane *lane = span_lane;
     struct span_place place;
     call->target = site->target;
-    if (UNLIKELY(lane == NULL || span_busy != 0 ||
-                 (site->flags & ~(uint32_t)SITE_CAPTURES) != 0 ||
-                 call->flags > SHIM_CALL_ZERO_COPY ||
+    if (UNLIKELY(lane == NULL || call->flags > SHIM_CALL_ZERO_COPY ||
                  *runtime.alive != span_thread.alive ||
                  runtime.map.session->gate != LANE_GATE_OPEN)) {
-        uint32_t flags = site->flags & ~(uint32_t)SITE_CAPTURES;
-        if ((flags & SITE_CARRY) == 0 || !carry_enter_plain(call, site, flags))
-            enter_odd(call, site);
+        enter_odd(call, site);
+        return;
+    }
+    if (UNLIKELY(((site->flags & ~(uint32_t)SITE_CAPTURES) | span_busy) != 0)) {
+        enter_other(call, site, lane);
         return;
     }
     uint64_t depth = lane->depth;
