@@ -431,8 +431,11 @@ static int opener_drain(struct session *s, uint32_t lane, uint64_t t0)
             l->log.position = position;
             break;
         }
-        s->is_moved = true;
         rc = item_take(s, lane, &item);
+        if (rc == -EINPROGRESS)
+            l->log.position = position;
+        else
+            s->is_moved = true;
     }
     l->is_draining = false;
     lane_log_rest(&l->log);
@@ -446,6 +449,7 @@ static int lane_items(struct session *s, uint32_t lane, uint32_t most,
     struct lane_log_item item;
     uint32_t n = 0;
     while (n < most) {
+        uint64_t position = l->log.position;
         int got = lane_log_next(&l->log, &item);
         if (got == -ENOMEM)
             return got;
@@ -460,6 +464,11 @@ static int lane_items(struct session *s, uint32_t lane, uint32_t most,
             continue;
         }
         int rc = item_take(s, lane, &item);
+        if (rc == -EINPROGRESS) {
+            l->log.position = position;
+            l->is_waiting = true;
+            break;
+        }
         if (rc < 0)
             return rc;
         n++;
@@ -472,6 +481,7 @@ static int lane_items(struct session *s, uint32_t lane, uint32_t most,
 int drain_lane(struct session *s, uint32_t lane, uint32_t most, int64_t now_ns)
 {
     struct session_lane *l = &s->lane[lane];
+    l->is_waiting = false;
     if (l->lost)
         return 0;
     if (lane_log_look(&l->log) != 0) {

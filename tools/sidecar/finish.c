@@ -27,6 +27,7 @@ enum {
 
 /* ---- lanes of the dead -------------------------------------------------- */
 
+/* To its end; -EINPROGRESS: a stack of it is being named. */
 static int lane_finish(struct session *s, uint32_t lane, const char *ended_by,
                        bool process_died, int64_t now_ns)
 {
@@ -36,6 +37,8 @@ static int lane_finish(struct session *s, uint32_t lane, const char *ended_by,
         rc = drain_lane(s, lane, MOST_ITEMS, now_ns);
         if (rc < 0)
             return rc;
+        if (l->is_waiting)
+            return -EINPROGRESS;
         if (l->lost || lane_log_at_end(&l->log))
             break;
         if (rc == 0) { /* reserved by a thread that is no more */
@@ -69,9 +72,12 @@ static int lane_look(struct session *s, uint32_t lane, int64_t now_ns)
         l->dead_since_ns = now_ns;
     if (now_ns - l->dead_since_ns < THREAD_NS)
         return 0; /* perhaps its process died, or is in exec */
+    int rc = lane_finish(s, lane, "exit", false, now_ns);
+    if (rc == -EINPROGRESS)
+        return 0; /* looked at again */
     l->dead_since_ns = 0;
     s->is_moved = true;
-    return lane_finish(s, lane, "exit", false, now_ns);
+    return rc;
 }
 
 /* ---- processes ---------------------------------------------------------- */
@@ -231,6 +237,7 @@ static int process_end(struct session *s, uint32_t index)
  * look for all of them, or a thousand children would be as many. */
 static int finish_gone(struct session *s, int64_t now_ns)
 {
+    bool is_waiting = false;
     /* one may have taken a lane and died since this batch began */
     int rc = session_look_again(s);
     for (uint32_t i = 0; rc == 0 && i < s->reader.header.lane_next; i++) {
@@ -242,7 +249,13 @@ static int finish_gone(struct session *s, int64_t now_ns)
         const struct session_process *p = &s->process[head.process];
         if (p->is_gone && !p->is_ended)
             rc = lane_finish(s, i, p->ended_by, true, now_ns);
+        if (rc == -EINPROGRESS) {
+            is_waiting = true;
+            rc = 0;
+        }
     }
+    if (rc != 0 || is_waiting)
+        return rc;
     for (uint32_t i = 0; rc == 0 && i < s->reader.header.process_next; i++)
         if (s->process[i].is_gone && !s->process[i].is_ended) {
             rc = drain_begun(s, i);
@@ -284,6 +297,9 @@ static bool all_read(const struct session *s)
 
 bool finish_is_waiting(const struct session *session)
 {
+    for (uint32_t i = 0; i < session->reader.header.lane_next; i++)
+        if (session->lane[i].is_waiting)
+            return true;
     for (uint32_t i = 0; i < session->reader.header.process_next; i++)
         if (session->process[i].gone_since_ns != 0 &&
             !session->process[i].is_gone)

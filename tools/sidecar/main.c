@@ -27,6 +27,7 @@
 #include "tools/sidecar/log.h"
 #include "tools/sidecar/session.h"
 #include "tools/sidecar/setup.h"
+#include "tools/sidecar/stacks.h"
 #include "tools/sidecar/trouble.h"
 #include "tools/upload/upload.h"
 
@@ -83,12 +84,6 @@ static int64_t now(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static void pause_ns(int64_t ns)
-{
-    struct timespec t = {ns / 1000000000, ns % 1000000000};
-    nanosleep(&t, NULL);
 }
 
 /* ---- sessions ------------------------------------------------------------ */
@@ -320,10 +315,10 @@ static int entry_poll(struct sidecar *c, struct entry *e, int64_t now_ns)
         return entry_open(c, e, now_ns);
     int rc = session_poll(e->session, now_ns);
     if (rc >= 0) {
-        if (rc > 0) {
+        if (rc > 0)
             trouble_over(c);
+        if (rc > 0 || finish_is_waiting(e->session))
             e->busy_at_ns = now_ns;
-        }
         if (e->session->is_ended) {
             entry_done(c, e);
             return 1;
@@ -353,8 +348,9 @@ static int round_of_all(struct sidecar *c)
     return done;
 }
 
-/* A process died, and nobody told how; that may come in a moment. */
-static bool is_a_death_open(const struct sidecar *c)
+/* A process died, and nobody told how; or a stack is being named. That may come
+ * in a moment. */
+static bool is_more_to_come(const struct sidecar *c)
 {
     for (uint32_t i = 0; i < c->count; i++)
         if (c->entry[i].session && finish_is_waiting(c->entry[i].session))
@@ -404,13 +400,13 @@ static void work(struct sidecar *c)
                      keep_step(&c->keep, c->store_path, done > 0, now());
         /* with --once: ends are looked for at intervals, so some rounds */
         idle_rounds = done ? 0 : idle_rounds + 1;
-        bool more = c->once && (idle_rounds < 12 || is_a_death_open(c));
+        bool more = c->once && (idle_rounds < 12 || is_more_to_come(c));
         if (is_over(c, more ? 1 : done, now()) && (stop || !keeps))
             return;
         pause = done || keeps ? PAUSE_LEAST_NS : pause * 2;
         if (pause > PAUSE_MOST_NS)
             pause = PAUSE_MOST_NS;
-        pause_ns(pause);
+        stacks_pause(pause);
     }
 }
 

@@ -27,6 +27,7 @@ struct session_lane {
     uint64_t stored; /* position up to which the store has it */
     uint32_t generation, process;
     bool is_draining;
+    bool is_waiting;              /* for the names of a stack */
     bool lost;                    /* contradicts itself: not read any more */
     bool free_next, process_died; /* to be set free once all is stored */
     uint64_t stuck_at;  /* position of an item that is not committed */

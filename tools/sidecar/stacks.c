@@ -5,9 +5,11 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include "lane/error_frames.h"
 #include "lane/utf8.h"
 #include "tools/sidecar/log.h"
@@ -15,6 +17,7 @@
 
 enum {
     PATH_BYTES = 4096,
+    FORGOTTEN_NS = 2000000000, /* nobody asks for the answer any more */
 };
 
 /* libstdc++'s, which the tools link */
@@ -28,8 +31,16 @@ struct stack_mark {
     uint32_t reason, flags;
 };
 
-/* One worker for all sessions of this process. */
-static struct symbolize_client worker = {.fd = -1};
+/*
+ * One worker for all sessions of this process, and one for who cannot wait.
+ * The lane whose stack is being named waits; all others go on.
+ */
+static struct symbolize_client worker = {.fd = -1}, other_worker = {.fd = -1};
+static struct {
+    int64_t session;
+    uint64_t hash;
+    int64_t looked_ns; /* when its lane asked for it last */
+} asked;
 
 /* ---- asking for names ---------------------------------------------------- */
 
@@ -128,29 +139,42 @@ static int store_names(struct session *s, uint64_t hash, const char *answer)
     return rc;
 }
 
-static int name_stack(struct session *s, uint32_t process,
-                      const struct lane_frame_stack *head, const void *payload,
-                      uint32_t len_bytes)
+/* `rc` is what came of asking; `answer` is freed. */
+static int store_answer(struct session *s, uint64_t hash, int rc, char *answer)
 {
-    struct request r = {0};
-    char *answer = NULL;
     char why[96];
-    int rc = make_request(s, process, payload, len_bytes, &r);
     if (rc == 0)
-        rc = symbolize_ask(&worker, r.bytes, r.len, &answer);
-    if (r.bytes)
-        memset(r.bytes, 0, SYMBOLIZE_REQUEST_MAX);
-    free(r.bytes);
-    if (rc == 0)
-        rc = store_names(s, head->hash, answer);
+        rc = store_names(s, hash, answer);
     else {
         snprintf(why, sizeof why, "not unwound: %s", strerror(-rc));
         log_line("%s: a stack was %s", s->name, why);
-        rc = store_run(s->store, STORE_STACK_SET, "iitt", s->id,
-                       (int64_t)head->hash, "[]", why);
+        rc = store_run(s->store, STORE_STACK_SET, "iitt", s->id, (int64_t)hash,
+                       "[]", why);
     }
     free(answer);
     return rc < 0 ? rc : 0;
+}
+
+static int64_t now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* With an answer: wait for it. */
+static int ask(const struct session *s, uint32_t process, const void *payload,
+               uint32_t len_bytes, char **answer)
+{
+    struct request r = {0};
+    int rc = make_request(s, process, payload, len_bytes, &r);
+    if (rc == 0)
+        rc = answer ? symbolize_ask(&other_worker, r.bytes, r.len, answer)
+                    : symbolize_begin(&worker, r.bytes, r.len);
+    if (r.bytes)
+        memset(r.bytes, 0, SYMBOLIZE_REQUEST_MAX);
+    free(r.bytes);
+    return rc;
 }
 
 static bool is_named(struct session *s, uint64_t hash)
@@ -166,10 +190,49 @@ int stacks_name(struct session *s, uint32_t process, const void *payload,
                 uint32_t len_bytes)
 {
     struct lane_frame_stack head;
+    char *answer = NULL;
     memcpy(&head, payload, sizeof head);
-    return is_named(s, head.hash)
-               ? 0
-               : name_stack(s, process, &head, payload, len_bytes);
+    if (is_named(s, head.hash))
+        return 0;
+    int rc = ask(s, process, payload, len_bytes, &answer);
+    return store_answer(s, head.hash, rc, answer);
+}
+
+/* The same; -EINPROGRESS: come again, it is being asked for. */
+static int name_meanwhile(struct session *s, uint32_t process,
+                          const struct lane_frame_stack *head,
+                          const void *payload, uint32_t len_bytes)
+{
+    int64_t now_ns = now();
+    bool is_mine = asked.session == s->id && asked.hash == head->hash;
+    char *answer = NULL;
+    int rc = 0;
+    if (is_named(s, head->hash))
+        return 0;
+    if (symbolize_is_busy(&worker) && !is_mine) {
+        if (now_ns - asked.looked_ns < FORGOTTEN_NS)
+            return -EINPROGRESS;
+        symbolize_stop(&worker);
+    }
+    if (!symbolize_is_busy(&worker)) {
+        rc = ask(s, process, payload, len_bytes, NULL);
+        asked.session = s->id;
+        asked.hash = head->hash;
+    }
+    asked.looked_ns = now_ns;
+    if (rc == 0)
+        rc = symbolize_look(&worker, &answer);
+    return rc == -EINPROGRESS ? rc : store_answer(s, head->hash, rc, answer);
+}
+
+void stacks_pause(int64_t ns)
+{
+    struct pollfd wait = {
+        .fd = symbolize_is_busy(&worker) ? worker.fd : -1,
+        .events = worker.is_answer ? POLLIN : POLLOUT,
+    };
+    struct timespec t = {ns / 1000000000, ns % 1000000000};
+    (void)ppoll(&wait, 1, &t, NULL);
 }
 
 /* ---- frames -------------------------------------------------------------- */
@@ -184,8 +247,8 @@ static int stack_take(struct session *s, uint32_t lane,
     memcpy(&head, item->payload, sizeof head);
     int rc = 0;
     if (!(head.flags & LANE_STACK_SAME))
-        rc = stacks_name(s, s->lane[lane].process, item->payload,
-                         f->payload_bytes);
+        rc = name_meanwhile(s, s->lane[lane].process, &head, item->payload,
+                            f->payload_bytes);
     if (rc < 0 || head.reason == LANE_STACK_THROW ||
         head.reason == LANE_STACK_CAUSE || LANE_REF_COUNTER(f->span) == 0)
         return rc; /* their frames name it by its hash */

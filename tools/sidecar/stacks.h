@@ -7,12 +7,15 @@
 #pragma once
 #include "tools/sidecar/drain_internal.h"
 
-/* Take a frame of one of these kinds. 0 or -errno (of the store). */
+/* Take a frame of one of these kinds. 0 or -errno (of the store); -EINPROGRESS:
+ * nothing was taken, its stack is being named or waits for that. */
 int stacks_take(struct session *session, uint32_t lane,
                 const struct lane_log_item *item)
     __attribute__((warn_unused_result));
-/* Ask for the names of a STACK frame's payload, if its hash has none yet, and
- * store them under it. 0 or -errno. */
+/* Sleep, but not when a lane can go on that waits for its stack's names. */
+void stacks_pause(int64_t ns);
+/* Ask for the names of a STACK frame's payload, if its hash has none yet, wait,
+ * and store them under it. 0 or -errno. */
 int stacks_name(struct session *session, uint32_t process, const void *payload,
                 uint32_t len_bytes) __attribute__((warn_unused_result));
 /* The frames of a stack as JSON, malloc'ed; NULL: there are none. *ended: why

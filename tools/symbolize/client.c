@@ -17,6 +17,7 @@ enum {
     ANSWER_MS = 10000, /* large debug files are read once */
     FAILURES_MAX = 5,
     WORKER_FD = 3,
+    LENGTH_BYTES = 4, /* before each message */
 };
 
 extern char **environ;
@@ -50,8 +51,18 @@ static int start(struct symbolize_client *c)
     return 0;
 }
 
+/* The message under way may hold what a program had on its stack. */
+static void forget(struct symbolize_client *c)
+{
+    if (c->bytes)
+        memset(c->bytes, 0, c->len_bytes);
+    free(c->bytes);
+    c->bytes = NULL;
+}
+
 void symbolize_stop(struct symbolize_client *client)
 {
+    forget(client);
     if (client->fd < 0)
         return;
     close(client->fd);
@@ -68,71 +79,101 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static int receive(int fd, void *out, size_t len_bytes, int64_t until_ms)
+/* Some more bytes; -EINPROGRESS: none can be had now. */
+static int move_some(struct symbolize_client *c)
 {
-    for (uint8_t *to = out; len_bytes > 0;) {
-        struct pollfd wait = {.fd = fd, .events = POLLIN};
-        int64_t left = until_ms - now_ms();
-        if (left <= 0)
-            return -ETIMEDOUT;
-        if (poll(&wait, 1, (int)left) <= 0)
-            continue;
-        ssize_t n = recv(fd, to, len_bytes, MSG_DONTWAIT);
-        if (n < 0 && (errno == EINTR || errno == EAGAIN))
-            continue;
-        if (n <= 0)
-            return -EPIPE;
-        to += n;
-        len_bytes -= (size_t)n;
-    }
+    uint8_t *at = c->bytes + c->moved_bytes;
+    size_t left = c->len_bytes - c->moved_bytes;
+    ssize_t n = c->is_answer
+                    ? recv(c->fd, at, left, MSG_DONTWAIT)
+                    : send(c->fd, at, left, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        return -EINPROGRESS;
+    if (n <= 0)
+        return -EPIPE;
+    c->moved_bytes += (size_t)n;
     return 0;
 }
 
-static int deliver(int fd, const void *bytes, size_t len_bytes,
-                   int64_t until_ms)
+/* A message is through: what comes next? 1: nothing, this is the answer. */
+static int next_message(struct symbolize_client *c)
 {
-    for (const uint8_t *from = bytes; len_bytes > 0;) {
-        struct pollfd wait = {.fd = fd, .events = POLLOUT};
-        int64_t left = until_ms - now_ms();
-        if (left <= 0)
-            return -ETIMEDOUT;
-        if (poll(&wait, 1, (int)left) <= 0)
-            continue;
-        ssize_t n = send(fd, from, len_bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (n < 0 && (errno == EINTR || errno == EAGAIN))
-            continue;
-        if (n <= 0)
-            return -EPIPE;
-        from += n;
-        len_bytes -= (size_t)n;
+    uint32_t len;
+    if (!c->is_answer) {
+        forget(c);
+        c->len_bytes = LENGTH_BYTES;
+    } else {
+        memcpy(&len, c->bytes, sizeof len);
+        if (c->len_bytes == len + LENGTH_BYTES)
+            return 1;
+        if (len > SYMBOLIZE_ANSWER_MAX)
+            return -EBADMSG;
+        c->len_bytes = len + LENGTH_BYTES;
     }
+    /* and a NUL */
+    uint8_t *bytes = realloc(c->bytes, c->len_bytes + 1);
+    if (!bytes)
+        return -ENOMEM;
+    if (!c->is_answer)
+        c->moved_bytes = 0;
+    c->bytes = bytes;
+    c->is_answer = true;
     return 0;
 }
 
-static int exchange(const struct symbolize_client *c, const void *request,
-                    uint32_t len, char **answer)
+static int exchange(struct symbolize_client *c)
 {
-    int64_t until = now_ms() + (c->patience_ms ? c->patience_ms : ANSWER_MS);
-    int fd = c->fd;
-    uint32_t got = 0;
-    int rc = deliver(fd, &len, sizeof len, until);
-    if (rc == 0)
-        rc = deliver(fd, request, len, until);
-    if (rc == 0)
-        rc = receive(fd, &got, sizeof got, until);
+    int rc = 0;
+    while (rc == 0)
+        rc = c->moved_bytes < c->len_bytes ? move_some(c) : next_message(c);
+    if (rc == -EINPROGRESS && now_ms() >= c->until_ms)
+        return -ETIMEDOUT;
+    return rc;
+}
+
+int symbolize_begin(struct symbolize_client *client, const void *request,
+                    size_t len_bytes)
+{
+    uint32_t len = (uint32_t)len_bytes;
+    if (len_bytes > SYMBOLIZE_REQUEST_MAX)
+        return -E2BIG;
+    int rc = client->fd >= 0 ? 0 : start(client);
     if (rc != 0)
         return rc;
-    if (got > SYMBOLIZE_ANSWER_MAX)
-        return -EBADMSG;
-    char *text = malloc((size_t)got + 1);
-    if (!text)
+    client->bytes = malloc(len_bytes + LENGTH_BYTES);
+    if (!client->bytes)
         return -ENOMEM;
-    rc = receive(fd, text, got, until);
-    text[got] = 0;
-    if (rc != 0) {
-        free(text);
+    memcpy(client->bytes, &len, LENGTH_BYTES);
+    memcpy(client->bytes + LENGTH_BYTES, request, len_bytes);
+    client->len_bytes = len_bytes + LENGTH_BYTES;
+    client->moved_bytes = 0;
+    client->is_answer = false;
+    client->until_ms =
+        now_ms() + (client->patience_ms ? client->patience_ms : ANSWER_MS);
+    return 0;
+}
+
+bool symbolize_is_busy(const struct symbolize_client *client)
+{
+    return client->bytes != NULL;
+}
+
+int symbolize_look(struct symbolize_client *client, char **answer)
+{
+    int rc = exchange(client);
+    if (rc == -EINPROGRESS)
+        return rc;
+    if (rc < 0) {
+        symbolize_stop(client);
+        client->failures++;
         return rc;
     }
+    char *text = (char *)client->bytes;
+    size_t len = client->len_bytes - LENGTH_BYTES;
+    client->bytes = NULL;
+    client->failures = 0;
+    memmove(text, text + LENGTH_BYTES, len);
+    text[len] = 0;
     *answer = text;
     return 0;
 }
@@ -140,17 +181,15 @@ static int exchange(const struct symbolize_client *c, const void *request,
 int symbolize_ask(struct symbolize_client *client, const void *request,
                   size_t len_bytes, char **answer)
 {
-    if (len_bytes > SYMBOLIZE_REQUEST_MAX)
-        return -E2BIG;
-    int rc = client->fd >= 0 ? 0 : start(client);
-    if (rc != 0)
-        return rc;
-    rc = exchange(client, request, (uint32_t)len_bytes, answer);
-    if (rc == 0) {
-        client->failures = 0;
-        return 0;
+    int rc = symbolize_begin(client, request, len_bytes);
+    while (rc == 0 && (rc = symbolize_look(client, answer)) == -EINPROGRESS) {
+        int64_t left = client->until_ms - now_ms();
+        struct pollfd wait = {
+            .fd = client->fd,
+            .events = client->is_answer ? POLLIN : POLLOUT,
+        };
+        (void)poll(&wait, 1, left > 0 ? (int)left : 0);
+        rc = 0;
     }
-    symbolize_stop(client);
-    client->failures++;
     return rc;
 }

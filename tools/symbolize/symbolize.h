@@ -15,6 +15,7 @@
  * "debug": what was read, "others": [{"file", "build_id"}, ...]}.
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -56,13 +57,27 @@ struct symbolize_client {
     int32_t pid;
     int32_t failures;    /* in a row */
     int32_t patience_ms; /* for an answer; 0: a few seconds */
+    /* the message under way; NULL: nothing is */
+    uint8_t *bytes;
+    size_t len_bytes, moved_bytes;
+    int64_t until_ms; /* CLOCK_MONOTONIC */
+    bool is_answer;
 };
+/* Begin to ask, if nothing is under way; start a worker if none runs. 0 or
+ * -errno. */
+int symbolize_begin(struct symbolize_client *client, const void *request,
+                    size_t len_bytes) __attribute__((warn_unused_result));
+bool symbolize_is_busy(const struct symbolize_client *client);
 /*
- * Ask, and start a worker if none runs. The answer is malloc'ed. 0; -errno: it
- * died, or took longer than a few seconds, and another one is started for the
- * next request, up to a limit.
+ * What came of it, without waiting. 0: the answer, malloc'ed. -EINPROGRESS:
+ * look again. Other -errno: the worker died, or took longer than a few
+ * seconds, and another one is started for the next request, up to a limit.
  */
+int symbolize_look(struct symbolize_client *client, char **answer)
+    __attribute__((warn_unused_result));
+/* Both, and wait for it. */
 int symbolize_ask(struct symbolize_client *client, const void *request,
                   size_t len_bytes, char **answer)
     __attribute__((warn_unused_result));
+/* Whatever is under way is forgotten. */
 void symbolize_stop(struct symbolize_client *client);

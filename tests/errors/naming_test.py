@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""While a stack is being named: the thread that it comes from waits in its
+lane, all others are stored; whoever is killed, stopped or slow, each call is
+there once in the end, and its stack.
+
+  naming_test.py HANDSPAN PRELOAD
+"""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "upload"))
+import base  # noqa: E402
+
+CALLS = 2000  # of the thread that does not fail
+MANIFEST = """[[object(main)]];
+[[span, fails(return < 0)]] int fails(int way);
+[[span]] int works(int i);
+"""
+# each way is another stack
+SOURCE = r"""
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#define OUT __attribute__((noinline, noclone, visibility("default")))
+OUT int works(int i)
+{
+    volatile int sum = i;
+    for (int j = 0; j < 10; j++)
+        sum += j;
+    return sum;
+}
+OUT int fails(int way) { volatile int n = -1 - way; return n; }
+OUT int deep(int way)
+{
+    volatile int n = way > 0 ? deep(way - 1) : fails(way);
+    return n;
+}
+static void *busy(void *arg)
+{
+    for (int i = 0; i < CALLS; i++) {
+        works(i);
+        if (i % 100 == 0)
+            usleep(10000);
+    }
+    return arg;
+}
+int main(int argc, char **argv)
+{
+    pthread_t thread;
+    if (argc > 2)
+        pthread_create(&thread, NULL, busy, NULL);
+    deep(atoi(argv[1]));
+    works(0);
+    if (argc > 2) {
+        pthread_join(thread, NULL);
+        sleep(atoi(argv[2]));
+    }
+    return 0;
+}
+"""
+
+
+class World(base.Place):
+    def __init__(self, handspan, preload):
+        super().__init__(handspan)
+        self.preload = preload
+        self.program = os.path.join(self.dir, "program")
+        for suffix, text in ((".c", SOURCE), (".manifest", MANIFEST)):
+            with open(self.program + suffix, "w", encoding="utf-8") as f:
+                f.write(text)
+        subprocess.run([os.environ.get("CC", "cc"), "-O1", "-g", "-pthread",
+                        f"-DCALLS={CALLS}", "-rdynamic", "-o", self.program,
+                        self.program + ".c"], check=True)
+
+    def done(self):
+        for side in self.sidecars:  # one that is stopped never ends itself
+            if side.poll() is None and self.worker(side):
+                os.kill(self.worker(side), signal.SIGKILL)
+        super().done()
+
+    def start(self, *args):
+        """Not by 'handspan run': that waits until all is stored."""
+        return subprocess.Popen(
+            [self.program, *map(str, args)], env={
+                **self.env, "LD_PRELOAD": self.preload,
+                "HANDSPAN_SIDECAR": "off",
+                "HANDSPAN_MANIFEST": self.program + ".manifest"})
+
+    def fail(self, *args):
+        base.expect(self.start(*args).wait(60), 0, f"status {args}")
+
+    def worker(self, sidecar):
+        """The process of this sidecar that names stacks."""
+        with open(f"/proc/{sidecar.pid}/task/{sidecar.pid}/children",
+                  encoding="ascii") as f:
+            for pid in map(int, f.read().split()):
+                with open(f"/proc/{pid}/cmdline", "rb") as c:
+                    if b"--worker" in c.read():
+                        return pid
+        return 0
+
+    def ended(self):
+        return self.rows("SELECT count(*) FROM sessions "
+                         "WHERE state = 'ended'")[0][0]
+
+    def calls(self, name):
+        return self.rows("SELECT count(*) FROM spans JOIN sites "
+                         "USING (session, site) WHERE name = ? AND "
+                         "status IN ('ok', 'error')", name)[0][0]
+
+    def stacks(self):
+        """How often deep() called itself, of each error, else why that is not
+        known."""
+        found = []
+        for (text,) in self.rows(
+                "SELECT error FROM spans WHERE error IS NOT NULL ORDER BY "
+                "start_unix_ns"):
+            frames = json.loads(text).get("stack") or []
+            found.append(sum(f["function"] == "deep" for f in frames)
+                         or json.loads(text)["stack_ended"])
+        return found
+
+
+def others_go_on(w):
+    """Its worker does not answer: what is not its lane's is stored."""
+    side = w.sidecar("--stay")
+    w.fail(0)
+    base.until("the first stack", lambda: os.path.exists(w.store) and
+               w.ended() == 1)
+    worker = w.worker(side)
+    assert worker, "no worker runs"
+    os.kill(worker, signal.SIGSTOP)
+    both = w.start(1, 6)
+    base.until("spans of the other thread",
+               lambda: w.calls("works") == 1 + CALLS, 5)
+    w.fail(2)  # its turn comes later
+    time.sleep(0.5)
+    base.expect(w.calls("fails"), 1, "errors while nothing is named")
+    os.kill(worker, signal.SIGCONT)
+    base.until("the stacks", lambda: w.calls("fails") == 3, 5)
+    base.expect(both.poll(), None, "the program still runs")
+    base.expect(both.wait(30), 0, "status")
+    base.until("all is stored", lambda: w.ended() == 3)
+    base.expect(w.calls("works"), 3 + CALLS, "calls")
+    base.expect(sorted(w.stacks()), [1, 2, 3], "stacks")
+    return side
+
+
+def killed_while_naming(w, side):
+    worker = w.worker(side)
+    os.kill(worker, signal.SIGSTOP)
+    w.fail(3)
+    time.sleep(0.5)
+    base.expect(w.calls("fails"), 3, "errors while nothing is named")
+    side.kill()
+    side.wait()
+    os.kill(worker, signal.SIGKILL)
+    w.drain()
+    base.expect(w.ended(), 4, "sessions")
+    base.expect((w.calls("fails"), w.calls("works")), (4, 4 + CALLS), "calls")
+    base.expect(sorted(w.stacks()), [1, 2, 3, 4], "stacks")
+
+
+def worker_is_gone(w):
+    """Killed in mid-work: that stack has none, the next has."""
+    side = w.sidecar("--stay")
+    w.fail(4)
+    base.until("its stack", lambda: w.ended() == 5)
+    os.kill(w.worker(side), signal.SIGSTOP)
+    w.fail(5)
+    time.sleep(0.3)
+    os.kill(w.worker(side), signal.SIGKILL)
+    w.fail(6)
+    base.until("all is stored", lambda: w.ended() == 7)
+    found = w.stacks()[-3:]
+    base.expect(found[0::2], [5, 7], "stacks")
+    assert str(found[1]).startswith("not unwound"), f"said: {found}"
+    side.terminate()
+    side.wait(30)
+
+
+def once(w):
+    """Many that wait for each other, and no time to come back."""
+    for way in range(10, 22):
+        w.fail(way)
+    w.drain("--once")
+    base.expect(w.ended(), 19, "sessions")
+    base.expect(sorted(w.stacks()[-12:]), list(range(11, 23)), "stacks")
+
+
+def main():
+    w = World(*map(os.path.realpath, sys.argv[1:3]))
+    try:
+        side = others_go_on(w)
+        killed_while_naming(w, side)
+        worker_is_gone(w)
+        once(w)
+    except AssertionError:
+        print(w.log()[-2000:])
+        raise
+    finally:
+        w.done()
+
+
+main()
