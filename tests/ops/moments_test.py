@@ -5,10 +5,13 @@ store, killed at work. The store is whole each time, and every call is there
 once."""
 import os
 import random
+import sqlite3
 import subprocess
 
 import base
 
+SQL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..",
+                   "sql", "sqlite")
 PROG = r"""
 #include <stdlib.h>
 __attribute__((noinline)) int step(int n) {
@@ -27,13 +30,13 @@ class Moments(base.Base):
         self.prog = self.build(PROG)
         self.manifest = self.write("m.manifest", "[[span]] int step(int n);\n")
 
-    def killed(self, *args):
+    def killed(self, *args, within=(0.005, 0.15)):
         """After a moment of its life; True: it was still at work."""
         p = subprocess.Popen([base.HANDSPAN, *args], env=self.env,
                              stdout=subprocess.DEVNULL,
                              stderr=subprocess.DEVNULL)
         try:
-            p.wait(random.uniform(0.005, 0.15))
+            p.wait(random.uniform(*within))
             return False
         except subprocess.TimeoutExpired:
             p.kill()
@@ -66,6 +69,54 @@ class Moments(base.Base):
             "SELECT (SELECT count(*) FROM traces), (SELECT count(*) FROM "
             "spans), (SELECT sum(calls) FROM rollups)"), [(1, 15000, 15000)])
         self.assertGreater(hit, 0)
+
+    def older(self, version, path):
+        """What is in the store, in one of an earlier version."""
+        db = sqlite3.connect(path)
+        for name in sorted(os.listdir(SQL))[:version]:
+            with open(os.path.join(SQL, name), encoding="utf-8") as f:
+                db.executescript(f.read())
+        db.execute(f"PRAGMA user_version = {version}")
+        db.execute("ATTACH ? AS now", (self.store,))
+        tables = [r[0] for r in db.execute(
+            "SELECT name FROM main.sqlite_master WHERE type = 'table' AND "
+            "name NOT LIKE 'sqlite%'")]
+        for table in tables:
+            mine, new = ([r[1] for r in db.execute(
+                f"PRAGMA {of}.table_info({table})")] for of in ("main", "now"))
+            columns = ", ".join(c for c in mine if c in new)
+            if columns:
+                db.execute(f"INSERT OR REPLACE INTO main.{table} ({columns}) "
+                           f"SELECT {columns} FROM now.{table}")
+        db.commit()
+        db.execute("PRAGMA journal_mode = WAL")
+        db.close()
+
+    def test_killed_while_it_migrates(self):
+        self.traced(20000)
+        want = self.json("stats", "--since=30d")
+        newest = self.rows("PRAGMA user_version")[0][0]
+        names = sorted(n for n in os.listdir(SQL) if n[:4].isdigit())
+        self.assertEqual(newest, len(names))
+        stored, hit, between = self.store, 0, set()
+        for version in range(1, newest):
+            for moment in range(3):
+                self.store = stored
+                path = os.path.join(self.path, f"{version}.{moment}")
+                self.older(version, path)
+                self.store = self.env["HANDSPAN_STORE"] = path
+                hit += self.killed("sidecar", "--once",
+                                   within=(0.001, 0.02))
+                self.whole()
+                between.add(self.rows("PRAGMA user_version")[0][0])
+                self.ok("sidecar", "--once")
+                self.whole()
+                self.assertEqual(self.rows("PRAGMA user_version"),
+                                 [(newest,)])
+                self.assertEqual(self.json("stats", "--since=30d"), want)
+                os.unlink(path)
+        self.assertGreater(hit, 0)
+        self.assertGreater(len(between), 1)
 
     def test_two_directories_one_store(self):
         """Two sidecars at work in one store, and killed there."""
