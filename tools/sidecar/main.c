@@ -25,9 +25,9 @@
 #include "tools/sidecar/health.h"
 #include "tools/sidecar/keep.h"
 #include "tools/sidecar/log.h"
+#include "tools/sidecar/names.h"
 #include "tools/sidecar/session.h"
 #include "tools/sidecar/setup.h"
-#include "tools/sidecar/stacks.h"
 #include "tools/sidecar/trouble.h"
 #include "tools/upload/upload.h"
 
@@ -406,7 +406,7 @@ static void work(struct sidecar *c)
         pause = done || keeps ? PAUSE_LEAST_NS : pause * 2;
         if (pause > PAUSE_MOST_NS)
             pause = PAUSE_MOST_NS;
-        stacks_pause(pause);
+        names_pause(pause);
     }
 }
 

@@ -17,7 +17,7 @@
 #include "lane/ids.h"
 #include "tools/common/fingerprint.h"
 #include "tools/sidecar/look.h"
-#include "tools/sidecar/stacks.h"
+#include "tools/sidecar/names.h"
 
 enum {
     LOOKS_MAX = 8,        /* at threads, in one batch; the others come later */
@@ -162,8 +162,8 @@ static int name_copy(struct session *s, uint32_t process, struct look *l,
     uint8_t *payload = (uint8_t *)copy;
     memcpy(payload + sizeof *head + calls, l->bytes, l->stack_bytes);
     *hash = head->hash;
-    return stacks_name(s, process, payload,
-                       (uint32_t)sizeof *head + calls + l->stack_bytes);
+    return names_now(s, process, payload,
+                     (uint32_t)sizeof *head + calls + l->stack_bytes);
 }
 
 /* ---- what is said of it -------------------------------------------------- */
@@ -354,7 +354,7 @@ static int look_and_store(struct session *s, uint32_t lane,
     }
     if (rc < 0)
         return rc;
-    char *frames = hash ? stacks_names(s, hash, &ended) : NULL;
+    char *frames = hash ? names_of(s, hash, &ended) : NULL;
     if (look.trouble) {
         snprintf(why, sizeof why, "not known (%s%s%s)", look.trouble,
                  look.error ? ": " : "",

@@ -12,15 +12,6 @@
 int stacks_take(struct session *session, uint32_t lane,
                 const struct lane_log_item *item)
     __attribute__((warn_unused_result));
-/* Sleep, but not when a lane can go on that waits for its stack's names. */
-void stacks_pause(int64_t ns);
-/* Ask for the names of a STACK frame's payload, if its hash has none yet, wait,
- * and store them under it. 0 or -errno. */
-int stacks_name(struct session *session, uint32_t process, const void *payload,
-                uint32_t len_bytes) __attribute__((warn_unused_result));
-/* The frames of a stack as JSON, malloc'ed; NULL: there are none. *ended: why
- * there is none above the last one, until the next call; NULL: it is whole. */
-char *stacks_names(struct session *session, uint64_t hash, const char **ended);
 /* Gather what the error of a span has. 0 or -errno. */
 int stacks_gather(struct session *session, const struct drain_span *span,
                   const struct pending *pending, struct decode_context *out)
