@@ -24,6 +24,7 @@ static struct {
     int64_t session;
     uint64_t hash;
     int64_t looked_ns; /* when its lane asked for it last */
+    bool is_again;     /* the first worker died of something */
 } asked;
 
 struct request {
@@ -200,10 +201,15 @@ int names_meanwhile(struct session *s, uint32_t process, const void *payload,
         rc = ask(s, process, payload, len_bytes, NULL);
         asked.session = s->id;
         asked.hash = head.hash;
+        asked.is_again &= is_mine;
     }
     asked.looked_ns = now_ns;
     if (rc == 0)
         rc = symbolize_look(&worker, &answer);
+    if (rc == -EPIPE && !asked.is_again) {
+        asked.is_again = true;
+        return -EINPROGRESS;
+    }
     return rc == -EINPROGRESS ? rc : store_answer(s, head.hash, rc, answer);
 }
 

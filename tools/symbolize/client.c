@@ -15,7 +15,7 @@
 
 enum {
     ANSWER_MS = 10000, /* large debug files are read once */
-    FAILURES_MAX = 5,
+    FAILURES_MAX = 10,
     WORKER_FD = 3,
     LENGTH_BYTES = 4, /* before each message */
 };
