@@ -100,9 +100,12 @@ class World(base.Place):
         with open(f"/proc/{sidecar.pid}/task/{sidecar.pid}/children",
                   encoding="ascii") as f:
             for pid in map(int, f.read().split()):
-                with open(f"/proc/{pid}/cmdline", "rb") as c:
-                    if b"--worker" in c.read():
-                        return pid
+                try:
+                    with open(f"/proc/{pid}/cmdline", "rb") as c:
+                        if b"--worker" in c.read():
+                            return pid
+                except OSError:
+                    pass  # it is gone
         return 0
 
     def ended(self):
