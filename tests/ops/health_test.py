@@ -31,9 +31,12 @@ class Health(base.Base):
     def test_metrics_file(self):
         path = self.path + "/handspan.prom"
         self.traced(HANDSPAN_METRICS_FILE=path)
-        with open(path) as f:
-            got = self.check_metrics(f.read())
-        self.assertEqual(got["handspan_traces"], "1")
+
+        def last():  # written after the sidecar let its lock go
+            with open(path) as f:
+                got = self.check_metrics(f.read())
+            return got if got["handspan_traces"] == "1" else None
+        got = self.wait_for(last, "the last figures")
         self.assertEqual(got["handspan_store_failures"], "0")
         self.assertEqual(os.stat(path).st_mode & 0o777, 0o644)
         self.assertEqual(sorted(f for f in os.listdir(self.path)
