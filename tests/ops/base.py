@@ -11,6 +11,10 @@ import tempfile
 import time
 import unittest
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../common"))
+import lock  # noqa: E402
+
 HANDSPAN = os.path.realpath(sys.argv.pop(1))
 CC = os.environ.get("CC", "cc")
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
@@ -36,9 +40,18 @@ class Base(unittest.TestCase):
         self.addCleanup(self.end_sidecar)
 
     def end_sidecar(self):
-        lock = self.dir + "/sidecar.lock"
-        if os.path.exists(lock):
-            subprocess.run(["flock", "-w", "30", lock, "true"], check=False)
+        path = self.dir + "/sidecar.lock"
+        if os.path.exists(path):
+            subprocess.run(["flock", "-w", "30", path, "true"], check=False)
+
+    def sidecar(self, extra=None, **more):
+        """One that stays, at work: no program starts another one."""
+        side = subprocess.Popen([HANDSPAN, "sidecar", "--stay"],
+                                env=dict(self.env, **(extra or {})), **more)
+        self.addCleanup(side.wait)
+        self.addCleanup(side.kill)
+        self.wait_for(lambda: lock.is_held(self.dir), "the sidecar")
+        return side
 
     def handspan(self, *args, **more):
         env = dict(self.env, **more.pop("extra", {}))

@@ -79,12 +79,8 @@ class Clock(base.Base):
         library = os.path.join(os.path.dirname(base.HANDSPAN),
                                "../lib/libhandspan.so")
         env = dict(self.env, CLOCK_FILE=self.clock)
-        sidecar = subprocess.Popen(
-            [base.HANDSPAN, "sidecar", "--stay"], env=dict(env, LD_PRELOAD=self.shim),
-            stderr=subprocess.DEVNULL)
-        self.addCleanup(sidecar.kill)
-        self.wait_for(lambda: os.path.exists(self.dir + "/sidecar.lock"),
-                      "sidecar")
+        sidecar = self.sidecar(dict(env, LD_PRELOAD=self.shim),
+                               stderr=subprocess.DEVNULL)
         began = time.time_ns()
         subprocess.run(
             [self.prog], check=True, timeout=60,

@@ -180,10 +180,7 @@ class Disk(base.Base):
         place = self.small("2m")
         self.store = self.env["HANDSPAN_STORE"] = place + "/store.db"
         if sidecar:
-            side = subprocess.Popen([base.HANDSPAN, "sidecar", "--stay"],
-                                    env=self.env, stderr=subprocess.DEVNULL)
-            self.addCleanup(side.wait)
-            self.addCleanup(side.kill)
+            self.sidecar(stderr=subprocess.DEVNULL)
         program = self.preloaded(1500, 4, **more)
         self.waits_for_space(place)
         time.sleep(sleep)  # longer than a sidecar tries

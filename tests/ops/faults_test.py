@@ -75,14 +75,9 @@ class Faults(base.Base):
     def test_a_store_raised_under_the_sidecar(self):
         """Its sessions wait for the handspan that raised it."""
         self.traced()
-        pipe = subprocess.Popen([base.HANDSPAN, "sidecar", "--stay"],
-                                env=self.env, stderr=subprocess.PIPE,
-                                text=True)
+        pipe = self.sidecar(stderr=subprocess.PIPE, text=True)
         self.addCleanup(pipe.stderr.close)
-        self.addCleanup(pipe.kill)
         version = self.rows("PRAGMA user_version")[0][0]
-        self.wait_for(lambda: "runs\n" in self.handspan("status").stdout,
-                      "the sidecar runs")
         self.execute(f"PRAGMA user_version = {version + 1}")
         before = self.steps()
         told, seconds = self.traced()

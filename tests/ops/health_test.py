@@ -47,10 +47,7 @@ class Health(base.Base):
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             port = s.getsockname()[1]
-        p = subprocess.Popen([base.HANDSPAN, "sidecar", "--stay"], env=dict(
-            self.env, HANDSPAN_METRICS_LISTEN=f"127.0.0.1:{port}"))
-        self.addCleanup(p.wait)
-        self.addCleanup(p.terminate)
+        self.sidecar({"HANDSPAN_METRICS_LISTEN": f"127.0.0.1:{port}"})
 
         def get():
             try:

@@ -57,12 +57,7 @@ class Unmapped(base.Base):
 
     def check(self, before=None):
         """Two runs, read while they are written, whole at the end."""
-        env = dict(self.env, HANDSPAN_WAIT_MS="10000", **(before or {}))
-        sidecar = subprocess.Popen([base.HANDSPAN, "sidecar", "--stay"], env=env,
-                                   stderr=subprocess.PIPE, text=True)
-        self.addCleanup(sidecar.kill)
-        self.wait_for(lambda: os.path.exists(self.dir + "/sidecar.lock"),
-                      "sidecar")
+        sidecar = self.sidecar(before, stderr=subprocess.PIPE, text=True)
         for _ in range(2):
             run = subprocess.Popen(
                 [base.HANDSPAN, "run", "-m", self.manifest, "--summary=never",
@@ -82,14 +77,14 @@ class Unmapped(base.Base):
     def counts(self):
         return self.rows("SELECT count(*), count(DISTINCT input) FROM spans")
 
-    def made_to_fail(self):
+    def unmapped(self):
         shim = self.path + "/shim.so"
         subprocess.run([base.CC, "-shared", "-fPIC", "-O1", "-o", shim,
                         self.write("shim.c", SHIM)], check=True)
-        self.check({"LD_PRELOAD": shim, "WITHOUT_MMAP": self.folder})
+        return {"LD_PRELOAD": shim, "WITHOUT_MMAP": self.folder}
 
     def test_made_to_fail(self):
-        self.made_to_fail()
+        self.check(self.unmapped())
         self.assertEqual(self.counts(), [(2 * CALLS, CALLS)])
 
     def test_moved_there(self):
@@ -97,7 +92,14 @@ class Unmapped(base.Base):
         self.ok("run", "-m", self.manifest, "--summary=never", self.prog, "10")
         self.end_sidecar()
         self.assertEqual(self.rows("PRAGMA journal_mode"), [("wal",)])
-        self.made_to_fail()
+        unmapped = self.unmapped()
+        told = self.handspan("show", extra=unmapped)
+        self.assertEqual(told.returncode, 2)
+        self.assertIn("'handspan sidecar --once' changes that", told.stderr)
+        self.ok("sidecar", "--once", extra=unmapped)
+        self.ok("show", extra=unmapped)
+        self.execute("PRAGMA journal_mode = WAL")
+        self.check(unmapped)
         self.assertEqual(self.counts(), [(2 * CALLS + 10, CALLS)])
 
     def test_a_real_one(self):

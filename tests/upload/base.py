@@ -10,10 +10,11 @@ import sys
 import tempfile
 import time
 
-import postgres
-import scan
-
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../common"))
+import lock  # noqa: E402
+import postgres  # noqa: E402
+import scan  # noqa: E402
 
 
 def expect(got, want, what):
@@ -94,6 +95,9 @@ class Place:
         p = subprocess.Popen([self.handspan, "sidecar", *args], env=self.env,
                              stderr=subprocess.PIPE, text=True, **kw)
         self.sidecars.append(p)
+        if "--stay" in args:  # at work: no program starts another one
+            until("the sidecar", lambda: p.poll() is not None or
+                  lock.is_held(self.lanes))
         return p
 
     def drain(self, *args, status=0, timeout=120):

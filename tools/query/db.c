@@ -182,9 +182,10 @@ static int check_version(struct query_db *db, const char *path, char *why,
     return version < QUERY_SCHEMA ? bring_up(db, path, why, why_bytes) : 0;
 }
 
-static int explain(const char *path, const char *message, char *why,
+static int explain(const char *path, sqlite3 *handle, char *why,
                    size_t why_bytes)
 {
+    int code = sqlite3_extended_errcode(handle);
     struct stat st;
     if (stat(path, &st) < 0) {
         int err = errno;
@@ -208,7 +209,17 @@ static int explain(const char *path, const char *message, char *why,
                  strerror(errno));
         return -EACCES;
     }
-    snprintf(why, why_bytes, "cannot open the store '%s': %s", path, message);
+    /* a WAL's index is memory that processes share through a file */
+    if (code == SQLITE_IOERR_SHMMAP)
+        snprintf(
+            why, why_bytes,
+            "cannot open the store '%s': it is kept with WAL, and its file "
+            "system has no shared mappings (mmap); 'handspan sidecar "
+            "--once' changes that, or copy it to a local disk",
+            path);
+    else
+        snprintf(why, why_bytes, "cannot open the store '%s': %s", path,
+                 sqlite3_errmsg(handle));
     return -EIO;
 }
 
@@ -227,7 +238,7 @@ int query_open(const char *path, struct query_db **out, char *why,
                  code == SQLITE_NOTADB ? "no SQLite database" : "damaged");
         err = -EINVAL;
     } else if (code) {
-        err = explain(path, sqlite3_errmsg(db->handle), why, why_bytes);
+        err = explain(path, db->handle, why, why_bytes);
     } else {
         err = check_version(db, path, why, why_bytes);
     }
