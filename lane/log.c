@@ -149,6 +149,13 @@ static uint64_t committed_length(const struct lane_log *log,
     return at;
 }
 
+static bool has_chunk(struct lane_log *log)
+{
+    if (!log->chunk)
+        log->chunk = malloc(LANE_CHUNK);
+    return log->chunk != NULL;
+}
+
 /* Bring the items at `position` into the chunk. 1; 0: nothing committed. */
 static int fill(struct lane_log *log)
 {
@@ -159,9 +166,7 @@ static int fill(struct lane_log *log)
         len = log->head.position - log->position;
     log->chunk_at = log->position;
     log->chunk_len_bytes = 0;
-    if (!log->chunk)
-        log->chunk = malloc(LANE_CHUNK);
-    if (!log->chunk)
+    if (!has_chunk(log))
         return -ENOMEM;
     int rc = read_log(log, log->position, log->chunk, len);
     if (rc != 0)
@@ -230,12 +235,14 @@ int lane_log_next(struct lane_log *log, struct lane_log_item *item)
     return 0;
 }
 
-void lane_log_skip(struct lane_log *log)
+int lane_log_skip(struct lane_log *log)
 {
     uint64_t end = log->head.position;
     uint64_t segment_end = (log->position | SEGMENT_MASK) + 1;
     if (log->position >= end)
-        return;
+        return 0;
+    if (!has_chunk(log))
+        return -ENOMEM;
     log->corrupt++;
     log->chunk_len_bytes = 0;
     uint64_t stop = end < segment_end ? end : segment_end;
@@ -244,12 +251,13 @@ void lane_log_skip(struct lane_log *log)
     while (at < stop) {
         uint64_t len = stop - at < LANE_CHUNK ? stop - at : LANE_CHUNK;
         if (read_log(log, at, log->chunk, len) != 0)
-            return;
+            return 0;
         for (uint64_t i = 0; i < len; i += LANE_LINE)
             if (item_length(log, at + i, log->chunk + i) > 0) {
                 log->position = at + i;
-                return;
+                return 0;
             }
         at += len;
     }
+    return 0;
 }

@@ -95,8 +95,9 @@ int lane_log_next(struct lane_log *log, struct lane_log_item *item)
     __attribute__((warn_unused_result));
 /* The item at `position` will never be committed (its writer died, or it is
  * damaged): go on at the next valid one, at most to where the writer was at the
- * last look. Counted in `corrupt`. Does nothing at the end of the log. */
-void lane_log_skip(struct lane_log *log);
+ * last look. Counted in `corrupt`. Does nothing at the end of the log. 0, or
+ * -ENOMEM: nothing was skipped. */
+int lane_log_skip(struct lane_log *log) __attribute__((warn_unused_result));
 /* Every byte that the writer reserved, as of the last look, was read. */
 static inline bool lane_log_at_end(const struct lane_log *log)
 {

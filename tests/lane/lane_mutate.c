@@ -90,7 +90,8 @@ static uint64_t read_lane(const struct lane_reader *reader, uint32_t lane)
         while (!lane_log_at_end(&log) && steps++ < STEPS_MAX) {
             int rc = lane_log_next(&log, &item);
             if (rc <= 0) {
-                lane_log_skip(&log);
+                if (lane_log_skip(&log) != 0)
+                    fail("no memory");
                 continue;
             }
             if (item.type == LANE_ITEM_RECORD)

@@ -255,6 +255,21 @@ def case_killed():
     p.done()
 
 
+def case_cut():
+    """Killed as its threads were writing: no call that returned is missing;
+    where they went on after half an item, one is."""
+    for cut, ok, lost in ("1", 300, []), ("2", 303, [("corrupt_items", 3)]):
+        p = Place()
+        w = p.write("threads=3", "records=100", "end=kill", "cut=" + cut)
+        w.wait(timeout=60)
+        p.drain()
+        expect(p.rows("SELECT status, COUNT(*) FROM spans GROUP BY 1"),
+               [("ok", ok)], "spans")
+        expect(p.rows("SELECT kind, SUM(count) FROM losses GROUP BY 1"), lost,
+               "losses")
+        p.done()
+
+
 def case_reaped():
     """The sidecar comes late; the reaper left its word."""
     p = Place()

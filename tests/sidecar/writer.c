@@ -5,7 +5,8 @@
  *
  * usage: writer DIR [threads=N] [records=N] [values=N] [nest=N] [units=N]
  *        [gap_us=N] [drop=1] [end=exit|kill|none|code] [open=N] [pause=1]
- *        [name=FILE] [fork=1] [deep=N] [bytes=N] [sites=N]
+ *        [name=FILE] [fork=1] [deep=N] [bytes=N] [sites=N] [cut=1|2]
+ * cut: each thread's last item is never committed (1), or its last but one (2).
  * Prints "session FILE", then a line "wrote RECORDS dropped N inputs N" and,
  * with pause=1, waits for a line on standard input before it ends.
  */
@@ -24,7 +25,7 @@
 
 static struct lane_map map;
 static long threads = 1, records = 1000, values, nest = 1, units, gap_us;
-static long drop, open_spans, do_fork, deep, bytes, sites = 2;
+static long drop, open_spans, do_fork, deep, bytes, sites = 2, cut;
 static const char *end = "exit", *file;
 static uint64_t written, dropped, inputs;
 
@@ -240,7 +241,14 @@ static void *run(void *unused)
         if (gap_us)
             nanosleep(&(struct timespec){.tv_nsec = gap_us * 1000}, NULL);
     }
-    if (open_spans == 0)
+    if (cut)
+        (void)room(lane, 4096);
+    if (cut == 2) {
+        uint64_t t0 = lane_now(&map);
+        put_record(lane, span_begin(lane, 1, root, t0), root, 1, t0);
+        span_end(lane);
+    }
+    if (open_spans == 0 && !cut)
         lane_release(lane);
     return unused;
 }
@@ -301,7 +309,7 @@ static void options(int argc, char **argv, long *do_pause)
         {"nest=", &nest},       {"units=", &units},     {"gap_us=", &gap_us},
         {"drop=", &drop},       {"open=", &open_spans}, {"pause=", do_pause},
         {"fork=", &do_fork},    {"deep=", &deep},       {"bytes=", &bytes},
-        {"sites=", &sites},
+        {"sites=", &sites},     {"cut=", &cut},
     };
     for (int i = 2; i < argc; i++) {
         for (unsigned j = 0; j < sizeof numbers / sizeof *numbers; j++)

@@ -20,6 +20,7 @@ from opentelemetry.proto.collector.trace.v1 import (  # noqa: E402
 
 random.seed(sys.argv[4])
 spans_file = os.open(sys.argv[3], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+os.write(spans_file, b"\n\n")  # before it, what a killed one was writing
 
 
 def attribute(span, key):

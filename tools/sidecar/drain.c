@@ -458,7 +458,8 @@ static int lane_items(struct session *s, uint32_t lane, uint32_t most,
         if (got <= 0) {
             if (got == 0 && !is_stuck(l, now_ns))
                 break;
-            lane_log_skip(&l->log);
+            if (lane_log_skip(&l->log) != 0)
+                return -ENOMEM;
             s->corrupt++;
             s->is_moved = true;
             continue;

@@ -27,23 +27,32 @@ enum {
 
 /* ---- lanes of the dead -------------------------------------------------- */
 
-/* To its end; -EINPROGRESS: a stack of it is being named. */
+/*
+ * To its end; -EINPROGRESS: a stack of it is being named.
+ * What a thread was writing as it died is no loss: its call did not return.
+ * Only where the thread went on after it an item is missing.
+ */
 static int lane_finish(struct session *s, uint32_t lane, const char *ended_by,
                        bool process_died, int64_t now_ns)
 {
     struct session_lane *l = &s->lane[lane];
-    int rc = 0;
+    int rc = 0, cut = 0;
     while (!l->lost && rc == 0) {
         rc = drain_lane(s, lane, MOST_ITEMS, now_ns);
         if (rc < 0)
             return rc;
+        if (rc > 0 || l->is_waiting) {
+            s->corrupt += cut;
+            cut = 0;
+        }
         if (l->is_waiting)
             return -EINPROGRESS;
         if (l->lost || lane_log_at_end(&l->log))
             break;
         if (rc == 0) { /* reserved by a thread that is no more */
-            lane_log_skip(&l->log);
-            s->corrupt++;
+            if (lane_log_skip(&l->log) != 0)
+                return -ENOMEM;
+            cut++;
         }
         rc = 0;
     }
