@@ -71,12 +71,18 @@ class World(base.Place):
         super().__init__(handspan)
         self.preload = preload
         self.program = os.path.join(self.dir, "program")
-        for suffix, text in ((".c", SOURCE), (".manifest", MANIFEST)):
-            with open(self.program + suffix, "w", encoding="utf-8") as f:
-                f.write(text)
+        with open(self.program + ".manifest", "w", encoding="utf-8") as f:
+            f.write(MANIFEST)
+        self.build(SOURCE)
+
+    def build(self, source, suffix=None, build_id="sha1"):
+        with open(self.program + ".c", "w", encoding="utf-8") as f:
+            f.write(source)
+        out = f"{self.program}.{suffix}" if suffix else self.program
         subprocess.run([os.environ.get("CC", "cc"), "-O1", "-g", "-pthread",
-                        f"-DCALLS={CALLS}", "-rdynamic", "-o", self.program,
-                        self.program + ".c"], check=True)
+                        f"-DCALLS={CALLS}", "-rdynamic", "-o", out,
+                        f"-Wl,--build-id={build_id}", self.program + ".c"],
+                       check=True)
 
     def done(self):
         for side in self.sidecars:  # one that is stopped never ends itself
@@ -116,6 +122,12 @@ class World(base.Place):
         return self.rows("SELECT count(*) FROM spans JOIN sites "
                          "USING (session, site) WHERE name = ? AND "
                          "status IN ('ok', 'error')", name)[0][0]
+
+    def last_line(self):
+        """Where the last error was, innermost."""
+        text = self.rows("SELECT error FROM spans WHERE error IS NOT NULL "
+                         "ORDER BY start_unix_ns DESC LIMIT 1")[0][0]
+        return json.loads(text)["stack"][0]["line"]
 
     def stacks(self):
         """How often deep() called itself, of each error, else why that is not
@@ -213,6 +225,31 @@ def once(w):
     base.expect(sorted(w.stacks()[-12:]), list(range(11, 23)), "stacks")
 
 
+def rebuilt(w):
+    """What was read of a file is kept for the next process, and is not used
+    when it is another file by then, made anew or written over; also where no
+    build id tells."""
+    def line(way):
+        ended = w.ended()
+        w.fail(way)
+        base.until("its stack", lambda: w.ended() == ended + 1)
+        return w.last_line()
+    side = w.sidecar("--stay")
+    first = line(30)
+    base.expect(line(31), first, "line, of the next process")
+    w.build("\n\n\n" + SOURCE, build_id="none")
+    base.expect(line(32), first + 3, "line, of a program made anew")
+    inode = os.stat(w.program).st_ino
+    w.build("\n" + SOURCE, "other", build_id="none")
+    with open(w.program + ".other", "rb") as f, open(w.program, "r+b") as to:
+        to.truncate()
+        to.write(f.read())
+    base.expect(os.stat(w.program).st_ino, inode, "inode")
+    base.expect(line(33), first + 1, "line, of a program written over")
+    side.terminate()
+    side.wait(30)
+
+
 def main():
     w = World(*map(os.path.realpath, sys.argv[1:3]))
     try:
@@ -220,6 +257,7 @@ def main():
         killed_while_naming(w, side)
         worker_is_gone(w)
         once(w)
+        rebuilt(w)
     except AssertionError:
         print(w.log()[-2000:])
         raise

@@ -12,55 +12,57 @@
 #include "tools/symbolize/modules_internal.h"
 #include "tools/symbolize/search.h"
 
-static struct search_object wanted(const struct object *object,
+static struct search_object wanted(const struct object_file *file,
                                    const char *link)
 {
-    return (struct search_object){object->path, object->build_id,
-                                  object->build_id_bytes, link};
+    return (struct search_object){file->path, file->build_id,
+                                  file->build_id_bytes, link};
 }
 
-static int search_either(struct object *object)
+static int search_either(struct object_file *file)
 {
-    const struct search *search = object->all->search;
-    struct search_object want = wanted(object, NULL);
+    struct search_object want = wanted(file, NULL);
     char *name = NULL;
-    int fd = search_open(search, &want, false, &name);
+    int fd = search_open(file->search, &want, false, &name);
     /* a debug file alone has the names, too */
     if (fd < 0)
-        fd = search_open(search, &want, true, &name);
-    object->file = name;
+        fd = search_open(file->search, &want, true, &name);
+    file->found = name;
     return fd;
 }
 
-int object_open(struct object *object)
+int object_file_open(struct object_file *file)
 {
-    if (!object->all->search)
-        return open(object->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    int fd = search_either(object);
+    if (!file->search)
+        return open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int fd = search_either(file);
     for (int i = 0; fd < 0 && i < 2; i++)
-        fd = fetch_open(object->build_id, object->build_id_bytes, i == 0,
-                        &object->file);
+        fd = fetch_open(file->build_id, file->build_id_bytes, i == 0,
+                        &file->found);
     return fd;
 }
 
-int object_find_debug(Dwfl_Module *module, void **userdata, const char *name,
-                      Dwarf_Addr base, const char *file, const char *link,
-                      GElf_Word crc, char **found)
+int object_file_find_debug(Dwfl_Module *module, void **userdata,
+                           const char *name, Dwarf_Addr base, const char *main,
+                           const char *link, GElf_Word crc, char **found)
 {
-    struct object *object = *userdata;
+    struct object_file *file = *userdata;
+    struct stat at;
     int fd = -1;
-    if (!object)
+    if (!file)
         return -1;
-    struct search_object want = wanted(object, link);
-    if (object->all->search)
-        fd = search_open(object->all->search, &want, true, found);
+    struct search_object want = wanted(file, link);
+    if (file->search)
+        fd = search_open(file->search, &want, true, found);
     if (fd < 0)
-        fd = dwfl_standard_find_debuginfo(module, userdata, name, base, file,
+        fd = dwfl_standard_find_debuginfo(module, userdata, name, base, main,
                                           link, crc, found);
     if (fd < 0)
-        fd = fetch_open(object->build_id, object->build_id_bytes, true, found);
+        fd = fetch_open(file->build_id, file->build_id_bytes, true, found);
     if (fd >= 0 && *found)
-        object->debug = strdup(*found);
+        file->debug = strdup(*found);
+    if (fd >= 0 && fstat(fd, &at) == 0)
+        file->bytes += (uint64_t)at.st_size;
     return fd;
 }
 
@@ -73,9 +75,9 @@ void modules_files(const struct modules *modules, cJSON *to)
 {
     if (modules->count == 0)
         return;
-    const struct object *object = &modules->list[modules->count - 1];
-    if (object->module && object->file)
-        cJSON_AddStringToObject(to, "file", object->file);
-    if (object->module && object->debug)
-        cJSON_AddStringToObject(to, "debug", object->debug);
+    const struct object_file *file = modules->list[modules->count - 1].file;
+    if (file && file->module && file->found)
+        cJSON_AddStringToObject(to, "file", file->found);
+    if (file && file->module && file->debug)
+        cJSON_AddStringToObject(to, "debug", file->debug);
 }

@@ -72,8 +72,8 @@ static cJSON *add_frame(const struct object *object, uint64_t address,
     cJSON_AddBoolToObject(frame, "inlined", is_inlined);
     if (is_guess)
         cJSON_AddBoolToObject(frame, "guess", true);
-    if (object && object->trouble)
-        cJSON_AddStringToObject(frame, "trouble", object->trouble);
+    if (object && object->file->trouble)
+        cJSON_AddStringToObject(frame, "trouble", object->file->trouble);
     cJSON_AddItemToArray(frames, frame);
     return frame;
 }
@@ -113,10 +113,10 @@ static const char *name_of(Dwarf_Die *die)
     return dwarf_diename(die);
 }
 
-static struct place line_of(struct object *object, uint64_t address)
+static struct place line_of(struct object_file *file, uint64_t address)
 {
     struct place place = {NULL, 0};
-    Dwfl_Line *line = dwfl_module_getsrc(object->module, address);
+    Dwfl_Line *line = dwfl_module_getsrc(file->module, address);
     if (line)
         place.file = dwfl_lineinfo(line, NULL, &place.line, NULL, NULL, NULL);
     return place;
@@ -181,23 +181,23 @@ static int scopes_at(Dwarf_Die *cu, Dwarf_Addr pc, Dwarf_Die **scopes)
     return count;
 }
 
-/* The frames by DWARF. Number, 0: it knows nothing of this address. */
+/* The frames by DWARF at a link-time address. Number, 0: it knows nothing. */
 static int add_scopes(struct object *object, uint64_t address,
                       uint64_t shown_at, bool is_guess, cJSON *frames)
 {
     Dwarf_Addr bias;
-    Dwarf_Die *cu = dwfl_module_addrdie(object->module, address, &bias);
+    Dwarf_Die *cu = dwfl_module_addrdie(object->file->module, address, &bias);
     Dwarf_Die *scopes = NULL;
     int count = cu ? scopes_at(cu, address - bias, &scopes) : 0;
     if (count <= 0)
         return 0;
-    struct place place = line_of(object, address);
+    struct place place = line_of(object->file, address);
     Dwarf_Attribute base;
     struct values *values =
         has_values(object, is_guess) ? object->all->values : NULL;
     int added = 0, first_block = 0;
     if (values) {
-        values->place.bias = bias;
+        values->place.bias = object->bias + bias;
         set_place(values, scopes, count, address - bias, &base);
     }
     for (int i = 0; i < count; i++) {
@@ -224,11 +224,11 @@ static int add_scopes(struct object *object, uint64_t address,
 
 /* ---- symbols ------------------------------------------------------------- */
 
-static const char *symbol_of(struct object *object, uint64_t address)
+static const char *symbol_of(struct object_file *file, uint64_t address)
 {
     GElf_Off offset;
     GElf_Sym symbol;
-    const char *name = dwfl_module_addrinfo(object->module, address, &offset,
+    const char *name = dwfl_module_addrinfo(file->module, address, &offset,
                                             &symbol, NULL, NULL, NULL);
     /* the nearest one below is no answer: static functions have no name */
     return name && (offset == 0 || offset < symbol.st_size) ? name : NULL;
@@ -247,14 +247,16 @@ void modules_describe(struct modules *modules, uint64_t address, bool is_call,
                       bool is_guess, cJSON *frames)
 {
     struct object *object = modules_at(modules, address);
-    uint64_t in = is_call ? address - 1 : address;
+    uint64_t in =
+        (is_call ? address - 1 : address) - (object ? object->bias : 0);
     struct place nowhere = {NULL, 0};
     int first = cJSON_GetArraySize(frames);
-    if (!object || !object->module)
+    if (!object || !object->file->module)
         add_frame(object, address, NULL, nowhere, false, is_guess, frames);
     else if (add_scopes(object, in, address, is_guess, frames) == 0) {
-        object_doubt(object);
-        add_frame(object, address, symbol_of(object, in), line_of(object, in),
+        struct object_file *file = object->file;
+        object_file_doubt(file);
+        add_frame(object, address, symbol_of(file, in), line_of(file, in),
                   false, is_guess, frames);
     }
     if (!is_call)

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include "tools/symbolize/modules_internal.h"
+#include "tools/symbolize/object_file.h"
 
 enum {
     PATH_BYTES = 4096,
@@ -45,7 +45,7 @@ static const char *link_of(Elf *elf)
     return NULL;
 }
 
-static bool has_other_id(const struct object *object, const char *path)
+static bool has_other_id(const struct object_file *file, const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
@@ -53,42 +53,42 @@ static bool has_other_id(const struct object *object, const char *path)
     Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
     const void *id = NULL;
     ssize_t len = elf ? dwelf_elf_gnu_build_id(elf, &id) : -1;
-    bool is_other = len > 0 && ((uint32_t)len != object->build_id_bytes ||
-                                memcmp(id, object->build_id, (size_t)len) != 0);
+    bool is_other = len > 0 && ((uint32_t)len != file->build_id_bytes ||
+                                memcmp(id, file->build_id, (size_t)len) != 0);
     if (elf)
         elf_end(elf);
     close(fd);
     return is_other;
 }
 
-static bool has_foreign_debug(const struct object *object)
+static bool has_foreign_debug(const struct object_file *file)
 {
     static const char *const folders[][2] = {
         {"", ""}, {"", ".debug/"}, {"/usr/lib/debug", ""}};
-    const char *link = link_of(object->elf);
-    const char *slash = strrchr(object->path, '/');
-    if (!link || !slash || object->build_id_bytes == 0)
+    const char *link = link_of(file->elf);
+    const char *slash = strrchr(file->path, '/');
+    if (!link || !slash || file->build_id_bytes == 0)
         return false;
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         char path[PATH_BYTES];
         int n = snprintf(path, sizeof path, "%s%.*s/%s%s", folders[i][0],
-                         (int)(slash - object->path), object->path,
-                         folders[i][1], link);
-        if (n > 0 && n < PATH_BYTES && has_other_id(object, path))
+                         (int)(slash - file->path), file->path, folders[i][1],
+                         link);
+        if (n > 0 && n < PATH_BYTES && has_other_id(file, path))
             return true;
     }
     return false;
 }
 
-void object_doubt(struct object *object)
+void object_file_doubt(struct object_file *file)
 {
     Dwarf_Addr bias;
-    if (object->is_doubted || !object->elf)
+    if (file->is_doubted || !file->elf)
         return;
-    object->is_doubted = true;
-    if (is_cut(object->elf))
-        object->trouble = "the file is cut short";
-    else if (!dwfl_module_getdwarf(object->module, &bias) &&
-             has_foreign_debug(object))
-        object->trouble = "debug file of another build";
+    file->is_doubted = true;
+    if (is_cut(file->elf))
+        file->trouble = "the file is cut short";
+    else if (!dwfl_module_getdwarf(file->module, &bias) &&
+             has_foreign_debug(file))
+        file->trouble = "debug file of another build";
 }

@@ -120,19 +120,20 @@ bool entry_value(const struct location_place *place, uint64_t number,
         number > 31 || find_site(place->function, 0, 0, &site))
         return false;
     struct object *object = modules_at(chain->modules, caller->address);
+    uint64_t address = caller->address - (object ? object->bias : 0);
     Dwarf_Die *cu =
-        object && object->module
-            ? dwfl_module_addrdie(object->module, caller->address - 1, &bias)
+        object && object->file->module
+            ? dwfl_module_addrdie(object->file->module, address - 1, &bias)
             : NULL;
-    if (!cu || !find_function(cu, caller->address - 1 - bias, &function) ||
-        !find_site(&function, caller->address - bias, 0, &site) ||
+    if (!cu || !find_function(cu, address - 1 - bias, &function) ||
+        !find_site(&function, address - bias, 0, &site) ||
         !calls(&site, place->function) || !find_parameter(&site, number, &attr))
         return false;
     struct entry_chain above = {chain->modules, caller + 1, chain->count - 1};
     struct location_place at = *place;
     at.frame = &caller->at;
-    at.pc = caller->address - 1 - bias;
-    at.bias = bias;
+    at.pc = address - 1 - bias;
+    at.bias = object->bias + bias;
     at.base = dwarf_attr_integrate(&function, DW_AT_frame_base, &base);
     at.function = &function;
     at.chain = &above;

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
     OBJECTS_MAX = 4096,
@@ -14,20 +13,14 @@ enum {
     PE_SDATA4_DATAREL = 0x3b,
 };
 
-static const Dwfl_Callbacks callbacks = {
-    .find_elf = dwfl_build_id_find_elf,
-    .find_debuginfo = object_find_debug,
-};
-
 struct modules *modules_new(void)
 {
     struct modules *o = calloc(1, sizeof *o);
     if (!o)
         return NULL;
     o->list = calloc(OBJECTS_MAX, sizeof *o->list);
-    o->dwfl = dwfl_begin(&callbacks);
-    if (!o->list || !o->dwfl) {
-        modules_free(o);
+    if (!o->list) {
+        free(o);
         return NULL;
     }
     return o;
@@ -37,50 +30,12 @@ void modules_free(struct modules *modules)
 {
     if (!modules)
         return;
-    for (uint32_t i = 0; modules->list && i < modules->count; i++)
-        free(modules->list[i].path), free(modules->list[i].file),
-            free(modules->list[i].debug);
+    for (uint32_t i = 0; i < modules->count; i++) {
+        object_file_put(modules->list[i].file);
+        free(modules->list[i].path);
+    }
     free(modules->list);
-    if (modules->dwfl)
-        dwfl_end(modules->dwfl);
     free(modules);
-}
-
-static bool is_same_file(Dwfl_Module *module, const struct object *object)
-{
-    const unsigned char *bits = NULL;
-    GElf_Addr at;
-    int len = dwfl_module_build_id(module, &bits, &at);
-    if (object->build_id_bytes == 0)
-        return !object->all->search; /* nothing to tell it by */
-    return len > 0 && (uint32_t)len >= object->build_id_bytes &&
-           memcmp(bits, object->build_id, object->build_id_bytes) == 0;
-}
-
-/* The file into dwfl, if it is (still) the one that was mapped. */
-static void open_file(struct modules *o, struct object *object)
-{
-    void **userdata;
-    int fd = object_open(object);
-    if (fd < 0) {
-        object->trouble = "no file";
-        return;
-    }
-    dwfl_report_begin_add(o->dwfl);
-    Dwfl_Module *module = dwfl_report_elf(o->dwfl, object->path, object->path,
-                                          fd, object->bias, true);
-    if (!module) {
-        close(fd); /* otherwise dwfl owns it */
-        object->trouble = "no ELF file";
-    } else if (!is_same_file(module, object)) {
-        object->trouble = "another file now";
-    } else {
-        object->module = module;
-        object->elf = dwfl_module_getelf(module, &object->elf_bias);
-        dwfl_module_info(module, &userdata, NULL, NULL, NULL, NULL, NULL, NULL);
-        *userdata = object;
-    }
-    dwfl_report_end(o->dwfl, NULL, NULL);
 }
 
 static bool is_known(const struct modules *o, const struct module_place *place)
@@ -100,28 +55,40 @@ int modules_add(struct modules *modules, const struct module_place *place)
     if (modules->count == OBJECTS_MAX || place->build_id_bytes > 20)
         return -ENOSPC;
     struct object *object = &modules->list[modules->count];
-    *object =
-        (struct object){.bias = place->bias, .end = place->end, .all = modules};
+    *object = (struct object){.bias = place->bias,
+                              .low = place->bias,
+                              .end = place->end,
+                              .all = modules};
     object->path = strdup(place->path);
     if (!object->path)
         return -ENOMEM;
     object->build_id_bytes = place->build_id_bytes;
     memcpy(object->build_id, place->build_id, place->build_id_bytes);
     modules->count++;
-    open_file(modules, object);
-    if (object->module)
-        dwfl_module_info(object->module, NULL, &object->low, NULL, NULL, NULL,
-                         NULL, NULL);
-    else
-        object->low = object->bias;
     return 0;
+}
+
+/* Most objects of a process are in no stack. False: out of memory. */
+static bool open_file(struct object *object)
+{
+    const struct search_object wanted = {object->path, object->build_id,
+                                         object->build_id_bytes, NULL};
+    if (!object->file) {
+        object->file = object_file_get(&wanted, object->all->search);
+        if (object->file && object->file->module)
+            object->low = object->bias + object->file->low;
+    }
+    return object->file != NULL;
 }
 
 struct object *modules_at(struct modules *modules, uint64_t address)
 {
-    for (uint32_t i = modules->count; i-- > 0;)
-        if (address >= modules->list[i].low && address < modules->list[i].end)
-            return &modules->list[i];
+    for (uint32_t i = modules->count; i-- > 0;) {
+        struct object *object = &modules->list[i];
+        if (address >= object->low && address < object->end &&
+            open_file(object) && address >= object->low)
+            return object;
+    }
     return NULL;
 }
 
@@ -144,11 +111,11 @@ static const GElf_Phdr *segment_at(const struct object *object,
                                    uint64_t address, GElf_Phdr *phdr)
 {
     size_t count = 0;
-    if (!object->elf || elf_getphdrnum(object->elf, &count) != 0)
+    if (!object->file->elf || elf_getphdrnum(object->file->elf, &count) != 0)
         return NULL;
     uint64_t vaddr = address - object->bias;
     for (size_t i = 0; i < count; i++)
-        if (gelf_getphdr(object->elf, (int)i, phdr) &&
+        if (gelf_getphdr(object->file->elf, (int)i, phdr) &&
             phdr->p_type == PT_LOAD && vaddr >= phdr->p_vaddr &&
             vaddr - phdr->p_vaddr < phdr->p_filesz)
             return phdr;
@@ -163,7 +130,7 @@ bool modules_read(struct modules *modules, uint64_t address, void *out,
     size_t size = 0;
     if (!object || !segment_at(object, address, &phdr))
         return false;
-    const char *file = elf_rawfile(object->elf, &size);
+    const char *file = elf_rawfile(object->file->elf, &size);
     uint64_t in_segment = address - object->bias - phdr.p_vaddr;
     uint64_t at;
     if (!file || phdr.p_filesz - in_segment < len_bytes ||
@@ -178,7 +145,7 @@ bool modules_is_code(struct modules *modules, uint64_t address)
 {
     const struct object *object = modules_at(modules, address);
     GElf_Phdr phdr;
-    if (object && !object->elf)
+    if (object && !object->file->elf)
         return true; /* its file is not there: not to be told */
     return object && segment_at(object, address, &phdr) &&
            (phdr.p_flags & PF_X);
@@ -207,12 +174,13 @@ bool modules_find_tables(struct modules *modules, uint64_t address,
 {
     const struct object *object = modules_at(modules, address);
     size_t count = 0;
-    if (!object || !object->elf || elf_getphdrnum(object->elf, &count) != 0)
+    if (!object || !object->file->elf ||
+        elf_getphdrnum(object->file->elf, &count) != 0)
         return false;
     *out = (struct module_tables){.low = object->low, .high = object->end};
     for (size_t i = 0; i < count; i++) {
         GElf_Phdr phdr;
-        if (gelf_getphdr(object->elf, (int)i, &phdr) &&
+        if (gelf_getphdr(object->file->elf, (int)i, &phdr) &&
             phdr.p_type == PT_GNU_EH_FRAME)
             return read_header(modules, phdr.p_vaddr + object->bias, out);
     }

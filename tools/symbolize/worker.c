@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The process that reads foreign ELF and DWARF: see symbolize.h. */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 #include "tools/symbolize/entry.h"
 #include "tools/symbolize/fetch.h"
+#include "tools/symbolize/object_file.h"
 #include "tools/symbolize/symbolize.h"
 #include "tools/symbolize/unwind.h"
 #include "tools/symbolize/values.h"
@@ -220,6 +222,22 @@ static bool write_all(int fd, const void *bytes, size_t len_bytes)
     return true;
 }
 
+static void forget_all(void)
+{
+    modules_free(known);
+    known = NULL;
+    object_files_end();
+}
+
+/* The next request's length. What is kept for it goes if it does not come. */
+static bool await_request(int fd, uint32_t *len_bytes)
+{
+    struct pollfd wanted = {.fd = fd, .events = POLLIN};
+    if (poll(&wanted, 1, OBJECT_FILE_KEEP_S * 1000) == 0)
+        forget_all();
+    return read_all(fd, len_bytes, sizeof *len_bytes);
+}
+
 int symbolize_serve(int fd)
 {
     struct rlimit memory = {(rlim_t)MEMORY_MAX_GB << 30,
@@ -230,7 +248,7 @@ int symbolize_serve(int fd)
     uint8_t *request = malloc(SYMBOLIZE_REQUEST_MAX);
     uint32_t len;
     int status = request ? 0 : 1;
-    while (request && read_all(fd, &len, sizeof len)) {
+    while (request && await_request(fd, &len)) {
         status = 1;
         if (len > SYMBOLIZE_REQUEST_MAX || !read_all(fd, request, len))
             break;
@@ -246,7 +264,6 @@ int symbolize_serve(int fd)
         status = 0;
     }
     free(request);
-    modules_free(known);
-    known = NULL;
+    forget_all();
     return status;
 }
