@@ -16,6 +16,9 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "common"))
+import lock  # noqa: E402
+
 MANIFEST = """[[object(main)]];
 [[span, input(how)]] int outer(const char *how, int stop);
 [[span, overdue("200ms")]] int quiet(const char *how);
@@ -89,16 +92,9 @@ class World:
         return said
 
     def sidecar(self):
-        for path in pathlib.Path("/proc").glob("[0-9]*"):
-            try:
-                words = (path / "cmdline").read_bytes().split(b"\0")
-                env = (path / "environ").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if b"sidecar" in words and \
-                    f"HANDSPAN_DIR={self.lanes}".encode() in env:
-                return int(path.name)
-        raise AssertionError("no sidecar")
+        found = lock.holder(self.lanes)
+        assert found, "no sidecar"
+        return found
 
 
 def names(detail):

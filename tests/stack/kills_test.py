@@ -22,6 +22,10 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../common"))
+import lock  # noqa: E402
+
 MARKS, THREADS, DEADLINE_S = 1 << 16, 4, 200
 WAYS = {"kill": -9, "segv": -11, "abort": -6, "exit": 1, "_exit": 1}
 
@@ -60,20 +64,6 @@ def wait_stored(folder):
         time.sleep(0.05)
     print(f"{first} sessions waited at the end, "
           f"{time.monotonic() - begun:.0f} s for them")
-
-
-def sidecars(folder):
-    """Those that are at work for this directory."""
-    found = set()
-    for path in glob.glob("/proc/[0-9]*/cmdline"):
-        try:
-            with open(path, "rb") as f:
-                words = f.read().decode(errors="replace").split("\0")
-        except OSError:
-            continue
-        if folder in words and "sidecar" in words:
-            found.add(int(path.split("/")[2]))
-    return found
 
 
 def check(store, truth):
@@ -122,14 +112,14 @@ def main():
     print("seed", seed)
     choose = random.Random(seed)
     try:
-        truth, first = [], set()
+        truth, first = [], None
         for _ in range(rounds):
             how = choose.choice(list(WAYS))
             truth.append(run(program, how, choose.randrange(1, 400), env,
                              top + "/marks"))
-            first = first or sidecars(top + "/dir")
-        last = sidecars(top + "/dir")
-        if len(last) != 1 or not last <= first:
+            first = first or lock.holder(top + "/dir")
+        last = lock.holder(top + "/dir")
+        if not first or last != first:
             raise AssertionError(f"the sidecar stopped: {first}, {last}")
         wait_stored(top + "/dir")
         calls = check(top + "/store.db", truth)
