@@ -8,6 +8,7 @@ it must be inlined, cloned or whole, and the program prints how often each
 function was entered by its source.
 """
 import os
+import sqlite3
 import subprocess
 
 from common import CC, HANDSPAN, Place, expect, expect_in
@@ -138,6 +139,45 @@ def case_pid(p):
         done.wait(timeout=30)
 
 
+FORKS = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+pid_t fork(void)
+{
+    int fd = open(getenv("FORKS"), O_WRONLY | O_APPEND | O_CREAT, 0600);
+    (void)!write(fd, "f", 1);
+    close(fd);
+    return ((pid_t (*)(void))dlsym(RTLD_NEXT, "fork"))();
+}
+"""
+
+
+def case_many(p):
+    """Twenty sessions of two programs: what debug information says of one is
+    not looked for again, and not said of the other."""
+    preload = os.path.join(os.path.dirname(HANDSPAN), "../lib/libhandspan.so")
+    p.write("forks.c", FORKS)
+    p.write("later.c", "\n" + PROGRAM.lstrip("\n"))
+    p.sh(f"{CC} -shared -fPIC -o forks.so forks.c && "
+         f"{CC} -g -O2 -o later later.c && mkdir -m 700 many")
+    p.env.update(HANDSPAN_DIR=f"{p.at}/many", HANDSPAN_STORE=f"{p.at}/many.db")
+    for program in ("./prog", "./later") * 10:
+        p.sh(f"HANDSPAN_SIDECAR=off HANDSPAN_MANIFEST={p.at}/m "
+             f"LD_PRELOAD={preload} {program}")
+    p.sh(f"LD_PRELOAD=./forks.so FORKS={p.at}/forks {HANDSPAN} sidecar --once")
+    db = sqlite3.connect(p.at + "/many.db")
+    said = db.execute("SELECT unseen, count(*) FROM sites WHERE name = "
+                      "'extract' GROUP BY unseen ORDER BY unseen").fetchall()
+    expect([(text.split(" (")[0], n) for text, n in said],
+           [("2 inlined copies, later.c:26", 10),
+            ("2 inlined copies, prog.c:25", 10)], "what is not seen")
+    forks = os.path.getsize(p.at + "/forks")
+    expect(0 < forks <= 10, True, f"readers of debug information: {forks}")
+
+
 def main():
     with Place() as p:
         p.write("prog.c", PROGRAM.lstrip("\n"))
@@ -145,6 +185,7 @@ def main():
         case_debug_files(p)
         case_after(p)
         case_pid(p)
+        case_many(p)
 
 
 main()

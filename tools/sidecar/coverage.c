@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * See coverage.h. The child answers through a pipe, an `answer` and its text
- * for each site; what it says is checked like everything that comes from
+ * for a question; what it says is checked like everything that comes from
  * outside. Its descriptors are closed: those of the session would keep others
  * from seeing that nobody writes any more.
  */
@@ -9,6 +9,7 @@
 #include "tools/sidecar/coverage.h"
 #include "tools/common/buf.h"
 #include "tools/dwarf/debug.h"
+#include "tools/sidecar/coverage_known.h"
 #include "tools/sidecar/session.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -27,57 +28,56 @@ enum {
     TEXT_MAX_BYTES = 1024,
     OBJECTS_MAX = 32, /* of a program, in which a name is looked for */
     QUESTIONS_MAX = 65536,
+    CHILDREN_MAX = 4, /* the other sessions' answers may be theirs */
 };
 #define ONLY_INLINED "every call of it is inlined: "
 #define LIMIT_NS     INT64_C(8000000000)
 
-struct question {
-    uint32_t site;
-    uint64_t vaddr;
-    char *object, *symbol;
-    char build_id[41];
-    bool is_none; /* there is no such function: were all calls inlined? */
-};
 struct answer {
-    uint32_t site, len_bytes;
+    uint32_t question, len_bytes;
 };
 struct coverage {
     uint32_t asked; /* sites below have been asked for */
+    bool is_held;   /* too many children are at work for other sessions */
     pid_t child;    /* 0: none at work */
     int fd;
     int64_t since_ns;
-    struct question *questions;
+    struct coverage_question *questions;
     uint32_t count, cap;
     struct buf answers;
 };
 
+static int children;
+
 /* ---- the child ---------------------------------------------------------- */
 
-static void put_answer(FILE *out, uint32_t site, const char *text)
+static void put_answer(FILE *out, uint32_t question, const char *text)
 {
-    struct answer a = {site, (uint32_t)strlen(text)};
+    struct answer a = {question, (uint32_t)strlen(text)};
     fwrite(&a, sizeof a, 1, out);
     fwrite(text, 1, a.len_bytes, out);
 }
 
-static void answer(FILE *out, const struct question *q,
+static void answer(FILE *out, uint32_t question, bool is_none,
                    const struct debug_copies *c)
 {
     char text[TEXT_MAX_BYTES];
     debug_copies_text(c, text, sizeof text);
-    if (!q->is_none) {
-        put_answer(out, q->site, text);
+    if (!is_none) {
+        put_answer(out, question, text);
     } else if (c->inlined) {
         char whole[TEXT_MAX_BYTES];
         int n = snprintf(whole, sizeof whole, "%s%s", ONLY_INLINED, text);
         if (n > 0 && (size_t)n < sizeof whole)
-            put_answer(out, q->site, whole);
+            put_answer(out, question, whole);
     }
 }
 
-/* Questions first to first + count are about one object. */
-static void look_into(FILE *out, const struct question *first, uint32_t count)
+/* Questions from `at` on, `count` of them, are about one object. */
+static void look_into(FILE *out, const struct coverage *c, uint32_t at,
+                      uint32_t count)
 {
+    const struct coverage_question *first = &c->questions[at];
     struct debug *debug;
     struct debug_copies *copies = calloc(count, sizeof *copies);
     if (!copies || debug_open(first->object, &debug) != 0) {
@@ -90,14 +90,14 @@ static void look_into(FILE *out, const struct question *first, uint32_t count)
     if (debug_has_build_id(debug, first->build_id) &&
         debug_find_copies(debug, copies, count) == 0)
         for (uint32_t i = 0; i < count; i++)
-            answer(out, &first[i], &copies[i]);
+            answer(out, at + i, first[i].is_none, &copies[i]);
     debug_close(debug);
     free(copies);
 }
 
 static int compare_objects(const void *a, const void *b)
 {
-    const struct question *x = a, *y = b;
+    const struct coverage_question *x = a, *y = b;
     return strcmp(x->object, y->object);
 }
 
@@ -129,19 +129,28 @@ __attribute__((noreturn)) static void child(struct coverage *c, int fd)
     limit_memory();
     (void)!nice(5);
     FILE *out = fdopen(3, "w");
-    qsort(c->questions, c->count, sizeof *c->questions, compare_objects);
     for (uint32_t i = 0, n; out && i < c->count; i += n) {
         for (n = 1;
              i + n < c->count &&
              compare_objects(&c->questions[i], &c->questions[i + n]) == 0;
              n++)
             ;
-        look_into(out, &c->questions[i], n);
+        look_into(out, c, i, n);
     }
     _exit(!out || fclose(out) != 0);
 }
 
 /* ---- asking ------------------------------------------------------------- */
+
+static int store_text(struct session *s, uint32_t site, const char *text)
+{
+    if (!text[0])
+        return 0;
+    s->is_moved = true;
+    int rc = store_run(s->store, STORE_SITE_UNSEEN, "iit", s->id, (int64_t)site,
+                       text);
+    return rc < 0 ? rc : 0;
+}
 
 static void forget_questions(struct coverage *c)
 {
@@ -167,8 +176,8 @@ static int add_question(struct session *s, struct coverage *c, uint32_t site,
         c->questions = grown;
         c->cap = cap;
     }
-    struct question *q = &c->questions[c->count++];
-    *q = (struct question){
+    struct coverage_question *q = &c->questions[c->count++];
+    *q = (struct coverage_question){
         .site = site, .object = strdup(object), .symbol = strdup(symbol)};
     tables_build_id(s, module, q->build_id, sizeof q->build_id);
     return q->object && q->symbol ? 0 : -ENOMEM;
@@ -225,7 +234,28 @@ static int ask(struct session *s, struct coverage *c, uint32_t index)
     return rc;
 }
 
-static void start(struct session *s, struct coverage *c, int64_t now_ns)
+/* What was answered for an earlier session is no question any more. */
+static int take_known(struct session *s, struct coverage *c, int64_t now_ns)
+{
+    uint32_t left = 0;
+    int rc = 0;
+    for (uint32_t i = 0; i < c->count; i++) {
+        struct coverage_question q = c->questions[i];
+        const char *text = rc == 0 ? coverage_known(&q, now_ns) : NULL;
+        if (!text) {
+            c->questions[left++] = q;
+            continue;
+        }
+        rc = store_text(s, q.site, text);
+        free(q.object);
+        free(q.symbol);
+    }
+    c->count = left;
+    return rc;
+}
+
+/* 0 or -errno of the store. */
+static int start(struct session *s, struct coverage *c, int64_t now_ns)
 {
     uint32_t end = s->reader.header.site_next;
     int rc = 0, fds[2];
@@ -233,16 +263,19 @@ static void start(struct session *s, struct coverage *c, int64_t now_ns)
     for (uint32_t i = first; i < end; i++)
         if (!s->site[i].is_known)
             end = i; /* still being bound: the next time */
-    if (end <= first)
-        return;
+    c->is_held = end > first && children >= CHILDREN_MAX;
+    if (end <= first || c->is_held)
+        return 0;
     for (uint32_t i = first; rc == 0 && i < end; i++)
         rc = ask(s, c, i);
     c->asked = end;
-    if (rc != 0 || c->count == 0 || pipe2(fds, O_CLOEXEC) != 0) {
+    int stored = rc == 0 ? take_known(s, c, now_ns) : 0;
+    if (rc != 0 || stored != 0 || c->count == 0 || pipe2(fds, O_CLOEXEC) != 0) {
         forget_questions(c);
-        return;
+        return stored;
     }
     c->since_ns = now_ns;
+    qsort(c->questions, c->count, sizeof *c->questions, compare_objects);
     c->child = fork();
     if (c->child == 0)
         child(c, fds[1]);
@@ -252,45 +285,43 @@ static void start(struct session *s, struct coverage *c, int64_t now_ns)
         close(fds[0]);
         c->child = 0;
         forget_questions(c);
-        return;
+        return 0;
     }
+    children++;
     (void)fcntl(c->fd, F_SETFL, O_NONBLOCK);
     buf_init(&c->answers, ANSWERS_MAX_BYTES);
+    return 0;
 }
 
 /* ---- answers ------------------------------------------------------------ */
 
-static bool was_asked(const struct coverage *c, uint32_t site)
-{
-    for (uint32_t i = 0; i < c->count; i++)
-        if (c->questions[i].site == site)
-            return true;
-    return false;
-}
-
-static int store_answers(struct session *s, const struct coverage *c)
+/* A question without an answer has none: there are no copies, or nothing can
+ * be known of them. */
+static int store_answers(struct session *s, const struct coverage *c,
+                         int64_t now_ns)
 {
     const char *at = buf_get(&c->answers);
     size_t left = c->answers.len_bytes;
     char text[TEXT_MAX_BYTES + 1];
     struct answer a;
     int rc = 0;
-    while (rc >= 0 && left >= sizeof a) {
+    for (uint32_t i = 0; i < c->count; i++)
+        coverage_known_put(&c->questions[i], "", now_ns);
+    while (rc == 0 && left >= sizeof a) {
         memcpy(&a, at, sizeof a);
         at += sizeof a;
         left -= sizeof a;
         if (a.len_bytes > left || a.len_bytes > TEXT_MAX_BYTES ||
-            !was_asked(c, a.site))
+            a.question >= c->count)
             break;
         memcpy(text, at, a.len_bytes);
         text[a.len_bytes] = 0;
         at += a.len_bytes;
         left -= a.len_bytes;
-        rc = store_run(s->store, STORE_SITE_UNSEEN, "iit", s->id,
-                       (int64_t)a.site, text);
-        s->is_moved = true;
+        coverage_known_put(&c->questions[a.question], text, now_ns);
+        rc = store_text(s, c->questions[a.question].site, text);
     }
-    return rc < 0 ? rc : 0;
+    return rc;
 }
 
 static void stop(struct coverage *c)
@@ -302,6 +333,7 @@ static void stop(struct coverage *c)
         ;
     close(c->fd);
     c->child = 0;
+    children--;
     buf_free(&c->answers);
     forget_questions(c);
 }
@@ -323,18 +355,17 @@ int coverage_look(struct session *s, int64_t now_ns)
     struct coverage *c = s->coverage;
     if (!c)
         return -ENOMEM;
-    if (!c->child)
-        start(s, c, now_ns);
-    if (!c->child || (!take(c) && now_ns - c->since_ns < LIMIT_NS))
-        return 0;
-    int rc = store_answers(s, c);
+    int rc = c->child ? 0 : start(s, c, now_ns);
+    if (rc != 0 || !c->child || (!take(c) && now_ns - c->since_ns < LIMIT_NS))
+        return rc;
+    rc = store_answers(s, c, now_ns);
     stop(c);
     return rc;
 }
 
 bool coverage_is_done(const struct session *s)
 {
-    return !s->coverage || !s->coverage->child;
+    return !s->coverage || (!s->coverage->child && !s->coverage->is_held);
 }
 
 void coverage_free(struct coverage *c)
