@@ -115,14 +115,29 @@ static bool is_for(const struct object_file *f,
            strcmp(f->path, object->path) == 0;
 }
 
-static bool is_fresh(const struct object_file *f)
+/* Nobody wrote to it or put another one in its place. */
+static bool is_unchanged(const struct object_file *f)
 {
     struct stat at;
-    return now_s() - f->since_s < OBJECT_FILE_KEEP_S &&
-           stat(f->path, &at) == 0 && at.st_dev == f->at.st_dev &&
+    return stat(f->path, &at) == 0 && at.st_dev == f->at.st_dev &&
            at.st_ino == f->at.st_ino && at.st_size == f->at.st_size &&
            at.st_mtim.tv_sec == f->at.st_mtim.tv_sec &&
            at.st_mtim.tv_nsec == f->at.st_mtim.tv_nsec;
+}
+
+static void drop(int at)
+{
+    file_free(kept[at]);
+    kept[at] = NULL;
+}
+
+static void drop_old(void)
+{
+    int64_t now = now_s();
+    for (int i = 0; i < FILES_MAX; i++)
+        if (kept[i] && !kept[i]->users &&
+            now - kept[i]->since_s >= OBJECT_FILE_KEEP_S)
+            drop(i);
 }
 
 static struct object_file *find(const struct search_object *object)
@@ -130,10 +145,9 @@ static struct object_file *find(const struct search_object *object)
     for (int i = 0; i < FILES_MAX; i++) {
         if (!kept[i] || !is_for(kept[i], object))
             continue;
-        if (kept[i]->users || is_fresh(kept[i]))
+        if (kept[i]->users || is_unchanged(kept[i]))
             return kept[i];
-        file_free(kept[i]);
-        kept[i] = NULL;
+        drop(i);
     }
     return NULL;
 }
@@ -157,14 +171,14 @@ static int make_room(void)
         }
         if (oldest < 0 || (free_at >= 0 && bytes <= (uint64_t)KEEP_MB << 20))
             return free_at;
-        file_free(kept[oldest]);
-        kept[oldest] = NULL;
+        drop(oldest);
     }
 }
 
 struct object_file *object_file_get(const struct search_object *object,
                                     const struct search *search)
 {
+    drop_old();
     struct object_file *f = search ? NULL : find(object);
     if (!f) {
         int at = search ? -1 : make_room();
@@ -191,8 +205,6 @@ void object_file_put(struct object_file *file)
 
 void object_files_end(void)
 {
-    for (int i = 0; i < FILES_MAX; i++) {
-        file_free(kept[i]);
-        kept[i] = NULL;
-    }
+    for (int i = 0; i < FILES_MAX; i++)
+        drop(i);
 }
