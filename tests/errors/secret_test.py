@@ -193,12 +193,14 @@ class World(base.Place):
     def search(self):
         look(self.lanes, parts(SECRET), self.seen)
         for suffix in ("", "-wal", "-shm", "-journal"):
-            if os.path.exists(self.store + suffix):
+            try:
                 with open(self.store + suffix, "rb") as f:
                     text = f.read()
-                for n in parts(SECRET):
-                    if n in text:
-                        self.seen.setdefault("store" + suffix, n)
+            except FileNotFoundError:
+                continue
+            for n in parts(SECRET):
+                if n in text:
+                    self.seen.setdefault("store" + suffix, n)
 
     def fail(self, way):
         """Watched all the time that it runs."""
