@@ -229,7 +229,7 @@ static void tell(const char *kind, const char *name, double *ns, int rounds)
 
 int main(int argc, char **argv)
 {
-    int rounds = argc > 1 ? atoi(argv[1]) : 60;
+    int rounds = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 60;
     pthread_t thread;
     if (rounds < 1 || rounds > ROUNDS_MAX)
         return 2;

@@ -149,11 +149,11 @@ static uint64_t committed_length(const struct lane_log *log,
     return at;
 }
 
-static bool has_chunk(struct lane_log *log)
+static int chunk_make(struct lane_log *log)
 {
     if (!log->chunk)
         log->chunk = malloc(LANE_CHUNK);
-    return log->chunk != NULL;
+    return log->chunk ? 0 : -ENOMEM;
 }
 
 /* Bring the items at `position` into the chunk. 1; 0: nothing committed. */
@@ -166,7 +166,7 @@ static int fill(struct lane_log *log)
         len = log->head.position - log->position;
     log->chunk_at = log->position;
     log->chunk_len_bytes = 0;
-    if (!has_chunk(log))
+    if (chunk_make(log) != 0)
         return -ENOMEM;
     int rc = read_log(log, log->position, log->chunk, len);
     if (rc != 0)
@@ -241,7 +241,7 @@ int lane_log_skip(struct lane_log *log)
     uint64_t segment_end = (log->position | SEGMENT_MASK) + 1;
     if (log->position >= end)
         return 0;
-    if (!has_chunk(log))
+    if (chunk_make(log) != 0)
         return -ENOMEM;
     log->corrupt++;
     log->chunk_len_bytes = 0;

@@ -18,13 +18,12 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../common"))
+import lock  # noqa: E402
+
 SHM = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 DEADLINE_S = 30
-
-
-def is_locked(path):
-    return subprocess.run(["flock", "-n", path, "true"],
-                          check=False).returncode != 0
 
 
 def check_plugin(handspan, opener, env, top):
@@ -75,9 +74,9 @@ def main():
         spans = [json.loads(line) for line in text.splitlines()]
         names = [s["name"] for s in spans if s.get("name") == "deep"]
         print("exit status", done.returncode, "spans", len(names))
-        while is_locked(where + "/sidecar.lock") and time.monotonic() < end:
+        while lock.is_held(where) and time.monotonic() < end:
             time.sleep(0.01)
-        if is_locked(where + "/sidecar.lock"):
+        if lock.is_held(where):
             print("the sidecar does not end")
             return 1
         if done.returncode != 3 or len(names) != 3:

@@ -2,6 +2,7 @@
 /* Reading a manifest for the tools; see manifest_file.h. */
 #include "tools/cli/manifest_file.h"
 #include "tools/cli/types_cache.h"
+#include "tools/common/hash.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,7 +135,7 @@ static int parse_load(void *context, const char *from, const char *name,
     struct parse *p = context;
     int err = load_include(p->file, from, name, text, len_bytes, shown);
     if (!err)
-        p->file->hash_all = types_hash(p->file->hash_all, *text, *len_bytes);
+        p->file->hash_all = hash_bytes(p->file->hash_all, *text, *len_bytes);
     return err;
 }
 
@@ -199,7 +200,7 @@ int manifest_file_load_with(const char *path,
         manifest_file_free(f);
         return err;
     }
-    f->hash = types_hash(TYPES_HASH, text, len_bytes);
+    f->hash = hash_bytes(HASH_BEGIN, text, len_bytes);
     err = parse(f, options, text, len_bytes);
     if (err) {
         snprintf(why, why_bytes, "cannot parse the manifest '%s': %s", path,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Compiled types as files; see types_cache.h. */
 #include "tools/cli/types_cache.h"
+#include "tools/common/hash.h"
 #include "tools/dwarf/debug.h"
 #include <dirent.h>
 #include <errno.h>
@@ -17,14 +18,6 @@ enum {
     FILE_MAX_BYTES = 8 << 20,
     IDENTITY_BYTES = 128,
 };
-
-uint64_t types_hash(uint64_t hash, const void *bytes, size_t len_bytes)
-{
-    const unsigned char *at = bytes;
-    for (size_t i = 0; i < len_bytes; i++)
-        hash = (hash ^ at[i]) * UINT64_C(0x100000001b3);
-    return hash;
-}
 
 /* "BUILD-ID|- SIZE-MTIME_NS-INODE": the first counts where an object is
  * loaded, the rest where it is not yet. */
@@ -58,7 +51,7 @@ static bool program_hash(const struct object *o, uint64_t *hash)
     if (text[0] != '-')
         *blank = 0;
     const char *counts = text[0] != '-' ? text : blank + 1;
-    *hash = types_hash(TYPES_HASH, counts, strlen(counts));
+    *hash = hash_bytes(HASH_BEGIN, counts, strlen(counts));
     return true;
 }
 

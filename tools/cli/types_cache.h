@@ -9,10 +9,6 @@
 #include "tools/cli/objects.h"
 #include "tools/common/buf.h"
 
-#define TYPES_HASH UINT64_C(0xcbf29ce484222325)
-/* FNV-1a, 64 bits; the preload has the same. */
-uint64_t types_hash(uint64_t hash, const void *bytes, size_t len_bytes);
-
 struct types_cache {
     char *text; /* NULL: none */
     struct manifest_types types;

@@ -6,20 +6,12 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include "tools/common/hash.h"
 #include "tools/common/system.h"
 
 enum {
     GROUP_FRAMES = 3,
 };
-
-static const uint64_t fnv_begin = 0xcbf29ce484222325ULL;
-
-static uint64_t fnv(uint64_t hash, const char *text)
-{
-    for (; *text; text++)
-        hash = (hash ^ (unsigned char)*text) * 0x100000001b3ULL;
-    return (hash ^ 0xff) * 0x100000001b3ULL;
-}
 
 static const char *text_of(const cJSON *o, const char *key)
 {
@@ -45,7 +37,7 @@ static uint64_t add_frames(uint64_t hash, const cJSON *frames)
         const char *function = text_of(frame, "function");
         if (!object || system_has_object(object))
             continue;
-        hash = fnv(hash, function ? function : base_of(object));
+        hash = hash_text(hash, function ? function : base_of(object));
         if (++count == GROUP_FRAMES)
             break;
     }
@@ -56,12 +48,12 @@ void fingerprint_make(const cJSON *error, const char *handler,
                       char out[FINGERPRINT_BYTES])
 {
     static const char *const keys[] = {"kind", "type", "rule"};
-    uint64_t hash = fnv_begin;
+    uint64_t hash = HASH_BEGIN;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const char *text = text_of(error, keys[i]);
-        hash = fnv(hash, text ? text : "");
+        hash = hash_text(hash, text ? text : "");
     }
-    hash = fnv(hash, handler ? handler : "");
+    hash = hash_text(hash, handler ? handler : "");
     const cJSON *frames = cJSON_GetObjectItemCaseSensitive(error, "origin");
     if (cJSON_GetArraySize(frames) == 0)
         frames = cJSON_GetObjectItemCaseSensitive(error, "stack");
@@ -72,5 +64,5 @@ void fingerprint_of_kind(const char *kind, const char *handler,
                          char out[FINGERPRINT_BYTES])
 {
     snprintf(out, FINGERPRINT_BYTES, "%016" PRIx64,
-             fnv(fnv(fnv_begin, kind), handler));
+             hash_text(hash_text(HASH_BEGIN, kind), handler));
 }

@@ -4,6 +4,7 @@
 #include "lane/ids.h"
 #include "query_sql.h"
 #include "tools/common/buf.h"
+#include "tools/common/hash.h"
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -31,13 +32,6 @@ static void bind_filter(sqlite3_stmt *stmt, const struct query_filter *f,
 bool query_group_is_overdue(const struct query_group *group)
 {
     return group->kind && strcmp(group->kind, "overdue") == 0;
-}
-
-static uint64_t fnv(uint64_t hash, const char *text)
-{
-    for (; text && *text; text++)
-        hash = (hash ^ (uint8_t)*text) * 0x100000001b3ULL;
-    return (hash ^ 0xff) * 0x100000001b3ULL;
 }
 
 /* Columns as in error_groups.sql. */
@@ -92,8 +86,8 @@ static void read_end(sqlite3_stmt *stmt, struct query_group *g)
     g->ref = query_int(stmt, 10, -1);
     g->end_source = query_text_copy(stmt, 11);
     g->open_spans = query_int(stmt, 12, 0);
-    uint64_t hash =
-        fnv(fnv(fnv(0xcbf29ce484222325ULL, "process"), g->handler), type);
+    uint64_t hash = hash_text(HASH_BEGIN, "process");
+    hash = hash_text(hash_text(hash, g->handler ? g->handler : ""), type);
     snprintf(g->id, sizeof g->id, "%016llx", (unsigned long long)hash);
 }
 

@@ -47,7 +47,7 @@ struct coverage {
     struct buf answers;
 };
 
-static int children;
+static int children; /* at work, for all sessions */
 
 /* ---- the child ---------------------------------------------------------- */
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "tools/common/hash.h"
 
 enum {
     ANSWERS_MAX = 4096, /* a power of two */
@@ -30,9 +31,7 @@ static char *key_of(const struct coverage_question *q)
 
 static struct known *slot_of(const char *key)
 {
-    uint64_t hash = 0xcbf29ce484222325ULL;
-    for (; *key; key++)
-        hash = (hash ^ (uint8_t)*key) * 0x100000001b3ULL;
+    uint64_t hash = hash_bytes(HASH_BEGIN, key, strlen(key));
     return &known[(hash ^ hash >> 32) & (ANSWERS_MAX - 1)];
 }
 

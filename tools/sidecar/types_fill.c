@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include "tools/sidecar/types_fill.h"
+#include "tools/common/hash.h"
 #include "tools/common/paths.h"
 #include "tools/sidecar/session.h"
 #include <errno.h>
@@ -27,20 +28,12 @@ enum {
 static uint64_t done[DONE_MAX];
 static size_t done_next;
 
-static uint64_t mix(uint64_t hash, const void *bytes, size_t len)
-{
-    const unsigned char *at = bytes;
-    for (size_t i = 0; i < len; i++)
-        hash = (hash ^ at[i]) * UINT64_C(0x100000001b3); /* FNV-1a */
-    return hash;
-}
-
-static uint64_t mix_file(uint64_t hash, const char *path)
+static uint64_t hash_file(uint64_t hash, const char *path)
 {
     struct stat st;
-    hash = mix(hash, path, strlen(path) + 1);
+    hash = hash_bytes(hash, path, strlen(path) + 1);
     if (stat(path, &st) == 0)
-        hash = mix(hash, &st.st_mtim, sizeof st.st_mtim);
+        hash = hash_bytes(hash, &st.st_mtim, sizeof st.st_mtim);
     return hash;
 }
 
@@ -132,8 +125,7 @@ void types_fill_look(struct session *s)
     char *program = read_string(s, s->process[0].entry.program);
     if (!program)
         return;
-    uint64_t key =
-        mix_file(mix_file(UINT64_C(0xcbf29ce484222325), manifest), program);
+    uint64_t key = hash_file(hash_file(HASH_BEGIN, manifest), program);
     for (uint32_t i = 0; i < modules && count < ARGS_BEFORE + OBJECTS_MAX;
          i++) {
         if (lane_reader_entry(&s->reader, LANE_TABLE_MODULES, i, &module) != 0)
@@ -141,7 +133,7 @@ void types_fill_look(struct session *s)
         args[count] = read_string(s, module.path);
         if (!args[count])
             continue;
-        key = mix(key, args[count], strlen(args[count]) + 1);
+        key = hash_bytes(key, args[count], strlen(args[count]) + 1);
         count++;
     }
     args[1] = words[0];

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "tools/symbolize/fetch.h"
-#include "tools/symbolize/modules_internal.h"
+#include "tools/symbolize/object_file.h"
 #include "tools/symbolize/search.h"
 
 static struct search_object wanted(const struct object_file *file,
@@ -64,20 +64,4 @@ int object_file_find_debug(Dwfl_Module *module, void **userdata,
     if (fd >= 0 && fstat(fd, &at) == 0)
         file->bytes += (uint64_t)at.st_size;
     return fd;
-}
-
-void modules_search(struct modules *modules, const struct search *search)
-{
-    modules->search = search;
-}
-
-void modules_files(const struct modules *modules, cJSON *to)
-{
-    if (modules->count == 0)
-        return;
-    const struct object_file *file = modules->list[modules->count - 1].file;
-    if (file && file->module && file->found)
-        cJSON_AddStringToObject(to, "file", file->found);
-    if (file && file->module && file->debug)
-        cJSON_AddStringToObject(to, "debug", file->debug);
 }

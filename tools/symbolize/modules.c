@@ -38,6 +38,22 @@ void modules_free(struct modules *modules)
     free(modules);
 }
 
+void modules_search(struct modules *modules, const struct search *search)
+{
+    modules->search = search;
+}
+
+void modules_files(const struct modules *modules, cJSON *to)
+{
+    if (modules->count == 0)
+        return;
+    const struct object_file *file = modules->list[modules->count - 1].file;
+    if (file && file->module && file->found)
+        cJSON_AddStringToObject(to, "file", file->found);
+    if (file && file->module && file->debug)
+        cJSON_AddStringToObject(to, "debug", file->debug);
+}
+
 static bool is_known(const struct modules *o, const struct module_place *place)
 {
     for (uint32_t i = 0; i < o->count; i++) {

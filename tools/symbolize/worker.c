@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include "tools/common/hash.h"
 #include "tools/symbolize/entry.h"
 #include "tools/symbolize/fetch.h"
 #include "tools/symbolize/object_file.h"
@@ -21,14 +22,6 @@ enum {
 /* The modules of the last request: the next one is mostly the same process. */
 static struct modules *known;
 static uint64_t known_hash;
-
-static uint64_t hash_of(const uint8_t *bytes, size_t len_bytes)
-{
-    uint64_t hash = 0xcbf29ce484222325ULL;
-    for (size_t i = 0; i < len_bytes; i++)
-        hash = (hash ^ bytes[i]) * 0x100000001b3ULL;
-    return hash;
-}
 
 struct parts {
     struct symbolize_request head;
@@ -90,7 +83,8 @@ static struct modules *read_modules(const struct parts *p)
 
 static struct modules *modules_of(const struct parts *p)
 {
-    uint64_t hash = hash_of(p->modules, (size_t)(p->stack - p->modules));
+    uint64_t hash =
+        hash_bytes(HASH_BEGIN, p->modules, (size_t)(p->stack - p->modules));
     if (known && hash == known_hash)
         return known;
     modules_free(known);
