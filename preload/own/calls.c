@@ -123,6 +123,17 @@ int stat(const char *path, struct stat *out)
     return (int)call(SYS_newfstatat, AT_FDCWD, (long)path, (long)out, 0);
 }
 
+int lstat(const char *path, struct stat *out)
+{
+    return (int)call(SYS_newfstatat, AT_FDCWD, (long)path, (long)out,
+                     AT_SYMLINK_NOFOLLOW);
+}
+
+int fstatat(int dir_fd, const char *path, struct stat *out, int flags)
+{
+    return (int)call(SYS_newfstatat, dir_fd, (long)path, (long)out, flags);
+}
+
 int fstatfs(int fd, struct statfs *out)
 {
     return (int)call(SYS_fstatfs, fd, (long)out, 0, 0);
@@ -138,9 +149,24 @@ int chmod(const char *path, mode_t mode)
     return (int)call(SYS_fchmodat, AT_FDCWD, (long)path, (long)mode, 0);
 }
 
+/* The flag that libc emulates (no symbolic links) is not to be had. */
+int fchmodat(int dir_fd, const char *path, mode_t mode, int flags)
+{
+    if (flags != 0) {
+        own_errno = EOPNOTSUPP;
+        return -1;
+    }
+    return (int)call(SYS_fchmodat, dir_fd, (long)path, (long)mode, 0);
+}
+
 int mkdir(const char *path, mode_t mode)
 {
     return (int)call(SYS_mkdirat, AT_FDCWD, (long)path, (long)mode, 0);
+}
+
+int mkdirat(int dir_fd, const char *path, mode_t mode)
+{
+    return (int)call(SYS_mkdirat, dir_fd, (long)path, (long)mode, 0);
 }
 
 int unlinkat(int dir_fd, const char *path, int flags)
