@@ -55,7 +55,7 @@ class Retention(base.Base):
         number, id = self.rows("SELECT trace, hex(trace_id) FROM traces "
                                "ORDER BY trace DESC LIMIT 1")[0]
         back = age_days * DAY
-        for table in "traces", "spans", "processes":
+        for table in "traces", "span_rows", "processes":
             self.execute(f"UPDATE {table} SET start_unix_ns = start_unix_ns - "
                          "? WHERE trace = ?", back, number)
         return id.lower()
@@ -329,7 +329,7 @@ class Retention(base.Base):
         id = self.trace(400, 40)
         self.execute("INSERT INTO tombstones SELECT trace_id, 5, 'age', 0, 1 "
                      "FROM traces")
-        self.execute("DELETE FROM spans WHERE ref % 2")
+        self.execute("DELETE FROM span_rows WHERE ref % 2")
         self.json("prune")  # no rule says so, but it was begun
         self.assertEqual(self.traces(), set())
         del id

@@ -20,6 +20,7 @@
 #include "tools/common/paths.h"
 #include "tools/sidecar/log.h"
 #include "tools/store/migrate.h"
+#include "tools/store/texts.h"
 #include "tools/store/wal.h"
 
 enum {
@@ -96,6 +97,7 @@ struct store {
     char why[WHY_BYTES + PATHS_MAX];
     bool in_transaction, has_wal;
     struct wal wal;
+    struct texts *texts;
 };
 
 static int failed(struct store *store, int code)
@@ -196,6 +198,8 @@ static int set_up(struct store *store)
     wal_begin(&store->wal, store->db);
     for (int i = 0; rc == 0 && i < STORE_STATEMENTS; i++)
         rc = prepare(store, (enum store_statement)i);
+    if (rc == 0 && !(store->texts = texts_open(store->db)))
+        rc = failed(store, sqlite3_errcode(store->db));
     return rc;
 }
 
@@ -233,6 +237,7 @@ void store_close(struct store *store)
         return;
     for (int i = 0; i < STORE_STATEMENTS; i++)
         sqlite3_finalize(store->statement[i]);
+    texts_close(store->texts);
     sqlite3_close(store->db);
     free(store);
 }
@@ -296,6 +301,12 @@ static int bind_cell(sqlite3_stmt *s, int index, const struct store_cell *cell)
 {
     if (cell->shape == 't')
         return sqlite3_bind_text(s, index, cell->text, -1, SQLITE_STATIC);
+    if (cell->shape == 'a') {
+        char digits[24];
+        int len =
+            snprintf(digits, sizeof digits, "%lld", (long long)cell->number);
+        return sqlite3_bind_blob(s, index, digits, len, SQLITE_TRANSIENT);
+    }
     return cell->number == STORE_NULL
                ? sqlite3_bind_null(s, index)
                : sqlite3_bind_int64(s, index, cell->number);
@@ -319,6 +330,13 @@ int store_cells(struct store *store, enum store_statement statement,
     int rc = store_next(store, statement); /* an INSERT or UPDATE has no rows */
     sqlite3_reset(s);
     return rc < 0 ? rc : sqlite3_changes(store->db);
+}
+
+int store_put_text(struct store *store, int64_t session, const char *text,
+                   int64_t *out)
+{
+    int code = texts_put(store->texts, session, text, out);
+    return code == SQLITE_OK ? 0 : failed(store, code);
 }
 
 int store_start(struct store *store, enum store_statement statement,
@@ -412,6 +430,7 @@ void store_rollback(struct store *store)
 {
     for (int i = 0; i < STORE_STATEMENTS; i++)
         sqlite3_reset(store->statement[i]);
+    texts_reset(store->texts);
     if (store->in_transaction)
         (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
     store->in_transaction = false;

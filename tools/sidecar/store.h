@@ -98,7 +98,8 @@ int store_start(struct store *store, enum store_statement statement,
                 const char *shape, ...) __attribute__((warn_unused_result));
 int store_next(struct store *store, enum store_statement statement)
     __attribute__((warn_unused_result));
-/* A parameter of store_cells(): shape 'i' or 't', as above. */
+/* A parameter of store_cells(): shape 'i' or 't', as above; 'a' the number of a
+ * text that stands apart, see store_put_text(). */
 struct store_cell {
     union {
         int64_t number;
@@ -112,6 +113,10 @@ struct store_cell {
 int store_cells(struct store *store, enum store_statement statement,
                 const struct store_cell *first, size_t row_bytes, uint32_t rows,
                 uint32_t cells) __attribute__((warn_unused_result));
+/* A long text, apart from the row that has it: its number. In a transaction.
+ * 0 or -errno. */
+int store_put_text(struct store *store, int64_t session, const char *text,
+                   int64_t *out) __attribute__((warn_unused_result));
 int64_t store_int(struct store *store, enum store_statement statement,
                   int column);
 const void *store_blob(struct store *store, enum store_statement statement,
