@@ -466,7 +466,7 @@ def main():
               if not sys.argv[2:] or c.name.startswith(tuple(sys.argv[2:]))]
     lines, report = markers(), Report()
     with tempfile.TemporaryDirectory(prefix="handspan-errors-",
-                                     dir="/dev/shm") as folder:
+                                     dir=os.environ.get("TEST_MEMORY")) as folder:
         work = pathlib.Path(folder)
         build_all(work)
         tracer = Tracer(build, work)

@@ -195,7 +195,7 @@ def main():
     build = pathlib.Path(sys.argv[1]).resolve()
     failed = []
     with tempfile.TemporaryDirectory(prefix="handspan-own-",
-                                     dir="/dev/shm") as top:
+                                     dir=os.environ.get("TEST_MEMORY")) as top:
         work = pathlib.Path(top)
         subprocess.run([os.environ.get("CC", "cc"), "-g", "-O2", "-w", "-o",
                         work / "own", HERE / "own.c", "-pthread"], check=True)

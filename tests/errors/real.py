@@ -129,7 +129,7 @@ def main():
     build, show = pathlib.Path(sys.argv[1]).resolve(), "--show" in sys.argv
     failed = 0
     with tempfile.TemporaryDirectory(prefix="handspan-real-",
-                                     dir="/dev/shm") as folder:
+                                     dir=os.environ.get("TEST_MEMORY")) as folder:
         work = pathlib.Path(folder)
         work.chmod(0o755)
         files(work)

@@ -23,7 +23,7 @@ _built = {}
 
 def shm_folder():
     """Sessions want shared memory."""
-    place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    place = os.environ.get("TEST_MEMORY")
     return tempfile.mkdtemp(prefix="handspan-ops-", dir=place)
 
 

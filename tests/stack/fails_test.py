@@ -29,7 +29,7 @@ class Run:
     def __init__(self, args, manifest=None):
         self.top = tempfile.mkdtemp(
             prefix="handspan-stack-",
-            dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
+            dir=os.environ.get("TEST_MEMORY"))
         env = {k: v for k, v in os.environ.items()
                if not k.startswith("HANDSPAN_") and k != "LD_PRELOAD"}
         self.plain = self.execute(args, env)

@@ -52,7 +52,7 @@ def expect(got, want, what):
 
 class Place:
     def __enter__(self):
-        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        memory = os.environ.get("TEST_MEMORY")
         self.at = pathlib.Path(tempfile.mkdtemp(prefix="handspan-bad-",
                                                 dir=memory))
         self.env = {k: v for k, v in os.environ.items()
