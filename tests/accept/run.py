@@ -39,12 +39,12 @@ class Run:
             argv = [self.case.handspan, "run", "-m", self.case.manifest,
                     "--summary=never", "--", *argv]
         self.result = subprocess.run(argv, env=env, capture_output=True,
-                                     stdin=subprocess.DEVNULL, timeout=60)
+                                     stdin=subprocess.DEVNULL, timeout=300)
         return self
 
     def handspan(self, *args, check=True):
         r = subprocess.run([self.case.handspan, *args], env=self.env,
-                           capture_output=True, text=True, timeout=60)
+                           capture_output=True, text=True, timeout=300)
         if check and r.returncode != 0:
             raise AssertionError(f"handspan {' '.join(args)}: exit "
                                  f"{r.returncode}\n{r.stderr}{r.stdout}")
@@ -56,7 +56,7 @@ class Run:
 
     def stored(self):
         """Wait until every session of the directory is in the store."""
-        end = time.monotonic() + 30
+        end = time.monotonic() + 300
         while time.monotonic() < end:
             left = [n for n in os.listdir(self.env["HANDSPAN_DIR"])
                     if n.startswith("session-")]
@@ -118,7 +118,7 @@ def main():
     try:
         bare = subprocess.run([program, *case.args], env=case.env,
                               stdin=subprocess.DEVNULL, capture_output=True,
-                              timeout=60)
+                              timeout=300)
         for how in getattr(check, "HOW", ("preload", "run")):
             run = case.run(how)
             expect(run.result.returncode, bare.returncode, f"{how}: status")

@@ -50,7 +50,7 @@ class Place:
     def handspan(self, *args):
         return subprocess.run([self.build + "/bin/handspan", *args],
                               env=self.env, check=True, capture_output=True,
-                              text=True, timeout=120).stdout
+                              text=True, timeout=300).stdout
 
     def trace(self, command, manifest, **env):
         """Run it; its result, and the spans that are stored of it."""
@@ -61,7 +61,7 @@ class Place:
                       LD_PRELOAD=self.build + "/lib/libhandspan.so")
         done = subprocess.run(command, env=traced, capture_output=True,
                               text=True, stdin=subprocess.DEVNULL,
-                              timeout=120, check=False)
+                              timeout=300, check=False)
         self.handspan("sidecar")
         spans = []
         for row in self.rows("list"):

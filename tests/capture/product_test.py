@@ -25,14 +25,14 @@ def show_text(span):
 
 
 def run(program, mode, env):
-    done = subprocess.run([program, mode], env=env, timeout=60, check=False,
+    done = subprocess.run([program, mode], env=env, timeout=300, check=False,
                           capture_output=True)
     return done.returncode, done.stdout, done.stderr
 
 
 def spans_of(handspan, env, top):
     plain = {k: v for k, v in env.items() if k != "LD_PRELOAD"}
-    subprocess.run([handspan, "sidecar"], env=plain, timeout=60, check=True,
+    subprocess.run([handspan, "sidecar"], env=plain, timeout=300, check=True,
                    capture_output=True)
     text = subprocess.run(
         [handspan, "spans", "--json", "--store", top + "/store.db", "latest"],

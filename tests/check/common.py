@@ -42,7 +42,7 @@ class Place:
 
     def handspan(self, *args, status=None):
         done = subprocess.run([HANDSPAN, *args], cwd=self.at, env=self.env,
-                              capture_output=True, text=True, timeout=100,
+                              capture_output=True, text=True, timeout=300,
                               stdin=subprocess.DEVNULL)
         if status is not None:
             expect(done.returncode, status,

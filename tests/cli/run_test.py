@@ -42,7 +42,7 @@ class Base(unittest.TestCase):
         more.setdefault("env", self.env)
         return subprocess.run([HANDSPAN, *args], cwd=self.path, text=True,
                               stdin=subprocess.DEVNULL, capture_output=True,
-                              timeout=60, **more)
+                              timeout=300, **more)
 
     def run_quiet(self, *command, **more):
         return self.handspan("run", "--summary=never", "--", *command, **more)
@@ -111,7 +111,7 @@ class Run(Base):
         run = subprocess.run(
             [HANDSPAN, "run", "--summary=never", "sh", "-c", code],
             env=self.env, cwd=self.path, capture_output=True, text=True,
-            start_new_session=True, timeout=60)
+            start_new_session=True, timeout=300)
         self.assertEqual(run.returncode, 7)
 
     def test_ignored_signals_stay_ignored(self):

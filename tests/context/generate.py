@@ -106,7 +106,7 @@ class Program:
 
 def run(program, path, env):
     done = subprocess.run([program, path], env=env, stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=120)
+                          capture_output=True, text=True, timeout=300)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -34,10 +34,10 @@ def main():
                "/share/handspan/manifests/gstreamer.manifest")
     try:
         subprocess.run(["gst-launch-1.0", "-q", "--no-fault", *PIPELINE],
-                       env=env, check=True, timeout=100, capture_output=True)
+                       env=env, check=True, timeout=300, capture_output=True)
         del env["LD_PRELOAD"], env["HANDSPAN_MANIFEST"]
         subprocess.run([handspan, "sidecar"], env=env, check=True,
-                       capture_output=True, timeout=60)
+                       capture_output=True, timeout=300)
         traces = subprocess.run([handspan, "list", "--json"], env=env,
                                 check=True, capture_output=True, text=True)
         spans = []

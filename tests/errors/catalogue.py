@@ -203,7 +203,7 @@ class Tracer:
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if late:
             self.wait_overdue(number)
-        run.communicate(timeout=60)
+        run.communicate(timeout=300)
 
     def wait_overdue(self, number):
         """Until it is in the store, while the call still goes on."""
@@ -231,7 +231,7 @@ class Tracer:
     def finish(self):
         subprocess.run([self.handspan, "sidecar", "--once"], env=self.env,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                       timeout=60, check=False)
+                       timeout=300, check=False)
 
     def rows(self, number):
         db = sqlite3.connect(f"file:{self.work}/store.db?mode=ro", uri=True)
@@ -278,7 +278,7 @@ def gdb_frames(case, work, lines):
     try:
         done = subprocess.run(words, cwd=work / case.build, text=True,
                               capture_output=True, stdin=subprocess.DEVNULL,
-                              timeout=60, check=False)
+                              timeout=300, check=False)
     except subprocess.TimeoutExpired:
         return None
     found = re.search(r"^@@(\[.*\])", done.stdout, re.M)

@@ -75,7 +75,7 @@ class World:
 
     def late(self, count=1):
         """The details, when there are so many."""
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         while time.monotonic() < end:
             rows = self.rows("SELECT detail FROM overdue")
             if len(rows) >= count:
@@ -84,11 +84,11 @@ class World:
         raise AssertionError("nothing is overdue")
 
     def finish(self):
-        said = self.run.communicate("", timeout=60)[0]
+        said = self.run.communicate("", timeout=300)[0]
         expect(self.run.returncode, 0, "status")
         subprocess.run([self.handspan, "sidecar", "--once"], env=self.env,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                       timeout=60, check=False)
+                       timeout=300, check=False)
         return said
 
     def sidecar(self):
@@ -170,12 +170,12 @@ def once(w):
                              stdout=subprocess.DEVNULL,
                              stderr=subprocess.DEVNULL)
     try:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         while not w.rows("SELECT 1 FROM sessions") and time.monotonic() < end:
             time.sleep(0.02)
         w.run.stdin.close()
         w.run.stdin = None
-        w.run.communicate(timeout=60)
+        w.run.communicate(timeout=300)
         while time.monotonic() < end and not w.rows(
                 "SELECT 1 FROM sessions WHERE state = 'ended'"):
             time.sleep(0.02)

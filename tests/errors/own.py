@@ -18,7 +18,7 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent / "own"
-TIMEOUT_S = 120
+TIMEOUT_S = 300
 STORM_MOST = 2.0  # of the untraced time; a loaded machine may double it
 
 # case: (kind of error, of which signal, status of the process)

@@ -106,16 +106,16 @@ def run(handspan, work, name, manifest, command, show):
     for _ in range(10):
         done = subprocess.run([handspan, "run", "-m", manifest, "--",
                                "/bin/sh", "-c", shell], cwd=work, env=env,
-                              timeout=90, stdin=subprocess.DEVNULL,
+                              timeout=300, stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, check=False,
                               **as_nobody)
         # GStreamer may end by the end of the stream before its error is told
         # (and hangs without async=false, untraced as well)
         if name != "png" or "No valid frames" in done.stdout + done.stderr:
             break
-    subprocess.run([handspan, "sidecar", "--once"], env=env, timeout=60,
+    subprocess.run([handspan, "sidecar", "--once"], env=env, timeout=300,
                    capture_output=True, check=False, **as_nobody)
-    screens = [subprocess.run([handspan, "errors", *more], env=env, timeout=60,
+    screens = [subprocess.run([handspan, "errors", *more], env=env, timeout=300,
                               capture_output=True, text=True, check=False,
                               **as_nobody).stdout
                for more in ([], ["--full"])]

@@ -44,7 +44,7 @@ def stored(store):
 
 
 def wait_until(is_true, what):
-    end = time.monotonic() + 100
+    end = time.monotonic() + 300
     while not is_true():
         if time.monotonic() > end:
             raise AssertionError("never came: " + what)

@@ -94,7 +94,7 @@ class Base(unittest.TestCase):
 
     def rows(self, sql, *values):
         db = sqlite3.connect(f"file:{self.store}?mode=ro", uri=True,
-                             timeout=30)
+                             timeout=300)
         try:
             return db.execute(sql, values).fetchall()
         finally:
@@ -108,7 +108,7 @@ class Base(unittest.TestCase):
         finally:
             db.close()
 
-    def wait_for(self, condition, what, seconds=60):
+    def wait_for(self, condition, what, seconds=300):
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             found = condition()

@@ -42,7 +42,7 @@ class Run:
                         HANDSPAN_STORE=str(self.dir / "s.db"),
                         S=str(self.step), PATH="/usr/bin:/bin")
 
-    def handspan(self, *args, wait_s=100):
+    def handspan(self, *args, wait_s=300):
         return subprocess.run([self.build / "bin" / "handspan", *args],
                               env=self.env, text=True, capture_output=True,
                               timeout=wait_s, check=False)
@@ -53,7 +53,7 @@ class Run:
         self.drain()
         return done
 
-    def drain(self, timeout_s=100):
+    def drain(self, timeout_s=300):
         self.handspan("sidecar", wait_s=timeout_s)  # or wait for that which runs
         for _ in range(600):
             if not list((self.dir / "d").glob("session-*")):

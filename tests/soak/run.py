@@ -80,7 +80,7 @@ def write_input(folder):
 
 def run(argv, env, cwd):
     done = subprocess.run(argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL,
-                          capture_output=True, timeout=120)
+                          capture_output=True, timeout=300)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -98,7 +98,7 @@ def is_left(folder):
 
 
 def wait_until(is_true, what):
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while not is_true():
         if time.monotonic() > end:
             return [f"still so after 60 s: {what}"]

@@ -23,7 +23,7 @@ def count(env, top):
     said = subprocess.run(
         ["valgrind", "--tool=callgrind", "--toggle-collect=measured",
          "--callgrind-out-file=/dev/null", PROGRAM], env=env, cwd=top,
-        capture_output=True, text=True, check=True, timeout=200).stderr
+        capture_output=True, text=True, check=True, timeout=300).stderr
     return int(re.search(r"Collected : (\d+)", said).group(1))
 
 

@@ -22,7 +22,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 REASON = {1: "rule", 2: "passing", 3: "throw", 4: "signal", 5: "cause",
           6: "end"}
 RSP, RIP = 7, 16
-TIMEOUT_S = 60
+TIMEOUT_S = 300
 
 
 class Run:

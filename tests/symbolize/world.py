@@ -18,7 +18,7 @@ CALLS = (("fail", "open"), ("fail", "inlined"), ("fail", "lib"),
 
 
 def execute(words, **more):
-    return subprocess.run([str(w) for w in words], check=True, timeout=60,
+    return subprocess.run([str(w) for w in words], check=True, timeout=300,
                           **more)
 
 
@@ -93,12 +93,12 @@ class World:
                 env={**self.env, "TRACEPARENT":
                      f"00-{number:032x}-{number:016x}-01", **more},
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL, timeout=60, check=False)
+                stderr=subprocess.DEVNULL, timeout=300, check=False)
         self.wait(len(calls))
 
     def wait(self, traces):
         """The running sidecar has stored them."""
-        until = time.monotonic() + 30
+        until = time.monotonic() + 300
         while time.monotonic() < until:
             rows = self.rows("SELECT count(*) FROM traces WHERE status NOT IN "
                              "('open')") if self.store.exists() else [(0,)]
@@ -119,7 +119,7 @@ class World:
     def call(self, *words, status=0, env=None):
         done = subprocess.run([self.handspan, *map(str, words)],
                               env=env or self.env, capture_output=True,
-                              text=True, timeout=100, check=False)
+                              text=True, timeout=300, check=False)
         assert status is None or done.returncode == status, (words, done)
         return done.stdout + done.stderr
 

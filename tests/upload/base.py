@@ -22,7 +22,7 @@ def expect(got, want, what):
         raise AssertionError(f"{what}: got {got!r}, want {want!r}")
 
 
-def until(what, test, seconds=60):
+def until(what, test, seconds=300):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         got = test()
@@ -89,7 +89,7 @@ class Place:
     def wrote(self, *args):
         """A session of the synthetic writer, which ends."""
         subprocess.run([self.writer, self.lanes, *args], check=True,
-                       stdout=subprocess.PIPE, timeout=120)
+                       stdout=subprocess.PIPE, timeout=300)
 
     def sidecar(self, *args, **kw):
         p = subprocess.Popen([self.handspan, "sidecar", *args], env=self.env,
@@ -100,13 +100,13 @@ class Place:
                   lock.is_held(self.lanes))
         return p
 
-    def drain(self, *args, status=0, timeout=120):
+    def drain(self, *args, status=0, timeout=300):
         p = self.sidecar(*args)
         err = p.communicate(timeout=timeout)[1]
         expect(p.returncode, status, f"the sidecar's status ({err})")
         return err
 
-    def run(self, *args, status=0, env=None, timeout=120):
+    def run(self, *args, status=0, env=None, timeout=300):
         r = subprocess.run([self.handspan, *args], env={**self.env,
                                                         **(env or {})},
                            text=True, capture_output=True, timeout=timeout)

@@ -87,14 +87,14 @@ class Place:
     def traced(self, command, manifest, **more):
         """Output as untraced; returns what the store says."""
         plain = subprocess.run(command, env=self.env, capture_output=True,
-                               timeout=60, check=False, **more)
+                               timeout=300, check=False, **more)
         return self.compare(plain, command, manifest, **more)
 
     def compare(self, plain, command, manifest, **more):
         env = dict(self.env, LD_PRELOAD=PRELOAD, HANDSPAN_MANIFEST=manifest)
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run(command, env=env, capture_output=True,
-                              timeout=100, check=False, **more)
+                              timeout=300, check=False, **more)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         self.seconds = (after.ru_utime + after.ru_stime - before.ru_utime -
                         before.ru_stime)
@@ -103,7 +103,7 @@ class Place:
         return self.stored()
 
     def stored(self):
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         while time.monotonic() < end:
             if not list((self.at / "d").glob("session-*")) and \
                     (self.at / "s.db").exists():
@@ -123,7 +123,7 @@ class Place:
 
     def check(self, manifest, program, **env):
         return subprocess.run([HANDSPAN, "check", "-m", manifest, program],
-                              env=dict(self.env, **env), timeout=100,
+                              env=dict(self.env, **env), timeout=300,
                               capture_output=True, text=True, check=False)
 
 
@@ -359,7 +359,7 @@ def case_truncated(p):
         cut.chmod(0o755)
         for command in (["check", "-m", m], ["suggest"]):
             done = subprocess.run([HANDSPAN, *command, str(cut)], env=p.env,
-                                  capture_output=True, text=True, timeout=60,
+                                  capture_output=True, text=True, timeout=300,
                                   check=False)
             expect(done.returncode in (0, 1, 2, 3, 4, 5), True,
                    f"{command} of {length} bytes: {done}")

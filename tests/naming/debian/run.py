@@ -65,7 +65,7 @@ select hex(sha3(a, 256)) from t;
 
 def run(command, env, **more):
     done = subprocess.run(command, env=env, input=SQL, capture_output=True,
-                          text=True, timeout=60, check=False, **more)
+                          text=True, timeout=300, check=False, **more)
     return done.returncode, done.stdout, mask(done.stderr)
 
 
@@ -77,7 +77,7 @@ def mask(text):
 
 
 def wait_until_stored(env):
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while time.monotonic() < end:
         left = list(pathlib.Path(env["HANDSPAN_DIR"]).glob("session-*"))
         if not left and os.path.exists(env["HANDSPAN_STORE"]):
