@@ -13,7 +13,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "common"))
+import alive  # noqa: E402
 
 PATIENCE_S = 20  # a sidecar that has stored all and goes
 
@@ -25,38 +28,12 @@ def files(place, memory):
     return left + [p for p in (place / "home").rglob("*handspan*")]
 
 
-def processes(words):
-    """pid: what it is. Told by its environment, its arguments or its folder;
-    who is above us is none."""
-    above, pid = set(), os.getpid()
-    while pid > 1:
-        above.add(pid)
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
-            pid = int(f.read().rsplit(")", 1)[1].split()[1])
-    found = {}
-    for name in filter(str.isdecimal, os.listdir("/proc")):
-        at = f"/proc/{name}/"
-        try:
-            with open(at + "cmdline", "rb") as f:
-                said = f.read()
-            with open(at + "environ", "rb") as f:
-                known = said + f.read() + os.fsencode(os.readlink(at + "cwd"))
-        except OSError:
-            continue
-        if int(name) not in above and any(w in known for w in words):
-            found[int(name)] = said.replace(b"\0", b" ").decode(errors="replace")
-    return found
-
-
 def look(place, memory):
     """Lines of what is left, after some time for what is just going."""
-    words = [os.fsencode(f"{p}/") for p in (place, memory)]
-    end = time.monotonic() + PATIENCE_S
-    while (alive := processes(words)) and time.monotonic() < end:
-        time.sleep(0.1)
-    for pid in alive:
+    left = alive.wait_for_none(place, memory, seconds=PATIENCE_S)
+    for pid in left:
         os.kill(pid, signal.SIGKILL)
-    return ([f"process {pid}: {what}" for pid, what in alive.items()] +
+    return ([f"process {pid}: {what}" for pid, what in left.items()] +
             [f"{'folder' if p.is_dir() else 'file'} {p}: "
              f"{sorted(os.listdir(p))[:5] if p.is_dir() else p.stat().st_size}"
              for p in files(place, memory)])
@@ -71,8 +48,7 @@ def sees_what_is_left():
                      place / "home" / ".cache" / "other"):
             path.mkdir(parents=True)
         with subprocess.Popen(["sleep", "100"], cwd=memory / "z") as child:
-            word = [os.fsencode(f"{memory}/")]
-            seen = processes(word), len(files(place, memory))
+            seen = alive.processes(memory), len(files(place, memory))
             child.kill()
         assert list(seen[0]) == [child.pid] and seen[1] == 4, seen
 

@@ -9,11 +9,14 @@ usage: run.py CASE_FOLDER PROGRAM BUILD_FOLDER
 import importlib.util
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../common"))
+import alive  # noqa: E402
 
 
 class Run:
@@ -129,7 +132,7 @@ def main():
             check.check(run)
             print(f"{how}: ok")
     finally:
-        shutil.rmtree(case.scratch, ignore_errors=True)
+        alive.remove(case.scratch)
 
 
 if __name__ == "__main__":

@@ -15,10 +15,13 @@ steps and are passed over.
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../common"))
+import alive  # noqa: E402
 
 SHM = os.environ.get("TEST_MEMORY")
 STEP = """[[object(main)]];
@@ -45,7 +48,7 @@ class Place:
         return self
 
     def __exit__(self, *unused):
-        shutil.rmtree(self.at, ignore_errors=True)
+        alive.remove(self.at)
 
     def handspan(self, *args):
         return subprocess.run([self.build + "/bin/handspan", *args],

@@ -12,7 +12,6 @@ once they are bound nothing says any more that they are not.
 import glob
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "../common"))
+import alive  # noqa: E402
 import lock  # noqa: E402
 
 SHM = os.environ.get("TEST_MEMORY")
@@ -83,7 +83,7 @@ def main():
             return 1
         return check_plugin(handspan, opener, env, top)
     finally:
-        shutil.rmtree(top, ignore_errors=True)
+        alive.remove(top)
 
 
 if __name__ == "__main__":

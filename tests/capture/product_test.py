@@ -7,10 +7,13 @@ and filters: it behaves as untraced, and each value is right or unreadable.
 """
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../common"))
+import alive  # noqa: E402
 
 SHM = os.environ.get("TEST_MEMORY")
 TEXTS = ["text in rodata", "text in data", "text on the stack",
@@ -69,7 +72,7 @@ def main():
             return 1
         return 0
     finally:
-        shutil.rmtree(top, ignore_errors=True)
+        alive.remove(top)
 
 
 if __name__ == "__main__":

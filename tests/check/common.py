@@ -3,10 +3,13 @@
 its JSON."""
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../common"))
+import alive  # noqa: E402
 
 HANDSPAN = os.path.abspath(sys.argv[1])
 CC = os.environ.get("CC", "cc")
@@ -29,7 +32,7 @@ class Place:
         return self
 
     def __exit__(self, *_):
-        shutil.rmtree(self.at, ignore_errors=True)
+        alive.remove(self.at)
 
     def write(self, name, text):
         with open(f"{self.at}/{name}", "w", encoding="utf-8") as f:

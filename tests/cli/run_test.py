@@ -14,6 +14,10 @@ import sys
 import tempfile
 import unittest
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../common"))
+import alive  # noqa: E402
+
 HANDSPAN = os.path.realpath(sys.argv.pop(1))
 CC = os.environ.get("CC", "cc")
 HAS_PRELOAD = os.path.exists(
@@ -22,8 +26,7 @@ HAS_PRELOAD = os.path.exists(
 
 class Base(unittest.TestCase):
     def setUp(self):
-        self.folder = tempfile.TemporaryDirectory(
-            ignore_cleanup_errors=True)  # a sidecar may start this moment
+        self.folder = tempfile.TemporaryDirectory()
         self.addCleanup(self.folder.cleanup)
         self.path = os.path.realpath(self.folder.name)
         self.env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8",
@@ -34,9 +37,7 @@ class Base(unittest.TestCase):
 
     def end_sidecar(self):
         """It ends by itself when idle; wait, or the folder is not empty."""
-        lock = self.path + "/dir/sidecar.lock"
-        if os.path.exists(lock):
-            subprocess.run(["flock", "-w", "20", lock, "true"], check=True)
+        self.assertEqual(alive.wait_for_none(self.path), {})
 
     def handspan(self, *args, **more):
         more.setdefault("env", self.env)

@@ -15,11 +15,14 @@ import argparse
 import json
 import os
 import random
-import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../common"))
+import alive  # noqa: E402
 
 SHM = os.environ.get("TEST_MEMORY")
 BATCH = 20  # programs whose sessions are stored together
@@ -241,7 +244,7 @@ def main():
             batch.run(programs)
             found, lost = batch.compare(programs)
         finally:
-            shutil.rmtree(batch.top, ignore_errors=True)
+            alive.remove(batch.top)
         for i, what in enumerate(("wrong parent", "orphan", "missing")):
             total[i] += len(found[i])
             for seed, one in found[i][:0 if args.without else 10]:

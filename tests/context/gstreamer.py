@@ -12,6 +12,10 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../common"))
+import alive  # noqa: E402
+
 SHM = os.environ.get("TEST_MEMORY")
 BUFFERS = 30
 PIPELINE = (f"fakesrc num-buffers={BUFFERS} ! queue ! identity ! queue ! "
@@ -47,7 +51,7 @@ def main():
                 env=env, check=True, capture_output=True, text=True).stdout
             spans += [json.loads(row) for row in text.splitlines()[1:]]
     finally:
-        shutil.rmtree(top, ignore_errors=True)
+        alive.remove(top)
     pushes = {s["span_id"]: s for s in spans if s["name"] == "gst_pad_push"}
     kinds = {"source": 0, "queue": 0, "call": 0}
     threads = set()

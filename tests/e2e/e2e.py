@@ -15,12 +15,15 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import tomllib
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../common"))
+import alive  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
@@ -247,7 +250,7 @@ def main():
         if os.environ.get("E2E_KEEP"):
             print("kept:", work)
         else:
-            shutil.rmtree(work, ignore_errors=True)
+            alive.remove(work)
     print(f"{name}: {len(failures.lines)} differences")
     return 1 if failures.lines else 0
 

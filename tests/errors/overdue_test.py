@@ -7,7 +7,6 @@ the stacks."""
 import json
 import os
 import pathlib
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -17,6 +16,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "common"))
+import alive  # noqa: E402
 import lock  # noqa: E402
 
 MANIFEST = """[[object(main)]];
@@ -193,7 +193,7 @@ def main():
             print(case.__name__, flush=True)
             case(w)
     finally:
-        shutil.rmtree(w.dir, ignore_errors=True)
+        alive.remove(w.dir)
 
 
 main()

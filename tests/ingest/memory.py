@@ -9,12 +9,15 @@ them), shared pages of lanes included: so it is an upper bound of what is ours.
 usage: memory.py CASE WRITER SIDECAR [LIMIT_MB]
 """
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../common"))
+import alive  # noqa: E402
 
 LIMIT_MB = float(sys.argv[4]) if len(sys.argv) > 4 else 64
 # writers one after another: how many, their options, spans that must come
@@ -92,7 +95,7 @@ def main():
         if peak >= LIMIT_MB:
             raise AssertionError(f"{peak:.1f} MB, not below {LIMIT_MB}")
     finally:
-        shutil.rmtree(top, ignore_errors=True)
+        alive.remove(top)
 
 
 main()

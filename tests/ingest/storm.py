@@ -7,12 +7,15 @@ named once and referred to, the sidecar stays below 64 MB and ends well.
 usage: storm.py PRELOAD PROGRAM HANDSPAN MANIFEST
 """
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../common"))
+import alive  # noqa: E402
 
 CALLS, LIMIT_MB, STACKS_MAX = 100000, 64, 16
 
@@ -89,7 +92,7 @@ def main():
     finally:
         if side.returncode is None and side.poll() is None:
             side.kill()
-        shutil.rmtree(top, ignore_errors=True)
+        alive.remove(top)
 
 
 main()

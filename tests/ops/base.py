@@ -13,6 +13,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "../common"))
+import alive  # noqa: E402
 import lock  # noqa: E402
 
 HANDSPAN = os.path.realpath(sys.argv.pop(1))
@@ -40,9 +41,8 @@ class Base(unittest.TestCase):
         self.addCleanup(self.end_sidecar)
 
     def end_sidecar(self):
-        path = self.dir + "/sidecar.lock"
-        if os.path.exists(path):
-            subprocess.run(["flock", "-w", "30", path, "true"], check=False)
+        """It ends by itself when idle, and its children with it."""
+        self.assertEqual(alive.wait_for_none(self.dir, self.path), {})
 
     def sidecar(self, extra=None, **more):
         """One that stays, at work: no program starts another one."""

@@ -15,6 +15,10 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../common"))
+import alive  # noqa: E402
+
 OBJECTS = ("libz.so*", "liblzma.so*", "libbz2.so*", "libzstd.so*",
            "libcrypto.so*", "libssl.so*", "libglib-2.0.so*", "libsqlite3.so*",
            "libstdc++.so*", "libpng16.so*", "libjson-c.so*", "libmagic.so*",
@@ -158,7 +162,7 @@ def main():
         print(len(traced_programs), "programs,", len(rows), "traces,", spans,
               "spans")
     finally:
-        shutil.rmtree(top, ignore_errors=True)
+        alive.remove(top)
     print("\n".join(faults) or "all as untraced")
     return bool(faults)
 

@@ -3,7 +3,6 @@
 simulation, see gateway.py), a session directory and a store."""
 import json
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../common"))
+import alive  # noqa: E402
 import lock  # noqa: E402
 import postgres  # noqa: E402
 import scan  # noqa: E402
@@ -136,7 +136,7 @@ class Place:
         for p in self.sidecars:
             if p.poll() is None:
                 p.kill()
-        shutil.rmtree(self.dir, ignore_errors=True)
+        alive.remove(self.dir)
 
 
 MASK = (1 << 64) - 1

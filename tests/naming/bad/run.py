@@ -17,6 +17,10 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../../common"))
+import alive  # noqa: E402
+
 BUILD = pathlib.Path(sys.argv[1]).resolve()
 HANDSPAN = str(BUILD / "bin" / "handspan")
 PRELOAD = str(BUILD / "lib" / "libhandspan.so")
@@ -63,7 +67,7 @@ class Place:
         return self
 
     def __exit__(self, *_):
-        shutil.rmtree(self.at, ignore_errors=True)
+        alive.remove(self.at)
 
     def write(self, name, text):
         (self.at / name).write_text(text)

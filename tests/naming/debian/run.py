@@ -13,11 +13,14 @@ import collections
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../../common"))
+import alive  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 COUNT = HERE.parent.parent / "e2e" / "count_calls.py"
@@ -139,7 +142,7 @@ def main():
     try:
         check(pathlib.Path(sys.argv[1]).resolve(), sys.argv[2], work)
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        alive.remove(work)
 
 
 if __name__ == "__main__":
