@@ -20,6 +20,7 @@
 #include "tools/common/paths.h"
 #include "tools/sidecar/log.h"
 #include "tools/store/migrate.h"
+#include "tools/store/wal.h"
 
 enum {
     BUSY_MS = 5000,
@@ -94,6 +95,7 @@ struct store {
     char path[PATHS_MAX];
     char why[WHY_BYTES + PATHS_MAX];
     bool in_transaction, has_wal;
+    struct wal wal;
 };
 
 static int failed(struct store *store, int code)
@@ -183,16 +185,15 @@ static int set_up(struct store *store)
     rc = migrate_store(store->db, store->path, store->why, sizeof store->why);
     if (rc != 0)
         return rc;
-    int code =
-        sqlite3_exec(store->db,
-                     store->has_wal ? "PRAGMA journal_mode = WAL;"
-                                      "PRAGMA synchronous = NORMAL;"
-                                      "PRAGMA wal_autocheckpoint = 10000;"
-                                      "PRAGMA cache_size = -8192;"
-                                    : "PRAGMA cache_size = -8192;",
-                     NULL, NULL, NULL);
+    int code = sqlite3_exec(store->db,
+                            store->has_wal ? "PRAGMA journal_mode = WAL;"
+                                             "PRAGMA synchronous = NORMAL;"
+                                             "PRAGMA cache_size = -8192;"
+                                           : "PRAGMA cache_size = -8192;",
+                            NULL, NULL, NULL);
     if (code != SQLITE_OK)
         return failed(store, code);
+    wal_begin(&store->wal, store->db);
     for (int i = 0; rc == 0 && i < STORE_STATEMENTS; i++)
         rc = prepare(store, (enum store_statement)i);
     return rc;
@@ -362,10 +363,30 @@ static int check_version(struct store *store)
     return -EPROTONOSUPPORT;
 }
 
+/* What a reader keeps open cannot be used anew; there must be an end to it. */
+static int check_log(struct store *store)
+{
+    if (!wal_is_full(&store->wal))
+        return 0;
+    snprintf(store->why, sizeof store->why,
+             "store '%s': its write-ahead log has %lld MB, since somebody has "
+             "had the store open for reading for long: end that reader",
+             store->path, (long long)store->wal.pages * 4096 / 1000000);
+    return -EBUSY;
+}
+
+bool store_is_held(const struct store *store)
+{
+    return wal_is_long(&store->wal);
+}
+
 int store_begin(struct store *store)
 {
     if (store->in_transaction)
         return 0;
+    int full = check_log(store);
+    if (full != 0)
+        return full;
     int rc = store_run(store, STORE_BEGIN, "");
     if (rc < 0)
         return rc;

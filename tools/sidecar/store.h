@@ -5,8 +5,9 @@
  * prepared once, and SQLite's codes become -errno here.
  */
 #pragma once
-#include <stdint.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct store;
 
@@ -117,10 +118,14 @@ const void *store_blob(struct store *store, enum store_statement statement,
                        int column, size_t *len_bytes);
 
 /* A transaction; begin does nothing inside one. -EPROTONOSUPPORT: the store was
- * brought to another version meanwhile. */
+ * brought to another version meanwhile. -EBUSY: others write, or somebody reads
+ * for so long that the log beside the store is as large as it may become. */
 int store_begin(struct store *store) __attribute__((warn_unused_result));
 int store_commit(struct store *store) __attribute__((warn_unused_result));
 void store_rollback(struct store *store);
+/* Somebody reads for long, so each commit makes the log beside the store
+ * larger: few large ones, please. */
+bool store_is_held(const struct store *store);
 /* What the last failure was, for people; names the file. "" after none, or
  * after store_forget(). */
 const char *store_why(struct store *store);
