@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sidecar's main loop: one per directory (flock), all sessions in turn, a
- * pause of 50 us to 50 ms when nothing is new. Ends when every session is
- * stored and a moment has passed; a session that appears just then is seen
+ * The sidecar's main loop: one per directory (flock of it), all sessions in
+ * turn, a pause of 50 us to 50 ms when nothing is new. Ends when every session
+ * is stored and a moment has passed; a session that appears just then is seen
  * because the directory is looked through once more without the lock.
  */
 #define _GNU_SOURCE
@@ -40,6 +40,7 @@ enum {
     UNMADE_NS = 2000000000, /* a session file that never became whole */
     STORE_TRIES = 6,        /* in a row, with doubling pauses from 100 ms */
     CERTIFICATE_S = 60,
+    RIVAL_NS = 1000000000,
     BACKLOG_MAX = 32,        /* sessions of the dead, at a time */
     BACKLOG_NS = 2000000000, /* one that is quiet longer waits for somebody */
     UPLOAD_MS = 10000,       /* at the end, what can be sent in that time */
@@ -51,6 +52,7 @@ struct entry {
     int trouble;             /* -errno: left alone */
     int64_t seen_at_ns, retry_at_ns, busy_at_ns;
     bool is_there;
+    bool has_rival; /* said already */
 };
 struct sidecar {
     const char *dir_option, *store_option, *log_option;
@@ -206,6 +208,20 @@ static int store_trouble(struct sidecar *c, struct entry *e, int rc,
     return 0;
 }
 
+/* Another sidecar drains it as well (a lock that does not hold on this file
+ * system): what it has stored is left to it. */
+static int rival_met(struct sidecar *c, struct entry *e, int64_t now_ns)
+{
+    if (!e->has_rival)
+        log_line("session '%s/%s' is drained by another sidecar, too", c->dir,
+                 e->name);
+    e->has_rival = true;
+    session_close(e->session);
+    e->session = NULL;
+    e->retry_at_ns = now_ns + RIVAL_NS;
+    return 0;
+}
+
 /* Not enough memory for a session (a limit that a traced program handed on): to
  * sit here with the lock would keep away a sidecar that has more. */
 static int memory_trouble(struct sidecar *c, struct entry *e)
@@ -325,6 +341,8 @@ static int entry_poll(struct sidecar *c, struct entry *e, int64_t now_ns)
         }
         return rc;
     }
+    if (rc == -ESTALE)
+        return rival_met(c, e, now_ns);
     if (store_why(c->store)[0])
         return store_trouble(c, e, rc, now_ns);
     if (rc == -ENOMEM)
@@ -416,11 +434,11 @@ static void work_until_quiet(struct sidecar *c)
 {
     for (;;) {
         work(c);
-        (void)flock(c->lock_fd, LOCK_UN);
+        setup_unlock(c->dir_fd, c->lock_fd);
         if (stop || c->once || c->store_failures)
             return;
         scan(c, now());
-        if (!is_waiting(c) || !setup_lock(c->lock_fd, false))
+        if (!is_waiting(c) || !setup_lock(c->dir_fd, c->lock_fd, false))
             return;
         c->idle_since_ns = 0;
     }
@@ -493,7 +511,7 @@ static int uploads_start(struct sidecar *c)
 
 static int serve(struct sidecar *c)
 {
-    if (!setup_lock(c->lock_fd, !c->is_auto)) {
+    if (!setup_lock(c->dir_fd, c->lock_fd, !c->is_auto)) {
         if (!c->is_auto)
             log_line("a sidecar is at work in '%s' already", c->dir);
         return 0;

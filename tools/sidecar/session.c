@@ -83,7 +83,7 @@ static int cursors_load(struct session *s)
     while (rc > 0) {
         int64_t lane = store_int(s->store, STORE_CURSOR_ALL, 0);
         if (lane >= 0 && lane < LANE_MAX)
-            s->lane[lane].stored =
+            s->lane[lane].stored = s->lane[lane].cursor =
                 (uint64_t)store_int(s->store, STORE_CURSOR_ALL, 1);
         rc = store_next(s->store, STORE_CURSOR_ALL);
     }
@@ -338,16 +338,34 @@ static int slow_part(struct session *s, int64_t now_ns)
     return rc == 0 ? finish_look(s, now_ns) : rc;
 }
 
+static bool has_moved(const struct session_lane *l)
+{
+    uint64_t from = l->cursor ? l->cursor : (uint64_t)LANE_FIRST_POSITION;
+    return l->is_open && l->log.position != from;
+}
+
 static int cursors_save(struct session *s)
 {
-    int rc = 0;
-    for (uint32_t i = 0; rc >= 0 && i < s->reader.header.lane_next; i++) {
+    int rc = 1;
+    for (uint32_t i = 0; rc > 0 && i < s->reader.header.lane_next; i++) {
         const struct session_lane *l = &s->lane[i];
-        if (l->is_open && l->log.position != l->stored)
-            rc = store_run(s->store, STORE_CURSOR_SET, "iii", s->id, (int64_t)i,
-                           (int64_t)l->log.position);
+        if (!has_moved(l))
+            continue;
+        int64_t position = (int64_t)l->log.position;
+        rc = l->cursor ? store_run(s->store, STORE_CURSOR_MOVE, "iiii", s->id,
+                                   (int64_t)i, position, (int64_t)l->cursor)
+                       : store_run(s->store, STORE_CURSOR_ADD, "iii", s->id,
+                                   (int64_t)i, position);
     }
-    return rc < 0 ? rc : 0;
+    return rc < 0 ? rc : rc == 0 ? -ESTALE : 0;
+}
+
+/* They are committed. */
+static void cursors_note(struct session *s)
+{
+    for (uint32_t i = 0; i < s->reader.header.lane_next; i++)
+        if (has_moved(&s->lane[i]))
+            s->lane[i].cursor = s->lane[i].log.position;
 }
 
 static int batch_save(struct session *s, int64_t now_ns)
@@ -357,7 +375,7 @@ static int batch_save(struct session *s, int64_t now_ns)
         rc = totals_flush(&s->totals, s->store, s->id);
     if (rc == 0 && !s->is_ended)
         rc = pending_save(&s->pending, s->store, s->id);
-    if (rc == 0 && !s->is_ended)
+    if (rc == 0)
         rc = cursors_save(s);
     static const enum store_statement last[] = {
         STORE_SESSION_END,        STORE_SESSION_END_CURSORS,
@@ -365,12 +383,19 @@ static int batch_save(struct session *s, int64_t now_ns)
         STORE_SESSION_END_OPEN,   STORE_SESSION_END_ORIGINS,
     };
     unsigned count = sizeof last / sizeof *last;
-    for (unsigned i = 0; s->is_ended && rc >= 0 && i < count; i++)
+    for (unsigned i = 0; s->is_ended && rc >= 0 && i < count; i++) {
         rc = store_run(s->store, last[i], "i", s->id);
+        if (rc == 0 && last[i] == STORE_SESSION_END)
+            rc = -ESTALE;
+    }
     if (rc >= 0)
         rc = outbox_save(&s->outbox, s->store, s->id, now_ns,
                          s->is_moved || s->is_ended, s->is_ended);
-    return rc < 0 ? rc : store_commit(s->store);
+    if (rc >= 0)
+        rc = store_commit(s->store);
+    if (rc == 0)
+        cursors_note(s);
+    return rc;
 }
 
 /* Does one of its processes live, as far as we know? */
@@ -510,6 +535,8 @@ int session_poll(struct session *s, int64_t now_ns)
         if (rc != 0)
             return rc;
     }
+    if (s->keeper && !lane_keeper_is_ours(s->keeper))
+        return -ESTALE;
     if (now_ns < s->slow_at_ns && !is_news(s))
         return 0;
     if (is_better_later(s, now_ns))

@@ -26,6 +26,7 @@ struct session_lane {
     bool is_open;
     struct lane_log log;
     uint64_t stored;              /* position up to which the store has it */
+    uint64_t cursor;              /* as its row says it; 0: there is none */
     uint32_t generation, process; /* of the thread whose items come next: the
                                      number of its process */
     bool is_draining;
@@ -55,7 +56,7 @@ struct session_site {
     struct decode_item *items;
     char name[512];
     struct lane_counter counted; /* as far as it is in the totals */
-    bool counted_known;
+    bool counted_known, counted_stored;
 };
 struct session {
     char name[SESSION_NAME_MAX];
@@ -105,8 +106,9 @@ void session_close(struct session *session);
 
 /*
  * Take what is new, store it in one transaction, give the room back. Number
- * of items, or -errno: then nothing of the batch is stored, and the session
- * must be closed and opened again. `finish`: nobody waits for more (--once).
+ * of items, or -errno (-ESTALE: another sidecar stored some of it): then
+ * nothing of the batch is stored, and the session must be closed and opened
+ * again. `finish`: nobody waits for more (--once).
  */
 int session_poll(struct session *session, int64_t now_ns)
     __attribute__((warn_unused_result));

@@ -47,7 +47,7 @@ mode_t setup_file_mode(int dir_fd)
 
 /* Those who only want to know whether there is a sidecar hold the lock shared,
  * for a moment; another sidecar holds it alone. */
-bool setup_lock(int lock_fd, bool wait)
+static bool take_lock(int lock_fd, bool wait)
 {
     for (int i = 0; i < LOCK_TRIES; i++) {
         if (flock(lock_fd, LOCK_EX | LOCK_NB) == 0)
@@ -60,6 +60,22 @@ bool setup_lock(int lock_fd, bool wait)
         pause_ns(is_shared ? LOCK_SHARED_NS : LOCK_WAIT_NS);
     }
     return false;
+}
+
+bool setup_lock(int dir_fd, int lock_fd, bool wait)
+{
+    if (!take_lock(dir_fd, wait))
+        return false;
+    if (take_lock(lock_fd, wait))
+        return true;
+    (void)flock(dir_fd, LOCK_UN);
+    return false;
+}
+
+void setup_unlock(int dir_fd, int lock_fd)
+{
+    (void)flock(lock_fd, LOCK_UN);
+    (void)flock(dir_fd, LOCK_UN);
 }
 
 bool setup_maker_lives(const char *name)
