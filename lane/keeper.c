@@ -3,9 +3,11 @@
  * The sidecar's stores into a session: see keeper.h.
  *
  * A unit goes back in steps: session.recycling names it and the queue's tail;
- * lane.recycled passes its segment; its slot becomes 0; the queue takes it;
+ * its slot becomes 0; lane.recycled passes its segment; the queue takes it;
  * recycling is 0. Whoever finds `recycling` set finishes those steps, so a
  * unit is never lost and never in two places, whenever the sidecar is killed.
+ * The slot goes first: what `recycled` has passed is the writer's, and a unit
+ * that stands there then is taken for one that the writer itself put in.
  */
 #define _GNU_SOURCE
 #include "lane/keeper.h"
@@ -98,25 +100,12 @@ static void journal_set(struct lane_session *s, uint32_t unit_plus_1)
 /* Steps between journal and queue, from wherever they stopped. */
 static void slot_clear(struct lane *lane, uint64_t segment)
 {
+    __atomic_store_n(&lane->unit[segment % LANE_UNIT_RING], 0,
+                     __ATOMIC_RELAXED);
+    /* release; pairs with slot_of_next() in take.c: who sees the segment passed
+     * sees its slot empty */
     if (lane->recycled <= segment)
         __atomic_store_n(&lane->recycled, segment + 1, __ATOMIC_RELEASE);
-    /* release; pairs with slot_of_next() in take.c */
-    __atomic_store_n(&lane->unit[segment % LANE_UNIT_RING], 0,
-                     __ATOMIC_RELEASE);
-}
-
-/* The segment of `lane` whose slot still holds the unit, or 0. A slot that is
- * not cleared belongs to the segment at `recycled` or, if that step was done,
- * to the one before. */
-static uint64_t segment_with(const struct lane *lane, uint32_t unit_plus_1)
-{
-    uint64_t segment = lane->recycled;
-    if (lane->unit[segment % LANE_UNIT_RING] == unit_plus_1)
-        return segment;
-    if (segment > 1 &&
-        lane->unit[(segment - 1) % LANE_UNIT_RING] == unit_plus_1)
-        return segment - 1;
-    return 0;
 }
 
 static void journal_recover(struct lane_keeper *keeper,
@@ -131,9 +120,10 @@ static void journal_recover(struct lane_keeper *keeper,
         struct lane_head head;
         if (lane_reader_lane(reader, i, &head) != 0 || head.limit == 0)
             continue;
-        uint64_t segment = segment_with(&keeper->map.lanes[i], unit_plus_1);
-        if (segment)
-            slot_clear(&keeper->map.lanes[i], segment);
+        struct lane *lane = &keeper->map.lanes[i];
+        uint64_t segment = lane->recycled; /* the only slot on its way */
+        if (segment && lane->unit[segment % LANE_UNIT_RING] == unit_plus_1)
+            slot_clear(lane, segment);
     }
     if (!pushed && queue_has_room(s))
         queue_push(s, unit_plus_1);

@@ -13,8 +13,10 @@
 #include "preload/callback.h"
 #include "preload/carry.h"
 #include "preload/decoder.h"
+#include "preload/demangler.h"
 #include "preload/fiber.h"
 #include "preload/find.h"
+#include "preload/find_cxx.h"
 #include "preload/find_names.h"
 #include "shim/plan/plan.h"
 #include <errno.h>
@@ -139,9 +141,9 @@ static void say_unbound(const struct pass *pass)
             text_put(&reason, "a .symtab of that file in ");
         text_put_number(&reason, pass->objects);
         text_put(&reason, pass->objects == 1 ? " object" : " objects");
-        if (find_needs_demangler(decl))
-            text_put(&reason, "; if it is C++: this process has no demangler, "
-                              "write the mangled name");
+        if (find_readable_name(decl) && !demangler_is_open())
+            text_put(&reason, "; if it is C++: libhandspan-demangle.so is "
+                              "missing, write the mangled name");
     }
     bind_site_unbound(decl, name ? name : "", 0, bytes);
 }
@@ -184,11 +186,15 @@ static bool has_any_declaration(void)
 static void gather_names(const struct manifest *manifest)
 {
     names_begin(manifest->decl_count);
+    cxx_begin(manifest->decl_count);
     for (uint32_t i = 0; i < manifest->decl_count; i++) {
         const struct manifest_decl *decl = &manifest->decls[i];
         const char *name = find_exact_name(decl);
+        const char *readable = find_readable_name(decl);
         if (name && is_ours(decl))
             names_add(name);
+        if (readable && is_ours(decl))
+            cxx_add(readable);
     }
 }
 
@@ -215,12 +221,26 @@ static void bind_generation(uint32_t generation)
     }
     bind_round_apply();
     names_end();
+    cxx_end();
     modules_drop_files();
+}
+
+static bool has_readable_name(void)
+{
+    const struct manifest *manifest = runtime.manifest;
+    for (uint32_t i = 0; manifest && i < manifest->decl_count; i++) {
+        if (is_ours(&manifest->decls[i]) &&
+            find_readable_name(&manifest->decls[i]))
+            return true;
+    }
+    return false;
 }
 
 void bind_start(void)
 {
     decoder_open();
+    if (has_readable_name())
+        demangler_open();
     modules_refresh(NULL);
     modules_record();
     callback_start(runtime.manifest);

@@ -2,36 +2,13 @@
 /*
  * From the names of the manifest to functions. Exact names go through
  * .gnu.hash (microseconds in a library of 45,000 symbols); globs and C++
- * names as people read them need one pass over the symbols. A demangler is
- * not carried along: the one of the program's own libstdc++ is used, and only
- * on names that contain the last identifier.
+ * names as people read them need one pass over the symbols (find_cxx.h).
  */
 #include "preload/find.h"
+#include "preload/find_cxx.h"
 #include "preload/find_ifunc.h"
 #include "preload/find_names.h"
-#include "shim/plan/cxx_name.h"
-#include "shim/plan/rust_name.h"
-#include <stdlib.h>
 #include <string.h>
-
-typedef char *demangle_fn(const char *mangled, char *buf, size_t *len_bytes,
-                          int *status);
-
-static demangle_fn *find_demangler(void)
-{
-    struct plan_symbol symbol;
-    for (uint32_t i = 0; i < modules.count; i++) {
-        struct module *module = &modules.at[i];
-        const char *name = text_basename(module->path);
-        if (!module->is_usable || (strncmp(name, "libstdc++", 9) != 0 &&
-                                   strncmp(name, "libc++abi", 9) != 0))
-            continue;
-        if (plan_image_find_symbol(&module->image, "__cxa_demangle", &symbol) ==
-            0)
-            return (demangle_fn *)(module->base + symbol.vaddr);
-    }
-    return NULL;
-}
 
 static bool is_demangled(const char *name)
 {
@@ -47,9 +24,12 @@ const char *find_exact_name(const struct manifest_decl *decl)
     return name;
 }
 
-bool find_needs_demangler(const struct manifest_decl *decl)
+const char *find_readable_name(const struct manifest_decl *decl)
 {
-    return decl->symbol && is_demangled(decl->symbol) && !find_demangler();
+    return !decl->has_at && !decl->match && decl->symbol &&
+                   is_demangled(decl->symbol)
+               ? decl->symbol
+               : NULL;
 }
 
 struct search {
@@ -60,11 +40,6 @@ struct search {
     int count;
     bool with_file;
     const char *name; /* that is looked for */
-    /* for a demangled name */
-    demangle_fn *demangle;
-    char *buf;
-    size_t buf_bytes;
-    char part[128]; /* the identifier before the parameters */
 };
 
 static int found(struct search *search, const char *name, uint64_t vaddr)
@@ -102,67 +77,9 @@ static int match_glob_in_file(void *context, const struct plan_symbol *symbol,
     return match_glob(context, symbol);
 }
 
-/* Rust: `_R...`, or `_ZN...` with a hash at its end, which a C++ demangler
- * takes for a namespace. */
-static bool is_rust_match(const struct search *search, const char *mangled)
+static int match_readable(void *context, const struct plan_symbol *symbol)
 {
-    char name[512];
-    return rust_name(mangled, name, sizeof(name)) &&
-           name_is_same(name, search->decl->symbol);
-}
-
-static int match_demangled(void *context, const struct plan_symbol *symbol)
-{
-    struct search *search = context;
-    const char *name = symbol->name;
-    int status;
-    if (*name != '_' || (name[1] != 'Z' && name[1] != 'R') ||
-        symbol->vaddr == 0 || !strstr(name, search->part))
-        return 0;
-    if (is_rust_match(search, name))
-        return found(search, name, symbol->vaddr);
-    if (!search->demangle || name[1] != 'Z')
-        return 0;
-    char *text =
-        search->demangle(name, search->buf, &search->buf_bytes, &status);
-    if (!text || status != 0)
-        return 0;
-    search->buf = text;
-    if (!name_is_meant(text, search->decl->symbol))
-        return 0;
-    return found(search, name, symbol->vaddr);
-}
-
-/* "ns::Loader::load(int)" has the identifier "load", which stands in the
- * mangled name; an operator or a template argument has none: any name. */
-static void take_part(struct search *search)
-{
-    const char *name = search->decl->symbol;
-    const char *end = strchr(name, '(');
-    if (!end)
-        end = name + strlen(name);
-    const char *start = end;
-    while (start > name && name_has(start[-1]))
-        start--;
-    if ((size_t)(end - start) >= sizeof(search->part) ||
-        strstr(name, "operator"))
-        end = start;
-    memcpy(search->part, start, (size_t)(end - start));
-    search->part[end - start] = '\0';
-}
-
-static int find_demangled(struct search *search)
-{
-    search->demangle = find_demangler(); /* Rust's names need none */
-    take_part(search);
-    search->buf_bytes = 1024;
-    search->buf = malloc(search->buf_bytes);
-    if (!search->buf)
-        return 0;
-    int result = plan_image_each_function(&search->module->image,
-                                          match_demangled, search);
-    free(search->buf);
-    return result;
+    return found(context, symbol->name, symbol->vaddr);
 }
 
 /* What the compiler made of `name`: other arguments, the same body. A .part
@@ -243,8 +160,8 @@ int find_functions(struct module *module, const struct manifest_decl *decl,
                                          &search);
     else if (decl->match)
         result = plan_image_each_function(&module->image, match_glob, &search);
-    else if (decl->symbol && is_demangled(decl->symbol))
-        result = find_demangled(&search);
+    else if (find_readable_name(decl))
+        result = cxx_each(module, decl->symbol, match_readable, &search);
     else if (decl->symbol || decl->ident)
         result = find_exact(&search, decl->symbol ? decl->symbol : decl->ident);
     else

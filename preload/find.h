@@ -18,8 +18,8 @@ typedef int find_fn(void *context, struct module *module, const char *name,
 HIDDEN int find_functions(struct module *module,
                           const struct manifest_decl *decl, bool with_file,
                           find_fn *each, void *context);
-/* Does the declaration give a C++ name as people read it, and is there no
- * __cxa_demangle in this process to compare it by? */
-HIDDEN bool find_needs_demangler(const struct manifest_decl *decl);
 /* The plain symbol name that it asks for; NULL: it asks otherwise. */
 HIDDEN const char *find_exact_name(const struct manifest_decl *decl);
+/* The name as people read it (C++, Rust) that it gives; NULL: it asks
+ * otherwise. */
+HIDDEN const char *find_readable_name(const struct manifest_decl *decl);

@@ -5,10 +5,25 @@
  */
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /* Spaces aside, std::string for what it stands for, without ABI tags. */
 bool name_is_same(const char *name, const char *wanted);
 /* The same, or without the type that an instance of a template returns. */
 bool name_is_meant(const char *name, const char *wanted);
-/* May this stand in an identifier? */
-bool name_has(char c);
+/* Behind that type; `name` itself where there is none. */
+const char *name_skip_return_type(const char *name);
+/* Equal for names that are the same. */
+uint64_t name_hash(const char *name);
+/*
+ * The identifier that stands in the mangled name of what is meant by
+ * "ns::Loader::load(int)": its bytes, not terminated; NULL: there is none that
+ * must stand there, any mangled name may be it.
+ */
+const char *name_part(const char *wanted, size_t *len);
+/* Does a mangled name have an identifier for which `is_one` is true? Tells
+ * some that are none, never misses one. */
+bool name_any_part(const char *mangled,
+                   bool (*is_one)(void *context, const char *part, size_t len),
+                   void *context);

@@ -35,8 +35,8 @@ def canonical(text):
         if line.startswith(("process ", "span ")):
             lines.append(line)
         elif line.startswith("site "):
-            got = re.fullmatch(r"site (\S+) binding=(\S+) shim=\S+ "
-                               r"symbol=\S* object=\S* reason=(.*)", line)
+            got = re.fullmatch(r"site (.+) binding=(\S+) shim=\S+ "
+                               r"symbol=.* object=\S* reason=(.*)", line)
             name, binding, reason = got.groups()
             lines.append(f"site {name} {binding}" +
                          (f": {reason}" if binding == "none" else ""))

@@ -11,12 +11,9 @@
 #include "shim/plan/plan.h"
 #include "shim/plan/rust_name.h"
 #include <errno.h>
+#include <libiberty/demangle.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* libstdc++'s; its header is C++. */
-char *__cxa_demangle(const char *mangled, char *buf, size_t *len_bytes,
-                     int *status);
 
 bool function_is_clone(const char *name)
 {
@@ -37,9 +34,6 @@ struct search {
     const struct object *object;
     const struct manifest_decl *decl;
     struct functions *out;
-    char *buf;
-    size_t buf_bytes;
-    char part[128]; /* of a C++ name: the identifier before the parameters */
 };
 
 static int add(struct search *s, const char *name, uint64_t vaddr)
@@ -74,37 +68,36 @@ static int match_glob(void *context, const struct plan_symbol *symbol)
     return add(s, symbol->name, symbol->vaddr);
 }
 
+static bool is_part(void *context, const char *part, size_t len)
+{
+    size_t wanted;
+    const char *name = name_part(context, &wanted);
+    return wanted == len && memcmp(name, part, len) == 0;
+}
+
+/* Few names need to be demangled. */
+static bool has_part(const char *mangled, const char *wanted)
+{
+    size_t len;
+    return !name_part(wanted, &len) ||
+           name_any_part(mangled, is_part, (void *)wanted);
+}
+
 static int match_demangled(void *context, const struct plan_symbol *symbol)
 {
     struct search *s = context;
     char name[512];
-    int status;
     if (symbol->name[0] != '_' || !strchr("ZR", symbol->name[1]) ||
-        symbol->vaddr == 0 || !strstr(symbol->name, s->part))
+        symbol->vaddr == 0 || !has_part(symbol->name, s->decl->symbol))
         return 0;
     if (rust_name(symbol->name, name, sizeof name) &&
         name_is_same(name, s->decl->symbol))
         return add(s, symbol->name, symbol->vaddr);
-    char *text = __cxa_demangle(symbol->name, s->buf, &s->buf_bytes, &status);
-    if (!text || status != 0)
-        return 0;
-    s->buf = text;
-    return name_is_meant(text, s->decl->symbol)
-               ? add(s, symbol->name, symbol->vaddr)
-               : 0;
-}
-
-static void take_part(struct search *s)
-{
-    const char *name = s->decl->symbol, *end = strchr(name, '(');
-    end = end ? end : name + strlen(name);
-    const char *start = end;
-    while (start > name && name_has(start[-1]))
-        start--;
-    if ((size_t)(end - start) >= sizeof s->part || strstr(name, "operator"))
-        end = start;
-    memcpy(s->part, start, (size_t)(end - start));
-    s->part[end - start] = 0;
+    /* as the preload reads it (preload/demangle/) */
+    char *text = cplus_demangle_v3(symbol->name, DMGL_PARAMS | DMGL_TYPES);
+    bool is_meant = text && name_is_meant(text, s->decl->symbol);
+    free(text);
+    return is_meant ? add(s, symbol->name, symbol->vaddr) : 0;
 }
 
 static int find_address(struct search *s)
@@ -190,12 +183,10 @@ static int find_in(struct search *s, bool exported)
         return exported
                    ? plan_image_each_function(&s->object->image, match_glob, s)
                    : 0;
-    if (decl->symbol && is_demangled(decl->symbol)) {
-        take_part(s);
+    if (decl->symbol && is_demangled(decl->symbol))
         return exported ? plan_image_each_function(&s->object->image,
                                                    match_demangled, s)
                         : 0;
-    }
     return find_exact(s, exported);
 }
 
@@ -216,7 +207,6 @@ int functions_find(const struct objects *objects,
                 break;
         }
     }
-    free(s.buf);
     if (err)
         functions_free(out);
     return err;

@@ -14,10 +14,19 @@ extern "C" __attribute__((noipa)) int thrower_inner(int n)
     return n;
 }
 
+namespace thrower
+{
+// Named as people read it, while libstdc++ comes with this plugin.
+__attribute__((noipa)) int step(const std::string &by, int n)
+{
+    return n + static_cast<int>(by.size());
+}
+} // namespace thrower
+
 extern "C" int thrower_work(int n)
 {
     int caught = 0;
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n; i = thrower::step("+", i)) {
         try {
             caught += thrower_inner(i) * 0;
         } catch (const std::exception &e) {
