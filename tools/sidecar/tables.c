@@ -248,6 +248,7 @@ static int items_read(struct session *s, const struct lane_site *entry,
             .direction = item.direction,
             .type = item.type,
             .size_bytes = item.size_bytes,
+            .is_unsigned = item.is_unsigned != 0,
             .value = item.value,
         };
         if (!site->items[i].key)
