@@ -8,6 +8,8 @@
  */
 #include "preload/bind.h"
 #include "preload/carry.h"
+#include "preload/carry_table.h"
+#include "preload/own/own.h"
 #include "shim/plan/unwind.h"
 
 enum {
@@ -31,7 +33,7 @@ static struct frame_rule rules[PLACES];
 
 static long find_rule(long place, long out)
 {
-    static __thread struct plan_row rows[ROWS];
+    struct plan_row rows[ROWS];
     struct frame_rule *rule = (struct frame_rule *)out;
     struct plan_fde fde;
     struct module *module = modules_find((uint64_t)place - 1);
@@ -115,4 +117,6 @@ void carry_start(void)
         seconds > 0 && seconds < 1u << 30)
         carry_age_ns = seconds * UINT64_C(1000000000);
     carry_find_frame = find_frame;
+    const char *alone = own_find("__libc_single_threaded");
+    carry_table_alone = alone ? alone : carry_table_alone;
 }

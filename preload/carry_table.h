@@ -38,6 +38,10 @@ static inline uint64_t carry_key(uint64_t value)
 /* Of "call fn with data", both. Never 0. */
 CARRY_HIDDEN uint64_t carry_key_pair(uint64_t function, uint64_t data);
 
+/* libc's __libc_single_threaded, if it is known: the process has one thread as
+ * long as that is not 0. Set by the constructor. */
+extern CARRY_HIDDEN const char *carry_table_alone;
+
 /* Reserve it; memory is taken as it is used. Items older than `age_ticks` are
  * not given out. 0 or -errno. [constructor] */
 CARRY_HIDDEN int carry_table_start(uint64_t age_ticks)

@@ -5,12 +5,12 @@
  * constructor runs before libc's.
  */
 #include "preload/config.h"
+#include "lane/place.h"
 #include "shim/plan/plan.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 struct config config = {.dir_fd = -1,
@@ -158,113 +158,40 @@ int config_read(void)
     return 0;
 }
 
-/* 0 and config.file_mode, or why the directory is refused. */
-static int check_dir(int fd)
+/* Which one was taken, and what stood in the way. */
+static void take_place(const struct lane_place *place)
 {
-    struct stat st;
-    if (fstat(fd, &st) != 0)
-        return -errno;
-    if ((st.st_mode & 07777) == 02770) {
-        config.file_mode = 0660;
-        return faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) == 0 ? 0 : -errno;
-    }
-    if (st.st_uid != config.uid)
-        return -EPERM;
-    if ((st.st_mode & 077) != 0)
-        return -EACCES;
-    config.file_mode = 0600;
-    return 0;
-}
-
-static int open_dir(const char *path)
-{
-    /* the program's umask may take bits away from 0700 */
-    if (mkdir(path, 0700) == 0 && chmod(path, 0700) != 0)
-        return -errno;
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    int err = check_dir(fd);
-    if (err) {
-        close(fd);
-        return err;
-    }
-    config.dir_fd = fd;
-    return 0;
-}
-
-static const char *refusal(int err)
-{
-    switch (err) {
-    case -EPERM:
-        return "it belongs to somebody else";
-    case -EACCES:
-        return "others may enter it: chmod 0700 (or 2770 for a group)";
-    case -ELOOP:
-    case -ENOTDIR:
-        return "it is no directory, or a symbolic link";
-    case -EINVAL:
-        return "the path is not absolute";
-    case -ENAMETOOLONG:
-        return "the path is too long";
-    default:
-        return "it cannot be made or opened";
-    }
-}
-
-/* Candidate `number` of the places where the directory may be; false: no
- * such candidate. */
-static bool candidate(unsigned number, struct text *path)
-{
-    const char *base;
-    switch (number) {
-    case 0:
-        base = config_get("XDG_RUNTIME_DIR");
-        if (base && *base == '/') {
-            text_put(path, base);
-            text_put(path, "/handspan");
-        }
-        return true;
-    case 1:
-        text_put(path, "/dev/shm/handspan-");
-        break;
-    case 2:
-        text_put(path, "/tmp/handspan-");
-        break;
-    default:
-        return false;
-    }
-    text_put_number(path, config.uid);
-    return true;
+    struct text path = {config.dir, 0, sizeof(config.dir)};
+    config.dir_fd = place->fd;
+    config.file_mode = place->file_mode;
+    text_put(&path, place->path);
+    if (place->refused_err == 0)
+        return;
+    note_lines("directory", place->refused,
+               "is refused:", lane_place_why(place->refused_err));
+    note_lines("directory", "sessions are kept in", place->path, NULL);
 }
 
 int config_open_dir(void)
 {
-    struct text path = {config.dir, 0, sizeof(config.dir)};
+    static struct lane_place place;
     const char *told = config_get("HANDSPAN_DIR");
-    int err = -ENOENT;
-    if (told) {
-        text_put(&path, told);
-        if (*told != '/')
-            err = -EINVAL;
-        else if (!text_fits(&path))
-            err = -ENAMETOOLONG;
-        else
-            err = open_dir(config.dir);
-        if (err)
-            note_lines("directory", config.dir, "is refused:", refusal(err));
-        return err;
-    }
-    for (unsigned i = 0;; i++) {
-        path.len = 0;
-        if (!candidate(i, &path))
-            return err;
-        if (path.len == 0 || !text_fits(&path))
-            continue;
-        err = open_dir(config.dir);
-        if (err == 0)
-            return 0;
-    }
+    int err = told ? lane_place_named(told, config.uid, true, &place)
+                   : lane_place_default(config_get("XDG_RUNTIME_DIR"),
+                                        config.uid, true, &place);
+    if (err == 0)
+        take_place(&place);
+    else if (told)
+        note_lines("directory", told, "is refused:", lane_place_why(err));
+    else if (place.refused_err)
+        note_lines("directory", place.refused,
+                   "is refused:", lane_place_why(place.refused_err));
+    return err;
+}
+
+bool config_is_our_file(const char *path)
+{
+    return lane_place_is_ours(path, config.uid, lane_place_owner(config.self));
 }
 
 bool config_is_off(void)

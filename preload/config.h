@@ -35,9 +35,12 @@ HIDDEN const char *config_get(const char *name);
 HIDDEN bool config_is_disabled(void);
 /* Fill the struct in. 0; -errno: without directory nothing can be done. */
 HIDDEN int config_read(void) __attribute__((warn_unused_result));
-/* Find, make and check the directory (DESIGN: 0700 and ours, or an existing
- * one with 2770); leaves config.dir_fd open. */
+/* Find, make and check the directory (lane/place.h says which counts); leaves
+ * config.dir_fd open. */
 HIDDEN int config_open_dir(void) __attribute__((warn_unused_result));
+/* A file that we look for beside ourselves: no less to be trusted than this
+ * object is. */
+HIDDEN bool config_is_our_file(const char *path);
 /* `handspan off`: a file "off" in the directory. */
 HIDDEN bool config_is_off(void);
 

@@ -24,7 +24,8 @@ static bool load_from(const char *dir, size_t len)
     struct text text = {path, 0, sizeof(path)};
     text_put_bytes(&text, dir, len);
     text_put(&text, DECODER_NAME);
-    return *path == '/' && text_fits(&text) && decoder_load(path, &image) == 0;
+    return *path == '/' && text_fits(&text) && config_is_our_file(path) &&
+           decoder_load(path, &image) == 0;
 }
 
 static bool load(void)

@@ -48,8 +48,6 @@ _Static_assert(ENTRY_RA == LANE_KEPT_RETURN, "entry.h");
 _Static_assert(offsetof(struct shim_call, sp) == LANE_KEPT_SP, "shim.h");
 _Static_assert(offsetof(struct shim_call, span) == LANE_KEPT_SPAN, "shim.h");
 
-void error_registers(uint64_t registers[LANE_STACK_REGISTERS]);
-
 /* ---- which words are code ---------------------------------------------- */
 
 static struct range {

@@ -48,6 +48,8 @@ HIDDEN uint64_t error_copy_write(struct lane *lane, struct error_copy *copy,
  * *word counts. Racing threads may get a few more. */
 HIDDEN bool error_may_pass(uint64_t *word, uint64_t ticks, uint32_t most);
 
+/* The callee-saved registers, rsp and rip of who calls; the others stay. */
+HIDDEN void error_registers(uint64_t registers[LANE_STACK_REGISTERS]);
 /* Call fn(argument) on the stack that ends at `top`. */
 HIDDEN void error_on_stack(void (*fn)(void *argument), void *argument,
                            void *top);

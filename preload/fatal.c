@@ -16,16 +16,20 @@
  * as it would have.
  *
  * The handler begins on whatever stack the program has set up for signals, and
- * needs little of it; where a stack overflow leaves no room, the kernel kills
- * as it does for SIG_DFL.
+ * puts nothing on it (x86_64/signal_entry.S); where a stack overflow leaves no
+ * room, the kernel kills as it does for SIG_DFL. Where the kernel's own frame
+ * has no room on it, no handler of ours must be meant to run there: altstack.c.
  */
 #include "preload/fatal.h"
 #include "lane/x86_64/machine.h"
+#include "preload/altstack.h"
 #include "preload/bind.h"
+#include "preload/config.h"
 #include "preload/error.h"
 #include "preload/handled.h"
 #include "preload/process.h"
 #include "preload/read_pages.h"
+#include "preload/signal_stack.h"
 #include "preload/span.h"
 #include "preload/trap.h"
 #include <errno.h>
@@ -37,8 +41,6 @@
 
 enum {
     KERNEL_SIGSET_BYTES = 8,
-    STACKS = 4, /* at once; bss of every process counts in its RLIMIT_DATA */
-    STACK_BYTES = 16 * 1024,
     WAIT_STEPS = 1000, /* 0.1 s, or little more */
 };
 
@@ -48,10 +50,21 @@ enum {
     FATAL_COUNT = sizeof(fatal) / sizeof(*fatal)
 };
 
-/* True if returning from the handler makes the same fault happen again. */
+bool fatal_is_one(int signal)
+{
+    for (int i = 0; i < FATAL_COUNT; i++)
+        if (fatal[i] == signal)
+            return true;
+    return false;
+}
+
+/* True if returning from the handler makes the same fault happen again.
+ * SI_KERNEL may be a fault of the processor, or the kernel's answer to a
+ * handler that it found no room for. */
 static bool comes_again(int signal, const siginfo_t *info)
 {
-    if (info->si_code <= 0 || signal == SIGABRT || signal == SIGSYS)
+    if (info->si_code <= 0 || info->si_code == SI_KERNEL || signal == SIGABRT ||
+        signal == SIGSYS)
         return false;
     return !(signal == SIGBUS && info->si_code == BUS_MCEERR_AO);
 }
@@ -65,10 +78,8 @@ static bool is_our_copy(int signal, const siginfo_t *info, void *context)
 }
 
 /* ---- what is to be known of it ------------------------------------------
- * The stack that the program gives its handlers may be 2 KiB, and most of that
- * is the kernel's frame: this work has stacks of its own. Of more threads that
- * die at the same moment than there are stacks, the rest is known by its open
- * spans. */
+ * Of more threads that die at the same moment than there are stacks, the rest
+ * is known by its open spans. */
 
 struct fatal_work {
     int signal;
@@ -107,21 +118,14 @@ static void note_fatal(void *argument)
     error_note_signal(&fault);
 }
 
-static bool has_run; /* somebody's fn, on one of the stacks below */
+static bool has_run; /* some thread's work, to its end */
 
-bool fatal_run(void (*fn)(void *argument), void *argument)
+static bool run(void (*fn)(void *argument), void *argument)
 {
-    static uint8_t stacks[STACKS][STACK_BYTES] __attribute__((aligned(64)));
-    static uint32_t is_taken[STACKS];
-    for (int i = 0; i < STACKS; i++) {
-        if (__atomic_exchange_n(&is_taken[i], 1, __ATOMIC_ACQUIRE) != 0)
-            continue;
-        error_on_stack(fn, argument, stacks[i] + STACK_BYTES);
-        __atomic_store_n(&is_taken[i], 0, __ATOMIC_RELEASE);
-        __atomic_store_n(&has_run, true, __ATOMIC_RELEASE);
-        return true;
-    }
-    return false;
+    if (!signal_stack_run(fn, argument))
+        return false;
+    __atomic_store_n(&has_run, true, __ATOMIC_RELEASE);
+    return true;
 }
 
 /* There was no stack for this thread, whose return ends the process: first let
@@ -134,7 +138,9 @@ static void wait_for_others(void)
         machine_syscall(SYS_nanosleep, (long)&step, 0, 0, 0, 0, 0);
 }
 
-static void on_fatal(int signal, siginfo_t *info, void *context)
+HIDDEN void on_fatal(int signal, siginfo_t *info, void *context);
+
+void on_fatal(int signal, siginfo_t *info, void *context)
 {
     if (is_our_copy(signal, info, context))
         return;
@@ -147,7 +153,7 @@ static void on_fatal(int signal, siginfo_t *info, void *context)
     if (runtime.map.session && *runtime.alive && pid == runtime.pid) {
         struct fatal_work work = {signal, info,
                                   ((ucontext_t *)context)->uc_mcontext.gregs};
-        if (!fatal_run(note_fatal, &work)) {
+        if (!run(note_fatal, &work)) {
             process_mark_end(LANE_MARKER_SIGNAL, signal,
                              fault_address(signal, info));
             wait_for_others();
@@ -161,44 +167,110 @@ static void on_fatal(int signal, siginfo_t *info, void *context)
 }
 
 /* Before it: from now on a fault may go elsewhere. */
-static void enter_sigaction(struct shim_call *call)
+static void before_sigaction(void *argument)
 {
-    trap_enter_sigaction(call);
+    struct shim_call *call = argument;
     int signal = (int)call->args.rdi;
     if (call->args.rsi != 0 && (signal == SIGSEGV || signal == SIGBUS) &&
         !process_is_guest())
         read_pages_enable(0);
-    handled_enter(call, on_fatal);
+    handled_enter(call, signal_fatal_entry);
+}
+
+static void enter_sigaction(struct shim_call *call)
+{
+    trap_enter_sigaction(call);
+    /* by a handler on its small stack, too */
+    if (fatal_is_one((int)call->args.rdi))
+        signal_stack_call(before_sigaction, call);
 }
 
 static void leave_sigaction(struct shim_call *call,
                             const struct shim_regs *regs)
 {
     trap_leave_sigaction(call, regs);
-    handled_leave(call, regs, on_fatal);
+    handled_leave(call, regs, signal_fatal_entry);
+}
+
+/* The kernel's sigaction: handler, flags, restorer, mask. */
+struct disposition {
+    uint64_t handler, flags, restorer, mask;
+};
+
+static bool is_ours(int signal, struct disposition *now)
+{
+    return machine_syscall(SYS_rt_sigaction, signal, 0, (long)now,
+                           KERNEL_SIGSET_BYTES, 0, 0) == 0 &&
+           now->handler == (uint64_t)(uintptr_t)signal_fatal_entry;
+}
+
+/* Set what is made of ours. Another thread may set the program's own at the
+ * same moment: that one is put back. */
+static void replace(int signal, struct disposition wanted)
+{
+    uint64_t ours = (uint64_t)(uintptr_t)signal_fatal_entry;
+    struct disposition was;
+    for (uint64_t set = ours;; set = wanted.handler, wanted = was) {
+        if (machine_syscall(SYS_rt_sigaction, signal, (long)&wanted, (long)&was,
+                            KERNEL_SIGSET_BYTES, 0, 0) != 0 ||
+            was.handler == set)
+            return;
+    }
 }
 
 void fatal_retire(void)
 {
-    /* the kernel's sigaction: handler, flags, restorer, mask */
-    static const uint64_t by_default[4];
-    uint64_t now[4];
+    struct disposition now;
     read_pages_enable(0);
     for (int i = 0; i < FATAL_COUNT; i++)
-        if (machine_syscall(SYS_rt_sigaction, fatal[i], 0, (long)now,
-                            KERNEL_SIGSET_BYTES, 0, 0) == 0 &&
-            now[0] == (uint64_t)(uintptr_t)on_fatal)
-            machine_syscall(SYS_rt_sigaction, fatal[i], (long)by_default, 0,
-                            KERNEL_SIGSET_BYTES, 0, 0);
+        if (is_ours(fatal[i], &now))
+            replace(fatal[i], (struct disposition){0});
+    __atomic_store_n(&signal_may_switch, false, __ATOMIC_RELAXED);
 }
+
+void fatal_leave_altstack(void)
+{
+    struct disposition now;
+    for (int i = 0; i < FATAL_COUNT; i++) {
+        if (!is_ours(fatal[i], &now) || (now.flags & SA_ONSTACK) == 0)
+            continue;
+        now.flags &= ~(uint64_t)SA_ONSTACK;
+        handled_toggle_default(fatal[i], SA_ONSTACK);
+        replace(fatal[i], now);
+    }
+    trap_leave_altstack();
+}
+
+/* ---- a signal that the thread sends itself, where no frame fits --------- */
+
+void fatal_raised(int signal, uint64_t mask,
+                  const uint64_t registers[LANE_STACK_REGISTERS])
+{
+    struct disposition now;
+    const struct error_fault fault = {
+        .registers = registers, .signal = signal, .code = SI_TKILL};
+    if ((mask >> (signal - 1) & 1) != 0 || runtime.map.session == NULL ||
+        *runtime.alive == 0 || !is_ours(signal, &now))
+        return;
+    span_busy++;
+    process_mark_end(LANE_MARKER_SIGNAL, signal, 0);
+    error_note_signal(&fault);
+    span_busy--;
+    __atomic_store_n(&has_run, true, __ATOMIC_RELEASE);
+    replace(signal, (struct disposition){0});
+}
+
+/* ---- the start ---------------------------------------------------------- */
 
 void fatal_watch(void)
 {
-    struct sigaction ours = {.sa_sigaction = on_fatal,
-                             .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    struct sigaction ours = {.sa_sigaction = signal_fatal_entry};
     uint32_t for_copies = 0;
     if (bind_internal("sigaction", enter_sigaction, leave_sigaction) != 0)
         return;
+    altstack_watch();
+    ours.sa_flags = SA_SIGINFO | altstack_flag();
+    signal_may_switch = !config.is_seccomp;
     for (int i = 0; i < FATAL_COUNT; i++) {
         struct sigaction now;
         if (sigaction(fatal[i], NULL, &now) == 0 && now.sa_handler == SIG_DFL &&
@@ -207,5 +279,5 @@ void fatal_watch(void)
             for_copies += fatal[i] == SIGSEGV || fatal[i] == SIGBUS;
     }
     if (for_copies == 2 && runtime.map.session->clock == LANE_CLOCK_TSC)
-        read_pages_enable((uint64_t)(uintptr_t)on_fatal);
+        read_pages_enable((uint64_t)(uintptr_t)signal_fatal_entry);
 }

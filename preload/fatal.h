@@ -13,9 +13,17 @@ HIDDEN void fatal_watch(void);
 /* Ours away again, where they still stand. [signal-safe] */
 HIDDEN void fatal_retire(void);
 
-/* Run fn(argument) on a stack of ours, the program's may be tiny; false: more
- * threads do that than there are stacks. [signal-safe] */
-HIDDEN bool fatal_run(void (*fn)(void *argument), void *argument);
+/* From now on they run on the thread's own stack, those of SIGTRAP too.
+ * [signal-safe] */
+HIDDEN void fatal_leave_altstack(void);
+
+HIDDEN bool fatal_is_one(int signal);
+/* The thread is about to send itself this one, with `mask` blocked. If it would
+ * come to a handler of ours at once, note what that one would, and let it find
+ * SIG_DFL. [all signals blocked; signal-safe] */
+HIDDEN void fatal_raised(int signal, uint64_t mask,
+                         const uint64_t registers[LANE_STACK_REGISTERS]);
+
 /* gregs of a ucontext in DWARF's order. */
 HIDDEN void fatal_registers(const greg_t *from,
                             uint64_t to[LANE_STACK_REGISTERS]);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * See handled.h. Each handler of the program gets an entry of ours
- * (x86_64/handled.S), for good: which one the kernel calls says which one of
- * the program's is meant, so that there is no moment in which the two could
+ * (x86_64/signal_entry.S), for good: which one the kernel calls says which one
+ * of the program's is meant, so that there is no moment in which the two could
  * disagree. Where the entries are used up the kernel gets the program's own
  * address, and no stack is noted.
  *
@@ -15,16 +15,18 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include "lane/x86_64/machine.h"
+#include "preload/altstack.h"
 #include "preload/error.h"
 #include "preload/fatal.h"
 #include "preload/process.h"
 #include "preload/read.h"
 #include "preload/read_pages.h"
 #include "preload/sandbox.h"
+#include "preload/signal_stack.h"
 #include "preload/span.h"
 
 enum {
-    SLOTS = 32, /* x86_64/handled.S: ENTRIES */
+    SLOTS = 32, /* x86_64/signal_entry.S: ENTRIES */
     ENTRY_BYTES = 16,
     NESTED = 2, /* sigaction() in a signal handler during sigaction() */
     TRAP_PAGE_FAULT = 14,
@@ -45,16 +47,16 @@ static struct slot {
 } slots[SLOTS];
 static void (*stands_for_default)(int, siginfo_t *, void *);
 
-/* What stands for SIG_DFL has more flags than the program gave; of one that it
- * never set there is nothing to tell. */
+/* What stands for SIG_DFL has other flags than the program gave: those are the
+ * difference. Of one that it never set there is nothing to tell. */
 static struct {
     bool is_set;
-    int added;
+    int changed;
 } defaults[SIGSYS + 1];
 
 static __thread struct sigaction handed[NESTED];
 static __thread uint32_t handed_count;
-static __thread int handed_added[NESTED];
+static __thread int handed_changed[NESTED];
 
 /* ---- entries ------------------------------------------------------------ */
 
@@ -88,33 +90,43 @@ static uint64_t handler_of(uint64_t entry)
 
 /* ---- sigaction() -------------------------------------------------------- */
 
-static bool is_fatal(int signal)
+/* On a stack of ours a fault of the copy is not repaired: the kernel copies. */
+static bool read_action(struct sigaction *to, uint64_t from)
 {
-    return signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE ||
-           signal == SIGILL || signal == SIGABRT || signal == SIGSYS;
+    struct reader reader;
+    if (!read_is_forbidden())
+        return read_by_kernel(runtime.pid, to, from, sizeof(*to)) ==
+               sizeof(*to);
+    reader_start(&reader, runtime.pid, 0, 0);
+    return read_bytes(&reader, to, from, sizeof(*to)) == sizeof(*to);
+}
+
+static int flags_for_default(int flags)
+{
+    return (flags & ~SA_ONSTACK) | SA_SIGINFO | altstack_flag();
+}
+
+void handled_toggle_default(int signal, int flags)
+{
+    defaults[signal].changed ^= flags;
 }
 
 void handled_enter(struct shim_call *call,
                    void (*by_default)(int, siginfo_t *, void *))
 {
     struct sigaction *ours = &handed[handed_count % NESTED];
-    struct reader reader;
-    if (!is_fatal((int)call->args.rdi) || call->args.rsi == 0 || sandboxed ||
-        handed_count >= NESTED || process_is_guest())
-        return;
-    reader_start(&reader, runtime.pid, 0, 0);
-    if (read_bytes(&reader, ours, call->args.rsi, sizeof(*ours)) !=
-        sizeof(*ours))
+    if (call->args.rsi == 0 || sandboxed || handed_count >= NESTED ||
+        process_is_guest() || !read_action(ours, call->args.rsi))
         return;
     if (ours->sa_handler == SIG_IGN ||
         handler_of((uint64_t)ours->sa_sigaction) != 0)
         return;
     stands_for_default = by_default;
     if (ours->sa_handler == SIG_DFL) {
-        handed_added[handed_count] =
-            (SA_SIGINFO | SA_ONSTACK) & ~ours->sa_flags;
+        int flags = flags_for_default(ours->sa_flags);
+        handed_changed[handed_count] = flags ^ ours->sa_flags;
         ours->sa_sigaction = by_default;
-        ours->sa_flags |= SA_SIGINFO | SA_ONSTACK;
+        ours->sa_flags = flags;
     } else {
         uint64_t entry = entry_of((uint64_t)ours->sa_sigaction,
                                   (uint64_t)(uint32_t)ours->sa_flags &
@@ -132,7 +144,7 @@ static void tell_default(int signal, struct sigaction *old)
     uint64_t *mask = (uint64_t *)&old->sa_mask;
     old->sa_handler = SIG_DFL;
     if (defaults[signal].is_set) {
-        old->sa_flags &= ~defaults[signal].added;
+        old->sa_flags ^= defaults[signal].changed;
         return;
     }
     old->sa_flags = 0;
@@ -159,13 +171,13 @@ void handled_leave(struct shim_call *call, const struct shim_regs *regs,
     int signal = (int)call->args.rdi;
     bool is_ours = ours >= handed && ours < handed + NESTED;
     bool is_done = (uint32_t)regs->rax == 0;
-    if (is_done && is_fatal(signal) && old != NULL)
+    if (is_done && fatal_is_one(signal) && old != NULL)
         tell(signal, old, by_default);
     if (!is_ours)
         return;
     handed_count = (uint32_t)(ours - handed);
     if (is_done && ours->sa_sigaction == by_default) {
-        defaults[signal].added = handed_added[handed_count];
+        defaults[signal].changed = handed_changed[handed_count];
         defaults[signal].is_set = true;
     }
 }
@@ -216,16 +228,17 @@ static void note(void *argument)
 static void stand_for_default(int signal)
 {
     /* the kernel's sigaction: handler, flags, restorer, mask */
-    uint64_t now[4], more = SA_SIGINFO | SA_ONSTACK;
+    uint64_t now[4];
     if (stands_for_default == NULL ||
         machine_syscall(SYS_rt_sigaction, signal, 0, (long)now, KERNEL_SIGSET,
                         0, 0) != 0 ||
         now[0] != (uint64_t)SIG_DFL)
         return;
-    defaults[signal].added = (int)(more & ~now[1]);
+    int told = (int)now[1], flags = flags_for_default(told);
+    defaults[signal].changed = flags ^ told;
     defaults[signal].is_set = true;
     now[0] = (uint64_t)stands_for_default;
-    now[1] |= more;
+    now[1] = (now[1] & ~UINT64_C(0xffffffff)) | (uint32_t)flags;
     machine_syscall(SYS_rt_sigaction, signal, (long)now, 0, KERNEL_SIGSET, 0,
                     0);
 }
@@ -267,7 +280,7 @@ uint64_t handled_note(int signal, const siginfo_t *info, ucontext_t *context,
                         (long)&mask, KERNEL_SIGSET, 0, 0) != 0)
         return slot->handler;
     span_busy++;
-    fatal_run(note, &work);
+    (void)signal_stack_run(note, &work);
     span_busy--;
     machine_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0,
                     KERNEL_SIGSET, 0, 0);

@@ -17,3 +17,6 @@ HIDDEN void handled_enter(struct shim_call *call,
                           void (*by_default)(int, siginfo_t *, void *));
 HIDDEN void handled_leave(struct shim_call *call, const struct shim_regs *regs,
                           void (*by_default)(int, siginfo_t *, void *));
+/* What stands for SIG_DFL has these flags other than the kernel was given:
+ * told to the program as it set them. [signal-safe] */
+HIDDEN void handled_toggle_default(int signal, int flags);

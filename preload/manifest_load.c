@@ -6,6 +6,7 @@
  * the pipeline's.
  */
 #include "preload/manifest_load.h"
+#include "lane/place.h"
 #include "preload/modules.h"
 #include "preload/types_load.h"
 #include <errno.h>
@@ -76,7 +77,9 @@ static int load_source(const char *path, const char **text, size_t *len)
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return -errno;
-    int err = map_regular_file(fd, source);
+    int err = lane_place_is_anybodys(fd, path, config.uid)
+                  ? -EPERM
+                  : map_regular_file(fd, source);
     close(fd);
     if (err)
         return err;
@@ -102,6 +105,8 @@ static int load_from(const char *dir, size_t dir_len, const char *below,
     text_put(&path, name);
     if (!text_fits(&path))
         return -ENAMETOOLONG;
+    if (*below && !config_is_our_file(path.bytes))
+        return -ENOENT;
     int err = load_source(path.bytes, text, len);
     if (err)
         return err;
@@ -205,6 +210,8 @@ static const char *trouble(int err)
         return "does not exist";
     case -EACCES:
         return "may not be read";
+    case -EPERM:
+        return LANE_PLACE_ANYBODYS;
     case -EINVAL:
     case -EISDIR:
         return "is no regular file";

@@ -7,13 +7,16 @@
 #include "preload/read_pages.h"
 #include "preload/read_guard.h"
 
-#include <asm/unistd.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include "lane/x86_64/machine.h"
 
 enum {
     PAGE = 4096,
     PAGE_SHIFT = 12,
-    ENTRIES = 256,
+    ENTRIES = 512, /* one page */
+    SLOTS = 1024,
     KERNEL_SIGSET_BYTES = 8,
 };
 enum {
@@ -23,8 +26,12 @@ enum {
 };
 
 static uint64_t enabled_entry; /* 0: off */
-static __thread uint64_t pages[ENTRIES]
+/* This thread's cache; NULL: nothing was learned yet. Thread-local storage is
+ * taken out of every thread's stack, so the cache itself is elsewhere. */
+static __thread uint64_t *pages __attribute__((tls_model("initial-exec")));
+static __thread uint32_t slot /* and 1 */
     __attribute__((tls_model("initial-exec")));
+static uint64_t *kept[SLOTS]; /* of threads past and present */
 
 extern READ_HIDDEN const struct read_guard {
     uint64_t load, resume;
@@ -61,7 +68,8 @@ static bool is_fresh(uint64_t entry)
 
 size_t read_pages_find(uint64_t addr, size_t n)
 {
-    uint64_t page = addr >> PAGE_SHIFT, entry = pages[page % ENTRIES];
+    uint64_t page = addr >> PAGE_SHIFT;
+    uint64_t entry = pages ? pages[page % ENTRIES] : 0;
     size_t room = PAGE - addr % PAGE;
     if (entry >> STAMP_BITS != page ||
         !__atomic_load_n(&enabled_entry, __ATOMIC_RELAXED) || !is_fresh(entry))
@@ -72,19 +80,37 @@ size_t read_pages_find(uint64_t addr, size_t n)
 void read_pages_forget(uint64_t addr)
 {
     uint64_t page = addr >> PAGE_SHIFT;
-    if (pages[page % ENTRIES] >> STAMP_BITS == page)
+    if (pages && pages[page % ENTRIES] >> STAMP_BITS == page)
         pages[page % ENTRIES] = 0;
 }
 
-static long syscall4(long number, long a, long b, long c, long d)
+void read_pages_use(uint32_t number)
 {
-    register long r10 __asm__("r10") = d;
-    long result;
-    __asm__ volatile("syscall"
-                     : "=a"(result)
-                     : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10)
-                     : "rcx", "r11", "memory");
-    return result;
+    pages = NULL;
+    slot = number < SLOTS ? number + 1 : 0;
+}
+
+/* One made before for this slot holds what another thread learned. */
+static bool make_pages(void)
+{
+    if (pages)
+        return true;
+    if (slot == 0)
+        return false;
+    uint64_t *at = kept[slot - 1];
+    if (at) {
+        for (int i = 0; i < ENTRIES; i++)
+            at[i] = 0;
+    } else {
+        long made = machine_syscall(SYS_mmap, 0, PAGE, PROT_READ | PROT_WRITE,
+                                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (made < 0 && made > -PAGE)
+            return false;
+        at = (uint64_t *)made;
+        kept[slot - 1] = at;
+    }
+    pages = at;
+    return true;
 }
 
 /* A fault in a thread that blocks its signal kills the process. */
@@ -92,16 +118,16 @@ static bool signals_are_blocked(void)
 {
     uint64_t mask = 0;
     uint64_t both = (uint64_t)1 << (SIGSEGV - 1) | (uint64_t)1 << (SIGBUS - 1);
-    return syscall4(__NR_rt_sigprocmask, SIG_BLOCK, 0, (long)&mask,
-                    KERNEL_SIGSET_BYTES) != 0 ||
+    return machine_syscall(SYS_rt_sigprocmask, SIG_BLOCK, 0, (long)&mask,
+                           KERNEL_SIGSET_BYTES, 0, 0) != 0 ||
            (mask & both);
 }
 
 static bool entry_stands(int number, uint64_t entry)
 {
     uint64_t now[4] = {0}; /* the kernel's sigaction: its first word */
-    return syscall4(__NR_rt_sigaction, number, 0, (long)now,
-                    KERNEL_SIGSET_BYTES) == 0 &&
+    return machine_syscall(SYS_rt_sigaction, number, 0, (long)now,
+                           KERNEL_SIGSET_BYTES, 0, 0) == 0 &&
            now[0] == entry;
 }
 
@@ -114,6 +140,8 @@ void read_pages_learn(uint64_t addr, size_t n)
         read_pages_enable(0);
         return;
     }
+    if (!make_pages())
+        return;
     uint64_t now = stamp_now(), last = (addr + n - 1) >> PAGE_SHIFT;
     for (uint64_t page = addr >> PAGE_SHIFT; page <= last; page++)
         pages[page % ENTRIES] = page << STAMP_BITS | now;

@@ -37,3 +37,7 @@ READ_HIDDEN size_t read_pages_find(uint64_t addr, size_t n);
 READ_HIDDEN void read_pages_forget(uint64_t addr);
 /* The kernel just read [addr, addr + n). [signal-safe] */
 READ_HIDDEN void read_pages_learn(uint64_t addr, size_t n);
+
+/* From now on this thread's cache is the one of `number`, which no other living
+ * thread uses (the lane's index); one that is too large: it has none. */
+READ_HIDDEN void read_pages_use(uint32_t number);

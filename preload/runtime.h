@@ -57,5 +57,7 @@ struct runtime {
     struct site sites[SHIM_SITE_MAX];
     const struct manifest *manifest;
     uint64_t self_low, self_high; /* our own text and data */
+    /* libc's, of the calling thread; NULL: errno is that one (tests) */
+    int *(*program_errno)(void);
 };
 extern HIDDEN struct runtime runtime;

@@ -195,7 +195,7 @@ static bool find_program(struct start *start)
         text_put_bytes(&path, config.self, dir);
         text_put(&path, beside[i]);
         if (*config.self == '/' && text_fits(&path) &&
-            is_executable(start->program))
+            is_executable(start->program) && config_is_our_file(start->program))
             return true;
     }
     return false;

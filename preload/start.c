@@ -18,6 +18,7 @@
 #include "preload/loader.h"
 #include "preload/manifest_load.h"
 #include "preload/modules.h"
+#include "preload/own/own.h"
 #include "preload/read_start.h"
 #include "preload/session_start.h"
 #include "preload/sidecar_start.h"
@@ -114,9 +115,11 @@ static void start_tracing(void)
 __attribute__((constructor)) static void start(int argc, char **argv,
                                                char **env)
 {
-    int saved = errno;
     (void)argc;
     (void)argv;
+    if (!own_start()) /* below another libc env is none either */
+        return;
+    runtime.program_errno = own_program_errno;
     config.env = env;
     if (config_is_disabled())
         return;
@@ -128,5 +131,4 @@ __attribute__((constructor)) static void start(int argc, char **argv,
     if (config.dir_fd >= 0)
         close(config.dir_fd);
     config.dir_fd = -1;
-    errno = saved;
 }

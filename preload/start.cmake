@@ -1,23 +1,32 @@
-# libhandspan.so: what is preloaded. Exports nothing, needs libc.so.6 alone,
+# libhandspan.so: what is preloaded. Exports nothing, imports nothing (own/own.h),
 # runs before the constructors of all other objects.
+add_library(handspan_own STATIC own/memory.c own/calls.c own/libc.c
+  own/x86_64/clone.S)
+target_compile_options(handspan_own PRIVATE -fvisibility=hidden
+  -ftls-model=initial-exec
+  $<$<COMPILE_LANGUAGE:C>:-mgeneral-regs-only -ffreestanding -fno-builtin
+    -fno-stack-protector>)
+target_link_libraries(handspan_own PRIVATE house_warnings)
 add_library(handspan_preload SHARED
   start.c config.c exit_rules.c note.c text.c manifest_load.c types_load.c
   session_start.c modules.c decoder.c decoder_load.c demangler.c find.c
-  find_names.c find_cxx.c find_ifunc.c bind.c bind_site.c bind_mechanism.c bind_late.c bind_lock.c
+  find_names.c find_cxx.c find_ifunc.c bind.c bind_site.c bind_mechanism.c
+  bind_patched.c bind_late.c bind_lock.c
   callback.c callers.c
-  carry_start.c fiber_watch.c loader.c ends.c fatal.c handled.c trap.c read_start.c
+  carry_start.c fiber_watch.c loader.c ends.c fatal.c signal_stack.c altstack.c
+  handled.c trap.c read_start.c
   sidecar_start.c error_watch.c exec.c exec_env.c exec_target.c
   ask.c thread_context_start.c)
 target_compile_definitions(handspan_preload PRIVATE _GNU_SOURCE)
 target_compile_options(handspan_preload PRIVATE -fvisibility=hidden -ftls-model=initial-exec)
 # hooks are called with the program's vector registers in place
-set_source_files_properties(ends.c fatal.c handled.c trap.c callback.c read_start.c
+set_source_files_properties(ends.c fatal.c signal_stack.c altstack.c handled.c trap.c callback.c read_start.c
   error_watch.c exec.c exec_env.c exec_target.c ask.c PROPERTIES
   COMPILE_OPTIONS -mgeneral-regs-only)
 target_link_libraries(handspan_preload PRIVATE house_warnings
   -Wl,--start-group handspan_runtime handspan_shim
-  handspan_plan handspan_manifest lane_writer -Wl,--end-group)
-target_link_options(handspan_preload PRIVATE
+  handspan_plan handspan_manifest lane_writer handspan_own -Wl,--end-group gcc)
+target_link_options(handspan_preload PRIVATE -nostdlib
   -Wl,-z,initfirst -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,--as-needed
   -Wl,--build-id=sha1 -Wl,--exclude-libs,ALL -static-libgcc
   -Wl,--version-script=${CMAKE_CURRENT_SOURCE_DIR}/export.map)

@@ -17,7 +17,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -25,11 +24,12 @@
 
 #include "preload/cpu.h"
 #include "preload/process.h"
+#include "preload/read_pages.h"
+#include "preload/robust.h"
 #include "preload/sandbox.h"
 
 enum {
-    ALIVE_REGISTERING = -1,    /* a thread of a fresh child registers it */
-    ROBUST_PSHARED = 16 | 128, /* PTHREAD_MUTEX_ROBUST_NORMAL_NP, pshared */
+    ALIVE_REGISTERING = -1, /* a thread of a fresh child registers it */
     MAPS_PIECE = 1024,
 };
 static const uint64_t stack_default = 8ull << 20; /* if nothing says more */
@@ -121,14 +121,6 @@ static void find_thread_stack(struct lane *lane)
 
 /* ---- the lane --------------------------------------------------------- */
 
-static void arm_robust(struct lane *lane)
-{
-    pthread_mutex_t *mutex = (pthread_mutex_t *)(void *)lane->robust;
-    _Static_assert(sizeof(pthread_mutex_t) <= sizeof lane->robust, "layout");
-    mutex->__data.__kind = ROBUST_PSHARED;
-    pthread_mutex_lock(mutex);
-}
-
 static struct lane *take_lane(void)
 {
     uint32_t tid = (uint32_t)raw(SYS_gettid, 0, 0, 0);
@@ -142,7 +134,7 @@ static struct lane *take_lane(void)
                                __ATOMIC_RELAXED);
         return NULL;
     }
-    arm_robust(lane);
+    robust_hold(lane);
     if (tid == runtime.pid)
         find_main_stack(lane);
     else
@@ -157,7 +149,9 @@ static struct lane *take_lane(void)
     span_thread.commit_base = LANE_COMMIT(lane->index, 0, LANE_ITEM_RECORD);
     cpu_attach(lane);
     shim_cache_use(lane->index);
-    span_thread.error = &errno;
+    read_pages_use(lane->index);
+    span_thread.error =
+        runtime.program_errno ? runtime.program_errno() : &errno;
     return lane;
 }
 

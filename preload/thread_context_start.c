@@ -34,6 +34,8 @@ static int map_symbol(void)
     text_put(&text, CONTEXT_NAME);
     if (!text_fits(&text))
         return -ENAMETOOLONG;
+    if (!config_is_our_file(path))
+        return -ENOENT;
     return decoder_load_symbol(path, thread_context_offset(), &image);
 }
 

@@ -22,6 +22,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 #include "lane/x86_64/machine.h"
+#include "preload/altstack.h"
 #include "preload/bind_lock.h"
 #include "preload/read.h"
 #include "preload/sandbox.h"
@@ -91,7 +92,7 @@ void trap_enter_sigaction(struct shim_call *call)
     read_copy(&handed, &intended, sizeof(handed));
     uint64_t handler = (uint64_t)intended.sa_sigaction;
     if (handler == (uint64_t)SIG_DFL || handler == (uint64_t)SIG_IGN)
-        handed.sa_flags = SA_ONSTACK;
+        handed.sa_flags = altstack_flag();
     handed.sa_flags &= ~(int)SA_RESETHAND;
     handed.sa_flags |= SA_SIGINFO;
     handed.sa_sigaction = on_trap;
@@ -118,7 +119,7 @@ void trap_leave_sigaction(struct shim_call *call, const struct shim_regs *regs)
 
 static const char *install(void)
 {
-    struct sigaction ours = {.sa_flags = SA_SIGINFO | SA_ONSTACK}, now;
+    struct sigaction ours = {.sa_flags = SA_SIGINFO | altstack_flag()}, now;
     if (is_installed)
         return NULL;
     if (sigaction(SIGTRAP, NULL, &now) != 0)
@@ -139,6 +140,21 @@ static const char *install(void)
         return "SIGTRAP is not to be had";
     is_installed = true;
     return NULL;
+}
+
+void trap_leave_altstack(void)
+{
+    uint64_t now[4]; /* the kernel's sigaction: handler, flags, ... */
+    bool is_default = program.handler == (uint64_t)SIG_DFL ||
+                      program.handler == (uint64_t)SIG_IGN;
+    /* where it has a handler, the stack is what it asked for */
+    if (!is_installed || !is_default ||
+        machine_syscall(SYS_rt_sigaction, SIGTRAP, 0, (long)now, MASK_BYTES, 0,
+                        0) != 0 ||
+        now[0] != (uint64_t)on_trap)
+        return;
+    now[1] &= ~(uint64_t)SA_ONSTACK;
+    machine_syscall(SYS_rt_sigaction, SIGTRAP, (long)now, 0, MASK_BYTES, 0, 0);
 }
 
 /* ---- what must hold ----------------------------------------------------- */

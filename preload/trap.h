@@ -20,3 +20,5 @@ HIDDEN uint32_t trap_thread_count(void);
 HIDDEN void trap_enter_sigaction(struct shim_call *call);
 HIDDEN void trap_leave_sigaction(struct shim_call *call,
                                  const struct shim_regs *regs);
+/* From now on no handler of ours asks for the alternate stack. */
+HIDDEN void trap_leave_altstack(void);

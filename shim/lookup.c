@@ -96,6 +96,16 @@ static int look_at_object(struct dl_phdr_info *info, size_t size, void *arg)
     return search->code != 0 || search->found != 0;
 }
 
+uintptr_t shim_lookup_in(uintptr_t base, const Elf64_Dyn *dynamic,
+                         const char *name)
+{
+    struct tables tables = {.base = base};
+    read_dynamic(dynamic, &tables);
+    if (!tables.symbols || !tables.strings || !tables.gnu_hash)
+        return 0;
+    return find_symbol(&tables, name);
+}
+
 uintptr_t shim_lookup(uintptr_t code, const char *name)
 {
     struct search search = {.code = code, .name = name};

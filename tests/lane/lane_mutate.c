@@ -17,6 +17,7 @@
 #include "lane/ids.h"
 #include "lane/keeper.h"
 #include "lane/writer.h"
+#include "tests/common/folder.h"
 
 enum {
     CHANGES_MAX = 16,
@@ -180,9 +181,8 @@ int main(int argc, char **argv)
 {
     long count = argc > 1 ? strtol(argv[1], NULL, 10) : 1000;
     state = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
-    char path[] = "/dev/shm/lane-mutate-XXXXXX", here[] = "mutate-XXXXXX";
-    const char *made = mkdtemp(path);
-    made = made ? made : mkdtemp(here);
+    char path[TEST_FOLDER_MAX];
+    const char *made = test_folder_make(path, "lane-mutate");
     int dir = made ? open(made, O_RDONLY | O_DIRECTORY) : -1;
     if (dir < 0 || lane_keeper_guard() != 0)
         fail("no directory");

@@ -25,7 +25,8 @@ struct shown {
 static void fill_places(enum config_key key, struct shown *s)
 {
     char dir[PATHS_MAX];
-    if (paths_dir(NULL, dir, sizeof dir) < 0)
+    int err = paths_dir(NULL, dir, sizeof dir);
+    if (key == CONFIG_DIR && err)
         return;
     if (key == CONFIG_DIR)
         snprintf(s->value, sizeof s->value, "%s", dir);

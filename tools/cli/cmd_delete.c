@@ -159,11 +159,11 @@ static int delete_all(struct deletion *d, struct retention *r)
 
 static int run(struct deletion *d)
 {
-    char why[PATHS_MAX + 512], dir[PATHS_MAX];
+    char why[PATHS_MAX + 512];
     struct retention *r;
-    if (paths_dir(d->view.dir, dir, sizeof dir) < 0 ||
-        paths_store(d->view.store, dir, d->path, sizeof d->path) < 0)
-        return options_trouble("a path is too long");
+    if (paths_store_of(d->view.dir, d->view.store, d->path, sizeof d->path) < 0)
+        return options_trouble("cannot tell where the store is: name it with "
+                               "--store");
     if (retention_open(d->path, &r, why, sizeof why) < 0)
         return options_trouble("%s", why);
     if (d->view.json)

@@ -34,7 +34,8 @@ static int set_flag(const struct target *t)
                                    strerror(errno));
         return 0;
     }
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = open(
+        path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     if (fd < 0)
         return options_trouble("cannot create '%s': %s", path, strerror(errno));
     close(fd);
@@ -43,9 +44,6 @@ static int set_flag(const struct target *t)
 
 static int apply(const struct target *t)
 {
-    char why[PATHS_MAX + 256];
-    if (paths_make_dir(t->dir, why, sizeof why) < 0)
-        return options_trouble("%s", why);
     int status = set_flag(t);
     if (status)
         return status;
@@ -101,8 +99,11 @@ static int off_or_on(int argc, char **argv, bool on)
             return options_trouble("'%s' is not a process number", argv[0]);
         t.pid = (uint32_t)pid;
     }
-    if (paths_dir(dir, t.dir, sizeof t.dir) < 0)
-        return options_trouble("the path of the directory is too long");
+    char why[2 * PATHS_MAX + 256];
+    int fd = paths_take_dir(dir, t.dir, sizeof t.dir, why, sizeof why);
+    if (fd < 0)
+        return options_trouble("%s", why);
+    close(fd);
     return apply(&t);
 }
 

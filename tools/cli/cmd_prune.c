@@ -130,7 +130,7 @@ static int take_rules(struct prune *p)
 int cmd_prune(int argc, char **argv)
 {
     struct prune p = {0};
-    char why[PATHS_MAX + 512], dir[PATHS_MAX];
+    char why[PATHS_MAX + 512];
     const struct option_spec specs[] = {
         {"older-than", 0, OPTION_TEXT, "AGE", "remove older traces: 30d, off",
          &p.older},
@@ -162,9 +162,9 @@ int cmd_prune(int argc, char **argv)
         return operands == OPTIONS_HELP ? EXIT_FINE : EXIT_TROUBLE;
     if (take_rules(&p) != 0)
         return EXIT_TROUBLE;
-    if (paths_dir(p.dir, dir, sizeof dir) < 0 ||
-        paths_store(p.store, dir, p.path, sizeof p.path) < 0)
-        return options_trouble("a path is too long");
+    if (paths_store_of(p.dir, p.store, p.path, sizeof p.path) < 0)
+        return options_trouble("cannot tell where the store is: name it with "
+                               "--store");
     if (retention_open(p.path, &p.r, why, sizeof why) < 0)
         return options_trouble("%s", why);
     int status = p.is_dry ? dry_run(&p) : work(&p);

@@ -16,8 +16,10 @@
 #include "tools/query/status.h"
 #include "tools/store/metrics.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -29,7 +31,9 @@ struct status {
     const char *dir_option, *store_option;
     bool json;
     char dir[PATHS_MAX], store[PATHS_MAX];
-    char trouble[PATHS_MAX + 256]; /* why nothing gets into the store */
+    char trouble[2 * PATHS_MAX + 256]; /* why nothing gets into the store */
+    bool is_refused; /* the directory: nothing in it is to be believed */
+    char *note;      /* of the directory; NULL: nothing; owned */
     struct term term;
     bool is_running, is_off;
     int64_t sessions, unreadable;
@@ -224,7 +228,7 @@ static void print_sink(void *context, const struct metrics_sink *k)
 
 static void print_sinks(const struct status *s)
 {
-    if (metrics_sinks(s->store, print_sink, (void *)s) < 0)
+    if (s->store[0] && metrics_sinks(s->store, print_sink, (void *)s) < 0)
         options_trouble("cannot read the sinks of the store");
 }
 
@@ -234,7 +238,9 @@ static void print_store(const struct status *s)
     struct query_totals totals;
     char why[PATHS_MAX + 256];
     if (!s->json)
-        printf("Store      %s\n", s->store);
+        printf("Store      %s\n", s->store[0] ? s->store : "none");
+    if (!s->store[0])
+        return;
     if (query_open(s->store, &db, why, sizeof why) < 0) {
         if (!s->json)
             printf("  %s\n", access(s->store, F_OK) ? "not there yet" : why);
@@ -255,8 +261,15 @@ static void print_store(const struct status *s)
 static char *read_log(const struct status *s)
 {
     char path[PATHS_MAX + 8];
+    struct stat at;
     snprintf(path, sizeof path, "%s/log", s->dir);
-    FILE *in = fopen(path, "re");
+    int fd = s->is_refused
+                 ? -1
+                 : open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    bool is_file = fd >= 0 && fstat(fd, &at) == 0 && S_ISREG(at.st_mode);
+    FILE *in = is_file ? fdopen(fd, "r") : NULL;
+    if (fd >= 0 && !in)
+        close(fd);
     char *text = in ? calloc(1, LOG_TAIL_BYTES + 1) : NULL;
     if (text) {
         if (fseek(in, 0, SEEK_END) == 0 && ftell(in) > LOG_TAIL_BYTES)
@@ -326,31 +339,42 @@ static void print_head(const struct status *s)
         json_bool(o, "sidecar", s->is_running);
         json_bool(o, "off", s->is_off);
         json_text(o, "trouble", s->trouble[0] ? s->trouble : NULL);
+        json_text(o, "note", s->note);
         json_int(o, "sessions", s->sessions);
         json_int(o, "backlog_bytes", (int64_t)s->backlog_bytes);
         json_print(stdout, o);
         return;
     }
-    printf("Directory  %s%s\n", s->dir,
-           access(s->dir, F_OK) ? " (not there yet)" : "");
+    printf("Directory  %s%s\n", s->dir[0] ? s->dir : "none",
+           s->is_refused               ? " (not used)"
+           : access(s->dir, F_OK) != 0 ? " (not there yet)"
+                                       : "");
+    if (s->note)
+        term_wrap(&s->term, TERM_YELLOW, s->note, 2);
     if (s->is_off)
         puts("Recording  off ('handspan on' resumes)");
     printf("Sidecar    %s\n",
-           s->is_running ? "runs"
-           : s->sessions ? "does not run: start one with 'handspan sidecar'"
-                         : "does not run (nothing to do)");
+           s->is_running   ? "runs"
+           : s->is_refused ? "does not run: programs are not recorded"
+           : s->sessions   ? "does not run: start one with 'handspan sidecar'"
+                           : "does not run (nothing to do)");
     if (s->trouble[0])
         term_wrap(&s->term, TERM_RED, s->trouble, 2);
     printf("Sessions   %lld, %s to store\n", (long long)s->sessions,
            format_bytes((int64_t)s->backlog_bytes).text);
 }
 
-static int print(struct status *s)
+/* What stands in the way of recording, or of the store. */
+static void find_trouble(struct status *s)
 {
-    char flag[PATHS_MAX + 8];
-    snprintf(flag, sizeof flag, "%s/off", s->dir);
-    s->is_off = access(flag, F_OK) == 0;
-    s->is_running = sidecar_is_running(s->dir);
+    s->is_refused =
+        paths_judge_dir(s->dir_option, s->trouble, sizeof s->trouble) != 0;
+    if (s->is_refused)
+        return;
+    if (s->trouble[0]) { /* another name: told, but nothing stands in the way */
+        s->note = strdup(s->trouble);
+        s->trouble[0] = 0;
+    }
     if (!sidecar_trouble(s->dir, 0, s->trouble, sizeof s->trouble))
         s->trouble[0] = 0;
     int64_t room = paths_room_bytes(s->dir);
@@ -359,7 +383,16 @@ static int print(struct status *s)
                  "'%s' is full (%lld KiB left): calls are counted without "
                  "detail, and programs that start now may not be recorded",
                  s->dir, (long long)room / 1024);
-    int err = sessions_each(s->dir, count_session, s);
+}
+
+static int print(struct status *s)
+{
+    char flag[PATHS_MAX + 8];
+    find_trouble(s);
+    snprintf(flag, sizeof flag, "%s/off", s->dir);
+    s->is_off = !s->is_refused && access(flag, F_OK) == 0;
+    s->is_running = !s->is_refused && sidecar_is_running(s->dir);
+    int err = s->is_refused ? -ENOENT : sessions_each(s->dir, count_session, s);
     if (err && err != -ENOENT)
         options_trouble("cannot read '%s': %s", s->dir, strerror(-err));
     print_head(s);
@@ -395,8 +428,11 @@ int cmd_status(int argc, char **argv)
     if (operands < 0)
         return operands == OPTIONS_HELP ? EXIT_FINE : EXIT_TROUBLE;
     term_detect(&s.term, stdout);
-    if (paths_dir(s.dir_option, s.dir, sizeof s.dir) < 0 ||
-        paths_store(s.store_option, s.dir, s.store, sizeof s.store) < 0)
+    if (paths_dir(s.dir_option, s.dir, sizeof s.dir) == -ENAMETOOLONG)
         return options_trouble("a path is too long");
-    return print(&s);
+    if (paths_store(s.store_option, s.dir, s.store, sizeof s.store) < 0)
+        s.store[0] = 0;
+    int status = print(&s);
+    free(s.note);
+    return status;
 }

@@ -235,15 +235,15 @@ static cJSON *words_of(const struct option_words *words)
 
 static int run(struct symbolize *s, const char *text)
 {
-    char why[PATHS_MAX + 512], dir[PATHS_MAX];
+    char why[PATHS_MAX + 512];
     uint8_t id[16];
     struct naming *n;
     int status = choose(s, text, id);
     if (status)
         return status;
-    if (paths_dir(s->view.dir, dir, sizeof dir) < 0 ||
-        paths_store(s->view.store, dir, s->path, sizeof s->path) < 0)
-        return options_trouble("a path is too long");
+    if (paths_store_of(s->view.dir, s->view.store, s->path, sizeof s->path) < 0)
+        return options_trouble("cannot tell where the store is: name it with "
+                               "--store");
     if (naming_open(s->path, &n, why, sizeof why) < 0)
         return options_trouble("%s", why);
     s->dir_list = words_of(&s->dirs);

@@ -174,10 +174,8 @@ static int print(struct uploads *u)
 
 static int open_store(struct uploads *u)
 {
-    char dir[PATHS_MAX], why[PATHS_MAX];
-    if (paths_dir(NULL, dir, sizeof dir) != 0)
-        dir[0] = 0;
-    int rc = paths_store(u->store_option, dir, u->store, sizeof u->store);
+    char why[PATHS_MAX];
+    int rc = paths_store_of(NULL, u->store_option, u->store, sizeof u->store);
     if (rc == 0)
         rc = feed_open_all(u->store, &u->feed, why, sizeof why);
     else

@@ -2,6 +2,7 @@
 /* Preparing a traced start; see launch.h. Whatever is wrong, the program is
  * to run: problems are counted and told, never fatal here. */
 #include "tools/cli/launch.h"
+#include "lane/place.h"
 #include "tools/cli/origin.h"
 #include "tools/cli/types.h"
 #include "tools/common/options.h"
@@ -72,8 +73,17 @@ static void find_manifest(const struct launch_options *o, struct launch *l)
     const char *given = getenv("HANDSPAN_MANIFEST");
     if (!name && given && *given)
         name = given;
-    if (!name && access(DEFAULT_MANIFEST, F_OK) == 0)
-        name = DEFAULT_MANIFEST;
+    if (!name && access(DEFAULT_MANIFEST, F_OK) == 0) {
+        name = lane_place_is_ours(DEFAULT_MANIFEST, (uint32_t)geteuid(),
+                                  (uint32_t)geteuid())
+                   ? DEFAULT_MANIFEST
+                   : NULL;
+        l->problems += !name;
+        if (!name)
+            options_trouble("'" DEFAULT_MANIFEST "' or its folder belongs to "
+                            "somebody else, or all may write it: it is not "
+                            "read unless -m names it");
+    }
     if (!name)
         return;
     if (paths_absolute(name, l->manifest, sizeof l->manifest) < 0) {
@@ -108,15 +118,15 @@ static bool find_preload(struct launch *l)
 
 static bool find_dir(const struct launch_options *o, struct launch *l)
 {
-    char why[PATHS_MAX + 256];
-    if (paths_dir(o->dir, l->dir, sizeof l->dir) < 0) {
-        options_trouble("the path of the directory is too long");
-        return false;
-    }
-    if (paths_make_dir(l->dir, why, sizeof why) < 0) {
+    char why[2 * PATHS_MAX + 256];
+    int fd = paths_take_dir(o->dir, l->dir, sizeof l->dir, why, sizeof why);
+    if (fd < 0) {
         options_trouble("%s; give another with --dir or HANDSPAN_DIR", why);
         return false;
     }
+    close(fd);
+    if (why[0])
+        options_trouble("%s", why);
     int64_t room = paths_room_bytes(l->dir);
     if (room >= 0 && room < PATHS_ROOM_MIN) {
         options_trouble("'%s' is full (%lld KiB left); free some, or give "

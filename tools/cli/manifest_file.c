@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading a manifest for the tools; see manifest_file.h. */
 #include "tools/cli/manifest_file.h"
+#include "lane/place.h"
 #include "tools/cli/types_cache.h"
 #include "tools/common/hash.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum {
     SOURCE_MAX_BYTES = 8 << 20
@@ -29,6 +31,8 @@ static int load_source(struct manifest_file *f, const char *path,
     char *bytes = NULL;
     if (fstat(fileno(in), &st) < 0)
         err = -errno;
+    else if (lane_place_is_anybodys(fileno(in), path, (uint32_t)geteuid()))
+        err = -EPERM;
     else if (S_ISDIR(st.st_mode))
         err = -EISDIR;
     else if (st.st_size > SOURCE_MAX_BYTES)
@@ -64,6 +68,8 @@ static int load_shipped(struct manifest_file *f, const char *name, char *path,
                        (int)(slash - self), self, name);
     if (len < 0 || (size_t)len >= cap_bytes)
         return -ENAMETOOLONG;
+    if (!paths_is_ours(path))
+        return -ENOENT;
     return load_source(f, path, text, len_bytes);
 }
 
@@ -195,8 +201,9 @@ int manifest_file_load_with(const char *path,
     snprintf(f->path, sizeof f->path, "%s", path);
     int err = load_source(f, path, &text, &len_bytes);
     if (err) {
-        snprintf(why, why_bytes, "cannot read the manifest '%s': %s", path,
-                 strerror(-err));
+        snprintf(why, why_bytes, "cannot read the manifest '%s': %s%s", path,
+                 err == -EPERM ? "it " : "",
+                 err == -EPERM ? LANE_PLACE_ANYBODYS : strerror(-err));
         manifest_file_free(f);
         return err;
     }

@@ -106,7 +106,8 @@ static bool has_process(const struct lane_reader *r, uint32_t pid)
  * shrinks under us is written with pwrite(), which faults nobody. */
 static int set_gate(int dir_fd, const char *file, uint32_t gate)
 {
-    int fd = openat(dir_fd, file, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+    int fd =
+        openat(dir_fd, file, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return -errno;
     ssize_t n = pwrite(fd, &gate, sizeof gate,

@@ -18,7 +18,7 @@ bool sidecar_is_running(const char *dir)
 {
     char path[PATHS_MAX + 16];
     snprintf(path, sizeof path, "%s/sidecar.lock", dir);
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return false;
     /* shared, so that two who look do not take each other for a sidecar */
@@ -33,10 +33,12 @@ bool sidecar_trouble(const char *dir, int64_t since_unix_ns, char *out,
     char path[PATHS_MAX + 16];
     struct stat at;
     snprintf(path, sizeof path, "%s/sidecar.error", dir);
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return false;
-    ssize_t n = fstat(fd, &at) == 0 ? read(fd, out, cap_bytes - 1) : -1;
+    ssize_t n = fstat(fd, &at) == 0 && S_ISREG(at.st_mode)
+                    ? read(fd, out, cap_bytes - 1)
+                    : -1;
     close(fd);
     out[n > 0 ? n : 0] = 0;
     return n > 0 &&

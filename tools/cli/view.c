@@ -55,7 +55,7 @@ static int parse_where(struct view *v)
 
 int view_open(struct view *v, bool where_for_spans)
 {
-    char dir[PATHS_MAX], store[PATHS_MAX], why[PATHS_MAX + 256];
+    char store[PATHS_MAX], why[PATHS_MAX + 256];
     term_detect(&v->term, stdout);
     v->filter = (struct query_filter){.since_unix_ns = v->since,
                                       .until_unix_ns = v->until,
@@ -65,11 +65,10 @@ int view_open(struct view *v, bool where_for_spans)
     int status = v->where && !where_for_spans ? parse_where(v) : 0;
     if (status)
         return status;
-    int err = paths_dir(v->dir, dir, sizeof dir);
-    err = err ? err : paths_store(v->store, dir, store, sizeof store);
+    int err = paths_store_of(v->dir, v->store, store, sizeof store);
     if (err)
-        return options_trouble("cannot tell where the store is: %s",
-                               strerror(-err));
+        return options_trouble("cannot tell where the store is: name it with "
+                               "--store");
     err = query_open(store, &v->db, why, sizeof why);
     return err ? options_trouble("%s", why) : 0;
 }

@@ -5,8 +5,10 @@
  * so that a test may change them.
  */
 #include "tools/common/paths.h"
+#include "lane/place.h"
 #include "tools/common/config.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pwd.h>
 #include <assert.h>
@@ -50,74 +52,95 @@ int paths_absolute(const char *path, char *out, size_t cap_bytes)
     return join(out, cap_bytes, cwd, path);
 }
 
-static bool is_usable_parent(const char *dir)
+static int place_find(const char *override, bool make, struct lane_place *out)
 {
-    struct stat st;
-    return stat(dir, &st) == 0 && S_ISDIR(st.st_mode) &&
-           access(dir, W_OK | X_OK) == 0;
+    char path[PATHS_MAX];
+    if (!override)
+        override = config_get(CONFIG_DIR);
+    if (!override)
+        return lane_place_default(env("XDG_RUNTIME_DIR"), (uint32_t)geteuid(),
+                                  make, out);
+    int err = paths_absolute(override, path, sizeof path);
+    return err ? err : lane_place_named(path, (uint32_t)geteuid(), make, out);
 }
 
 int paths_dir(const char *override, char *out, size_t cap_bytes)
 {
+    struct lane_place place;
+    *out = 0;
     if (!override)
         override = config_get(CONFIG_DIR);
-    if (override)
+    if (override) /* whether it counts is a question for who uses it */
         return paths_absolute(override, out, cap_bytes);
-    const char *runtime = env("XDG_RUNTIME_DIR");
-    if (runtime && runtime[0] == '/' && is_usable_parent(runtime))
-        return join(out, cap_bytes, runtime, "/handspan");
-    char name[40];
-    snprintf(name, sizeof name, "/handspan-%u", (unsigned)geteuid());
-    if (is_usable_parent("/dev/shm"))
-        return join(out, cap_bytes, "/dev/shm", name);
-    return join(out, cap_bytes, "/tmp", name);
+    int err = place_find(NULL, false, &place);
+    if (err)
+        return err;
+    if (place.fd >= 0)
+        close(place.fd);
+    return join(out, cap_bytes, place.path, "");
 }
 
-/* Is the existing directory one that we may trust? */
-static int check_dir(const char *dir, char *why, size_t why_bytes)
+static void explain(const struct lane_place *place, int err, char *why,
+                    size_t why_bytes)
 {
     struct stat st;
-    if (lstat(dir, &st) < 0) {
-        int err = errno;
-        snprintf(why, why_bytes, "cannot look at '%s': %s", dir, strerror(err));
-        return -err;
-    }
-    if (!S_ISDIR(st.st_mode)) {
-        snprintf(why, why_bytes, "'%s' is %s, not a directory", dir,
-                 S_ISLNK(st.st_mode) ? "a symbolic link" : "a file");
-        return -ENOTDIR;
-    }
-    bool shared = (st.st_mode & 07777) == 02770;
-    if (st.st_uid != geteuid() && !shared) {
+    const char *path = place->refused_err ? place->refused : place->path;
+    int reason = place->refused_err ? place->refused_err : err;
+    const char *clause = lane_place_why(reason);
+    why[0] = 0;
+    if (!reason)
+        return;
+    if (reason == -EPERM && lstat(path, &st) == 0 && st.st_uid != geteuid())
         snprintf(why, why_bytes,
-                 "'%s' belongs to user %u, not to you (user %u)", dir,
+                 "'%s' belongs to user %u, not to you (user %u)", path,
                  (unsigned)st.st_uid, (unsigned)geteuid());
-        return -EPERM;
-    }
-    if (!shared && (st.st_mode & 0077)) {
+    else if (reason == -EACCES && lstat(path, &st) == 0 &&
+             (st.st_mode & 0077) != 0)
         snprintf(why, why_bytes,
                  "others may enter '%s' (mode %o), so no program would be "
                  "traced there: chmod 700 '%s'",
-                 dir, (unsigned)(st.st_mode & 07777), dir);
-        return -EPERM;
-    }
-    if (access(dir, R_OK | W_OK | X_OK) < 0) {
-        int err = errno;
-        snprintf(why, why_bytes, "cannot write to '%s': %s", dir,
-                 strerror(err));
-        return -err;
-    }
-    return 0;
+                 path, (unsigned)(st.st_mode & 07777), path);
+    else if ((reason == -ENOTDIR || reason == -ELOOP) && lstat(path, &st) == 0)
+        snprintf(why, why_bytes, "'%s' is %s, not a directory", path,
+                 S_ISLNK(st.st_mode) ? "a symbolic link" : "a file");
+    else if (*path)
+        snprintf(why, why_bytes, "'%s' is refused: %s (%s)", path, clause,
+                 strerror(-reason));
+    else
+        snprintf(why, why_bytes, "no directory for sessions is to be had: %s",
+                 strerror(-reason));
+    size_t len = strlen(why);
+    if (err == 0 && len < why_bytes)
+        snprintf(why + len, why_bytes - len,
+                 "; sessions are kept in '%s' instead", place->path);
 }
 
-int paths_make_dir(const char *dir, char *why, size_t why_bytes)
+int paths_take_dir(const char *override, char *out, size_t cap_bytes, char *why,
+                   size_t why_bytes)
 {
-    if (mkdir(dir, 0700) < 0 && errno != EEXIST) {
-        int err = errno;
-        snprintf(why, why_bytes, "cannot create '%s': %s", dir, strerror(err));
-        return -err;
-    }
-    return check_dir(dir, why, why_bytes);
+    struct lane_place place = {.fd = -1};
+    *out = 0;
+    int err = place_find(override, true, &place);
+    if (!err)
+        err = join(out, cap_bytes, place.path, "");
+    if (!err && faccessat(place.fd, ".", R_OK | W_OK | X_OK, AT_EACCESS) != 0)
+        err = -errno;
+    explain(&place, err, why, why_bytes);
+    if (!err)
+        return place.fd;
+    if (place.fd >= 0)
+        close(place.fd);
+    return err;
+}
+
+int paths_judge_dir(const char *override, char *why, size_t why_bytes)
+{
+    struct lane_place place = {.fd = -1};
+    int err = place_find(override, false, &place);
+    explain(&place, err, why, why_bytes);
+    if (place.fd >= 0)
+        close(place.fd);
+    return err;
 }
 
 /* The home directory: what the user says, else what the system knows. */
@@ -129,10 +152,50 @@ static const char *home_dir(void)
     const struct passwd *user = getpwuid(geteuid());
     if (!user || !user->pw_dir || user->pw_dir[0] != '/')
         return NULL;
-    struct stat st;
-    if (stat(user->pw_dir, &st) < 0 || !S_ISDIR(st.st_mode))
-        return NULL;
     return user->pw_dir;
+}
+
+static bool is_ours(const struct stat *st)
+{
+    struct stat root;
+    return st->st_uid == geteuid() || st->st_uid == 0 ||
+           (stat("/", &root) == 0 && st->st_uid == root.st_uid);
+}
+
+static bool is_safe_folder(const char *path, bool *exists)
+{
+    struct stat st;
+    *exists = stat(path, &st) == 0;
+    if (!*exists)
+        return errno == ENOENT;
+    return S_ISDIR(st.st_mode) && is_ours(&st) &&
+           ((st.st_mode & 0002) == 0 || (st.st_mode & S_ISVTX) != 0);
+}
+
+/* Could nobody else put something of theirs there? `base` and every folder
+ * from it down to the file that is there already is ours or the system's, and
+ * we may go on from the last. Who owns what is above the base owns more. */
+static int try_store(const char *base, bool must_exist, const char *below,
+                     char *out, size_t cap_bytes)
+{
+    char path[PATHS_MAX];
+    bool exists, is_last = true;
+    int err = join(out, cap_bytes, strcmp(base, "/") == 0 ? "" : base, below);
+    if (err || join(path, sizeof path, out, "") != 0)
+        return -ENAMETOOLONG;
+    for (char *slash = strrchr(path, '/'); slash; slash = strrchr(path, '/')) {
+        *slash = 0;
+        const char *folder = *path ? path : "/";
+        if (!is_safe_folder(folder, &exists) ||
+            (exists && is_last && access(folder, W_OK | X_OK) != 0))
+            return -EPERM;
+        is_last &= !exists;
+        if (strlen(path) > strlen(base))
+            continue;
+        if (exists || must_exist)
+            return exists ? 0 : -ENOENT;
+    }
+    return -ENOENT;
 }
 
 int paths_store(const char *override, const char *dir, char *out,
@@ -142,14 +205,23 @@ int paths_store(const char *override, const char *dir, char *out,
         override = config_get(CONFIG_STORE);
     if (override)
         return paths_absolute(override, out, cap_bytes);
-    const char *data = env("XDG_DATA_HOME");
-    if (data && data[0] == '/')
-        return join(out, cap_bytes, data, "/handspan/handspan.db");
-    const char *home = home_dir();
-    if (home)
-        return join(out, cap_bytes, strcmp(home, "/") == 0 ? "" : home,
-                    "/.local/share/handspan/handspan.db");
-    return join(out, cap_bytes, dir, "/handspan.db");
+    const char *data = env("XDG_DATA_HOME"), *home = home_dir();
+    if (data && data[0] == '/' &&
+        try_store(data, false, "/handspan/handspan.db", out, cap_bytes) == 0)
+        return 0;
+    if (home && try_store(home, true, "/.local/share/handspan/handspan.db", out,
+                          cap_bytes) == 0)
+        return 0;
+    return *dir ? join(out, cap_bytes, dir, "/handspan.db") : -ENOENT;
+}
+
+int paths_store_of(const char *dir_option, const char *store_option, char *out,
+                   size_t cap_bytes)
+{
+    char dir[PATHS_MAX];
+    if (paths_dir(dir_option, dir, sizeof dir) != 0)
+        dir[0] = 0; /* most stores are elsewhere */
+    return paths_store(store_option, dir, out, cap_bytes);
 }
 
 int paths_make_parents(const char *file)
@@ -182,6 +254,12 @@ int paths_self(char *out, size_t cap_bytes)
     return 0;
 }
 
+bool paths_is_ours(const char *file)
+{
+    return lane_place_is_ours(file, (uint32_t)geteuid(),
+                              lane_place_owner("/proc/self/exe"));
+}
+
 int paths_preload(char *out, size_t cap_bytes)
 {
     const char *given = env("HANDSPAN_PRELOAD");
@@ -203,7 +281,7 @@ int paths_preload(char *out, size_t cap_bytes)
                                          "/lib/libhandspan.so"};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         if (join(real, sizeof real, self, places[i]) == 0 &&
-            access(real, R_OK) == 0)
+            access(real, R_OK) == 0 && paths_is_ours(real))
             return join(out, cap_bytes, real, "");
     }
     return -ENOENT;

@@ -5,6 +5,7 @@
  * resolves the directory by the same rules (docs/lane.md).
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -16,19 +17,25 @@ enum {
 
 /*
  * The session directory: `override` if not NULL, else the setting `dir`, else
- * $XDG_RUNTIME_DIR/handspan, /dev/shm/handspan-UID, /tmp/handspan-UID: the
- * first whose parent is a directory one can write to. Absolute; not created.
- * 0, -ENAMETOOLONG, -ENOENT.
+ * the default that lane/place.h chooses. Absolute; not created, but where
+ * somebody else holds the default name. 0, -ENAMETOOLONG, or -errno: there is
+ * none to be had (`out` is empty).
  */
 int paths_dir(const char *override, char *out, size_t cap_bytes)
     __attribute__((warn_unused_result));
 
 /*
- * Create the session directory if it is missing (0700) and check it: ours (or
- * group-owned with the setgid bit, 2770), no symlink, writable. On failure a
- * sentence for people in `why`. 0 or -errno.
+ * The same, made if it is missing (0700) and judged by the rules of
+ * lane/place.h. Its descriptor (close-on-exec; the caller's), or -errno. A
+ * sentence for people in `why`: on failure the reason; else empty, or that
+ * another name was taken because somebody holds the usual one.
  */
-int paths_make_dir(const char *dir, char *why, size_t why_bytes)
+int paths_take_dir(const char *override, char *out, size_t cap_bytes, char *why,
+                   size_t why_bytes) __attribute__((warn_unused_result));
+
+/* Judge an existing directory without making one. 0 (also if it is missing),
+ * or -errno and a sentence in `why`. */
+int paths_judge_dir(const char *override, char *why, size_t why_bytes)
     __attribute__((warn_unused_result));
 
 /* Bytes that are free where `dir` is; -errno. */
@@ -37,10 +44,16 @@ int64_t paths_room_bytes(const char *dir);
 /*
  * The store: `override`, else the setting `store`, else handspan/handspan.db in
  * $XDG_DATA_HOME or ~/.local/share (~ from $HOME, else the password file),
- * else `dir`/handspan.db. Absolute; not created.
+ * where these are ours or root's, else `dir`/handspan.db. Absolute; not
+ * created. -ENOENT: the last, and `dir` is empty.
  */
 int paths_store(const char *override, const char *dir, char *out,
                 size_t cap_bytes) __attribute__((warn_unused_result));
+
+/* The same, with the directory of `dir_option` as paths_dir() has it; for those
+ * who need the store alone. */
+int paths_store_of(const char *dir_option, const char *store_option, char *out,
+                   size_t cap_bytes) __attribute__((warn_unused_result));
 
 /* Create the folders above a file (0700). 0 or -errno. */
 int paths_make_parents(const char *file) __attribute__((warn_unused_result));
@@ -51,6 +64,10 @@ int paths_make_parents(const char *file) __attribute__((warn_unused_result));
  */
 int paths_preload(char *out, size_t cap_bytes)
     __attribute__((warn_unused_result));
+
+/* Is the file, which nobody named, as much to be trusted as this binary is?
+ * (lane_place_is_ours) */
+bool paths_is_ours(const char *file);
 
 /* This very binary. */
 int paths_self(char *out, size_t cap_bytes) __attribute__((warn_unused_result));

@@ -163,7 +163,8 @@ static bool ask_reaper(struct death *death, int dir_fd, uint32_t pid)
     char name[64], text[256];
     snprintf(name, sizeof name, "reaped-%u-%llu", pid,
              (unsigned long long)death->start_time);
-    int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    int fd =
+        openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return false;
     ssize_t n = read(fd, text, sizeof text - 1);

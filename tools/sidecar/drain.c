@@ -121,7 +121,11 @@ static int row_write(struct session *s, struct row *row,
                      const struct pending *p, bool is_final)
 {
     bool is_plain = row_is_plain(row), is_there = p && p->is_shown;
-    int rc;
+    int rc = is_final && !is_plain ? row_spread(s->store, row) : 0;
+    if (rc != 0) {
+        row_free(row);
+        return rc;
+    }
     if (is_final && !is_there && !row->cell[22].text) {
         rc = rows_add(&s->rows, s->store, row, is_plain);
         return rc < 0 ? rc : 1;

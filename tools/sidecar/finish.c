@@ -335,7 +335,8 @@ static bool is_written(int fd)
 
 bool session_is_written(int dir_fd, const char *name)
 {
-    int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    int fd =
+        openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     bool is = fd >= 0 && is_written(fd);
     if (fd >= 0)
         close(fd);

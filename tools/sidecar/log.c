@@ -19,17 +19,27 @@ enum {
 static int file = -1;
 static bool loud, is_json;
 
-void log_open(const char *path, mode_t mode, bool to_stderr)
+/* A file that a name alone leads to; what was named may be a terminal. */
+static bool is_plain(const struct stat *at)
+{
+    return S_ISREG(at->st_mode) && at->st_nlink == 1;
+}
+
+void log_open(int dir_fd, const char *path, mode_t mode, bool to_stderr)
 {
     struct stat at;
     const char *form = config_get(CONFIG_LOG_FORMAT);
     is_json = form && strcmp(form, "json") == 0;
     loud = to_stderr;
-    if (!path)
+    file = openat(path ? AT_FDCWD : dir_fd, path ? path : "log",
+                  O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW |
+                      O_NONBLOCK | O_NOCTTY,
+                  mode);
+    if (file < 0)
         return;
-    file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
-                mode);
-    if (file >= 0 && fstat(file, &at) == 0 && at.st_size > FILE_MAX)
+    if (fstat(file, &at) != 0 || (!path && !is_plain(&at)))
+        log_close();
+    else if (at.st_size > FILE_MAX)
         (void)!ftruncate(file, 0);
 }
 

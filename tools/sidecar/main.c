@@ -441,27 +441,28 @@ static void catch_signals(void)
 
 static int open_places(struct sidecar *c)
 {
-    char why[PATHS_MAX + 256], path[PATHS_MAX + 32];
-    int rc = paths_dir(c->dir_option, c->dir, sizeof c->dir);
-    if (rc != 0)
-        return options_trouble("no session directory: %s", strerror(-rc));
-    rc = paths_make_dir(c->dir, why, sizeof why);
-    if (rc != 0)
+    char why[2 * PATHS_MAX + 256];
+    c->dir_fd =
+        paths_take_dir(c->dir_option, c->dir, sizeof c->dir, why, sizeof why);
+    if (c->dir_fd < 0)
         return options_trouble("%s", why);
-    snprintf(path, sizeof path, "%s/log", c->dir);
-    c->dir_fd = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     mode_t mode = setup_file_mode(c->dir_fd);
     mode_t mask = umask(0);
-    log_open(c->log_option ? c->log_option : path, mode, !c->is_auto);
-    snprintf(path, sizeof path, "%s/sidecar.lock", c->dir);
-    c->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
+    log_open(c->dir_fd, c->log_option, mode, !c->is_auto);
+    c->lock_fd =
+        openat(c->dir_fd, "sidecar.lock",
+               O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode);
+    int lock_error = errno;
     umask(mask);
-    if (c->dir_fd < 0 || c->lock_fd < 0) {
-        log_line("cannot open '%s': %s", path, strerror(errno));
+    if (why[0])
+        log_line("%s", why);
+    if (c->lock_fd < 0) {
+        log_line("cannot open '%s/sidecar.lock': %s", c->dir,
+                 strerror(lock_error));
         return EXIT_TROUBLE;
     }
-    rc = paths_store(c->store_option, c->dir, c->store_path,
-                     sizeof c->store_path);
+    int rc = paths_store(c->store_option, c->dir, c->store_path,
+                         sizeof c->store_path);
     if (rc != 0) {
         log_line("no place for the store: %s", strerror(-rc));
         return EXIT_TROUBLE;

@@ -26,6 +26,9 @@ enum {
     ANCHOR_FIRST_NS = 10000000,
     ANCHOR_MOST_NS = 1000000000,
     READY_UNITS = 2,
+    HELD_NS =
+        50000000, /* between commits while a reader holds the store's log */
+    HELD_BYTES = 256 << 10, /* unless so much waits in a lane */
 };
 
 const char *session_trouble(int rc)
@@ -402,6 +405,18 @@ static bool is_news(struct session *s)
     return false;
 }
 
+/* Better wait for more: each commit makes a log that a reader holds larger. */
+static bool is_better_later(const struct session *s, int64_t now_ns)
+{
+    if (!store_is_held(s->store) || now_ns - s->batch_at_ns >= HELD_NS)
+        return false;
+    for (uint32_t i = 0; i < s->reader.header.lane_next; i++)
+        if (s->lane[i].is_open &&
+            s->lane[i].log.head.position > s->lane[i].stored + HELD_BYTES)
+            return false;
+    return true;
+}
+
 static void anchor_and_sample(struct session *s, int64_t now_ns)
 {
     if (!s->keeper || s->keeper->broken || now_ns < s->anchor_at_ns)
@@ -455,6 +470,9 @@ int session_poll(struct session *s, int64_t now_ns)
     }
     if (now_ns < s->slow_at_ns && !is_news(s))
         return 0;
+    if (is_better_later(s, now_ns))
+        return 0;
+    s->batch_at_ns = now_ns;
     anchor_and_sample(s, now_ns);
     s->is_moved = false;
     s->looks = s->overdue_looks = 0;

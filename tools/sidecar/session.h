@@ -74,7 +74,8 @@ struct session {
     uint32_t next_lane; /* where the next batch begins */
     int64_t corrupt;    /* not stored yet */
     uint32_t looks;     /* at the tables for an item's sake, this batch */
-    int64_t slow_at_ns, anchor_at_ns, anchor_step_ns, free_since_ns;
+    int64_t slow_at_ns, anchor_at_ns, anchor_step_ns, free_since_ns,
+        batch_at_ns;
     uint32_t note_bytes, types_modules; /* types_fill.c */
     uint64_t loss_stored[16];
     bool is_boot_ours; /* ticks of today mean something in it */

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * System calls under their names of libc: see own.h. They are no cancellation
+ * points, set no errno but ours, and nobody can come in between.
+ * [any thread, signal-safe]
+ */
+#define _GNU_SOURCE
+#include "lane/x86_64/machine.h"
+#include "preload/own/own.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    ERRNO_MAX = 4095,
+    FACCESSAT2 = 439, /* Linux 5.8 */
+    SYSCALL_ARGS = 6,
+};
+
+static __thread int own_errno;
+
+int *__errno_location(void)
+{
+    return &own_errno;
+}
+
+static long checked(long result)
+{
+    if ((unsigned long)result < (unsigned long)-ERRNO_MAX)
+        return result;
+    own_errno = (int)-result;
+    return -1;
+}
+
+static long call(long number, long a, long b, long c, long d)
+{
+    return checked(machine_syscall(number, a, b, c, d, 0, 0));
+}
+
+long syscall(long number, ...)
+{
+    long arg[SYSCALL_ARGS];
+    va_list list;
+    va_start(list, number);
+    for (int i = 0; i < SYSCALL_ARGS; i++)
+        arg[i] = va_arg(list, long);
+    va_end(list);
+    return checked(machine_syscall(number, arg[0], arg[1], arg[2], arg[3],
+                                   arg[4], arg[5]));
+}
+
+/* ---- files ------------------------------------------------------------ */
+
+int openat(int dir_fd, const char *path, int flags, ...)
+{
+    va_list list;
+    va_start(list, flags);
+    int mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(list, int) : 0;
+    va_end(list);
+    return (int)call(SYS_openat, dir_fd, (long)path, flags, mode);
+}
+
+int open(const char *path, int flags, ...)
+{
+    va_list list;
+    va_start(list, flags);
+    int mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(list, int) : 0;
+    va_end(list);
+    return (int)call(SYS_openat, AT_FDCWD, (long)path, flags, mode);
+}
+
+int close(int fd)
+{
+    return (int)call(SYS_close, fd, 0, 0, 0);
+}
+
+ssize_t read(int fd, void *to, size_t n)
+{
+    return call(SYS_read, fd, (long)to, (long)n, 0);
+}
+
+ssize_t write(int fd, const void *from, size_t n)
+{
+    return call(SYS_write, fd, (long)from, (long)n, 0);
+}
+
+ssize_t pread(int fd, void *to, size_t n, off_t at)
+{
+    return call(SYS_pread64, fd, (long)to, (long)n, at);
+}
+
+ssize_t pwrite(int fd, const void *from, size_t n, off_t at)
+{
+    return call(SYS_pwrite64, fd, (long)from, (long)n, at);
+}
+
+int ftruncate(int fd, off_t len)
+{
+    return (int)call(SYS_ftruncate, fd, len, 0, 0);
+}
+
+int fstat(int fd, struct stat *out)
+{
+    return (int)call(SYS_fstat, fd, (long)out, 0, 0);
+}
+
+int stat(const char *path, struct stat *out)
+{
+    return (int)call(SYS_newfstatat, AT_FDCWD, (long)path, (long)out, 0);
+}
+
+int lstat(const char *path, struct stat *out)
+{
+    return (int)call(SYS_newfstatat, AT_FDCWD, (long)path, (long)out,
+                     AT_SYMLINK_NOFOLLOW);
+}
+
+int fstatat(int dir_fd, const char *path, struct stat *out, int flags)
+{
+    return (int)call(SYS_newfstatat, dir_fd, (long)path, (long)out, flags);
+}
+
+int fstatfs(int fd, struct statfs *out)
+{
+    return (int)call(SYS_fstatfs, fd, (long)out, 0, 0);
+}
+
+int fchmod(int fd, mode_t mode)
+{
+    return (int)call(SYS_fchmod, fd, (long)mode, 0, 0);
+}
+
+int chmod(const char *path, mode_t mode)
+{
+    return (int)call(SYS_fchmodat, AT_FDCWD, (long)path, (long)mode, 0);
+}
+
+/* The flag that libc emulates (no symbolic links) is not to be had. */
+int fchmodat(int dir_fd, const char *path, mode_t mode, int flags)
+{
+    if (flags != 0) {
+        own_errno = EOPNOTSUPP;
+        return -1;
+    }
+    return (int)call(SYS_fchmodat, dir_fd, (long)path, (long)mode, 0);
+}
+
+int mkdir(const char *path, mode_t mode)
+{
+    return (int)call(SYS_mkdirat, AT_FDCWD, (long)path, (long)mode, 0);
+}
+
+int mkdirat(int dir_fd, const char *path, mode_t mode)
+{
+    return (int)call(SYS_mkdirat, dir_fd, (long)path, (long)mode, 0);
+}
+
+int unlinkat(int dir_fd, const char *path, int flags)
+{
+    return (int)call(SYS_unlinkat, dir_fd, (long)path, flags, 0);
+}
+
+int faccessat(int dir_fd, const char *path, int mode, int flags)
+{
+    if (flags != 0) {
+        int result = (int)call(FACCESSAT2, dir_fd, (long)path, mode, flags);
+        if (result == 0 || own_errno != ENOSYS)
+            return result;
+    } /* before Linux 5.8: nothing is done with AT_SECURE, so the ids agree */
+    return (int)call(SYS_faccessat, dir_fd, (long)path, mode, 0);
+}
+
+int access(const char *path, int mode)
+{
+    return (int)call(SYS_faccessat, AT_FDCWD, (long)path, mode, 0);
+}
+
+ssize_t readlink(const char *path, char *to, size_t n)
+{
+    return call(SYS_readlinkat, AT_FDCWD, (long)path, (long)to, (long)n);
+}
+
+char *getcwd(char *to, size_t n)
+{
+    /* "(unreachable)/...": libc refuses it, too */
+    return call(SYS_getcwd, (long)to, (long)n, 0, 0) > 0 && *to == '/' ? to
+                                                                       : NULL;
+}
+
+int flock(int fd, int operation)
+{
+    return (int)call(SYS_flock, fd, operation, 0, 0);
+}
+
+int fcntl(int fd, int command, ...)
+{
+    va_list list;
+    va_start(list, command);
+    long value = va_arg(list, long);
+    va_end(list);
+    return (int)call(SYS_fcntl, fd, command, value, 0);
+}
+
+/* ---- memory ----------------------------------------------------------- */
+
+void *mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset)
+{
+    return (void *)checked(
+        machine_syscall(SYS_mmap, (long)at, (long)n, prot, flags, fd, offset));
+}
+
+int munmap(void *at, size_t n)
+{
+    return (int)call(SYS_munmap, (long)at, (long)n, 0, 0);
+}
+
+int mprotect(void *at, size_t n, int prot)
+{
+    return (int)call(SYS_mprotect, (long)at, (long)n, prot, 0);
+}
+
+int madvise(void *at, size_t n, int advice)
+{
+    return (int)call(SYS_madvise, (long)at, (long)n, advice, 0);
+}
+
+/* ---- the process ------------------------------------------------------ */
+
+pid_t getpid(void)
+{
+    return (pid_t)call(SYS_getpid, 0, 0, 0, 0);
+}
+
+uid_t geteuid(void)
+{
+    return (uid_t)call(SYS_geteuid, 0, 0, 0, 0);
+}
+
+int getrlimit(__rlimit_resource_t resource, struct rlimit *out)
+{
+    return (int)call(SYS_prlimit64, 0, (long)resource, 0, (long)out);
+}
+
+ssize_t getrandom(void *to, size_t n, unsigned flags)
+{
+    return call(SYS_getrandom, (long)to, (long)n, (long)flags, 0);
+}
+
+int prctl(int option, ...)
+{
+    long arg[4];
+    va_list list;
+    va_start(list, option);
+    for (int i = 0; i < 4; i++)
+        arg[i] = va_arg(list, long);
+    va_end(list);
+    return (int)checked(
+        machine_syscall(SYS_prctl, option, arg[0], arg[1], arg[2], arg[3], 0));
+}
+
+pid_t waitpid(pid_t pid, int *status, int options)
+{
+    return (pid_t)call(SYS_wait4, pid, (long)status, options, 0);
+}
+
+/* What was mapped as a library of ours found a fault in itself. */
+void abort(void)
+{
+    call(SYS_tgkill, call(SYS_getpid, 0, 0, 0, 0), call(SYS_gettid, 0, 0, 0, 0),
+         SIGABRT, 0);
+    __builtin_trap();
+}
+
+/* ---- signals ---------------------------------------------------------- */
+
+/* The kernel's sigaction. */
+struct disposition {
+    uint64_t handler, flags;
+    void (*restorer)(void);
+    uint64_t mask;
+};
+enum {
+    SA_RESTORES = 0x04000000
+};
+
+/* What a handler returns to: unwinders and debuggers know it by its bytes. */
+__attribute__((visibility("hidden"))) void own_restore(void);
+__asm__(".text\n"
+        ".balign 16\n"
+        "nop\n" /* unwinders look at the byte before */
+        ".hidden own_restore\n"
+        ".globl own_restore\n"
+        ".type own_restore, @function\n"
+        "own_restore:\n"
+        "mov $15, %rax\n"
+        "syscall\n"
+        ".size own_restore, . - own_restore\n");
+
+int sigaction(int number, const struct sigaction *set, struct sigaction *was)
+{
+    struct disposition new = {0}, old = {0};
+    if (set) {
+        new.handler = (uint64_t)set->sa_handler;
+        new.flags = (uint64_t)(unsigned)set->sa_flags | SA_RESTORES;
+        new.restorer = own_restore;
+        __builtin_memcpy(&new.mask, &set->sa_mask, sizeof(new.mask));
+    }
+    if (call(SYS_rt_sigaction, number, set ? (long)&new : 0,
+             was ? (long)&old : 0, sizeof(new.mask)) != 0)
+        return -1;
+    if (was) {
+        *was = (struct sigaction){.sa_flags = (int)old.flags,
+                                  .sa_restorer = old.restorer};
+        was->sa_handler = (__sighandler_t)old.handler;
+        __builtin_memcpy(&was->sa_mask, &old.mask, sizeof(old.mask));
+    }
+    return 0;
+}
+
+int sigfillset(sigset_t *set)
+{
+    memset(set, 0xff, sizeof(*set));
+    return 0;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libc, as far as the preload needs one.
+ *
+ * In somebody else's process `open` may be the program's, a sanitizer's or
+ * that of another preload, not ready before its own constructor, and `memcpy`
+ * may be a handler that is traced. So libhandspan.so imports nothing (but the
+ * loader's `_r_debug`, to find libc by): this folder has what it uses, under
+ * libc's names and hidden. They are own copies, raw system calls, and for what
+ * only libc can do the addresses that libc.so.6's own symbol table has.
+ * Without DT_NEEDED and imports the preload can also be loaded below another
+ * libc, where it does nothing.
+ *
+ * errno is a word of our own: what the preload does leaves the program's
+ * alone. own_program_errno() has that one.
+ *
+ * What is not here does not link. Nothing of this folder is linked into the
+ * tools and the tests' own programs.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Find libc and its functions. False: the program's libc is none that we know,
+ * and nothing must be done: not even the constructor's arguments are what
+ * glibc makes them. Once, first of all. */
+bool own_start(void) __attribute__((visibility("hidden")));
+
+/* Address of libc's own function `name`, 0: it has none. After own_start(). */
+void *own_find(const char *name) __attribute__((visibility("hidden")));
+
+/* The calling thread's errno, libc's. [any thread] */
+int *own_program_errno(void) __attribute__((visibility("hidden")));
