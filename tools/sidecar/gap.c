@@ -2,6 +2,7 @@
 /* See gap.h. */
 #include "tools/sidecar/gap.h"
 #include <string.h>
+#include "lane/owner.h"
 #include "lane/utf8.h"
 #include "tools/sidecar/log.h"
 
@@ -12,11 +13,13 @@ static int thread_row(struct session *s, uint32_t lane,
     char name[LANE_NAME_BYTES * UTF8_GROWTH + 1];
     utf8_clean(head->name, strnlen(head->name, sizeof head->name), name,
                sizeof name, NULL);
+    uint32_t who = LANE_OWNER_WHO(head->owner);
     s->lane[lane].generation = head->generation;
-    s->lane[lane].process = head->process;
-    int rc = store_run(s->store, STORE_THREAD_SET, "iiiiit", s->id,
-                       (int64_t)lane, (int64_t)head->generation,
-                       (int64_t)head->process, (int64_t)head->tid, name);
+    s->lane[lane].process = who ? who - 1 : head->process;
+    int rc =
+        store_run(s->store, STORE_THREAD_SET, "iiiiit", s->id, (int64_t)lane,
+                  (int64_t)head->generation, (int64_t)s->lane[lane].process,
+                  (int64_t)head->tid, name);
     return rc < 0 ? rc : 0;
 }
 
