@@ -15,7 +15,8 @@ static int thread_row(struct session *s, uint32_t lane,
                sizeof name, NULL);
     uint32_t who = LANE_OWNER_WHO(head->owner);
     s->lane[lane].generation = head->generation;
-    s->lane[lane].process = who ? who - 1 : head->process;
+    s->lane[lane].process =
+        who && who != LANE_OWNER_SIDECAR ? who - 1 : head->process;
     int rc =
         store_run(s->store, STORE_THREAD_SET, "iiiiit", s->id, (int64_t)lane,
                   (int64_t)head->generation, (int64_t)s->lane[lane].process,
