@@ -11,7 +11,7 @@
  */
 #include "preload/span_open.h"
 
-#include "preload/capture.h"
+#include "preload/capture_keep.h"
 #include "preload/carry.h"
 #include "preload/cpu.h"
 #include "preload/error.h"
@@ -206,6 +206,8 @@ span_enter_captures(struct shim_call *call, const struct site *site,
             open->capture = at;
         }
     }
+    if (UNLIKELY(site->flags & SITE_KEEP))
+        capture_keep(site->capture, lane, open, call);
     if (site->flags & SITE_CAPTURE_OUT) {
         call->flags |= SPAN_OUT;
         call->extra |=

@@ -43,7 +43,7 @@ enum span_flags {
 };
 /* What the plain way does as well. */
 enum {
-    SITE_CAPTURES = SITE_CAPTURE_IN | SITE_CAPTURE_OUT | SITE_FREG
+    SITE_CAPTURES = SITE_CAPTURE_IN | SITE_CAPTURE_OUT | SITE_FREG | SITE_KEEP
 };
 /* The kind of an open entry are the status bits its record will have. */
 #define SPAN_KIND(status) ((uint32_t)(status) << 24)

@@ -11,6 +11,7 @@ import time
 import base
 
 PROG = r"""
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 __attribute__((noinline)) int step(const char *text, int n) {
@@ -24,6 +25,11 @@ __attribute__((noinline)) int group(int n) {
 int main(int argc, char **argv) {
     int n = atoi(argv[1]);
     for (int i = 0; i < n; i++) group(100);
+    if (argc > 2) {
+        puts("first"); fflush(stdout); getchar();
+        for (int i = 0; i < n; i++) group(100);
+        puts("second"); fflush(stdout); getchar();
+    }
     return 0;
 }
 """
@@ -49,7 +55,7 @@ class Retention(base.Base):
         number, id = self.rows("SELECT trace, hex(trace_id) FROM traces "
                                "ORDER BY trace DESC LIMIT 1")[0]
         back = age_days * DAY
-        for table in "traces", "spans", "processes":
+        for table in "traces", "span_rows", "processes":
             self.execute(f"UPDATE {table} SET start_unix_ns = start_unix_ns - "
                          "? WHERE trace = ?", back, number)
         return id.lower()
@@ -185,6 +191,69 @@ class Retention(base.Base):
         self.assertEqual(self.rows("PRAGMA auto_vacuum"), [(2,)])
         del id
 
+    def running(self):
+        """A trace that goes on: its program, 40 groups of calls in."""
+        sidecar = self.sidecar()
+        prog = subprocess.Popen(
+            [base.HANDSPAN, "run", "-m", self.manifest, "--summary=never",
+             self.prog, "40", "more"], env=self.env, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True)
+        self.assertEqual(prog.stdout.readline(), "first\n")
+        self.wait_for(lambda: os.path.exists(self.store) and self.rows(
+            "SELECT count(*) FROM sqlite_master WHERE name = 'rollups'") ==
+            [(1,)] and self.rows("SELECT sum(calls) FROM rollups") ==
+            [(4080,)], "the first half is stored")
+        return prog, sidecar
+
+    def callers_are_there(self):
+        """Nobody lost its caller (those that go on are not stored yet)."""
+        self.assertEqual(self.rows(
+            "SELECT count(*) FROM spans s WHERE parent_ref > 0 AND NOT EXISTS "
+            "(SELECT 1 FROM spans p WHERE p.ref = s.parent_ref)"), [(0,)])
+
+    def test_a_running_trace_is_thinned_out_by_the_same_rule(self):
+        prog, sidecar = self.running()
+        id, = self.traces()
+        self.assertEqual(self.rows("SELECT status FROM traces"), [("open",)])
+        did = self.json("prune", "--max-size", "1B")[0]
+        self.assertEqual((did["traces"], did["thinned_traces"]), (0, 1))
+        self.assertGreater(did["thinned_spans"], 3700)
+        self.callers_are_there()
+        prog.communicate("\n", timeout=60)
+        self.wait_for(lambda: self.rows("SELECT status FROM traces") ==
+                      [("ok",)], "the end is stored")
+        stats = self.stats(id)
+        self.assertEqual((stats["step"]["calls"], stats["step"]["errors"]),
+                         (8000, 160))
+        self.assertEqual(self.rows(
+            "SELECT count(*) FROM spans WHERE status = 'error'"), [(160,)])
+        dropped = self.rows("SELECT sum(dropped_calls) FROM rollups")[0][0]
+        self.assertEqual(self.count(id) + dropped, 8160)
+        # once more when it is over, then it may go
+        sidecar.terminate()
+        sidecar.wait(60)
+        self.sent()
+        self.json("prune", "--thin-older-than", "0s")
+        self.callers_are_there()
+        self.assertLess(self.count(id), 160 + 80 + 3 * 16 + 1)
+
+    def test_what_runs_and_is_not_sent_stays(self):
+        prog, _ = self.running()
+        self.execute("INSERT INTO sinks (name, cursor_seq, added_unix_ns) "
+                     "SELECT 'postgrest+http://h', max(seq), 5 FROM outbox")
+        sent, = self.rows("SELECT count(*) FROM spans")[0]
+        prog.stdin.write("\n")
+        prog.stdin.flush()
+        self.assertEqual(prog.stdout.readline(), "second\n")
+        self.wait_for(lambda: self.rows("SELECT sum(calls) FROM rollups") ==
+                      [(8160,)], "the second half is stored")
+        did = self.json("prune", "--max-size", "1B")[0]
+        prog.communicate("\n", timeout=60)
+        self.assertGreater(did["thinned_spans"], 3700)
+        self.assertLessEqual(did["thinned_spans"], sent)
+        self.assertGreaterEqual(self.rows("SELECT count(*) FROM spans")[0][0],
+                                4080)
+
     # ---- sinks --------------------------------------------------------------
 
     def test_what_is_not_uploaded_stays(self):
@@ -251,16 +320,16 @@ class Retention(base.Base):
                       self.rows("SELECT 1 FROM sqlite_master WHERE name = "
                                 "'traces'") and self.traces(), "its trace")
         done = self.handspan("delete", "latest")
-        p.communicate(b"\n", timeout=60)
+        p.communicate(b"\n", timeout=300)
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
         self.assertIn("still runs", done.stderr)
         self.assertEqual(len(self.traces()), 1)
 
     def test_killed_in_the_middle_is_finished_later(self):
         id = self.trace(400, 40)
-        self.execute("INSERT INTO tombstones SELECT trace_id, 5, 'age', 0 "
+        self.execute("INSERT INTO tombstones SELECT trace_id, 5, 'age', 0, 1 "
                      "FROM traces")
-        self.execute("DELETE FROM spans WHERE ref % 2")
+        self.execute("DELETE FROM span_rows WHERE ref % 2")
         self.json("prune")  # no rule says so, but it was begun
         self.assertEqual(self.traces(), set())
         del id

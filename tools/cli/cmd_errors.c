@@ -10,6 +10,7 @@
 #include "tools/common/json.h"
 #include "tools/query/tree.h"
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -24,15 +25,31 @@ struct errors {
     bool full;
 };
 
-static void set_digits(struct errors *e)
+static int compare_ids(const void *a, const void *b)
 {
-    e->digits = ID_DIGITS;
-    for (size_t i = 0; i < e->groups.count; i++)
-        for (size_t j = 0; j < i; j++)
-            while (e->digits < ID_MAX &&
-                   strncmp(e->groups.group[i].id, e->groups.group[j].id,
-                           (size_t)e->digits) == 0)
-                e->digits++;
+    const struct query_group *const *x = a, *const *y = b;
+    return strcmp((*x)->id, (*y)->id);
+}
+
+/* Those that are most alike stand side by side. */
+static int set_digits(struct errors *e, const char *typed)
+{
+    size_t count = e->groups.count;
+    const struct query_group **sorted = calloc(count + 1, sizeof *sorted);
+    if (!sorted)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = &e->groups.group[i];
+    qsort(sorted, count, sizeof *sorted, compare_ids);
+    size_t digits =
+        typed && strlen(typed) > ID_DIGITS ? strlen(typed) : (size_t)ID_DIGITS;
+    for (size_t i = 1; i < count; i++)
+        while (digits < ID_MAX &&
+               strncmp(sorted[i - 1]->id, sorted[i]->id, digits) == 0)
+            digits++;
+    free(sorted);
+    e->digits = digits < ID_MAX ? (int)digits : ID_MAX;
+    return 0;
 }
 
 static const char *short_id(const struct errors *e, const struct query_group *g,
@@ -212,13 +229,15 @@ static int print(struct errors *e, const char *trace, const char *id)
     if (status)
         return status;
     int64_t of_trace = t.trace;
-    int err =
-        query_groups_load(e->view->db, &e->view->filter, of_trace, &e->groups);
+    int err = query_groups_load(e->view->db, &e->view->filter, of_trace, id,
+                                &e->groups);
     query_trace_free(&t);
+    if (!err)
+        err = set_digits(e, id);
     if (err)
         return options_trouble("cannot read the store: %s",
-                               query_error(e->view->db));
-    set_digits(e);
+                               err == -ENOMEM ? strerror(ENOMEM)
+                                              : query_error(e->view->db));
     e->full = e->full || id;
     status = print_all(e, id);
     if (!id && status != EXIT_TROUBLE && print_throws(e, of_trace) != 0)

@@ -12,7 +12,7 @@
 #include <string.h>
 
 static void bind_filter(sqlite3_stmt *stmt, const struct query_filter *f,
-                        int64_t trace)
+                        int64_t trace, const char *group)
 {
     bool is_filtered = trace || f->since_unix_ns || f->until_unix_ns ||
                        f->program || f->status || f->service || f->host ||
@@ -27,6 +27,7 @@ static void bind_filter(sqlite3_stmt *stmt, const struct query_filter *f,
     query_bind_text(stmt, ":host", f->host);
     query_bind_int(stmt, ":pid", f->pid);
     query_bind_int(stmt, ":trace", trace);
+    query_bind_text(stmt, ":group", group);
 }
 
 bool query_group_is_overdue(const struct query_group *group)
@@ -93,13 +94,14 @@ static void read_end(sqlite3_stmt *stmt, struct query_group *g)
 
 static int load(struct query_db *db, const char *sql,
                 const struct query_filter *filter, int64_t trace,
+                const char *group,
                 void (*read)(sqlite3_stmt *stmt, struct query_group *g),
                 struct query_groups *out)
 {
     sqlite3_stmt *stmt = query_prepare(db, sql);
     if (!stmt)
         return -EIO;
-    bind_filter(stmt, filter, trace);
+    bind_filter(stmt, filter, trace, group);
     int step;
     while ((step = query_step(db, stmt)) > 0) {
         struct query_group *grown =
@@ -125,14 +127,18 @@ static int compare(const void *a, const void *b)
 }
 
 int query_groups_load(struct query_db *db, const struct query_filter *filter,
-                      int64_t trace, struct query_groups *out)
+                      int64_t trace, const char *group,
+                      struct query_groups *out)
 {
     *out = (struct query_groups){0};
-    int err = load(db, query_sql_error_groups, filter, trace, read_group, out);
+    int err =
+        load(db, query_sql_error_groups, filter, trace, group, read_group, out);
     if (!err)
-        err = load(db, query_sql_error_overdue, filter, trace, read_group, out);
+        err = load(db, query_sql_error_overdue, filter, trace, group,
+                   read_group, out);
     if (!err)
-        err = load(db, query_sql_error_ends, filter, trace, read_end, out);
+        err =
+            load(db, query_sql_error_ends, filter, trace, group, read_end, out);
     if (err)
         query_groups_free(out);
     else if (out->count)

@@ -27,9 +27,11 @@ struct query_groups {
 };
 /* Is it a group of calls that were overdue? */
 bool query_group_is_overdue(const struct query_group *group);
-/* `trace`: only this one, 0: by the filter. 0 or -errno. */
+/* `trace`: only this one, 0: by the filter. `group`: those of handlers whose id
+ * begins with it, NULL: all. 0 or -errno. */
 int query_groups_load(struct query_db *db, const struct query_filter *filter,
-                      int64_t trace, struct query_groups *out)
+                      int64_t trace, const char *group,
+                      struct query_groups *out)
     __attribute__((warn_unused_result));
 void query_groups_free(struct query_groups *groups);
 

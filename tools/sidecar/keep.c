@@ -3,12 +3,14 @@
 #define _GNU_SOURCE
 #include "tools/sidecar/keep.h"
 #include <inttypes.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include "tools/sidecar/log.h"
 #include "tools/store/retention.h"
 
 static const int64_t look_ns = 60000000000;
+static const int64_t size_look_ns = 2000000000;
 static const int64_t step_ns = 20000000; /* pause between steps */
 
 static int64_t clock_ns(clockid_t clock)
@@ -36,7 +38,30 @@ static void tell_once(struct keep *k, const char *why)
     k->is_told = true;
 }
 
-static void rest(struct keep *k, int64_t now_ns)
+static int64_t file_bytes(const char *store)
+{
+    struct stat at;
+    return stat(store, &at) == 0 ? at.st_size : 0;
+}
+
+/* A store that a running trace fills does not wait for the minute; one that
+ * cannot be made smaller is let alone until it grew by an eighth. */
+static bool is_grown(struct keep *k, const char *store, int64_t now_ns)
+{
+    char why[1024];
+    struct retention_rules rules;
+    if (k->store || now_ns < k->size_at_ns)
+        return false;
+    k->size_at_ns = now_ns + size_look_ns;
+    int64_t bytes = file_bytes(store);
+    if (bytes < k->left_bytes)
+        k->left_bytes = bytes;
+    return retention_settings(&rules, why, sizeof why) == 0 &&
+           rules.keep_bytes >= 0 && bytes > rules.keep_bytes &&
+           bytes > k->left_bytes + k->left_bytes / 8;
+}
+
+static void rest(struct keep *k, const char *store, int64_t now_ns)
 {
     if (k->traces + k->thinned > 0)
         log_line("retention: %" PRId64 " traces removed, %" PRId64
@@ -45,6 +70,7 @@ static void rest(struct keep *k, int64_t now_ns)
     keep_end(k);
     k->traces = k->thinned = k->spans = 0;
     k->look_at_ns = now_ns + look_ns;
+    k->left_bytes = file_bytes(store);
 }
 
 bool keep_step(struct keep *k, const char *store, bool is_busy, int64_t now_ns)
@@ -52,7 +78,7 @@ bool keep_step(struct keep *k, const char *store, bool is_busy, int64_t now_ns)
     char why[1024];
     struct retention_rules rules;
     struct retention_done done = {0};
-    if (now_ns < k->look_at_ns)
+    if (now_ns < k->look_at_ns && !is_grown(k, store, now_ns))
         return k->store != NULL;
     (void)age_clock(k); /* it counts from the first look on */
     int rc = retention_settings(&rules, why, sizeof why);
@@ -73,7 +99,7 @@ bool keep_step(struct keep *k, const char *store, bool is_busy, int64_t now_ns)
     if (rc < 0)
         tell_once(k, retention_why(k->store));
     if (rc <= 0)
-        rest(k, now_ns);
+        rest(k, store, now_ns);
     else
         k->look_at_ns = now_ns + (is_busy ? step_ns : 0);
     return rc > 0;

@@ -20,6 +20,8 @@
 #include "tools/common/paths.h"
 #include "tools/sidecar/log.h"
 #include "tools/store/migrate.h"
+#include "tools/store/texts.h"
+#include "tools/store/wal.h"
 
 enum {
     BUSY_MS = 5000,
@@ -94,6 +96,8 @@ struct store {
     char path[PATHS_MAX];
     char why[WHY_BYTES + PATHS_MAX];
     bool in_transaction, has_wal;
+    struct wal wal;
+    struct texts *texts;
 };
 
 static int failed(struct store *store, int code)
@@ -183,18 +187,19 @@ static int set_up(struct store *store)
     rc = migrate_store(store->db, store->path, store->why, sizeof store->why);
     if (rc != 0)
         return rc;
-    int code =
-        sqlite3_exec(store->db,
-                     store->has_wal ? "PRAGMA journal_mode = WAL;"
-                                      "PRAGMA synchronous = NORMAL;"
-                                      "PRAGMA wal_autocheckpoint = 10000;"
-                                      "PRAGMA cache_size = -8192;"
-                                    : "PRAGMA cache_size = -8192;",
-                     NULL, NULL, NULL);
+    int code = sqlite3_exec(store->db,
+                            store->has_wal ? "PRAGMA journal_mode = WAL;"
+                                             "PRAGMA synchronous = NORMAL;"
+                                             "PRAGMA cache_size = -8192;"
+                                           : "PRAGMA cache_size = -8192;",
+                            NULL, NULL, NULL);
     if (code != SQLITE_OK)
         return failed(store, code);
+    wal_begin(&store->wal, store->db);
     for (int i = 0; rc == 0 && i < STORE_STATEMENTS; i++)
         rc = prepare(store, (enum store_statement)i);
+    if (rc == 0 && !(store->texts = texts_open(store->db)))
+        rc = failed(store, sqlite3_errcode(store->db));
     return rc;
 }
 
@@ -232,6 +237,7 @@ void store_close(struct store *store)
         return;
     for (int i = 0; i < STORE_STATEMENTS; i++)
         sqlite3_finalize(store->statement[i]);
+    texts_close(store->texts);
     sqlite3_close(store->db);
     free(store);
 }
@@ -295,6 +301,12 @@ static int bind_cell(sqlite3_stmt *s, int index, const struct store_cell *cell)
 {
     if (cell->shape == 't')
         return sqlite3_bind_text(s, index, cell->text, -1, SQLITE_STATIC);
+    if (cell->shape == 'a') {
+        char digits[24];
+        int len =
+            snprintf(digits, sizeof digits, "%lld", (long long)cell->number);
+        return sqlite3_bind_blob(s, index, digits, len, SQLITE_TRANSIENT);
+    }
     return cell->number == STORE_NULL
                ? sqlite3_bind_null(s, index)
                : sqlite3_bind_int64(s, index, cell->number);
@@ -318,6 +330,13 @@ int store_cells(struct store *store, enum store_statement statement,
     int rc = store_next(store, statement); /* an INSERT or UPDATE has no rows */
     sqlite3_reset(s);
     return rc < 0 ? rc : sqlite3_changes(store->db);
+}
+
+int store_put_text(struct store *store, int64_t session, const char *text,
+                   int64_t *out)
+{
+    int code = texts_put(store->texts, session, text, out);
+    return code == SQLITE_OK ? 0 : failed(store, code);
 }
 
 int store_start(struct store *store, enum store_statement statement,
@@ -362,10 +381,30 @@ static int check_version(struct store *store)
     return -EPROTONOSUPPORT;
 }
 
+/* What a reader keeps open cannot be used anew; there must be an end to it. */
+static int check_log(struct store *store)
+{
+    if (!wal_is_full(&store->wal))
+        return 0;
+    snprintf(store->why, sizeof store->why,
+             "store '%s': its write-ahead log has %lld MB, since somebody has "
+             "had the store open for reading for long: end that reader",
+             store->path, (long long)store->wal.pages * 4096 / 1000000);
+    return -EBUSY;
+}
+
+bool store_is_held(const struct store *store)
+{
+    return wal_is_long(&store->wal);
+}
+
 int store_begin(struct store *store)
 {
     if (store->in_transaction)
         return 0;
+    int full = check_log(store);
+    if (full != 0)
+        return full;
     int rc = store_run(store, STORE_BEGIN, "");
     if (rc < 0)
         return rc;
@@ -391,6 +430,7 @@ void store_rollback(struct store *store)
 {
     for (int i = 0; i < STORE_STATEMENTS; i++)
         sqlite3_reset(store->statement[i]);
+    texts_reset(store->texts);
     if (store->in_transaction)
         (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
     store->in_transaction = false;

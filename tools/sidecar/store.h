@@ -5,8 +5,9 @@
  * prepared once, and SQLite's codes become -errno here.
  */
 #pragma once
-#include <stdint.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct store;
 
@@ -97,7 +98,8 @@ int store_start(struct store *store, enum store_statement statement,
                 const char *shape, ...) __attribute__((warn_unused_result));
 int store_next(struct store *store, enum store_statement statement)
     __attribute__((warn_unused_result));
-/* A parameter of store_cells(): shape 'i' or 't', as above. */
+/* A parameter of store_cells(): shape 'i' or 't', as above; 'a' the number of a
+ * text that stands apart, see store_put_text(). */
 struct store_cell {
     union {
         int64_t number;
@@ -111,16 +113,24 @@ struct store_cell {
 int store_cells(struct store *store, enum store_statement statement,
                 const struct store_cell *first, size_t row_bytes, uint32_t rows,
                 uint32_t cells) __attribute__((warn_unused_result));
+/* A long text, apart from the row that has it: its number. In a transaction.
+ * 0 or -errno. */
+int store_put_text(struct store *store, int64_t session, const char *text,
+                   int64_t *out) __attribute__((warn_unused_result));
 int64_t store_int(struct store *store, enum store_statement statement,
                   int column);
 const void *store_blob(struct store *store, enum store_statement statement,
                        int column, size_t *len_bytes);
 
 /* A transaction; begin does nothing inside one. -EPROTONOSUPPORT: the store was
- * brought to another version meanwhile. */
+ * brought to another version meanwhile. -EBUSY: others write, or somebody reads
+ * for so long that the log beside the store is as large as it may become. */
 int store_begin(struct store *store) __attribute__((warn_unused_result));
 int store_commit(struct store *store) __attribute__((warn_unused_result));
 void store_rollback(struct store *store);
+/* Somebody reads for long, so each commit makes the log beside the store
+ * larger: few large ones, please. */
+bool store_is_held(const struct store *store);
 /* What the last failure was, for people; names the file. "" after none, or
  * after store_forget(). */
 const char *store_why(struct store *store);

@@ -12,19 +12,26 @@ WITH failed AS (
     AND (:host IS NULL OR s.host = :host)
     AND (:trace = 0 OR t.trace = :trace)
     AND (:pid < 0 OR p.pid = :pid)
+), begun AS MATERIALIZED (
+  SELECT name, ended_by, exit_code, signal, min(end_unix_ns) AS first
+  FROM failed GROUP BY name, ended_by, exit_code, signal
+), named AS MATERIALIZED (
+  SELECT name, count(*) AS count FROM processes
+  WHERE name IN (SELECT name FROM begun) GROUP BY name
 )
 SELECT p.name, p.ended_by, p.exit_code, p.signal, count(*),
        count(DISTINCT p.trace),
-       (SELECT min(f.end_unix_ns) FROM failed f
-        WHERE f.name = p.name AND f.ended_by IS p.ended_by
-          AND f.exit_code IS p.exit_code AND f.signal IS p.signal),
+       b.first,
        max(p.end_unix_ns) AS last,
-       (SELECT count(*) FROM processes q WHERE q.name = p.name),
+       n.count,
        -- the newest one: bare columns are those of the row that has max()
        p.session, p.idx, p.end_source,
-       (SELECT count(*) FROM spans o
+       (SELECT count(*) FROM span_rows o INDEXED BY spans_unfinished
         WHERE o.trace = p.trace AND o.session = p.session
           AND o.process_idx = p.idx AND o.status = 'unfinished')
 FROM failed p
+JOIN begun b ON b.name = p.name AND b.ended_by IS p.ended_by
+  AND b.exit_code IS p.exit_code AND b.signal IS p.signal
+JOIN named n ON n.name = p.name
 GROUP BY p.name, p.ended_by, p.exit_code, p.signal
 ORDER BY last DESC, p.name;

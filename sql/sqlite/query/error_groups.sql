@@ -17,25 +17,46 @@ WITH matching AS (
          min(s.start_unix_ns) AS first, max(s.start_unix_ns) AS last
   FROM spans s
   WHERE s.fingerprint IS NOT NULL
+    AND s.fingerprint >= coalesce(:group, '')
+    AND s.fingerprint < coalesce(:group, '') || 'g'  -- they are hex
     AND (:filtered = 0 OR s.trace IN (SELECT trace FROM matching))
   GROUP BY s.fingerprint
+), wanted AS MATERIALIZED (
+  SELECT DISTINCT handler FROM error_groups
+  WHERE kind <> 'overdue'
+    AND fingerprint >= coalesce(:group, '')
+    AND fingerprint < coalesce(:group, '') || 'g'
+), called AS MATERIALIZED (
+  -- calls of each handler: one pass, whatever the number of groups; of a group
+  -- only over its handler's
+  SELECT name, sum(calls) AS calls FROM (
+    SELECT i.name, r.calls, r.trace FROM rollups r
+      INDEXED BY sqlite_autoindex_rollups_1
+    CROSS JOIN sites i ON i.session = r.session AND i.site = r.site
+    WHERE :group IS NULL AND i.name IN (SELECT handler FROM wanted)
+    UNION ALL
+    SELECT i.name, r.calls, r.trace FROM sites i
+    CROSS JOIN rollups r ON r.session = i.session AND r.site = i.site
+    WHERE :group IS NOT NULL AND i.name IN (SELECT handler FROM wanted))
+  WHERE :filtered = 0 OR trace IN (SELECT trace FROM matching)
+  GROUP BY name
 )
 SELECT g.fingerprint, g.handler, g.kind, g.type, g.rule,
        CASE WHEN :filtered THEN n.count ELSE g.count END,
        coalesce(n.traces, 0),
        CASE WHEN :filtered THEN n.first ELSE g.first_unix_ns END,
        CASE WHEN :filtered THEN n.last ELSE g.last_unix_ns END AS last,
-       (SELECT sum(r.calls) FROM rollups r
-        JOIN sites i ON i.session = r.session AND i.site = r.site
-        WHERE i.name = g.handler AND (:filtered = 0 OR
-              r.trace IN (SELECT trace FROM matching))),
+       c.calls,
        e.session, e.ref, e.error
 FROM error_groups g
 LEFT JOIN seen n ON n.fingerprint = g.fingerprint
+LEFT JOIN called c ON c.name = g.handler
 LEFT JOIN spans e ON (e.session, e.ref) = (
     SELECT x.session, x.ref FROM spans x
     WHERE x.fingerprint = g.fingerprint
       AND (:filtered = 0 OR x.trace IN (SELECT trace FROM matching))
     ORDER BY x.start_unix_ns DESC LIMIT 1)
 WHERE g.kind <> 'overdue' AND (:filtered = 0 OR n.count > 0)
+  AND g.fingerprint >= coalesce(:group, '')
+  AND g.fingerprint < coalesce(:group, '') || 'g'
 ORDER BY last DESC, g.fingerprint;

@@ -8,8 +8,8 @@ SELECT t.trace, t.trace_id, s.key, p.parent_ref, i.name, p.start_unix_ns,
         JOIN sites j ON j.session = r.session AND j.site = r.site
         WHERE r.trace = p.trace AND j.name = i.name),
        o.detail, p.status, p.duration_ns,
-       (SELECT count(*) FROM spans x
-        JOIN overdue y ON y.session = x.session AND y.ref = x.ref
+       (SELECT count(*) FROM overdue y
+        CROSS JOIN spans x ON x.session = y.session AND x.ref = y.ref
         WHERE x.trace = p.trace AND y.fingerprint = o.fingerprint)
 FROM spans p
 JOIN sessions s ON s.session = p.session
