@@ -8,7 +8,7 @@
  * the outcome is known.
  */
 #include "preload/bind_site.h"
-#include "preload/bind_work.h"
+#include "preload/bind_patched.h"
 #include "preload/callback.h"
 #include "preload/capture.h"
 #include "preload/carry.h"
@@ -516,7 +516,9 @@ void bind_site_gone(struct module *module)
             bounds[i].module = NULL;
     }
     callback_forget(module);
+    shim_callers_forget();
     shim_live_forget(module->low, module->high);
+    bind_patched_forget(module->low, module->high);
 }
 
 int bind_site_late(const struct manifest_decl *decl, struct module *module,

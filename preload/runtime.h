@@ -49,11 +49,16 @@ struct site {
 };
 _Static_assert(sizeof(struct site) == 64, "one cache line");
 
+enum {
+    PROCESS_UNKNOWN = 0x7ffffffe, /* no place was left for it */
+};
+
 struct runtime {
     struct lane_map map;      /* session NULL: nothing is recorded */
     volatile uint32_t *alive; /* a page with MADV_WIPEONFORK: 1, and 0 in a
                                  forked child until it registered itself */
-    uint32_t process;         /* index of this process in the session */
+    uint32_t process;         /* its number in the session (lane/owner.h), or
+                                 PROCESS_UNKNOWN */
     uint32_t pid;
     uint32_t site_count; /* 1 + highest index in use */
     struct site sites[SHIM_SITE_MAX];

@@ -320,7 +320,7 @@ class Retention(base.Base):
                       self.rows("SELECT 1 FROM sqlite_master WHERE name = "
                                 "'traces'") and self.traces(), "its trace")
         done = self.handspan("delete", "latest")
-        p.communicate(b"\n", timeout=60)
+        p.communicate(b"\n", timeout=300)
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
         self.assertIn("still runs", done.stderr)
         self.assertEqual(len(self.traces()), 1)

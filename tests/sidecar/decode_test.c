@@ -13,9 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "lane/error_frames.h"
 #include "lane/ids.h"
 #include "lane/session.h"
-#include "lane/error_frames.h"
+#include "tests/common/folder.h"
 #include "tools/sidecar/clock.h"
 #include "tools/sidecar/decode_internal.h"
 
@@ -365,10 +366,10 @@ static void anchor(uint64_t tick, int64_t error_ns, int64_t wall_step)
 
 static void case_clock(void)
 {
-    char path[] = "/tmp/clock-test-XXXXXX";
+    char path[TEST_FOLDER_MAX];
     struct lane_config config = {
         .lane_count = 1, .unit_count = 1, .clock = LANE_CLOCK_TSC};
-    CHECK(mkdtemp(path));
+    CHECK(test_folder_make(path, "clock-test"));
     int dir = open(path, O_RDONLY | O_DIRECTORY);
     CHECK(lane_session_create(dir, "s", &config, &map) == 0);
     map.session->ready = 1;

@@ -153,7 +153,7 @@ def gone(w):
            "HANDSPAN_MANIFEST": str(world.CATALOGUE / "catalogue.manifest")}
     for program, case in calls:
         subprocess.run([w.at / program, case, "main"], env=env, cwd=w.at,
-                       timeout=30, check=False)
+                       timeout=300, check=False)
     away = w.top / "away"
     w.at.rename(away)
     w.call("sidecar", "--once", status=None)

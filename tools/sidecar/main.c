@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "tools/common/config.h"
+#include "tools/common/confine.h"
 #include "tools/common/options.h"
 #include "tools/common/paths.h"
 #include "tools/sidecar/health.h"
@@ -481,11 +482,14 @@ static int uploads_start(struct sidecar *c)
     char why[1024];
     config_set(CONFIG_UPLOAD, c->uploads.text[0] ? c->uploads.text : NULL);
     const char *urls = config_get(CONFIG_UPLOAD);
-    if (!urls || !urls[0])
+    if (!urls || !urls[0]) {
+        upload_forget_keys(NULL);
         return 0;
+    }
     const int ours[] = {c->lock_fd, c->dir_fd, -1};
     int rc = upload_start(c->store_path, urls, ours, UPLOAD_MS, say, &c->upload,
                           why, sizeof why);
+    upload_forget_keys(urls);
     if (rc != 0)
         log_line("no upload: %s", why);
     return rc;
@@ -508,6 +512,10 @@ static int serve(struct sidecar *c)
         return EXIT_TROUBLE;
     }
     health_begin(&c->health, c->store_path);
+    int rc = confine(CONFINE_SIDECAR, NULL);
+    if (rc != 0)
+        log_line("the sidecar runs without a seccomp filter: %s",
+                 strerror(-rc));
     work_until_quiet(c);
     keep_end(&c->keep);
     struct metrics_sidecar figures = figures_now(c);
@@ -553,7 +561,8 @@ int sidecar_main(int argc, char **argv)
         .specs = specs,
         .spec_count = sizeof specs / sizeof *specs,
     };
-    umask(0077); /* the store holds values */
+    confine_privately(); /* before there is a key */
+    umask(0077);         /* the store holds values */
     setup_standard_streams();
     int operands = options_parse(&options, argc, argv);
     if (operands < 0)

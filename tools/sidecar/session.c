@@ -90,16 +90,34 @@ static int cursors_load(struct session *s)
     return rc;
 }
 
+/* A process that an earlier sidecar stored: is its place still its own? */
+static void ended_note(struct session *s, int64_t number)
+{
+    struct lane_process entry;
+    uint32_t slot = LANE_PROCESS_SLOT(number);
+    if (number < 0 || number > INT32_MAX ||
+        lane_reader_entry(&s->reader, LANE_TABLE_PROCESSES, slot, &entry) !=
+            0 ||
+        entry.generation != LANE_PROCESS_GENERATION(number) ||
+        entry.state == LANE_PROCESS_FREE)
+        return;
+    s->process[slot] = (struct session_process){
+        .is_known = true,
+        .is_stored = true,
+        .is_gone = true,
+        .is_ended = true,
+        .number = (uint32_t)number,
+        .death.pidfd = -1,
+    };
+    s->ended_places += slot != 0;
+    s->has_ended = true;
+}
+
 static int ended_load(struct session *s)
 {
     int rc = store_start(s->store, STORE_PROCESS_ENDED, "i", s->id);
     while (rc > 0) {
-        int64_t index = store_int(s->store, STORE_PROCESS_ENDED, 0);
-        if (index >= 0 && index < LANE_PROCESS_MAX)
-            s->process[index].is_known = s->process[index].is_stored =
-                s->process[index].is_gone = s->process[index].is_ended = true;
-        if (index >= 0 && index < LANE_PROCESS_MAX)
-            s->process[index].death.pidfd = -1;
+        ended_note(s, store_int(s->store, STORE_PROCESS_ENDED, 0));
         rc = store_next(s->store, STORE_PROCESS_ENDED);
     }
     return rc;
@@ -236,14 +254,20 @@ int session_begin_lane(struct session *s, uint32_t lane)
         l->process = (uint32_t)store_int(s->store, STORE_THREAD_LAST, 1);
         rc = store_next(s->store, STORE_THREAD_LAST);
     }
-    if (l->process >= LANE_PROCESS_MAX)
-        l->process = 0;
     return rc;
+}
+
+struct session_process *session_process_of(const struct session *s,
+                                           uint32_t number)
+{
+    struct session_process *p = &s->process[LANE_PROCESS_SLOT(number)];
+    return p->is_known && p->number == number ? p : NULL;
 }
 
 int session_look_again(struct session *s)
 {
     int rc = lane_reader_refresh(&s->reader);
+    tables_look_again(s);
     if (rc == 0)
         rc = tables_sync(s);
     for (uint32_t i = 0; rc == 0 && i < s->reader.header.lane_next; i++)
@@ -304,7 +328,7 @@ static int slow_part(struct session *s, int64_t now_ns)
         uint64_t now = lane_now(&s->keeper->map);
         for (uint32_t i = 0; rc == 0 && i < s->reader.header.lane_next; i++)
             if (s->lane[i].is_open && !s->lane[i].lost)
-                rc = drain_open(s, i, "open", NULL, OPEN_NS, now);
+                rc = drain_open(s, i, 0, "open", NULL, OPEN_NS, now);
         if (rc == 0 && s->has_overdue)
             rc = overdue_look_begun(s, now);
     }
@@ -359,6 +383,21 @@ static bool is_written(const struct session *s)
     return false;
 }
 
+/* Places of processes that are stored, and whose lanes are free. */
+static void free_places(struct session *s)
+{
+    static bool is_owner[LANE_PROCESS_MAX];
+    lane_keeper_owners(s->keeper, &s->reader, is_owner);
+    for (uint32_t i = 1; i < s->reader.header.process_next; i++) {
+        struct session_process *p = &s->process[i];
+        if (!p->is_ended || is_owner[i])
+            continue;
+        lane_keeper_free_process(s->keeper, p->number);
+        tables_forget_process(p);
+        s->ended_places--;
+    }
+}
+
 /* Only now that all is stored. */
 static void give_back(struct session *s)
 {
@@ -377,10 +416,12 @@ static void give_back(struct session *s)
         if (l->log.head.limit == 0)
             continue;
         lane_keeper_advance(s->keeper, i, l->stored);
-        if (l->free_next)
-            (void)lane_keeper_free(s->keeper, i, l->process_died);
-        l->free_next = false;
+        if (l->judged)
+            (void)lane_keeper_free(s->keeper, i, l->judged);
+        l->judged = 0;
     }
+    if (s->ended_places)
+        free_places(s);
     s->has_writer = is_written(s);
     if (active && s->has_writer)
         lane_keeper_top_up(s->keeper, active < 8 ? active + READY_UNITS : 8);
@@ -395,6 +436,7 @@ static bool is_news(struct session *s)
     struct lane_session before = *h;
     if (lane_reader_refresh(&s->reader) != 0 ||
         before.process_next != h->process_next ||
+        before.process_again != h->process_again ||
         before.site_next != h->site_next || before.lane_next != h->lane_next)
         return true;
     for (uint32_t i = 0; i < h->lane_next; i++)
