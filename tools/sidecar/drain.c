@@ -169,6 +169,8 @@ int drain_span_store(struct session *s, const struct drain_span *span,
         rc = grouped < 0 ? grouped : rc;
     }
     decode_free(&json);
+    if (rc > 0 && is_final && LANE_REF_LANE(span->ref) < LANE_MAX)
+        s->lane[LANE_REF_LANE(span->ref)].records++;
     if (rc > 0 && is_final) {
         int noted = outbox_span(&s->outbox, s->store, s->id, span->ref);
         rc = noted < 0 ? noted : rc;
