@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Hand-written assembly with a calling convention of its own reads a
- * callee-saved register before it saved or wrote it; compiled code never
- * does. Every path from the entry is followed (calls keep these registers),
- * with the set of registers that were saved or written so far.
+ * callee-saved register, or writes one, before it saved it, or reads r11 before
+ * it wrote it; compiled C never does. (GHC's functions do: their stack pointer
+ * and return address are elsewhere.) Every path from the entry is followed,
+ * with the set of registers that were saved so far.
  */
 #include "shim/plan/patch_internal.h"
 #include "shim/plan/image_internal.h"
@@ -13,10 +14,12 @@
 
 enum {
     SEEN = 0x80,
-    ALL_SAVED = 0x3f
+    SCRATCH_R11 = 0x40, /* nobody's: no argument, and calls do not keep it */
+    CALLEE_SAVED = 0x3f,
+    ALL_SAVED = CALLEE_SAVED | SCRATCH_R11,
 };
 
-static int callee_saved_bit(int gpr)
+static int register_bit(int gpr)
 {
     switch (gpr) {
     case GPR_RBX:
@@ -31,6 +34,8 @@ static int callee_saved_bit(int gpr)
         return 16;
     case GPR_R15:
         return 32;
+    case GPR_R11:
+        return SCRATCH_R11;
     default:
         return 0;
     }
@@ -70,11 +75,11 @@ static int read_bits(const struct plan_reader *reader,
     for (int i = 0; i < insn->in.operand_count; i++) {
         const ZydisDecodedOperand *op = &insn->op[i];
         if (op->type == ZYDIS_OPERAND_TYPE_MEMORY) {
-            bits |= callee_saved_bit(plan_gpr_of(reader, op->mem.base));
-            bits |= callee_saved_bit(plan_gpr_of(reader, op->mem.index));
+            bits |= register_bit(plan_gpr_of(reader, op->mem.base));
+            bits |= register_bit(plan_gpr_of(reader, op->mem.index));
         } else if (op->type == ZYDIS_OPERAND_TYPE_REGISTER &&
                    (op->actions & ZYDIS_OPERAND_ACTION_MASK_READ)) {
-            bits |= callee_saved_bit(plan_gpr_of(reader, op->reg.value));
+            bits |= register_bit(plan_gpr_of(reader, op->reg.value));
         }
     }
     return bits;
@@ -88,7 +93,7 @@ static int written_bits(const struct plan_reader *reader,
         const ZydisDecodedOperand *op = &insn->op[i];
         if (op->type == ZYDIS_OPERAND_TYPE_REGISTER &&
             (op->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE))
-            bits |= callee_saved_bit(plan_gpr_of(reader, op->reg.value));
+            bits |= register_bit(plan_gpr_of(reader, op->reg.value));
     }
     return bits;
 }
@@ -117,7 +122,7 @@ static bool flow_push(struct flow *f, uint64_t pc, int saved)
     return true;
 }
 
-/* One instruction: false if it reads a register that is the caller's. */
+/* One instruction: false if it uses a register that is the caller's. */
 static bool flow_step(struct flow *f, uint64_t pc, int saved)
 {
     const struct plan_reader *reader = &f->job->reader;
@@ -126,10 +131,11 @@ static bool flow_step(struct flow *f, uint64_t pc, int saved)
     if (!plan_decode(reader, pc, &insn))
         return true;
     int reads = read_bits(reader, &insn);
+    int written = written_bits(reader, &insn);
     if (is_zeroing(&insn)) {
         reads = 0;
     } else if (is_save(reader, &insn)) {
-        int kept = callee_saved_bit(plan_gpr_of(
+        int kept = register_bit(plan_gpr_of(
             reader, insn.op[insn.in.mnemonic == ZYDIS_MNEMONIC_PUSH ? 0 : 1]
                         .reg.value));
         reads &= ~kept;
@@ -137,7 +143,9 @@ static bool flow_step(struct flow *f, uint64_t pc, int saved)
     }
     if (!plan_insn_is_nop(&insn) && (reads & ~saved) != 0)
         return false;
-    saved |= written_bits(reader, &insn);
+    if ((written & CALLEE_SAVED & ~saved) != 0 && !f->job->is_excluded)
+        return false; /* setcontext is excluded for what it is, not for this */
+    saved |= written;
     if (!plan_insn_is_call(&insn) && plan_insn_target(&insn, &target))
         flow_push(f, target, saved);
     /* Behind a call the path may be dead: the callee may not return. */
