@@ -13,6 +13,7 @@
 #include <errno.h>
 
 enum {
+    TAILS_MAX = 8,
     SEEN = 0x80,
     SCRATCH_R11 = 0x40, /* nobody's: no argument, and calls do not keep it */
     CALLEE_SAVED = 0x3f,
@@ -100,15 +101,34 @@ static int written_bits(const struct plan_reader *reader,
 
 struct flow {
     struct patch_job *job;
+    uint64_t low, high; /* of the function that is looked at */
     int pending;
+    /* what it jumps to before it saved anything */
+    struct {
+        uint64_t pc;
+        int saved;
+    } tails[TAILS_MAX];
+    int tail_count;
 };
+
+/* Who only moves arguments and jumps on has the convention of where it goes. */
+static void note_tail(struct flow *f, uint64_t target, int saved)
+{
+    if ((saved & CALLEE_SAVED) != 0 || f->tail_count == TAILS_MAX)
+        return;
+    for (int i = 0; i < f->tail_count; i++)
+        if (f->tails[i].pc == target)
+            return;
+    f->tails[f->tail_count].pc = target;
+    f->tails[f->tail_count++].saved = saved;
+}
 
 /* Go on at pc with these registers saved, unless it was seen with no more. */
 static bool flow_push(struct flow *f, uint64_t pc, int saved)
 {
     struct patch_scratch *scratch = f->job->scratch;
-    uint64_t offset = pc - f->job->vaddr;
-    if (pc < f->job->vaddr || pc >= f->job->end || offset >= FLOW_BYTES_MAX ||
+    uint64_t offset = pc - f->low;
+    if (pc < f->low || pc >= f->high || offset >= FLOW_BYTES_MAX ||
         f->pending == FLOW_PENDING_MAX)
         return false;
     int old = scratch->seen[offset];
@@ -146,8 +166,11 @@ static bool flow_step(struct flow *f, uint64_t pc, int saved)
     if ((written & CALLEE_SAVED & ~saved) != 0 && !f->job->is_excluded)
         return false; /* setcontext is excluded for what it is, not for this */
     saved |= written;
-    if (!plan_insn_is_call(&insn) && plan_insn_target(&insn, &target))
+    if (!plan_insn_is_call(&insn) && plan_insn_target(&insn, &target)) {
         flow_push(f, target, saved);
+        if (target < f->low || target >= f->high)
+            note_tail(f, target, saved);
+    }
     /* Behind a call the path may be dead: the callee may not return. */
     if (!plan_insn_ends(&insn) && !plan_insn_is_call(&insn))
         flow_push(f, insn.next, saved);
@@ -170,18 +193,34 @@ static bool has_plain_entry(struct patch_job *job)
            first.offset == 8;
 }
 
+/* All that is reached from `low`, up to `high`. */
+static bool flow_from(struct flow *f, uint64_t low, uint64_t high, int saved)
+{
+    struct patch_scratch *scratch = f->job->scratch;
+    uint64_t len = high - low;
+    f->low = low;
+    f->high = high;
+    memset(scratch->seen, 0, len < FLOW_BYTES_MAX ? len : FLOW_BYTES_MAX);
+    flow_push(f, low, saved);
+    while (f->pending > 0) {
+        f->pending--;
+        if (!flow_step(f, scratch->pending[f->pending].pc,
+                       scratch->pending[f->pending].saved))
+            return false;
+    }
+    return true;
+}
+
 enum plan_verdict patch_check_registers(struct patch_job *job)
 {
     struct flow f = {.job = job};
-    if (!has_plain_entry(job))
+    if (!has_plain_entry(job) || !flow_from(&f, job->vaddr, job->end, 0))
         return PLAN_ASSEMBLY;
-    uint64_t len = job->end - job->vaddr;
-    memset(job->scratch->seen, 0, len < FLOW_BYTES_MAX ? len : FLOW_BYTES_MAX);
-    flow_push(&f, job->vaddr, 0);
-    while (f.pending > 0) {
-        f.pending--;
-        if (!flow_step(&f, job->scratch->pending[f.pending].pc,
-                       job->scratch->pending[f.pending].saved))
+    for (int i = 0; i < f.tail_count && !job->is_excluded; i++) {
+        struct patch_region region;
+        uint64_t pc = f.tails[i].pc;
+        if (patch_region_of(job->reader.image, pc, &region) &&
+            !flow_from(&f, pc, region.high, f.tails[i].saved))
             return PLAN_ASSEMBLY;
     }
     return PLAN_OK;
