@@ -135,7 +135,7 @@ static bool is_hopeless(enum plan_verdict verdict)
     return verdict == PLAN_NO_FUNCTION || verdict == PLAN_IFUNC_RESOLVER ||
            verdict == PLAN_ASSEMBLY || verdict == PLAN_GO ||
            verdict == PLAN_EXCLUDED || verdict == PLAN_THUNK ||
-           verdict == PLAN_PART;
+           verdict == PLAN_PART || verdict == PLAN_NO_UNWIND;
 }
 
 static bool has_decoder(struct work *work)

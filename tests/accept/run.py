@@ -9,11 +9,14 @@ usage: run.py CASE_FOLDER PROGRAM BUILD_FOLDER
 import importlib.util
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../common"))
+import alive  # noqa: E402
 
 
 class Run:
@@ -39,12 +42,12 @@ class Run:
             argv = [self.case.handspan, "run", "-m", self.case.manifest,
                     "--summary=never", "--", *argv]
         self.result = subprocess.run(argv, env=env, capture_output=True,
-                                     stdin=subprocess.DEVNULL, timeout=60)
+                                     stdin=subprocess.DEVNULL, timeout=300)
         return self
 
     def handspan(self, *args, check=True):
         r = subprocess.run([self.case.handspan, *args], env=self.env,
-                           capture_output=True, text=True, timeout=60)
+                           capture_output=True, text=True, timeout=300)
         if check and r.returncode != 0:
             raise AssertionError(f"handspan {' '.join(args)}: exit "
                                  f"{r.returncode}\n{r.stderr}{r.stdout}")
@@ -56,7 +59,7 @@ class Run:
 
     def stored(self):
         """Wait until every session of the directory is in the store."""
-        end = time.monotonic() + 30
+        end = time.monotonic() + 300
         while time.monotonic() < end:
             left = [n for n in os.listdir(self.env["HANDSPAN_DIR"])
                     if n.startswith("session-")]
@@ -88,7 +91,7 @@ class Case:
         self.preload = os.path.join(build, "lib", "libhandspan.so")
         self.manifest = os.path.join(folder, "handlers.manifest")
         # lanes are meant to lie in memory
-        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        memory = os.environ.get("TEST_MEMORY")
         self.scratch = tempfile.mkdtemp(prefix="handspan-accept-", dir=memory)
         self.env = {k: v for k, v in os.environ.items()
                     if not k.startswith(("HANDSPAN_", "LD_"))
@@ -118,7 +121,7 @@ def main():
     try:
         bare = subprocess.run([program, *case.args], env=case.env,
                               stdin=subprocess.DEVNULL, capture_output=True,
-                              timeout=60)
+                              timeout=300)
         for how in getattr(check, "HOW", ("preload", "run")):
             run = case.run(how)
             expect(run.result.returncode, bare.returncode, f"{how}: status")
@@ -129,7 +132,7 @@ def main():
             check.check(run)
             print(f"{how}: ok")
     finally:
-        shutil.rmtree(case.scratch, ignore_errors=True)
+        alive.remove(case.scratch)
 
 
 if __name__ == "__main__":

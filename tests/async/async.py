@@ -15,12 +15,15 @@ steps and are passed over.
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 
-SHM = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../common"))
+import alive  # noqa: E402
+
+SHM = os.environ.get("TEST_MEMORY")
 STEP = """[[object(main)]];
 [[span, input(id, parent)]]
 void step(long id, long parent, void *body, void *data);
@@ -45,12 +48,12 @@ class Place:
         return self
 
     def __exit__(self, *unused):
-        shutil.rmtree(self.at, ignore_errors=True)
+        alive.remove(self.at)
 
     def handspan(self, *args):
         return subprocess.run([self.build + "/bin/handspan", *args],
                               env=self.env, check=True, capture_output=True,
-                              text=True, timeout=120).stdout
+                              text=True, timeout=300).stdout
 
     def trace(self, command, manifest, **env):
         """Run it; its result, and the spans that are stored of it."""
@@ -61,7 +64,7 @@ class Place:
                       LD_PRELOAD=self.build + "/lib/libhandspan.so")
         done = subprocess.run(command, env=traced, capture_output=True,
                               text=True, stdin=subprocess.DEVNULL,
-                              timeout=120, check=False)
+                              timeout=300, check=False)
         self.handspan("sidecar")
         spans = []
         for row in self.rows("list"):

@@ -43,7 +43,7 @@ def main():
             run = subprocess.run(
                 [prefix + "/bin/handspan", "run", "--summary", "never", "-m",
                  path, "--", program, truth], env=place.env,
-                capture_output=True, text=True, check=False, timeout=100)
+                capture_output=True, text=True, check=False, timeout=300)
             common.check((run.returncode, run.stderr), (0, ""), name)
             place.handspan("sidecar")
             seen = place.rows("check", "--trace", "latest")

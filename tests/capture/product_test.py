@@ -7,12 +7,15 @@ and filters: it behaves as untraced, and each value is right or unreadable.
 """
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 
-SHM = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../common"))
+import alive  # noqa: E402
+
+SHM = os.environ.get("TEST_MEMORY")
 TEXTS = ["text in rodata", "text in data", "text on the stack",
          "text on the heap", None]
 # under a filter nothing is read by a syscall
@@ -25,14 +28,14 @@ def show_text(span):
 
 
 def run(program, mode, env):
-    done = subprocess.run([program, mode], env=env, timeout=60, check=False,
+    done = subprocess.run([program, mode], env=env, timeout=300, check=False,
                           capture_output=True)
     return done.returncode, done.stdout, done.stderr
 
 
 def spans_of(handspan, env, top):
     plain = {k: v for k, v in env.items() if k != "LD_PRELOAD"}
-    subprocess.run([handspan, "sidecar"], env=plain, timeout=60, check=True,
+    subprocess.run([handspan, "sidecar"], env=plain, timeout=300, check=True,
                    capture_output=True)
     text = subprocess.run(
         [handspan, "spans", "--json", "--store", top + "/store.db", "latest"],
@@ -69,7 +72,7 @@ def main():
             return 1
         return 0
     finally:
-        shutil.rmtree(top, ignore_errors=True)
+        alive.remove(top)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,13 @@
 its JSON."""
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../common"))
+import alive  # noqa: E402
 
 HANDSPAN = os.path.abspath(sys.argv[1])
 CC = os.environ.get("CC", "cc")
@@ -17,7 +20,7 @@ class Place:
     """A folder with a session directory and a store, gone at the end."""
 
     def __enter__(self):
-        shm = "/dev/shm" if os.path.isdir("/dev/shm") else None
+        shm = os.environ.get("TEST_MEMORY")
         self.at = os.path.realpath(tempfile.mkdtemp(dir=shm,
                                                     prefix="handspan-check-"))
         os.mkdir(f"{self.at}/dir", 0o700)
@@ -29,7 +32,7 @@ class Place:
         return self
 
     def __exit__(self, *_):
-        shutil.rmtree(self.at, ignore_errors=True)
+        alive.remove(self.at)
 
     def write(self, name, text):
         with open(f"{self.at}/{name}", "w", encoding="utf-8") as f:
@@ -42,7 +45,7 @@ class Place:
 
     def handspan(self, *args, status=None):
         done = subprocess.run([HANDSPAN, *args], cwd=self.at, env=self.env,
-                              capture_output=True, text=True, timeout=100,
+                              capture_output=True, text=True, timeout=300,
                               stdin=subprocess.DEVNULL)
         if status is not None:
             expect(done.returncode, status,

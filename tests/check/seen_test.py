@@ -136,7 +136,7 @@ def case_pid(p):
         check_after(rows, "--pid")
         os.kill(pid, 15)
     finally:
-        done.wait(timeout=30)
+        done.wait(timeout=300)
 
 
 FORKS = r"""

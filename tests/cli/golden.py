@@ -30,7 +30,7 @@ def normalize(text, folder):
 def run(command, folder, env):
     done = subprocess.run(["sh", "-c", command], cwd=folder, env=env,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          stdin=subprocess.DEVNULL, timeout=30)
+                          stdin=subprocess.DEVNULL, timeout=300)
     out = normalize(done.stdout.decode("utf-8", "replace"), folder)
     if out and not out.endswith("\n"):
         out += "\n"

@@ -14,6 +14,10 @@ import sys
 import tempfile
 import unittest
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../common"))
+import alive  # noqa: E402
+
 HANDSPAN = os.path.realpath(sys.argv.pop(1))
 CC = os.environ.get("CC", "cc")
 HAS_PRELOAD = os.path.exists(
@@ -22,8 +26,7 @@ HAS_PRELOAD = os.path.exists(
 
 class Base(unittest.TestCase):
     def setUp(self):
-        self.folder = tempfile.TemporaryDirectory(
-            ignore_cleanup_errors=True)  # a sidecar may start this moment
+        self.folder = tempfile.TemporaryDirectory()
         self.addCleanup(self.folder.cleanup)
         self.path = os.path.realpath(self.folder.name)
         self.env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8",
@@ -34,15 +37,13 @@ class Base(unittest.TestCase):
 
     def end_sidecar(self):
         """It ends by itself when idle; wait, or the folder is not empty."""
-        lock = self.path + "/dir/sidecar.lock"
-        if os.path.exists(lock):
-            subprocess.run(["flock", "-w", "20", lock, "true"], check=True)
+        self.assertEqual(alive.wait_for_none(self.path), {})
 
     def handspan(self, *args, **more):
         more.setdefault("env", self.env)
         return subprocess.run([HANDSPAN, *args], cwd=self.path, text=True,
                               stdin=subprocess.DEVNULL, capture_output=True,
-                              timeout=60, **more)
+                              timeout=300, **more)
 
     def run_quiet(self, *command, **more):
         return self.handspan("run", "--summary=never", "--", *command, **more)
@@ -111,7 +112,7 @@ class Run(Base):
         run = subprocess.run(
             [HANDSPAN, "run", "--summary=never", "sh", "-c", code],
             env=self.env, cwd=self.path, capture_output=True, text=True,
-            start_new_session=True, timeout=60)
+            start_new_session=True, timeout=300)
         self.assertEqual(run.returncode, 7)
 
     def test_ignored_signals_stay_ignored(self):

@@ -15,13 +15,16 @@ import argparse
 import json
 import os
 import random
-import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
 
-SHM = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../common"))
+import alive  # noqa: E402
+
+SHM = os.environ.get("TEST_MEMORY")
 BATCH = 20  # programs whose sessions are stored together
 MANIFEST = """
 [[object(main)]];
@@ -106,7 +109,7 @@ class Program:
 
 def run(program, path, env):
     done = subprocess.run([program, path], env=env, stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=120)
+                          capture_output=True, text=True, timeout=300)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -241,7 +244,7 @@ def main():
             batch.run(programs)
             found, lost = batch.compare(programs)
         finally:
-            shutil.rmtree(batch.top, ignore_errors=True)
+            alive.remove(batch.top)
         for i, what in enumerate(("wrong parent", "orphan", "missing")):
             total[i] += len(found[i])
             for seed, one in found[i][:0 if args.without else 10]:

@@ -12,7 +12,11 @@ import subprocess
 import sys
 import tempfile
 
-SHM = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../common"))
+import alive  # noqa: E402
+
+SHM = os.environ.get("TEST_MEMORY")
 BUFFERS = 30
 PIPELINE = (f"fakesrc num-buffers={BUFFERS} ! queue ! identity ! queue ! "
             "fakesink").split()
@@ -34,10 +38,10 @@ def main():
                "/share/handspan/manifests/gstreamer.manifest")
     try:
         subprocess.run(["gst-launch-1.0", "-q", "--no-fault", *PIPELINE],
-                       env=env, check=True, timeout=100, capture_output=True)
+                       env=env, check=True, timeout=300, capture_output=True)
         del env["LD_PRELOAD"], env["HANDSPAN_MANIFEST"]
         subprocess.run([handspan, "sidecar"], env=env, check=True,
-                       capture_output=True, timeout=60)
+                       capture_output=True, timeout=300)
         traces = subprocess.run([handspan, "list", "--json"], env=env,
                                 check=True, capture_output=True, text=True)
         spans = []
@@ -47,7 +51,7 @@ def main():
                 env=env, check=True, capture_output=True, text=True).stdout
             spans += [json.loads(row) for row in text.splitlines()[1:]]
     finally:
-        shutil.rmtree(top, ignore_errors=True)
+        alive.remove(top)
     pushes = {s["span_id"]: s for s in spans if s["name"] == "gst_pad_push"}
     kinds = {"source": 0, "queue": 0, "call": 0}
     threads = set()

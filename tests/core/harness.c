@@ -17,6 +17,7 @@
 #include "lane/writer.h"
 #include "lane/x86_64/machine.h"
 #include "preload/span.h"
+#include "tests/common/folder.h"
 
 int harness_failures;
 static bool is_zero;
@@ -41,12 +42,12 @@ static void *shared_page(size_t len, int flags)
 
 void harness_start(const char *mode)
 {
-    char dir[] = "/tmp/handspan-core-XXXXXX";
+    char dir[TEST_FOLDER_MAX];
     struct lane_config config = {.clock = LANE_CLOCK_TSC, .mode = 0600};
     is_zero = mode[0] == 'Z';
     if (getenv("HARNESS_MONOTONIC") != NULL)
         config.clock = LANE_CLOCK_MONOTONIC;
-    if (mkdtemp(dir) == NULL)
+    if (test_folder_make(dir, "handspan-core") == NULL)
         die("mkdtemp");
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int rc = lane_session_create(fd, "session", &config, &runtime.map);
@@ -72,6 +73,7 @@ void harness_start(const char *mode)
     shim_start();
     shim_enter = span_enter;
     shim_leave = span_leave;
+    shim_pass = span_pass;
     if (shim_entries_reserve(1024) != 0 ||
         process_register(0, (struct span_place){0, 0}) != 0)
         die("start");

@@ -15,16 +15,19 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import tomllib
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../common"))
+import alive  # noqa: E402
+
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
-STORED_WITHIN_S = 20
+STORED_WITHIN_S = 300
 
 
 class Failures:
@@ -75,7 +78,7 @@ class Program:
         done = subprocess.run(
             [str(TOP / "examples" / self.name / "run"),
              *self.spec.get("args", [])],
-            env=env, capture_output=True, timeout=50, check=False,
+            env=env, capture_output=True, timeout=300, check=False,
             stdin=subprocess.DEVNULL)
         left = {n: (files / n).read_bytes() if (files / n).exists() else None
                 for n in self.spec.get("outputs", [])}
@@ -247,7 +250,7 @@ def main():
         if os.environ.get("E2E_KEEP"):
             print("kept:", work)
         else:
-            shutil.rmtree(work, ignore_errors=True)
+            alive.remove(work)
     print(f"{name}: {len(failures.lines)} differences")
     return 1 if failures.lines else 0
 

@@ -203,7 +203,7 @@ class Tracer:
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if late:
             self.wait_overdue(number)
-        run.communicate(timeout=60)
+        run.communicate(timeout=300)
 
     def wait_overdue(self, number):
         """Until it is in the store, while the call still goes on."""
@@ -231,7 +231,7 @@ class Tracer:
     def finish(self):
         subprocess.run([self.handspan, "sidecar", "--once"], env=self.env,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                       timeout=60, check=False)
+                       timeout=300, check=False)
 
     def rows(self, number):
         db = sqlite3.connect(f"file:{self.work}/store.db?mode=ro", uri=True)
@@ -258,35 +258,63 @@ def plain(name):
     return re.sub(r"(\.(constprop|isra|part|cold)[.\d]*|@.*)+$", "", name)
 
 
-def gdb_frames(case, work, lines):
-    words = ["gdb", "-q", "-batch", "-nx", "-ex", "set debuginfod enabled off",
-             "-ex", "set breakpoint pending on",
-             "-ex", "set startup-with-shell off",
-             "-ex", "set backtrace past-main on"]
-    if case.how == "fork":
-        words += ["-ex", "set follow-fork-mode child"]
+def gdb_commands(case, lines):
+    """From nothing to where it fails."""
+    words = [f"set follow-fork-mode "
+             f"{'child' if case.how == 'fork' else 'parent'}",
+             "set args " + " ".join(case.args)]
     if case.kind == "exception":
-        words += ["-ex", "catch throw"]
+        words.append("catch throw")
     elif case.kind in ("rule", "overdue"):
         source = next(n for n in SOURCES if case.origin in lines.get(n, {}))
-        words += ["-ex", f"break {source}:{lines[source][case.origin]}"]
-    words += ["-ex", "run"]
+        words.append(f"break {source}:{lines[source][case.origin]}")
+    words.append("run")
     if case.args[0] == "nested":
-        words += ["-ex", "continue"]
-    words += ["-x", str(HERE / "bt.py"), "--args",
-              f"./{case.program}", *case.args]
-    try:
-        done = subprocess.run(words, cwd=work / case.build, text=True,
-                              capture_output=True, stdin=subprocess.DEVNULL,
-                              timeout=60, check=False)
-    except subprocess.TimeoutExpired:
-        return None
-    found = re.search(r"^@@(\[.*\])", done.stdout, re.M)
-    frames = json.loads(found.group(1)) if found else []
+        words.append("continue")
+    return words
+
+
+def own_frames(frames):
     frames = [f for f in frames if not f["tail"]]
     while frames and frames[-1]["function"] is None:
         frames.pop()  # of a fiber: what its stack happened to hold
     return frames
+
+
+def gdb_frames(cases, work, lines):
+    """{number: frames} of numbered cases of one program of one build."""
+    first = cases[0][1]
+    words = ["gdb", "-q", "-batch", "-nx", "-ex", "set debuginfod enabled off",
+             "-ex", "set breakpoint pending on", "-ex", "set confirm off",
+             "-ex", "set startup-with-shell off",
+             "-ex", "set backtrace past-main on",
+             "-x", str(HERE / "bt.py"), f"./{first.program}"]
+    wanted = json.dumps([{"number": number,
+                          "commands": gdb_commands(case, lines)}
+                         for number, case in cases])
+    done = subprocess.run(words, cwd=work / first.build, text=True,
+                          env=dict(os.environ, GDB_CASES=wanted),
+                          capture_output=True, stdin=subprocess.DEVNULL,
+                          timeout=300, check=False)
+    return {int(number): own_frames(json.loads(frames)) for number, frames in
+            re.findall(r"^@@(\d+) (\[.*\])", done.stdout, re.M)}
+
+
+def has_gdb(case):
+    return case.kind != "death" and case.origin and (case.kind != "rule" or
+                                                     case.cause)
+
+
+def all_gdb_frames(pool, chosen, work, lines):
+    groups = collections.defaultdict(list)
+    for number, case in chosen:
+        if has_gdb(case):
+            groups[case.program, case.build].append((number, case))
+    found = {}
+    for frames in pool.map(lambda g: gdb_frames(g, work, lines),
+                           groups.values()):
+        found.update(frames)
+    return found
 
 
 def base(path):
@@ -466,19 +494,17 @@ def main():
               if not sys.argv[2:] or c.name.startswith(tuple(sys.argv[2:]))]
     lines, report = markers(), Report()
     with tempfile.TemporaryDirectory(prefix="handspan-errors-",
-                                     dir="/dev/shm") as folder:
+                                     dir=os.environ.get("TEST_MEMORY")) as folder:
         work = pathlib.Path(folder)
         build_all(work)
         tracer = Tracer(build, work)
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             list(pool.map(lambda x: tracer.run(*x), chosen))
-            theirs = list(pool.map(
-                lambda x: gdb_frames(x[1], work, lines)
-                if with_gdb and x[1].kind != "death" and x[1].origin and
-                (x[1].kind != "rule" or x[1].cause)
-                else None, chosen))
+            theirs = all_gdb_frames(pool, chosen, work, lines) \
+                if with_gdb else {}
         tracer.finish()
-        for (number, case), frames in zip(chosen, theirs):
+        for number, case in chosen:
+            frames = theirs.get(number)
             spans, ends = tracer.rows(number)
             if case.kind == "death":
                 check_death(report, case, spans, ends)

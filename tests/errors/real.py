@@ -106,16 +106,16 @@ def run(handspan, work, name, manifest, command, show):
     for _ in range(10):
         done = subprocess.run([handspan, "run", "-m", manifest, "--",
                                "/bin/sh", "-c", shell], cwd=work, env=env,
-                              timeout=90, stdin=subprocess.DEVNULL,
+                              timeout=300, stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, check=False,
                               **as_nobody)
         # GStreamer may end by the end of the stream before its error is told
         # (and hangs without async=false, untraced as well)
         if name != "png" or "No valid frames" in done.stdout + done.stderr:
             break
-    subprocess.run([handspan, "sidecar", "--once"], env=env, timeout=60,
+    subprocess.run([handspan, "sidecar", "--once"], env=env, timeout=300,
                    capture_output=True, check=False, **as_nobody)
-    screens = [subprocess.run([handspan, "errors", *more], env=env, timeout=60,
+    screens = [subprocess.run([handspan, "errors", *more], env=env, timeout=300,
                               capture_output=True, text=True, check=False,
                               **as_nobody).stdout
                for more in ([], ["--full"])]
@@ -129,7 +129,7 @@ def main():
     build, show = pathlib.Path(sys.argv[1]).resolve(), "--show" in sys.argv
     failed = 0
     with tempfile.TemporaryDirectory(prefix="handspan-real-",
-                                     dir="/dev/shm") as folder:
+                                     dir=os.environ.get("TEST_MEMORY")) as folder:
         work = pathlib.Path(folder)
         work.chmod(0o755)
         files(work)

@@ -215,7 +215,7 @@ class World(base.Place):
         else:
             while run.poll() is None:
                 self.search()
-        run.communicate(timeout=60)
+        run.communicate(timeout=300)
         self.search()
 
     def overdue(self, way):

@@ -68,7 +68,7 @@ class Squat(unittest.TestCase):
     def as_user(self, *command, **more):
         who = dict(user=self.uid, group=self.uid, extra_groups=[])
         return subprocess.run(command, capture_output=True, text=True,
-                              timeout=60, stdin=subprocess.DEVNULL,
+                              timeout=300, stdin=subprocess.DEVNULL,
                               env=dict(self.env, **more), cwd="/",
                               **who if self.uid else {})
 

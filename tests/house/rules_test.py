@@ -13,7 +13,9 @@ import rules  # noqa: E402
 
 class Rules(unittest.TestCase):
     def tree(self, path, text):
-        root = tempfile.mkdtemp()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        root = folder.name
         full = os.path.join(root, path)
         os.makedirs(os.path.dirname(full))
         with open(full, "w", encoding="utf-8") as f:

@@ -9,12 +9,15 @@ them), shared pages of lanes included: so it is an upper bound of what is ours.
 usage: memory.py CASE WRITER SIDECAR [LIMIT_MB]
 """
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../common"))
+import alive  # noqa: E402
 
 LIMIT_MB = float(sys.argv[4]) if len(sys.argv) > 4 else 64
 # writers one after another: how many, their options, spans that must come
@@ -44,7 +47,7 @@ def stored(store):
 
 
 def wait_until(is_true, what):
-    end = time.monotonic() + 100
+    end = time.monotonic() + 300
     while not is_true():
         if time.monotonic() > end:
             raise AssertionError("never came: " + what)
@@ -64,7 +67,7 @@ def retries(store):
 def main():
     case, writer, sidecar = sys.argv[1], *map(os.path.abspath, sys.argv[2:4])
     count, options, spans = CASES[case]
-    base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    base = os.environ.get("TEST_MEMORY")
     top = tempfile.mkdtemp(prefix="handspan-memory-", dir=base)
     store = top + "/store.db"
     try:
@@ -92,7 +95,7 @@ def main():
         if peak >= LIMIT_MB:
             raise AssertionError(f"{peak:.1f} MB, not below {LIMIT_MB}")
     finally:
-        shutil.rmtree(top, ignore_errors=True)
+        alive.remove(top)
 
 
 main()

@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include "lane/keeper.h"
 #include "lane/writer.h"
+#include "tests/common/folder.h"
 
 #define CHECK(x)                                                               \
     do {                                                                       \
@@ -28,8 +29,7 @@
     } while (0)
 
 static const char test_name[] = "session-test";
-static char test_path[] = "/dev/shm/lane-test-XXXXXX";
-static char test_here[] = "lane-test-XXXXXX";
+static char test_path[TEST_FOLDER_MAX];
 static const char *test_made; /* NULL: nothing to remove */
 static int test_dir = -1;
 static struct lane_map map;
@@ -45,9 +45,7 @@ static inline void test_session_remove(void)
 
 static inline void test_directory_make(void)
 {
-    test_made = mkdtemp(test_path);
-    if (!test_made)
-        test_made = mkdtemp(test_here);
+    test_made = test_folder_make(test_path, "lane-test");
     CHECK(test_made);
     test_dir = open(test_made, O_RDONLY | O_DIRECTORY);
     CHECK(test_dir >= 0);

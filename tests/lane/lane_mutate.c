@@ -17,6 +17,7 @@
 #include "lane/ids.h"
 #include "lane/keeper.h"
 #include "lane/writer.h"
+#include "tests/common/folder.h"
 
 enum {
     CHANGES_MAX = 16,
@@ -103,7 +104,8 @@ static uint64_t read_lane(const struct lane_reader *reader, uint32_t lane)
     if (steps >= STEPS_MAX)
         fail("an endless log");
     struct lane_open open[LANE_OPEN_MAX];
-    int n = lane_reader_open_spans(reader, lane, open, LANE_OPEN_MAX);
+    uint64_t owner;
+    int n = lane_reader_open_spans(reader, lane, open, LANE_OPEN_MAX, &owner);
     for (int i = 0; i < n; i++)
         sum += open[i].span;
     lane_log_close(&log);
@@ -180,9 +182,8 @@ int main(int argc, char **argv)
 {
     long count = argc > 1 ? strtol(argv[1], NULL, 10) : 1000;
     state = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
-    char path[] = "/dev/shm/lane-mutate-XXXXXX", here[] = "mutate-XXXXXX";
-    const char *made = mkdtemp(path);
-    made = made ? made : mkdtemp(here);
+    char path[TEST_FOLDER_MAX];
+    const char *made = test_folder_make(path, "lane-mutate");
     int dir = made ? open(made, O_RDONLY | O_DIRECTORY) : -1;
     if (dir < 0 || lane_keeper_guard() != 0)
         fail("no directory");

@@ -27,6 +27,7 @@
 #include "lane/keeper.h"
 #include "lane/utf8.h"
 #include "lane/writer.h"
+#include "tests/common/folder.h"
 
 #define CHECK(x)                                                               \
     do {                                                                       \
@@ -46,10 +47,8 @@ static struct lane_map map;
 
 static void open_dir(void)
 {
-    char path[] = "/dev/shm/lane-test-XXXXXX", here[] = "lane-test-XXXXXX";
-    const char *made = mkdtemp(path);
-    if (!made)
-        made = mkdtemp(here);
+    char path[TEST_FOLDER_MAX];
+    const char *made = test_folder_make(path, "lane-test");
     CHECK(made);
     dir = open(made, O_RDONLY | O_DIRECTORY);
     CHECK(dir >= 0);

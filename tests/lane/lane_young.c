@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include "lane/reader.h"
 #include "lane/writer.h"
+#include "tests/common/folder.h"
 
 #define CHECK(x)                                                               \
     do {                                                                       \
@@ -77,8 +78,8 @@ static void one_round(int dir)
 
 int main(void)
 {
-    char path[] = "/dev/shm/lane-young-XXXXXX";
-    CHECK(mkdtemp(path));
+    char path[TEST_FOLDER_MAX];
+    CHECK(test_folder_make(path, "lane-young"));
     int dir = open(path, O_RDONLY | O_DIRECTORY);
     CHECK(dir >= 0);
     for (int i = 0; i < ROUNDS; i++)

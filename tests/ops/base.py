@@ -13,6 +13,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "../common"))
+import alive  # noqa: E402
 import lock  # noqa: E402
 
 HANDSPAN = os.path.realpath(sys.argv.pop(1))
@@ -23,7 +24,7 @@ _built = {}
 
 def shm_folder():
     """Sessions want shared memory."""
-    place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    place = os.environ.get("TEST_MEMORY")
     return tempfile.mkdtemp(prefix="handspan-ops-", dir=place)
 
 
@@ -37,12 +38,17 @@ class Base(unittest.TestCase):
                     "HANDSPAN_DIR": self.dir, "HANDSPAN_STORE": self.store}
         self.addCleanup(shutil.rmtree, self.path, True)
         self.addCleanup(shutil.rmtree, self.dir, True)
-        self.addCleanup(self.end_sidecar)
+        self.addCleanup(self.end_all)
+
+    def end_all(self):
+        """Before the folders go: whoever might write there."""
+        self.assertEqual(alive.wait_for_none(self.dir, self.path), {})
 
     def end_sidecar(self):
+        """It ends by itself when idle."""
         path = self.dir + "/sidecar.lock"
         if os.path.exists(path):
-            subprocess.run(["flock", "-w", "30", path, "true"], check=False)
+            subprocess.run(["flock", "-w", "300", path, "true"], check=True)
 
     def sidecar(self, extra=None, **more):
         """One that stays, at work: no program starts another one."""
@@ -94,7 +100,7 @@ class Base(unittest.TestCase):
 
     def rows(self, sql, *values):
         db = sqlite3.connect(f"file:{self.store}?mode=ro", uri=True,
-                             timeout=30)
+                             timeout=300)
         try:
             return db.execute(sql, values).fetchall()
         finally:
@@ -108,7 +114,7 @@ class Base(unittest.TestCase):
         finally:
             db.close()
 
-    def wait_for(self, condition, what, seconds=60):
+    def wait_for(self, condition, what, seconds=300):
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             found = condition()

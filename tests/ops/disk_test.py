@@ -91,7 +91,7 @@ class Disk(base.Base):
             stderr=subprocess.PIPE, text=True, cwd=self.path)
 
     def unharmed(self, program, count, threads, already=""):
-        out, err = program.communicate("\n", timeout=120)
+        out, err = program.communicate("\n", timeout=300)
         self.assertEqual(already + out, "first half\n%d 1 7 0\n" %
                          (count * threads + count), err)
         self.assertEqual(program.returncode, 5, err)

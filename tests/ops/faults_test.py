@@ -154,7 +154,7 @@ class Faults(base.Base):
         with open(self.dir + "/sidecar.lock", "a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # none can start meanwhile
             held = subprocess.run(
-                [self.prog, str(count)], timeout=60, env=dict(
+                [self.prog, str(count)], timeout=300, env=dict(
                     self.env, LD_PRELOAD=lib, HANDSPAN_MANIFEST=self.manifest))
         self.assertEqual(held.returncode, 0)
         self.assertTrue([f for f in os.listdir(self.dir)
@@ -165,7 +165,7 @@ class Faults(base.Base):
         self.session_of(50)
         done = subprocess.run(
             ["prlimit", "--as=120000000", base.HANDSPAN, "sidecar"],
-            env=self.env, text=True, capture_output=True, timeout=60)
+            env=self.env, text=True, capture_output=True, timeout=300)
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("memory", done.stderr)
         self.ok("sidecar")

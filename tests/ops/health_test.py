@@ -52,7 +52,7 @@ class Health(base.Base):
         def get():
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics",
-                                            timeout=10) as answer:
+                                            timeout=300) as answer:
                     return answer.read().decode()
             except OSError:
                 return None

@@ -5,6 +5,7 @@ store, killed at work. The store is whole each time, and every call is there
 once."""
 import os
 import random
+import shutil
 import sqlite3
 import subprocess
 
@@ -122,7 +123,8 @@ class Moments(base.Base):
         """Two sidecars at work in one store, and killed there."""
         other = base.shm_folder()
         dirs = [self.dir, other]
-        self.addCleanup(subprocess.run, ["rm", "-rf", other], check=True)
+        self.addCleanup(shutil.rmtree, other)
+        self.addCleanup(base.alive.wait_for_none, other)
         programs = [subprocess.Popen(
             [base.HANDSPAN, "run", "-m", self.manifest, "--summary=never",
              self.prog, "40000"], env=dict(

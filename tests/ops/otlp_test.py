@@ -21,7 +21,8 @@ import program  # noqa: E402
 import scan  # noqa: E402
 
 PROTO = os.path.join(os.path.dirname(os.path.abspath(__file__)), "proto")
-OUT = tempfile.mkdtemp(prefix="ops-proto-")
+MADE = tempfile.TemporaryDirectory(prefix="ops-proto-")
+OUT = MADE.name
 subprocess.run(["protoc", "-I", PROTO, "--python_out", OUT] + [
     os.path.join(where, name) for where, _, names in os.walk(PROTO)
     for name in names if name.endswith(".proto")], check=True)

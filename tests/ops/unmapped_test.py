@@ -69,7 +69,7 @@ class Unmapped(base.Base):
         self.wait_for(lambda: self.counts()[0][0] >= 2 * CALLS, "all spans")
         self.assertIn("Complete", self.ok("show", extra=before or {}))
         sidecar.terminate()
-        log = sidecar.communicate(timeout=60)[1]
+        log = sidecar.communicate(timeout=300)[1]
         self.assertIn("has no shared mappings (mmap)", log)
         self.assertNotIn("store.db-wal", os.listdir(self.folder))
         self.assertEqual(self.rows("PRAGMA journal_mode"), [("delete",)])

@@ -22,14 +22,14 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 REASON = {1: "rule", 2: "passing", 3: "throw", 4: "signal", 5: "cause",
           6: "end"}
 RSP, RIP = 7, 16
-TIMEOUT_S = 60
+TIMEOUT_S = 300
 
 
 class Run:
     def __init__(self, args, manifest=None):
         self.top = tempfile.mkdtemp(
             prefix="handspan-stack-",
-            dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
+            dir=os.environ.get("TEST_MEMORY"))
         env = {k: v for k, v in os.environ.items()
                if not k.startswith("HANDSPAN_") and k != "LD_PRELOAD"}
         self.plain = self.execute(args, env)

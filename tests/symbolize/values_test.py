@@ -33,7 +33,7 @@ class World:
     def __enter__(self):
         self.top = pathlib.Path(tempfile.mkdtemp(
             prefix="handspan-values-",
-            dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
+            dir=os.environ.get("TEST_MEMORY")))
         (self.top / "lanes").mkdir(mode=0o700)
         self.store = self.top / "store.db"
         self.env = {k: v for k, v in os.environ.items()
@@ -57,7 +57,7 @@ class World:
             else os.environ.get("CC", "cc")
         subprocess.run([compiler, "-g", "-w", *flags, "-o", self.top / name,
                         source, *(["./libfail.so"] if name == "fail" else []),
-                        "-pthread"], cwd=self.top, check=True, timeout=60)
+                        "-pthread"], cwd=self.top, check=True, timeout=300)
 
     def gdb(self, program, args, stop):
         """Traced, in gdb: what it shows at the place; then to the end."""
@@ -73,7 +73,7 @@ class World:
             words += ["-ex", line]
         done = subprocess.run([*words, "--args", f"./{program}", *args],
                               cwd=self.top, env=self.env, text=True,
-                              capture_output=True, timeout=90, check=False,
+                              capture_output=True, timeout=300, check=False,
                               stdin=subprocess.DEVNULL)
         found = re.search(r"^@@(\[.*\])", done.stdout, re.M)
         assert found, done.stdout + done.stderr
@@ -81,7 +81,7 @@ class World:
 
     def drain(self):
         subprocess.run([self.handspan, "sidecar", "--once"], env=self.env,
-                       check=True, timeout=60, capture_output=True)
+                       check=True, timeout=300, capture_output=True)
         db = sqlite3.connect(self.store)
         rows = db.execute(
             "SELECT error FROM spans JOIN sites USING (session, site) WHERE "
@@ -203,7 +203,7 @@ def secrets(w):
         env = {**w.env, "HANDSPAN_MANIFEST": str(w.manifest(manifest)),
                "HANDSPAN_SIDECAR": "off",
                "LD_PRELOAD": str(w.build / "lib/libhandspan.so")}
-        subprocess.run([w.top / "values", "open"], env=env, timeout=30,
+        subprocess.run([w.top / "values", "open"], env=env, timeout=300,
                        check=True)
         return w.drain()
 
@@ -258,7 +258,7 @@ def damaged(w):
         (w.top / "values").chmod(0o755)
         env = {**w.env, "HANDSPAN_SIDECAR": "off",
                "LD_PRELOAD": str(w.build / "lib/libhandspan.so")}
-        subprocess.run([w.top / "values", "open"], env=env, timeout=30,
+        subprocess.run([w.top / "values", "open"], env=env, timeout=300,
                        check=True)
         error = w.drain()
         assert error["type"] == "ENOENT", error

@@ -9,6 +9,11 @@ import sqlite3
 import subprocess
 import tempfile
 import time
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../common"))
+import alive  # noqa: E402
 
 CATALOGUE = pathlib.Path(__file__).resolve().parents[1] / "errors/catalogue"
 OWN = ("fail", "throw", "libfail.so")
@@ -18,7 +23,7 @@ CALLS = (("fail", "open"), ("fail", "inlined"), ("fail", "lib"),
 
 
 def execute(words, **more):
-    return subprocess.run([str(w) for w in words], check=True, timeout=60,
+    return subprocess.run([str(w) for w in words], check=True, timeout=300,
                           **more)
 
 
@@ -31,7 +36,7 @@ class World:
     def __enter__(self):
         self.top = pathlib.Path(tempfile.mkdtemp(
             prefix="handspan-names-",
-            dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
+            dir=os.environ.get("TEST_MEMORY")))
         self.at, self.debug = self.top / "bin", self.top / "apart"
         self.at.mkdir()
         self.debug.mkdir()
@@ -50,7 +55,7 @@ class World:
 
     def stop(self, folder):
         """Its sidecar goes when its folder does."""
-        shutil.rmtree(folder, ignore_errors=True)
+        alive.remove(folder)
 
     def build(self, level="-O2"):
         cc, cxx = os.environ.get("CC", "cc"), os.environ.get("CXX", "c++")
@@ -93,12 +98,12 @@ class World:
                 env={**self.env, "TRACEPARENT":
                      f"00-{number:032x}-{number:016x}-01", **more},
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL, timeout=60, check=False)
+                stderr=subprocess.DEVNULL, timeout=300, check=False)
         self.wait(len(calls))
 
     def wait(self, traces):
         """The running sidecar has stored them."""
-        until = time.monotonic() + 30
+        until = time.monotonic() + 300
         while time.monotonic() < until:
             rows = self.rows("SELECT count(*) FROM traces WHERE status NOT IN "
                              "('open')") if self.store.exists() else [(0,)]
@@ -119,7 +124,7 @@ class World:
     def call(self, *words, status=0, env=None):
         done = subprocess.run([self.handspan, *map(str, words)],
                               env=env or self.env, capture_output=True,
-                              text=True, timeout=100, check=False)
+                              text=True, timeout=300, check=False)
         assert status is None or done.returncode == status, (words, done)
         return done.stdout + done.stderr
 

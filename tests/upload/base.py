@@ -3,7 +3,6 @@
 simulation, see gateway.py), a session directory and a store."""
 import json
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../common"))
+import alive  # noqa: E402
 import lock  # noqa: E402
 import postgres  # noqa: E402
 import scan  # noqa: E402
@@ -22,7 +22,7 @@ def expect(got, want, what):
         raise AssertionError(f"{what}: got {got!r}, want {want!r}")
 
 
-def until(what, test, seconds=60):
+def until(what, test, seconds=300):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         got = test()
@@ -71,7 +71,7 @@ class Place:
     """A directory for sessions, a store, the programs."""
 
     def __init__(self, handspan, writer=None):
-        base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        base = os.environ.get("TEST_MEMORY")
         self.handspan, self.writer = handspan, writer
         self.dir = tempfile.mkdtemp(prefix="handspan-up-", dir=base)
         self.lanes = os.path.join(self.dir, "lanes")
@@ -89,7 +89,7 @@ class Place:
     def wrote(self, *args):
         """A session of the synthetic writer, which ends."""
         subprocess.run([self.writer, self.lanes, *args], check=True,
-                       stdout=subprocess.PIPE, timeout=120)
+                       stdout=subprocess.PIPE, timeout=300)
 
     def sidecar(self, *args, **kw):
         p = subprocess.Popen([self.handspan, "sidecar", *args], env=self.env,
@@ -100,13 +100,13 @@ class Place:
                   lock.is_held(self.lanes))
         return p
 
-    def drain(self, *args, status=0, timeout=120):
+    def drain(self, *args, status=0, timeout=300):
         p = self.sidecar(*args)
         err = p.communicate(timeout=timeout)[1]
         expect(p.returncode, status, f"the sidecar's status ({err})")
         return err
 
-    def run(self, *args, status=0, env=None, timeout=120):
+    def run(self, *args, status=0, env=None, timeout=300):
         r = subprocess.run([self.handspan, *args], env={**self.env,
                                                         **(env or {})},
                            text=True, capture_output=True, timeout=timeout)
@@ -136,7 +136,7 @@ class Place:
         for p in self.sidecars:
             if p.poll() is None:
                 p.kill()
-        shutil.rmtree(self.dir, ignore_errors=True)
+        alive.remove(self.dir)
 
 
 MASK = (1 << 64) - 1

@@ -38,8 +38,7 @@ def as_user():
 
 class Postgres:
     def __init__(self, base=None):
-        base = base or ("/dev/shm" if os.access("/dev/shm", os.W_OK)
-                        else None)
+        base = base or os.environ.get("TEST_MEMORY")
         self.dir = tempfile.mkdtemp(prefix="handspan-pg-", dir=base)
         os.chmod(self.dir, 0o755)
         self.data = os.path.join(self.dir, "data")
@@ -63,7 +62,7 @@ class Postgres:
         if r.returncode:
             raise AssertionError(f"{command}: {r.stdout}")
 
-    def start(self, seconds=60):
+    def start(self, seconds=300):
         end = time.monotonic() + seconds
         while True:
             self.server = subprocess.Popen(
@@ -126,6 +125,6 @@ class Postgres:
     def stop(self):
         if self.server and self.server.poll() is None:
             self.server.send_signal(signal.SIGQUIT)
-            self.server.wait(timeout=60)
+            self.server.wait(timeout=300)
         self.log.close()
         shutil.rmtree(self.dir, ignore_errors=True)

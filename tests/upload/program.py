@@ -52,6 +52,7 @@ int main(int argc, char **argv) {
     for (int i = 0; i < 3; i++) sum += load(argv[2]);
     try { risky("PLANT_EXCEPTION"); } catch (std::exception &) { sum++; }
     if (strcmp(argv[1], "die") == 0) deadly();
+    usleep(150000); // longer than question 3 asks for, on any machine
     return sum == 12345;
 }
 """

@@ -48,7 +48,7 @@ class World(base.Place):
         subprocess.run([self.handspan, "run", "-m", manifest, "--summary=never",
                         "--", *command], env=self.env, cwd=self.work,
                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL, timeout=120)
+                       stderr=subprocess.DEVNULL, timeout=300)
 
     def json(self, *args):
         lines = self.run(*args, "--json", status=None).splitlines()
@@ -344,7 +344,7 @@ def main():
             "SELECT count(*) FROM sinks WHERE state = 'idle' AND cursor_seq = "
             "(SELECT max(seq) FROM outbox)") == [(2,)], 120)
         side.terminate()
-        side.communicate(timeout=60)
+        side.communicate(timeout=300)
         errors_and_context(w)
         rows = questions(w)
         values_stay(w)

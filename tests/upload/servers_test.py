@@ -304,7 +304,7 @@ def standing(p):
           and state(p, expired)[2])
     spans_there(p, expired)
     side.terminate()
-    side.communicate(timeout=60)
+    side.communicate(timeout=300)
     for token in "token-writer", "token-new", "token-old":
         assert token not in p.log() + uploads + status, "a key is shown"
     scan.check(wire, ["/data/", "--day", "/usr/bin"])

@@ -87,7 +87,7 @@ def case_answers(w):
         "SELECT count(*) FROM outbox WHERE seq > (SELECT min(cursor_seq) "
         "FROM sinks)") == [(0,)], 150)
     side.terminate()
-    side.communicate(timeout=60)
+    side.communicate(timeout=300)
     expect(w.rows("SELECT * FROM refused"), [], "refused")
     base.same(w, w.pg)
     base.same(w, w.pg, values=False, prefix="two_")
@@ -137,7 +137,7 @@ def case_holds(w):
     with open(w.key, "w", encoding="utf-8") as f:
         f.write("token-expired")
     side.terminate()
-    side.communicate(timeout=60)
+    side.communicate(timeout=300)
     w.wrote("records=20")
     side = w.sidecar("--stay", "--upload", w.url())
     until("held", lambda: "held" in [s[0] for s in w.sinks().values()])
@@ -146,7 +146,7 @@ def case_holds(w):
     until("goes on", lambda: "idle" in [s[0] for s in w.sinks().values()])
     base.same(w, w.pg, values=False)
     side.terminate()
-    err = side.communicate(timeout=60)[1]
+    err = side.communicate(timeout=300)[1]
     for token in ("token-writer", "token-expired"):
         assert token not in err + w.log(), "a key is in a log"
         assert token.encode() not in open(w.store, "rb").read(), "in the store"
@@ -157,15 +157,15 @@ def case_poison(w):
     w.wrote("records=2000", "values=3")
     w.drain()
     db = sqlite3.connect(w.store)
-    db.execute("UPDATE spans SET depth = 1 << 40 WHERE ref % 700 = 5")
-    db.execute("UPDATE spans SET input = '{\"a\":' WHERE ref % 900 = 7")
+    db.execute("UPDATE span_rows SET depth = 1 << 40 WHERE ref % 700 = 5")
+    db.execute("UPDATE span_rows SET input = '{\"a\":' WHERE ref % 900 = 7")
     db.commit()
     db.close()
     side = w.sidecar("--stay", "--upload", w.url(options="values=on"))
     until("all is taken care of", lambda: w.rows(
         "SELECT state FROM sinks") == [("idle",)], 120)
     side.terminate()
-    side.communicate(timeout=60)
+    side.communicate(timeout=300)
     bad = w.rows("SELECT count(*) FROM spans WHERE depth > 1 << 30 OR "
                  "NOT json_valid(coalesce(input, '{}'))")[0][0]
     assert 3 <= bad <= 10, bad
@@ -396,7 +396,7 @@ def case_ddl(w):
     until("the new ones", lambda: w.pg.rows("SELECT count(*) FROM spans") ==
           [(len(before) * 2,)])
     side.terminate()
-    side.communicate(timeout=60)
+    side.communicate(timeout=300)
     base.same(w, w.pg)
     n = w.pg.rows("SELECT handspan_retain(now() - interval '1 day')")[0][0]
     expect(n, 0, "nothing is that old")
@@ -461,7 +461,7 @@ def case_kills(w):
         n = random.randrange(50, 400)
         out = subprocess.run([w.writer, w.lanes, f"records={n}", "threads=2",
                               "values=4"], check=True, text=True,
-                             capture_output=True, timeout=60).stdout.split()
+                             capture_output=True, timeout=300).stdout.split()
         begun += int(out[3])
         expect(out[5], "0", "dropped")
         victim = random.choice(["sidecar", "postgres", "gateway", "none"])
@@ -482,7 +482,7 @@ def case_kills(w):
         "SELECT state, (SELECT max(seq) FROM outbox) - cursor_seq FROM sinks")
         == [("idle", 0)], 120)
     side.terminate()
-    side.wait(timeout=60)
+    side.wait(timeout=300)
     expect(w.rows("SELECT count(*) FROM spans"), [(begun,)], "in SQLite")
     expect(base.same(w, w.pg), begun, "in PostgreSQL")
     expect(w.rows("SELECT * FROM refused"), [], "refused")

@@ -100,7 +100,7 @@ stored() {
     # not ls: it fails if one of many goes meanwhile
     while compgen -G "$HANDSPAN_DIR/session-*" >/dev/null; do
         tries=$((tries + 1))
-        if [ $tries -gt 200 ]; then
+        if [ $tries -gt 3000 ]; then
             fail "not stored: $(ls "$HANDSPAN_DIR"); $(tail -5 \
                 "$HANDSPAN_DIR/log" 2>/dev/null)"
             return 1

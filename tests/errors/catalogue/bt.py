@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""In gdb: the stack where the program stands, as JSON after a mark."""
+"""In gdb, which reads the symbols once: run the program for each case of the
+JSON in $GDB_CASES, with commands that bring it to where it fails, and print
+the stack where it stands, as JSON after a mark."""
 import json
 import os
 
@@ -27,7 +29,22 @@ def frames():
     return out
 
 
-try:
-    print("\n@@" + json.dumps(frames()))
-except gdb.error as e:
-    print("\n@@[]", e)
+def end_all():
+    """Also what a fork was followed into."""
+    for inferior in gdb.inferiors():
+        if inferior.pid:
+            gdb.execute(f"kill inferiors {inferior.num}")
+    gdb.execute("inferior 1")
+    gdb.execute("delete")
+
+
+for case in json.loads(os.environ["GDB_CASES"]):
+    try:
+        for command in case["commands"]:
+            gdb.execute(command)
+        stack = frames()
+    except gdb.error as e:
+        print(e)
+        stack = []
+    print(f"\n@@{case['number']} {json.dumps(stack)}")
+    end_all()

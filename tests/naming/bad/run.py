@@ -17,6 +17,10 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../../common"))
+import alive  # noqa: E402
+
 BUILD = pathlib.Path(sys.argv[1]).resolve()
 HANDSPAN = str(BUILD / "bin" / "handspan")
 PRELOAD = str(BUILD / "lib" / "libhandspan.so")
@@ -52,7 +56,7 @@ def expect(got, want, what):
 
 class Place:
     def __enter__(self):
-        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        memory = os.environ.get("TEST_MEMORY")
         self.at = pathlib.Path(tempfile.mkdtemp(prefix="handspan-bad-",
                                                 dir=memory))
         self.env = {k: v for k, v in os.environ.items()
@@ -63,7 +67,7 @@ class Place:
         return self
 
     def __exit__(self, *_):
-        shutil.rmtree(self.at, ignore_errors=True)
+        alive.remove(self.at)
 
     def write(self, name, text):
         (self.at / name).write_text(text)
@@ -87,14 +91,14 @@ class Place:
     def traced(self, command, manifest, **more):
         """Output as untraced; returns what the store says."""
         plain = subprocess.run(command, env=self.env, capture_output=True,
-                               timeout=60, check=False, **more)
+                               timeout=300, check=False, **more)
         return self.compare(plain, command, manifest, **more)
 
     def compare(self, plain, command, manifest, **more):
         env = dict(self.env, LD_PRELOAD=PRELOAD, HANDSPAN_MANIFEST=manifest)
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run(command, env=env, capture_output=True,
-                              timeout=100, check=False, **more)
+                              timeout=300, check=False, **more)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         self.seconds = (after.ru_utime + after.ru_stime - before.ru_utime -
                         before.ru_stime)
@@ -103,7 +107,7 @@ class Place:
         return self.stored()
 
     def stored(self):
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         while time.monotonic() < end:
             if not list((self.at / "d").glob("session-*")) and \
                     (self.at / "s.db").exists():
@@ -123,7 +127,7 @@ class Place:
 
     def check(self, manifest, program, **env):
         return subprocess.run([HANDSPAN, "check", "-m", manifest, program],
-                              env=dict(self.env, **env), timeout=100,
+                              env=dict(self.env, **env), timeout=300,
                               capture_output=True, text=True, check=False)
 
 
@@ -359,7 +363,7 @@ def case_truncated(p):
         cut.chmod(0o755)
         for command in (["check", "-m", m], ["suggest"]):
             done = subprocess.run([HANDSPAN, *command, str(cut)], env=p.env,
-                                  capture_output=True, text=True, timeout=60,
+                                  capture_output=True, text=True, timeout=300,
                                   check=False)
             expect(done.returncode in (0, 1, 2, 3, 4, 5), True,
                    f"{command} of {length} bytes: {done}")

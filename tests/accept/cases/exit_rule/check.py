@@ -8,7 +8,7 @@ def check(run):
     # the same program, ending with 2
     subprocess.run([run.case.handspan, "run", "-m", run.case.manifest,
                     "--summary=never", "--", run.case.program, "2"],
-                   env=run.env, check=False, timeout=60)
+                   env=run.env, check=False, timeout=300)
     run.stored()
     (trace,) = [t for t in run.traces() if t["exit_code"] == 2]
     expect(trace["status"], "error", "exit 2 is not")
