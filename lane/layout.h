@@ -326,7 +326,7 @@ struct lane_item {
     uint8_t direction; /* enum lane_direction */
     uint8_t type;      /* enum lane_value_type */
     uint8_t size_bytes;
-    uint8_t pad0;
+    uint8_t is_unsigned; /* of an enum's value: 1 */
     uint32_t pad1;
     int64_t value;
     uint64_t pad2;
@@ -341,7 +341,7 @@ struct lane_counter {
     uint64_t lost_captures; /* the record was written, its values were not */
     uint64_t over_deep;     /* of calls: beyond LANE_OPEN_MAX */
     uint64_t unmatched;     /* begin without end, end without begin */
-    uint64_t pad;
+    uint64_t no_frame;      /* of calls: the return address had to stay */
     uint32_t histogram[LANE_HISTOGRAM_BUCKETS];
 };
 _Static_assert(sizeof(struct lane_counter) == 64 + 4 * 768, "file format");
@@ -552,12 +552,12 @@ enum lane_error_kind {
 };
 /* Why a span failed. After it: type, message (bytes, no NUL). */
 struct lane_frame_error {
-    uint8_t kind;        /* enum lane_error_kind */
-    uint8_t has_code;    /* `code` is meant (errno number, or the rule's own) */
+    uint8_t kind; /* enum lane_error_kind; return_kind: lane_return_kind */
+    uint8_t has_code : 1, return_kind : 2, pad_bits : 5; /* code is meant */
     uint16_t rule;       /* item index of the LANE_RULE that fired */
     int32_t saved_errno; /* when the handler returned; 0: not changed */
     int64_t code;
-    uint64_t return_value; /* rax */
+    uint64_t return_value; /* extended to 64 bits */
     uint16_t type_bytes, message_bytes;
     uint32_t origin; /* of an exception, where it was thrown: position /
                         LANE_LINE, low 32 bits, of a THROW frame of this lane;

@@ -5,7 +5,9 @@ INSERT INTO sessions (key, file, host, boot_id, state, created_unix_ns)
 VALUES (?1, ?2, ?3, ?4, 'live', ?5)
 ON CONFLICT (key) DO NOTHING;
 -- :session_find
-SELECT session, file, state FROM sessions WHERE key = ?1;
+SELECT session, file, state, has_gap FROM sessions WHERE key = ?1;
+-- :session_gap
+UPDATE sessions SET has_gap = 1 WHERE session = ?1;
 -- :session_service
 UPDATE sessions SET service = ?2, resource = ?3 WHERE session = ?1;
 -- :session_note
@@ -26,14 +28,14 @@ DELETE FROM span_rows WHERE session = ?1 AND status = 'open';
 -- A cursor moves only from where it was when its items were taken: another
 -- sidecar may have stored them meanwhile. No row changes then.
 -- :cursor_add
-INSERT INTO lane_cursors (session, lane, tail)
-SELECT ?1, ?2, ?3 FROM sessions WHERE session = ?1 AND state <> 'ended'
+INSERT INTO lane_cursors (session, lane, tail, records)
+SELECT ?1, ?2, ?3, ?4 FROM sessions WHERE session = ?1 AND state <> 'ended'
 ON CONFLICT (session, lane) DO NOTHING;
 -- :cursor_move
-UPDATE lane_cursors SET tail = ?3
-WHERE session = ?1 AND lane = ?2 AND tail = ?4;
+UPDATE lane_cursors SET tail = ?3, records = ?4
+WHERE session = ?1 AND lane = ?2 AND tail = ?5;
 -- :cursor_all
-SELECT lane, tail FROM lane_cursors WHERE session = ?1;
+SELECT lane, tail, records FROM lane_cursors WHERE session = ?1;
 
 -- :frame_set
 INSERT INTO open_frames (session, ref, kind, payload) VALUES (?1, ?2, ?3, ?4)

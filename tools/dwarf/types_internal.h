@@ -21,6 +21,7 @@ enum {
 struct types_object {
     char *path;
     struct debug *debug; /* NULL: none */
+    bool is_split_told;
 };
 enum types_kind {
     TYPES_TYPE,
@@ -41,6 +42,7 @@ struct types_want {
     char *symbol;
     char **params;
     size_t param_count;
+    bool is_result_unsure; /* see debug_types_want_function() */
 };
 /* A tag of ours and what it stands for. */
 struct types_record {
@@ -79,12 +81,17 @@ bool types_is_cxx(Dwarf_Die *die);
 bool types_is_same(Dwarf_Die *a, Dwarf_Die *b);
 /* "etl::job" or "job"; "" if it has none. */
 void types_qualified_name(Dwarf_Die *die, char out[TYPES_NAME]);
+/* Without its scope: "pair<int,long>". */
+void types_own_name(Dwarf_Die *die, char out[TYPES_NAME]);
 /* " / * job.h:12 * /" without the blanks */
 void types_put_place(struct buf *out, Dwarf_Die *die);
 
 /* types_write.c: append to t->text. False: nothing that C could say. */
 bool types_write_type(struct debug_types *t, const struct types_want *w,
                       Dwarf_Die *die);
+/* In quotes, as the manifest's strings are. */
+void types_put_string(struct buf *out, const char *text);
+/* types_function.c */
 bool types_write_function(struct debug_types *t, const struct types_want *w,
                           Dwarf_Die *die);
 /* types_record.c: the tag of a record that is used by value: written before;

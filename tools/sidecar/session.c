@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include "tools/sidecar/session.h"
+#include "tools/sidecar/gap.h"
 #include "tools/sidecar/overdue.h"
 #include "tools/sidecar/types_fill.h"
 #include <errno.h>
@@ -73,6 +74,7 @@ static int session_row(struct session *s)
         file && len == strlen(s->name) && memcmp(file, s->name, len) == 0;
     const char *state = store_blob(s->store, STORE_SESSION_FIND, 2, &len);
     s->is_ended = state && len == 5 && memcmp(state, "ended", 5) == 0;
+    s->has_gap = store_int(s->store, STORE_SESSION_FIND, 3) != 0;
     rc = store_next(s->store, STORE_SESSION_FIND);
     return rc < 0 ? rc : same ? 0 : -EEXIST;
 }
@@ -82,9 +84,13 @@ static int cursors_load(struct session *s)
     int rc = store_start(s->store, STORE_CURSOR_ALL, "i", s->id);
     while (rc > 0) {
         int64_t lane = store_int(s->store, STORE_CURSOR_ALL, 0);
-        if (lane >= 0 && lane < LANE_MAX)
-            s->lane[lane].stored = s->lane[lane].cursor =
+        if (lane >= 0 && lane < LANE_MAX) {
+            struct session_lane *l = &s->lane[lane];
+            l->stored = l->cursor =
                 (uint64_t)store_int(s->store, STORE_CURSOR_ALL, 1);
+            l->records = l->records_stored =
+                (uint64_t)store_int(s->store, STORE_CURSOR_ALL, 2);
+        }
         rc = store_next(s->store, STORE_CURSOR_ALL);
     }
     return rc;
@@ -246,6 +252,9 @@ int session_begin_lane(struct session *s, uint32_t lane)
     int rc = lane_log_open(&l->log, &s->reader, lane, l->stored);
     if (rc != 0)
         return rc;
+    rc = gap_skip(s, lane);
+    if (rc != 0)
+        return rc;
     l->is_open = true;
     l->stored = l->log.position;
     rc = store_start(s->store, STORE_THREAD_LAST, "ii", s->id, (int64_t)lane);
@@ -341,7 +350,8 @@ static int slow_part(struct session *s, int64_t now_ns)
 static bool has_moved(const struct session_lane *l)
 {
     uint64_t from = l->cursor ? l->cursor : (uint64_t)LANE_FIRST_POSITION;
-    return l->is_open && l->log.position != from;
+    return l->is_open &&
+           (l->log.position != from || l->records != l->records_stored);
 }
 
 static int cursors_save(struct session *s)
@@ -352,12 +362,14 @@ static int cursors_save(struct session *s)
         if (!has_moved(l))
             continue;
         int64_t position = (int64_t)l->log.position;
-        rc = l->cursor ? store_run(s->store, STORE_CURSOR_MOVE, "iiii", s->id,
-                                   (int64_t)i, position, (int64_t)l->cursor)
-                       : store_run(s->store, STORE_CURSOR_ADD, "iii", s->id,
-                                   (int64_t)i, position);
+        int64_t records = (int64_t)l->records;
+        rc = l->cursor
+                 ? store_run(s->store, STORE_CURSOR_MOVE, "iiiii", s->id,
+                             (int64_t)i, position, records, (int64_t)l->cursor)
+                 : store_run(s->store, STORE_CURSOR_ADD, "iiii", s->id,
+                             (int64_t)i, position, records);
     }
-    return rc < 0 ? rc : rc == 0 ? -ESTALE : 0;
+    return rc < 0 ? rc : rc == 0 ? -EALREADY : 0;
 }
 
 /* They are committed. */
@@ -383,10 +395,12 @@ static int batch_save(struct session *s, int64_t now_ns)
         STORE_SESSION_END_OPEN,   STORE_SESSION_END_ORIGINS,
     };
     unsigned count = sizeof last / sizeof *last;
+    if (rc == 0 && s->is_ended)
+        rc = gap_count(s);
     for (unsigned i = 0; s->is_ended && rc >= 0 && i < count; i++) {
         rc = store_run(s->store, last[i], "i", s->id);
         if (rc == 0 && last[i] == STORE_SESSION_END)
-            rc = -ESTALE;
+            rc = -EALREADY;
     }
     if (rc >= 0)
         rc = outbox_save(&s->outbox, s->store, s->id, now_ns,
@@ -436,6 +450,7 @@ static void give_back(struct session *s)
         if (l->log.position != l->stored)
             active++;
         l->stored = l->log.position;
+        l->records_stored = l->records;
         /* never set up: where the file system is full it has no page, and
          * to touch one would be a SIGBUS */
         if (l->log.head.limit == 0)
@@ -536,7 +551,7 @@ int session_poll(struct session *s, int64_t now_ns)
             return rc;
     }
     if (s->keeper && !lane_keeper_is_ours(s->keeper))
-        return -ESTALE;
+        return -EALREADY;
     if (now_ns < s->slow_at_ns && !is_news(s))
         return 0;
     if (is_better_later(s, now_ns))
@@ -551,9 +566,29 @@ int session_poll(struct session *s, int64_t now_ns)
         s->is_ended = false;
         return rc;
     }
-    if (rc > 0)
-        give_back(s);
+    if (rc > 0 && !store_is_there(s->store)) {
+        s->is_ended = false;
+        return -ESTALE;
+    }
+    s->is_committed |= rc > 0;
     if (s->keeper && s->keeper->broken)
         return -EBADMSG;
     return rc;
+}
+
+void session_give_back(struct session *s)
+{
+    if (s->is_committed)
+        give_back(s);
+    s->is_committed = false;
+}
+
+bool session_wants_room(const struct session *s)
+{
+    uint64_t segments = 0;
+    for (uint32_t i = 0; i < s->reader.header.lane_next; i++)
+        if (s->lane[i].is_open && !s->lane[i].lost)
+            segments += (s->lane[i].log.position >> LANE_SEGMENT_SHIFT) -
+                        (s->lane[i].stored >> LANE_SEGMENT_SHIFT);
+    return segments > s->reader.header.unit_max / 4;
 }

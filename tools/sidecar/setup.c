@@ -4,12 +4,14 @@
 #include "tools/sidecar/setup.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -84,4 +86,29 @@ bool setup_maker_lives(const char *name)
     long pid = strtol(name + strlen("session-"), &end, 10);
     return *end == '-' && pid > 0 && pid <= INT32_MAX &&
            (kill((pid_t)pid, 0) == 0 || errno == EPERM);
+}
+
+bool setup_maker_is_dead(const char *name)
+{
+    long pid = strtol(name + strlen("session-"), NULL, 10);
+    return pid > 0 && pid <= INT32_MAX && kill((pid_t)pid, 0) != 0 &&
+           errno == ESRCH;
+}
+
+bool setup_is_durable(int dir_fd)
+{
+    struct statfs at;
+    return fstatfs(dir_fd, &at) != 0 ||
+           (at.f_type != TMPFS_MAGIC && at.f_type != RAMFS_MAGIC);
+}
+
+void setup_signals(void (*on_stop)(int))
+{
+    struct sigaction action = {.sa_handler = on_stop};
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGIO, SIG_IGN); /* somebody opens a file while we hold its lease */
+    signal(SIGXFSZ, SIG_IGN); /* a limited file is an error code */
 }

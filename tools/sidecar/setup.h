@@ -16,3 +16,9 @@ bool setup_lock(int dir_fd, int lock_fd, bool wait);
 void setup_unlock(int dir_fd, int lock_fd);
 /* Does the process that made this session live? Its pid is in the name. */
 bool setup_maker_lives(const char *name);
+/* And is it certain that it does not? (The name may be anything.) */
+bool setup_maker_is_dead(const char *name);
+/* Does what lies in this directory outlive a crash of the machine? */
+bool setup_is_durable(int dir_fd);
+/* What ends the sidecar in order, and what must not end it. */
+void setup_signals(void (*on_stop)(int));
