@@ -60,6 +60,10 @@ class Place:
                                  str(CALLS)], env=env, stdin=subprocess.PIPE,
                                 stdout=subprocess.PIPE)
 
+    def rivals(self):
+        log = (self.dir / "log").read_text()
+        return log.count("drained by another sidecar")
+
     def calls(self):
         try:
             store = sqlite3.connect(f"file:{self.store}?mode=ro", uri=True)
@@ -84,6 +88,8 @@ def run(place, way, running):
             if way == "unlinked":
                 (place.dir / "sidecar.lock").unlink()
             running.append(place.sidecar())
+            if way == "unlocked":
+                wait_for("that they meet", lambda: place.rivals() > 0)
     program.stdin.close()
     check(program.wait(), 0, "the program's end")
     wait_for("the end of the session",
@@ -109,8 +115,7 @@ def main():
               "spans")
         check(store.execute("SELECT group_concat(kind) FROM losses")
               .fetchone()[0], None, "losses")
-        log = (place.dir / "log").read_text()
-        met = log.count("drained by another sidecar")
+        met = place.rivals()
         print(f"{CALLS} calls, rivals met {met} times")
         check(met > 0, way == "unlocked", "rivals met")
 
