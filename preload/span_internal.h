@@ -12,7 +12,8 @@
  *         longjmp out of a signal handler): never touched, never a parent
  *   CALL  will be closed by a leave, TAIL by the leave of the CALL below it
  *   DONE  was closed out of order (longjmp, fibers, another thread): goes when
- *         it comes to the top
+ *         it comes to the top; where the stack is deep, it is taken again by a
+ *         call above whose entries on its machine stack it stands
  *   CONTEXT is no span: an item was popped here, and what opens above it on
  *         this stack belongs to that (carry.h)
  *
@@ -136,6 +137,11 @@ HIDDEN void span_close_above(struct lane *lane, struct lane_open *open,
                              uint64_t t1, enum lane_end end);
 /* Take `open` off the stack (its record is written). */
 HIDDEN void span_drop(struct lane *lane, struct lane_open *open);
+/* An entry that was closed out of order below others, for a call at `sp`: above
+ * all that is open on its machine stack, so that each one's parent is still
+ * found below it. It is FREE then, and counts once it is filled in. *depth is
+ * its place; false: none. */
+HIDDEN bool span_take_done(struct lane *lane, uint64_t sp, uint64_t *depth);
 /* Take DONE entries off the top. */
 HIDDEN void span_pop_done(struct lane *lane);
 

@@ -35,14 +35,12 @@ static inline uint64_t *site_and_context(struct lane_open *open)
     return (uint64_t *)(void *)&open->site_kind;
 }
 
-/* Take the entry at `depth` and fill it in; all but time and state. */
-static inline struct lane_open *take_open(struct lane *lane, uint64_t depth,
+/* Fill an entry in that is ours; all but time and state. */
+static inline struct lane_open *fill_open(struct lane *lane, uint64_t depth,
                                           struct shim_call *call,
                                           const struct span_place *place)
 {
     struct lane_open *open = &lane->open[depth];
-    __atomic_store_n(&lane->depth, depth + 1, __ATOMIC_RELAXED);
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
     uint64_t span = span_thread.ref_base + lane_xadd_own(&lane->counter, 1) + 1;
     open->span = span;
     open->parent = place->parent;
@@ -55,6 +53,16 @@ static inline struct lane_open *take_open(struct lane *lane, uint64_t depth,
     call->span = span;
     call->extra = depth;
     return open;
+}
+
+/* Take the entry at `depth` and fill it in. */
+static inline struct lane_open *take_open(struct lane *lane, uint64_t depth,
+                                          struct shim_call *call,
+                                          const struct span_place *place)
+{
+    __atomic_store_n(&lane->depth, depth + 1, __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    return fill_open(lane, depth, call, place);
 }
 
 /* The last of opening: what comes after counts. */

@@ -121,6 +121,26 @@ void span_pop_done(struct lane *lane)
     }
 }
 
+bool span_take_done(struct lane *lane, uint64_t sp, uint64_t *depth)
+{
+    struct span_machine_stack stack = span_stack_at(lane, sp);
+    uint64_t found = LANE_OPEN_MAX, done = LANE_OPEN_DONE;
+    uint64_t i = *depth < LANE_OPEN_MAX ? *depth : LANE_OPEN_MAX;
+    for (; i > 0; i--) {
+        const struct lane_open *open = &lane->open[i - 1];
+        if (open->state == LANE_OPEN_DONE)
+            found = i - 1;
+        else if (open->state == LANE_OPEN_FREE || is_on(&stack, open->sp))
+            break;
+    }
+    /* a handler that came in between may have popped it */
+    if (found == LANE_OPEN_MAX ||
+        !lane_cmpxchg_own(&lane->open[found].state, &done, LANE_OPEN_FREE))
+        return false;
+    *depth = found;
+    return true;
+}
+
 /* Its frame is gone if a call now stands at or above it, on its stack. */
 static bool is_dead(const struct span_machine_stack *stack,
                     const struct lane_open *open, uint64_t sp, bool is_tail)

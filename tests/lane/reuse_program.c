@@ -4,6 +4,8 @@
  *
  * usage: reuse_program threads AT_ONCE COUNT   threads that come and go
  *        reuse_program children AT_ONCE COUNT  forked children likewise
+ *        reuse_program fibers AT_ONCE COUNT    fibers in rotation, each always
+ *                                              in a call of hold()
  * Each calls task() three times, nested: task(2) calls task(1), it task(0).
  * Every seventh child dies of SIGKILL in the last one; prints how many did.
  */
@@ -14,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 static _Thread_local int dies;
@@ -82,6 +85,41 @@ static int run_children(int at_once, int count)
     return 0;
 }
 
+enum {
+    FIBERS_MAX = 16,
+    FIBER_STACK = 64 * 1024,
+};
+static ucontext_t main_context, fiber[FIBERS_MAX];
+static volatile int fiber_rounds, fiber_bad;
+
+__attribute__((noinline)) int hold(int number);
+int hold(int number)
+{
+    return swapcontext(&fiber[number], &main_context) + fiber_bad;
+}
+
+static void fiber_body(int number)
+{
+    for (int i = 0; i < fiber_rounds; i++)
+        fiber_bad = fiber_bad + (task(2) != 2) + (hold(number) != 0);
+}
+
+static int run_fibers(int at_once, int count)
+{
+    fiber_rounds = count / at_once;
+    for (int i = 0; i < at_once && i < FIBERS_MAX; i++) {
+        getcontext(&fiber[i]);
+        fiber[i].uc_stack.ss_sp = malloc(FIBER_STACK);
+        fiber[i].uc_stack.ss_size = FIBER_STACK;
+        fiber[i].uc_link = &main_context;
+        makecontext(&fiber[i], (void (*)(void))fiber_body, 1, i);
+    }
+    for (int round = 0; round <= fiber_rounds; round++)
+        for (int i = 0; i < at_once && i < FIBERS_MAX; i++)
+            swapcontext(&main_context, &fiber[i]);
+    return fiber_bad != 0;
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 4)
@@ -89,5 +127,7 @@ int main(int argc, char **argv)
     int at_once = atoi(argv[2]), count = atoi(argv[3]);
     if (strcmp(argv[1], "threads") == 0)
         return run_threads(at_once, count);
+    if (strcmp(argv[1], "fibers") == 0)
+        return run_fibers(at_once, count);
     return run_children(at_once, count);
 }
