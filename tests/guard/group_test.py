@@ -8,6 +8,7 @@ that outlives its parent is done.
   group_test.py HANDSPAN PRELOAD    (needs root, to be three users)
 """
 import os
+import sqlite3
 import subprocess
 import sys
 import time
@@ -71,19 +72,27 @@ class Group(base.Base):
                           LD_PRELOAD=base.PRELOAD, HANDSPAN_SIDECAR="off",
                           HANDSPAN_MANIFEST=self.top + "/m.manifest")
 
+    def finished(self, program):
+        program.communicate(timeout=60)
+        return program.returncode
+
     def sessions(self):
         return [n for n in os.listdir(self.shared)
                 if n.startswith("session-")]
 
     def calls(self):
-        return self.rows("select coalesce(sum(calls), 0) from rollups")[0][0]
+        try:
+            return self.rows("select coalesce(sum(calls), 0) "
+                             "from rollups")[0][0]
+        except sqlite3.OperationalError:
+            return 0  # the store is being made
 
     def end(self, side):
         said = side.communicate(timeout=60)[0]
         self.assertEqual(0, side.returncode, said)
 
     def test_it_ends(self):
-        self.assertEqual(3, self.trace().wait(60))
+        self.assertEqual(3, self.finished(self.trace()))
         self.assertEqual(1, len(self.sessions()))
         self.end(self.start(SIDECAR, base.HANDSPAN, "sidecar"))
         self.assertEqual([], self.sessions())

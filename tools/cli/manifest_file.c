@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 enum {
-    SOURCE_MAX_BYTES = 8 << 20
+    SOURCE_MAX_BYTES = 16 << 20
 };
 
 /* A whole file, NUL-terminated, kept in `f`. */
@@ -180,7 +180,7 @@ static int parse(struct manifest_file *f,
     /* declarations point at it, also when the struct was moved */
     const char *name = keep_name(f, f->path);
     int err = -ENOMEM;
-    for (size_t cap = 1 << 20; name && cap <= 64 << 20 && err == -ENOMEM;
+    for (size_t cap = 1 << 20; name && cap <= 512 << 20 && err == -ENOMEM;
          cap *= 8) {
         forget_messages(f);
         free(f->arena);
