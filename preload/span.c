@@ -20,7 +20,6 @@
 
 enum {
     TAIL_DEPTH_MAX = 128, /* deeper tail calls share one open entry */
-    DONE_DEPTH = 64,      /* deeper ones take entries that were closed below */
     ATTACH_EVERY = 1024,  /* calls of a thread without lane between tries */
 };
 
@@ -228,9 +227,7 @@ static void open_odd(struct shim_call *call, const struct site *site,
         call->flags |= SHIM_CALL_TAIL; /* its frame goes */
         return;
     }
-    uint64_t depth = lane->depth;
-    bool is_below = depth >= DONE_DEPTH && !(call->flags & SHIM_CALL_TAIL) &&
-                    span_take_done(lane, call->sp, &depth);
+    uint64_t depth = span_find_entry(lane, call);
     if (depth >= LANE_OPEN_MAX) {
         enter_deep(call, lane);
         return;
@@ -246,8 +243,9 @@ static void open_odd(struct shim_call *call, const struct site *site,
         kind = SPAN_KIND(LANE_STATUS_ROOT);
     }
     bool is_tail = (call->flags & SHIM_CALL_TAIL) != 0;
-    struct lane_open *open = is_below ? fill_open(lane, depth, call, &place)
-                                      : take_open(lane, depth, call, &place);
+    struct lane_open *open = depth < lane->depth
+                                 ? fill_open(lane, depth, call, &place)
+                                 : take_open(lane, depth, call, &place);
     open->site_kind |= kind;
     span_enter_captures(call, site, lane, open);
     if (site->flags & SITE_STACKS)

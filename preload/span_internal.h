@@ -137,11 +137,13 @@ HIDDEN void span_close_above(struct lane *lane, struct lane_open *open,
                              uint64_t t1, enum lane_end end);
 /* Take `open` off the stack (its record is written). */
 HIDDEN void span_drop(struct lane *lane, struct lane_open *open);
-/* An entry that was closed out of order below others, for a call at `sp`: above
- * all that is open on its machine stack, so that each one's parent is still
- * found below it. It is FREE then, and counts once it is filled in. *depth is
- * its place; false: none. */
-HIDDEN bool span_take_done(struct lane *lane, uint64_t sp, uint64_t *depth);
+/* Where a call gets its entry: the place on top, LANE_OPEN_MAX or more when
+ * there is none; where the stack is deep, one that was closed out of order
+ * below others: above all that is open on its machine stack, so that each one's
+ * parent is still found below it. That one is FREE then, and counts once it is
+ * filled in. */
+HIDDEN uint64_t span_find_entry(struct lane *lane,
+                                const struct shim_call *call);
 /* Take DONE entries off the top. */
 HIDDEN void span_pop_done(struct lane *lane);
 

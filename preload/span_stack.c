@@ -21,6 +21,7 @@ enum {
      * found, which is better than a wrong one. */
     NEAR_PARENT = 8 * 1024,
     NEAR_DEAD = 1024,
+    DONE_DEPTH = 64, /* deeper calls take entries that were closed below */
     /* what is taken for its stack where nobody knows, to either side */
     UNKNOWN_BYTES = 64 * 1024,
 };
@@ -121,7 +122,8 @@ void span_pop_done(struct lane *lane)
     }
 }
 
-bool span_take_done(struct lane *lane, uint64_t sp, uint64_t *depth)
+/* One that was closed below, for a call at `sp`; false: none. */
+static bool take_done(struct lane *lane, uint64_t sp, uint64_t *depth)
 {
     struct span_machine_stack stack = span_stack_at(lane, sp);
     uint64_t found = LANE_OPEN_MAX, done = LANE_OPEN_DONE;
@@ -139,6 +141,14 @@ bool span_take_done(struct lane *lane, uint64_t sp, uint64_t *depth)
         return false;
     *depth = found;
     return true;
+}
+
+uint64_t span_find_entry(struct lane *lane, const struct shim_call *call)
+{
+    uint64_t depth = lane->depth;
+    if (depth >= DONE_DEPTH && !(call->flags & SHIM_CALL_TAIL))
+        (void)take_done(lane, call->sp, &depth);
+    return depth;
 }
 
 /* Its frame is gone if a call now stands at or above it, on its stack. */

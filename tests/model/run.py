@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Check a model of the lane's protocol with spin, and that it finds each fault
+that can be put back.
+
+usage: run.py SPIN MODEL.pml
+"""
+import pathlib
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+
+# model: definitions of the runs that must find nothing, and of those that must
+RUNS = {
+    "units": ([["RECORDS=5"], ["KILLS=1", "RECORDS=4"],
+               ["HANDLER=1", "RECORDS=4"]],
+              [["FAULT_SLOT"], ["FAULT_SLOT", "HANDLER=1"]]),
+    "owner": ([["PROCESSES=2"], ["PROCESSES=2", "KILLS=1"]],
+              [["FAULT_JUDGE"], ["FAULT_STALE"], ["FAULT_MARK"]]),
+    "pages": ([[]], [["FAULT_GAP"]]),
+}
+STATES_MB = 1500
+CPU_S = 20  # of a search; where it is not at its end then, it says so
+
+
+def limit_cpu():
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S + 10))
+
+
+def run(spin, model, definitions):
+    """States, errors found, and whether that is all of them."""
+    flags = [f"-D{d}" for d in definitions]
+    with tempfile.TemporaryDirectory(prefix="handspan-model-") as temp:
+        for command in ([spin, "-a", *flags, str(model)],
+                        ["cc", "-O2", "-w", "-DSAFETY", "-DCOLLAPSE",
+                         f"-DMEMLIM={STATES_MB}", "-o", "pan", "pan.c"]):
+            subprocess.run(command, cwd=temp, check=True, stdout=subprocess.PIPE)
+        done = subprocess.run(
+            ["./pan", "-m1000000"], cwd=temp, text=True, check=False,
+            stdout=subprocess.PIPE, preexec_fn=limit_cpu)
+        trail = any(pathlib.Path(temp).glob("*.trail"))
+    states = re.search(r"(\d+) states, stored", done.stdout)
+    if re.search(r"max search depth too small|out of memory", done.stdout):
+        sys.exit(done.stdout)
+    is_whole = states is not None and done.returncode >= 0
+    return int(states.group(1)) if states else 0, trail, is_whole
+
+
+def main():
+    spin, model = sys.argv[1], pathlib.Path(sys.argv[2]).resolve()
+    bad = 0
+    right, faults = RUNS[model.stem]
+    for definitions in right + faults:
+        states, found, is_whole = run(spin, model, definitions)
+        name = " ".join(definitions) or "as it is"
+        print(f"{model.stem}, {name}: " +
+              (f"{states} states" if is_whole else f"not all in {CPU_S} s") +
+              (", an error" if found else ", no error"), flush=True)
+        if found != any(d.startswith("FAULT") for d in definitions):
+            print("  that is wrong")
+            bad = 1
+    return bad
+
+
+sys.exit(main())
