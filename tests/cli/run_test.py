@@ -103,7 +103,7 @@ class Run(Base):
         run.stdin.write("\n" * 1000)  # dash runs traps after read
         run.stdin.flush()
         self.assertEqual(run.stdout.readline(), "got\n")
-        self.assertEqual(run.wait(60), 9)
+        self.assertEqual(run.wait(300), 9)
         run.stdin.close()
         run.stdout.close()
 
