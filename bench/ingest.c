@@ -106,7 +106,7 @@ static sqlite3 *store_open(const char *path)
         code = sqlite3_exec(db,
                             "PRAGMA journal_mode = WAL;"
                             "PRAGMA synchronous = NORMAL;"
-                            "PRAGMA wal_autocheckpoint = 10000;"
+                            "PRAGMA wal_autocheckpoint = 4096;"
                             "PRAGMA cache_size = -8192;",
                             NULL, NULL, NULL);
     check(db, code, path);
@@ -115,7 +115,7 @@ static sqlite3 *store_open(const char *path)
 
 static sqlite3_stmt *insert_prepare(sqlite3 *db)
 {
-    char text[4096] = "INSERT INTO spans VALUES (?";
+    char text[4096] = "INSERT INTO span_rows VALUES (?";
     sqlite3_stmt *s;
     for (int i = 1; i < columns; i++)
         strncat(text, ", ?", sizeof text - strlen(text) - 1);
@@ -134,7 +134,7 @@ int main(int argc, char **argv)
     sqlite3 *from = store_open(argv[1]), *into = store_open(argv[2]);
     sqlite3_stmt *select;
     check(from,
-          sqlite3_prepare_v2(from, "SELECT * FROM spans ORDER BY session, ref",
+          sqlite3_prepare_v2(from, "SELECT * FROM span_rows ORDER BY session, ref",
                              -1, &select, NULL),
           "prepare");
     columns = sqlite3_column_count(select);

@@ -5,7 +5,7 @@
  * the function has no stack arguments, Z everywhere else and where the proof
  * would take too long.
  */
-#include "preload/bind_work.h"
+#include "preload/bind_patched.h"
 #include "preload/decoder.h"
 #include "manifest/eval.h"
 #include "preload/flow.h"
@@ -134,7 +134,8 @@ static bool is_hopeless(enum plan_verdict verdict)
 {
     return verdict == PLAN_NO_FUNCTION || verdict == PLAN_IFUNC_RESOLVER ||
            verdict == PLAN_ASSEMBLY || verdict == PLAN_GO ||
-           verdict == PLAN_EXCLUDED || verdict == PLAN_PART;
+           verdict == PLAN_EXCLUDED || verdict == PLAN_PART ||
+           verdict == PLAN_NO_UNWIND;
 }
 
 int bind_work_plan_entry(struct work *work, uint64_t island)
@@ -155,6 +156,7 @@ int bind_work_plan_entry(struct work *work, uint64_t island)
         return err;
     }
     module_index_labels(module);
+    module_find_branches(module, work->vaddr);
     err = plan_entry_patch(decoder_get(), &module->image, work->vaddr,
                            island + SHIM_ISLAND_COPY, decoder_scratch(), patch);
     if (err) {
@@ -166,6 +168,10 @@ int bind_work_plan_entry(struct work *work, uint64_t island)
         patch->verdict == PLAN_EXCLUDED && patch->copy_len > 0 && !work->decl;
     if (patch->verdict != PLAN_OK && !is_jump) {
         bind_work_say(work, plan_verdict_text(patch->verdict));
+        if (patch->place) {
+            text_put(&work->reason, ", from 0x");
+            text_put_hex(&work->reason, patch->place, 1);
+        }
         return -ENOTSUP;
     }
     work->bound->island = island;
@@ -186,14 +192,14 @@ static int apply_entry(struct work *work)
 {
     uint64_t island = work->bound->island;
     bind_work_arm(work, island + SHIM_ISLAND_COPY);
-    if (work->hold)
-        return bind_late_apply(work, island, stub_of(work));
-    int err = shim_patch_apply(&work->patch, island, stub_of(work));
-    if (err) {
+    int err = work->hold
+                  ? bind_late_apply(work, island, stub_of(work))
+                  : shim_patch_apply(&work->patch, island, stub_of(work));
+    if (err == 0)
+        bind_patched_add(work);
+    else if (!work->hold)
         put_error(work, "its entry cannot be patched", err);
-        return err;
-    }
-    return 0;
+    return err;
 }
 
 static int rewrite_slots(struct work *work)

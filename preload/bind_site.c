@@ -8,7 +8,7 @@
  * the outcome is known.
  */
 #include "preload/bind_site.h"
-#include "preload/bind_work.h"
+#include "preload/bind_patched.h"
 #include "preload/callback.h"
 #include "preload/capture.h"
 #include "preload/carry.h"
@@ -282,9 +282,18 @@ static void plan_capture(struct work *work)
 {
     static const size_t sizes[] = {64 << 10, 1 << 20, 16 << 20};
     struct site *site = work->site;
+    const char *other =
+        work->module
+            ? manifest_decl_other(work->decl, text_basename(work->module->path),
+                                  work->vaddr)
+            : NULL;
     if (is_clone(work->name)) {
         bind_work_say(work, "the compiler changed its arguments: times and "
                             "exceptions only");
+        return;
+    }
+    if (other) {
+        bind_work_say(work, other);
         return;
     }
     for (size_t i = 0;; i++) {
@@ -507,7 +516,9 @@ void bind_site_gone(struct module *module)
             bounds[i].module = NULL;
     }
     callback_forget(module);
+    shim_callers_forget();
     shim_live_forget(module->low, module->high);
+    bind_patched_forget(module->low, module->high);
 }
 
 int bind_site_late(const struct manifest_decl *decl, struct module *module,

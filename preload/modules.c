@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 enum {
+    PAGE = 4096,
     LABELS_FROM = 3 /* functions of one object: the index costs some three */
 };
 
@@ -135,6 +136,14 @@ static int see_module(struct dl_phdr_info *info, size_t size, void *context)
     return 0;
 }
 
+static void drop_branches(struct module *module)
+{
+    if (module->branches)
+        munmap(module->branches, module->branches_bytes);
+    module->branches = NULL;
+    module->image.branches = (struct plan_branches){0};
+}
+
 bool modules_refresh(void (*gone)(struct module *module))
 {
     struct pass pass = {true, false};
@@ -157,6 +166,7 @@ bool modules_refresh(void (*gone)(struct module *module))
         if (!module->is_loaded || module->is_seen)
             continue;
         module->is_loaded = module->is_usable = false;
+        drop_branches(module);
         if (gone)
             gone(module);
         module->path = ""; /* the loader freed it */
@@ -266,6 +276,25 @@ void module_index_labels(struct module *module)
         return; /* it only takes longer */
     module->labels = at;
     plan_image_index_labels(&module->image, at);
+}
+
+void module_find_branches(struct module *module, uint64_t vaddr)
+{
+    struct plan_image *image = &module->image;
+    size_t len = plan_image_branches_bytes(image);
+    if (len == 0 || plan_image_has_branches(image, vaddr))
+        return;
+    void *at = mmap(NULL, len, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED)
+        return; /* then nothing of it is patched, and the reason is told */
+    drop_branches(module);
+    size_t used = plan_image_find_branches(image, at);
+    used = (used + PAGE) & ~(size_t)(PAGE - 1);
+    if (used < len)
+        munmap((char *)at + used, len - used);
+    module->branches = at;
+    module->branches_bytes = used < len ? used : len;
 }
 
 void modules_drop_files(void)

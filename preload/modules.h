@@ -34,6 +34,8 @@ struct module {
     uint32_t planned; /* functions, this round */
     void *labels;     /* memory of image.labels, this round */
     size_t labels_bytes;
+    void *branches; /* memory of image.branches, as long as it is loaded */
+    size_t branches_bytes;
     struct lane_string path_string;
 };
 struct modules {
@@ -54,6 +56,8 @@ HIDDEN void modules_record(void);
 HIDDEN void module_add_symtab(struct module *module);
 /* Before a function of it is planned: after some functions it gets an index. */
 HIDDEN void module_index_labels(struct module *module);
+/* Before the first function of it is planned: who branches where. */
+HIDDEN void module_find_branches(struct module *module, uint64_t vaddr);
 /* Unmap what a round needed: files read for their .symtab, indexes. */
 HIDDEN void modules_drop_files(void);
 /* The loaded module that holds a run-time address, or NULL. */

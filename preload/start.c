@@ -8,6 +8,7 @@
  */
 #include "preload/ask.h"
 #include "preload/bind.h"
+#include "preload/callers.h"
 #include "preload/carry.h"
 #include "preload/config.h"
 #include "preload/ends.h"
@@ -70,6 +71,7 @@ static void bind_everything(void)
     read_start();
     carry_start();
     bind_start();
+    callers_start();
     fiber_watch(false);
     loader_watch();
     ends_watch();

@@ -125,7 +125,7 @@ static struct lane *take_lane(void)
 {
     uint32_t tid = (uint32_t)raw(SYS_gettid, 0, 0, 0);
     struct lane *lane = NULL;
-    if (runtime.process < LANE_PROCESS_MAX)
+    if (runtime.process != PROCESS_UNKNOWN)
         lane = lane_take(&runtime.map, tid, runtime.pid, runtime.process);
     if (lane == NULL) {
         /* counted once per thread: span_thread.alive says it was here before */

@@ -9,9 +9,10 @@ extern const int sql_sqlite_version;
 
 /* Statements of the sidecar: text; each opens with a line "-- :NAME". */
 extern const char sql_sqlite_sidecar[];
-/* The same of tools/store: retention, metrics, names. */
+/* The same of tools/store: retention, metrics, names, texts. */
 extern const char sql_sqlite_retention[];
 extern const char sql_sqlite_metrics[];
 extern const char sql_sqlite_naming[];
+extern const char sql_sqlite_texts[];
 /* The same of the uploader. */
 extern const char sql_sqlite_upload[];

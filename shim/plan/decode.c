@@ -28,6 +28,12 @@ bool plan_decode(const struct plan_reader *reader, uint64_t at,
     const void *bytes = plan_image_at(reader->image, at, room);
     if (bytes == NULL || room == 0 || !image_is_executable(reader->image, at))
         return false;
+    uint8_t restored[ZYDIS_MAX_INSTRUCTION_LENGTH];
+    if (reader->image->restore && *(const uint8_t *)bytes == 0xe9) {
+        memcpy(restored, bytes, room);
+        reader->image->restore(reader->image, at, restored, room);
+        bytes = restored;
+    }
     unsigned status = reader->decoder->decode_full(&reader->zydis, bytes, room,
                                                    &out->in, out->op);
     out->at = at;

@@ -61,6 +61,29 @@ bool image_is_constant(const struct plan_image *image, uint64_t vaddr)
            (vaddr >= image->relro && vaddr - image->relro < image->relro_len);
 }
 
+bool image_code_range(const struct plan_image *image, uint64_t *low,
+                      uint64_t *high)
+{
+    *low = UINT64_MAX;
+    *high = 0;
+    for (uint32_t i = 0; i < image->segment_count; i++) {
+        const struct plan_segment *segment = &image->segments[i];
+        if (!(segment->flags & PF_X))
+            continue;
+        if (segment->vaddr < *low)
+            *low = segment->vaddr;
+        if (segment->vaddr + segment->memsz > *high)
+            *high = segment->vaddr + segment->memsz;
+    }
+    return *low < *high;
+}
+
+bool image_is_fixed(const struct plan_image *image)
+{
+    return !image->is_pie && image->soname == NULL && image->base == 0 &&
+           image->segments[0].vaddr >= 0x10000;
+}
+
 uint64_t image_strings_len(const char *strings, uint64_t len)
 {
     while (len > 0 && strings[len - 1] != '\0')

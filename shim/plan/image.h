@@ -34,6 +34,21 @@ struct plan_labels {
     uint32_t *start, *label; /* NULL: no index */
 };
 
+/* Who leads into the first bytes of a function, see
+ * plan_image_find_branches(). */
+#define PLAN_BRANCH_WORD UINT64_C(0x80000000)
+struct plan_branches {
+    uint64_t low;       /* start of the code: targets count from here */
+    uint64_t place_low; /* start of the object: places of words count from
+                           here, those in code from `low` */
+    const uint64_t *at; /* target << 32 | place, in order; of a word
+                           PLAN_BRANCH_WORD | place */
+    uint32_t count;
+    bool is_known;    /* false: nobody looked */
+    bool is_cut;      /* there are more than there was room for */
+    bool with_symtab; /* functions that only .symtab knows were looked at */
+};
+
 struct plan_image {
     /* How a link-time address is turned into bytes: for a mapped object
      * base + vaddr; for a file the segment's offset. plan_image_at() hides
@@ -77,6 +92,11 @@ struct plan_image {
     uint64_t dynamic, dynamic_len; /* PT_DYNAMIC */
     uint64_t relro, relro_len;     /* read-only once relocated */
     struct plan_labels labels;
+    struct plan_branches branches;
+    /* NULL: the text is as it was loaded. Set by who changes text: put back
+     * into `bytes`, which were read at vaddr, what stood there before. */
+    void (*restore)(const struct plan_image *image, uint64_t vaddr,
+                    uint8_t *bytes, uint64_t n);
 };
 
 /* 0, or -ENOEXEC (not an ELF object we know; `*why` says what is wrong with
@@ -129,6 +149,10 @@ int plan_image_each_in_file(const struct plan_image *image,
 int plan_image_symbol_at(const struct plan_image *image, uint64_t vaddr,
                          struct plan_symbol *out)
     __attribute__((warn_unused_result));
+/* The function symbol whose extent holds pc. Linear. -ENOENT. */
+int plan_image_symbol_around(const struct plan_image *image, uint64_t pc,
+                             struct plan_symbol *out)
+    __attribute__((warn_unused_result));
 /* Extent of the function that starts at vaddr: FDE first, else symbol size.
  * -ENOENT: no function is known to start there. */
 int plan_image_function_extent(const struct plan_image *image, uint64_t vaddr,
@@ -141,6 +165,28 @@ int plan_image_function_extent(const struct plan_image *image, uint64_t vaddr,
  * when .symtab came or went. */
 size_t plan_image_labels_bytes(const struct plan_image *image);
 void plan_image_index_labels(struct plan_image *image, uint32_t *memory);
+
+/* Has the object unwind tables, beyond those of the start files and of a C
+ * library's static parts? Then compiled C is in them. */
+bool plan_image_has_unwind(const struct plan_image *image);
+
+/*
+ * Who leads into the first bytes of a function: one pass over the code and
+ * the relocated words of the object finds every branch, every address that
+ * code takes and every word whose target lies within the 22 bytes behind a
+ * function's start, whosever it is. On raw bytes, so it sees more than there
+ * is; what is in a function's way is decoded when that one is planned.
+ *
+ * To be done before any text of the object is changed, and once: the answer
+ * is for every function that the unwind table or a symbol table knows by then.
+ * Memory is the caller's, zeroed (plan_image_branches_bytes; 0: the code
+ * cannot be looked at, and nothing will be patched). Returns how much of its
+ * start must last as long as the image is asked; the rest may be given back.
+ */
+size_t plan_image_branches_bytes(const struct plan_image *image);
+size_t plan_image_find_branches(struct plan_image *image, void *memory);
+/* False: it has to be done, or done anew, to plan the function at vaddr. */
+bool plan_image_has_branches(const struct plan_image *image, uint64_t vaddr);
 
 /* ---- slots: words that the loader fills with an address --------------- */
 
@@ -156,7 +202,8 @@ struct plan_slot {
                              symbolic, or the relocation is relative */
 };
 /* Every relocation of JMPREL, then RELA that fills one word; DT_RELR words
- * are relative and not told. `each` returns non-zero to stop. */
+ * are relative and not told: see plan_image_each_word(). `each` returns
+ * non-zero to stop. */
 int plan_image_each_slot(const struct plan_image *image,
                          int (*each)(void *context,
                                      const struct plan_slot *slot),
@@ -165,3 +212,10 @@ int plan_image_each_slot(const struct plan_image *image,
 int plan_image_find_slot(const struct plan_image *image, uint64_t vaddr,
                          struct plan_slot *out)
     __attribute__((warn_unused_result));
+/* Every word that will hold an address in this object, as far as the object
+ * itself says: of every kind of relocation, and in a program that is not
+ * relocated whatever looks like one in its data. */
+void plan_image_each_word(const struct plan_image *image,
+                          void (*each)(void *context, uint64_t place,
+                                       uint64_t target),
+                          void *context);

@@ -2,7 +2,7 @@
 /*
  * An object from its file's bytes: the ELF header, the program headers, and
  * of the section headers (which a stripped file may lack, and which nothing
- * relies on) what they add: .symtab, .eh_frame, .gopclntab.
+ * relies on) what they add: .symtab, .gopclntab.
  */
 #include "shim/plan/image.h"
 #include "shim/plan/image_internal.h"
@@ -67,14 +67,8 @@ static void take_symtab(struct plan_image *image, const Elf64_Ehdr *header,
     image->strtab_len = image_strings_len(text, strings.sh_size);
 }
 
-static void take_named(struct plan_image *image, const char *name,
-                       const Elf64_Shdr *section)
+static void take_named(struct plan_image *image, const char *name)
 {
-    if (strcmp(name, ".eh_frame") == 0 &&
-        plan_image_at(image, section->sh_addr, section->sh_size) != NULL) {
-        image->eh_frame = section->sh_addr;
-        image->eh_frame_len = section->sh_size;
-    }
     if (strcmp(name, ".gopclntab") == 0 ||
         strcmp(name, ".data.rel.ro.gopclntab") == 0)
         image->is_go = true;
@@ -98,7 +92,7 @@ static void take_sections(struct plan_image *image, const Elf64_Ehdr *header)
             section.sh_entsize == sizeof(Elf64_Sym))
             take_symtab(image, header, &section);
         if (section.sh_name < text_len)
-            take_named(image, text + section.sh_name, &section);
+            take_named(image, text + section.sh_name);
     }
 }
 

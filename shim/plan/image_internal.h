@@ -49,3 +49,23 @@ bool image_symbol_describe(const struct plan_image *image, bool dynamic,
 typedef int image_label_fn(void *context, bool dynamic, const Elf64_Sym *raw);
 int image_each_label(const struct plan_image *image, uint64_t from,
                      const uint64_t *to, image_label_fn *each, void *context);
+
+/* Where the code is: [*low, *high). False: there is none. */
+bool image_code_range(const struct plan_image *image, uint64_t *low,
+                      uint64_t *high);
+/* Not relocated when it is loaded: addresses are constants in its code. */
+bool image_is_fixed(const struct plan_image *image);
+
+/* ---- raw code: every place where a branch or an address may stand -------- */
+
+enum image_field_kind {
+    IMAGE_FIELD_CALL,
+    IMAGE_FIELD_JUMP,    /* jmp, jcc with 32 bits */
+    IMAGE_FIELD_LEA,     /* lea disp(%rip) */
+    IMAGE_FIELD_ADDRESS, /* another operand disp(%rip) */
+};
+/* One bit for each of the 16 bytes at `p` that a 32-bit distance may follow;
+ * p[-1] must be readable. */
+uint32_t image_field_mask(const uint8_t *p);
+/* What the byte at p, whose bit was set, says that it is. */
+enum image_field_kind image_field_kind(const uint8_t *p);

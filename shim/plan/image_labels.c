@@ -17,24 +17,6 @@ enum {
     PART_SHIFT_MAX = 31 /* offsets have 32 bits */
 };
 
-/* Where the code is: [*low, *high). False: there is none. */
-static bool code_range(const struct plan_image *image, uint64_t *low,
-                       uint64_t *high)
-{
-    *low = UINT64_MAX;
-    *high = 0;
-    for (uint32_t i = 0; i < image->segment_count; i++) {
-        const struct plan_segment *segment = &image->segments[i];
-        if (!(segment->flags & PF_X))
-            continue;
-        if (segment->vaddr < *low)
-            *low = segment->vaddr;
-        if (segment->vaddr + segment->memsz > *high)
-            *high = segment->vaddr + segment->memsz;
-    }
-    return *low < *high;
-}
-
 /* Some 32 labels a part: the counters then stay in the first cache. */
 static void divide(const struct plan_image *image, struct plan_labels *labels)
 {
@@ -52,7 +34,7 @@ size_t plan_image_labels_bytes(const struct plan_image *image)
     struct plan_labels labels;
     uint64_t count = image->dynsym_count + image->symtab_count;
     if (count == 0 || count >= FROM_DYNSYM ||
-        !code_range(image, &labels.low, &labels.high) ||
+        !image_code_range(image, &labels.low, &labels.high) ||
         labels.high - labels.low > UINT32_MAX)
         return 0;
     divide(image, &labels);
@@ -96,7 +78,7 @@ void plan_image_index_labels(struct plan_image *image, uint32_t *memory)
     struct plan_labels labels;
     uint64_t dynamic = image->dynsym ? image->dynsym_count : 0;
     uint64_t full = image->symtab ? image->symtab_count : 0;
-    if (!code_range(image, &labels.low, &labels.high))
+    if (!image_code_range(image, &labels.low, &labels.high))
         return;
     divide(image, &labels);
     labels.start = memory;

@@ -83,3 +83,84 @@ int plan_image_find_slot(const struct plan_image *image, uint64_t vaddr,
     }
     return -ENOENT;
 }
+
+/* ---- words ----------------------------------------------------------------
+ */
+
+struct words {
+    const struct plan_image *image;
+    void (*each)(void *context, uint64_t place, uint64_t target);
+    void *context;
+};
+
+/* Of a resolver the address is told, not what it answers. */
+static int word_of_slot(void *context, const struct plan_slot *slot)
+{
+    const struct words *w = context;
+    if (slot->type == R_X86_64_IRELATIVE)
+        w->each(w->context, slot->vaddr, slot->addend);
+    else if (slot->is_defined_here)
+        w->each(w->context, slot->vaddr, slot->definition);
+    return 0;
+}
+
+/* A word in place: the addend, with the load bias once it was relocated. */
+static void relative_word(const struct words *w, uint64_t place)
+{
+    const struct plan_image *image = w->image;
+    uint64_t value;
+    if (!image_read(image, place, &value, sizeof value))
+        return;
+    if (image->is_mapped && value >= image->base)
+        value -= image->base;
+    w->each(w->context, place, value);
+}
+
+/* gABI, DT_RELR: an address, then bitmaps of the 63 words behind it. */
+static void words_of_relr(const struct words *w)
+{
+    uint64_t place = 0, entry;
+    const char *at =
+        plan_image_at(w->image, w->image->relr, w->image->relr_len);
+    for (uint64_t i = 0; at != NULL && i < w->image->relr_len / 8; i++) {
+        memcpy(&entry, at + i * 8, sizeof entry);
+        if (!(entry & 1)) {
+            relative_word(w, entry);
+            place = entry + 8;
+            continue;
+        }
+        for (uint64_t bit = 0; entry >>= 1; bit++)
+            if (entry & 1)
+                relative_word(w, place + 8 * bit);
+        place += 8 * 63;
+    }
+}
+
+/* Nothing tells addresses from numbers: every aligned word may be one. */
+static void words_of_data(const struct words *w)
+{
+    const struct plan_image *image = w->image;
+    for (uint32_t i = 0; i < image->segment_count; i++) {
+        const struct plan_segment *s = &image->segments[i];
+        uint64_t len = s->filesz, value;
+        const char *at = plan_image_at(image, s->vaddr, len);
+        if (at == NULL || (s->flags & PF_X))
+            continue;
+        for (uint64_t to = -s->vaddr & 3; to + 8 <= len; to += 4) {
+            memcpy(&value, at + to, sizeof value);
+            w->each(w->context, s->vaddr + to, value);
+        }
+    }
+}
+
+void plan_image_each_word(const struct plan_image *image,
+                          void (*each)(void *context, uint64_t place,
+                                       uint64_t target),
+                          void *context)
+{
+    const struct words w = {image, each, context};
+    (void)plan_image_each_slot(image, word_of_slot, (void *)(uintptr_t)&w);
+    words_of_relr(&w);
+    if (image_is_fixed(image))
+        words_of_data(&w);
+}

@@ -227,6 +227,22 @@ static int is_at(void *context, bool dynamic, const Elf64_Sym *raw)
            search->out->is_function;
 }
 
+static int is_around(void *context, const struct plan_symbol *symbol)
+{
+    struct at_search *search = context;
+    if (search->vaddr - symbol->vaddr >= symbol->size_bytes)
+        return 0;
+    *search->out = *symbol;
+    return 1;
+}
+
+int plan_image_symbol_around(const struct plan_image *image, uint64_t pc,
+                             struct plan_symbol *out)
+{
+    struct at_search search = {image, pc, out};
+    return plan_image_each_function(image, is_around, &search) ? 0 : -ENOENT;
+}
+
 int plan_image_symbol_at(const struct plan_image *image, uint64_t vaddr,
                          struct plan_symbol *out)
 {

@@ -267,6 +267,7 @@ int plan_entry_patch(const struct plan_decoder *decoder,
     c.copy_at = copy_at;
     out->entry = out->patch_at = c.bias + vaddr;
     out->verdict = decide(&job, &c);
+    out->place = job.place;
     if (out->verdict != PLAN_OK || c.is_dry)
         out->copy_len = 0;
     if (out->verdict == PLAN_OK && job.is_excluded)
@@ -282,6 +283,10 @@ const char *plan_verdict_text(enum plan_verdict verdict)
         [PLAN_TOO_SHORT] = "it is shorter than a jump",
         [PLAN_UNDECODABLE] = "its code cannot be decoded",
         [PLAN_BRANCH_INTO] = "a branch leads into its first bytes",
+        [PLAN_BRANCH_MAYBE] = "what may be a branch leads into its first bytes",
+        [PLAN_LABEL_INTO] = "the address of one of its first bytes is taken",
+        [PLAN_COMPUTED_JUMP] = "it computes where it jumps to from the address "
+                               "of a label of its own",
         [PLAN_LOOP_TO_ENTRY] = "it jumps to its own entry",
         [PLAN_LOOP_INSTRUCTION] =
             "a loop instruction among its first bytes cannot be moved",
@@ -292,7 +297,10 @@ const char *plan_verdict_text(enum plan_verdict verdict)
         [PLAN_ASSEMBLY] = "it is assembly with a calling convention of its own",
         [PLAN_GO] = "Go moves its stacks",
         [PLAN_EXCLUDED] = "it must run in its caller's very frame",
+        [PLAN_NOT_LOOKED_AT] = "who branches into it is not known",
         [PLAN_PART] = "it is a part of a function, not a whole one",
+        [PLAN_NO_UNWIND] = "no unwind table has it, though its object has "
+                           "some: nothing shows that it is called as C is",
     };
     if ((unsigned)verdict >= PLAN_VERDICTS || text[verdict] == NULL)
         return "unknown verdict";

@@ -1,37 +1,187 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Does any branch lead into the bytes that a patch would displace? Of the
- * function, of the other parts that it jumps to (its .cold part, under
- * whatever name), or by a table: where it jumps through a register, each
- * table whose address it takes is read as well.
+ * Does anything lead into the bytes that a patch would displace?
  *
- * Two passes. The first looks at the raw bytes: a distance that leads into
- * the entry, at whatever offset, or a byte pair that may be a jump through a
- * register, makes them suspect. It sees more than there is and decodes
- * nothing, which keeps a plan in microseconds. Only what is suspect is
- * decoded.
+ * From anywhere in the object: image->branches has every branch of 32 bits,
+ * every address that code takes and every word that leads there. From nearby:
+ * branches of 8 bits. And from the function itself or its other parts (what it
+ * jumps to and is no function of its own): tables of distances, landing pads
+ * of exceptions, labels whose address it takes, jumps to its entry, which the
+ * object-wide look leaves out because calls lead there.
+ *
+ * All this is read from raw bytes, which show more than there is. Code that is
+ * suspect is decoded from the start of its function before it counts.
  */
 #include "shim/plan/patch_internal.h"
 #include "shim/plan/image_internal.h"
 #include "shim/plan/unwind.h"
 
 enum {
-    TABLE_ENTRIES_MAX = 4096
+    TABLE_ENTRIES_MAX = 1 << 16,
+    GAP_MAX = 1 << 16,
+    NEAR_BYTES = 130, /* of a branch with 8 bits */
 };
 
-struct scan {
-    struct patch_job *job;
-    int tables;
-    bool has_indirect, is_own;
+/* ---- what leads where ---------------------------------------------------- */
+
+/* From where to read the code at pc. Between two functions that are described
+ * (the start of a C program, assembly) it is read from the end of the first. */
+static bool region_of(const struct plan_image *image, uint64_t pc,
+                      struct patch_region *out)
+{
+    struct plan_fde fde;
+    struct plan_symbol symbol;
+    if (plan_fde_find(image, pc, &fde) == 0) {
+        *out = (struct patch_region){fde.low, fde.high, 0};
+        return true;
+    }
+    if (plan_image_symbol_around(image, pc, &symbol) < 0) {
+        *out = (struct patch_region){0, plan_fde_next_start(image, pc), 0};
+        return plan_fde_end_before(image, pc, &out->low) == 0 &&
+               pc - out->low < GAP_MAX && image_is_executable(image, out->low);
+    }
+    *out = (struct patch_region){symbol.vaddr, symbol.vaddr + symbol.size_bytes,
+                                 0};
+    return true;
+}
+
+enum reference {
+    REFERENCE_NONE,
+    REFERENCE_CALL,
+    REFERENCE_JUMP,
+    REFERENCE_ADDRESS,
+    REFERENCE_UNKNOWN, /* no code that anybody describes, maybe data */
 };
 
-/* ---- raw bytes -------------------------------------------------------------
+/* The operand whose bytes are at `place`: an address, relative or constant. */
+static bool names_address(const struct plan_insn *insn, uint64_t place,
+                          uint64_t *target)
+{
+    const ZydisDecodedInstruction *in = &insn->in;
+    for (int i = 0; i < 2; i++)
+        if (in->raw.imm[i].size >= 32 &&
+            insn->at + in->raw.imm[i].offset == place) {
+            *target = in->raw.imm[i].value.u & UINT32_MAX;
+            return true;
+        }
+    if (in->raw.disp.size != 32 || insn->at + in->raw.disp.offset != place)
+        return false;
+    bool relative = (in->attributes & ZYDIS_ATTRIB_IS_RELATIVE) != 0;
+    *target = (relative ? insn->next : 0) + (uint64_t)in->raw.disp.value;
+    return true;
+}
+
+/*
+ * What the code at `place` is: decoded from where its function starts.
+ * *target comes in as the raw bytes have it; it stays where nobody can tell
+ * how the code is to be read, and then it counts.
+ */
+static enum reference reference_at(const struct patch_job *job, uint64_t place,
+                                   uint64_t *target)
+{
+    struct patch_region region;
+    struct plan_insn insn;
+    if (!region_of(job->reader.image, place - 1, &region))
+        return REFERENCE_UNKNOWN;
+    for (uint64_t at = region.low; at <= place; at = insn.next) {
+        if (!plan_decode(&job->reader, at, &insn))
+            return REFERENCE_UNKNOWN;
+        if (insn.next <= place)
+            continue;
+        if (plan_insn_target(&insn, target))
+            return insn.at + insn.in.raw.imm[0].offset != place ? REFERENCE_NONE
+                   : plan_insn_is_call(&insn)                   ? REFERENCE_CALL
+                                              : REFERENCE_JUMP;
+        return names_address(&insn, place, target) ? REFERENCE_ADDRESS
+                                                   : REFERENCE_NONE;
+    }
+    return REFERENCE_NONE;
+}
+
+static enum plan_verdict refuse(struct patch_job *job, uint64_t place,
+                                enum plan_verdict verdict)
+{
+    job->place = place;
+    return verdict;
+}
+
+static bool inside_displaced(const struct patch_job *job, uint64_t target)
+{
+    return target > job->patch_vaddr && target < job->displaced_end;
+}
+
+static bool is_entry(const struct patch_job *job, uint64_t target)
+{
+    return target == job->vaddr || target == job->patch_vaddr;
+}
+
+/* ---- from anywhere --------------------------------------------------------
  */
 
-static bool leads_to_entry(const struct patch_job *job, uint64_t target)
+static enum plan_verdict check_word(struct patch_job *job, uint64_t target,
+                                    uint64_t place)
 {
-    return target >= job->vaddr && target < job->displaced_end;
+    if (inside_displaced(job, target))
+        return refuse(job, place, PLAN_LABEL_INTO);
+    if (is_entry(job, target)) /* beside its labels: see image_branches.c */
+        return refuse(job, place, PLAN_LOOP_TO_ENTRY);
+    return PLAN_OK;
 }
+
+static enum plan_verdict check_code(struct patch_job *job, uint64_t target,
+                                    uint64_t place)
+{
+    enum reference what = reference_at(job, place, &target);
+    if (what == REFERENCE_NONE)
+        return PLAN_OK;
+    if (inside_displaced(job, target))
+        return refuse(job, place,
+                      what == REFERENCE_ADDRESS ? PLAN_LABEL_INTO
+                                                : PLAN_BRANCH_INTO);
+    if (target == job->patch_vaddr && target != job->vaddr &&
+        what != REFERENCE_CALL)
+        return refuse(job, place, PLAN_LOOP_TO_ENTRY);
+    return PLAN_OK;
+}
+
+/* The first of those that lead to `offset` or behind it. */
+static uint32_t first_branch(const struct plan_branches *branches,
+                             uint64_t offset)
+{
+    uint32_t low = 0, high = branches->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (branches->at[middle] >> 32 < offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static enum plan_verdict check_anywhere(struct patch_job *job)
+{
+    const struct plan_branches *b = &job->reader.image->branches;
+    enum plan_verdict verdict = PLAN_OK;
+    /* 4: an immediate may follow a displacement */
+    uint64_t from = job->vaddr - b->low, to = job->displaced_end - b->low;
+    if (!plan_image_has_branches(job->reader.image, job->vaddr))
+        return PLAN_NOT_LOOKED_AT;
+    if (b->is_cut)
+        return PLAN_BRANCH_INTO; /* cannot be excluded */
+    for (uint32_t i = first_branch(b, from < 4 ? 0 : from - 4);
+         i < b->count && b->at[i] >> 32 < to && verdict == PLAN_OK; i++) {
+        uint64_t target = b->low + (b->at[i] >> 32);
+        uint64_t place = b->at[i] & ~(uint32_t)PLAN_BRANCH_WORD & UINT32_MAX;
+        verdict = b->at[i] & PLAN_BRANCH_WORD
+                      ? check_word(job, target, b->place_low + place)
+                      : check_code(job, target, b->low + place);
+    }
+    return verdict;
+}
+
+/* ---- from nearby ----------------------------------------------------------
+ */
 
 /* jcc, loop, jrcxz or jmp with an 8-bit distance behind it. */
 static bool is_short_branch(uint8_t opcode)
@@ -40,220 +190,262 @@ static bool is_short_branch(uint8_t opcode)
            (opcode >= 0xe0 && opcode <= 0xe3);
 }
 
-/* ff /4: jmp through a register or memory, but not through (%rip). */
-static bool is_indirect_jump(uint8_t opcode, uint8_t modrm)
+static enum plan_verdict check_short(struct patch_job *job, uint64_t target,
+                                     uint64_t place)
 {
-    return opcode == 0xff && (modrm & 0x38) == 0x20 && (modrm & 0xc7) != 0x05;
+    bool inside = inside_displaced(job, target);
+    bool behind_endbr = target == job->patch_vaddr && target != job->vaddr;
+    if (!inside && !behind_endbr)
+        return PLAN_OK;
+    enum reference what = reference_at(job, place, &target);
+    if (what == REFERENCE_UNKNOWN)
+        return refuse(job, place, PLAN_BRANCH_MAYBE);
+    if (what != REFERENCE_JUMP)
+        return PLAN_OK;
+    return refuse(job, place, inside ? PLAN_BRANCH_INTO : PLAN_LOOP_TO_ENTRY);
 }
 
-static bool is_suspect(const struct patch_job *job, const uint8_t *code,
-                       uint64_t at, uint64_t len, bool is_own)
+static enum plan_verdict check_nearby(struct patch_job *job)
 {
-    /* modulo 2^32, which sees more, not less; one compare for each byte of a
-     * function: this is the loop that a plan spends its time in */
-    uint32_t base = (uint32_t)(at + 4 - job->vaddr);
-    uint32_t size = (uint32_t)(job->displaced_end - job->vaddr);
-    for (uint64_t i = 0; i + 4 <= len; i++) {
-        uint32_t distance;
-        memcpy(&distance, code + i, sizeof distance);
-        if (distance + base + (uint32_t)i < size)
-            return true;
-    }
-    for (uint64_t i = 0; i + 2 <= len; i++) {
-        if (is_short_branch(code[i]) &&
-            leads_to_entry(job,
-                           at + i + 2 + (uint64_t)(int64_t)(int8_t)code[i + 1]))
-            return true;
-        if (is_own && is_indirect_jump(code[i], code[i + 1]))
-            return true;
-    }
-    return false;
+    const struct plan_image *image = job->reader.image;
+    uint8_t bytes[2 * NEAR_BYTES + PATCH_WINDOW_MAX];
+    uint64_t low = job->vaddr - NEAR_BYTES, len = sizeof bytes;
+    enum plan_verdict verdict = PLAN_OK;
+    while (low < job->vaddr && !image_is_executable(image, low))
+        low++; /* the first function of its segment */
+    if (len > image_bytes_from(image, low))
+        len = image_bytes_from(image, low);
+    if (!image_read(image, low, bytes, len))
+        return PLAN_UNDECODABLE;
+    if (image->restore)
+        image->restore(image, low, bytes, len);
+    for (uint64_t i = 0; i + 2 <= len && verdict == PLAN_OK; i++)
+        if (is_short_branch(bytes[i]))
+            verdict = check_short(
+                job, low + i + 2 + (uint64_t)(int64_t)(int8_t)bytes[i + 1],
+                low + i + 1);
+    return verdict;
 }
 
-/* ---- decoded ----------------------------------------------------------------
+/* ---- from the function and its parts --------------------------------------
  */
 
-static bool inside_displaced(const struct patch_job *job, uint64_t target)
+static bool is_known_part(const struct patch_job *job, uint64_t pc)
 {
-    return target > job->patch_vaddr && target < job->displaced_end;
-}
-
-static enum plan_verdict
-check_target(struct scan *s, const struct plan_insn *insn, uint64_t target)
-{
-    struct patch_job *job = s->job;
-    if (inside_displaced(job, target))
-        return PLAN_BRANCH_INTO;
-    if (plan_insn_is_call(insn))
-        return PLAN_OK;
-    if (target == job->patch_vaddr && target != job->vaddr)
-        return PLAN_LOOP_TO_ENTRY;
-    if (target == job->vaddr)
-        return s->is_own ? PLAN_LOOP_TO_ENTRY : PLAN_OK; /* a tail call */
-    return PLAN_OK;
-}
-
-static void note_table(struct scan *s, uint64_t address)
-{
-    uint64_t *tables = s->job->scratch->tables;
-    for (int i = 0; i < s->tables; i++)
-        if (tables[i] == address)
-            return;
-    if (s->tables < PATCH_TABLES_MAX)
-        tables[s->tables++] = address;
-}
-
-/* Remember what may be the address of a jump table, and jumps through one. */
-static void note_indirect(struct scan *s, const struct plan_insn *insn)
-{
-    const ZydisDecodedOperand *op = insn->op;
-    for (int i = 0; i < insn->in.operand_count_visible; i++) {
-        if (op[i].type != ZYDIS_OPERAND_TYPE_MEMORY)
-            continue;
-        if (op[i].mem.base == ZYDIS_REGISTER_RIP)
-            note_table(s, insn->next + (uint64_t)op[i].mem.disp.value);
-        else if (op[i].mem.base == ZYDIS_REGISTER_NONE &&
-                 op[i].mem.segment == ZYDIS_REGISTER_DS)
-            note_table(s, (uint64_t)op[i].mem.disp.value);
-    }
-    if (insn->in.mnemonic == ZYDIS_MNEMONIC_JMP &&
-        op[0].type != ZYDIS_OPERAND_TYPE_IMMEDIATE &&
-        !(op[0].type == ZYDIS_OPERAND_TYPE_MEMORY &&
-          op[0].mem.base == ZYDIS_REGISTER_RIP))
-        s->has_indirect = true;
-}
-
-static enum plan_verdict scan_code(struct scan *s, uint64_t at, uint64_t end)
-{
-    struct plan_insn insn;
-    uint64_t target;
-    while (at < end) {
-        if (!plan_decode(&s->job->reader, at, &insn))
-            return s->is_own ? PLAN_UNDECODABLE : PLAN_OK;
-        if (plan_insn_target(&insn, &target)) {
-            enum plan_verdict verdict = check_target(s, &insn, target);
-            if (verdict != PLAN_OK)
-                return verdict;
-        } else {
-            note_indirect(s, &insn);
-        }
-        at = insn.next;
-    }
-    return PLAN_OK;
-}
-
-/* Entries are addresses (8 bytes) or distances from the table (4 bytes); a
- * table ends where an entry is no code. */
-static bool table_leads_into(const struct patch_job *job, uint64_t table,
-                             bool is_wide)
-{
-    const struct plan_image *image = job->reader.image;
-    for (uint64_t i = 0; i < TABLE_ENTRIES_MAX; i++) {
-        uint64_t target;
-        int32_t distance;
-        if (is_wide) {
-            if (!image_read(image, table + i * 8, &target, 8))
-                return false;
-            target -= image->is_mapped ? image->base : 0;
-        } else {
-            if (!image_read(image, table + i * 4, &distance, 4))
-                return false;
-            target = table + (uint64_t)(int64_t)distance;
-        }
-        if (!image_is_executable(image, target))
-            return false;
-        if (inside_displaced(job, target))
+    for (uint32_t i = 0; i < job->part_count; i++)
+        if (pc >= job->parts[i].low && pc < job->parts[i].high)
             return true;
-    }
     return false;
 }
 
-static int relative_into(void *context, const struct plan_slot *slot)
-{
-    const struct patch_job *job = context;
-    return slot->is_defined_here && inside_displaced(job, slot->definition);
-}
-
-static enum plan_verdict check_tables(struct scan *s)
-{
-    struct patch_job *job = s->job;
-    if (!s->has_indirect)
-        return PLAN_OK;
-    if (s->tables == PATCH_TABLES_MAX)
-        return PLAN_BRANCH_INTO; /* more than was kept: cannot be excluded */
-    for (int i = 0; i < s->tables; i++)
-        if (table_leads_into(job, job->scratch->tables[i], false) ||
-            table_leads_into(job, job->scratch->tables[i], true))
-            return PLAN_BRANCH_INTO;
-    if (plan_image_each_slot(job->reader.image, relative_into, job) != 0)
-        return PLAN_BRANCH_INTO;
-    return PLAN_OK;
-}
-
-/* ---- the function and its parts
- * ------------------------------------------------ */
-
-static enum plan_verdict check_part(struct patch_job *job, uint64_t target)
+/* Whatever is jumped to belongs to the function, unless it is the start of one
+ * that has a name. */
+static void note_part(struct patch_job *job, uint64_t target, uint64_t from)
 {
     const struct plan_image *image = job->reader.image;
-    struct scan s = {.job = job};
-    struct plan_fde part;
-    if (plan_fde_find(image, target, &part) < 0 || part.low == job->part)
-        return PLAN_OK;
-    job->part = part.low;
-    uint64_t len = part.high - part.low;
-    const uint8_t *code = plan_image_at(image, part.low, len);
-    if (code == NULL || !is_suspect(job, code, part.low, len, false))
-        return PLAN_OK;
-    return scan_code(&s, part.low, part.high);
+    struct patch_region part;
+    struct plan_symbol symbol;
+    if (job->part_count == PATCH_PARTS_MAX || is_known_part(job, target) ||
+        !image_is_executable(image, target) || !region_of(image, target, &part))
+        return;
+    if (target == part.low &&
+        plan_image_symbol_at(image, target, &symbol) == 0 &&
+        !patch_is_part(symbol.name))
+        return;
+    part.from = from;
+    job->parts[job->part_count++] = part;
 }
 
-/* Where the distance at code[i] leads, if a branch may stand before it. */
-static bool maybe_target(const struct patch_job *job, const uint8_t *code,
-                         uint64_t i, uint64_t len, bool is_near,
-                         uint64_t *target)
+/*
+ * Distances from the table's own start, 4 or 8 bytes each; it ends where one
+ * leads to no code. Where tables of functions are kept like this, too, the
+ * entry alone says nothing: labels of this function must stand beside it.
+ */
+static enum plan_verdict check_table(struct patch_job *job, uint64_t table,
+                                     unsigned bytes)
 {
-    int32_t distance = (int8_t)code[i];
-    if (!is_near) {
-        *target = job->vaddr + i + 1 + (uint64_t)(int64_t)distance;
-        return is_short_branch(code[i - 1]);
+    const struct plan_image *image = job->reader.image;
+    uint64_t entry_at = 0, at = table;
+    bool has_label = false;
+    for (unsigned i = 0; i < TABLE_ENTRIES_MAX; i++, at += bytes) {
+        uint64_t target;
+        int32_t distance;
+        if (!image_read(image, at, &target, bytes))
+            break;
+        memcpy(&distance, &target, sizeof distance);
+        target = table + (bytes == 4 ? (uint64_t)(int64_t)distance : target);
+        if (!image_is_executable(image, target))
+            break;
+        if (inside_displaced(job, target))
+            return refuse(job, at, PLAN_LABEL_INTO);
+        if (is_entry(job, target))
+            entry_at = at;
+        has_label |= target > job->vaddr && target < job->end;
     }
-    if (len - i < sizeof distance)
-        return false;
-    memcpy(&distance, code + i, sizeof distance);
-    *target = job->vaddr + i + 4 + (uint64_t)(int64_t)distance;
-    return code[i - 1] == 0xe9 ||
-           (i > 1 && code[i - 2] == 0x0f && (code[i - 1] & 0xf0) == 0x80);
+    return has_label && entry_at != 0
+               ? refuse(job, entry_at, PLAN_LOOP_TO_ENTRY)
+               : PLAN_OK;
 }
 
-/* Whatever may be a branch to elsewhere leads to a part. */
-static enum plan_verdict check_parts(struct patch_job *job, const uint8_t *code,
-                                     uint64_t len)
+/* The address of a label in the function itself: jumps go to what is added to
+ * it, and that may be anything. */
+static enum plan_verdict check_label(struct patch_job *job, uint64_t target,
+                                     uint64_t place)
+{
+    if (target <= job->vaddr || target >= job->end ||
+        reference_at(job, place, &target) != REFERENCE_ADDRESS)
+        return PLAN_OK;
+    return target > job->vaddr && target < job->end
+               ? refuse(job, place, PLAN_COMPUTED_JUMP)
+               : PLAN_OK;
+}
+
+static enum plan_verdict check_entry_jump(struct patch_job *job,
+                                          uint64_t target, uint64_t place)
+{
+    if (!is_entry(job, target)) {
+        note_part(job, target, place);
+        return PLAN_OK;
+    }
+    enum reference what = reference_at(job, place, &target);
+    return what == REFERENCE_JUMP || what == REFERENCE_UNKNOWN
+               ? refuse(job, place, PLAN_LOOP_TO_ENTRY)
+               : PLAN_OK;
+}
+
+static enum plan_verdict check_field(struct patch_job *job, const uint8_t *p,
+                                     uint64_t vaddr)
+{
+    int32_t distance;
+    memcpy(&distance, p + 1, sizeof distance);
+    uint64_t target = vaddr + 5 + (uint64_t)(int64_t)distance;
+    enum image_field_kind kind = image_field_kind(p);
+    if (kind == IMAGE_FIELD_JUMP)
+        return check_entry_jump(job, target, vaddr + 1);
+    if (kind != IMAGE_FIELD_LEA)
+        return PLAN_OK;
+    enum plan_verdict verdict = check_label(job, target, vaddr + 1);
+    if (verdict == PLAN_OK)
+        verdict = check_table(job, target, 4);
+    return verdict == PLAN_OK ? check_table(job, target, 8) : verdict;
+}
+
+/* Branches of 8 bits to the entry and out of it. */
+static enum plan_verdict check_short_branches(struct patch_job *job,
+                                              const struct patch_region *part,
+                                              const uint8_t *code)
+{
+    uint64_t len = part->high - part->low;
+    enum plan_verdict verdict = PLAN_OK;
+    for (uint64_t i = 0; i + 2 <= len && verdict == PLAN_OK; i++) {
+        if (i == NEAR_BYTES && len > 2 * NEAR_BYTES)
+            i = len - NEAR_BYTES;
+        uint64_t target =
+            part->low + i + 2 + (uint64_t)(int64_t)(int8_t)code[i + 1];
+        if (is_short_branch(code[i]) &&
+            (target <= part->low || target >= part->high ||
+             is_entry(job, target)))
+            verdict = check_entry_jump(job, target, part->low + i + 1);
+    }
+    return verdict;
+}
+
+/* Addresses that are constants. */
+static enum plan_verdict check_constants(struct patch_job *job,
+                                         const struct patch_region *part,
+                                         const uint8_t *code)
 {
     enum plan_verdict verdict = PLAN_OK;
-    uint64_t target;
-    for (uint64_t i = 1; i < len && verdict == PLAN_OK; i++)
-        for (int near = 0; near < 2 && verdict == PLAN_OK; near++)
-            if (maybe_target(job, code, i, len, near, &target) &&
-                (target < job->vaddr || target >= job->end) &&
-                image_is_executable(job->reader.image, target))
-                verdict = check_part(job, target);
+    uint32_t value;
+    if (!image_is_fixed(job->reader.image))
+        return PLAN_OK;
+    for (uint64_t i = 0; part->low + i + 4 <= part->high && verdict == PLAN_OK;
+         i++) {
+        memcpy(&value, code + i, sizeof value);
+        verdict = check_label(job, value, part->low + i);
+    }
+    return verdict;
+}
+
+static bool check_pad(void *context, uint64_t pad)
+{
+    struct patch_job *job = context;
+    note_part(job, pad, 0);
+    return pad >= job->patch_vaddr && pad < job->displaced_end;
+}
+
+/* Was a part taken for one by raw bytes that are no jump? */
+static bool is_mistaken(const struct patch_job *job,
+                        const struct patch_region *part)
+{
+    uint64_t target = part->low;
+    if (part->from == 0)
+        return false;
+    enum reference what = reference_at(job, part->from, &target);
+    return (what != REFERENCE_JUMP && what != REFERENCE_UNKNOWN) ||
+           target < part->low || target >= part->high;
+}
+
+/* As image_field_mask(), of a place at the edge of what can be read, too. */
+static uint32_t mask_at(const struct plan_image *image, uint64_t vaddr,
+                        const uint8_t *p)
+{
+    uint8_t bytes[17] = {0};
+    bool first = plan_image_at(image, vaddr - 1, 1) == NULL;
+    uint64_t room = image_bytes_from(image, vaddr);
+    if (!first && room >= 16)
+        return image_field_mask(p);
+    memcpy(bytes + first, p - !first, (room < 16 ? room : 16) + !first);
+    return image_field_mask(bytes + 1);
+}
+
+static enum plan_verdict check_fields(struct patch_job *job,
+                                      const struct patch_region *part,
+                                      const uint8_t *code)
+{
+    uint64_t len = part->high - part->low;
+    enum plan_verdict verdict = PLAN_OK;
+    for (uint64_t i = 0; i + 5 <= len && verdict == PLAN_OK; i += 16)
+        for (uint32_t m = mask_at(job->reader.image, part->low + i, code + i);
+             m != 0 && verdict == PLAN_OK; m &= m - 1) {
+            uint64_t at = i + (uint64_t)__builtin_ctz(m);
+            if (at + 5 <= len)
+                verdict = check_field(job, code + at, part->low + at);
+        }
+    return verdict;
+}
+
+static enum plan_verdict check_part(struct patch_job *job,
+                                    const struct patch_region *part)
+{
+    const struct plan_image *image = job->reader.image;
+    const uint8_t *code =
+        plan_image_at(image, part->low, part->high - part->low);
+    struct plan_fde fde;
+    if (code == NULL)
+        return PLAN_UNDECODABLE;
+    enum plan_verdict verdict = check_fields(job, part, code);
+    if (verdict == PLAN_OK)
+        verdict = check_short_branches(job, part, code);
+    if (verdict == PLAN_OK)
+        verdict = check_constants(job, part, code);
+    if (verdict == PLAN_OK && plan_fde_find(image, part->low, &fde) == 0 &&
+        plan_fde_each_pad(image, &fde, check_pad, job))
+        return refuse(job, fde.lsda, PLAN_BRANCH_INTO);
     return verdict;
 }
 
 enum plan_verdict patch_check_branches(struct patch_job *job)
 {
-    struct scan s = {.job = job, .is_own = true};
-    uint64_t len = job->end - job->vaddr;
-    const uint8_t *code = plan_image_at(job->reader.image, job->vaddr, len);
-    if (code == NULL)
-        return PLAN_UNDECODABLE;
-    if (is_suspect(job, code, job->vaddr, len, true)) {
-        enum plan_verdict verdict = scan_code(&s, job->vaddr, job->end);
-        if (verdict == PLAN_OK)
-            verdict = check_tables(&s);
-        if (verdict != PLAN_OK)
-            return verdict;
+    enum plan_verdict verdict = check_anywhere(job);
+    if (verdict == PLAN_OK)
+        verdict = check_nearby(job);
+    job->parts[0] = (struct patch_region){job->vaddr, job->end, 0};
+    job->part_count = 1;
+    for (uint32_t i = 0; i < job->part_count && verdict == PLAN_OK; i++) {
+        verdict = check_part(job, &job->parts[i]);
+        if (verdict != PLAN_OK && is_mistaken(job, &job->parts[i]))
+            verdict = PLAN_OK;
     }
-    return check_parts(job, code, len);
+    return verdict;
 }

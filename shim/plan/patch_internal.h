@@ -8,18 +8,23 @@
 
 enum {
     ENDBR_BYTES = 4,
-    PATCH_TABLES_MAX = 64,  /* addresses that may be jump tables */
+    PATCH_WINDOW_MAX = 23,  /* an endbr64 and 19 displaced bytes */
+    PATCH_PARTS_MAX = 16,   /* of a function, that are looked at */
     FLOW_BYTES_MAX = 65536, /* how far the register check looks */
     FLOW_PENDING_MAX = 512,
 };
 
 struct patch_scratch {
-    uint64_t tables[PATCH_TABLES_MAX];
     uint8_t seen[FLOW_BYTES_MAX];
     struct {
         uint64_t pc;
         uint8_t saved;
     } pending[FLOW_PENDING_MAX];
+};
+
+struct patch_region {
+    uint64_t low, high;
+    uint64_t from; /* a part: where the jump to it is; 0: a landing pad */
 };
 
 struct patch_job {
@@ -29,13 +34,17 @@ struct patch_job {
     uint64_t limit;       /* up to here padding may be overwritten */
     uint64_t patch_vaddr; /* vaddr, or behind endbr64 */
     uint64_t displaced_end;
-    uint64_t part; /* the other part that was looked at last */
+    uint64_t place; /* of what stands against the patch, 0: none */
+    struct patch_region parts[PATCH_PARTS_MAX]; /* the first is the function */
+    uint32_t part_count;
     bool is_excluded;
 };
 
 /* By what the symbol tables say of this address; sets job->limit. */
 enum plan_verdict patch_check_names(struct patch_job *job);
-/* By every branch of the function and of its other parts. */
+/* By every branch, address and table that leads into what is displaced. */
 enum plan_verdict patch_check_branches(struct patch_job *job);
+/* A name that compilers give to a part of a function. */
+bool patch_is_part(const char *name);
 /* By the registers that it reads. */
 enum plan_verdict patch_check_registers(struct patch_job *job);

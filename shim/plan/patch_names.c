@@ -69,7 +69,7 @@ static bool is_excluded(const char *name)
     return strncmp(name, "_dl_runtime_resolve_", 20) == 0;
 }
 
-static bool is_part(const char *name)
+bool patch_is_part(const char *name)
 {
     const char *cold = strstr(name, ".cold");
     return (cold != NULL && (cold[5] == '\0' || cold[5] == '.')) ||
@@ -81,7 +81,7 @@ static enum plan_verdict check_own_name(struct patch_job *job,
 {
     if (symbol->is_ifunc)
         return PLAN_IFUNC_RESOLVER;
-    if (is_part(symbol->name))
+    if (patch_is_part(symbol->name))
         return PLAN_PART;
     job->is_excluded |= is_excluded(symbol->name);
     return PLAN_OK;

@@ -30,14 +30,19 @@ enum plan_verdict {
     PLAN_TOO_SHORT,
     PLAN_UNDECODABLE,
     PLAN_BRANCH_INTO,      /* a branch into the displaced bytes */
+    PLAN_BRANCH_MAYBE,     /* bytes that may be one, outside of functions */
+    PLAN_LABEL_INTO,       /* the address of one of them is taken */
+    PLAN_COMPUTED_JUMP,    /* it takes the address of a label of its own */
     PLAN_LOOP_TO_ENTRY,    /* the function jumps to its own entry */
     PLAN_LOOP_INSTRUCTION, /* jrcxz, loop, xbegin among the displaced bytes */
     PLAN_CALL_IN_PROLOGUE, /* under a shadow stack only */
     PLAN_IFUNC_RESOLVER,
     PLAN_ASSEMBLY, /* reads a callee-saved register before saving it */
     PLAN_GO,
-    PLAN_EXCLUDED, /* setjmp family, vfork, clone, *context, ... */
-    PLAN_PART,     /* .cold, .part: not a whole function */
+    PLAN_EXCLUDED,      /* setjmp family, vfork, clone, *context, ... */
+    PLAN_NOT_LOOKED_AT, /* plan_image_has_branches() is false */
+    PLAN_PART,          /* .cold, .part: not a whole function */
+    PLAN_NO_UNWIND,     /* no unwind table has it, though its object has some */
     PLAN_VERDICTS,
 };
 /* A phrase for people ("a branch leads into its first 5 bytes"). */
@@ -86,9 +91,11 @@ struct plan_patch {
     struct {
         uint8_t at, copy;
     } boundary[PLAN_PATCH_BYTES - 1];
-    uint64_t entry;          /* run-time address of the function */
-    uint64_t patch_at;       /* where the jump goes: the entry, or behind an
-                                endbr64 there */
+    uint64_t place;    /* link-time address of what stands against it: a branch,
+                          a word; 0: none in particular */
+    uint64_t entry;    /* run-time address of the function */
+    uint64_t patch_at; /* where the jump goes: the entry, or behind an
+                          endbr64 there */
     uint8_t displaced_bytes; /* 5 to 19, from patch_at; whole instructions,
                                 maybe padding behind a short function */
     uint8_t original[PLAN_PATCH_BYTES]; /* what stands at patch_at now */
@@ -150,11 +157,13 @@ enum plan_stack plan_prove_stack(const struct plan_decoder *decoder,
  * charged. Beyond either: PLAN_STACK_UNKNOWN with the reason
  * plan_proof_too_long. Steps are instructions that the proof looked at, not
  * time: the answer is the same on every machine and in every tool. A step is
- * some 700 ns, so these are about 2 ms and 20 ms.
+ * some 700 ns, so these are about 7 ms and 3 s. The round's is a bound that
+ * nobody is to meet (3,968 functions of the average take a tenth of it): how
+ * many functions are asked for must not decide how safe a call is.
  */
 enum {
-    PLAN_PROOF_STEPS = 3000,
-    PLAN_ROUND_STEPS = 30000
+    PLAN_PROOF_STEPS = 10000,
+    PLAN_ROUND_STEPS = 4000000
 };
 extern const char plan_proof_too_long[];
 enum plan_stack plan_prove_within(const struct plan_decoder *decoder,

@@ -21,6 +21,16 @@ struct plan_fde {
 /* The FDE that covers pc. -ENOENT. */
 int plan_fde_find(const struct plan_image *image, uint64_t pc,
                   struct plan_fde *out) __attribute__((warn_unused_result));
+/* The end of the last FDE that starts at or before pc. -ENOENT. */
+int plan_fde_end_before(const struct plan_image *image, uint64_t pc,
+                        uint64_t *end) __attribute__((warn_unused_result));
+/* The starts of all FDEs, in no order; a cursor begins as zeros. False: that
+ * was all. */
+struct plan_fde_cursor {
+    uint64_t at;
+};
+bool plan_fde_next(const struct plan_image *image,
+                   struct plan_fde_cursor *cursor, uint64_t *start);
 /* Start of the first FDE after pc; UINT64_MAX: none. */
 uint64_t plan_fde_next_start(const struct plan_image *image, uint64_t pc);
 
@@ -47,6 +57,13 @@ int plan_fde_rows(const struct plan_image *image, const struct plan_fde *fde,
 int plan_fde_landing_pad(const struct plan_image *image,
                          const struct plan_fde *fde, uint64_t pc, uint64_t *pad)
     __attribute__((warn_unused_result));
+
+/* Each place where an exception out of this function may land. `each` returns
+ * true to stop; that is returned. False, too: the table cannot be read. */
+bool plan_fde_each_pad(const struct plan_image *image,
+                       const struct plan_fde *fde,
+                       bool (*each)(void *context, uint64_t pad),
+                       void *context);
 
 /* A bounded reader over bytes of an object. A read past its end makes it
  * `bad` and gives 0. */

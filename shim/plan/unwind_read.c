@@ -10,6 +10,9 @@
 #include <errno.h>
 
 enum {
+    FEW_FDES = 8 /* _start, the PLTs, a function or two of libgcc */
+};
+enum {
     PE_OMIT = 0xff,
     PE_PCREL = 0x10,
     PE_DATAREL = 0x30,
@@ -275,31 +278,58 @@ static uint64_t table_rank(const struct plan_image *image, uint64_t pc)
     return low;
 }
 
-/* Without a table: every entry of .eh_frame; `next` gets the lowest start
- * above pc. */
+/* Without a table: the next entry of .eh_frame that is an FDE. */
+static bool next_entry(const struct plan_image *image, uint64_t *skip,
+                       struct plan_fde *fde)
+{
+    uint64_t end = image->eh_frame + image->eh_frame_len;
+    for (;;) {
+        uint64_t at = image->eh_frame + *skip;
+        uint32_t len;
+        if (image->eh_frame == 0 || at + 8 > end ||
+            !image_read(image, at, &len, sizeof len) || len < 4 ||
+            len >= 0xfffffff0u || len > end - at - 4)
+            return false;
+        *skip += 4 + (uint64_t)len;
+        if (read_fde(image, at, fde))
+            return true;
+    }
+}
+
+/* `next` gets the lowest start above pc. */
 static int walk(const struct plan_image *image, uint64_t pc,
                 struct plan_fde *out, uint64_t *next)
 {
     struct plan_fde fde;
-    uint64_t at = image->eh_frame, end = at + image->eh_frame_len;
+    uint64_t skip = 0;
     int rc = -ENOENT;
     *next = UINT64_MAX;
-    while (image->eh_frame != 0 && at + 8 <= end) {
-        uint32_t len;
-        if (!image_read(image, at, &len, sizeof len) || len < 4 ||
-            len >= 0xfffffff0u || len > end - at - 4)
-            break;
-        if (read_fde(image, at, &fde)) {
-            if (fde.low > pc && fde.low < *next)
-                *next = fde.low;
-            if (rc != 0 && pc >= fde.low && pc < fde.high) {
-                *out = fde;
-                rc = 0;
-            }
+    while (next_entry(image, &skip, &fde)) {
+        if (fde.low > pc && fde.low < *next)
+            *next = fde.low;
+        if (rc != 0 && pc >= fde.low && pc < fde.high) {
+            *out = fde;
+            rc = 0;
         }
-        at += 4 + (uint64_t)len;
     }
     return rc;
+}
+
+bool plan_fde_next(const struct plan_image *image,
+                   struct plan_fde_cursor *cursor, uint64_t *start)
+{
+    struct plan_fde fde;
+    uint64_t at;
+    if (image->fde_count == 0) {
+        if (!next_entry(image, &cursor->at, &fde))
+            return false;
+        *start = fde.low;
+        return true;
+    }
+    if (cursor->at == image->fde_count)
+        return false;
+    *start = table_start(image, cursor->at++, &at);
+    return true;
 }
 
 int plan_fde_find(const struct plan_image *image, uint64_t pc,
@@ -314,6 +344,20 @@ int plan_fde_find(const struct plan_image *image, uint64_t pc,
     table_start(image, rank - 1, &at);
     if (!read_fde(image, at, out) || pc < out->low || pc >= out->high)
         return -ENOENT;
+    return 0;
+}
+
+int plan_fde_end_before(const struct plan_image *image, uint64_t pc,
+                        uint64_t *end)
+{
+    struct plan_fde fde;
+    uint64_t at, rank = image->fde_count ? table_rank(image, pc) : 0;
+    if (rank == 0)
+        return -ENOENT;
+    table_start(image, rank - 1, &at);
+    if (!read_fde(image, at, &fde))
+        return -ENOENT;
+    *end = fde.high;
     return 0;
 }
 
@@ -344,4 +388,9 @@ int plan_image_function_extent(const struct plan_image *image, uint64_t vaddr,
         __builtin_add_overflow(vaddr, symbol.size_bytes, end))
         return -ENOENT;
     return 0;
+}
+
+bool plan_image_has_unwind(const struct plan_image *image)
+{
+    return image->fde_count > FEW_FDES;
 }

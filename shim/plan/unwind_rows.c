@@ -234,33 +234,72 @@ int plan_fde_rows(const struct plan_image *image, const struct plan_fde *fde,
     return r.count;
 }
 
+/* The call sites of an exception table. */
+struct pads {
+    struct plan_cursor c;
+    uint64_t base;
+    uint8_t encoding;
+};
+
+static bool open_pads(const struct plan_image *image,
+                      const struct plan_fde *fde, struct pads *p)
+{
+    uint64_t room = image_bytes_from(image, fde->lsda);
+    p->base = fde->low;
+    p->c = plan_cursor_open(image, fde->lsda, room);
+    uint8_t encoding = (uint8_t)plan_cursor_fixed(&p->c, 1);
+    if (encoding != 0xff)
+        p->base = plan_cursor_pointer(&p->c, encoding);
+    if (plan_cursor_fixed(&p->c, 1) != 0xff)
+        plan_cursor_uleb(&p->c);
+    p->encoding = (uint8_t)plan_cursor_fixed(&p->c, 1);
+    uint64_t len = plan_cursor_uleb(&p->c);
+    if (p->c.bad || len > (uint64_t)(p->c.end - p->c.at))
+        return false;
+    p->c.end = p->c.at + len;
+    return true;
+}
+
+static bool next_pad(struct pads *p, uint64_t *start, uint64_t *size,
+                     uint64_t *pad)
+{
+    if (p->c.at >= p->c.end || p->c.bad)
+        return false;
+    *start = plan_cursor_pointer(&p->c, p->encoding);
+    *size = plan_cursor_pointer(&p->c, p->encoding);
+    uint64_t landing = plan_cursor_pointer(&p->c, p->encoding);
+    plan_cursor_uleb(&p->c);
+    *pad = landing != 0 ? p->base + landing : 0;
+    return !p->c.bad;
+}
+
 int plan_fde_landing_pad(const struct plan_image *image,
                          const struct plan_fde *fde, uint64_t pc, uint64_t *pad)
 {
+    struct pads p;
+    uint64_t start, size;
     *pad = 0;
     if (fde->lsda == 0)
         return 0;
-    uint64_t room = image_bytes_from(image, fde->lsda), base = fde->low;
-    struct plan_cursor c = plan_cursor_open(image, fde->lsda, room);
-    uint8_t encoding = (uint8_t)plan_cursor_fixed(&c, 1);
-    if (encoding != 0xff)
-        base = plan_cursor_pointer(&c, encoding);
-    if (plan_cursor_fixed(&c, 1) != 0xff)
-        plan_cursor_uleb(&c);
-    encoding = (uint8_t)plan_cursor_fixed(&c, 1);
-    uint64_t len = plan_cursor_uleb(&c);
-    if (c.bad || len > (uint64_t)(c.end - c.at))
+    if (!open_pads(image, fde, &p))
         return -EINVAL;
-    c.end = c.at + len;
-    while (c.at < c.end && !c.bad) {
-        uint64_t start = plan_cursor_pointer(&c, encoding);
-        uint64_t size = plan_cursor_pointer(&c, encoding);
-        uint64_t landing = plan_cursor_pointer(&c, encoding);
-        plan_cursor_uleb(&c);
-        if (!c.bad && pc - fde->low >= start && pc - fde->low - start < size) {
-            *pad = landing != 0 ? base + landing : 0;
+    while (next_pad(&p, &start, &size, pad))
+        if (pc - fde->low >= start && pc - fde->low - start < size)
             return 0;
-        }
-    }
-    return c.bad ? -EINVAL : 0;
+    *pad = 0;
+    return p.c.bad ? -EINVAL : 0;
+}
+
+bool plan_fde_each_pad(const struct plan_image *image,
+                       const struct plan_fde *fde,
+                       bool (*each)(void *context, uint64_t pad), void *context)
+{
+    struct pads p;
+    uint64_t start, size, pad;
+    if (fde->lsda == 0 || !open_pads(image, fde, &p))
+        return false;
+    while (next_pad(&p, &start, &size, &pad))
+        if (pad != 0 && each(context, pad))
+            return true;
+    return false;
 }

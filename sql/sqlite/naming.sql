@@ -27,8 +27,19 @@ SELECT session, hash, 0, frames, NULL FROM stacks
 WHERE session = ?1 AND hash > ?2 ORDER BY hash LIMIT ?3;
 -- :stack_set
 UPDATE stacks SET frames = ?3 WHERE session = ?1 AND hash = ?2;
+-- The number of its text, where that stands apart.
+-- :error_text
+SELECT CAST(error AS INTEGER) FROM span_rows
+WHERE session = ?1 AND ref = ?2 AND typeof(error) = 'blob';
+-- :error_leave
+UPDATE texts SET uses = uses - 1 WHERE text = ?1;
+-- :text_unused
+DELETE FROM texts WHERE uses <= 0;
+-- A text (?3), or the number of one (?4).
 -- :error_set
-UPDATE spans SET error = ?3, fingerprint = ?4 WHERE session = ?1 AND ref = ?2;
+UPDATE span_rows SET error = coalesce(?3, CAST(CAST(?4 AS TEXT) AS BLOB)),
+  fingerprint = ?5
+WHERE session = ?1 AND ref = ?2;
 -- One error goes from group ?1 to ?2.
 -- :group_leave
 UPDATE error_groups SET count = max(count - 1, 0) WHERE fingerprint = ?1;

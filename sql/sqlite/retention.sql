@@ -11,6 +11,7 @@ ROLLBACK;
 -- :temp_chunk
 CREATE TEMP TABLE IF NOT EXISTS chunk (
   session INTEGER NOT NULL, ref INTEGER NOT NULL, site INTEGER NOT NULL,
+  input, output, attributes, capture, error, links, -- where they stand apart
   PRIMARY KEY (session, ref)
 ) WITHOUT ROWID;
 -- Spans that some sink does not have: of each lane from which reference on.
@@ -99,10 +100,31 @@ UPDATE tombstones SET is_begun = 0 WHERE trace_id = ?1;
 DELETE FROM temp.chunk;
 -- :chunk_of_trace
 INSERT INTO temp.chunk
-SELECT session, ref, site FROM spans WHERE trace = ?1 LIMIT ?2;
+SELECT session, ref, site,
+  CASE WHEN typeof(input) = 'blob' THEN input END,
+  CASE WHEN typeof(output) = 'blob' THEN output END,
+  CASE WHEN typeof(attributes) = 'blob' THEN attributes END,
+  CASE WHEN typeof(capture) = 'blob' THEN capture END,
+  CASE WHEN typeof(error) = 'blob' THEN error END,
+  CASE WHEN typeof(links) = 'blob' THEN links END
+FROM span_rows WHERE trace = ?1 LIMIT ?2;
 -- :chunk_drop
-DELETE FROM spans WHERE (session, ref) IN
+DELETE FROM span_rows WHERE (session, ref) IN
   (SELECT session, ref FROM temp.chunk);
+-- Their long texts.
+-- :chunk_leave
+UPDATE texts SET uses = uses - u.count
+FROM (SELECT CAST(text AS INTEGER) AS text, count(*) AS count FROM (
+    SELECT input AS text FROM temp.chunk WHERE input NOT NULL
+    UNION ALL SELECT output FROM temp.chunk WHERE output NOT NULL
+    UNION ALL SELECT attributes FROM temp.chunk WHERE attributes NOT NULL
+    UNION ALL SELECT capture FROM temp.chunk WHERE capture NOT NULL
+    UNION ALL SELECT error FROM temp.chunk WHERE error NOT NULL
+    UNION ALL SELECT links FROM temp.chunk WHERE links NOT NULL)
+  GROUP BY text) u
+WHERE texts.text = u.text;
+-- :chunk_texts
+DELETE FROM texts WHERE uses <= 0;
 -- :chunk_refused
 DELETE FROM refused WHERE (session, ref) IN
   (SELECT session, ref FROM temp.chunk);
@@ -131,7 +153,9 @@ SELECT s.session, s.state <> 'live'
                       AND o.seq > (SELECT min(cursor_seq) FROM sinks)))
 FROM sessions s WHERE s.session > ?2 ORDER BY s.session LIMIT 500;
 -- :session_spans
-DELETE FROM spans WHERE session = ?1;
+DELETE FROM span_rows WHERE session = ?1;
+-- :session_texts
+DELETE FROM texts WHERE session = ?1;
 -- :session_processes
 DELETE FROM processes WHERE session = ?1;
 -- :session_threads
@@ -167,7 +191,7 @@ DELETE FROM sessions WHERE session = ?1;
 -- it was called from; behind (?2, ?3, ?4). First what each handler's slowest
 -- are, then what goes.
 -- :thin_rank
-SELECT start_unix_ns, session, ref, site, duration_ns FROM spans
+SELECT start_unix_ns, session, ref, site, duration_ns FROM span_rows
 WHERE trace = ?1 AND (start_unix_ns, session, ref) < (?2, ?3, ?4)
 ORDER BY start_unix_ns DESC, session DESC, ref DESC;
 -- :thin_look
@@ -177,13 +201,21 @@ SELECT s.start_unix_ns, s.session, s.ref, s.site, s.duration_ns, s.parent_ref,
                   WHERE o.session = s.session AND o.ref = s.ref)
   AND NOT EXISTS (SELECT 1 FROM temp.unsent u WHERE u.session = s.session
                   AND u.lane = s.ref >> 48 AND u.lo <= s.ref)
-FROM spans s
+FROM span_rows s
 WHERE s.trace = ?1 AND (s.start_unix_ns, s.session, s.ref) < (?2, ?3, ?4)
 ORDER BY s.start_unix_ns DESC, s.session DESC, s.ref DESC;
 -- :is_dirty
 SELECT 1 FROM dirty WHERE trace = ?1;
 -- :chunk_add
-INSERT INTO temp.chunk (session, ref, site) VALUES (?1, ?2, ?3);
+INSERT INTO temp.chunk
+SELECT session, ref, site,
+  CASE WHEN typeof(input) = 'blob' THEN input END,
+  CASE WHEN typeof(output) = 'blob' THEN output END,
+  CASE WHEN typeof(attributes) = 'blob' THEN attributes END,
+  CASE WHEN typeof(capture) = 'blob' THEN capture END,
+  CASE WHEN typeof(error) = 'blob' THEN error END,
+  CASE WHEN typeof(links) = 'blob' THEN links END
+FROM span_rows WHERE session = ?1 AND ref = ?2;
 -- The calls stay in the totals, as calls without detail.
 -- :thin_rollups
 UPDATE rollups SET dropped_calls = dropped_calls +

@@ -5,7 +5,9 @@ INSERT INTO sessions (key, file, host, boot_id, state, created_unix_ns)
 VALUES (?1, ?2, ?3, ?4, 'live', ?5)
 ON CONFLICT (key) DO NOTHING;
 -- :session_find
-SELECT session, file, state FROM sessions WHERE key = ?1;
+SELECT session, file, state, has_gap FROM sessions WHERE key = ?1;
+-- :session_gap
+UPDATE sessions SET has_gap = 1 WHERE session = ?1;
 -- :session_service
 UPDATE sessions SET service = ?2, resource = ?3 WHERE session = ?1;
 -- :session_note
@@ -21,13 +23,15 @@ DELETE FROM counter_cursors WHERE session = ?1;
 -- Rows still open when nothing is open any more: their end found no room, and
 -- the counters have their calls.
 -- :session_end_open
-DELETE FROM spans WHERE session = ?1 AND status = 'open';
+DELETE FROM span_rows WHERE session = ?1 AND status = 'open';
 
 -- :cursor_set
-INSERT INTO lane_cursors (session, lane, tail) VALUES (?1, ?2, ?3)
-ON CONFLICT (session, lane) DO UPDATE SET tail = excluded.tail;
+INSERT INTO lane_cursors (session, lane, tail, records)
+VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (session, lane) DO UPDATE SET tail = excluded.tail,
+  records = excluded.records;
 -- :cursor_all
-SELECT lane, tail FROM lane_cursors WHERE session = ?1;
+SELECT lane, tail, records FROM lane_cursors WHERE session = ?1;
 
 -- :frame_set
 INSERT INTO open_frames (session, ref, kind, payload) VALUES (?1, ?2, ?3, ?4)
@@ -140,13 +144,13 @@ UPDATE sites SET unseen = ?3 WHERE session = ?1 AND site = ?2;
 -- A new span; most have no values (span_plain). One that is there is left as it
 -- is: no row changed.
 -- :span_plain
-INSERT INTO spans (session, ref, trace, parent_ref, site, process_idx,
+INSERT INTO span_rows (session, ref, trace, parent_ref, site, process_idx,
   generation, depth, start_unix_ns, duration_ns, self_ns, cpu_ns, status,
   ended_by)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
 ON CONFLICT (session, ref) DO NOTHING;
 -- :span_add
-INSERT INTO spans (session, ref, trace, parent_ref, site, process_idx,
+INSERT INTO span_rows (session, ref, trace, parent_ref, site, process_idx,
   generation, depth, start_unix_ns, duration_ns, self_ns, cpu_ns, status,
   ended_by, input, output, attributes, capture, error, links, queue_ns, orphan,
   fingerprint)
@@ -156,7 +160,7 @@ ON CONFLICT (session, ref) DO NOTHING;
 -- The same for many at once (tools/sidecar/rows.h). OR FAIL: otherwise SQLite
 -- keeps a journal of each page, so that it could undo the statement alone.
 -- :spans_plain
-INSERT OR FAIL INTO spans (session, ref, trace, parent_ref, site, process_idx,
+INSERT OR FAIL INTO span_rows (session, ref, trace, parent_ref, site, process_idx,
   generation, depth, start_unix_ns, duration_ns, self_ns, cpu_ns, status,
   ended_by)
 VALUES
@@ -178,7 +182,7 @@ VALUES
   (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (session, ref) DO NOTHING;
 -- :spans_add
-INSERT OR FAIL INTO spans (session, ref, trace, parent_ref, site, process_idx,
+INSERT OR FAIL INTO span_rows (session, ref, trace, parent_ref, site, process_idx,
   generation, depth, start_unix_ns, duration_ns, self_ns, cpu_ns, status,
   ended_by, input, output, attributes, capture, error, links, queue_ns, orphan,
   fingerprint)
@@ -203,7 +207,7 @@ ON CONFLICT (session, ref) DO NOTHING;
 -- A span that was stored open becomes final; a final one never changes. The
 -- parameters of span_add.
 -- :span_set
-UPDATE spans SET start_unix_ns = ?9, duration_ns = ?10, self_ns = ?11,
+UPDATE span_rows SET start_unix_ns = ?9, duration_ns = ?10, self_ns = ?11,
   cpu_ns = ?12, status = ?13, ended_by = ?14, input = ?15, output = ?16,
   attributes = ?17, capture = ?18, error = ?19, links = ?20, queue_ns = ?21,
   orphan = ?22, fingerprint = ?23

@@ -144,7 +144,7 @@ SELECT g.fingerprint, e.key, g.n, coalesce(o.handler, i.name), o.kind, o.type,
     ORDER BY f.start_unix_ns LIMIT 1),
   g.last, t.trace_id, g.ref
 FROM (SELECT fingerprint, count(*) AS n, max(start_unix_ns) AS last, ref
-      FROM spans INDEXED BY spans_by_fingerprint
+      FROM span_rows INDEXED BY spans_by_fingerprint
       WHERE fingerprint > ?2 AND fingerprint IS NOT NULL AND session = ?1
       GROUP BY fingerprint ORDER BY fingerprint LIMIT ?3) g
 JOIN sessions e ON e.session = ?1

@@ -2,6 +2,7 @@
 /* libFuzzer: any bytes as an ELF file, with all that check and suggest ask of
  * it: symbols, extents, relocations, the patch and the proof. */
 #include "shim/plan/plan.h"
+#include "tests/plan/look.h"
 #include "tests/fuzz/fuzz.h"
 #include <stdlib.h>
 #include <string.h>
@@ -75,10 +76,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         abort();
     memcpy(bytes, data, len);
     if (plan_image_file(&w.image, bytes, len, &why) == 0) {
+        void *branches = look_for_branches(&w.image);
         plan_image_each_function(&w.image, look_at_symbol, &w);
         w.left = 64;
         plan_image_each_slot(&w.image, look_at_slot, &w);
         look_again_with_labels(&w);
+        free(branches);
     }
     free(bytes);
     return 0;

@@ -20,6 +20,7 @@
 #include <unistd.h>
 #include "shim/live.h"
 #include "shim/plan/plan.h"
+#include "tests/plan/look.h"
 
 typedef int live_fn(int n);
 #define EACH(DO)                                                               \
@@ -101,6 +102,8 @@ static int plan(live_fn *fn, struct plan_patch *patch, uint64_t *island)
 {
     static char scratch[4 << 20] __attribute__((aligned(16)));
     uint64_t at = (uint64_t)(uintptr_t)fn;
+    if (!image.branches.is_known) /* before anything is patched */
+        (void)look_for_branches(&image);
     if (plan_scratch_bytes() > sizeof scratch ||
         shim_island_take(at, at + 64, SHIM_ISLAND_BYTES, island) != 0)
         return -1;

@@ -6,6 +6,7 @@ whatever the size. CPU times of child processes, the least of some; the bounds
 are far from what they should be, and farther from what a square would give."""
 import os
 import resource
+import sqlite3
 import subprocess
 
 import base
@@ -19,7 +20,7 @@ __attribute__((noinline)) int leaf(int n) {
 __attribute__((noinline)) int txn(int n) {
     int r = leaf(n); __asm__ volatile(""); return r + 1; }
 __attribute__((noinline)) int text(const char *s) {
-    __asm__ volatile("" :: "r"(s)); return s[0]; }
+    __asm__ volatile("" :: "r"(s)); return s[0] * 5 + 1; }
 __attribute__((noinline)) int fail(const char *s) {
     __asm__ volatile("" :: "r"(s)); errno = ENOENT; return -1; }
 int main(int argc, char **argv) {
@@ -166,6 +167,105 @@ class Growth(base.Base):
         self.assertLess(longest_us, 100000)
         self.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self.assertLess(os.path.getsize(self.store), size / 10)
+
+    # ---- bytes --------------------------------------------------------------
+
+    def bytes_a_row(self, *args):
+        self.record(*args)
+        rows, bytes_ = self.rows(
+            "SELECT (SELECT count(*) FROM spans WHERE depth >= 0), "
+            "page_count * page_size FROM pragma_page_count, "
+            "pragma_page_size")[0]
+        self.assertEqual(rows, int(args[1]))
+        return (bytes_ - 200000) / rows  # what an empty one has
+
+    def test_bytes_grow_with_the_text(self):
+        each = {}
+        for length in 300, 1100, 2000, 5000, 9000:
+            each[length] = self.bytes_a_row("x", "3000", str(length))
+            self.assertEqual(self.rows(
+                "SELECT count(*), count(DISTINCT input) FROM spans WHERE "
+                "length(input ->> 's') = ?", length), [(3000, 3000)])
+        print("bytes of a row by the length of its text:", each)
+        for length, took in each.items():
+            self.assertLess(took, 300 + 1.45 * length)
+
+    def test_the_same_error_takes_its_bytes_once(self):
+        each = self.bytes_a_row("f", "20000")
+        print("bytes of a failed call:", each)
+        self.assertEqual(self.rows(
+            "SELECT count(*), max(length(error)) > 300 FROM spans "
+            "WHERE error ->> 'type' = 'ENOENT'"), [(20000, 1)])
+        self.assertLess(each, 200)
+        # some of them go: the others keep it; all of them: it goes
+        self.env["HANDSPAN_KEEP_AGE"] = "off"
+        self.execute("UPDATE span_rows SET status = 'ok' WHERE ref % 2")
+        self.ok("prune", "--thin-older-than", "0s", "--include-unsent")
+        left, uses = self.rows(
+            "SELECT (SELECT count(*) FROM spans WHERE json_valid(error)), "
+            "(SELECT sum(uses) FROM texts)")[0]
+        self.assertEqual(left, uses)
+        self.assertLess(left, 10100)
+        self.ok("prune", "--older-than", "0s")
+        self.assertEqual(self.rows("SELECT count(*) FROM texts"), [(0,)])
+
+    def bytes_of_store(self):
+        found = b""
+        for end in "", "-wal":
+            if os.path.exists(self.store + end):
+                with open(self.store + end, "rb") as f:
+                    found += f.read()
+        return found
+
+    def test_long_texts_go_for_good(self):
+        self.record("x", "300", "1500")
+        needle = self.rows("SELECT substr(input, 200, 300) FROM spans "
+                           "WHERE ref & 0xffff = 9")[0][0].encode()
+        self.assertIn(needle, self.bytes_of_store())
+        self.ok("delete", "latest")
+        self.assertNotIn(needle, self.bytes_of_store())
+
+    def test_a_store_of_before(self):
+        """Its rows have their long texts in themselves: they are read, new
+        ones come beside them, all go."""
+        db = sqlite3.connect(self.store)
+        names = sorted(os.listdir(os.path.join(base.ROOT, "sql/sqlite")))
+        for name in names:
+            if "0001" <= name[:4] <= "0007":
+                with open(os.path.join(base.ROOT, "sql/sqlite", name)) as f:
+                    db.executescript(f.read())
+        old = '{"s":"%s"}' % ("old " * 500)
+        db.execute("INSERT INTO sessions (key, file, host, boot_id, state, "
+                   "created_unix_ns) VALUES (x'0102030405060708', 'f', 'h', "
+                   "'b', 'ended', 5)")
+        db.execute("INSERT INTO traces VALUES (1, x'%032x', 1, 0, NULL, 0, "
+                   "'old-one', -281474976710655, 10, 90, 'ok')" % 0xabcd)
+        db.execute("INSERT INTO contexts VALUES (1, 0, 1, NULL, NULL)")
+        db.execute("INSERT INTO processes (session, idx, trace, pid, name, "
+                   "start_unix_ns, duration_ns, status, ended_by, is_root) "
+                   "VALUES (1, 0, 1, 77, 'old-one', 10, 90, 'ok', 'exit', 1)")
+        db.execute("INSERT INTO sites (session, site, name, binding) "
+                   "VALUES (1, 1, 'text', 'entry')")
+        db.executemany(
+            "INSERT INTO spans (session, ref, trace, parent_ref, site, "
+            "process_idx, generation, depth, start_unix_ns, duration_ns, "
+            "status, ended_by, input) VALUES (1, ?, 1, -281474976710655, 1, 0, "
+            "1, 0, ?, 1, 'ok', 'return', ?)",
+            [(i, 10 + i, old) for i in range(1, 50)])
+        db.execute("PRAGMA user_version = 7")
+        db.commit()
+        db.close()
+        self.ok("run", "-m", self.manifest, "--summary=never", self.prog,
+                "x", "50", "2000")
+        self.end_sidecar()
+        self.assertEqual(self.rows("SELECT count(*) FROM spans WHERE input = ?",
+                                   old), [(49,)])
+        self.assertIn("old old", self.ok("spans", "0" * 28 + "abcd", "--json"))
+        self.assertEqual(self.rows("SELECT count(*) FROM spans WHERE "
+                                   "length(input) > 2000"), [(99,)])
+        self.ok("prune", "--older-than", "0s")
+        self.assertEqual(self.rows("SELECT (SELECT count(*) FROM spans), "
+                                   "(SELECT count(*) FROM texts)"), [(0, 0)])
 
 
 base.main()

@@ -9,6 +9,7 @@
  *   fuzz_elf FILE ROUNDS [SEED]
  */
 #include "shim/plan/plan.h"
+#include "tests/plan/look.h"
 #include "shim/plan/unwind.h"
 
 #include <stdio.h>
@@ -97,11 +98,13 @@ static void try_image(struct target *t)
         t->seen += strlen(t->image.soname);
     if (t->image.interpreter != NULL)
         t->seen += strlen(t->image.interpreter);
+    void *branches = look_for_branches(&t->image);
     t->functions = 0;
     plan_image_each_function(&t->image, try_function, t);
     plan_image_each_slot(&t->image, try_slot, t);
     for (int i = 0; i < 4; i++)
         try_address(t, next_random() % (t->len + 4096));
+    free(branches);
     struct plan_image self = t->image;
     if (plan_image_add_symtab(&self, t->bytes, t->len) == 0)
         t->seen++;

@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include "shim/plan/plan.h"
+#include "tests/plan/look.h"
 #include "shim/plan/unwind.h"
 
 #include <dlfcn.h>
@@ -121,8 +122,11 @@ static int each_object(struct dl_phdr_info *info, size_t size, void *context)
         return 0; /* the vDSO */
     rc = plan_image_file(&p.file, bytes, len, &why);
     CHECK(rc == 0, "%s: file: %s", p.path, why);
+    void *memory[] = {look_for_branches(&p.mapped), look_for_branches(&p.file)};
     if (rc == 0)
         compare_readings(&p);
+    free(memory[0]);
+    free(memory[1]);
     objects++;
     return 0;
 }

@@ -8,6 +8,7 @@
 #include "shim/plan/decode.h"
 #include "shim/plan/image.h"
 #include "shim/plan/plan.h"
+#include "tests/plan/look.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -60,6 +61,7 @@ static unsigned long check(const char *path, void *scratch)
     if (bytes == MAP_FAILED ||
         plan_image_file(&both.plain, bytes, (size_t)st.st_size, &why) != 0)
         return printf("%s: %s\n", path, why) > 0;
+    void *branches = look_for_branches(&both.plain);
     both.indexed = both.plain;
     uint32_t *memory = malloc(plan_image_labels_bytes(&both.indexed));
     if (!memory)
@@ -69,6 +71,7 @@ static unsigned long check(const char *path, void *scratch)
     printf("%s: %lu functions, %lu differ\n", path, both.functions,
            both.faults);
     free(memory);
+    free(branches);
     munmap(bytes, (size_t)st.st_size);
     return both.faults + (both.functions == 0);
 }

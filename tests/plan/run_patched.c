@@ -11,6 +11,7 @@
  */
 #define _GNU_SOURCE
 #include "shim/plan/plan.h"
+#include "tests/plan/look.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -190,6 +191,7 @@ static int patch_all(struct patcher *p)
     p->calls = (uint64_t *)(void *)memory;
     p->island = memory + 4096;
     add_symtab(p);
+    (void)look_for_branches(&p->image); /* as long as we live */
     plan_image_each_function(&p->image, prove_one, p);
     plan_image_each_function(&p->image, patch_one, p);
     return 0;

@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include "shim/plan/plan.h"
+#include "tests/plan/look.h"
 
 #include <Zydis/Zydis.h>
 #include <fcntl.h>
@@ -37,7 +38,10 @@ static void show_copy(const struct plan_patch *patch)
 
 static void show(const struct plan_patch *patch)
 {
-    printf("%s\n", plan_verdict_text(patch->verdict));
+    printf("%s", plan_verdict_text(patch->verdict));
+    if (patch->place)
+        printf(", from 0x%lx", (unsigned long)patch->place);
+    printf("\n");
     if (patch->copy_len == 0)
         return;
     printf("jump at entry+%u, %u bytes displaced%s%s\n",
@@ -81,7 +85,9 @@ int main(int argc, char **argv)
         return 2;
     }
     image.under_shadow_stack = argc > 3 && strcmp(argv[3], "shadow") == 0;
+    void *branches = look_for_branches(&image);
     int rc = run(&image, argv[2], scratch);
+    free(branches);
     free(scratch);
     return rc;
 }

@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include "shim/plan/plan.h"
+#include "tests/plan/look.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -27,7 +28,7 @@ struct survey {
     void *scratch;
     unsigned long functions, verdicts[PLAN_VERDICTS], stacks[STACKS], too_long;
     uint64_t steps;
-    double patch_ns, prove_ns, slowest_ns;
+    double look_ns, patch_ns, prove_ns, slowest_ns;
     uint64_t last;
     bool verbose;
 };
@@ -62,7 +63,8 @@ static void survey_patch(struct survey *s, const struct plan_symbol *symbol)
     s->patch_ns += now_ns() - start;
     s->verdicts[patch.verdict]++;
     if (s->verbose && (rc < 0 || patch.verdict != PLAN_OK))
-        printf("%s: %s\n", symbol->name, plan_verdict_text(patch.verdict));
+        printf("%s: %s from 0x%lx\n", symbol->name,
+               plan_verdict_text(patch.verdict), (unsigned long)patch.place);
 }
 
 static void survey_proof(struct survey *s, const struct plan_symbol *symbol)
@@ -138,11 +140,11 @@ static void print_result(const struct survey *s, const char *path)
     double n = s->functions ? (double)s->functions : 1;
     const char *name = strrchr(path, '/');
     printf("%-28s %7lu  patch %5.1f %% %5.1f us  proved %5.1f %% %6.1f us, "
-           "slowest %.1f ms\n",
+           "slowest %.1f ms, looked at in %.2f ms\n",
            name ? name + 1 : path, s->functions,
            100 * (double)s->verdicts[PLAN_OK] / n, s->patch_ns / n / 1e3,
            100 * (double)s->stacks[PLAN_STACK_LOCAL] / n, s->prove_ns / n / 1e3,
-           s->slowest_ns / 1e6);
+           s->slowest_ns / 1e6, s->look_ns / 1e6);
     printf("    %.0f steps each, %.0f ns a step, %lu proofs too long\n",
            (double)s->steps / n, s->prove_ns / (double)(s->steps + 1),
            s->too_long);
@@ -173,9 +175,13 @@ static int survey_file(struct survey *s, const char *path)
         fprintf(stderr, "plan_survey: %s: %s\n", path, why);
         return 2;
     }
+    double start = now_ns();
+    void *branches = look_for_branches(&s->image);
+    s->look_ns = now_ns() - start;
     plan_image_each_function(&s->image, survey_one, s);
     print_result(s, path);
     time_lookups(s);
+    free(branches);
     munmap(bytes, (size_t)st.st_size);
     return 0;
 }

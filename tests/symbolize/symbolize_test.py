@@ -229,7 +229,7 @@ def pruned(w):
     w.run([("fail", "lib")] * 3)
     old = w.groups()
     db = sqlite3.connect(w.store)
-    db.execute("DELETE FROM spans WHERE trace = (SELECT trace FROM traces "
+    db.execute("DELETE FROM span_rows WHERE trace = (SELECT trace FROM traces "
                "WHERE trace_id = ?)", [(3).to_bytes(16, "big")])
     db.commit()
     db.close()

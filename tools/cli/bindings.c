@@ -114,6 +114,22 @@ static int look_at_slot(void *context, const struct plan_slot *slot)
     return s->found;
 }
 
+/* "a branch leads into its first bytes, from 0x2b5a5 (f+0x15)" */
+static void verdict_text(const struct plan_image *image,
+                         const struct plan_patch *patch, char *out, size_t cap)
+{
+    struct plan_symbol symbol;
+    unsigned long place = patch->place;
+    const char *text = plan_verdict_text(patch->verdict);
+    if (place == 0)
+        snprintf(out, cap, "%s", text);
+    else if (plan_image_symbol_around(image, place, &symbol) == 0)
+        snprintf(out, cap, "%s, from 0x%lx (%s+0x%lx)", text, place,
+                 symbol.name, place - symbol.vaddr);
+    else
+        snprintf(out, cap, "%s, from 0x%lx", text, place);
+}
+
 static bool has_slots(const struct bindings *b, const char *name)
 {
     struct slot_search s = {.name = name};
@@ -127,7 +143,8 @@ static bool is_hopeless(enum plan_verdict verdict)
 {
     return verdict == PLAN_NO_FUNCTION || verdict == PLAN_IFUNC_RESOLVER ||
            verdict == PLAN_ASSEMBLY || verdict == PLAN_GO ||
-           verdict == PLAN_EXCLUDED || verdict == PLAN_PART;
+           verdict == PLAN_EXCLUDED || verdict == PLAN_PART ||
+           verdict == PLAN_NO_UNWIND;
 }
 
 void binding_remark(struct binding *out, const char *format, ...)
@@ -192,6 +209,7 @@ static void decide_function(struct bindings *b, struct function *f,
         return;
     }
     b->sites_left--;
+    object_find_branches(b->objects, f->object);
     int err = plan_entry_patch(&plan_decoder_zydis, image, f->vaddr, 0,
                                b->scratch, &patch);
     bool entry = err == 0 && patch.verdict == PLAN_OK;
@@ -211,9 +229,11 @@ static void decide_function(struct bindings *b, struct function *f,
                        prefix, colon);
         return;
     }
+    char verdict[512];
+    verdict_text(image, &patch, verdict, sizeof verdict);
     if (!entry && (hopeless || !has_slots(b, f->name))) {
         binding_remark(out, "%s%s%s", prefix, colon,
-                       err ? strerror(-err) : plan_verdict_text(patch.verdict));
+                       err ? strerror(-err) : verdict);
         return;
     }
     out->bound_count++;
@@ -224,7 +244,7 @@ static void decide_function(struct bindings *b, struct function *f,
             out,
             "%s%s%s, so only calls from other objects through their PLT "
             "are seen",
-            prefix, colon, plan_verdict_text(patch.verdict));
+            prefix, colon, verdict);
     if (stack == PLAN_STACK_LOCAL)
         out->frame_count++;
     else
@@ -317,6 +337,19 @@ static void explain_none(struct bindings *b, struct binding *out,
 
 /* ---- a declaration ------------------------------------------------------ */
 
+/* True: it has no values, though others of this name may have. */
+static bool tell_other(const struct function *f, struct binding *out)
+{
+    const char *slash = strrchr(f->object->path, '/');
+    const char *why = manifest_decl_other(
+        out->decl, slash ? slash + 1 : f->object->path, f->vaddr);
+    if (why)
+        binding_remark(out, "%s at %s+0x%llx: %s; times and errors only",
+                       f->name, f->object->name, (unsigned long long)f->vaddr,
+                       why);
+    return why != NULL;
+}
+
 static void conclude(struct bindings *b, struct functions *found,
                      struct binding *out)
 {
@@ -325,6 +358,7 @@ static void conclude(struct bindings *b, struct functions *found,
     for (size_t i = 0; i < found->count; i++) {
         decide_function(b, &found->at[i], out);
         clones |= function_is_clone(found->at[i].name);
+        out->other_count += tell_other(&found->at[i], out);
     }
     size_t own = out->function_count - out->twice_count;
     if (own == 0)
@@ -334,7 +368,8 @@ static void conclude(struct bindings *b, struct functions *found,
     else if (out->bound_count < own ||
              out->ways & (BINDING_SLOTS | BINDING_CHOSEN))
         out->status = BINDING_PART;
-    else if (clones || decl->capture_disabled)
+    else if (clones || decl->capture_disabled ||
+             (out->other_count && out->other_count == found->count))
         out->status = BINDING_TIMES;
     else
         out->status = BINDING_OK;

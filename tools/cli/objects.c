@@ -179,6 +179,7 @@ void objects_free(struct objects *o)
         munmap((void *)(uintptr_t)o->at[i].bytes, o->at[i].len_bytes);
         free(o->at[i].path);
         object_names_free(o->at[i].names);
+        free(o->at[i].branches);
     }
     for (size_t i = 0; i < o->missing_count; i++)
         free(o->missing[i]);
@@ -212,4 +213,18 @@ bool object_matches(const struct object *o, const struct manifest_object *scope)
         return manifest_match_glob(scope->pattern, o->path);
     }
     return false;
+}
+
+void object_find_branches(const struct objects *o, const struct object *object)
+{
+    struct object *own = &o->at[object - o->at];
+    size_t len = plan_image_branches_bytes(&own->image);
+    if (own->image.branches.is_known || len == 0)
+        return;
+    void *memory = calloc(1, len);
+    if (!memory)
+        return; /* nothing of it will be patched, and the reason is told */
+    size_t used = plan_image_find_branches(&own->image, memory);
+    own->branches = realloc(memory, used ? used : 1);
+    own->image.branches.at = own->branches;
 }

@@ -24,6 +24,7 @@ struct object {
     size_t len_bytes;
     size_t parent;              /* index of who needs it first */
     struct object_names *names; /* NULL: no memory */
+    void *branches;             /* memory of image.branches */
 };
 struct objects {
     struct object *at;
@@ -43,6 +44,9 @@ void objects_free(struct objects *o);
 /* Does a declaration with this scope cover the object? As in the preload. */
 bool object_matches(const struct object *o,
                     const struct manifest_object *scope);
+
+/* Have its image know who branches where, once. */
+void object_find_branches(const struct objects *o, const struct object *object);
 
 /* Where the loader finds a library that `object` (index) needs: into `out`.
  * 0 or -ENOENT. For objects.c alone. */

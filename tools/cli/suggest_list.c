@@ -166,13 +166,16 @@ static void ask_debug(struct suggestions *s, const struct object *object,
 }
 
 /* Where its entry cannot be patched, check would not be content. */
-static bool can_be_bound(const struct candidate *c, void *scratch)
+static bool can_be_bound(const struct objects *objects,
+                         const struct candidate *c, void *scratch)
 {
     struct plan_patch patch;
-    return !c->object ||
-           (plan_entry_patch(&plan_decoder_zydis, &c->object->image, c->vaddr,
-                             0, scratch, &patch) == 0 &&
-            patch.verdict == PLAN_OK);
+    if (!c->object)
+        return true;
+    object_find_branches(objects, c->object);
+    return plan_entry_patch(&plan_decoder_zydis, &c->object->image, c->vaddr, 0,
+                            scratch, &patch) == 0 &&
+           patch.verdict == PLAN_OK;
 }
 
 static bool is_helper(const struct candidate *c)
@@ -212,7 +215,7 @@ static int compare(const void *a, const void *b)
     return (x->vaddr > y->vaddr) - (x->vaddr < y->vaddr);
 }
 
-static void leave_out(struct suggestions *s,
+static void leave_out(struct suggestions *s, const struct objects *objects,
                       const struct suggest_choice *choice,
                       struct suggest_notes *notes)
 {
@@ -226,7 +229,7 @@ static void leave_out(struct suggestions *s,
         if (c->object != last)
             shown = 0;
         last = c->object;
-        if (!scratch || !can_be_bound(c, scratch)) {
+        if (!scratch || !can_be_bound(objects, c, scratch)) {
             c->is_left_out = true;
             notes->unbindable++;
         } else if (!choice->glob_count && is_helper(c)) {
@@ -251,7 +254,7 @@ int suggest_choose(const struct objects *objects,
     for (size_t i = 0; i < objects->count; i++)
         ask_debug(out, &objects->at[i], notes);
     qsort(out->at, out->count, sizeof *out->at, compare);
-    leave_out(out, choice, notes);
+    leave_out(out, objects, choice, notes);
     return out->failed ? -ENOMEM : 0;
 }
 

@@ -2,13 +2,56 @@
 /* Rows of spans, several a statement: see rows.h. */
 #include "tools/sidecar/rows.h"
 #include <stdlib.h>
+#include <string.h>
+#include "tools/store/texts.h"
 
 void row_free(struct row *row)
 {
     for (int i = ROW_OWN_FIRST; i < ROW_OWN_END; i++) {
-        free(row->cell[i].own);
+        if (row->cell[i].shape == 't')
+            free(row->cell[i].own);
         row->cell[i] = (struct store_cell){.shape = 't'};
     }
+}
+
+/* The longest text of a row that is to stand apart; 0: none. */
+static int longest(const struct row *row)
+{
+    size_t all = 0, most = TEXTS_LEAST_BYTES;
+    int found = 0;
+    for (int i = ROW_OWN_FIRST; i < ROW_OWN_END; i++) {
+        const struct store_cell *cell = &row->cell[i];
+        size_t len = cell->shape == 't' && cell->text ? strlen(cell->text) : 0;
+        all += len;
+        if (len > most) {
+            most = len;
+            found = i;
+        }
+    }
+    return all > TEXTS_ROW_BYTES ? found : 0;
+}
+
+static int set_apart(struct store *store, struct row *row, int i)
+{
+    int64_t apart;
+    struct store_cell *cell = &row->cell[i];
+    int rc = store_put_text(store, row->cell[0].number, cell->text, &apart);
+    if (rc != 0)
+        return rc;
+    free(cell->own);
+    *cell = (struct store_cell){.number = apart, .shape = 'a'};
+    return 0;
+}
+
+int row_spread(struct store *store, struct row *row)
+{
+    const char *error = row->cell[ROW_ERROR].text;
+    int rc = 0;
+    if (error && strlen(error) > TEXTS_LEAST_BYTES) /* others have it, too */
+        rc = set_apart(store, row, ROW_ERROR);
+    for (int i; rc == 0 && (i = longest(row)) != 0;)
+        rc = set_apart(store, row, i);
+    return rc;
 }
 
 int rows_put(struct store *store, const struct row *row, bool is_plain,

@@ -13,6 +13,7 @@ enum {
     ROW_PLAIN_CELLS = 14, /* of span_plain: the first of them */
     ROW_OWN_FIRST = 14,   /* malloc'ed texts: input to links */
     ROW_OWN_END = 20,
+    ROW_ERROR = 18,
     ROWS_PLAIN = 16, /* a statement; see sidecar.sql */
     ROWS_WHOLE = 16,
 };
@@ -33,6 +34,10 @@ int rows_add(struct rows *rows, struct store *store, const struct row *row,
 int rows_put(struct store *store, const struct row *row, bool is_plain,
              bool is_there) __attribute__((warn_unused_result));
 int rows_flush(struct rows *rows, struct store *store)
+    __attribute__((warn_unused_result));
+/* Of a final one that is not there yet: texts too long for a row go apart. 0 or
+ * -errno. */
+int row_spread(struct store *store, struct row *row)
     __attribute__((warn_unused_result));
 void row_free(struct row *row);
 void rows_free(struct rows *rows);

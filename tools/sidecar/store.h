@@ -17,6 +17,7 @@ enum store_statement {
     STORE_SESSION_FIND,
     STORE_SESSION_SERVICE,
     STORE_SESSION_NOTE,
+    STORE_SESSION_GAP,
     STORE_SESSION_END,
     STORE_SESSION_END_CURSORS,
     STORE_SESSION_END_FRAMES,
@@ -98,7 +99,8 @@ int store_start(struct store *store, enum store_statement statement,
                 const char *shape, ...) __attribute__((warn_unused_result));
 int store_next(struct store *store, enum store_statement statement)
     __attribute__((warn_unused_result));
-/* A parameter of store_cells(): shape 'i' or 't', as above. */
+/* A parameter of store_cells(): shape 'i' or 't', as above; 'a' the number of a
+ * text that stands apart, see store_put_text(). */
 struct store_cell {
     union {
         int64_t number;
@@ -112,6 +114,10 @@ struct store_cell {
 int store_cells(struct store *store, enum store_statement statement,
                 const struct store_cell *first, size_t row_bytes, uint32_t rows,
                 uint32_t cells) __attribute__((warn_unused_result));
+/* A long text, apart from the row that has it: its number. In a transaction.
+ * 0 or -errno. */
+int store_put_text(struct store *store, int64_t session, const char *text,
+                   int64_t *out) __attribute__((warn_unused_result));
 int64_t store_int(struct store *store, enum store_statement statement,
                   int column);
 const void *store_blob(struct store *store, enum store_statement statement,
@@ -126,6 +132,13 @@ void store_rollback(struct store *store);
 /* Somebody reads for long, so each commit makes the log beside the store
  * larger: few large ones, please. */
 bool store_is_held(const struct store *store);
+/* Is the file that we have open still the one at its path? A commit counts only
+ * if it was afterwards. */
+bool store_is_there(struct store *store);
+/* Close one that is not: nothing of what lies at its path now is touched. */
+void store_abandon(struct store *store);
+/* What was committed is on the disk when this returns. 0 or -errno. */
+int store_sync(struct store *store) __attribute__((warn_unused_result));
 /* What the last failure was, for people; names the file. "" after none, or
  * after store_forget(). */
 const char *store_why(struct store *store);

@@ -13,6 +13,7 @@
 #include "tools/store/migrate.h"
 #include "tools/store/naming_rewrite.h"
 #include "tools/store/statements.h"
+#include "tools/store/texts.h"
 
 enum {
     BUSY_MS = 5000,
@@ -28,6 +29,7 @@ struct group {
 };
 struct naming {
     sqlite3 *db;
+    struct texts *texts;
     struct group *group;
     int64_t *session;
     size_t groups, sessions;
@@ -70,6 +72,8 @@ int naming_open(const char *path, struct naming **out, char *why,
                  sql_sqlite_version);
         rc = -EPROTONOSUPPORT;
     }
+    if (code == SQLITE_OK && rc == 0 && !(n->texts = texts_open(n->db)))
+        code = sqlite3_errcode(n->db);
     if (code != SQLITE_OK)
         rc = failed(n, code);
     if (rc != 0) {
@@ -102,6 +106,7 @@ void naming_close(struct naming *n)
     free(n->object);
     free(n->group);
     free(n->session);
+    texts_close(n->texts);
     sqlite3_close(n->db);
     free(n);
 }
@@ -370,6 +375,28 @@ static int move_error(struct naming *n, const char *from, const char *to,
                              : code;
 }
 
+/* In the place of what it was, apart from the row if it is long. */
+static int error_set(struct naming *n, const struct row *row, const char *text,
+                     const char *fingerprint)
+{
+    int64_t before = 0, apart = 0;
+    int was_apart = 0;
+    int code = statements_get(n->db, sql_sqlite_naming, "error_text", &before,
+                              1, &was_apart, "ii", row->session, row->id);
+    if (code == SQLITE_OK && strlen(text) > TEXTS_ROW_BYTES)
+        code = texts_put(n->texts, row->session, text, &apart);
+    if (code == SQLITE_OK)
+        code = statements_run(n->db, sql_sqlite_naming, "error_set", "iitit",
+                              row->session, row->id, apart ? NULL : text, apart,
+                              fingerprint);
+    if (code == SQLITE_OK && was_apart)
+        code = statements_run(n->db, sql_sqlite_naming, "error_leave", "i",
+                              before);
+    return code == SQLITE_OK && was_apart
+               ? statements_run(n->db, sql_sqlite_naming, "text_unused", "")
+               : code;
+}
+
 static int write_error(struct naming *n, const char *group,
                        const struct row *row, struct moved *moved,
                        struct naming_done *done)
@@ -380,8 +407,7 @@ static int write_error(struct naming *n, const char *group,
                            : NULL;
     if (!text)
         return SQLITE_OK;
-    int code = statements_run(n->db, sql_sqlite_naming, "error_set", "iitt",
-                              row->session, row->id, text, fingerprint);
+    int code = error_set(n, row, text, fingerprint);
     free(text);
     done->errors++;
     return code == SQLITE_OK ? move_error(n, group, fingerprint, row, moved)

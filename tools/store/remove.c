@@ -59,6 +59,14 @@ static int drop_rest(sqlite3 *db, const struct remove_trace *t)
                : code;
 }
 
+int remove_chunk(sqlite3 *db)
+{
+    int code = run(db, "chunk_drop");
+    if (code == SQLITE_OK)
+        code = run(db, "chunk_leave");
+    return code == SQLITE_OK ? run(db, "chunk_texts") : code;
+}
+
 int remove_step(sqlite3 *db, const struct remove_trace *t, bool with_refused,
                 int64_t most, struct retention_done *done, bool *more)
 {
@@ -75,7 +83,7 @@ int remove_step(sqlite3 *db, const struct remove_trace *t, bool with_refused,
     if (code == SQLITE_OK)
         code = run(db, "chunk_overdue");
     if (code == SQLITE_OK)
-        code = run(db, "chunk_drop");
+        code = remove_chunk(db);
     bool is_last = spans < most;
     if (code == SQLITE_OK && is_last)
         code = drop_rest(db, t);
@@ -112,14 +120,23 @@ static int next_empty(sqlite3 *db, bool include_unsent, int64_t *after,
 int remove_empty_session(sqlite3 *db, bool include_unsent, int64_t *after,
                          bool *more)
 {
-    static const char *const names[] = {"session_spans",   "session_processes",
-                                        "session_threads", "session_sites",
-                                        "session_losses",  "session_rollups",
-                                        "session_outbox",  "session_cursors",
-                                        "session_frames",  "session_counters",
-                                        "session_stacks",  "session_origins",
-                                        "session_throws",  "session_overdue",
-                                        "session_drop",    NULL};
+    static const char *const names[] = {"session_spans",
+                                        "session_texts",
+                                        "session_processes",
+                                        "session_threads",
+                                        "session_sites",
+                                        "session_losses",
+                                        "session_rollups",
+                                        "session_outbox",
+                                        "session_cursors",
+                                        "session_frames",
+                                        "session_counters",
+                                        "session_stacks",
+                                        "session_origins",
+                                        "session_throws",
+                                        "session_overdue",
+                                        "session_drop",
+                                        NULL};
     int64_t session = 0;
     int code = run(db, "begin");
     if (code == SQLITE_OK)

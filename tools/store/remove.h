@@ -28,6 +28,8 @@ int remove_empty_session(struct sqlite3 *db, bool include_unsent,
                          int64_t *after, bool *more)
     __attribute__((warn_unused_result));
 
+/* The spans in temp.chunk, and what of their texts nobody else has. */
+int remove_chunk(struct sqlite3 *db) __attribute__((warn_unused_result));
 /* Commits if `code` is SQLITE_OK, else rolls back. What became of it. */
 int remove_end(struct sqlite3 *db, int code)
     __attribute__((warn_unused_result));

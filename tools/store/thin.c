@@ -231,7 +231,6 @@ static int chunk_fill(struct thin *thin, int64_t most, int64_t *spans,
             continue;
         sqlite3_bind_int64(add, 1, thin->at.session);
         sqlite3_bind_int64(add, 2, thin->at.ref);
-        sqlite3_bind_int64(add, 3, sqlite3_column_int64(s, 3));
         if (sqlite3_step(add) != SQLITE_DONE) {
             code = sqlite3_errcode(thin->db);
             break;
@@ -271,7 +270,7 @@ static int chunk_take(struct thin *thin, bool was_dirty)
     if (code == SQLITE_OK)
         code = run(thin, "thin_losses");
     if (code == SQLITE_OK)
-        code = run(thin, "chunk_drop");
+        code = remove_chunk(thin->db);
     return code == SQLITE_OK && !was_dirty ? run_for_trace(thin, "drop_dirty")
                                            : code;
 }

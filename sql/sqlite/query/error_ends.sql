@@ -26,7 +26,7 @@ SELECT p.name, p.ended_by, p.exit_code, p.signal, count(*),
        n.count,
        -- the newest one: bare columns are those of the row that has max()
        p.session, p.idx, p.end_source,
-       (SELECT count(*) FROM spans o
+       (SELECT count(*) FROM span_rows o INDEXED BY spans_unfinished
         WHERE o.trace = p.trace AND o.session = p.session
           AND o.process_idx = p.idx AND o.status = 'unfinished')
 FROM failed p

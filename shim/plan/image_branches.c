@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who leads into the first bytes of a function: one pass over an object.
+ *
+ * A bitmap has a bit for each byte of the code: set for the 22 bytes behind
+ * the start of each function, not for the starts themselves. The pass looks at
+ * each place that a 32-bit distance may follow, 16 bytes at a time, and keeps
+ * those whose target has its bit set: some hundredths of the functions begin
+ * with a loop, the rest is chance. Distances of 8 bits are left to the plan of
+ * a function: they can only stand within 128 bytes of it.
+ */
+#include "shim/plan/image.h"
+#include "shim/plan/image_internal.h"
+#include "shim/plan/unwind.h"
+
+#include <emmintrin.h>
+
+enum {
+    WINDOW = 22,            /* an endbr64 and what five bytes may displace */
+    FUNCTION_MAX = 1 << 16, /* with labels beside its entry */
+    SLACK_BYTES = 16,       /* behind the bitmap, for reads of whole words */
+    ROOM_MIN = 1 << 12,     /* targets that are kept */
+};
+/* Larger code is not looked at: 128 MiB of bitmap. */
+#define CODE_MAX (UINT64_C(1) << 30)
+
+struct search {
+    struct plan_image *image;
+    struct plan_branches *found;
+    uint64_t *at;
+    uint8_t *bits;
+    uint64_t span, room;
+    struct {
+        uint64_t place, offset;
+        bool is_start;
+    } last; /* word */
+};
+
+/* ---- raw code ------------------------------------------------------------ */
+
+static __m128i masked_equals(__m128i bytes, uint8_t mask, uint8_t value)
+{
+    return _mm_cmpeq_epi8(_mm_and_si128(bytes, _mm_set1_epi8((char)mask)),
+                          _mm_set1_epi8((char)value));
+}
+
+uint32_t image_field_mask(const uint8_t *p)
+{
+    __m128i here = _mm_loadu_si128((const __m128i *)(const void *)p);
+    __m128i before = _mm_loadu_si128((const __m128i *)(const void *)(p - 1));
+    __m128i near = masked_equals(here, 0xfe, 0xe8);    /* call, jmp */
+    __m128i operand = masked_equals(here, 0xc7, 0x05); /* disp(%rip) */
+    __m128i jcc = _mm_and_si128(masked_equals(here, 0xf0, 0x80),
+                                masked_equals(before, 0xff, 0x0f));
+    return (uint32_t)_mm_movemask_epi8(
+        _mm_or_si128(_mm_or_si128(near, operand), jcc));
+}
+
+enum image_field_kind image_field_kind(const uint8_t *p)
+{
+    if (*p == 0xe8)
+        return IMAGE_FIELD_CALL;
+    if ((*p & 0xc7) != 0x05)
+        return IMAGE_FIELD_JUMP;
+    return p[-1] == 0x8d ? IMAGE_FIELD_LEA : IMAGE_FIELD_ADDRESS;
+}
+
+/* ---- the bitmap ---------------------------------------------------------- */
+
+static void mark_start(const struct search *s, uint64_t vaddr)
+{
+    uint64_t first = vaddr - s->found->low + 1;
+    uint32_t word;
+    if (first > s->span)
+        return;
+    memcpy(&word, s->bits + first / 8, sizeof word);
+    word |= ((1u << WINDOW) - 1) << (first % 8);
+    memcpy(s->bits + first / 8, &word, sizeof word);
+}
+
+static void clear_start(const struct search *s, uint64_t vaddr)
+{
+    uint64_t at = vaddr - s->found->low;
+    if (at < s->span)
+        s->bits[at / 8] &= (uint8_t) ~(1u << (at % 8));
+}
+
+static void each_start(const struct search *s,
+                       void (*each)(const struct search *s, uint64_t vaddr))
+{
+    const struct plan_image *image = s->image;
+    struct plan_fde_cursor cursor = {0};
+    for (uint64_t at; plan_fde_next(image, &cursor, &at);)
+        each(s, at);
+    for (int dynamic = 0; dynamic < 2; dynamic++) {
+        Elf64_Sym raw;
+        for (uint64_t i = 0; image_symbol_get(image, dynamic, i, &raw); i++)
+            if (ELF64_ST_TYPE(raw.st_info) == STT_FUNC &&
+                raw.st_shndx != SHN_UNDEF)
+                each(s, raw.st_value);
+    }
+}
+
+static uint32_t bits_from(const struct search *s, uint64_t offset)
+{
+    uint16_t word;
+    memcpy(&word, s->bits + offset / 8, sizeof word);
+    return (uint32_t)word >> (offset % 8);
+}
+
+/* A start that another one follows at once does not look like one. */
+static bool is_start(const struct search *s, uint64_t offset)
+{
+    return (bits_from(s, offset) & 3) == 2;
+}
+
+/* ---- the pass ------------------------------------------------------------ */
+
+static void keep(struct search *s, uint64_t offset, uint64_t place)
+{
+    if (s->found->count == s->room) {
+        s->found->is_cut = true;
+        return;
+    }
+    s->at[s->found->count++] = offset << 32 | place;
+}
+
+static void keep_code(struct search *s, uint64_t offset, uint64_t vaddr)
+{
+    keep(s, offset, vaddr - s->found->low);
+}
+
+/* Behind 2 GiB of data the place itself is not told. */
+static void keep_word(struct search *s, uint64_t offset, uint64_t vaddr)
+{
+    uint64_t place = vaddr - s->found->place_low;
+    if (place >= PLAN_BRANCH_WORD)
+        place = PLAN_BRANCH_WORD - 1;
+    keep(s, offset, place | PLAN_BRANCH_WORD);
+}
+
+/* An immediate may follow a displacement: 1, 2 or 4 bytes. */
+static void look_at_field(struct search *s, const uint8_t *p, uint64_t vaddr)
+{
+    int32_t distance;
+    memcpy(&distance, p + 1, sizeof distance);
+    uint64_t offset = vaddr + 5 + (uint64_t)(int64_t)distance - s->found->low;
+    if (offset >= s->span)
+        return;
+    uint32_t ends =
+        image_field_kind(p) == IMAGE_FIELD_ADDRESS ? 1 | 2 | 4 | 16 : 1;
+    if (bits_from(s, offset) & ends)
+        keep_code(s, offset, vaddr + 1);
+}
+
+/* Where nothing is relocated an address may be a constant anywhere. */
+static void look_at_constants(struct search *s, const uint8_t *code,
+                              uint64_t vaddr, uint64_t len)
+{
+    uint32_t low = (uint32_t)s->found->low, span = (uint32_t)s->span, value;
+    for (uint64_t i = 0; i + 4 <= len; i++) {
+        memcpy(&value, code + i, sizeof value);
+        if (value - low < span && (bits_from(s, value - low) & 1))
+            keep_code(s, value - low, vaddr + i);
+    }
+}
+
+static void look_at_code(struct search *s, const uint8_t *code, uint64_t vaddr,
+                         uint64_t len)
+{
+    uint64_t i = 1;
+    for (; i + 20 <= len; i += 16)
+        for (uint32_t m = image_field_mask(code + i); m != 0; m &= m - 1) {
+            uint64_t at = i + (uint64_t)__builtin_ctz(m);
+            look_at_field(s, code + at, vaddr + at);
+        }
+    for (; i + 5 <= len; i++) {
+        bool is_near = (code[i] & 0xfe) == 0xe8 || (code[i] & 0xc7) == 0x05 ||
+                       (code[i - 1] == 0x0f && (code[i] & 0xf0) == 0x80);
+        if (is_near)
+            look_at_field(s, code + i, vaddr + i);
+    }
+    if (image_is_fixed(s->image))
+        look_at_constants(s, code, vaddr, len);
+}
+
+/* Does the label stand in the function that begins at `start`? */
+static bool is_label_of(const struct search *s, uint64_t label, uint64_t start)
+{
+    if (label < start || label - start > FUNCTION_MAX)
+        return false;
+    while (label > start && !is_start(s, label))
+        label--;
+    return label == start;
+}
+
+/*
+ * The address of a function's start is in a thousand words and says nothing,
+ * except beside the address of a label: a table for computed gotos whose first
+ * label is the entry.
+ */
+static void look_at_word(void *context, uint64_t place, uint64_t target)
+{
+    struct search *s = context;
+    uint64_t offset = target - s->found->low;
+    if (offset >= s->span)
+        return;
+    bool start = is_start(s, offset);
+    if (bits_from(s, offset) & 1)
+        keep_word(s, offset, place);
+    if (s->last.place + 8 == place && start != s->last.is_start &&
+        is_label_of(s, start ? s->last.offset : offset,
+                    start ? offset : s->last.offset))
+        keep_word(s, start ? offset : s->last.offset,
+                  start ? place : s->last.place);
+    s->last.place = place;
+    s->last.offset = offset;
+    s->last.is_start = start;
+}
+
+/* ---- in order ------------------------------------------------------------ */
+
+static void sift(uint64_t *at, uint64_t root, uint64_t count)
+{
+    uint64_t child, value = at[root];
+    while ((child = 2 * root + 1) < count) {
+        if (child + 1 < count && at[child + 1] > at[child])
+            child++;
+        if (at[child] <= value)
+            break;
+        at[root] = at[child];
+        root = child;
+    }
+    at[root] = value;
+}
+
+static void sort(uint64_t *at, uint64_t count)
+{
+    for (uint64_t i = count / 2; i-- > 0;)
+        sift(at, i, count);
+    for (uint64_t i = count; i-- > 1;) {
+        uint64_t last = at[i];
+        at[i] = at[0];
+        at[0] = last;
+        sift(at, 0, i);
+    }
+}
+
+/* ---- all of it ----------------------------------------------------------- */
+
+static uint64_t code_span(const struct plan_image *image, uint64_t *low)
+{
+    uint64_t high;
+    if (!image_code_range(image, low, &high) || high - *low > CODE_MAX)
+        return 0;
+    return high - *low;
+}
+
+static uint64_t room_for(uint64_t span)
+{
+    return ROOM_MIN + span / 64;
+}
+
+size_t plan_image_branches_bytes(const struct plan_image *image)
+{
+    uint64_t low, span = code_span(image, &low);
+    return span ? room_for(span) * sizeof(uint64_t) + span / 8 + SLACK_BYTES
+                : 0;
+}
+
+static uint64_t lowest_segment(const struct plan_image *image)
+{
+    uint64_t low = UINT64_MAX;
+    for (uint32_t i = 0; i < image->segment_count; i++)
+        if (image->segments[i].vaddr < low)
+            low = image->segments[i].vaddr;
+    return low;
+}
+
+size_t plan_image_find_branches(struct plan_image *image, void *memory)
+{
+    struct plan_branches found = {.place_low = lowest_segment(image),
+                                  .at = memory,
+                                  .is_known = true,
+                                  .with_symtab = image->symtab != NULL};
+    struct search s = {.image = image, .found = &found, .at = memory};
+    s.span = code_span(image, &found.low);
+    s.room = room_for(s.span);
+    s.bits = (uint8_t *)(s.at + s.room);
+    each_start(&s, mark_start);
+    each_start(&s, clear_start);
+    for (uint32_t i = 0; i < image->segment_count; i++) {
+        const struct plan_segment *segment = &image->segments[i];
+        uint64_t len = image_bytes_from(image, segment->vaddr);
+        const uint8_t *code = plan_image_at(image, segment->vaddr, len);
+        if (!(segment->flags & PF_X))
+            continue;
+        if (code)
+            look_at_code(&s, code, segment->vaddr, len);
+        else
+            found.is_cut = true; /* may be executed, not read */
+    }
+    plan_image_each_word(image, look_at_word, &s);
+    sort(s.at, found.count);
+    image->branches = found;
+    return found.count * sizeof *s.at;
+}
+
+bool plan_image_has_branches(const struct plan_image *image, uint64_t vaddr)
+{
+    struct plan_fde fde;
+    struct plan_symbol symbol;
+    if (!image->branches.is_known)
+        return false;
+    return image->branches.with_symtab || image->symtab == NULL ||
+           (plan_fde_find(image, vaddr, &fde) == 0 && fde.low == vaddr) ||
+           (plan_image_symbol_at(image, vaddr, &symbol) == 0 &&
+            symbol.is_exported);
+}
