@@ -11,6 +11,7 @@
  * Runs within enter and leave and in the entry of fatal signals: general
  * registers only, no libc, errno untouched.
  */
+#include "preload/checker.h"
 #include "preload/error_copy.h"
 
 #include "lane/ids.h"
@@ -303,7 +304,11 @@ void error_copy_take(struct error_copy *copy, struct lane *lane,
         head->flags &= (uint8_t)~LANE_STACK_TRUNCATED;
     if (head->stack_bytes == 0)
         head->flags |= LANE_STACK_UNREADABLE;
+    /* what the stack held before, and registers that nobody set */
+    checker_is_written(head->registers, sizeof(head->registers));
+    checker_is_written(copy->bytes, head->stack_bytes);
     take_calls(copy, lane);
+    checker_is_written(copy->calls, head->call_count * sizeof(*copy->calls));
     if (error_is_discreet)
         scrub(copy, lane);
 }

@@ -10,6 +10,7 @@
 #include "preload/bind.h"
 #include "preload/callers.h"
 #include "preload/carry.h"
+#include "preload/checker.h"
 #include "preload/config.h"
 #include "preload/ends.h"
 #include "preload/fiber.h"
@@ -32,6 +33,9 @@ enum {
     PAGE = 4096,
     ENTRIES = 64 * 1024
 };
+
+/* The linker's: where this object begins and ends. */
+extern HIDDEN const char __ehdr_start[], _end[];
 
 /* One word that the kernel clears in every forked child. */
 static int make_alive_page(void)
@@ -127,6 +131,8 @@ __attribute__((constructor)) static void start(int argc, char **argv,
         return;
     if (config_read() != 0)
         return;
+    checker_start();
+    checker_is_shared(__ehdr_start, (size_t)(_end - __ehdr_start));
     span_busy++;
     start_tracing();
     span_busy--;

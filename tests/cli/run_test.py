@@ -29,7 +29,7 @@ class Base(unittest.TestCase):
         self.folder = tempfile.TemporaryDirectory()
         self.addCleanup(self.folder.cleanup)
         self.path = os.path.realpath(self.folder.name)
-        self.env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8",
+        self.env = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8",
                     "HOME": self.path, "COLUMNS": "80",
                     "HANDSPAN_DIR": self.path + "/dir",
                     "HANDSPAN_STORE": self.path + "/store.db"}
