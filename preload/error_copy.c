@@ -11,7 +11,7 @@
  * Runs within enter and leave and in the entry of fatal signals: general
  * registers only, no libc, errno untouched.
  */
-#include "preload/checker.h"
+#include "shim/checker.h"
 #include "preload/error_copy.h"
 
 #include "lane/ids.h"

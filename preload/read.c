@@ -4,7 +4,7 @@
  * later an entry can only be emptied, by its `len` word.
  */
 #include "preload/read.h"
-#include "preload/checker.h"
+#include "shim/checker.h"
 #include "preload/read_pages.h"
 
 #include <asm/unistd.h>
@@ -24,9 +24,6 @@ static uint32_t range_count;
 static __thread uint32_t last_range
     __attribute__((tls_model("initial-exec"))); /* a hint: any value is right */
 static bool is_forbidden;
-#ifdef CHECKER
-bool checker_watches;
-#endif
 
 static long process_vm_readv_raw(uint32_t pid, const struct iovec *to,
                                  const struct iovec *from, long from_count)

@@ -10,7 +10,7 @@
 #include "preload/bind.h"
 #include "preload/callers.h"
 #include "preload/carry.h"
-#include "preload/checker.h"
+#include "shim/checker.h"
 #include "preload/config.h"
 #include "preload/ends.h"
 #include "preload/fiber.h"
@@ -131,7 +131,9 @@ __attribute__((constructor)) static void start(int argc, char **argv,
         return;
     if (config_read() != 0)
         return;
-    checker_start();
+    /* it takes a far jump of the stack pointer for the program's fault */
+    if (checker_start())
+        shim_stacks_forbid();
     checker_is_shared(__ehdr_start, (size_t)(_end - __ehdr_start));
     span_busy++;
     start_tracing();

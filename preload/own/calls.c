@@ -6,7 +6,7 @@
  */
 #define _GNU_SOURCE
 #include "lane/x86_64/machine.h"
-#include "preload/checker.h"
+#include "shim/checker.h"
 #include "preload/own/own.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -15,7 +15,6 @@
 #include <stddef.h>
 
 #if __has_include(<valgrind/drd.h>)
-#define CHECKER 1
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
 #include <valgrind/drd.h>
@@ -24,11 +23,12 @@
 #pragma GCC diagnostic pop
 
 /* valgrind runs this process. Written once. [constructor] */
-extern __attribute__((visibility("hidden"))) bool checker_watches;
+__attribute__((weak, visibility("hidden"))) bool checker_watches;
 
-static inline void checker_start(void)
+static inline bool checker_start(void)
 {
     checker_watches = RUNNING_ON_VALGRIND != 0;
+    return checker_watches;
 }
 
 /* Between the two this thread has nothing reported. They nest. */
@@ -61,8 +61,12 @@ static inline void checker_is_shared(const void *at, size_t len_bytes)
     }
 }
 #else
-static inline void checker_start(void)
+enum {
+    checker_watches = 0
+};
+static inline bool checker_start(void)
 {
+    return false;
 }
 static inline void checker_be_quiet(void)
 {
