@@ -12,6 +12,9 @@
 #include <errno.h>
 #include <string.h>
 
+/* Neither trampoline may carry it. */
+#define SHIM_REFUSED ((enum lane_shim)0)
+
 void bind_work_say(struct work *work, const char *text)
 {
     if (work->reason.len > 0)
@@ -58,6 +61,10 @@ static enum lane_shim prove_shim(struct work *work)
         decoder_scratch(), &bind_round.steps_left, &reason);
     if (stack == PLAN_STACK_LOCAL)
         return LANE_SHIM_FRAME;
+    if (stack == PLAN_STACK_CALLER) {
+        bind_work_say(work, plan_stack_text(stack));
+        return SHIM_REFUSED;
+    }
     if (reason.text == plan_proof_too_long)
         bind_work_say(work, reason.text);
     return LANE_SHIM_ZERO_COPY;
@@ -135,7 +142,8 @@ static bool is_hopeless(enum plan_verdict verdict)
     return verdict == PLAN_NO_FUNCTION || verdict == PLAN_IFUNC_RESOLVER ||
            verdict == PLAN_ASSEMBLY || verdict == PLAN_GO ||
            verdict == PLAN_EXCLUDED || verdict == PLAN_PART ||
-           verdict == PLAN_NO_UNWIND;
+           verdict == PLAN_NO_UNWIND || verdict == PLAN_PROFILED ||
+           verdict == PLAN_COLLECTED;
 }
 
 int bind_work_plan_entry(struct work *work, uint64_t island)
@@ -185,7 +193,7 @@ int bind_work_plan(struct work *work)
     if (err && (is_hopeless(work->patch.verdict) || !work->may_use_slots))
         return err;
     bind_work_choose_shim(work);
-    return 0;
+    return work->shim == SHIM_REFUSED ? -ENOTSUP : 0;
 }
 
 static int apply_entry(struct work *work)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hand-written assembly with a calling convention of its own reads a
- * callee-saved register before it saved or wrote it; compiled code never
+ * Code with a calling convention of its own (assembly, GHC, OCaml) reads or
+ * writes a callee-saved register that it did not save; compiled C never
  * does. Every path from the entry is followed (calls keep these registers),
- * with the set of registers that were saved or written so far.
+ * with the set of registers that were saved so far.
  */
 #include "shim/plan/patch_internal.h"
 #include "shim/plan/image_internal.h"
@@ -117,7 +117,7 @@ static bool flow_push(struct flow *f, uint64_t pc, int saved)
     return true;
 }
 
-/* One instruction: false if it reads a register that is the caller's. */
+/* One instruction: false if it uses a register that is the caller's. */
 static bool flow_step(struct flow *f, uint64_t pc, int saved)
 {
     const struct plan_reader *reader = &f->job->reader;
@@ -135,9 +135,9 @@ static bool flow_step(struct flow *f, uint64_t pc, int saved)
         reads &= ~kept;
         saved |= kept;
     }
-    if (!plan_insn_is_nop(&insn) && (reads & ~saved) != 0)
+    int used = reads | written_bits(reader, &insn);
+    if (!plan_insn_is_nop(&insn) && (used & ~saved) != 0)
         return false;
-    saved |= written_bits(reader, &insn);
     if (!plan_insn_is_call(&insn) && plan_insn_target(&insn, &target))
         flow_push(f, target, saved);
     /* Behind a call the path may be dead: the callee may not return. */
