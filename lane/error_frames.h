@@ -8,6 +8,13 @@
 #pragma once
 #include "lane/layout.h"
 
+/* What `return_value` of a rule's error is. */
+enum lane_return_kind {
+    LANE_RETURN_NONE, /* not known: void, no integer, no prototype, a secret */
+    LANE_RETURN_SIGNED,
+    LANE_RETURN_UNSIGNED, /* also bool and pointers */
+};
+
 enum lane_stack_reason {
     LANE_STACK_RULE = 1,    /* at the handler's leave */
     LANE_STACK_PASSING = 2, /* an exception without THROW frame passes */

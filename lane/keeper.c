@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "lane/owner.h"
 #include "lane/pages.h"
 
 enum {
@@ -188,26 +189,84 @@ void lane_keeper_rest(struct lane_keeper *keeper)
 
 /* ---- lanes ------------------------------------------------------------ */
 
-bool lane_keeper_free(struct lane_keeper *keeper, uint32_t index,
-                      bool process_died)
+/* A lane that is marked as the sidecar's is cleared and set free: also by a
+ * sidecar that finds the mark of one that was killed here. */
+static void lane_clear(struct lane_session *s, struct lane *lane,
+                       uint32_t index, uint32_t generation)
 {
-    struct lane *lane = &keeper->map.lanes[index];
-    uint32_t *word = (uint32_t *)(void *)lane->robust;
-    uint32_t seen = __atomic_load_n(word, __ATOMIC_ACQUIRE);
-    if (lane->state != LANE_TAKEN)
-        return false;
-    if (!process_died && !(seen & FUTEX_OWNER_DIED))
-        return false;
-    /* pairs with lane_claim(): the one who makes the word 0 has the lane */
-    if (!__atomic_compare_exchange_n(word, &seen, 0, false, __ATOMIC_ACQ_REL,
-                                     __ATOMIC_RELAXED))
-        return false;
     for (int i = 0; i < LANE_OPEN_MAX; i++)
         if (lane->open[i].state != LANE_OPEN_FREE)
             lane->open[i].state = LANE_OPEN_FREE;
     lane->depth = 0;
-    __atomic_store_n(&lane->state, LANE_FREE, __ATOMIC_RELEASE);
+    *(volatile uint32_t *)(void *)lane->robust = 0;
+    lane->state = LANE_FREE;
+    /* release; pairs with lane_claim() */
+    __atomic_store_n(&lane->owner, LANE_OWNER(generation, 0), __ATOMIC_RELEASE);
+    /* its maker may have died before it said so; pairs with lane_is_made() */
+    __atomic_fetch_or(&s->lane_made[index / 64], 1ULL << (index % 64),
+                      __ATOMIC_RELEASE);
+}
+
+bool lane_keeper_free(struct lane_keeper *keeper, uint32_t index,
+                      uint64_t judged)
+{
+    struct lane_session *s = keeper->map.session;
+    struct lane *lane = &keeper->map.lanes[index];
+    uint32_t generation = LANE_OWNER_GENERATION(judged);
+    if (keeper->minor < LANE_MINOR_OWNER || LANE_OWNER_WHO(judged) == 0)
+        return false;
+    /* pairs with lane_claim(): whoever exchanges the word has the lane. Nobody
+     * claims it while it is ours, so that we clear what is nobody's. */
+    if (!__atomic_compare_exchange_n(&lane->owner, &judged,
+                                     LANE_OWNER(generation, LANE_OWNER_SIDECAR),
+                                     false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+        return false;
+    lane_clear(s, lane, index, generation);
     return true;
+}
+
+void lane_keeper_owners(const struct lane_keeper *keeper,
+                        const struct lane_reader *reader, bool *is_owner)
+{
+    const struct lane_session *s = keeper->map.session;
+    for (uint32_t i = 0; i < LANE_PROCESS_MAX; i++)
+        is_owner[i] = false;
+    for (uint32_t i = 0; i < reader->header.lane_next; i++) {
+        /* a lane that is not made has no page, perhaps */
+        if (!(__atomic_load_n(&s->lane_made[i / 64], __ATOMIC_ACQUIRE) >>
+                  i % 64 &
+              1))
+            continue;
+        uint32_t who = LANE_OWNER_WHO(
+            __atomic_load_n(&keeper->map.lanes[i].owner, __ATOMIC_ACQUIRE));
+        if (who != 0 && who != LANE_OWNER_SIDECAR)
+            is_owner[LANE_PROCESS_SLOT(who - 1)] = true;
+    }
+}
+
+void lane_keeper_free_process(struct lane_keeper *keeper, uint32_t number)
+{
+    struct lane_process *entry =
+        &keeper->map.processes[LANE_PROCESS_SLOT(number)];
+    if (keeper->minor < LANE_MINOR_OWNER ||
+        entry->generation != LANE_PROCESS_GENERATION(number))
+        return;
+    /* release; pairs with process_take_again(): nobody else writes the entry
+     * of a process that is gone */
+    __atomic_store_n(&entry->state, (uint32_t)LANE_PROCESS_FREE,
+                     __ATOMIC_RELEASE);
+}
+
+static void free_recover(struct lane_keeper *keeper,
+                         const struct lane_reader *reader)
+{
+    for (uint32_t i = 0; i < reader->header.lane_next; i++) {
+        struct lane_head head;
+        if (lane_reader_lane(reader, i, &head) == 0 && head.limit != 0 &&
+            LANE_OWNER_WHO(head.owner) == LANE_OWNER_SIDECAR)
+            lane_clear(keeper->map.session, &keeper->map.lanes[i], i,
+                       LANE_OWNER_GENERATION(head.owner));
+    }
 }
 
 /* ---- mapping ---------------------------------------------------------- */
@@ -228,6 +287,7 @@ static void fill_map(struct lane_map *map, uint8_t *base,
         .base = base,
         .len_bytes = header->file_bytes,
         .session = (void *)base,
+        .processes = (void *)(base + t[LANE_TABLE_PROCESSES].offset),
         .anchors = (void *)(base + t[LANE_TABLE_ANCHORS].offset),
         .lanes = (void *)(base + t[LANE_TABLE_LANES].offset),
         .units = base + t[LANE_TABLE_UNITS].offset,
@@ -261,11 +321,13 @@ int lane_keeper_open(struct lane_keeper *keeper, int dir_fd, const char *name,
         goto out;
     fill_map(&keeper->map, base, &reader->header);
     keeper->unit_max = reader->header.table[LANE_TABLE_UNITS].capacity;
+    keeper->minor = reader->header.minor;
     rc = register_keeper(keeper);
     if (rc == 0 && !header_is_same(keeper, reader))
         rc = -EBADMSG;
     if (rc == 0) {
         journal_recover(keeper, reader);
+        free_recover(keeper, reader);
         keeper->map.session->sidecar_pid = (uint32_t)getpid();
     } else {
         lane_keeper_close(keeper);

@@ -16,6 +16,7 @@ struct lane_keeper {
     struct lane_map map;
     uint32_t unit_max;   /* validated */
     uint32_t unit_real;  /* units below have pages */
+    uint32_t minor;      /* of the session's layout */
     volatile int broken; /* the file is not what it was: stop using it */
 };
 
@@ -38,9 +39,16 @@ void lane_keeper_top_up(struct lane_keeper *keeper, uint32_t want);
 /* Nobody writes now: let go of the pages that were touched (of this process;
  * the file has them). */
 void lane_keeper_rest(struct lane_keeper *keeper);
-/* The thread of this lane is dead, its log is read to the end and its open
- * spans are stored: set the lane free for another one. `process_died`: the
- * whole process is gone, so the robust word does not matter. False: somebody
- * took it over already. */
+/* The owner of this lane, whose word was `judged` when it was found dead, has
+ * its log read to the end and its open spans stored: set the lane free. False:
+ * somebody has it by now, or it is of a minor version before LANE_MINOR_OWNER,
+ * whose lanes stay with their owners. */
 bool lane_keeper_free(struct lane_keeper *keeper, uint32_t lane,
-                      bool process_died);
+                      uint64_t judged);
+/* The process of this number is gone and stored, and no lane is its own: set
+ * its place free for another one. */
+void lane_keeper_free_process(struct lane_keeper *keeper, uint32_t number);
+/* Does a lane belong to this process, by its owner word? Of each one at once:
+ * `is_owner` has LANE_PROCESS_MAX entries, by place. */
+void lane_keeper_owners(const struct lane_keeper *keeper,
+                        const struct lane_reader *reader, bool *is_owner);

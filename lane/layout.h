@@ -37,7 +37,9 @@
 
 enum {
     LANE_MAJOR = 1, /* another major: left in place and reported */
-    LANE_MINOR = 1, /* unknown frame kinds are skipped by length */
+    LANE_MINOR = 2, /* unknown frame kinds are skipped by length */
+
+    LANE_MINOR_OWNER = 2, /* `owner` of a lane, `generation` of a process */
 
     LANE_LINE = 64,
     LANE_SEGMENT_SHIFT = 20,
@@ -152,11 +154,13 @@ struct lane_session {
     uint32_t site_next;                 /* [P] */
     uint32_t item_next;                 /* [P] */
     uint32_t module_next;               /* [P] */
-    uint32_t anchor_next; /* [P S] modulo LANE_ANCHOR_MAX: a ring */
-    uint32_t string_next; /* [P] bytes */
-    uint32_t lane_next;   /* [P] */
-    uint32_t unit_next;   /* [P S] units taken fresh from the pool */
-    uint32_t unit_max;    /* budget in units, at most the table's capacity */
+    uint32_t anchor_next;   /* [P S] modulo LANE_ANCHOR_MAX: a ring */
+    uint32_t string_next;   /* [P] bytes */
+    uint32_t lane_next;     /* [P] */
+    uint32_t unit_next;     /* [P S] units taken fresh from the pool */
+    uint32_t unit_max;      /* budget in units, at most the table's capacity */
+    uint32_t process_again; /* [P] places of processes that were taken again:
+                               counted after `state`; release */
 
     /* Ready units: a queue, many poppers [P], one pusher [S]. An entry is a
      * unit index + 1. */
@@ -195,7 +199,11 @@ struct lane_session {
     uint32_t service_bytes;
     uint32_t resource_string; /* the same: OTEL_RESOURCE_ATTRIBUTES */
     uint32_t resource_bytes;
-    _Alignas(64) char pad1[2048 - 1344];
+
+    /* [P S] a bit for each lane that was set up: its pages are real, its
+     * `limit` is there; release. Bits are only set. */
+    _Alignas(64) uint64_t lane_made[LANE_MAX / 64];
+    _Alignas(64) char pad1[2048 - 1472];
 
     /* [P] context that follows work items; [S] reads them as losses */
     _Alignas(64) struct lane_carry_counts {
@@ -230,6 +238,7 @@ _Static_assert(offsetof(struct lane_session, real_pages) == 1216,
                "file format");
 _Static_assert(offsetof(struct lane_session, service_string) == 1280,
                "file format");
+_Static_assert(offsetof(struct lane_session, lane_made) == 1344, "file format");
 _Static_assert(offsetof(struct lane_session, carry) == 2048, "file format");
 
 /* ---- tables ---------------------------------------------------------- */
@@ -239,52 +248,7 @@ struct lane_string {
     uint32_t offset, len_bytes;
 };
 
-enum lane_process_state {
-    LANE_PROCESS_NONE = 0,
-    LANE_PROCESS_RUNS = 1,
-    LANE_PROCESS_ENDED = 2, /* it said so itself: marker below is whole */
-};
-/* Same numbers as enum lane_end below where they mean the same. */
-enum lane_marker {
-    LANE_MARKER_NONE = 0,
-    LANE_MARKER_EXIT = 1,   /* exit, or return from main: code */
-    LANE_MARKER__EXIT = 2,  /* _exit, quick_exit: code */
-    LANE_MARKER_SIGNAL = 3, /* fatal signal: code is its number */
-    LANE_MARKER_EXEC = 4,
-    LANE_MARKER_ABORT = 5,
-};
-/* Why nothing of ours runs in what a process exec'ed: the trace goes no
- * further there. */
-enum lane_lost {
-    LANE_LOST_NOT = 0,        /* traced, or left to its own preload */
-    LANE_LOST_STATIC = 1,     /* no dynamic loader */
-    LANE_LOST_PRIVILEGED = 2, /* setuid, setgid, file capabilities */
-    LANE_LOST_FOREIGN = 3,    /* another ELF class, machine or loader */
-    LANE_LOST_CLEARED = 4,    /* its environment has no LD_PRELOAD of ours */
-};
-struct lane_process {
-    uint32_t state;      /* enum lane_process_state, release */
-    uint32_t pid;        /* in its own namespace */
-    uint64_t start_time; /* field 22 of /proc/PID/stat: names the process */
-    uint32_t parent;     /* process index + 1 in this session, 0 none */
-    uint32_t context;    /* index */
-    uint64_t parent_ref; /* span that was open where it was forked */
-    uint64_t t0_ticks;
-    uint64_t t1_ticks; /* at the marker */
-    uint32_t marker;   /* enum lane_marker */
-    int32_t code;
-    uint64_t cpu_ns;            /* at the marker: user + system */
-    uint64_t peak_bytes;        /* at the marker: peak resident memory */
-    uint64_t fault_address;     /* of a fatal signal */
-    struct lane_string command; /* argv, NUL-separated */
-    struct lane_string program; /* /proc/self/exe */
-    char name[LANE_NAME_BYTES];
-    struct lane_string target; /* of the exec that lost the trace */
-    uint32_t lost;             /* enum lane_lost; before `state` */
-    uint32_t pad;
-};
-_Static_assert(sizeof(struct lane_process) == 128, "file format");
-_Static_assert(offsetof(struct lane_process, target) == 112, "file format");
+#include "lane/layout_process.h"
 
 /* A trace that spans of this session belong to. Index 0: the process's. */
 struct lane_context {
@@ -362,7 +326,7 @@ struct lane_item {
     uint8_t direction; /* enum lane_direction */
     uint8_t type;      /* enum lane_value_type */
     uint8_t size_bytes;
-    uint8_t pad0;
+    uint8_t is_unsigned; /* of an enum's value: 1 */
     uint32_t pad1;
     int64_t value;
     uint64_t pad2;
@@ -428,17 +392,17 @@ struct lane_open {
 };
 _Static_assert(sizeof(struct lane_open) == 64, "one cache line");
 
-enum lane_state {
+enum lane_state { /* for people; `owner` is what counts */
     LANE_FREE = 0,
     LANE_TAKEN = 1,
 };
 struct lane {
-    /* who: written at attach, before `state` */
+    /* who: written after the claim */
     uint32_t state; /* enum lane_state */
     uint32_t index;
     uint32_t tid, pid;
-    uint32_t process;    /* index */
-    uint32_t generation; /* threads that used this lane so far */
+    uint32_t process;    /* number */
+    uint32_t generation; /* of the owner, once `robust` is its own; release */
     uint64_t start_ticks;
     char name[LANE_NAME_BYTES];
     uint64_t stack_low, stack_high;
@@ -446,6 +410,7 @@ struct lane {
      * kernel sets FUTEX_OWNER_DIED (bit 30) in robust_word when the thread
      * ends or execs */
     uint8_t robust[64];
+    uint64_t owner; /* [P S] owner.h */
 
     /* what the thread changes at each call */
     _Alignas(256) uint64_t position; /* of the log: bytes reserved, grows */
@@ -466,6 +431,7 @@ struct lane {
     uint8_t home[LANE_HOME];
 };
 _Static_assert(offsetof(struct lane, robust) == 64, "file format");
+_Static_assert(offsetof(struct lane, owner) == 128, "file format");
 _Static_assert(offsetof(struct lane, position) == 256, "file format");
 _Static_assert(offsetof(struct lane, tail) == 384, "file format");
 _Static_assert(offsetof(struct lane, open) == 4096, "file format");
@@ -586,12 +552,12 @@ enum lane_error_kind {
 };
 /* Why a span failed. After it: type, message (bytes, no NUL). */
 struct lane_frame_error {
-    uint8_t kind;        /* enum lane_error_kind */
-    uint8_t has_code;    /* `code` is meant (errno number, or the rule's own) */
+    uint8_t kind; /* enum lane_error_kind; return_kind: lane_return_kind */
+    uint8_t has_code : 1, return_kind : 2, pad_bits : 5; /* code is meant */
     uint16_t rule;       /* item index of the LANE_RULE that fired */
     int32_t saved_errno; /* when the handler returned; 0: not changed */
     int64_t code;
-    uint64_t return_value; /* rax */
+    uint64_t return_value; /* extended to 64 bits */
     uint16_t type_bytes, message_bytes;
     uint32_t origin; /* of an exception, where it was thrown: position /
                         LANE_LINE, low 32 bits, of a THROW frame of this lane;

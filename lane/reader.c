@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "lane/owner.h"
 #include "lane/utf8.h"
 
 enum {
@@ -178,6 +179,26 @@ int lane_reader_entry(const struct lane_reader *reader,
     return rc;
 }
 
+int lane_reader_process_states(const struct lane_reader *reader, uint32_t count,
+                               uint32_t *state)
+{
+    struct lane_process some[64];
+    const struct lane_table *table =
+        &reader->header.table[LANE_TABLE_PROCESSES];
+    if (count > table->capacity)
+        return -EINVAL;
+    for (uint32_t i = 0; i < count; i += 64) {
+        uint32_t n = count - i < 64 ? count - i : 64;
+        int rc = read_at(reader->fd, some, n * sizeof *some,
+                         table->offset + (uint64_t)i * sizeof *some);
+        if (rc != 0)
+            return rc;
+        for (uint32_t j = 0; j < n; j++)
+            state[i + j] = some[j].state;
+    }
+    return 0;
+}
+
 void lane_reader_string(const struct lane_reader *reader,
                         struct lane_string string, char nul, char *out,
                         size_t cap_bytes)
@@ -206,6 +227,23 @@ static uint64_t lane_offset(const struct lane_reader *reader, uint32_t index)
            (uint64_t)index * sizeof(struct lane);
 }
 
+static int owner_read(const struct lane_reader *reader, uint32_t index,
+                      uint64_t *owner)
+{
+    return read_at(reader->fd, owner, sizeof *owner,
+                   lane_offset(reader, index) + offsetof(struct lane, owner));
+}
+
+/* Before LANE_MINOR_OWNER there was no such word. */
+static uint64_t owner_of(const struct lane_reader *reader, uint64_t owner,
+                         const struct lane *lane)
+{
+    if (reader->header.minor >= LANE_MINOR_OWNER)
+        return owner;
+    return LANE_OWNER(lane->generation,
+                      lane->state == LANE_TAKEN ? lane->process + 1 : 0);
+}
+
 int lane_reader_lane(const struct lane_reader *reader, uint32_t index,
                      struct lane_head *out)
 {
@@ -213,11 +251,13 @@ int lane_reader_lane(const struct lane_reader *reader, uint32_t index,
         return -EINVAL;
     struct lane page; /* of which the first 4096 bytes are read */
     uint64_t offset = lane_offset(reader, index);
-    uint64_t position, limit;
+    uint64_t position, limit, owner;
     /* The position first: what it covers was there before it. The unit slots
      * are read with the page, after it. */
     int rc = read_at(reader->fd, &position, sizeof position,
                      offset + offsetof(struct lane, position));
+    if (rc == 0)
+        rc = owner_read(reader, index, &owner);
     if (rc == 0)
         rc = read_at(reader->fd, &page, offsetof(struct lane, open), offset);
     if (rc != 0)
@@ -239,6 +279,7 @@ int lane_reader_lane(const struct lane_reader *reader, uint32_t index,
         .dropped = lane->dropped,
         .tail = lane->tail,
         .recycled = lane->recycled,
+        .owner = owner_of(reader, owner, lane),
         .stack_low = lane->stack_low,
         .stack_high = lane->stack_high,
     };
@@ -250,9 +291,9 @@ int lane_reader_lane(const struct lane_reader *reader, uint32_t index,
 }
 
 int lane_reader_open_spans(const struct lane_reader *reader, uint32_t index,
-                           struct lane_open *out, uint32_t cap)
+                           struct lane_open *out, uint32_t cap, uint64_t *owner)
 {
-    struct lane_head head;
+    struct lane_head head, after;
     int rc = lane_reader_lane(reader, index, &head);
     if (rc != 0)
         return rc;
@@ -263,8 +304,13 @@ int lane_reader_open_spans(const struct lane_reader *reader, uint32_t index,
     rc = read_at(reader->fd, first, depth * sizeof *first, at);
     if (rc == 0)
         rc = read_at(reader->fd, second, depth * sizeof *second, at);
+    if (rc == 0)
+        rc = lane_reader_lane(reader, index, &after);
     if (rc != 0)
         return rc;
+    *owner = head.owner;
+    if (after.owner != head.owner)
+        return 0;
     uint32_t n = 0;
     for (uint32_t i = 0; i < depth && n < cap; i++) {
         if (memcmp(&first[i], &second[i], sizeof *first) != 0 ||

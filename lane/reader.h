@@ -32,6 +32,10 @@ int lane_reader_refresh(struct lane_reader *reader)
 int lane_reader_entry(const struct lane_reader *reader,
                       enum lane_table_kind kind, uint32_t index, void *out)
     __attribute__((warn_unused_result));
+/* The states of the first `count` processes, in one look. */
+int lane_reader_process_states(const struct lane_reader *reader, uint32_t count,
+                               uint32_t *state)
+    __attribute__((warn_unused_result));
 /* Copy a string, made valid UTF-8; NUL bytes become `nul` ('\0': dropped).
  * Always NUL-terminated; cut at cap_bytes; "" when it lies outside. */
 void lane_reader_string(const struct lane_reader *reader,
@@ -43,6 +47,7 @@ struct lane_head {
     uint64_t start_ticks;
     char name[LANE_NAME_BYTES];
     uint32_t robust; /* the word */
+    uint64_t owner;  /* LANE_OWNER; read before the rest of the page */
     uint64_t position, limit, counter, depth, dropped, tail, recycled;
     uint64_t stack_low, stack_high; /* of its thread; 0 unknown */
     uint32_t unit[LANE_UNIT_RING];
@@ -50,9 +55,11 @@ struct lane_head {
 int lane_reader_lane(const struct lane_reader *reader, uint32_t index,
                      struct lane_head *out) __attribute__((warn_unused_result));
 /* The spans that are open in a lane now, outermost first: at most `cap` of
- * them. An entry that changes while it is read is left out. Number, -errno. */
+ * them. An entry that changes while it is read is left out. All are of one
+ * owner (LANE_OWNER), whose word goes to *owner; none of a lane that changes
+ * hands meanwhile. Number, -errno. */
 int lane_reader_open_spans(const struct lane_reader *reader, uint32_t index,
-                           struct lane_open *out, uint32_t cap)
+                           struct lane_open *out, uint32_t cap, uint64_t *owner)
     __attribute__((warn_unused_result));
 
 /* ---- the log --------------------------------------------------------- */

@@ -63,6 +63,15 @@ void lane_forbid_syscalls(void);
 int64_t lane_table_take(struct lane_map *map, enum lane_table_kind kind,
                         uint32_t *next, uint32_t count)
     __attribute__((warn_unused_result));
+/* Take a place for a process: a new one, else one whose process is stored. Its
+ * number (owner.h), or -ENOSPC. The entry is all zero but `generation`; the
+ * caller fills it in and calls lane_process_ready(). [target, any thread,
+ * signal-safe] */
+int64_t lane_process_take(struct lane_map *map)
+    __attribute__((warn_unused_result));
+/* Its `state` is RUNS or ENDED from now on. */
+void lane_process_ready(struct lane_map *map, uint32_t number,
+                        enum lane_process_state state);
 /* Put bytes into the string table. `out` = {0, 0} and -ENOSPC when full (the
  * loss is counted). [target, any thread] */
 int lane_string_put(struct lane_map *map, const void *bytes, uint32_t len_bytes,

@@ -11,6 +11,7 @@
 #include "lane/session.h"
 #include <errno.h>
 #include <time.h>
+#include "lane/owner.h"
 #include "lane/pages.h"
 #include "lane/x86_64/machine.h"
 
@@ -20,6 +21,24 @@ enum {
      * at most. A short process touches few pages, a large one asks rarely. */
     AHEAD = 16 * 1024,
 };
+
+/* The word says "all pages below": entries below `from` that others took and
+ * did not say so yet are made real here as well, or it would stand still for
+ * ever. That does nothing to pages that are in use. It only grows. */
+static void real_pages_raise(uint32_t *real, uint8_t *base, uint64_t from,
+                             uint32_t pages)
+{
+    uint32_t before = __atomic_load_n(real, __ATOMIC_RELAXED);
+    while (before < pages) {
+        uint64_t end = (uint64_t)before << PAGE_SHIFT;
+        if (end < from && pages_populate(base + end, from - end) != 0)
+            return;
+        /* relaxed: whoever takes an entry writes it itself */
+        if (__atomic_compare_exchange_n(real, &before, pages, false,
+                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+            return;
+    }
+}
 
 /* Bytes [from, to) of a table have pages, or an error. */
 static int table_make_real(struct lane_map *map, enum lane_table_kind kind,
@@ -42,12 +61,7 @@ static int table_make_real(struct lane_map *map, enum lane_table_kind kind,
         return rc;
     uint32_t pages =
         (uint32_t)((end - (uint64_t)(uintptr_t)base) >> PAGE_SHIFT);
-    uint32_t before = (uint32_t)(have >> PAGE_SHIFT);
-    /* the word says "all pages below": only without a gap, and it only grows */
-    while (from >> PAGE_SHIFT <= before && before < pages &&
-           !__atomic_compare_exchange_n(real, &before, pages, false,
-                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-        ;
+    real_pages_raise(real, base, from, pages);
     return 0;
 }
 
@@ -71,6 +85,65 @@ int64_t lane_table_take(struct lane_map *map, enum lane_table_kind kind,
     }
     return rc == 0 ? (int64_t)at : -ENOSPC;
 }
+
+/* ---- processes --------------------------------------------------------- */
+
+/* A place that the sidecar set free. Where the search begins is of no matter:
+ * not all at the same place. */
+static int64_t process_take_again(struct lane_map *map)
+{
+    const struct lane_session *session = map->session;
+    uint64_t real =
+        (uint64_t)__atomic_load_n(&session->real_pages[LANE_TABLE_PROCESSES],
+                                  __ATOMIC_RELAXED)
+        << PAGE_SHIFT;
+    uint32_t count = (uint32_t)(real / sizeof(struct lane_process));
+    uint32_t begin = (uint32_t)(machine_ticks() >> 4);
+    if (count > LANE_PROCESS_MAX)
+        count = LANE_PROCESS_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t slot = (begin + i) % count;
+        struct lane_process *entry = &map->processes[slot];
+        uint32_t state = LANE_PROCESS_FREE;
+        /* acquire; pairs with lane_keeper_free_process() */
+        if (__atomic_load_n(&entry->state, __ATOMIC_RELAXED) != state ||
+            entry->generation >= LANE_GENERATION_MAX ||
+            !__atomic_compare_exchange_n(&entry->state, &state,
+                                         (uint32_t)LANE_PROCESS_NONE, false,
+                                         __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+            continue;
+        uint32_t generation = entry->generation + 1;
+        volatile uint8_t *bytes = (volatile uint8_t *)entry;
+        for (unsigned at = sizeof entry->state; at < sizeof *entry; at++)
+            bytes[at] = 0;
+        entry->generation = generation;
+        return LANE_PROCESS_NUMBER(generation, slot);
+    }
+    return -ENOSPC;
+}
+
+int64_t lane_process_take(struct lane_map *map)
+{
+    int64_t index = -ENOSPC;
+    uint32_t *next = &map->session->process_next;
+    /* not past its end: readers go by it */
+    if (__atomic_load_n(next, __ATOMIC_RELAXED) < LANE_PROCESS_MAX)
+        index = lane_table_take(map, LANE_TABLE_PROCESSES, next, 1);
+    return index >= 0 ? index : process_take_again(map);
+}
+
+void lane_process_ready(struct lane_map *map, uint32_t number,
+                        enum lane_process_state state)
+{
+    struct lane_process *entry = &map->processes[LANE_PROCESS_SLOT(number)];
+    /* release; pairs with the reader's acquire */
+    __atomic_store_n(&entry->state, (uint32_t)state, __ATOMIC_RELEASE);
+    if (LANE_PROCESS_GENERATION(number) != 0)
+        /* release; pairs with processes_sync(): now it is worth a look */
+        __atomic_fetch_add(&map->session->process_again, 1, __ATOMIC_RELEASE);
+}
+
+/* ---- strings ------------------------------------------------------------ */
 
 int lane_string_put(struct lane_map *map, const void *bytes, uint32_t len_bytes,
                     struct lane_string *out)

@@ -2,9 +2,8 @@
 /*
  * Lanes for threads, and room for their logs.
  *
- * A lane belongs to one thread at a time. It is claimed by one compare and
- * exchange: of `state` if it is free, of the robust word if the kernel marked
- * its owner dead. The log goes on over all owners; a LANE_FRAME_THREAD item
+ * A lane belongs to one thread at a time: to the one that exchanged its owner
+ * word (layout.h). The log goes on over all owners; a LANE_FRAME_THREAD item
  * tells the reader where a new one begins.
  *
  * Runs in the traced process, any thread, also in signal handlers: a signal
@@ -16,6 +15,7 @@
 #include <linux/futex.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include "lane/owner.h"
 #include "lane/x86_64/machine.h"
 
 enum {
@@ -141,16 +141,35 @@ static uint32_t *robust_word(struct lane *lane)
     return (uint32_t *)(void *)lane->robust;
 }
 
-static bool lane_claim(struct lane *lane)
+/* Did the thread end that has the lane by `owner`, with no span open? The
+ * kernel said so in a robust word that is of this owner: `generation` is stored
+ * after the word was made 0. What is true here stays true as long as the owner
+ * word does not change. */
+static bool owner_is_dead(const struct lane *lane, uint64_t owner)
 {
-    uint32_t state = __atomic_load_n(&lane->state, __ATOMIC_ACQUIRE);
-    if (state == LANE_FREE)
-        return own_cmpxchg32(&lane->state, LANE_FREE, LANE_TAKEN);
-    uint32_t word = __atomic_load_n(robust_word(lane), __ATOMIC_ACQUIRE);
-    if (!(word & FUTEX_OWNER_DIED) ||
-        __atomic_load_n(&lane->depth, __ATOMIC_RELAXED) != 0)
-        return false;
-    return own_cmpxchg32(robust_word(lane), word, 0);
+    /* acquire; pairs with lane_start(): the word below is of this owner */
+    uint32_t armed = __atomic_load_n(&lane->generation, __ATOMIC_ACQUIRE);
+    /* acquire; pairs with the kernel's exchange at the thread's end */
+    uint32_t word = __atomic_load_n(
+        (const uint32_t *)(const void *)lane->robust, __ATOMIC_ACQUIRE);
+    return armed == LANE_OWNER_GENERATION(owner) && (word & FUTEX_OWNER_DIED) &&
+           __atomic_load_n(&lane->depth, __ATOMIC_RELAXED) == 0;
+}
+
+/* The generation of ours, 0: another one has the lane. */
+static uint32_t lane_claim(struct lane *lane, uint32_t process)
+{
+    /* acquire; pairs with lane_release() and lane_keeper_free() */
+    uint64_t seen = __atomic_load_n(&lane->owner, __ATOMIC_ACQUIRE);
+    uint32_t who = LANE_OWNER_WHO(seen);
+    uint32_t generation = LANE_OWNER_GENERATION(seen) + 1;
+    if (who == LANE_OWNER_SIDECAR || generation == 0 ||
+        (who != 0 && !owner_is_dead(lane, seen)))
+        return 0;
+    bool ok = __atomic_compare_exchange_n(
+        &lane->owner, &seen, LANE_OWNER(generation, process + 1), false,
+        __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+    return ok ? generation : 0;
 }
 
 /* Tell the reader whose records follow. */
@@ -182,22 +201,32 @@ static int lane_write_thread(struct lane_map *map, struct lane *lane)
 }
 
 static int lane_start(struct lane_map *map, struct lane *lane, uint32_t tid,
-                      uint32_t pid, uint32_t process)
+                      uint32_t pid, uint32_t process, uint32_t generation)
 {
     lane->tid = tid;
     lane->pid = pid;
     lane->process = process;
-    lane->generation++;
     lane->start_ticks = lane_now(map);
     lane->stack_low = lane->stack_high = 0;
     for (unsigned i = 0; i < sizeof lane->robust; i++)
         ((volatile uint8_t *)lane->robust)[i] = 0;
+    /* release; pairs with owner_is_dead(): the robust word is ours now */
+    __atomic_store_n(&lane->generation, generation, __ATOMIC_RELEASE);
+    __atomic_store_n(&lane->state, LANE_TAKEN, __ATOMIC_RELAXED);
     machine_syscall(SYS_prctl, PR_GET_NAME, (long)lane->name, 0, 0, 0, 0);
     return lane_write_thread(map, lane);
 }
 
-/* A lane nobody had before. */
-static struct lane *lane_take_fresh(struct lane_map *map)
+static bool lane_is_made(const struct lane_session *session, uint32_t index)
+{
+    /* acquire; pairs with lane_make() */
+    uint64_t word =
+        __atomic_load_n(&session->lane_made[index / 64], __ATOMIC_ACQUIRE);
+    return word >> index % 64 & 1;
+}
+
+/* A lane nobody had before: it is ours from its first moment. */
+static struct lane *lane_make(struct lane_map *map, uint32_t process)
 {
     int64_t index =
         lane_table_take(map, LANE_TABLE_LANES, &map->session->lane_next, 1);
@@ -208,9 +237,13 @@ static struct lane *lane_take_fresh(struct lane_map *map)
     lane->position = LANE_FIRST_POSITION;
     lane->tail = LANE_FIRST_POSITION;
     lane->recycled = 1; /* segment 0 is home */
-    __atomic_store_n(&lane->state, LANE_TAKEN, __ATOMIC_RELAXED);
-    /* release; pairs with lane_take: from here on others look at `state` */
+    __atomic_store_n(&lane->owner, LANE_OWNER(1, process + 1),
+                     __ATOMIC_RELAXED);
+    /* release; pairs with the sidecar's look at `limit` in a lane's page */
     __atomic_store_n(&lane->limit, LANE_SEGMENT, __ATOMIC_RELEASE);
+    /* release; pairs with lane_is_made(): all above is there */
+    __atomic_fetch_or(&map->session->lane_made[index / 64],
+                      1ULL << (index % 64), __ATOMIC_RELEASE);
     return lane;
 }
 
@@ -218,32 +251,30 @@ struct lane *lane_take(struct lane_map *map, uint32_t tid, uint32_t pid,
                        uint32_t process)
 {
     uint32_t count =
-        __atomic_load_n(&map->session->lane_next, __ATOMIC_ACQUIRE);
-    uint64_t real =
-        (uint64_t)__atomic_load_n(&map->session->real_pages[LANE_TABLE_LANES],
-                                  __ATOMIC_ACQUIRE)
-        << 12;
-    for (uint32_t i = 0; i < count; i++) {
+        __atomic_load_n(&map->session->lane_next, __ATOMIC_RELAXED);
+    for (uint32_t i = 0; i < count && i < LANE_MAX; i++) {
         struct lane *lane = &map->lanes[i];
-        if ((i + 1) * sizeof *lane > real)
-            break;
-        /* limit 0: another thread is just setting it up */
-        if (__atomic_load_n(&lane->limit, __ATOMIC_ACQUIRE) == 0 ||
-            !lane_claim(lane))
+        uint32_t generation =
+            lane_is_made(map->session, i) ? lane_claim(lane, process) : 0;
+        if (generation == 0)
             continue;
-        if (lane_start(map, lane, tid, pid, process) == 0)
+        if (lane_start(map, lane, tid, pid, process, generation) == 0)
             return lane;
         lane_release(lane); /* no room in its log: try another */
     }
-    struct lane *lane = lane_take_fresh(map);
-    if (lane && lane_start(map, lane, tid, pid, process) == 0)
+    struct lane *lane = lane_make(map, process);
+    if (lane && lane_start(map, lane, tid, pid, process, 1) == 0)
         return lane;
     return NULL;
 }
 
 void lane_release(struct lane *lane)
 {
+    uint64_t owner = __atomic_load_n(&lane->owner, __ATOMIC_RELAXED);
     *(volatile uint32_t *)robust_word(lane) = 0;
-    /* release: all that was written is the next owner's */
-    __atomic_store_n(&lane->state, LANE_FREE, __ATOMIC_RELEASE);
+    __atomic_store_n(&lane->state, LANE_FREE, __ATOMIC_RELAXED);
+    /* release; pairs with lane_claim(): all that was written is the next
+     * owner's */
+    __atomic_store_n(&lane->owner, LANE_OWNER(LANE_OWNER_GENERATION(owner), 0),
+                     __ATOMIC_RELEASE);
 }

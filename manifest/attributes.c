@@ -383,7 +383,7 @@ static bool find_attribute(struct parser *p, const char *name, struct mark at,
 static void tell_not_yet(struct parser *p, const struct attribute *attr)
 {
     uint64_t bit = (uint64_t)1 << attr->kind;
-    if (!table[attr->kind].is_not_yet || (p->not_yet & bit))
+    if (!table[attr->kind].is_not_yet || (p->not_yet & bit) || p->in_types)
         return;
     p->not_yet |= bit;
     parser_report(p, MANIFEST_NOT_YET, attr->at, "'",

@@ -45,19 +45,39 @@ void borrow_want(struct parser *p, enum manifest_want_kind kind,
 
 /* ---- prototypes ------------------------------------------------------ */
 
+/* Behind those of the same name: the first one is the first that was found. */
+static struct name *add_prototype(struct parser *p, const char *text)
+{
+    struct name *first =
+        parser_find_name(p, NAME_PROTOTYPE, text, strlen(text));
+    if (!first)
+        return parser_add_name(p, NAME_PROTOTYPE, text);
+    while (first->more)
+        first = first->more;
+    first->more = PARSER_NEW(p, struct name);
+    return first->more;
+}
+
+static const char *text_of(const struct attribute *attrs,
+                           enum attribute_kind kind)
+{
+    const struct attribute *a = attribute_find(attrs, kind);
+    return a ? a->text : NULL;
+}
+
 void borrow_keep(struct parser *p, const struct declaration *d)
 {
-    const struct attribute *key = attribute_find(d->attrs, ATTR_SPAN);
-    const struct attribute *symbol = attribute_find(d->attrs, ATTR_SYMBOL);
-    if (!key || !key->text || d->type->kind != MANIFEST_FUNCTION ||
-        parser_find_name(p, NAME_PROTOTYPE, key->text, strlen(key->text)))
+    const char *key = text_of(d->attrs, ATTR_SPAN);
+    if (!key || d->type->kind != MANIFEST_FUNCTION)
         return;
-    struct name *name = parser_add_name(p, NAME_PROTOTYPE, key->text);
+    struct name *name = add_prototype(p, key);
     if (!name)
         return;
     name->ctype = d->type;
     name->at = d->at;
-    name->symbol = symbol ? symbol->text : NULL;
+    name->symbol = text_of(d->attrs, ATTR_SYMBOL);
+    name->where = text_of(d->attrs, ATTR_FILE);
+    name->args = text_of(d->attrs, ATTR_ARGS);
 }
 
 /* From the name to the end of what was just read, blanks squeezed. */
@@ -77,47 +97,73 @@ static const char *pasted_text(struct parser *p, const struct mark *at)
     return parser_copy(p, text, len);
 }
 
-/* What the prototype of this declaration is asked for by; NULL: not at all. */
+/* What the prototype of this declaration is asked for by; NULL: not at all. A
+ * static function of another object or file is another one. */
 static const char *wanted_name(struct parser *p, const struct declaration *d,
                                const struct manifest_decl *decl,
                                bool *is_pasted)
 {
-    if (decl->match || decl->has_at)
+    static const char glue[] = " of ";
+    const struct manifest_object *object = decl->object;
+    *is_pasted =
+        !decl->match && !decl->symbol && d->ident && strstr(d->ident, "::");
+    const char *parts[] = {
+        decl->match             ? decl->match
+        : decl->symbol          ? decl->symbol
+        : *is_pasted && d->type ? pasted_text(p, &d->at)
+                                : d->ident,
+        object->kind == MANIFEST_OBJECT_MAIN ? "main" : object->pattern,
+        object->build_id, decl->file};
+    char text[KEY_BYTES];
+    size_t len = 0;
+    if (decl->has_at || !parts[0])
         return NULL;
-    if (decl->symbol)
-        return decl->symbol;
-    *is_pasted = d->ident && strstr(d->ident, "::");
-    return *is_pasted && d->type ? pasted_text(p, &d->at) : d->ident;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        size_t n = parts[i] ? strlen(parts[i]) : 0;
+        if (!parts[i])
+            continue;
+        if (len + n + sizeof glue > sizeof text)
+            return NULL;
+        memcpy(text + len, glue, i ? sizeof glue - 1 : 0);
+        len += i ? sizeof glue - 1 : 0;
+        memcpy(text + len, parts[i], n);
+        len += n;
+    }
+    return parser_copy(p, text, len);
 }
 
 static void compare_prototype(struct parser *p, const struct declaration *d,
                               const struct name *name);
+static bool any_fits(const struct manifest_type *function,
+                     const struct name *said);
 
-void borrow_prototype(struct parser *p, struct declaration *d,
-                      struct manifest_decl *decl)
+const struct name *borrow_prototype(struct parser *p, struct declaration *d,
+                                    struct manifest_decl *decl)
 {
     struct manifest_want w = {.kind = MANIFEST_WANT_FUNCTION, .decl = decl};
     w.name = wanted_name(p, d, decl, &w.is_pasted);
-    if (!w.name)
-        return;
+    if (!w.name || (decl->match && !d->type))
+        return NULL;
     if (d->type && d->type->kind == MANIFEST_FUNCTION) {
         w.has_params = true;
         w.params = type_of(d->type)->params;
         w.param_count = type_of(d->type)->param_count;
     }
+    w.is_placement = w.has_params && !w.is_pasted;
     struct name *name =
         parser_find_name(p, NAME_PROTOTYPE, w.name, strlen(w.name));
     if (!name) {
-        if (!w.has_params || w.is_pasted || p->host->compares)
-            want(p, &w);
-        return;
+        want(p, &w);
+        return NULL;
     }
     if (w.is_pasted && name->symbol)
         decl->symbol = name->symbol;
     if (!w.has_params || w.is_pasted)
         d->type = name->ctype;
-    else if (p->host->compares)
+    else if (p->host->compares && !decl->match && w.has_params &&
+             !(name->more && any_fits(d->type, name)))
         compare_prototype(p, d, name);
+    return name;
 }
 
 /* ---- contradictions -------------------------------------------------- */
@@ -133,12 +179,13 @@ static void note_there(struct parser *p, struct mark at)
 static const char *kind_text(struct parser *p, const struct manifest_type *t)
 {
     static const char *const kinds[] = {
-        "void",         "-byte integer", "-byte integer",
-        "-byte number", "a pointer",     "-byte array",
-        "a record",     "a function",    "something"};
+        "void",      "-byte integer", "-byte integer", "-byte number",
+        "a pointer", "-byte array",   "a record",      "a function",
+        "something", "-byte vector"};
     char text[64], digits[21];
     bool has_size = t->kind == MANIFEST_BOOL || t->kind == MANIFEST_INT ||
-                    t->kind == MANIFEST_FLOAT || t->kind == MANIFEST_ARRAY;
+                    t->kind == MANIFEST_FLOAT || t->kind == MANIFEST_ARRAY ||
+                    t->kind == MANIFEST_VECTOR;
     const char *parts[] = {"", "", kinds[t->kind]};
     size_t len = 0;
     if (has_size) {
@@ -159,7 +206,7 @@ static bool is_integer(const struct manifest_type *t)
 }
 
 /* Would one be read as the other is? An opaque one is not judged. */
-static bool is_alike(const struct manifest_type *a,
+bool borrow_is_alike(const struct manifest_type *a,
                      const struct manifest_type *b)
 {
     if (a->kind == MANIFEST_OPAQUE || b->kind == MANIFEST_OPAQUE)
@@ -170,6 +217,26 @@ static bool is_alike(const struct manifest_type *a,
         return false;
     return a->kind == MANIFEST_POINTER || a->kind == MANIFEST_RECORD ||
            a->size_bytes == b->size_bytes;
+}
+
+bool borrow_fits(const struct manifest_type *function, const struct name *said)
+{
+    const struct type *mine = type_of(function), *other = type_of(said->ctype);
+    if (mine->param_count != other->param_count)
+        return false;
+    for (uint32_t i = 0; i < mine->param_count; i++)
+        if (!borrow_is_alike(mine->params[i].type, other->params[i].type))
+            return false;
+    return mine->t.to->kind == MANIFEST_VOID ||
+           borrow_is_alike(mine->t.to, other->t.to);
+}
+
+static bool any_fits(const struct manifest_type *function,
+                     const struct name *said)
+{
+    while (said && !borrow_fits(function, said))
+        said = said->more;
+    return said != NULL;
 }
 
 static const struct manifest_member *find(const struct type *record,
@@ -217,7 +284,7 @@ void borrow_compare_member(struct parser *p, const struct type *borrowed,
                      parser_decimal(member->offset_bytes, here),
                      " here, but the debug information has it at ",
                      parser_decimal(offset, other));
-    else if (!is_alike(m->type, member->type) ||
+    else if (!borrow_is_alike(m->type, member->type) ||
              m->bit_width != member->bit_width)
         parser_error(p, at, "'", member->name, "' is ",
                      kind_text(p, member->type),
@@ -236,7 +303,7 @@ void borrow_compare_typedef(struct parser *p, struct name *name,
     name->is_borrowed = false; /* the manifest wins */
     if (!p->host->compares || old == t || type_of(t)->is_borrowed)
         return;
-    if (!is_alike(old, t)) {
+    if (!borrow_is_alike(old, t)) {
         parser_error(p, d->at, "'", name->text, "' is ", kind_text(p, t),
                      " here, but in the debug information ", kind_text(p, old));
         note_there(p, name->at);
@@ -277,7 +344,7 @@ static void compare_prototype(struct parser *p, const struct declaration *d,
         count = 0;
     }
     for (uint32_t i = 0; i < count; i++)
-        if (!is_alike(mine->params[i].type, other->params[i].type)) {
+        if (!borrow_is_alike(mine->params[i].type, other->params[i].type)) {
             parser_error(p, mine->marks[i], "this parameter is ",
                          kind_text(p, mine->params[i].type),
                          " here, but in the debug information ",
@@ -285,7 +352,7 @@ static void compare_prototype(struct parser *p, const struct declaration *d,
             note_there(p, other->marks[i]);
         }
     if (mine->t.to->kind != MANIFEST_VOID &&
-        !is_alike(mine->t.to, other->t.to)) {
+        !borrow_is_alike(mine->t.to, other->t.to)) {
         parser_error(p, d->type_at, "'", d->ident, "' returns ",
                      kind_text(p, mine->t.to),
                      " here, but in the debug information ",

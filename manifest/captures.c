@@ -80,6 +80,9 @@ static bool declare_members(struct parser *p, const struct attribute *attrs,
                              : (char *)(uintptr_t)key;
         if (!node || !name)
             return false;
+        if (m->name && strlen(m->name) > 9 &&
+            memcmp(m->name, "handspan_", 9) == 0)
+            continue; /* a gap, or a member that its class hides */
         if (!m->name && (t->kind != MANIFEST_RECORD || t->is_union))
             continue; /* of a union without a name no part is known to hold */
         *node = (struct node){.kind = NODE_MEMBER,

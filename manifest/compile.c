@@ -128,7 +128,7 @@ static bool compile_name(struct compile *c, const struct node *node,
             return compile_param(c, node, i, out);
     struct name *name = parser_find_name(c->p, NAME_CONSTANT, node->text, len);
     if (name)
-        return push_constant(c, name->value, NULL, out);
+        return push_constant(c, name->value, name->ctype, out);
     if (errno_find(node->text, len, &number))
         return push_constant(c, number, NULL, out);
     if (strcmp(node->text, "NULL") == 0 || strcmp(node->text, "nullptr") == 0)
@@ -266,6 +266,7 @@ static bool compile_record(struct compile *c, const struct node *node,
             return false;
         }
         *out = (struct operand){.kind = OPERAND_ADDRESS, .type = out->type->to};
+        c->dereferences = true;
     } else if (out->type->kind == MANIFEST_POINTER) {
         compile_error(c, base->at, "'", parser_quote(c->p, &base->at),
                       "' is a pointer; write '->'");
@@ -361,6 +362,7 @@ static bool compile_index(struct compile *c, const struct node *node,
           emit(c, op_of(OP_MUL, 8, true, 0), -1) &&
           emit(c, op_of(OP_ADD, 8, false, 0), -1)))
         return false;
+    c->dereferences |= base.array_bytes == 0;
     *out = (struct operand){.kind = OPERAND_ADDRESS, .type = base.type->to};
     return true;
 }
@@ -396,6 +398,18 @@ static bool compile_logic(struct compile *c, const struct node *node,
     return true;
 }
 
+/* A bit field that fits an int is one in arithmetic, whatever its type: C11
+ * 6.3.1.1. */
+static const struct manifest_type *computed_type(const struct operand *operand)
+{
+    const struct manifest_type *type = operand->type;
+    if (!operand->bit_width || !type_is_number(type) ||
+        operand->bit_width > 32 || type->kind == MANIFEST_POINTER)
+        return type;
+    return operand->bit_width < 32 || type->is_signed ? &type_int.t
+                                                      : &type_uint.t;
+}
+
 static bool compile_binary(struct compile *c, const struct node *node,
                            struct operand *out)
 {
@@ -405,7 +419,8 @@ static bool compile_binary(struct compile *c, const struct node *node,
     if (!compile_value(c, node->a, &left) || !compile_value(c, node->b, &right))
         return false;
     *out = (struct operand){.kind = OPERAND_VALUE};
-    return emit_binary(c, node, left.type, right.type, &out->type);
+    return emit_binary(c, node, computed_type(&left), computed_type(&right),
+                       &out->type);
 }
 
 static bool compile_unary(struct compile *c, const struct node *node,
@@ -424,7 +439,7 @@ static bool compile_unary(struct compile *c, const struct node *node,
     *out = (struct operand){.kind = OPERAND_VALUE, .type = &type_int.t};
     if (is_not)
         return emit(c, op_of(OP_NOT, 8, false, 0), 0);
-    out->type = promote(inner.type);
+    out->type = promote(computed_type(&inner));
     return emit(
         c, op_of(OP_NEGATE, out->type->size_bytes, out->type->is_signed, 0), 0);
 }

@@ -23,6 +23,9 @@ finish(struct compile *c, enum manifest_value_type type, uint64_t bound)
                                    .needs_stack = c->needs_stack,
                                    .needs_return = c->needs_return,
                                    .needs_memory = c->needs_memory,
+                                   .needs_freg_params = c->needs_freg_params,
+                                   .dereferences = c->dereferences,
+                                   .stack_bytes = c->stack_bytes,
                                    .is_ranged = c->is_ranged,
                                    .ireg_mask = c->ireg_mask};
     return expr;
@@ -99,8 +102,10 @@ static bool compile_item(struct compile *c, const struct node *node,
             out->type->to->is_char ? MANIFEST_VALUE_TEXT : MANIFEST_VALUE_BYTES;
         return finish_array(c, out);
     }
-    if (out->type->kind == MANIFEST_POINTER && out->type->to->is_char)
+    if (out->type->kind == MANIFEST_POINTER && out->type->to->is_char) {
         *type = MANIFEST_VALUE_TEXT;
+        c->dereferences = true;
+    }
     return true;
 }
 

@@ -116,7 +116,7 @@ bool emit_container(struct compile *c, struct mark at, struct operand *operand,
                       "' cannot be in registers");
         return false;
     }
-    c->needs_memory = true;
+    c->needs_memory = c->dereferences = true;
     operand->kind = OPERAND_VALUE;
     return emit(c, code, 1);
 }

@@ -56,6 +56,25 @@ const char *type_describe(struct parser *p, const struct manifest_type *t)
     return text;
 }
 
+const struct manifest_type *type_apply_vector(struct parser *p, struct mark at,
+                                              const struct manifest_type *type,
+                                              uint32_t vector_bytes)
+{
+    if (!vector_bytes)
+        return type;
+    const struct manifest_type *vector = type_vector_of(vector_bytes);
+    bool is_element = type->kind == MANIFEST_INT ||
+                      type->kind == MANIFEST_BOOL ||
+                      type->kind == MANIFEST_FLOAT;
+    if (!vector || !is_element) {
+        parser_error(p, at,
+                     "a vector_size that is not known here; write __m64, "
+                     "__m128, __m256 or __m512");
+        return NULL;
+    }
+    return vector;
+}
+
 static const struct manifest_type *make_array(struct parser *p, struct mark at,
                                               const struct manifest_type *to,
                                               uint64_t count)
@@ -371,6 +390,10 @@ bool parse_declarator(struct parser *p, const struct manifest_type *base,
             out->at.length = 0;
         }
         out->type = base ? parse_suffix(p, base, is_param) : NULL;
+        if (out->type)
+            out->type = type_apply_vector(p, out->at, out->type,
+                                          p->suffix.vector_bytes);
+        p->suffix.vector_bytes = 0;
         ok = out->type != NULL;
     }
     parser_leave(p);

@@ -174,22 +174,50 @@ static void report_unknown_type(struct parser *p,
                     ";`");
 }
 
+/* Complete, but nobody can say where it is: by a vector of 32 or 64 bytes, or a
+ * type that is none of the manifest's. What stands before it keeps its values.
+ */
+static void report_unplaced(struct parser *p, const struct manifest_decl *decl,
+                            struct mark at, bool is_result)
+{
+    parser_report(p, MANIFEST_NOT_YET, at, "where '", decl->ident,
+                  is_result ? "' returns this" : "' gets this",
+                  " depends on how the program was compiled: ",
+                  is_result ? "all its values are left out"
+                            : "it is left out, and what may stand behind it",
+                  NULL);
+}
+
+static bool is_result_unknown(struct parser *p, const struct declaration *d,
+                              struct manifest_decl *decl)
+{
+    if (decl->return_place.kind != MANIFEST_UNKNOWN)
+        return false;
+    decl->capture_disabled = true;
+    if (type_is_complete(decl->return_type))
+        report_unplaced(p, decl, d->type_at, true);
+    else
+        report_unknown_type(p, decl, decl->return_type, d->type_at);
+    return true;
+}
+
 static void check_types(struct parser *p, const struct declaration *d,
                         struct manifest_decl *decl)
 {
     const struct type *function = type_of(d->type);
-    if (decl->return_place.kind == MANIFEST_UNKNOWN) {
-        decl->capture_disabled = true;
-        report_unknown_type(p, decl, decl->return_type, d->type_at);
+    if (is_result_unknown(p, d, decl))
         return;
-    }
     for (uint32_t i = 0; i < decl->param_count; i++) {
+        const struct manifest_type *type = decl->params[i].type;
         if (decl->params[i].place.kind != MANIFEST_UNKNOWN)
             continue;
+        if (type_is_complete(type) && type->size_bytes <= 64) {
+            report_unplaced(p, decl, function->marks[i], false);
+            return;
+        }
         decl->capture_disabled = true;
-        if (!type_is_complete(decl->params[i].type))
-            report_unknown_type(p, decl, decl->params[i].type,
-                                function->marks[i]);
+        if (!type_is_complete(type))
+            report_unknown_type(p, decl, type, function->marks[i]);
         else
             parser_warn(p, function->marks[i], "this parameter is too large");
         return;
@@ -197,7 +225,7 @@ static void check_types(struct parser *p, const struct declaration *d,
 }
 
 static void set_prototype(struct parser *p, const struct declaration *d,
-                          struct manifest_decl *decl)
+                          const struct name *said, struct manifest_decl *decl)
 {
     const struct type *function = type_of(d->type);
     if (d->type->kind != MANIFEST_FUNCTION) {
@@ -219,6 +247,7 @@ static void set_prototype(struct parser *p, const struct declaration *d,
                    function->param_count);
     decl->params = params;
     decl->param_count = function->param_count;
+    placement_apply(p, d, decl, params, said);
     check_types(p, d, decl);
 }
 
@@ -254,12 +283,12 @@ static void fill(struct parser *p, const struct declaration *given,
     decl->at_source = parser_position(&d->at);
     for (const struct attribute *a = d->attrs; a; a = a->next)
         apply_attribute(p, a, decl);
-    if (!broken && is_function)
-        borrow_prototype(p, d, decl);
+    const struct name *said =
+        !broken && is_function ? borrow_prototype(p, d, decl) : NULL;
     check_names(p, d, decl);
     if (!broken) {
         if (d->type)
-            set_prototype(p, d, decl);
+            set_prototype(p, d, said, decl);
         declare_flows(p, d->attrs, decl);
         if (!p->fatal && (!d->type || decl->has_prototype))
             declare_captures(p, d->attrs, decl);

@@ -95,6 +95,7 @@ static bool emit_register(struct compile *c, enum manifest_place_kind kind,
                     1);
     }
     c->needs_freg = true;
+    c->needs_freg_params |= !is_return;
     c->needs_return |= is_return;
     return emit(
         c, plain(is_return ? OP_RETURN_FREG : OP_FREG, size, false, index, 0),
@@ -129,9 +130,12 @@ bool emit_param(struct compile *c, const struct manifest_type *type,
         return emit_place(c, type, place, false, out);
     case MANIFEST_STACK:
         c->needs_stack = true;
+        if (c->stack_bytes < place.index + type->size_bytes)
+            c->stack_bytes = place.index + type->size_bytes;
         *out = (struct operand){.kind = OPERAND_ADDRESS, .type = type};
         return emit(c, plain(OP_STACK, 8, 0, 0, place.index), 1);
     case MANIFEST_UNKNOWN:
+    case MANIFEST_ABSENT:
         c->is_unknown = true;
         return false;
     default:
@@ -151,6 +155,7 @@ bool emit_return(struct compile *c, struct mark at, struct operand *out)
                                 .type = decl->return_type};
         return emit_register(c, MANIFEST_IREG, 0, true, 8, false);
     case MANIFEST_UNKNOWN:
+    case MANIFEST_ABSENT:
         c->is_unknown = true;
         return false;
     case MANIFEST_X87:

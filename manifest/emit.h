@@ -16,6 +16,8 @@ struct compile {
     uint32_t count, stack, stack_max;
     uint32_t ireg_mask;
     bool needs_freg, needs_stack, needs_return, needs_memory;
+    bool needs_freg_params, dereferences;
+    uint64_t stack_bytes;
     bool is_ranged;                     /* TEXT: an address and its length */
     const struct manifest_type *record; /* an item that is a whole record */
     struct code code[LIMIT_EXPR_OPS];

@@ -17,6 +17,7 @@ struct machine {
     const struct manifest_env *env;
     uint64_t *top; /* the topmost value */
     bool is_unreadable;
+    bool is_null; /* a container behind a NULL pointer */
 };
 
 static uint64_t extend(uint64_t value, uint32_t bits, bool is_signed)
@@ -187,8 +188,9 @@ static int container(struct machine *m, const struct code *op)
     uint64_t word[2] = {0, 0};
     const struct manifest_env *env = m->env;
     bool is_view = op->index == CONTAINER_VIEW;
-    if (*m->top != 0 && (!env->read || env->read(env->context, word, *m->top,
-                                                 sizeof(word)) != 16)) {
+    m->is_null = *m->top == 0;
+    if (!m->is_null && (!env->read || env->read(env->context, word, *m->top,
+                                                sizeof(word)) != 16)) {
         m->is_unreadable = true;
         return -EFAULT;
     }
@@ -258,7 +260,7 @@ static int run(struct machine *m, const struct manifest_expr *expr)
 static void end_range(struct machine *m, struct manifest_value *out)
 {
     static const char nothing[8];
-    if (out->len_bytes != 0)
+    if (m->is_null || out->len_bytes != 0)
         out->is_null = *m->top == 0;
     else if (out->type == MANIFEST_VALUE_TEXT)
         *m->top = (uint64_t)(uintptr_t)nothing;
@@ -309,6 +311,21 @@ bool manifest_expr_needs_freg(const struct manifest_expr *expr)
 bool manifest_expr_needs_stack(const struct manifest_expr *expr)
 {
     return expr->needs_stack;
+}
+
+uint64_t manifest_expr_stack_bytes(const struct manifest_expr *expr)
+{
+    return expr->stack_bytes;
+}
+
+bool manifest_expr_needs_freg_params(const struct manifest_expr *expr)
+{
+    return expr->needs_freg_params;
+}
+
+bool manifest_expr_dereferences(const struct manifest_expr *expr)
+{
+    return expr->dereferences;
 }
 
 bool manifest_expr_needs_memory(const struct manifest_expr *expr)

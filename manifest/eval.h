@@ -40,6 +40,10 @@ struct manifest_value {
 /* Does this expression need vector registers or the stack arguments? */
 bool manifest_expr_needs_freg(const struct manifest_expr *expr);
 bool manifest_expr_needs_stack(const struct manifest_expr *expr);
+/* Of parameters, which the call overwrites: how many bytes of the stack
+ * arguments it reads, and whether a vector register. */
+uint64_t manifest_expr_stack_bytes(const struct manifest_expr *expr);
+bool manifest_expr_needs_freg_params(const struct manifest_expr *expr);
 /* The plain case, for the fast path: the value is integer parameter
  * `*ireg` (or rax: 6) of `*size` bytes, `*is_signed`. False: evaluate. */
 bool manifest_expr_is_register(const struct manifest_expr *expr, uint32_t *ireg,
@@ -48,6 +52,9 @@ bool manifest_expr_is_register(const struct manifest_expr *expr, uint32_t *ireg,
 /* Bit n: it reads integer argument register n, which therefore has to be
  * kept until it is evaluated. */
 uint32_t manifest_expr_ireg_mask(const struct manifest_expr *expr);
+/* Does it read what a pointer points to, but for a slice of which the bounds
+ * are said? */
+bool manifest_expr_dereferences(const struct manifest_expr *expr);
 /* Does it read memory (may fail), or the return value or errno? */
 bool manifest_expr_needs_memory(const struct manifest_expr *expr);
 bool manifest_expr_needs_return(const struct manifest_expr *expr);

@@ -60,6 +60,8 @@ enum manifest_type_kind {
     MANIFEST_RECORD, /* struct, union, class */
     MANIFEST_FUNCTION,
     MANIFEST_OPAQUE, /* a name that the manifest does not define */
+    MANIFEST_VECTOR, /* __m128 and its like, also _Float128: its size is known,
+                        it is no value */
 };
 
 struct manifest_type {
@@ -100,6 +102,8 @@ enum manifest_place_kind {
     MANIFEST_HIDDEN,  /* returned in memory, pointer in rdi */
     MANIFEST_UNKNOWN, /* by-value type that the manifest does not define, or
                          behind one: times only; the message says the cure */
+    MANIFEST_ABSENT,  /* the debug information has it elsewhere, or nowhere: it
+                         has no value; a message says so */
 };
 /* psABI 3.2.3. A record passed or returned in two registers has its second
  * eightbyte in `second_kind` (IREG or FREG, else NOWHERE), `second_index`. */
@@ -220,6 +224,14 @@ struct manifest_flow {
     struct manifest_position at;
 };
 
+/* One of several functions that a declaration names, which has other
+ * parameters or has them elsewhere: it has no values. */
+struct manifest_other {
+    const char *object; /* basename */
+    uint64_t vaddr;
+    const char *why;
+};
+
 struct manifest_decl {
     uint32_t roles;     /* enum manifest_role; 0: only describes types */
     const char *name;   /* of the span: span("x"), else the declared name */
@@ -252,6 +264,8 @@ struct manifest_decl {
     const char *const *secrets; /* expressions that must not be shown */
     uint32_t secret_count;
     bool return_is_secret; /* the return value is one of them */
+    const struct manifest_other *others;
+    uint32_t other_count;
     bool disabled;         /* an error here: it binds to nothing */
     bool capture_disabled; /* a prototype fault: times only */
     struct manifest_position at_source;
@@ -279,6 +293,8 @@ struct manifest_want {
     const char *name; /* FUNCTION: what the answer is to be called */
     /* FUNCTION: where it is, how it was declared; not whole yet */
     const struct manifest_decl *decl;
+    bool is_placement; /* the prototype is here; wanted is where the compiler
+                          put its parameters. Nothing is left open by it */
     bool is_pasted; /* C++ by its qualified name: its symbol is wanted, too */
     bool has_params;
     const struct manifest_param *params; /* if it was pasted with them */
@@ -287,8 +303,10 @@ struct manifest_want {
 /*
  * The answers: C, as tools/dwarf writes it. Types and constants as in a
  * manifest; `[[symbol("ns::job<int>")]] typedef struct t t;` for a name that
- * is none in C; `[[span("NAME"), symbol("SYMBOL")]] int f(void *self);` for the
- * function that was wanted as NAME. The manifest wins over all of it.
+ * is none in C; `[[span("NAME"), symbol("SYMBOL"), file("OBJECT:0xADDRESS"),
+ * args("?: rdi")]] int f(void *self);` for each function that was wanted as
+ * NAME (manifest/placement.c). The manifest wins over all of it, but for where
+ * parameters are.
  */
 struct manifest_types {
     const char *file; /* for messages */
@@ -330,6 +348,11 @@ int manifest_parse(const char *file, const char *text, size_t len_bytes,
                    const struct manifest_host *host,
                    struct manifest_arena *arena, const struct manifest **out)
     __attribute__((warn_unused_result));
+
+/* Why the function at `vaddr` of this object has no values, though others of
+ * `decl` have; NULL: it has. */
+const char *manifest_decl_other(const struct manifest_decl *decl,
+                                const char *object_basename, uint64_t vaddr);
 
 /* True if a program with this basename is in the scope of `decl`. */
 bool manifest_decl_applies(const struct manifest_decl *decl,

@@ -43,7 +43,9 @@ struct type {
     bool is_tag;            /* t.name is a tag, not a typedef */
     bool is_defining;       /* between { and } */
     bool is_packed;
-    bool is_borrowed;                    /* of the debug information */
+    bool is_unplaced; /* RECORD: with bytes that no type of ours stands for, so
+                         how it is passed is not known */
+    bool is_borrowed; /* of the debug information */
     enum container container;            /* RECORD: of libstdc++ */
     bool is_variadic;                    /* FUNCTION */
     const struct manifest_param *params; /* FUNCTION */
@@ -62,6 +64,8 @@ extern const struct type type_void, type_int, type_uint, type_long, type_ulong,
 
 /* A builtin name (`int32_t`, `size_t`, also `std::size_t`) or NULL. */
 const struct manifest_type *type_find_builtin(const char *name, size_t len);
+/* The vector of so many bytes, or NULL. */
+const struct manifest_type *type_vector_of(uint64_t size_bytes);
 /* The n-th builtin name for suggestions, NULL past the end. */
 const char *type_builtin_name(size_t n);
 
@@ -123,12 +127,16 @@ struct name {
     const char *text;
     uint32_t hash;
     struct type *type;                 /* TAG: may be completed later */
-    const struct manifest_type *ctype; /* TYPEDEF */
+    const struct manifest_type *ctype; /* TYPEDEF; CONSTANT: NULL: an int, or a
+                                          long if it needs one */
     int64_t value;                     /* CONSTANT */
     const struct manifest_decl *rules; /* TYPEDEF with attributes */
     bool is_borrowed;                  /* of the debug information */
     struct mark at;                    /* there */
-    const char *symbol;                /* PROTOTYPE: or NULL */
+    /* PROTOTYPE: each may be NULL */
+    const char *symbol;
+    const char *where, *args; /* see manifest.h, struct manifest_types */
+    struct name *more;        /* of another function that was wanted by it */
 };
 
 /* ---- expressions ----------------------------------------------------- */
@@ -206,8 +214,10 @@ struct manifest_expr {
     enum manifest_value_type type;
     uint64_t bound_bytes; /* TEXT in an array: at most so many; else 0 */
     bool needs_freg, needs_stack, needs_return, needs_memory;
-    bool is_ranged;     /* TEXT: address and length, as BYTES */
-    uint32_t ireg_mask; /* integer argument registers that it reads */
+    bool needs_freg_params, dereferences;
+    bool is_ranged;       /* TEXT: address and length, as BYTES */
+    uint64_t stack_bytes; /* of the stack arguments */
+    uint32_t ireg_mask;   /* integer argument registers that it reads */
 };
 
 /* ---- attributes, as parsed ------------------------------------------- */
@@ -273,7 +283,9 @@ struct attribute {
 /* What matters of __attribute__((...)). */
 struct gnu_attributes {
     bool is_packed;
-    uint32_t align_bytes; /* 0: not said */
+    bool is_unplaced;      /* of the debug information alone */
+    uint32_t align_bytes;  /* 0: not said */
+    uint32_t vector_bytes; /* vector_size; 0: none */
 };
 struct decl_node {
     struct decl_node *next;
@@ -394,6 +406,11 @@ bool parse_enum(struct parser *p, struct specifiers *out);
 const char *type_describe(struct parser *p, const struct manifest_type *t);
 const struct manifest_type *type_pointer_to(struct parser *p,
                                             const struct manifest_type *to);
+/* `double v2d __attribute__((vector_size(16)))`; without one: `type`. NULL:
+ * reported. */
+const struct manifest_type *type_apply_vector(struct parser *p, struct mark at,
+                                              const struct manifest_type *type,
+                                              uint32_t vector_bytes);
 /* Is a value of it passed or kept without knowing more? */
 bool type_is_complete(const struct manifest_type *t);
 
@@ -474,9 +491,15 @@ bool settings_apply(struct parser *p, struct manifest_settings *settings,
 struct raw_record;
 void borrow_want(struct parser *p, enum manifest_want_kind kind,
                  const char *name);
-/* The prototype of `d`, from the types or compared with them. */
-void borrow_prototype(struct parser *p, struct declaration *d,
-                      struct manifest_decl *decl);
+/* The prototype of `d`, from the types or compared with them. What is said of
+ * its functions, or NULL. */
+const struct name *borrow_prototype(struct parser *p, struct declaration *d,
+                                    struct manifest_decl *decl);
+/* Would one be read as the other is? An opaque one is not judged. */
+bool borrow_is_alike(const struct manifest_type *a,
+                     const struct manifest_type *b);
+/* Would the parameters of this function type be those of `said`? */
+bool borrow_fits(const struct manifest_type *function, const struct name *said);
 /* host->types: keep it under the name it was wanted by. */
 void borrow_keep(struct parser *p, const struct declaration *d);
 /* A member of the manifest against the borrowed record of the same tag. */
@@ -489,6 +512,12 @@ void borrow_compare_constant(struct parser *p, struct mark at,
                              const struct name *name, int64_t value);
 /* Before the manifest itself. */
 void borrow_types(struct parser *p);
+
+/* placement.c: where the compiler put the parameters, of which `params` has
+ * the psABI's places. */
+void placement_apply(struct parser *p, const struct declaration *d,
+                     struct manifest_decl *decl, struct manifest_param *params,
+                     const struct name *said);
 
 /* parse.c */
 void parse_source(struct parser *p, const struct source *src);

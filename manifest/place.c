@@ -2,13 +2,15 @@
 /*
  * Where parameters and return values live: psABI (AMD64) 3.2.3. A record of
  * up to 16 bytes is cut in two eightbytes, each with a class; a larger one, or
- * one with an unaligned member, goes to memory. Recursion is bounded: records
- * nest at most LIMIT_NESTING deep.
+ * one with an unaligned member, goes to memory. What holds a vector of 32 or
+ * 64 bytes is in one register or in memory, by the options of the compiler:
+ * not known. Recursion is bounded: records nest at most LIMIT_NESTING deep.
  */
 #include "manifest/parser.h"
 
 enum klass {
     CLASS_NONE,
+    CLASS_SSEUP, /* the upper half of a vector of 16 bytes */
     CLASS_SSE,
     CLASS_INTEGER,
     CLASS_X87, /* of a part: whatever holds a long double */
@@ -19,19 +21,24 @@ struct registers {
     uint32_t integer, sse; /* used so far */
     uint32_t stack;        /* bytes used so far */
     bool is_lost;          /* behind a type that is not known */
+    bool is_vector_lost;   /* ... which took a vector register or stack */
 };
 
 static void merge(enum klass *into, enum klass with)
 {
-    /* 3.2.3 (4): MEMORY, INTEGER and X87 (as MEMORY) win over SSE. */
-    if (*into == CLASS_MEMORY || with == CLASS_NONE)
+    /* 3.2.3 (4), in its order: MEMORY, INTEGER, X87 (as MEMORY), SSE. */
+    if (*into == with || with == CLASS_NONE)
         return;
     if (*into == CLASS_NONE || with == CLASS_MEMORY)
         *into = with;
-    else if (*into == CLASS_X87 || with == CLASS_X87)
-        *into = *into == with ? CLASS_X87 : CLASS_MEMORY;
-    else if (with == CLASS_INTEGER)
+    else if (*into == CLASS_MEMORY)
+        return;
+    else if (*into == CLASS_INTEGER || with == CLASS_INTEGER)
         *into = CLASS_INTEGER;
+    else if (*into == CLASS_X87 || with == CLASS_X87)
+        *into = CLASS_MEMORY;
+    else
+        *into = CLASS_SSE;
 }
 
 static void classify(const struct manifest_type *type, uint64_t offset,
@@ -82,6 +89,11 @@ static void classify(const struct manifest_type *type, uint64_t offset,
             merge(&classes[offset / 8], CLASS_SSE);
         }
         break;
+    case MANIFEST_VECTOR:
+        merge(&classes[offset / 8], CLASS_SSE);
+        if (size == 16)
+            merge(&classes[1], CLASS_SSEUP);
+        break;
     default:
         merge(&classes[offset / 8], CLASS_INTEGER);
         if (size == 16)
@@ -103,6 +115,23 @@ static void classify_whole(const struct manifest_type *type,
         classes[0] = CLASS_MEMORY;
     if ((classes[0] == CLASS_X87) != (classes[1] == CLASS_X87))
         classes[0] = CLASS_MEMORY;
+    if (classes[1] == CLASS_SSEUP && classes[0] != CLASS_SSE)
+        classes[1] = CLASS_SSE;
+}
+
+/* Does it hold a vector of 32 or 64 bytes, or what nobody can classify? */
+static bool is_unsettled(const struct manifest_type *type)
+{
+    while (type->kind == MANIFEST_ARRAY)
+        type = type->to;
+    if (type->kind == MANIFEST_VECTOR)
+        return type->size_bytes > 16;
+    if (type->kind != MANIFEST_RECORD || type->size_bytes > 64)
+        return false; /* larger ones are in memory, whatever they hold */
+    for (uint32_t i = 0; i < type->member_count; i++)
+        if (is_unsettled(type->members[i].type))
+            return true;
+    return type_of(type)->is_unplaced;
 }
 
 static struct manifest_place take(struct registers *used, enum klass klass)
@@ -135,23 +164,21 @@ static struct manifest_place take_stack(struct registers *used,
     return place;
 }
 
-static struct manifest_place place_param(const struct manifest_type *type,
-                                         struct registers *used)
+static struct manifest_place place_classes(const struct manifest_type *type,
+                                           const enum klass classes[2],
+                                           struct registers *used)
 {
-    enum klass classes[2];
-    if (used->is_lost || !type_is_complete(type)) {
-        used->is_lost = true;
-        return (struct manifest_place){.kind = MANIFEST_UNKNOWN};
-    }
-    classify_whole(type, classes);
-    if (classes[0] == CLASS_NONE && classes[1] == CLASS_NONE)
-        return (struct manifest_place){.kind = MANIFEST_NOWHERE};
     uint32_t integer =
         (uint32_t)(classes[0] == CLASS_INTEGER) + (classes[1] == CLASS_INTEGER);
     uint32_t sse =
         (uint32_t)(classes[0] == CLASS_SSE) + (classes[1] == CLASS_SSE);
-    if (classes[0] == CLASS_MEMORY || classes[0] == CLASS_X87 ||
-        used->integer + integer > 6 || used->sse + sse > 8)
+    bool on_stack = classes[0] == CLASS_MEMORY || classes[0] == CLASS_X87 ||
+                    used->integer + integer > 6 || used->sse + sse > 8;
+    if (used->is_vector_lost && (on_stack || sse)) {
+        used->is_lost |= !on_stack && integer;
+        return (struct manifest_place){.kind = MANIFEST_UNKNOWN};
+    }
+    if (on_stack)
         return take_stack(used, type);
     struct manifest_place place = take(used, classes[0]);
     struct manifest_place second = take(used, classes[1]);
@@ -160,13 +187,32 @@ static struct manifest_place place_param(const struct manifest_type *type,
     return place;
 }
 
+static struct manifest_place place_param(const struct manifest_type *type,
+                                         struct registers *used)
+{
+    enum klass classes[2];
+    if (used->is_lost || !type_is_complete(type)) {
+        used->is_lost = true;
+        return (struct manifest_place){.kind = MANIFEST_UNKNOWN};
+    }
+    if (is_unsettled(type)) {
+        used->is_lost = type_of(type)->is_unplaced;
+        used->is_vector_lost = true;
+        return (struct manifest_place){.kind = MANIFEST_UNKNOWN};
+    }
+    classify_whole(type, classes);
+    if (classes[0] == CLASS_NONE && classes[1] == CLASS_NONE)
+        return (struct manifest_place){.kind = MANIFEST_NOWHERE};
+    return place_classes(type, classes, used);
+}
+
 static struct manifest_place place_result(const struct manifest_type *type)
 {
     enum klass classes[2];
     struct registers none = {0};
     if (type->kind == MANIFEST_VOID)
         return (struct manifest_place){.kind = MANIFEST_NOWHERE};
-    if (!type_is_complete(type))
+    if (!type_is_complete(type) || is_unsettled(type))
         return (struct manifest_place){.kind = MANIFEST_UNKNOWN};
     /* long double _Complex comes back in st0 and st1 */
     if (type->kind == MANIFEST_FLOAT && type->size_bytes == 32)

@@ -18,6 +18,7 @@ struct raw_member {
 struct raw_record {
     struct raw_member *first, **end;
     uint32_t count, depth;
+    bool is_unplaced;
 };
 
 static struct type *find_tag(struct parser *p, const char *text)
@@ -74,6 +75,13 @@ static uint32_t depth_of(const struct manifest_type *t)
     return nests ? type_of(t)->depth : 0;
 }
 
+static bool is_unplaced(const struct manifest_type *t)
+{
+    while (t->kind == MANIFEST_ARRAY)
+        t = t->to;
+    return t->kind == MANIFEST_RECORD && type_of(t)->is_unplaced;
+}
+
 static bool add_member(struct parser *p, struct raw_record *record,
                        const struct declarator *d, struct gnu_attributes gnu)
 {
@@ -102,6 +110,7 @@ static bool add_member(struct parser *p, struct raw_record *record,
     }
     if (depth_of(d->type) >= record->depth)
         record->depth = depth_of(d->type) + 1;
+    record->is_unplaced |= gnu.is_unplaced || is_unplaced(d->type);
     *record->end = raw;
     record->end = &raw->next;
     return true;
@@ -136,6 +145,7 @@ static bool parse_member(struct parser *p, struct raw_record *record)
         }
         struct gnu_attributes gnu = p->suffix;
         gnu.is_packed |= spec.gnu.is_packed;
+        gnu.is_unplaced |= spec.gnu.is_unplaced;
         if (spec.gnu.align_bytes > gnu.align_bytes)
             gnu.align_bytes = spec.gnu.align_bytes;
         if (!add_member(p, record, &d, gnu))
@@ -216,6 +226,7 @@ static bool lay_out(struct parser *p, const struct raw_record *record,
     }
     out->marks = marks;
     out->is_borrowed = p->in_types;
+    out->is_unplaced = record->is_unplaced || gnu->is_unplaced;
     out->t.kind = MANIFEST_RECORD;
     out->t.is_union = is_union;
     out->t.size_bytes = layout_finish(&layout);
@@ -348,6 +359,14 @@ static bool add_constant(struct parser *p, struct mark at, const char *text,
     return true;
 }
 
+/* In a string where the scope is no name of C: "t::parser<int>::done". */
+static const char *constant_name(struct parser *p)
+{
+    return p->in_types && p->tok.kind == TOKEN_STRING
+               ? parser_string(p, "a constant")
+               : parser_name(p, "a constant");
+}
+
 static bool parse_constants(struct parser *p, struct raw_constant **list,
                             uint32_t *count)
 {
@@ -357,7 +376,7 @@ static bool parse_constants(struct parser *p, struct raw_constant **list,
     while (!parser_is(p, '}')) {
         struct mark at = p->tok.at;
         struct raw_constant *raw = PARSER_NEW(p, struct raw_constant);
-        if (!raw || !(raw->constant.name = parser_name(p, "a constant")))
+        if (!raw || !(raw->constant.name = constant_name(p)))
             return false;
         if (parser_accept(p, '=') && !parse_constant(p, &value))
             return false;
@@ -375,6 +394,18 @@ static bool parse_constants(struct parser *p, struct raw_constant **list,
             break;
     }
     return parser_expect(p, '}', "behind the constants");
+}
+
+/* Constants of an enum of unsigned long are no int, whatever their value. */
+static void set_unsigned(struct parser *p, const struct manifest_enum *list,
+                         uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct name *name = parser_find_name(p, NAME_CONSTANT, list[i].name,
+                                             strlen(list[i].name));
+        if (name)
+            name->ctype = &type_ulong.t;
+    }
 }
 
 static bool define_enum(struct parser *p, struct type *type,
@@ -403,6 +434,8 @@ static bool define_enum(struct parser *p, struct type *type,
     type->is_borrowed = p->in_types;
     type->t.constants = constants;
     type->t.constant_count = count;
+    if (type->t.size_bytes == 8 && !type->t.is_signed)
+        set_unsigned(p, constants, count);
     return true;
 }
 

@@ -220,10 +220,12 @@ static bool finish_words(struct parser *p, uint32_t have,
             return false;
         }
     }
-    if (!out->type)
+    if (!out->type) {
         parser_unexpected(p, "a type");
-    else
-        out->at = mark_join(out->at, p->tok_end);
+        return false;
+    }
+    out->at = mark_join(out->at, p->tok_end);
+    out->type = type_apply_vector(p, out->at, out->type, out->gnu.vector_bytes);
     return out->type != NULL;
 }
 
@@ -287,6 +289,16 @@ static bool parse_gnu_list(struct parser *p, struct gnu_attributes *out)
         } else if (parser_is_word(p, "packed") ||
                    parser_is_word(p, "__packed__")) {
             out->is_packed = true;
+        } else if (parser_is_word(p, "unplaced")) {
+            out->is_unplaced = p->in_types;
+        } else if (parser_is_word(p, "vector_size") ||
+                   parser_is_word(p, "__vector_size__")) {
+            struct token number = parser_peek(p, 2), end = parser_peek(p, 3);
+            out->vector_bytes =
+                number.kind == TOKEN_INTEGER && end.kind == TOKEN_PUNCT &&
+                        end.punct == ')' && number.value < UINT32_MAX
+                    ? (uint32_t)number.value
+                    : UINT32_MAX;
         } else if (parser_is_word(p, "aligned") ||
                    parser_is_word(p, "__aligned__")) {
             struct token number = parser_peek(p, 2);

@@ -27,6 +27,12 @@ const struct type type_char = {.t = {.kind = MANIFEST_INT,
                                      .is_signed = true,
                                      .is_char = true,
                                      .name = "char"}};
+/* `char` of a program that was built with -funsigned-char. */
+static const struct type type_unsigned_char = {.t = {.kind = MANIFEST_INT,
+                                                     .size_bytes = 1,
+                                                     .align_bytes = 1,
+                                                     .is_char = true,
+                                                     .name = "char"}};
 const struct type type_int = ARITHMETIC(MANIFEST_INT, 4, true, "int");
 const struct type type_uint =
     ARITHMETIC(MANIFEST_INT, 4, false, "unsigned int");
@@ -60,6 +66,19 @@ static const struct type type_double =
     ARITHMETIC(MANIFEST_FLOAT, 8, false, "double");
 static const struct type type_ldouble =
     ARITHMETIC(MANIFEST_FLOAT, 16, false, "long double");
+
+/* Vectors and _Float128: passed in vector registers, no value is made of them.
+ * Those of 32 and 64 bytes may also be in memory (place.c). */
+#define VECTOR(NAME, SIZE, TEXT)                                               \
+    static const struct type NAME = {.t = {.kind = MANIFEST_VECTOR,            \
+                                           .size_bytes = (SIZE),               \
+                                           .align_bytes = (SIZE),              \
+                                           .name = (TEXT)}}
+VECTOR(type_m64, 8, "__m64");
+VECTOR(type_m128, 16, "__m128");
+VECTOR(type_m256, 32, "__m256");
+VECTOR(type_m512, 64, "__m512");
+VECTOR(type_float128, 16, "_Float128");
 
 /* A complex number is laid out and passed as a record of two, but for
  * `long double _Complex`, which place.c knows by its size. */
@@ -168,6 +187,25 @@ static const struct {
     {"u_int32_t", &type_uint},
     {"u_int64_t", &type_ulong},
     {"pthread_t", &type_ulong},
+    {"_Float128", &type_float128},
+    {"__float128", &type_float128},
+    {"_Float32", &type_float},
+    {"_Float64", &type_double},
+    {"_Float32x", &type_double},
+    {"_Float64x", &type_ldouble},
+    {"__m64", &type_m64},
+    {"__m128", &type_m128},
+    {"__m128d", &type_m128},
+    {"__m128i", &type_m128},
+    {"__m256", &type_m256},
+    {"__m256d", &type_m256},
+    {"__m256i", &type_m256},
+    {"__m512", &type_m512},
+    {"__m512d", &type_m512},
+    {"__m512i", &type_m512},
+    {"__int128_t", &type_int128},
+    {"__uint128_t", &type_uint128},
+    {"handspan_unsigned_char", &type_unsigned_char},
     {"FILE", &type_file},
     {"va_list", &type_va_list},
     {"__builtin_va_list", &type_va_list},
@@ -190,6 +228,15 @@ const struct manifest_type *type_find_builtin(const char *name, size_t len)
             memcmp(builtins[i].name, name, len) == 0)
             return &builtins[i].type->t;
     return NULL;
+}
+
+const struct manifest_type *type_vector_of(uint64_t size_bytes)
+{
+    return size_bytes == 8    ? &type_m64.t
+           : size_bytes == 16 ? &type_m128.t
+           : size_bytes == 32 ? &type_m256.t
+           : size_bytes == 64 ? &type_m512.t
+                              : NULL;
 }
 
 const char *type_builtin_name(size_t n)

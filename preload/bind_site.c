@@ -282,9 +282,18 @@ static void plan_capture(struct work *work)
 {
     static const size_t sizes[] = {64 << 10, 1 << 20, 16 << 20};
     struct site *site = work->site;
+    const char *other =
+        work->module
+            ? manifest_decl_other(work->decl, text_basename(work->module->path),
+                                  work->vaddr)
+            : NULL;
     if (is_clone(work->name)) {
         bind_work_say(work, "the compiler changed its arguments: times and "
                             "exceptions only");
+        return;
+    }
+    if (other) {
+        bind_work_say(work, other);
         return;
     }
     for (size_t i = 0;; i++) {

@@ -4,6 +4,8 @@
  * the error when it has returned. Called from the hooks: general registers
  * only, no libc, no fault, errno kept.
  */
+#include "preload/capture_keep.h"
+#include "lane/error_frames.h"
 #include "preload/capture_write.h"
 
 static size_t read_memory(void *context, void *dst, uint64_t addr, size_t n)
@@ -43,6 +45,7 @@ void capture_call_start(struct capture_call *c, const struct lane *lane,
     if (!regs)
         return;
     c->env.is_leave = true;
+    c->env.stack_args = 0; /* the callee may have changed them */
     c->env.rax = regs->rax;
     c->env.rdx = regs->rdx;
 }
@@ -108,10 +111,12 @@ static bool put_error(const struct site *site, struct lane *lane, uint64_t span,
     /* errno is shown only if the call changed it, or the rule names it */
     error->saved_errno = env->saved_errno != entry_errno ? env->saved_errno : 0;
     error->code = 0;
+    error->return_kind = plan->return_kind & 3u;
+    error->pad_bits = 0;
     error->return_value =
-        plan->return_size_bytes
+        plan->return_kind
             ? capture_extend(env->rax, plan->return_size_bytes,
-                             plan->return_is_signed)
+                             plan->return_kind == LANE_RETURN_SIGNED)
             : 0;
     error->type_bytes = error->message_bytes = 0;
     error->origin = 0;
@@ -145,6 +150,15 @@ static uint64_t put_outputs(const struct site *site, struct lane *lane,
                          site->index);
 }
 
+/* Parameters as they were at entry; without, they are unreadable. */
+static void take_kept(struct capture_call *c, const struct capture_kept *kept)
+{
+    if (!kept)
+        return;
+    c->env.stack_args = (uint64_t)kept->stack;
+    c->env.freg = kept->freg;
+}
+
 struct capture_verdict capture_leave(const struct site *site, struct lane *lane,
                                      uint64_t span,
                                      const struct shim_call *call,
@@ -156,11 +170,10 @@ struct capture_verdict capture_leave(const struct site *site, struct lane *lane,
     struct capture_call c;
     uint8_t freg[8][16];
 
-    set_call(&c, lane, call);
-    c.env.is_leave = true;
-    c.env.rax = regs->rax;
-    c.env.rdx = regs->rdx;
+    capture_call_start(&c, lane, call, regs);
     c.env.saved_errno = saved_errno;
+    if (site->flags & SITE_KEEP)
+        take_kept(&c, capture_kept_of(call, span));
     if (plan->out.needs_freg || plan->rules_need_freg) {
         /* xmm0 and xmm1 hold the result; the arguments are gone */
         shim_read_xmm(freg);

@@ -4,7 +4,8 @@
  * Runs when a site is bound: in the constructor or from the loader's
  * notification, never on the path of a call.
  */
-#include "preload/capture_plan.h"
+#include "preload/capture_keep.h"
+#include "lane/error_frames.h"
 
 #include <errno.h>
 #include <string.h>
@@ -72,6 +73,7 @@ static void put_items(struct lane_map *map, const struct manifest_decl *decl,
         put_key(map, item->key, out);
         out->direction = (uint8_t)item->direction;
         out->type = (uint8_t)item->type;
+        out->is_unsigned = item->ctype && !item->ctype->is_signed;
         out->size_bytes = size_of_value(item);
         for (uint32_t j = 0; j < constants_of(item); j++, at++) {
             put_key(map, item->ctype->constants[j].name, &items[at]);
@@ -91,8 +93,6 @@ static void set_value(const struct manifest_item *item, uint16_t index,
 {
     uint32_t reg, size;
     bool is_signed;
-    bool is_range =
-        item->type == MANIFEST_VALUE_TEXT || item->type == MANIFEST_VALUE_BYTES;
     *value = (struct capture_value){.expr = item->expr,
                                     .item = index,
                                     .type = (uint8_t)item->type,
@@ -104,11 +104,10 @@ static void set_value(const struct manifest_item *item, uint16_t index,
         value->is_signed = is_signed;
     }
     /* What the handler writes through a pointer is garbage if it failed; a
-     * text that it returns is not. */
-    value->needs_success =
-        is_output(item) &&
-        (is_range || manifest_expr_needs_memory(item->expr)) &&
-        !manifest_expr_needs_return(item->expr);
+     * text that it returns is not, nor are bytes of a length that was said. */
+    value->needs_success = is_output(item) &&
+                           manifest_expr_dereferences(item->expr) &&
+                           !manifest_expr_needs_return(item->expr);
 }
 
 static void fill_list(const struct manifest_decl *decl,
@@ -163,7 +162,35 @@ static void fill_return(const struct manifest_decl *decl,
         type->kind == MANIFEST_RECORD || type->size_bytes > 8)
         return;
     plan->return_size_bytes = (uint8_t)type->size_bytes;
-    plan->return_is_signed = type->is_signed;
+    plan->return_kind =
+        (uint8_t)(type->is_signed ? LANE_RETURN_SIGNED : LANE_RETURN_UNSIGNED);
+}
+
+static void keep_for(const struct manifest_expr *expr,
+                     struct capture_plan *plan)
+{
+    uint64_t bytes = expr ? manifest_expr_stack_bytes(expr) : 0;
+    if (bytes > CAPTURE_KEEP_BYTES) /* what lies beyond is unreadable */
+        bytes = 0;
+    bytes = (bytes + 7) & ~UINT64_C(7);
+    if (bytes > plan->keep_bytes)
+        plan->keep_bytes = (uint16_t)bytes;
+    plan->keeps_freg |= expr && manifest_expr_needs_freg_params(expr);
+}
+
+/* What outputs and rules ask of parameters that are gone by then. */
+static void fill_keep(const struct manifest_decl *decl,
+                      struct capture_plan *plan)
+{
+    for (uint32_t i = 0; i < decl->item_count; i++)
+        if (is_output(&decl->items[i]))
+            keep_for(decl->items[i].expr, plan);
+    for (uint32_t i = 0; i < plan->fails_count; i++) {
+        keep_for(plan->fails[i].condition, plan);
+        keep_for(plan->fails[i].code, plan);
+    }
+    for (uint32_t i = 0; i < plan->benign_count; i++)
+        keep_for(plan->benign[i].condition, plan);
 }
 
 static uint32_t site_flags(const struct capture_plan *plan)
@@ -175,6 +202,8 @@ static uint32_t site_flags(const struct capture_plan *plan)
         flags |= SITE_CAPTURE_OUT;
     if (plan->in.needs_freg || plan->out.needs_freg || plan->rules_need_freg)
         flags |= SITE_FREG;
+    if ((plan->keep_bytes || plan->keeps_freg) && capture_keep_reserve() == 0)
+        flags |= SITE_KEEP;
     return flags;
 }
 
@@ -210,6 +239,7 @@ int capture_bind(struct lane_map *map, const struct manifest_decl *decl,
     fill_list(decl, index_of, true, values + made->in.count, &made->out);
     fill_rules(decl, index_of, rules, made);
     fill_return(decl, made);
+    fill_keep(decl, made);
     *flags |= site_flags(made);
     *plan = made;
     return 0;

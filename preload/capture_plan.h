@@ -43,7 +43,11 @@ struct capture_plan {
     const struct capture_rule *fails, *benign;
     uint32_t fails_count, benign_count;
     bool rules_need_freg;
-    /* of the return value, for the error frame: 0 do not show it */
+    /* what outputs and rules need of the entry: bytes of stack arguments,
+     * vector registers (capture_keep.h) */
+    bool keeps_freg;
+    uint16_t keep_bytes;
+    /* of the return value, for the error frame */
+    uint8_t return_kind; /* enum lane_return_kind */
     uint8_t return_size_bytes;
-    bool return_is_signed;
 };

@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "lane/owner.h"
 #include "lane/x86_64/machine.h"
 #include "preload/bind.h"
 #include "preload/config.h"
@@ -114,13 +115,12 @@ static void say_lost(struct lane_process *entry, const struct exec *exec,
 static void add_lost_guest(const struct exec *exec, const struct plan *plan)
 {
     struct lane_map *map = &runtime.map;
-    int64_t index = lane_table_take(map, LANE_TABLE_PROCESSES,
-                                    &map->session->process_next, 1);
-    if (index < 0) {
+    int64_t number = lane_process_take(map);
+    if (number < 0) {
         __atomic_fetch_add(&map->session->lost_processes, 1, __ATOMIC_RELAXED);
         return;
     }
-    struct lane_process *entry = &map->processes[index];
+    struct lane_process *entry = &map->processes[LANE_PROCESS_SLOT(number)];
     const char *name = text_basename(exec->path ? exec->path : "?");
     for (size_t i = 0; name[i] && i + 1 < sizeof entry->name; i++)
         entry->name[i] = name[i];
@@ -131,8 +131,7 @@ static void add_lost_guest(const struct exec *exec, const struct plan *plan)
     entry->t0_ticks = entry->t1_ticks = lane_now(map);
     entry->marker = LANE_MARKER_EXEC;
     say_lost(entry, exec, plan->lost);
-    /* release; pairs with the reader's acquire */
-    __atomic_store_n(&entry->state, LANE_PROCESS_ENDED, __ATOMIC_RELEASE);
+    lane_process_ready(map, (uint32_t)number, LANE_PROCESS_ENDED);
 }
 
 static void mark(const struct exec *exec, const struct plan *plan)
@@ -142,10 +141,11 @@ static void mark(const struct exec *exec, const struct plan *plan)
             add_lost_guest(exec, plan);
         return;
     }
-    if (runtime.process >= LANE_PROCESS_MAX)
+    struct lane_process *entry = process_entry();
+    if (entry == NULL)
         return;
     if (plan->lost != LANE_LOST_NOT)
-        say_lost(&runtime.map.processes[runtime.process], exec, plan->lost);
+        say_lost(entry, exec, plan->lost);
     process_mark_end(LANE_MARKER_EXEC, 0, 0);
 }
 
@@ -269,9 +269,9 @@ static void leave_thread(struct shim_call *call, const struct shim_regs *regs)
 static void leave_exec(struct shim_call *call, const struct shim_regs *regs)
 {
     if (runtime.map.session == NULL || sandboxed || *runtime.alive == 0 ||
-        runtime.process >= LANE_PROCESS_MAX || process_is_guest())
+        process_entry() == NULL || process_is_guest())
         return;
-    struct lane_process *process = &runtime.map.processes[runtime.process];
+    struct lane_process *process = process_entry();
     error_note_call(call, regs->rax, &failing_exec);
     if (process->marker != LANE_MARKER_EXEC)
         return;

@@ -38,8 +38,9 @@ static struct loader loader;
 static struct {
     void *arena;
     size_t arena_bytes;
-    size_t note; /* where its messages begin */
-    uint32_t wants;
+    size_t note;    /* where its messages begin */
+    uint32_t wants; /* of things that are left open */
+    uint32_t placements;
 } loaded;
 
 static int map_regular_file(int fd, struct source *source)
@@ -148,8 +149,11 @@ static void report(void *context, const struct manifest_diagnostic *d)
 /* Something that neither the manifest nor the types say. */
 static void count_want(void *context, const struct manifest_want *want)
 {
-    (void)want;
-    ++*(uint32_t *)context;
+    (void)context;
+    if (want->is_placement)
+        loaded.placements++;
+    else
+        loaded.wants++;
 }
 
 /* The sidecar looks for this line, and for the manifest in it. */
@@ -176,8 +180,7 @@ static int parse(const char *path, const char *text, size_t len,
                  const struct manifest **out)
 {
     static const size_t sizes[] = {1 << 20, 8 << 20, 64 << 20};
-    struct manifest_host host = {.context = &loaded.wants,
-                                 .load = load_include,
+    struct manifest_host host = {.load = load_include,
                                  .report = report,
                                  .types = types,
                                  .want = count_want,
@@ -189,7 +192,7 @@ static int parse(const char *path, const char *text, size_t len,
         if (at == MAP_FAILED)
             return -ENOMEM;
         struct manifest_arena arena = {at, 0, sizes[i]};
-        loaded.wants = 0;
+        loaded.wants = loaded.placements = 0;
         err = manifest_parse(path, text, len, &host, &arena, out);
         if (err == 0) {
             loaded.arena = at;
@@ -283,11 +286,16 @@ const struct manifest *manifest_add_types(const struct manifest *manifest,
     struct types_file types = {.at = NULL};
     void *arena = loaded.arena;
     size_t arena_bytes = loaded.arena_bytes, len;
-    if (!manifest || !loaded.wants)
+    uint32_t wants = loaded.wants;
+    if (!manifest || wants + loaded.placements == 0)
         return manifest;
     if (load_source(path, &text, &len) != 0)
         return manifest;
     types_load(text, len, &types);
+    if (!types.types.len_bytes && !wants) { /* nothing to add */
+        forget_sources();
+        return manifest;
+    }
     note_rewind(loaded.note);
     if (!types.types.len_bytes)
         note_wants(path, false); /* first: there is not room for everything */

@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
+#include "lane/owner.h"
 #include "preload/cpu.h"
 #include "preload/fiber.h"
 #include "preload/span_internal.h"
@@ -26,6 +27,9 @@ enum {
 /* What was open where this thread forks; read in the child, whose copy of it
  * stays as it was. */
 static __thread struct span_place fork_place;
+
+/* Of this process or, if it has none, of the nearest one above that has. */
+static uint32_t known_number;
 
 static long raw(long number, long a, long b, long c)
 {
@@ -61,22 +65,29 @@ static uint64_t read_start_time(void)
     return len > 0 ? parse_start_time(text, len) : 0;
 }
 
+struct lane_process *process_entry(void)
+{
+    if (runtime.map.session == NULL || runtime.process == PROCESS_UNKNOWN)
+        return NULL;
+    return &runtime.map.processes[LANE_PROCESS_SLOT(runtime.process)];
+}
+
 int process_register(uint32_t parent, struct span_place place)
 {
     struct lane_map *map = &runtime.map;
-    int64_t index = lane_table_take(map, LANE_TABLE_PROCESSES,
-                                    &map->session->process_next, 1);
-    if (index < 0)
-        return (int)index;
+    int64_t number = lane_process_take(map);
+    if (number < 0)
+        return (int)number;
     if (parent == 0) {
+        thread_note_main();
         cpu_start();
         if (map->session->clock != LANE_CLOCK_TSC) {
             shim_enter = span_enter_any;
             shim_leave = span_leave_any;
         }
     }
-    struct lane_process *entry = &map->processes[index];
-    runtime.process = (uint32_t)index;
+    runtime.process = known_number = (uint32_t)number;
+    struct lane_process *entry = process_entry();
     runtime.pid = (uint32_t)raw(SYS_getpid, 0, 0, 0);
     entry->pid = runtime.pid;
     entry->start_time = read_start_time();
@@ -85,32 +96,31 @@ int process_register(uint32_t parent, struct span_place place)
     entry->parent_ref = place.parent;
     entry->t0_ticks = span_now();
     if (parent != 0) {
-        const struct lane_process *from = &map->processes[parent - 1];
+        /* of the same image; an entry that stays */
+        const struct lane_process *from = &map->processes[0];
         entry->command = from->command;
         entry->program = from->program;
     }
     raw(SYS_prctl, PR_GET_NAME, (long)entry->name, 0);
-    span_process.ref = LANE_REF(LANE_PROCESS_LANE, index + 1);
+    span_process.ref = LANE_REF(LANE_PROCESS_LANE, number + 1);
     span_process.context = entry->context;
     span_process.is_ticks = map->session->clock == LANE_CLOCK_TSC;
-    /* release; pairs with the reader's acquire */
-    __atomic_store_n(&entry->state, LANE_PROCESS_RUNS, __ATOMIC_RELEASE);
+    lane_process_ready(map, runtime.process, LANE_PROCESS_RUNS);
     return 0;
 }
 
 void process_register_child(void)
 {
     struct span_place place = {span_process.ref, span_process.context};
-    uint32_t parent = runtime.process + 1;
+    uint32_t parent = known_number + 1;
     if (fork_place.parent != 0)
         place = fork_place;
     fork_place.parent = 0;
-    bool is_known = runtime.process < LANE_PROCESS_MAX;
-    if (!is_known || process_register(parent, place) != 0) {
+    if (process_register(parent, place) != 0) {
         __atomic_fetch_add(&runtime.map.session->lost_processes, 1,
                            __ATOMIC_RELAXED);
         /* what is open belongs to the parent; nothing of ours gets an entry */
-        runtime.process = UINT32_MAX - 2;
+        runtime.process = PROCESS_UNKNOWN;
         runtime.pid = (uint32_t)raw(SYS_getpid, 0, 0, 0);
     }
     /* release; pairs with the hooks of other threads of this child */
@@ -155,10 +165,9 @@ static uint64_t microseconds_to_ns(struct timeval t)
 
 void process_mark_end(enum lane_marker marker, int code, uint64_t fault_address)
 {
-    if (runtime.map.session == NULL || *runtime.alive != runtime.process + 1 ||
-        runtime.process >= LANE_PROCESS_MAX)
+    struct lane_process *entry = process_entry();
+    if (entry == NULL || *runtime.alive != runtime.process + 1)
         return;
-    struct lane_process *entry = &runtime.map.processes[runtime.process];
     uint32_t none = LANE_MARKER_NONE;
     /* the first one wins; a reader looks at `state` alone */
     if (!__atomic_compare_exchange_n(&entry->marker, &none, (uint32_t)marker,

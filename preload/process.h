@@ -10,6 +10,9 @@
  * calls are only counted. */
 HIDDEN void process_register_child(void);
 
+/* This process's entry; NULL: it has none. */
+HIDDEN struct lane_process *process_entry(void);
+
 /* Is this a child of vfork or posix_spawn, which runs in its parent's memory?
  * What it changes of ours would be its parent's. One syscall. */
 HIDDEN bool process_is_guest(void);

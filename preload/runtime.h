@@ -22,7 +22,11 @@ enum site_flags {
     SITE_FLOW = 1 << 6,        /* flow_enter() has something to do */
     SITE_FLOW_LEAVE = 1 << 7,  /* ... and its `end` waits for the result */
     SITE_NO_SPAN = 1 << 8,     /* that is all it does */
+    SITE_KEEP = 1 << 9,        /* outputs or rules need parameters that the call
+                                  may overwrite: capture_keep() */
     SITE_CARRY = 1 << 10,      /* carry, adopt, forget, link: `carry` */
+    SITE_MAY_PASS = 1 << 11,   /* internal, and need not be heard where the
+                                  program's stack ends */
     SITE_STACKS = 1 << 12,     /* of every site once fibers were seen: the plain
                                   way does not look which stack a call is on */
 };
@@ -47,11 +51,16 @@ struct site {
 };
 _Static_assert(sizeof(struct site) == 64, "one cache line");
 
+enum {
+    PROCESS_UNKNOWN = 0x7ffffffe, /* no place was left for it */
+};
+
 struct runtime {
     struct lane_map map;      /* session NULL: nothing is recorded */
     volatile uint32_t *alive; /* a page with MADV_WIPEONFORK: 1, and 0 in a
                                  forked child until it registered itself */
-    uint32_t process;         /* index of this process in the session */
+    uint32_t process;         /* its number in the session (lane/owner.h), or
+                                 PROCESS_UNKNOWN */
     uint32_t pid;
     uint32_t site_count; /* 1 + highest index in use */
     struct site sites[SHIM_SITE_MAX];

@@ -58,6 +58,7 @@ static int prepare_runtime(void)
     shim_start();
     shim_enter = span_enter;
     shim_leave = span_leave;
+    shim_pass = span_pass;
     return shim_entries_reserve(ENTRIES);
 }
 

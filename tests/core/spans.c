@@ -5,6 +5,7 @@
  * tracing is off, under internal sites, at the end of the process.
  */
 #define _GNU_SOURCE
+#include "lane/owner.h"
 #include "tests/core/harness.h"
 
 #include <pthread.h>
@@ -221,7 +222,7 @@ static void test_no_lanes(void)
     uint32_t next = session->lane_next;
     uint64_t before = harness_counted("leaf");
     for (uint32_t i = 0; i < next; i++) /* nobody else's is to be had */
-        runtime.map.lanes[i].state = LANE_TAKEN;
+        runtime.map.lanes[i].owner = LANE_OWNER_SIDECAR;
     session->lane_next = session->table[LANE_TABLE_LANES].capacity;
     pthread_barrier_init(&barrier, NULL, THREADS);
     for (long i = 0; i < THREADS; i++)

@@ -26,7 +26,14 @@ static void look_for_types(const char *path)
         debug_types_want_type(t, names[i]);
     debug_types_want_constant(t, "BROKEN");
     if (debug_types_add_object(t, path) == 0) {
-        debug_types_want_function(t, path, 0x1139, "work", "_Zwork", names, 2);
+        struct debug_types_function work = {.object = path,
+                                            .vaddr = 0x1139,
+                                            .name = "work",
+                                            .symbol = "_Zwork",
+                                            .params = names,
+                                            .param_count = 2,
+                                            .is_result_unsure = true};
+        debug_types_want_function(t, &work);
         for (int round = 0; round < 4 && debug_types_find(t) == 1; round++)
             debug_types_want_type(t, "handspan_1");
     }

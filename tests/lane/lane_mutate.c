@@ -104,7 +104,8 @@ static uint64_t read_lane(const struct lane_reader *reader, uint32_t lane)
     if (steps >= STEPS_MAX)
         fail("an endless log");
     struct lane_open open[LANE_OPEN_MAX];
-    int n = lane_reader_open_spans(reader, lane, open, LANE_OPEN_MAX);
+    uint64_t owner;
+    int n = lane_reader_open_spans(reader, lane, open, LANE_OPEN_MAX, &owner);
     for (int i = 0; i < n; i++)
         sum += open[i].span;
     lane_log_close(&log);

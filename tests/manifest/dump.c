@@ -15,9 +15,9 @@
 static const char *type_text(const struct manifest_type *t, char *buf,
                              size_t cap)
 {
-    static const char *const kinds[] = {"void",   "bool", "int",
-                                        "float",  "ptr",  "array",
-                                        "record", "func", "opaque"};
+    static const char *const kinds[] = {"void",   "bool",  "int",    "float",
+                                        "ptr",    "array", "record", "func",
+                                        "opaque", "vector"};
     size_t stars = 0;
     while (t->kind == MANIFEST_POINTER && stars < 10) {
         t = t->to;

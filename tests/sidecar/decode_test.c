@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "lane/error_frames.h"
 #include "lane/ids.h"
 #include "lane/session.h"
 #include "tests/common/folder.h"
@@ -28,20 +29,20 @@
     } while (0)
 
 static struct decode_item items[] = {
-    {(char *)"i", LANE_INPUT, LANE_VALUE_SIGNED, 4, 0},
-    {(char *)"u", LANE_INPUT, LANE_VALUE_UNSIGNED, 8, 0},
-    {(char *)"b", LANE_INPUT, LANE_VALUE_BOOL, 1, 0},
-    {(char *)"p", LANE_INPUT, LANE_VALUE_POINTER, 8, 0},
-    {(char *)"d", LANE_INPUT, LANE_VALUE_F64, 8, 0},
-    {(char *)"t", LANE_INPUT, LANE_VALUE_TEXT, 0, 0},
-    {(char *)"y", LANE_INPUT, LANE_VALUE_BYTES, 0, 0},
-    {(char *)"e", LANE_INPUT, LANE_VALUE_ENUM, 4, 0},
-    {(char *)"RED", LANE_ENUM, 0, 0, 1},
-    {(char *)"BLUE", LANE_ENUM, 0, 0, -2},
-    {(char *)"f", LANE_INPUT, LANE_VALUE_F32, 4, 0},
-    {(char *)"a", LANE_ATTRIBUTE, LANE_VALUE_SIGNED, 8, 0},
-    {(char *)"return", LANE_OUTPUT, LANE_VALUE_SIGNED, 4, 0},
-    {(char *)"return < 0", LANE_RULE, 0, 0, 0},
+    {(char *)"i", LANE_INPUT, LANE_VALUE_SIGNED, 4, false, 0},
+    {(char *)"u", LANE_INPUT, LANE_VALUE_UNSIGNED, 8, false, 0},
+    {(char *)"b", LANE_INPUT, LANE_VALUE_BOOL, 1, false, 0},
+    {(char *)"p", LANE_INPUT, LANE_VALUE_POINTER, 8, false, 0},
+    {(char *)"d", LANE_INPUT, LANE_VALUE_F64, 8, false, 0},
+    {(char *)"t", LANE_INPUT, LANE_VALUE_TEXT, 0, false, 0},
+    {(char *)"y", LANE_INPUT, LANE_VALUE_BYTES, 0, false, 0},
+    {(char *)"e", LANE_INPUT, LANE_VALUE_ENUM, 4, false, 0},
+    {(char *)"RED", LANE_ENUM, 0, 0, false, 1},
+    {(char *)"BLUE", LANE_ENUM, 0, 0, false, -2},
+    {(char *)"f", LANE_INPUT, LANE_VALUE_F32, 4, false, 0},
+    {(char *)"a", LANE_ATTRIBUTE, LANE_VALUE_SIGNED, 8, false, 0},
+    {(char *)"return", LANE_OUTPUT, LANE_VALUE_SIGNED, 4, false, 0},
+    {(char *)"return < 0", LANE_RULE, 0, 0, false, 0},
 };
 static const struct decode_site site = {items, sizeof items / sizeof *items, 0,
                                         "work"};
@@ -220,15 +221,20 @@ static void case_errors(void)
 {
     struct lane_frame_error e = {.kind = LANE_ERROR_RULE,
                                  .has_code = 1,
+                                 .return_kind = LANE_RETURN_SIGNED,
                                  .rule = 13,
                                  .code = ENOENT,
-                                 .return_value = 0xfffffffe};
+                                 .return_value = (uint64_t)-2};
     check_error(&e, "", "type", "\"ENOENT\"");
     check_error(&e, "", "rule", "\"return < 0\"");
     check_error(&e, "", "return_value", "-2");
     check_error(&e, "", "errno", "2");
     check_error(&e, "", "message", "\"No such file or directory\"");
     check_error(&e, "", "cause", "null");
+    e.return_kind = LANE_RETURN_UNSIGNED;
+    check_error(&e, "", "return_value", "18446744073709551614");
+    e.return_kind = LANE_RETURN_NONE; /* a double, or nothing at all */
+    check_error(&e, "", "return_value", "null");
     e.code = -77; /* a code of the rule's own */
     check_error(&e, "", "type", "\"-77\"");
     check_error(&e, "", "errno", "null");

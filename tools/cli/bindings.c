@@ -342,6 +342,19 @@ static void explain_none(struct bindings *b, struct binding *out,
 
 /* ---- a declaration ------------------------------------------------------ */
 
+/* True: it has no values, though others of this name may have. */
+static bool tell_other(const struct function *f, struct binding *out)
+{
+    const char *slash = strrchr(f->object->path, '/');
+    const char *why = manifest_decl_other(
+        out->decl, slash ? slash + 1 : f->object->path, f->vaddr);
+    if (why)
+        binding_remark(out, "%s at %s+0x%llx: %s; times and errors only",
+                       f->name, f->object->name, (unsigned long long)f->vaddr,
+                       why);
+    return why != NULL;
+}
+
 static void conclude(struct bindings *b, struct functions *found,
                      struct binding *out)
 {
@@ -350,6 +363,7 @@ static void conclude(struct bindings *b, struct functions *found,
     for (size_t i = 0; i < found->count; i++) {
         decide_function(b, &found->at[i], out);
         clones |= function_is_clone(found->at[i].name);
+        out->other_count += tell_other(&found->at[i], out);
     }
     size_t own = out->function_count - out->twice_count;
     if (own == 0)
@@ -359,7 +373,8 @@ static void conclude(struct bindings *b, struct functions *found,
     else if (out->bound_count < own ||
              out->ways & (BINDING_SLOTS | BINDING_CHOSEN))
         out->status = BINDING_PART;
-    else if (clones || decl->capture_disabled)
+    else if (clones || decl->capture_disabled ||
+             (out->other_count && out->other_count == found->count))
         out->status = BINDING_TIMES;
     else
         out->status = BINDING_OK;

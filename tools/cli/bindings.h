@@ -29,6 +29,7 @@ struct binding {
     const char *name; /* as written: symbol, glob or identifier */
     struct functions functions;
     size_t function_count, bound_count, twice_count;
+    size_t other_count;          /* without values: manifest_decl_other() */
     const struct object *object; /* of the first function */
     uint64_t vaddr;
     unsigned ways; /* enum binding_way of all its functions */

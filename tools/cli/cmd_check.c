@@ -187,10 +187,10 @@ static void print_legend(const struct check *c)
                   2);
     print_without(c);
     if (c->types.remarks && *c->types.remarks)
-        fputs(c->types.remarks, stdout);
+        text_print_lines(stdout, c->types.remarks);
     for (size_t i = 0; i < c->objects.missing_count; i++)
         printf("Not found: %s, which the program needs.\n",
-               c->objects.missing[i]);
+               text_shown(c->objects.missing[i]).text);
 }
 
 /* ---- JSON --------------------------------------------------------------- */

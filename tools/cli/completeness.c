@@ -16,6 +16,8 @@ const char *completeness_loss_text(const char *kind)
         {"lost_records", "records without room (counted)"},
         {"lost_captures", "inputs or outputs without room"},
         {"lost_threads", "threads without lane"},
+        {"lost_store", "calls with an earlier store (deleted, or an older "
+                       "copy was put back)"},
         {"lost_calls", "calls of which only the number is known"},
         {"lost_contexts", "roots without trace of their own"},
         {"lost_sites", "handlers without room in the table"},

@@ -4,6 +4,7 @@
 #include "lane/place.h"
 #include "tools/cli/types_cache.h"
 #include "tools/common/hash.h"
+#include "tools/common/text.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -226,7 +227,7 @@ void manifest_file_print(const struct manifest_file *f, FILE *out, bool all)
         if (severity != MANIFEST_NOTE)
             shown = all || severity >= MANIFEST_WARNING;
         if (shown && f->messages[i].shown)
-            fputs(f->messages[i].shown, out);
+            text_print_lines(out, f->messages[i].shown);
     }
 }
 

@@ -12,6 +12,7 @@ enum {
     ROUNDS_MAX = 16, /* a->b->c->d: each `->` can be one */
     TEXT_MAX_BYTES = 5 << 20,
     PARAMS_MAX = 127,
+    FUNCTIONS_MAX = 2000, /* of a glob; as many as are bound */
 };
 
 struct compile {
@@ -34,23 +35,40 @@ static bool open_objects(struct compile *c)
     return c->debug != NULL;
 }
 
+/* Could a compiler know all calls of it? */
+static bool is_local(const struct function *f)
+{
+    struct plan_symbol symbol;
+    return plan_image_symbol_at(&f->object->image, f->vaddr, &symbol) == 0 &&
+           symbol.is_local;
+}
+
+static void want_one(struct compile *c, const struct manifest_want *w,
+                     const struct function *f)
+{
+    const char *params[PARAMS_MAX];
+    struct debug_types_function wanted = {.object = f->object->path,
+                                          .vaddr = f->vaddr,
+                                          .name = w->name,
+                                          .params = params};
+    for (; w->is_pasted && wanted.param_count < w->param_count &&
+           wanted.param_count < PARAMS_MAX;
+         wanted.param_count++)
+        params[wanted.param_count] = w->params[wanted.param_count].name;
+    wanted.symbol = w->is_pasted ? f->name : NULL;
+    wanted.is_result_unsure = is_local(f);
+    debug_types_want_function(c->debug, &wanted);
+}
+
+/* Every function that is meant: each may have parameters of its own. */
 static void want_function(struct compile *c, const struct manifest_want *w)
 {
     struct functions found = {0};
-    const char *params[PARAMS_MAX], *symbol = NULL;
-    size_t count = 0;
     int err = w->is_pasted ? types_paste_find(c->objects, w, &found)
                            : functions_find(c->objects, w->decl, &found);
-    for (; w->is_pasted && count < w->param_count && count < PARAMS_MAX;
-         count++)
-        params[count] = w->params[count].name;
-    if (!err && found.count && !function_is_clone(found.at[0].name)) {
-        if (w->is_pasted)
-            symbol = found.at[0].name;
-        debug_types_want_function(c->debug, found.at[0].object->path,
-                                  found.at[0].vaddr, w->name, symbol, params,
-                                  count);
-    }
+    for (size_t i = 0; !err && i < found.count && i < FUNCTIONS_MAX; i++)
+        if (!function_is_clone(found.at[i].name))
+            want_one(c, w, &found.at[i]);
     functions_free(&found);
 }
 

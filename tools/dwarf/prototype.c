@@ -86,9 +86,10 @@ static bool type_of(Dwarf_Die *die, Dwarf_Die *type)
 
 static const char *integer(Dwarf_Die *die, bool is_signed)
 {
-    static const char *const names[2][4] = {
-        {"unsigned char", "unsigned short", "unsigned int", "unsigned long"},
-        {"signed char", "short", "int", "long"}};
+    static const char *const names[2][5] = {
+        {"unsigned char", "unsigned short", "unsigned int", "unsigned long",
+         "unsigned __int128"},
+        {"signed char", "short", "int", "long", "__int128"}};
     switch (dwarf_bytesize(die)) {
     case 1:
         return names[is_signed][0];
@@ -98,6 +99,48 @@ static const char *integer(Dwarf_Die *die, bool is_signed)
         return names[is_signed][2];
     case 8:
         return names[is_signed][3];
+    case 16:
+        return names[is_signed][4];
+    default:
+        return NULL;
+    }
+}
+
+/* Not told by its encoding, but by its name: `signed char` is a number. */
+static const char *character(Dwarf_Die *die, bool is_signed)
+{
+    const char *name = dwarf_diename(die);
+    if (!name || strcmp(name, "char") != 0)
+        return integer(die, is_signed);
+    return is_signed ? "char" : "handspan_unsigned_char";
+}
+
+/* 16 bytes are a long double (x87) or the type of the standard. */
+static const char *floating(Dwarf_Die *die)
+{
+    const char *name = dwarf_diename(die);
+    switch (dwarf_bytesize(die)) {
+    case 4:
+        return "float";
+    case 8:
+        return "double";
+    case 16:
+        return name && strstr(name, "128") ? "_Float128" : "long double";
+    default:
+        return NULL;
+    }
+}
+
+static const char *complex_floating(Dwarf_Die *die)
+{
+    const char *name = dwarf_diename(die);
+    switch (dwarf_bytesize(die)) {
+    case 8:
+        return "float _Complex";
+    case 16:
+        return "double _Complex";
+    case 32:
+        return name && strstr(name, "128") ? NULL : "long double _Complex";
     default:
         return NULL;
     }
@@ -112,20 +155,19 @@ const char *debug_base_type(Dwarf_Die *die)
         return NULL;
     switch (encoding) {
     case DW_ATE_boolean:
-        return "_Bool";
+        return dwarf_bytesize(die) == 1 ? "_Bool" : integer(die, false);
     case DW_ATE_signed:
         return integer(die, true);
     case DW_ATE_unsigned:
     case DW_ATE_UTF:
-    case DW_ATE_unsigned_char:
         return integer(die, false);
+    case DW_ATE_unsigned_char:
     case DW_ATE_signed_char:
-        return "char";
+        return character(die, encoding == DW_ATE_signed_char);
     case DW_ATE_float:
-        return dwarf_bytesize(die) == 4    ? "float"
-               : dwarf_bytesize(die) == 8  ? "double"
-               : dwarf_bytesize(die) == 16 ? "long double"
-                                           : NULL;
+        return floating(die);
+    case DW_ATE_complex_float:
+        return complex_floating(die);
     default:
         return NULL;
     }
@@ -135,7 +177,8 @@ static bool is_char(Dwarf_Die *die)
 {
     const char *name =
         dwarf_tag(die) == DW_TAG_base_type ? debug_base_type(die) : NULL;
-    return name && strcmp(name, "char") == 0;
+    return name && (strcmp(name, "char") == 0 ||
+                    strcmp(name, "handspan_unsigned_char") == 0);
 }
 
 /* What a pointer leads to, as far as it is worth saying. */

@@ -105,8 +105,17 @@ static const char *last_part(const char *name)
     return last;
 }
 
+static bool is_asked(const struct types_want *w, enum types_kind kind,
+                     const char *name, size_t object, uint64_t vaddr)
+{
+    return w->kind == kind && strcmp(w->name, name) == 0 &&
+           (kind != TYPES_FUNCTION ||
+            (w->object == object && w->vaddr == vaddr));
+}
+
+/* `object` and `vaddr`: of a function. NULL: asked before, or no room. */
 static struct types_want *want(struct debug_types *t, enum types_kind kind,
-                               const char *name)
+                               const char *name, size_t object, uint64_t vaddr)
 {
     char canonical[TYPES_NAME];
     if (kind == TYPES_FUNCTION)
@@ -117,11 +126,13 @@ static struct types_want *want(struct debug_types *t, enum types_kind kind,
         t->want_count == TYPES_WANTS)
         return NULL;
     for (size_t i = 0; i < t->want_count; i++)
-        if (t->wants[i].kind == kind &&
-            strcmp(t->wants[i].name, canonical) == 0)
+        if (is_asked(&t->wants[i], kind, canonical, object, vaddr))
             return NULL;
     struct types_want *w = &t->wants[t->want_count];
-    *w = (struct types_want){.kind = kind, .name = strdup(canonical)};
+    *w = (struct types_want){.kind = kind,
+                             .name = strdup(canonical),
+                             .object = object,
+                             .vaddr = vaddr};
     if (!w->name) {
         t->failed = true;
         return NULL;
@@ -133,32 +144,31 @@ static struct types_want *want(struct debug_types *t, enum types_kind kind,
 
 void debug_types_want_type(struct debug_types *t, const char *name)
 {
-    want(t, TYPES_TYPE, name);
+    want(t, TYPES_TYPE, name, 0, 0);
 }
 
 void debug_types_want_constant(struct debug_types *t, const char *name)
 {
-    want(t, TYPES_CONSTANT, name);
+    want(t, TYPES_CONSTANT, name, 0, 0);
 }
 
-void debug_types_want_function(struct debug_types *t, const char *object,
-                               uint64_t vaddr, const char *name,
-                               const char *symbol, const char *const *params,
-                               size_t param_count)
+void debug_types_want_function(struct debug_types *t,
+                               const struct debug_types_function *f)
 {
-    size_t index = find_object(t, object);
+    size_t index = find_object(t, f->object);
     struct types_want *w =
-        index < t->object_count ? want(t, TYPES_FUNCTION, name) : NULL;
+        index < t->object_count
+            ? want(t, TYPES_FUNCTION, f->name, index, f->vaddr)
+            : NULL;
     if (!w)
         return;
-    w->object = index;
-    w->vaddr = vaddr;
-    w->symbol = symbol ? strdup(symbol) : NULL;
-    w->params = calloc(param_count + 1, sizeof *w->params);
-    w->param_count = w->params ? param_count : 0;
+    w->is_result_unsure = f->is_result_unsure;
+    w->symbol = f->symbol ? strdup(f->symbol) : NULL;
+    w->params = calloc(f->param_count + 1, sizeof *w->params);
+    w->param_count = w->params ? f->param_count : 0;
     for (size_t i = 0; i < w->param_count; i++)
-        w->params[i] = params[i] ? strdup(params[i]) : NULL;
-    t->failed |= !w->params || (symbol && !w->symbol);
+        w->params[i] = f->params[i] ? strdup(f->params[i]) : NULL;
+    t->failed |= !w->params || (f->symbol && !w->symbol);
 }
 
 /* ---- looking ------------------------------------------------------------ */

@@ -19,13 +19,21 @@ int debug_types_add_object(struct debug_types *t, const char *path)
 /* Asked twice is asked once. */
 void debug_types_want_type(struct debug_types *t, const char *name);
 void debug_types_want_constant(struct debug_types *t, const char *name);
-/* The function at `vaddr` of an object that was added is to be called `name`
- * and, unless it is NULL, be bound by `symbol`; `params` replace the names of
- * its parameters but `this` (NULL entries: as they are). */
-void debug_types_want_function(struct debug_types *t, const char *object,
-                               uint64_t vaddr, const char *name,
-                               const char *symbol, const char *const *params,
-                               size_t param_count);
+/* One of the functions that are called `name`: at `vaddr` of an object that was
+ * added. */
+struct debug_types_function {
+    const char *object;
+    uint64_t vaddr;
+    const char *name;
+    const char *symbol;        /* to bind it by, or NULL */
+    const char *const *params; /* replace the names of its parameters but
+                                  `this` (NULL entries: as they are) */
+    size_t param_count;
+    bool is_result_unsure; /* nobody outside can call it, so a compiler may have
+                              left its result away without a word */
+};
+void debug_types_want_function(struct debug_types *t,
+                               const struct debug_types_function *f);
 /* Answer what is new. 1: something was added to the text, 0: nothing was;
  * -ENOMEM. What cannot be read counts as not there. */
 int debug_types_find(struct debug_types *t) __attribute__((warn_unused_result));

@@ -41,6 +41,7 @@ struct types_want {
     char *symbol;
     char **params;
     size_t param_count;
+    bool is_result_unsure; /* see debug_types_want_function() */
 };
 /* A tag of ours and what it stands for. */
 struct types_record {
@@ -85,6 +86,9 @@ void types_put_place(struct buf *out, Dwarf_Die *die);
 /* types_write.c: append to t->text. False: nothing that C could say. */
 bool types_write_type(struct debug_types *t, const struct types_want *w,
                       Dwarf_Die *die);
+/* In quotes, as the manifest's strings are. */
+void types_put_string(struct buf *out, const char *text);
+/* types_function.c */
 bool types_write_function(struct debug_types *t, const struct types_want *w,
                           Dwarf_Die *die);
 /* types_record.c: the tag of a record that is used by value: written before;

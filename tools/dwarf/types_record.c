@@ -20,6 +20,7 @@ enum {
 struct member {
     Dwarf_Die die;
     const char *name; /* NULL: a record or union without a name */
+    bool is_nameless; /* a name that C cannot say: of a base too deep, hidden */
     uint64_t bit;     /* from the start of the record */
     uint32_t width;   /* bits of a bit field, else 0 */
     int base;         /* 0: its own, else how far up */
@@ -164,7 +165,8 @@ static void collect(struct debug_types *t, struct members *list,
         if (tag == DW_TAG_inheritance) {
             if (types_of(&die, &type) && types_peel(&type, true))
                 collect(t, list, &type, m->bit, base + 1);
-        } else if (!m->name || debug_is_identifier(m->name)) {
+        } else {
+            m->is_nameless = m->name && !debug_is_identifier(m->name);
             list->count++;
         }
     }
@@ -178,10 +180,13 @@ static int by_place(const void *a, const void *b)
     return x->order < y->order ? -1 : 1;
 }
 
-/* The class's own member hides its base's of the same name. */
+/* The class's own member hides its base's of the same name. It stays where it
+ * is, without a name: how a record is passed depends on all of its members. */
 static bool is_hidden(const struct members *list, size_t index)
 {
     const struct member *m = &list->at[index];
+    if (m->is_nameless)
+        return true;
     for (size_t i = 0; m->name && i < list->count; i++) {
         const struct member *other = &list->at[i];
         if (i != index && other->name && strcmp(other->name, m->name) == 0 &&
@@ -217,9 +222,19 @@ static uint64_t size_of(Dwarf_Die *type)
 static bool write_body(struct debug_types *t, Dwarf_Die *die, int depth,
                        struct buf *out);
 
+/* Bytes that no type of the manifest stands for. A pointer to a member is
+ * passed as an integer, as char is; of others nobody knows. */
+static void declare_bytes(int tag, uint64_t bytes, struct types_declared *type)
+{
+    snprintf(type->before, sizeof type->before, "char ");
+    snprintf(type->after, sizeof type->after, "[%" PRIu64 "]%s", bytes,
+             tag == DW_TAG_ptr_to_member_type ? ""
+                                              : " __attribute__((unplaced))");
+}
+
 /* One member at m->bit; its bits, 0: it cannot be written. */
-static uint64_t write_member(struct debug_types *t, struct member *m, int depth,
-                             struct buf *out)
+static uint64_t write_member(struct debug_types *t, struct member *m,
+                             bool is_shown, int depth, struct buf *out)
 {
     struct types_declared type;
     Dwarf_Die to, plain;
@@ -242,10 +257,13 @@ static uint64_t write_member(struct debug_types *t, struct member *m, int depth,
     if (!types_declare(t, &to, depth, &type)) {
         if (!bits || m->width)
             return 0;
-        snprintf(type.before, sizeof type.before, "char ");
-        snprintf(type.after, sizeof type.after, "[%" PRIu64 "]", bits / 8);
+        declare_bytes(dwarf_tag(&plain), bits / 8, &type);
     }
-    buf_printf(out, "    %s%s%s", type.before, m->name, type.after);
+    if (is_shown)
+        buf_printf(out, "    %s%s%s", type.before, m->name, type.after);
+    else
+        buf_printf(out, "    %shandspan_hidden_%u%s", type.before, ++t->serial,
+                   type.after);
     if (m->width)
         buf_printf(out, " : %u", m->width);
     buf_printf(out, "; /* at %" PRIu64 ", ", m->bit / 8);
@@ -257,18 +275,23 @@ static uint64_t write_member(struct debug_types *t, struct member *m, int depth,
 static uint64_t alignment_of(struct debug_types *t, Dwarf_Die *type, int depth)
 {
     Dwarf_Die plain = *type, child;
-    uint64_t most = 1, n;
+    uint64_t most = 1, n, encoding;
     if (depth > TYPES_DEPTH || !types_peel(&plain, true))
         return 1;
     if (number(&plain, DW_AT_alignment, &n) && n && n <= 4096 &&
         (n & (n - 1)) == 0)
         return n;
     int tag = dwarf_tag(&plain);
+    if (tag == DW_TAG_array_type && types_is_flag(&plain, DW_AT_GNU_vector))
+        return size_of(&plain);
     if (tag == DW_TAG_array_type)
         return types_of(&plain, &child) ? alignment_of(t, &child, depth + 1)
                                         : 1;
     if (!types_is_record(tag)) {
         n = size_of(&plain);
+        if (number(&plain, DW_AT_encoding, &encoding) &&
+            encoding == DW_ATE_complex_float)
+            n /= 2;
         return n == 2 || n == 4 || n == 8 || n == 16 ? n : 1;
     }
     unsigned seen = 0;
@@ -283,6 +306,10 @@ static uint64_t alignment_of(struct debug_types *t, Dwarf_Die *type, int depth)
             types_is_flag(&child, DW_AT_external) || !types_of(&child, &to))
             continue;
         n = alignment_of(t, &to, depth + 1);
+        uint64_t own;
+        if (number(&child, DW_AT_alignment, &own) && own > n && own <= 4096 &&
+            (own & (own - 1)) == 0)
+            n = own;
         (void)number(&child, DW_AT_data_member_location, &offset);
         if (n > most && offset % n == 0)
             most = n;
@@ -290,38 +317,54 @@ static uint64_t alignment_of(struct debug_types *t, Dwarf_Die *type, int depth)
     return most;
 }
 
-static void write_struct(struct debug_types *t, struct members *list,
+static bool is_empty(struct member *m)
+{
+    Dwarf_Die type;
+    return !m->width && types_of(&m->die, &type) && size_of(&type) == 0;
+}
+
+/* False: some member could not be written. */
+static bool write_struct(struct debug_types *t, struct members *list,
                          uint64_t size_bits, int depth, struct buf *out)
 {
     uint64_t at = 0;
     unsigned serial = 0;
+    bool all = true;
     qsort(list->at, list->count, sizeof *list->at, by_place);
     for (size_t i = 0; i < list->count; i++) {
         struct member *m = &list->at[i];
-        if (m->bit < at || m->bit > size_bits || is_hidden(list, i))
+        if (m->bit < at || m->bit > size_bits) {
+            all &= is_empty(m); /* it lies over another one */
             continue;
+        }
         struct buf one;
         buf_init(&one, TYPES_TEXT);
-        uint64_t bits = write_member(t, m, depth, &one);
+        uint64_t bits = write_member(t, m, !is_hidden(list, i), depth, &one);
         if (one.len_bytes && m->bit + bits <= size_bits) {
             write_gap(out, m->bit - at, &serial);
             buf_text(out, buf_get(&one));
             at = m->bit + bits;
+        } else {
+            all &= is_empty(m);
         }
         buf_free(&one);
     }
     write_gap(out, size_bits - at, &serial);
+    return all;
 }
 
-static void write_union(struct debug_types *t, struct members *list,
+static bool write_union(struct debug_types *t, struct members *list,
                         uint64_t size_bits, int depth, struct buf *out)
 {
     unsigned serial = 0;
+    bool all = true;
     for (size_t i = 0; i < list->count; i++)
-        if (list->at[i].bit == 0 && !is_hidden(list, i))
-            (void)!write_member(t, &list->at[i], depth, out);
+        if (list->at[i].bit != 0 ||
+            write_member(t, &list->at[i], !is_hidden(list, i), depth, out) == 0)
+            all &= is_empty(&list->at[i]);
     if (list->count == 0)
         write_gap(out, size_bits, &serial);
+    return all;
 }
 
 /* "struct __attribute__((...)) { ... }"; with its tag behind the attributes
@@ -344,14 +387,15 @@ static bool write_tagged(struct debug_types *t, Dwarf_Die *die, const char *tag,
         buf_printf(&t->remarks,
                    "'%s': only the first %d members are known here\n",
                    *tag ? tag : "a record", TYPES_MEMBERS);
-    buf_printf(out, "%s __attribute__((%saligned(%" PRIu64 "))) %s%s{\n",
-               is_union ? "union" : "struct", is_union ? "" : "packed, ", align,
-               tag, *tag ? " " : "");
-    if (is_union)
-        write_union(t, &list, bytes * 8, depth, out);
-    else
-        write_struct(t, &list, bytes * 8, depth, out);
-    buf_char(out, '}');
+    struct buf body;
+    buf_init(&body, TYPES_TEXT);
+    bool all = is_union ? write_union(t, &list, bytes * 8, depth, &body)
+                        : write_struct(t, &list, bytes * 8, depth, &body);
+    buf_printf(out, "%s __attribute__((%s%saligned(%" PRIu64 "))) %s%s{\n%s}",
+               is_union ? "union" : "struct", is_union ? "" : "packed, ",
+               all ? "" : "unplaced, ", align, tag, *tag ? " " : "",
+               buf_get(&body));
+    buf_free(&body);
     free(list.at);
     return !out->failed;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Types, enums and prototypes as C. Names come from a file that others made:
- * only such as are names in C are written, whatever else is said in words of
- * ours.
+ * Types and enums as C. Names come from a file that others made: only such as
+ * are names in C are written, whatever else is said in words of ours.
  */
 #include "tools/dwarf/types_internal.h"
 #include <dwarf.h>
@@ -13,10 +12,20 @@
 #include <string.h>
 
 enum {
-    PARAMS_MAX = 127, /* as in the manifest */
     ENUM_MAX = 4096,
     POINTERS_MAX = 8,
 };
+
+void types_put_string(struct buf *out, const char *text)
+{
+    buf_char(out, '"');
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            buf_char(out, '\\');
+        buf_char(out, (unsigned char)*text < ' ' ? ' ' : *text);
+    }
+    buf_char(out, '"');
+}
 
 /* ---- enums -------------------------------------------------------------- */
 
@@ -62,6 +71,8 @@ static void constant_scope(Dwarf_Die *die, char out[TYPES_NAME])
         out[0] = 0;
 }
 
+/* gcc writes 200 of a signed enum as one byte: only DW_FORM_sdata and its like
+ * have a sign. */
 static bool constant_value(Dwarf_Die *die, bool is_signed, uint64_t size,
                            int64_t *out)
 {
@@ -70,13 +81,17 @@ static bool constant_value(Dwarf_Die *die, bool is_signed, uint64_t size,
     Dwarf_Sword s;
     if (!dwarf_attr(die, DW_AT_const_value, &a))
         return false;
-    if (is_signed && dwarf_formsdata(&a, &s) == 0) {
-        *out = s;
-        return true;
-    }
-    if (dwarf_formudata(&a, &u) != 0)
+    unsigned form = dwarf_whatform(&a);
+    if (form == DW_FORM_sdata || form == DW_FORM_implicit_const) {
+        if (dwarf_formsdata(&a, &s) != 0)
+            return false;
+        u = (Dwarf_Word)s;
+    } else if (dwarf_formudata(&a, &u) != 0) {
         return false;
-    *out = (int64_t)(size < 8 ? u & ((UINT64_C(1) << size * 8) - 1) : u);
+    }
+    uint32_t unused = size < 8 ? (uint32_t)(64 - size * 8) : 0;
+    *out = is_signed ? (int64_t)(u << unused) >> unused
+                     : (int64_t)(u << unused >> unused);
     return true;
 }
 
@@ -85,10 +100,11 @@ static bool is_signed_enum(Dwarf_Die *die)
     Dwarf_Die child;
     Dwarf_Attribute a;
     Dwarf_Sword s;
-    if (types_of(die, &child) && types_peel(&child, true)) {
-        const char *name = debug_base_type(&child);
-        return name && strncmp(name, "unsigned", 8) != 0;
-    }
+    Dwarf_Word encoding;
+    if (types_of(die, &child) && types_peel(&child, true))
+        return dwarf_attr(&child, DW_AT_encoding, &a) &&
+               dwarf_formudata(&a, &encoding) == 0 &&
+               (encoding == DW_ATE_signed || encoding == DW_ATE_signed_char);
     for (int more = dwarf_child(die, &child); more == 0;
          more = dwarf_siblingof(&child, &child))
         if (dwarf_attr(&child, DW_AT_const_value, &a) &&
@@ -96,6 +112,24 @@ static bool is_signed_enum(Dwarf_Die *die)
             dwarf_formsdata(&a, &s) == 0 && s < 0)
             return true;
     return false;
+}
+
+/* A scope that is no name of C (an instance of a template) needs quotes. */
+static void put_constant(struct buf *out, const char *name, int64_t value,
+                         bool is_signed)
+{
+    bool is_plain = !name[strspn(name, "abcdefghijklmnopqrstuvwxyz_:"
+                                       "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                       "0123456789")];
+    buf_text(out, "    ");
+    if (is_plain)
+        buf_text(out, name);
+    else
+        types_put_string(out, name);
+    if (is_signed)
+        buf_printf(out, " = %" PRId64 ",\n", value);
+    else
+        buf_printf(out, " = %" PRIu64 "u,\n", (uint64_t)value);
 }
 
 static void write_constants(struct debug_types *t, Dwarf_Die *die,
@@ -119,7 +153,7 @@ static void write_constants(struct debug_types *t, Dwarf_Die *die,
                  (int)strlen(own), own);
         if (!keep_constant(t, name, value)) /* another enum's */
             continue;
-        buf_printf(&t->text, "    %s = %" PRId64 ",\n", name, value);
+        put_constant(&t->text, name, value, is_signed);
         count++;
     }
 }
@@ -186,7 +220,8 @@ const char *types_container(Dwarf_Die *record, char out[TYPES_NAME])
         if (types_of(&child, &element) && types_peel(&element, true) &&
             dwarf_tag(&element) == DW_TAG_base_type)
             scalar = debug_base_type(&element);
-        if (!scalar || strcmp(scalar, "_Bool") == 0)
+        if (!scalar || strcmp(scalar, "_Bool") == 0 ||
+            strstr(scalar, "_Complex") || strstr(scalar, "128"))
             return NULL;
         snprintf(out, TYPES_NAME, "std::vector<%s>", scalar);
         return out;
@@ -242,6 +277,16 @@ static bool declare_named(struct debug_types *t, Dwarf_Die *type, int depth,
     return stars > 0;
 }
 
+static bool declare_vector(Dwarf_Die *type, struct types_declared *out)
+{
+    Dwarf_Word size = 0;
+    if (dwarf_aggregate_size(type, &size) != 0 ||
+        (size != 8 && size != 16 && size != 32 && size != 64))
+        return false;
+    snprintf(out->before, sizeof out->before, "__m%u ", (unsigned)size * 8);
+    return true;
+}
+
 static bool declare_array(struct debug_types *t, Dwarf_Die *type, int depth,
                           struct types_declared *out)
 {
@@ -249,6 +294,8 @@ static bool declare_array(struct debug_types *t, Dwarf_Die *type, int depth,
     Dwarf_Word whole = 0, one = 0;
     uint64_t count = 0;
     int dimensions = 0;
+    if (types_is_flag(type, DW_AT_GNU_vector))
+        return declare_vector(type, out);
     if (!types_of(type, &element) || !types_peel(&element, true))
         return false;
     for (int more = dwarf_child(type, &child); more == 0;
@@ -301,23 +348,12 @@ bool types_declare(struct debug_types *t, Dwarf_Die *type, int depth,
 
 /* ---- what was asked for ------------------------------------------------- */
 
-static void put_string(struct buf *out, const char *text)
-{
-    buf_char(out, '"');
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            buf_char(out, '\\');
-        buf_char(out, (unsigned char)*text < ' ' ? ' ' : *text);
-    }
-    buf_char(out, '"');
-}
-
 /* The name that was asked for, beside the tag. */
 static void write_alias(struct debug_types *t, const struct types_want *w,
                         const struct types_declared *type)
 {
     buf_text(&t->text, "[[symbol(");
-    put_string(&t->text, w->name);
+    types_put_string(&t->text, w->name);
     buf_printf(&t->text, ")]] typedef %shandspan_alias_%u%s;\n", type->before,
                ++t->serial, type->after);
 }
@@ -332,121 +368,4 @@ bool types_write_type(struct debug_types *t, const struct types_want *w,
     if (is_alias)
         write_alias(t, w, &type);
     return true;
-}
-
-struct prototype {
-    struct debug_types *t;
-    const struct types_want *w;
-    struct buf text;
-    const char *names[PARAMS_MAX];
-    size_t count, given;
-};
-
-static bool is_taken(const struct prototype *p, const char *name)
-{
-    for (size_t i = 0; i < p->count; i++)
-        if (p->names[i] && strcmp(p->names[i], name) == 0)
-            return true;
-    return false;
-}
-
-static bool not_told(const struct prototype *p)
-{
-    buf_printf(&p->t->remarks,
-               "'%s': a class is passed by value, and its debug information "
-               "does not say whether in registers or by a pointer (DWARF 5 "
-               "does); write the parameters as the machine passes them\n",
-               p->w->name);
-    return false;
-}
-
-static bool put_parameter(struct prototype *p, Dwarf_Die *die)
-{
-    struct types_declared type;
-    Dwarf_Die to;
-    Dwarf_Attribute a;
-    bool hidden = false;
-    const char *name = dwarf_diename(die), *shown;
-    if (p->count == PARAMS_MAX || !types_of(die, &to) ||
-        !types_declare(p->t, &to, 0, &type) || type.after[0])
-        return false;
-    if (dwarf_attr_integrate(die, DW_AT_artificial, &a))
-        (void)!dwarf_formflag(&a, &hidden);
-    if (hidden && name && strcmp(name, "this") == 0)
-        name = "self";
-    else if (!hidden && p->given < p->w->param_count &&
-             p->w->params[p->given++])
-        name = p->w->params[p->given - 1];
-    shown = debug_is_word(name) && !is_taken(p, name) ? name : "";
-    enum types_passing passing = types_passing(&to);
-    if (passing == NOT_TOLD)
-        return not_told(p);
-    if (passing == BY_REFERENCE)
-        buf_printf(&p->text, "%s%s*%s", p->count ? ", " : "", type.before,
-                   shown);
-    else
-        buf_printf(&p->text, "%s%s%s", p->count ? ", " : "", type.before,
-                   shown);
-    p->names[p->count++] = *shown ? shown : NULL;
-    return true;
-}
-
-static bool put_result(struct prototype *p, Dwarf_Die *die)
-{
-    struct types_declared type;
-    Dwarf_Die to, plain;
-    if (!types_of(die, &to)) {
-        buf_text(&p->text, "void f(");
-        return true;
-    }
-    plain = to;
-    if (!types_peel(&plain, true)) {
-        buf_text(&p->text, "void f(");
-        return true;
-    }
-    enum types_passing passing = types_passing(&to);
-    if (passing == NOT_TOLD && dwarf_bytesize(&plain) <= 16)
-        return not_told(p);
-    if (passing == BY_REFERENCE && dwarf_bytesize(&plain) <= 16) {
-        buf_text(&p->text, "void *f(void *");
-        p->names[p->count++] = NULL;
-        return true;
-    }
-    if (!types_declare(p->t, &to, 0, &type) || type.after[0])
-        return false;
-    buf_printf(&p->text, "%sf(", type.before);
-    return true;
-}
-
-bool types_write_function(struct debug_types *t, const struct types_want *w,
-                          Dwarf_Die *die)
-{
-    struct prototype p = {.t = t, .w = w};
-    Dwarf_Die child;
-    buf_init(&p.text, 1 << 16);
-    bool ok = put_result(&p, die);
-    for (int more = dwarf_child(die, &child); ok && more == 0;
-         more = dwarf_siblingof(&child, &child)) {
-        int tag = dwarf_tag(&child);
-        if (tag == DW_TAG_unspecified_parameters) {
-            buf_text(&p.text, p.count ? ", ..." : "");
-            break;
-        }
-        if (tag == DW_TAG_formal_parameter)
-            ok = put_parameter(&p, &child);
-    }
-    if (ok && !p.text.failed) {
-        buf_text(&t->text, "[[span(");
-        put_string(&t->text, w->name);
-        if (w->symbol) {
-            buf_text(&t->text, "), symbol(");
-            put_string(&t->text, w->symbol);
-        }
-        buf_printf(&t->text, ")]] %s%s); /* ", buf_get(&p.text),
-                   p.count ? "" : "void");
-        types_put_place(&t->text, die);
-        buf_text(&t->text, " */\n");
-    }
-    buf_free(&p.text);
-    return ok;
 }

@@ -61,7 +61,7 @@ int begun_take(struct session *s, const struct lane_log_item *item)
     int known = session_knows_site(s, f->site);
     if (known < 0)
         return known;
-    if (!known || begin.process >= LANE_PROCESS_MAX) {
+    if (!known) {
         s->corrupt++;
         return 0;
     }
@@ -75,6 +75,7 @@ int begun_take(struct session *s, const struct lane_log_item *item)
 struct ending {
     struct session *s;
     uint32_t process;
+    const char *ended_by;
     int rc;
 };
 
@@ -88,14 +89,13 @@ static void begun_end(struct pending *p, void *with)
     memcpy(&begin, f->payload, sizeof begin);
     if (begin.process != ending->process)
         return;
-    ending->rc = begun_store(ending->s, p, "unfinished",
-                             ending->s->process[begin.process].ended_by);
+    ending->rc = begun_store(ending->s, p, "unfinished", ending->ended_by);
     pending_drop(&ending->s->pending, p);
 }
 
-int drain_begun(struct session *s, uint32_t process)
+int drain_begun(struct session *s, uint32_t process, const char *ended_by)
 {
-    struct ending ending = {s, process, 0};
+    struct ending ending = {s, process, ended_by, 0};
     pending_each(&s->pending, begun_end, &ending);
     return ending.rc;
 }

@@ -18,6 +18,7 @@ enum {
 struct decode_item {
     char *key; /* valid UTF-8 */
     uint8_t direction, type, size_bytes;
+    bool is_unsigned; /* an enum of no sign */
     int64_t value;
 };
 struct decode_site {

@@ -167,6 +167,8 @@ int drain_span_store(struct session *s, const struct drain_span *span,
         rc = grouped < 0 ? grouped : rc;
     }
     decode_free(&json);
+    if (rc > 0 && is_final && LANE_REF_LANE(span->ref) < LANE_MAX)
+        s->lane[LANE_REF_LANE(span->ref)].records++;
     if (rc > 0 && is_final) {
         int noted = outbox_span(&s->outbox, s->store, s->id, span->ref);
         rc = noted < 0 ? noted : rc;
@@ -287,8 +289,8 @@ static int record_take(struct session *s, uint32_t lane,
     span.trace = tables_trace(s, &span.context, r->t0_ticks);
     if (span.trace < 0)
         return (int)span.trace;
-    struct session_process *process = &s->process[span.process];
-    if (r->t1_ticks > process->last_ticks)
+    struct session_process *process = session_process_of(s, span.process);
+    if (process && r->t1_ticks > process->last_ticks)
         process->last_ticks = r->t1_ticks;
     struct pending *p = pending_find(&s->pending, span.ref);
     /* the program's own handler of a fatal signal ends it by exit() */
@@ -327,10 +329,6 @@ static int thread_take(struct session *s, uint32_t lane,
         return 0;
     }
     memcpy(&thread, item->payload, sizeof thread);
-    if (thread.process >= LANE_PROCESS_MAX) {
-        s->corrupt++;
-        return 0;
-    }
     s->lane[lane].generation = thread.generation;
     s->lane[lane].process = thread.process;
     utf8_clean(thread.name, strnlen(thread.name, sizeof thread.name), name,
@@ -542,7 +540,8 @@ static int open_store(struct session *s, uint32_t lane,
     if (is_open && p->is_shown)
         return 0;
     /* where the signal came; those around it are merely unfinished */
-    span.died_by = is_open ? 0 : session_died_by(&s->process[span.process]);
+    span.died_by =
+        is_open ? 0 : session_died_by(session_process_of(s, span.process));
     bool is_fatal = !is_open && stacks_is_fatal(p, span.died_by);
     span.status = is_fatal ? "error" : status;
     span.ended_by = is_fatal ? "signal" : ended_by;
@@ -559,12 +558,18 @@ static int open_store(struct session *s, uint32_t lane,
     return rc < 0 ? rc : 0;
 }
 
-int drain_open(struct session *s, uint32_t lane, const char *status,
-               const char *ended_by, int64_t age_ns, uint64_t now_ticks)
+int drain_open(struct session *s, uint32_t lane, uint64_t owner,
+               const char *status, const char *ended_by, int64_t age_ns,
+               uint64_t now_ticks)
 {
     static struct lane_open open[LANE_OPEN_MAX];
-    int n = lane_reader_open_spans(&s->reader, lane, open, LANE_OPEN_MAX);
+    uint64_t seen = 0;
+    int n =
+        lane_reader_open_spans(&s->reader, lane, open, LANE_OPEN_MAX, &seen);
     int rc = 0;
+    if ((owner && seen != owner) ||
+        LANE_OWNER_GENERATION(seen) != s->lane[lane].generation)
+        return 0;
     for (int i = 0; i < n && rc == 0; i++) {
         bool is_late = age_ns && overdue_is(s, &open[i], now_ticks);
         if (!is_late &&

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include "lane/error_frames.h"
 #include "lane/utf8.h"
 #include "tools/common/fingerprint.h"
 #include "tools/sidecar/decode_internal.h"
@@ -32,22 +33,19 @@ static void add_integer(cJSON *o, const char *key, bool known, int64_t n)
         cJSON_AddNullToObject(o, key);
 }
 
-/* The return register as the prototype has it; without one the low half if
- * the high one is empty: what an int leaves there. */
-static int64_t return_value(const struct decode_site *site, uint64_t rax)
+/* The result, where the prototype says what it is. */
+static void add_return(cJSON *o, const struct lane_frame_error *e)
 {
-    uint8_t bytes[8];
-    memcpy(bytes, &rax, sizeof bytes);
-    for (uint32_t i = 0; i < site->count; i++) {
-        const struct decode_item *item = &site->item[i];
-        if (item->direction != LANE_OUTPUT || strcmp(item->key, "return") != 0)
-            continue;
-        bool is_signed =
-            item->type == LANE_VALUE_SIGNED || item->type == LANE_VALUE_ENUM;
-        uint32_t size = item->size_bytes;
-        return value_integer(bytes, size ? size : 8, is_signed);
+    char text[32];
+    if (e->kind != LANE_ERROR_RULE || e->return_kind != LANE_RETURN_UNSIGNED) {
+        add_integer(o, "return_value",
+                    e->kind == LANE_ERROR_RULE &&
+                        e->return_kind == LANE_RETURN_SIGNED,
+                    (int64_t)e->return_value);
+        return;
     }
-    return rax >> 32 ? (int64_t)rax : (int32_t)rax;
+    snprintf(text, sizeof text, "%llu", (unsigned long long)e->return_value);
+    cJSON_AddRawToObject(o, "return_value", text);
 }
 
 static const char *const kinds[] = {
@@ -192,7 +190,7 @@ int decode_error(const struct decode_site *site,
     cJSON_AddStringToObject(o, "kind", kinds[e.kind]);
     add_text(o, "type", t.type);
     add_text(o, "rule", t.rule);
-    add_integer(o, "return_value", is_rule, return_value(site, e.return_value));
+    add_return(o, &e);
     add_integer(o, "errno", number != 0, number);
     add_text(o, "message", t.message);
     add_context(o, context);

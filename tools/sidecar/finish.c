@@ -32,11 +32,13 @@ enum {
  * What a thread was writing as it died is no loss: its call did not return.
  * Only where the thread went on after it an item is missing.
  */
-static int lane_finish(struct session *s, uint32_t lane, const char *ended_by,
-                       bool process_died, int64_t now_ns)
+static int lane_finish(struct session *s, uint32_t lane, uint64_t owner,
+                       const char *ended_by, int64_t now_ns)
 {
     struct session_lane *l = &s->lane[lane];
     int rc = 0, cut = 0;
+    if (l->judged == owner)
+        return 0; /* done, and not given back yet */
     while (!l->lost && rc == 0) {
         rc = drain_lane(s, lane, MOST_ITEMS, now_ns);
         if (rc < 0)
@@ -49,6 +51,9 @@ static int lane_finish(struct session *s, uint32_t lane, const char *ended_by,
             return -EINPROGRESS;
         if (l->lost || lane_log_at_end(&l->log))
             break;
+        /* somebody has it by now: what is reserved is being written */
+        if (l->log.head.owner != owner)
+            return 0;
         if (rc == 0) { /* reserved by a thread that is no more */
             if (lane_log_skip(&l->log) != 0)
                 return -ENOMEM;
@@ -56,15 +61,15 @@ static int lane_finish(struct session *s, uint32_t lane, const char *ended_by,
         }
         rc = 0;
     }
-    rc = drain_open(s, lane, "unfinished", ended_by, 0, 0);
-    l->free_next = true;
-    l->process_died = process_died;
+    rc = drain_open(s, lane, owner, "unfinished", ended_by, 0, 0);
+    l->judged = owner;
     return rc;
 }
 
 static bool lane_owner_died(const struct lane_head *head)
 {
-    return head->state == LANE_TAKEN && (head->robust & FUTEX_OWNER_DIED);
+    return LANE_OWNER_GENERATION(head->owner) == head->generation &&
+           (head->robust & FUTEX_OWNER_DIED);
 }
 
 /* A thread that died with spans open, in a process that lives. */
@@ -73,15 +78,20 @@ static int lane_look(struct session *s, uint32_t lane, int64_t now_ns)
     struct session_lane *l = &s->lane[lane];
     struct lane_head head;
     if (l->lost || lane_reader_lane(&s->reader, lane, &head) != 0 ||
-        !lane_owner_died(&head) || head.depth == 0) {
+        LANE_OWNER_WHO(head.owner) == 0 || !lane_owner_died(&head) ||
+        head.depth == 0) {
         l->dead_since_ns = 0;
         return 0;
     }
+    const struct session_process *p =
+        session_process_of(s, LANE_OWNER_WHO(head.owner) - 1);
+    if (!p || p->is_gone)
+        return 0; /* finished with its process */
     if (l->dead_since_ns == 0)
         l->dead_since_ns = now_ns;
     if (now_ns - l->dead_since_ns < THREAD_NS)
         return 0; /* perhaps its process died, or is in exec */
-    int rc = lane_finish(s, lane, "exit", false, now_ns);
+    int rc = lane_finish(s, lane, head.owner, "exit", now_ns);
     if (rc == -EINPROGRESS)
         return 0; /* looked at again */
     l->dead_since_ns = 0;
@@ -99,7 +109,7 @@ static bool exec_is_done(struct session *s, uint32_t index)
     for (uint32_t i = 0; i < s->reader.header.lane_next; i++) {
         struct lane_head head;
         if (lane_reader_lane(&s->reader, i, &head) == 0 &&
-            head.state == LANE_TAKEN && head.process == index &&
+            LANE_OWNER_WHO(head.owner) == s->process[index].number + 1 &&
             !lane_owner_died(&head))
             return false;
     }
@@ -125,7 +135,7 @@ static const char *ended_by_of(const struct session_process *p)
 int session_died_by(const struct session_process *process)
 {
     const struct session_process *p = process;
-    return p->is_gone && p->entry.state != LANE_PROCESS_ENDED &&
+    return p && p->is_gone && p->entry.state != LANE_PROCESS_ENDED &&
                    p->death.has_status && WIFSIGNALED(p->death.status)
                ? WTERMSIG(p->death.status)
                : 0;
@@ -225,12 +235,12 @@ static int process_end(struct session *s, uint32_t index)
     bool is_reaped = p->death.source && strcmp(p->death.source, "reaper") == 0;
     bool is_sample = !marked && !is_reaped;
     int rc = store_run(
-        s->store, STORE_PROCESS_END, "iiiiiittiit", s->id, (int64_t)index,
+        s->store, STORE_PROCESS_END, "iiiiiittiit", s->id, (int64_t)p->number,
         duration, cpu ? (int64_t)cpu : STORE_NULL,
         peak ? (int64_t)peak : STORE_NULL, (int64_t)is_sample, end.status,
         p->ended_by, end.exit_code, end.signal, end.source);
     if (rc >= 0)
-        rc = tables_lost(s, index);
+        rc = tables_lost(s, p);
     uint32_t context = p->entry.context;
     int64_t trace = rc < 0 ? rc : tables_trace(s, &context, p->entry.t0_ticks);
     if (trace < 0)
@@ -238,8 +248,22 @@ static int process_end(struct session *s, uint32_t index)
     rc = store_run(s->store, STORE_TRACE_PROCESS, "i", trace);
     death_close(&p->death);
     p->is_ended = true;
+    s->ended_places += index != 0; /* the first one's texts are all's */
     s->is_moved = true;
     return rc < 0 ? rc : 0;
+}
+
+/* What a dead process wrote to a lane that somebody else has now. */
+static int lane_catch_up(struct session *s, uint32_t lane, int64_t now_ns)
+{
+    const struct session_process *p =
+        session_process_of(s, s->lane[lane].process);
+    if (!p || !p->is_gone || p->is_ended)
+        return 0;
+    int rc = drain_lane(s, lane, MOST_ITEMS, now_ns);
+    if (rc < 0)
+        return rc;
+    return s->lane[lane].is_waiting ? -EINPROGRESS : 0;
 }
 
 /* Those that went since the last look: their lanes to the end, then they. One
@@ -253,11 +277,16 @@ static int finish_gone(struct session *s, int64_t now_ns)
         struct lane_head head;
         if (!s->lane[i].is_open ||
             lane_reader_lane(&s->reader, i, &head) != 0 ||
-            head.state != LANE_TAKEN || head.process >= LANE_PROCESS_MAX)
+            LANE_OWNER_WHO(head.owner) == 0)
             continue;
-        const struct session_process *p = &s->process[head.process];
-        if (p->is_gone && !p->is_ended)
-            rc = lane_finish(s, i, p->ended_by, true, now_ns);
+        const struct session_process *p =
+            session_process_of(s, LANE_OWNER_WHO(head.owner) - 1);
+        if (p && p->is_ended) /* with its lanes, in one transaction */
+            s->lane[i].judged = head.owner;
+        else if (p && p->is_gone)
+            rc = lane_finish(s, i, head.owner, p->ended_by, now_ns);
+        else if (!s->lane[i].lost) /* it may have been a dead one's before */
+            rc = lane_catch_up(s, i, now_ns);
         if (rc == -EINPROGRESS) {
             is_waiting = true;
             rc = 0;
@@ -265,9 +294,11 @@ static int finish_gone(struct session *s, int64_t now_ns)
     }
     if (rc != 0 || is_waiting)
         return rc;
+    s->is_moved |= s->has_ended; /* their lanes are to be given back */
+    s->has_ended = false;
     for (uint32_t i = 0; rc == 0 && i < s->reader.header.process_next; i++)
         if (s->process[i].is_gone && !s->process[i].is_ended) {
-            rc = drain_begun(s, i);
+            rc = drain_begun(s, s->process[i].number, s->process[i].ended_by);
             if (rc == 0)
                 rc = process_end(s, i);
         }
@@ -287,6 +318,7 @@ static int processes_look(struct session *s, int64_t now_ns)
                 s, i, death_look(&p->death, s->dir_fd, p->entry.pid), now_ns);
         any |= p->is_gone;
     }
+    any |= s->has_ended;
     return rc == 0 && any ? finish_gone(s, now_ns) : rc;
 }
 

@@ -44,6 +44,7 @@ static void put_modules(const struct session *s, uint32_t process,
                         struct request *r, struct request *paths)
 {
     struct symbolize_request *head = (void *)r->bytes;
+    const struct session_process *of = session_process_of(s, process);
     for (uint32_t i = 0; i < s->reader.header.module_next; i++) {
         struct lane_module m;
         char path[PATH_BYTES];
@@ -51,7 +52,8 @@ static void put_modules(const struct session *s, uint32_t process,
             m.state == 0 || m.build_id_bytes > sizeof m.build_id)
             continue;
         /* a forked child has its parent's objects as well */
-        if (m.process != 0 && m.process > process + 1)
+        if (m.process != 0 && m.process != process + 1 && of &&
+            m.loaded_ticks > of->entry.t0_ticks)
             continue;
         lane_reader_string(&s->reader, m.path, 0, path, sizeof path);
         struct symbolize_module out = {

@@ -301,7 +301,9 @@ static bool is_noted(struct session *s, uint64_t ref)
 static bool is_still_open(struct session *s, uint32_t lane, uint64_t ref)
 {
     static struct lane_open open[LANE_OPEN_MAX];
-    int n = lane_reader_open_spans(&s->reader, lane, open, LANE_OPEN_MAX);
+    uint64_t owner;
+    int n =
+        lane_reader_open_spans(&s->reader, lane, open, LANE_OPEN_MAX, &owner);
     for (int i = 0; i < n; i++)
         if (open[i].span == ref)
             return true;
@@ -312,10 +314,9 @@ static bool is_still_open(struct session *s, uint32_t lane, uint64_t ref)
 static int32_t thread_of(const struct session *s, const struct lane_head *head,
                          int32_t *pid)
 {
-    if (head->process >= LANE_PROCESS_MAX || head->tid == 0)
-        return 0;
-    const struct session_process *p = &s->process[head->process];
-    if (!p->is_known || p->is_gone || p->death.state != DEATH_ALIVE)
+    const struct session_process *p = session_process_of(s, head->process);
+    if (!p || head->tid == 0 || !p->is_known || p->is_gone ||
+        p->death.state != DEATH_ALIVE)
         return 0;
     /* the session file says which process: it must be one that writes it */
     if (!death_maps(&p->death, s->name))

@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include "tools/sidecar/session.h"
+#include "tools/sidecar/gap.h"
 #include "tools/sidecar/overdue.h"
 #include "tools/sidecar/types_fill.h"
 #include <errno.h>
@@ -73,6 +74,7 @@ static int session_row(struct session *s)
         file && len == strlen(s->name) && memcmp(file, s->name, len) == 0;
     const char *state = store_blob(s->store, STORE_SESSION_FIND, 2, &len);
     s->is_ended = state && len == 5 && memcmp(state, "ended", 5) == 0;
+    s->has_gap = store_int(s->store, STORE_SESSION_FIND, 3) != 0;
     rc = store_next(s->store, STORE_SESSION_FIND);
     return rc < 0 ? rc : same ? 0 : -EEXIST;
 }
@@ -82,24 +84,45 @@ static int cursors_load(struct session *s)
     int rc = store_start(s->store, STORE_CURSOR_ALL, "i", s->id);
     while (rc > 0) {
         int64_t lane = store_int(s->store, STORE_CURSOR_ALL, 0);
-        if (lane >= 0 && lane < LANE_MAX)
-            s->lane[lane].stored =
-                (uint64_t)store_int(s->store, STORE_CURSOR_ALL, 1);
+        if (lane >= 0 && lane < LANE_MAX) {
+            struct session_lane *l = &s->lane[lane];
+            l->stored = (uint64_t)store_int(s->store, STORE_CURSOR_ALL, 1);
+            l->records = l->records_stored =
+                (uint64_t)store_int(s->store, STORE_CURSOR_ALL, 2);
+        }
         rc = store_next(s->store, STORE_CURSOR_ALL);
     }
     return rc;
+}
+
+/* A process that an earlier sidecar stored: is its place still its own? */
+static void ended_note(struct session *s, int64_t number)
+{
+    struct lane_process entry;
+    uint32_t slot = LANE_PROCESS_SLOT(number);
+    if (number < 0 || number > INT32_MAX ||
+        lane_reader_entry(&s->reader, LANE_TABLE_PROCESSES, slot, &entry) !=
+            0 ||
+        entry.generation != LANE_PROCESS_GENERATION(number) ||
+        entry.state == LANE_PROCESS_FREE)
+        return;
+    s->process[slot] = (struct session_process){
+        .is_known = true,
+        .is_stored = true,
+        .is_gone = true,
+        .is_ended = true,
+        .number = (uint32_t)number,
+        .death.pidfd = -1,
+    };
+    s->ended_places += slot != 0;
+    s->has_ended = true;
 }
 
 static int ended_load(struct session *s)
 {
     int rc = store_start(s->store, STORE_PROCESS_ENDED, "i", s->id);
     while (rc > 0) {
-        int64_t index = store_int(s->store, STORE_PROCESS_ENDED, 0);
-        if (index >= 0 && index < LANE_PROCESS_MAX)
-            s->process[index].is_known = s->process[index].is_stored =
-                s->process[index].is_gone = s->process[index].is_ended = true;
-        if (index >= 0 && index < LANE_PROCESS_MAX)
-            s->process[index].death.pidfd = -1;
+        ended_note(s, store_int(s->store, STORE_PROCESS_ENDED, 0));
         rc = store_next(s->store, STORE_PROCESS_ENDED);
     }
     return rc;
@@ -228,6 +251,9 @@ int session_begin_lane(struct session *s, uint32_t lane)
     int rc = lane_log_open(&l->log, &s->reader, lane, l->stored);
     if (rc != 0)
         return rc;
+    rc = gap_skip(s, lane);
+    if (rc != 0)
+        return rc;
     l->is_open = true;
     l->stored = l->log.position;
     rc = store_start(s->store, STORE_THREAD_LAST, "ii", s->id, (int64_t)lane);
@@ -236,14 +262,20 @@ int session_begin_lane(struct session *s, uint32_t lane)
         l->process = (uint32_t)store_int(s->store, STORE_THREAD_LAST, 1);
         rc = store_next(s->store, STORE_THREAD_LAST);
     }
-    if (l->process >= LANE_PROCESS_MAX)
-        l->process = 0;
     return rc;
+}
+
+struct session_process *session_process_of(const struct session *s,
+                                           uint32_t number)
+{
+    struct session_process *p = &s->process[LANE_PROCESS_SLOT(number)];
+    return p->is_known && p->number == number ? p : NULL;
 }
 
 int session_look_again(struct session *s)
 {
     int rc = lane_reader_refresh(&s->reader);
+    tables_look_again(s);
     if (rc == 0)
         rc = tables_sync(s);
     for (uint32_t i = 0; rc == 0 && i < s->reader.header.lane_next; i++)
@@ -304,7 +336,7 @@ static int slow_part(struct session *s, int64_t now_ns)
         uint64_t now = lane_now(&s->keeper->map);
         for (uint32_t i = 0; rc == 0 && i < s->reader.header.lane_next; i++)
             if (s->lane[i].is_open && !s->lane[i].lost)
-                rc = drain_open(s, i, "open", NULL, OPEN_NS, now);
+                rc = drain_open(s, i, 0, "open", NULL, OPEN_NS, now);
         if (rc == 0 && s->has_overdue)
             rc = overdue_look_begun(s, now);
     }
@@ -319,9 +351,11 @@ static int cursors_save(struct session *s)
     int rc = 0;
     for (uint32_t i = 0; rc >= 0 && i < s->reader.header.lane_next; i++) {
         const struct session_lane *l = &s->lane[i];
-        if (l->is_open && l->log.position != l->stored)
-            rc = store_run(s->store, STORE_CURSOR_SET, "iii", s->id, (int64_t)i,
-                           (int64_t)l->log.position);
+        if (l->is_open &&
+            (l->log.position != l->stored || l->records != l->records_stored))
+            rc =
+                store_run(s->store, STORE_CURSOR_SET, "iiii", s->id, (int64_t)i,
+                          (int64_t)l->log.position, (int64_t)l->records);
     }
     return rc < 0 ? rc : 0;
 }
@@ -341,6 +375,8 @@ static int batch_save(struct session *s, int64_t now_ns)
         STORE_SESSION_END_OPEN,   STORE_SESSION_END_ORIGINS,
     };
     unsigned count = sizeof last / sizeof *last;
+    if (rc == 0 && s->is_ended)
+        rc = gap_count(s);
     for (unsigned i = 0; s->is_ended && rc >= 0 && i < count; i++)
         rc = store_run(s->store, last[i], "i", s->id);
     if (rc >= 0)
@@ -359,6 +395,21 @@ static bool is_written(const struct session *s)
     return false;
 }
 
+/* Places of processes that are stored, and whose lanes are free. */
+static void free_places(struct session *s)
+{
+    static bool is_owner[LANE_PROCESS_MAX];
+    lane_keeper_owners(s->keeper, &s->reader, is_owner);
+    for (uint32_t i = 1; i < s->reader.header.process_next; i++) {
+        struct session_process *p = &s->process[i];
+        if (!p->is_ended || is_owner[i])
+            continue;
+        lane_keeper_free_process(s->keeper, p->number);
+        tables_forget_process(p);
+        s->ended_places--;
+    }
+}
+
 /* Only now that all is stored. */
 static void give_back(struct session *s)
 {
@@ -372,15 +423,18 @@ static void give_back(struct session *s)
         if (l->log.position != l->stored)
             active++;
         l->stored = l->log.position;
+        l->records_stored = l->records;
         /* never set up: where the file system is full it has no page, and
          * to touch one would be a SIGBUS */
         if (l->log.head.limit == 0)
             continue;
         lane_keeper_advance(s->keeper, i, l->stored);
-        if (l->free_next)
-            (void)lane_keeper_free(s->keeper, i, l->process_died);
-        l->free_next = false;
+        if (l->judged)
+            (void)lane_keeper_free(s->keeper, i, l->judged);
+        l->judged = 0;
     }
+    if (s->ended_places)
+        free_places(s);
     s->has_writer = is_written(s);
     if (active && s->has_writer)
         lane_keeper_top_up(s->keeper, active < 8 ? active + READY_UNITS : 8);
@@ -395,6 +449,7 @@ static bool is_news(struct session *s)
     struct lane_session before = *h;
     if (lane_reader_refresh(&s->reader) != 0 ||
         before.process_next != h->process_next ||
+        before.process_again != h->process_again ||
         before.site_next != h->site_next || before.lane_next != h->lane_next)
         return true;
     for (uint32_t i = 0; i < h->lane_next; i++)
@@ -482,9 +537,29 @@ int session_poll(struct session *s, int64_t now_ns)
         s->is_ended = false;
         return rc;
     }
-    if (rc > 0)
-        give_back(s);
+    if (rc > 0 && !store_is_there(s->store)) {
+        s->is_ended = false;
+        return -ESTALE;
+    }
+    s->is_committed |= rc > 0;
     if (s->keeper && s->keeper->broken)
         return -EBADMSG;
     return rc;
+}
+
+void session_give_back(struct session *s)
+{
+    if (s->is_committed)
+        give_back(s);
+    s->is_committed = false;
+}
+
+bool session_wants_room(const struct session *s)
+{
+    uint64_t segments = 0;
+    for (uint32_t i = 0; i < s->reader.header.lane_next; i++)
+        if (s->lane[i].is_open && !s->lane[i].lost)
+            segments += (s->lane[i].log.position >> LANE_SEGMENT_SHIFT) -
+                        (s->lane[i].stored >> LANE_SEGMENT_SHIFT);
+    return segments > s->reader.header.unit_max / 4;
 }

@@ -6,6 +6,7 @@
 #pragma once
 #include <stdbool.h>
 #include "lane/keeper.h"
+#include "lane/owner.h"
 #include "lane/reader.h"
 #include "tools/sidecar/clock.h"
 #include "tools/sidecar/coverage.h"
@@ -25,17 +26,21 @@ struct session_lane {
     bool is_open;
     struct lane_log log;
     uint64_t stored; /* position up to which the store has it */
-    uint32_t generation, process;
+    uint64_t records, records_stored; /* spans that it has of it, in all */
+    uint32_t generation, process; /* of the thread whose items come next: the
+                                     number of its process */
     bool is_draining;
-    bool is_waiting;              /* for the names of a stack */
-    bool lost;                    /* contradicts itself: not read any more */
-    bool free_next, process_died; /* to be set free once all is stored */
+    bool is_waiting; /* for the names of a stack */
+    bool lost;       /* contradicts itself: not read any more */
+    uint64_t judged; /* owner word to be set free once all is stored; 0 none */
     uint64_t stuck_at;  /* position of an item that is not committed */
     uint64_t stuck_end; /* how far the writer was then */
     int64_t stuck_since_ns, dead_since_ns;
 };
-struct session_process {
+struct session_process { /* a place in the table, by who has it now */
     bool is_known, is_stored, is_gone, is_ended;
+    bool is_free;    /* nobody has it; after another one had it */
+    uint32_t number; /* owner.h */
     struct lane_process entry;
     struct death death;
     int64_t gone_since_ns;
@@ -78,10 +83,15 @@ struct session {
         batch_at_ns;
     uint32_t note_bytes, types_modules; /* types_fill.c */
     uint64_t loss_stored[16];
-    bool is_boot_ours; /* ticks of today mean something in it */
+    uint32_t again_seen;   /* process_again of the last look at free places */
+    uint32_t ended_places; /* of processes that wait to be set free */
+    bool has_ended;        /* stored by an earlier sidecar, lanes and all */
+    bool is_boot_ours;     /* ticks of today mean something in it */
     bool is_service_known;
     bool has_overdue;       /* a site has such a limit */
     uint32_t overdue_looks; /* at threads, this batch */
+    bool has_gap;           /* the store knows less than was given back */
+    bool is_committed;      /* something that is not given back yet */
     bool is_moved;          /* something new was drained in this batch */
     bool has_writer;        /* as far as was seen with the last batch */
     bool is_ended;          /* all stored, nobody maps it */
@@ -97,15 +107,23 @@ int session_open(int dir_fd, const char *name, struct store *store,
 void session_close(struct session *session);
 
 /*
- * Take what is new, store it in one transaction, give the room back. Number
- * of items, or -errno: then nothing of the batch is stored, and the session
- * must be closed and opened again. `finish`: nobody waits for more (--once).
+ * Take what is new, store it in one transaction. Number of items, or -errno:
+ * then nothing of the batch is stored, and the session must be closed and
+ * opened again. `finish`: nobody waits for more (--once).
  */
 int session_poll(struct session *session, int64_t now_ns)
     __attribute__((warn_unused_result));
 
+/* What was committed is stored for good: give the room back. */
+void session_give_back(struct session *session);
+/* Is so much not given back that its program may wait for it? */
+bool session_wants_room(const struct session *session);
+
 /* ---- between the parts (tables.c, drain.c, finish.c) -------------------- */
 
+/* The process of this number, NULL: it is stored, and its place another's. */
+struct session_process *session_process_of(const struct session *session,
+                                           uint32_t number);
 /* Tables and lanes as they are now, not as the batch found them. */
 /* Begin to read a lane: not `is_open` yet. */
 int session_begin_lane(struct session *s, uint32_t lane)
@@ -119,8 +137,12 @@ int session_knows_site(struct session *session, uint32_t site)
 
 /* Entries that are new in the tables, into the store. */
 int tables_sync(struct session *session) __attribute__((warn_unused_result));
-/* Why the trace ends with what process `index` exec'ed, if it does. */
-int tables_lost(struct session *session, uint32_t index)
+/* Look at the places of processes that were set free in any case. */
+void tables_look_again(struct session *session);
+/* A place of the table is nobody's from now on. */
+void tables_forget_process(struct session_process *process);
+/* Why the trace ends with what a process exec'ed, if it does. */
+int tables_lost(struct session *session, const struct session_process *process)
     __attribute__((warn_unused_result));
 /* Row of the trace of a context; <0: -errno. A context that is not there
  * counts as context 0. */
@@ -138,12 +160,13 @@ void tables_free(struct session *session);
 int drain_lane(struct session *session, uint32_t lane, uint32_t most,
                int64_t now_ns) __attribute__((warn_unused_result));
 /* Spans that are open in a lane, as `status`; those younger than `age_ns`
- * are left out. 0 or -errno. */
-int drain_open(struct session *session, uint32_t lane, const char *status,
-               const char *ended_by, int64_t age_ns, uint64_t now_ticks)
-    __attribute__((warn_unused_result));
-/* Spans that this process began and never ended are unfinished. */
-int drain_begun(struct session *session, uint32_t process)
+ * are left out, and all of an owner whose thread was not met in the log yet, or
+ * who is not `owner` (0: whoever has it). 0 or -errno. */
+int drain_open(struct session *session, uint32_t lane, uint64_t owner,
+               const char *status, const char *ended_by, int64_t age_ns,
+               uint64_t now_ticks) __attribute__((warn_unused_result));
+/* Spans that this process (number) began and never ended are unfinished. */
+int drain_begun(struct session *session, uint32_t process, const char *ended_by)
     __attribute__((warn_unused_result));
 /* Forget what waits for spans of this lane that are not open any more. */
 void drain_sweep(struct session *session, uint32_t lane);

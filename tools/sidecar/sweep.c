@@ -41,8 +41,9 @@ void drain_sweep(struct session *s, uint32_t lane)
         return; /* those beyond are nowhere to be seen */
     sweep.s = s;
     sweep.lane = lane;
-    sweep.count =
-        lane_reader_open_spans(&s->reader, lane, sweep.open, LANE_OPEN_MAX);
+    uint64_t owner;
+    sweep.count = lane_reader_open_spans(&s->reader, lane, sweep.open,
+                                         LANE_OPEN_MAX, &owner);
     if (sweep.count >= 0)
         pending_each(&s->pending, sweep_one, &sweep);
 }

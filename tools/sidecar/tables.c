@@ -68,8 +68,8 @@ static int process_store(struct session *s, uint32_t index)
     process_name(s, &p->entry, program, name, sizeof program);
     char *command = command_json(s, p->entry.command);
     int rc = store_run(
-        s->store, STORE_PROCESS_SET, "iiiiiittti", s->id, (int64_t)index, trace,
-        (int64_t)p->entry.pid,
+        s->store, STORE_PROCESS_SET, "iiiiiittti", s->id, (int64_t)p->number,
+        trace, (int64_t)p->entry.pid,
         p->entry.parent ? (int64_t)p->entry.parent - 1 : STORE_NULL,
         p->entry.parent_ref ? (int64_t)p->entry.parent_ref : STORE_NULL, name,
         program[0] ? program : NULL, command,
@@ -85,47 +85,75 @@ static int process_store(struct session *s, uint32_t index)
     return rc < 0 ? rc : 0;
 }
 
-int tables_lost(struct session *s, uint32_t index)
+int tables_lost(struct session *s, const struct session_process *process)
 {
     static const char *const words[] = {NULL, "static", "privileged", "foreign",
                                         "cleared"};
-    const struct lane_process *entry = &s->process[index].entry;
+    const struct lane_process *entry = &process->entry;
     char target[TEXT_MAX];
     if (entry->lost == LANE_LOST_NOT ||
         entry->lost >= sizeof words / sizeof *words)
         return 0;
     lane_reader_string(&s->reader, entry->target, 0, target, sizeof target);
-    int rc =
-        store_run(s->store, STORE_PROCESS_LOST, "iitt", s->id, (int64_t)index,
-                  words[entry->lost], target[0] ? target : NULL);
+    int rc = store_run(s->store, STORE_PROCESS_LOST, "iitt", s->id,
+                       (int64_t)process->number, words[entry->lost],
+                       target[0] ? target : NULL);
     return rc < 0 ? rc : 0;
+}
+
+/* A place with somebody in it, who is new or still there. */
+static int process_sync(struct session *s, uint32_t index)
+{
+    struct session_process *p = &s->process[index];
+    struct lane_process entry;
+    int rc = lane_reader_entry(&s->reader, LANE_TABLE_PROCESSES, index, &entry);
+    if (rc != 0)
+        return rc;
+    if (entry.state == LANE_PROCESS_FREE)
+        p->is_free = true;
+    if (entry.state != LANE_PROCESS_RUNS && entry.state != LANE_PROCESS_ENDED)
+        return 0;
+    p->entry = entry;
+    if (!p->is_known) {
+        p->number = LANE_PROCESS_NUMBER(entry.generation, index);
+        death_watch(&p->death, entry.pid, entry.start_time,
+                    s->reader.header.pid_namespace);
+    }
+    if (!p->is_known && !s->is_boot_ours)
+        p->death.state = DEATH_DEAD;
+    p->is_known = true;
+    p->is_free = false;
+    return p->is_stored ? 0 : process_store(s, index);
+}
+
+void tables_look_again(struct session *s)
+{
+    s->again_seen = s->reader.header.process_again - 1;
+}
+
+void tables_forget_process(struct session_process *process)
+{
+    death_close(&process->death);
+    *process = (struct session_process){.is_free = true, .death.pidfd = -1};
 }
 
 static int processes_sync(struct session *s)
 {
-    for (uint32_t i = 0; i < s->reader.header.process_next; i++) {
+    static uint32_t state[LANE_PROCESS_MAX];
+    uint32_t again = s->reader.header.process_again;
+    uint32_t count = s->reader.header.process_next;
+    bool looks = again != s->again_seen;
+    int rc = looks ? lane_reader_process_states(&s->reader, count, state) : 0;
+    for (uint32_t i = 0; rc == 0 && i < count; i++) {
         struct session_process *p = &s->process[i];
-        if (p->is_ended || p->is_gone)
+        if (p->is_ended || p->is_gone ||
+            (p->is_free && (!looks || state[i] == LANE_PROCESS_FREE)))
             continue;
-        struct lane_process entry;
-        int rc = lane_reader_entry(&s->reader, LANE_TABLE_PROCESSES, i, &entry);
-        if (rc != 0)
-            return rc;
-        if (entry.state == LANE_PROCESS_NONE)
-            continue;
-        p->entry = entry;
-        if (!p->is_known)
-            death_watch(&p->death, entry.pid, entry.start_time,
-                        s->reader.header.pid_namespace);
-        if (!p->is_known && !s->is_boot_ours)
-            p->death.state = DEATH_DEAD;
-        p->is_known = true;
-        if (!p->is_stored)
-            rc = process_store(s, i);
-        if (rc != 0)
-            return rc;
+        rc = process_sync(s, i);
     }
-    return 0;
+    if (rc == 0)
+        s->again_seen = again;
+    return rc;
 }
 
 /* ---- contexts and traces ------------------------------------------------ */
@@ -248,6 +276,7 @@ static int items_read(struct session *s, const struct lane_site *entry,
             .direction = item.direction,
             .type = item.type,
             .size_bytes = item.size_bytes,
+            .is_unsigned = item.is_unsigned != 0,
             .value = item.value,
         };
         if (!site->items[i].key)

@@ -260,7 +260,10 @@ static cJSON *enum_json(const struct decode_value *v, int64_t number)
             return cJSON_CreateString(text);
         }
     }
-    snprintf(text, sizeof text, "%lld", (long long)number);
+    if (v->item->is_unsigned)
+        snprintf(text, sizeof text, "%llu", (unsigned long long)number);
+    else
+        snprintf(text, sizeof text, "%lld", (long long)number);
     return cJSON_CreateString(text);
 }
 

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See location.h. Only what holds at the first byte counts: a list of
+ * locations is asked for that address; a single expression that speaks of the
+ * function's own frame (code that was not optimized) holds after the prologue
+ * alone and says nothing.
+ */
+#include "tools/dwarf/location.h"
+#include <dwarf.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    RSP = 7,
+    XMM0 = 17,
+    CALL_BYTES = 8, /* the return address, at the stack pointer */
+    PIECES = 2,
+};
+
+static const char *const gprs[16] = {"rax", "rdx", "rcx", "rbx", "rsi", "rdi",
+                                     "rbp", "rsp", "r8",  "r9",  "r10", "r11",
+                                     "r12", "r13", "r14", "r15"};
+
+static void register_name(uint64_t number, char out[16])
+{
+    if (number < 16)
+        snprintf(out, 16, "%s", gprs[number]);
+    else if (number >= XMM0 && number < XMM0 + 16)
+        snprintf(out, 16, "xmm%u", (unsigned)(number - XMM0));
+    else
+        snprintf(out, 16, "other");
+}
+
+/* The register of DW_OP_reg<n> and its like; -1: another operation. */
+static int register_of(const Dwarf_Op *op)
+{
+    if (op->atom >= DW_OP_reg0 && op->atom <= DW_OP_reg31)
+        return op->atom - DW_OP_reg0;
+    return op->atom == DW_OP_regx && op->number < 128 ? (int)op->number : -1;
+}
+
+static int base_register_of(const Dwarf_Op *op)
+{
+    if (op->atom >= DW_OP_breg0 && op->atom <= DW_OP_breg31)
+        return op->atom - DW_OP_breg0;
+    return op->atom == DW_OP_bregx && op->number < 128 ? (int)op->number : -1;
+}
+
+static int64_t base_offset_of(const Dwarf_Op *op)
+{
+    return (int64_t)(op->atom == DW_OP_bregx ? op->number2 : op->number);
+}
+
+bool location_is_gcc(Dwarf_Die *function)
+{
+    Dwarf_Die cu;
+    Dwarf_Attribute a;
+    const char *producer = NULL;
+    if (dwarf_diecu(function, &cu, NULL, NULL) &&
+        dwarf_attr(&cu, DW_AT_producer, &a))
+        producer = dwarf_formstring(&a);
+    return producer && strncmp(producer, "GNU ", 4) == 0;
+}
+
+/* ---- memory ------------------------------------------------------------- */
+
+static void put_stack(int64_t offset, char out[LOCATION_TEXT])
+{
+    if (offset >= 0) /* below is the function's own frame */
+        snprintf(out, LOCATION_TEXT, "+%" PRId64, offset);
+}
+
+/* DW_OP_fbreg: from the canonical frame address, where the stack arguments
+ * begin; or from a register that the prologue sets. */
+static void put_frame(Dwarf_Die *function, int64_t offset, bool is_list,
+                      char out[LOCATION_TEXT])
+{
+    Dwarf_Attribute a;
+    Dwarf_Op *base;
+    size_t count;
+    if (!dwarf_attr(function, DW_AT_frame_base, &a) ||
+        dwarf_getlocation(&a, &base, &count) != 0 || count != 1)
+        return;
+    if (base[0].atom == DW_OP_call_frame_cfa)
+        put_stack(offset, out);
+    else if (register_of(&base[0]) == RSP && is_list)
+        put_stack(offset - CALL_BYTES, out);
+    else if (register_of(&base[0]) == 6 && !is_list) /* rbp, once it is set */
+        put_stack(offset - 2 * CALL_BYTES, out);
+}
+
+/* ---- expressions -------------------------------------------------------- */
+
+static int entry_register(Dwarf_Attribute *a, const Dwarf_Op *op)
+{
+    Dwarf_Attribute value;
+    Dwarf_Op *inner;
+    size_t count;
+    if ((op->atom != DW_OP_entry_value && op->atom != DW_OP_GNU_entry_value) ||
+        dwarf_getlocation_attr(a, op, &value) != 0 ||
+        dwarf_getlocation(&value, &inner, &count) != 0 || count != 1)
+        return -1;
+    return register_of(&inner[0]);
+}
+
+/* Which register holds the bytes 0 and 8 of what lies in pieces. */
+static void put_pieces(const Dwarf_Op *ops, size_t count,
+                       char out[LOCATION_TEXT])
+{
+    int in[PIECES] = {-1, -1};
+    uint64_t at = 0;
+    char first[16], second[16];
+    for (size_t i = 0; i < count; i++) {
+        int number = register_of(&ops[i]);
+        const Dwarf_Op *piece = number < 0 ? &ops[i] : &ops[i + 1];
+        if (number >= 0 && ++i == count)
+            return;
+        if (piece->atom != DW_OP_piece)
+            return;
+        if (at % 8 == 0 && at / 8 < PIECES && number >= 0)
+            in[at / 8] = number;
+        at += piece->number;
+    }
+    if (in[0] < 0)
+        return;
+    register_name((uint64_t)in[0], first);
+    register_name((uint64_t)(in[1] < 0 ? 0 : in[1]), second);
+    if (in[1] >= 0)
+        snprintf(out, LOCATION_TEXT, "%s:%s", first, second);
+    else
+        snprintf(out, LOCATION_TEXT, "%s", first);
+}
+
+static bool has_atom(const Dwarf_Op *ops, size_t count, unsigned atom)
+{
+    for (size_t i = 0; i < count; i++)
+        if (ops[i].atom == atom)
+            return true;
+    return false;
+}
+
+static bool is_conversion(const Dwarf_Op *ops, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (ops[i].atom != DW_OP_convert && ops[i].atom != DW_OP_stack_value)
+            return false;
+    return true;
+}
+
+static void put_expression(Dwarf_Die *function, Dwarf_Attribute *a,
+                           const Dwarf_Op *ops, size_t count, bool is_list,
+                           char out[LOCATION_TEXT])
+{
+    char name[16];
+    int number = register_of(&ops[0]), base = base_register_of(&ops[0]);
+    int entry = entry_register(a, &ops[0]);
+    bool is_value = has_atom(ops, count, DW_OP_stack_value);
+    if (has_atom(ops, count, DW_OP_piece)) {
+        put_pieces(ops, count, out);
+    } else if (number >= 0 && count == 1) {
+        register_name((uint64_t)number, name);
+        snprintf(out, LOCATION_TEXT, "%s", name);
+    } else if (entry >= 0 && is_conversion(ops + 1, count - 1)) {
+        register_name((uint64_t)entry, name);
+        snprintf(out, LOCATION_TEXT, "%s", name);
+    } else if (ops[0].atom == DW_OP_fbreg && count == 1) {
+        put_frame(function, (int64_t)ops[0].number, is_list, out);
+    } else if (base == RSP && count == 1) {
+        if (is_list)
+            put_stack(base_offset_of(&ops[0]) - CALL_BYTES, out);
+    } else if (base >= 0 && base_offset_of(&ops[0]) == 0 &&
+               is_conversion(ops + 1, count - 1)) {
+        register_name((uint64_t)base, name);
+        snprintf(out, LOCATION_TEXT, "%s%s", is_value ? "" : "*", name);
+    } else if (is_value) {
+        /* computed of something else: the caller passes none of it */
+        snprintf(out, LOCATION_TEXT, "-");
+    }
+}
+
+void location_at_entry(Dwarf_Die *function, Dwarf_Die *param, uint64_t pc,
+                       char out[LOCATION_TEXT])
+{
+    Dwarf_Attribute a;
+    Dwarf_Op *ops = NULL;
+    size_t count = 0;
+    bool is_gcc = location_is_gcc(function);
+    snprintf(out, LOCATION_TEXT, "?");
+    int found = dwarf_attr(param, DW_AT_location, &a)
+                    ? dwarf_getlocation_addr(&a, pc, &ops, &count, 1)
+                    : 0;
+    if (found < 0)
+        return;
+    if (found == 0 || count == 0) {
+        bool is_later = dwarf_hasattr(param, DW_AT_location);
+        if (!is_gcc)
+            snprintf(out, LOCATION_TEXT, is_later ? "~" : "-");
+        return;
+    }
+    unsigned form = dwarf_whatform(&a);
+    bool is_list = form == DW_FORM_sec_offset || form == DW_FORM_loclistx ||
+                   form == DW_FORM_data4 || form == DW_FORM_data8;
+    put_expression(function, &a, ops, count, is_list, out);
+    if (is_gcc && strcmp(out, "-") == 0)
+        snprintf(out, LOCATION_TEXT, "?");
+}
+
+/* ---- parameters --------------------------------------------------------- */
+
+void location_declared(Dwarf_Die *function, Dwarf_Die *out)
+{
+    Dwarf_Attribute a;
+    *out = *function;
+    if (dwarf_attr(function, DW_AT_abstract_origin, &a))
+        (void)!dwarf_formref_die(&a, out);
+}
+
+bool location_concrete(Dwarf_Die *function, Dwarf_Die *declared, Dwarf_Die *out)
+{
+    Dwarf_Attribute a;
+    Dwarf_Die origin;
+    for (int more = dwarf_child(function, out); more == 0;
+         more = dwarf_siblingof(out, out)) {
+        if (out->addr == declared->addr)
+            return true;
+        if (dwarf_tag(out) == DW_TAG_formal_parameter &&
+            dwarf_attr(out, DW_AT_abstract_origin, &a) &&
+            dwarf_formref_die(&a, &origin) && origin.addr == declared->addr)
+            return true;
+    }
+    return false;
+}
