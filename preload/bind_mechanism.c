@@ -210,8 +210,32 @@ static int apply_entry(struct work *work)
     return err;
 }
 
+/* The version of a function whose name has several in its object. */
+struct versions {
+    const struct plan_image *image;
+    uint64_t vaddr;
+    const char *own;
+    bool has_others;
+};
+
+static int see_version(void *context, const struct plan_symbol *symbol)
+{
+    struct versions *versions = context;
+    if (symbol->vaddr == versions->vaddr)
+        versions->own = plan_image_version(versions->image, symbol->index);
+    else
+        versions->has_others = true;
+    return 0;
+}
+
 static int rewrite_slots(struct work *work)
 {
+    struct versions versions = {&work->module->image, work->vaddr, NULL, false};
+    (void)plan_image_each_version(versions.image, work->name, see_version,
+                                  &versions);
+    const char *version = !versions.has_others ? NULL
+                          : versions.own       ? versions.own
+                                               : "";
     int total = 0;
     uint64_t function = work->module->base + work->vaddr;
     bind_work_arm(work, function);
@@ -220,8 +244,8 @@ static int rewrite_slots(struct work *work)
         if (!module->is_loaded || !module->is_usable ||
             module->kind == MODULE_OWN || module->kind == MODULE_LOADER)
             continue;
-        int n = shim_slots_rewrite(&module->image, work->name, function,
-                                   stub_of(work));
+        int n = shim_slots_rewrite(&module->image, work->name, version,
+                                   function, stub_of(work));
         if (n > 0)
             total += n;
     }

@@ -199,10 +199,11 @@ int shim_patch_apply(const struct plan_patch *patch, uint64_t island,
                      uint64_t stub) __attribute__((warn_unused_result));
 
 /* Call slots: let every JUMP_SLOT of `image` (mapped) that is named `name` and
- * leads to `function`, or is not resolved yet, lead to `stub`. Number of slots
- * rewritten, or -errno. */
+ * leads to `function`, or is not resolved yet, lead to `stub`. `version`: the
+ * one of the function, where its object has several; a slot that is not
+ * resolved must demand it. Number of slots rewritten, or -errno. */
 int shim_slots_rewrite(const struct plan_image *image, const char *name,
-                       uint64_t function, uint64_t stub)
+                       const char *version, uint64_t function, uint64_t stub)
     __attribute__((warn_unused_result));
 
 /* Have notified(0, 0) called, vector registers saved, on every call of the

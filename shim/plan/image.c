@@ -248,6 +248,18 @@ static void take_tag(struct plan_image *image, struct dynamic_values *v,
     case DT_VERSYM:
         v->versym = link_address(image, value);
         break;
+    case DT_VERDEF:
+        image->verdef = link_address(image, value);
+        break;
+    case DT_VERDEFNUM:
+        image->verdef_count = value;
+        break;
+    case DT_VERNEED:
+        image->verneed = link_address(image, value);
+        break;
+    case DT_VERNEEDNUM:
+        image->verneed_count = value;
+        break;
     case DT_SONAME:
         v->soname = value;
         v->has_soname = true;
