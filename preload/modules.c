@@ -239,8 +239,9 @@ void module_add_symtab(struct module *module)
 {
     struct stat st;
     /* a name that was unlinked, replaced, or never was one (memfd) */
-    const char *path =
-        module->kind == MODULE_MAIN ? "/proc/self/exe" : module->path;
+    const char *path = module->kind == MODULE_MAIN && !config.is_by_loader
+                           ? "/proc/self/exe"
+                           : module->path;
     if (module->has_symtab || !module->is_usable || *path != '/')
         return;
     module->has_symtab = true;
