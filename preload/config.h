@@ -12,6 +12,7 @@
 struct config {
     char **env;
     char exe[PATH_MAX];     /* /proc/self/exe; empty if unreadable */
+    bool is_by_loader;      /* ld.so PROGRAM: exe is PROGRAM's */
     char started[PATH_MAX]; /* as it was exec'ed */
     const char *program;    /* basename that declarations are judged by */
     char self[PATH_MAX];    /* this shared object */

@@ -8,6 +8,7 @@
  */
 #include "preload/ask.h"
 #include "preload/bind.h"
+#include "preload/bind_text.h"
 #include "preload/callers.h"
 #include "preload/carry.h"
 #include "preload/config.h"
@@ -64,7 +65,7 @@ static int prepare_runtime(void)
 
 static void bind_everything(void)
 {
-    int err = shim_text_open(true);
+    int err = bind_text_open_alone();
     if (err) {
         note_line("binding", "text cannot be written: nothing is traced");
         return;
