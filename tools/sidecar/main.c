@@ -536,7 +536,7 @@ static int serve(struct sidecar *c)
     if (status != EXIT_TROUBLE)
         trouble_clear(c->dir_fd);
     /* whoever typed it wants to know whether all was sent */
-    if (!upload_finish(c->upload, UPLOAD_MS) && !c->is_auto && status == 0)
+    if (!upload_finish(c->upload, UPLOAD_MS) && c->once && status == 0)
         status = EXIT_FOUND;
     return status;
 }
