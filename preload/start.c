@@ -97,7 +97,7 @@ static void start_tracing(void)
     if (config_is_off())
         return;
     runtime.manifest = manifest_add_types(runtime.manifest, &manifest_errors);
-    config_decide_discreet(runtime.manifest);
+    config_decide_discreet(runtime.manifest, manifest_errors);
     modules_refresh(NULL);
     int err = prepare_runtime();
     if (err == 0)
