@@ -135,15 +135,35 @@ static void pass_busy(const struct shim_call *call)
                            __ATOMIC_RELAXED);
 }
 
+/* No frame for it: counted without a time. */
+static void pass(uint64_t site)
+{
+    __atomic_fetch_add(&runtime.map.counters[site].over_deep, 1,
+                       __ATOMIC_RELAXED);
+    span_count((uint32_t)site, 0, false);
+}
+
+uint64_t span_pass(uint64_t index)
+{
+    const struct site *site = &runtime.sites[index];
+    const struct lane_session *session = runtime.map.session;
+    if (site->flags & SITE_INTERNAL)
+        return site->flags & SITE_MAY_PASS ? site->target : 0;
+    if (session && session->gate == LANE_GATE_OPEN && span_busy == 0 &&
+        (site->flags & (SITE_OFF | SITE_NO_SPAN)) == 0)
+        pass(index);
+    return site->target;
+}
+
 /* Beyond LANE_OPEN_MAX: no entry, the call keeps its own start. */
 static void enter_deep(struct shim_call *call, struct lane *lane)
 {
-    __atomic_fetch_add(&runtime.map.counters[call->site].over_deep, 1,
-                       __ATOMIC_RELAXED);
     if (call->flags & SHIM_CALL_TAIL) {
-        span_count((uint32_t)call->site, 0, false);
+        pass(call->site);
         return;
     }
+    __atomic_fetch_add(&runtime.map.counters[call->site].over_deep, 1,
+                       __ATOMIC_RELAXED);
     lane->depth++;
     call->flags |= SPAN_DEEP;
     call->lane = (uint64_t)lane;
@@ -202,6 +222,11 @@ static void open_odd(struct shim_call *call, const struct site *site,
     span_settle(lane, call->sp, (call->flags & SHIM_CALL_TAIL) != 0);
     if ((call->flags & SHIM_CALL_TAIL) && !enter_as_tail(call, site, lane))
         call->flags &= ~(uint64_t)SHIM_CALL_TAIL;
+    if (span_is_stack_full(lane, call)) {
+        pass(call->site);
+        call->flags |= SHIM_CALL_TAIL; /* its frame goes */
+        return;
+    }
     if (lane->depth >= LANE_OPEN_MAX) {
         enter_deep(call, lane);
         return;
@@ -231,10 +256,36 @@ static void open_odd(struct shim_call *call, const struct site *site,
                is_tail ? LANE_OPEN_TAIL : LANE_OPEN_CALL);
 }
 
+long (*span_caller_is_known)(long return_address, long unused);
+
+/* Z, and nobody knows this caller yet. False: its return address must stay,
+ * and the call is only counted. */
+static bool meet_caller(struct shim_call *call, const struct site *site)
+{
+    struct lane_session *session = runtime.map.session;
+    uint64_t from = *(const uint64_t *)call->sp;
+    call->flags &= ~(uint64_t)SHIM_CALL_CALLER;
+    if (span_caller_is_known == NULL ||
+        shim_call_slow(span_caller_is_known, (long)from, 0)) {
+        shim_caller_known(from);
+        return true;
+    }
+    call->flags |= SHIM_CALL_TAIL;
+    if (session != NULL && session->gate == LANE_GATE_OPEN &&
+        !(site->flags & (SITE_INTERNAL | SITE_NO_SPAN | SITE_OFF))) {
+        span_count((uint32_t)call->site, 0, false);
+        __atomic_fetch_add(&runtime.map.counters[call->site].no_frame, 1,
+                           __ATOMIC_RELAXED);
+    }
+    return false;
+}
+
 static void __attribute__((noinline))
 enter_odd(struct shim_call *call, const struct site *site)
 {
     struct lane_session *session = runtime.map.session;
+    if (UNLIKELY(call->flags & SHIM_CALL_CALLER) && !meet_caller(call, site))
+        return;
     if (call->flags & SHIM_CALL_LOST) { /* its arguments are not known */
         if (!(site->flags & (SITE_INTERNAL | SITE_NO_SPAN)) && session)
             span_count((uint32_t)call->site, 0, false);

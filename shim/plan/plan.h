@@ -33,15 +33,19 @@ enum plan_verdict {
     PLAN_BRANCH_MAYBE,     /* bytes that may be one, outside of functions */
     PLAN_LABEL_INTO,       /* the address of one of them is taken */
     PLAN_COMPUTED_JUMP,    /* it takes the address of a label of its own */
+    PLAN_BREAKPOINT,       /* int3 among the displaced bytes */
+    PLAN_CHANGED,          /* never by a plan: for who compares with the file */
     PLAN_LOOP_TO_ENTRY,    /* the function jumps to its own entry */
     PLAN_LOOP_INSTRUCTION, /* jrcxz, loop, xbegin among the displaced bytes */
     PLAN_CALL_IN_PROLOGUE, /* under a shadow stack only */
     PLAN_IFUNC_RESOLVER,
     PLAN_ASSEMBLY, /* reads a callee-saved register before saving it */
     PLAN_GO,
+    PLAN_THUNK,         /* a compiler's own (retpolines): no function */
     PLAN_EXCLUDED,      /* setjmp family, vfork, clone, *context, ... */
     PLAN_NOT_LOOKED_AT, /* plan_image_has_branches() is false */
     PLAN_PART,          /* .cold, .part: not a whole function */
+    PLAN_NO_UNWIND,     /* no unwind table has it, though its object has some */
     PLAN_VERDICTS,
 };
 /* A phrase for people ("a branch leads into its first 5 bytes"). */
@@ -102,6 +106,9 @@ struct plan_patch {
                                     the function has one, the relocated
                                     instructions, a jump back */
     uint32_t copy_len;
+    /* Run-time addresses that the copy refers to: within 2 GiB of it. With
+     * -ERANGE, too. [0, 0]: none. */
+    uint64_t reach_low, reach_high;
     bool has_endbr;     /* the function starts with endbr64, which
                            stays in place: the patch comes after it */
     bool pushes_return; /* the copy pushes the original return address
@@ -156,11 +163,13 @@ enum plan_stack plan_prove_stack(const struct plan_decoder *decoder,
  * charged. Beyond either: PLAN_STACK_UNKNOWN with the reason
  * plan_proof_too_long. Steps are instructions that the proof looked at, not
  * time: the answer is the same on every machine and in every tool. A step is
- * some 700 ns, so these are about 2 ms and 20 ms.
+ * some 700 ns, so these are about 7 ms and 3 s. The round's is a bound that
+ * nobody is to meet (3,968 functions of the average take a tenth of it): how
+ * many functions are asked for must not decide how safe a call is.
  */
 enum {
-    PLAN_PROOF_STEPS = 3000,
-    PLAN_ROUND_STEPS = 30000
+    PLAN_PROOF_STEPS = 10000,
+    PLAN_ROUND_STEPS = 4000000
 };
 extern const char plan_proof_too_long[];
 enum plan_stack plan_prove_within(const struct plan_decoder *decoder,

@@ -37,7 +37,9 @@ _Static_assert(SHIM_CALL_ZERO_COPY == FLAG_ZERO_COPY, "layout.h");
 _Static_assert(SHIM_CALL_TAIL == FLAG_TAIL, "layout.h");
 _Static_assert(SHIM_CALL_LOST == FLAG_LOST, "layout.h");
 _Static_assert(SHIM_CALL_ARGS == FLAG_ARGS, "layout.h");
+_Static_assert(SHIM_CALL_CALLER == FLAG_CALLER, "layout.h");
 _Static_assert(SHIM_FRAME_STRIDE == FRAME_STRIDE, "layout.h");
+_Static_assert(SHIM_NEAR_END == NEAR_END, "layout.h");
 
 #define SHIM_HIDDEN __attribute__((visibility("hidden")))
 
@@ -51,10 +53,20 @@ struct shim_cache {
 extern SHIM_HIDDEN __thread struct shim_cache *shim_cache
     __attribute__((tls_model("initial-exec")));
 
+/* Return addresses of callers that are known, each at its own place or not at
+ * all. Read by trampoline.S. */
+extern SHIM_HIDDEN uint64_t shim_callers[CALLERS];
+
 /* When the hint is of no use. General registers only; called by trampoline.S
  * with the program's vector registers live. NULL: none left. [signal-safe] */
 SHIM_HIDDEN struct shim_entry *shim_entry_take(void);
 SHIM_HIDDEN void shim_entry_give(struct shim_entry *entry);
+
+/* The end of a free stack of ours, aligned to 64, with signals blocked; NULL:
+ * the caller stays where it is (there is none, or it stands on one). Given back
+ * by the same thread. stacks.c; called by slow.S. [signal-safe] */
+SHIM_HIDDEN uint8_t *shim_stack_take(void);
+SHIM_HIDDEN void shim_stack_give(const uint8_t *end);
 
 /* What xsavec is told to save, how many bytes it needs, and how to save:
  * enum shim_xsave. Read by slow.S. */

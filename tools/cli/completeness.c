@@ -23,6 +23,8 @@ const char *completeness_loss_text(const char *kind)
         {"lost_sites", "handlers without room in the table"},
         {"lost_strings", "names without room"},
         {"lost_processes", "processes without room in the table"},
+        {"no_frame", "calls out of code without unwind tables (made at run "
+                     "time?): counted, without times"},
         {"unmatched", "begins without end or ends without begin"},
         {"hook_faults", "faults of handspan's own hooks"},
         {"corrupt_items", "unreadable records"},

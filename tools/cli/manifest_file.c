@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 enum {
-    SOURCE_MAX_BYTES = 8 << 20
+    SOURCE_MAX_BYTES = 16 << 20
 };
 
 /* A whole file, NUL-terminated, kept in `f`. */
@@ -170,7 +170,7 @@ static int parse(struct manifest_file *f,
                                  .types = options->types,
                                  .compares = options->compares};
     int err = -ENOMEM;
-    for (size_t cap = 1 << 20; cap <= 64 << 20 && err == -ENOMEM; cap *= 8) {
+    for (size_t cap = 1 << 20; cap <= 512 << 20 && err == -ENOMEM; cap *= 8) {
         forget_messages(f);
         free(f->arena);
         f->hash_all = f->hash;

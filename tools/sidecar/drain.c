@@ -51,7 +51,9 @@ static int values_decode(struct session *s, const struct drain_span *span,
     if (!input.payload && !output.payload && !later.payload && !error.payload &&
         !has_context && !step)
         return 0;
-    struct decode_context context = {0};
+    struct decode_context context = {
+        .withheld = s->withheld[0] ? s->withheld : NULL,
+    };
     int rc = has_context ? stacks_gather(s, span, p, &context) : 0;
     if (rc >= 0) {
         rc = decode_span(&s->site[span->site].decode, &input, &output, &later,
