@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libFuzzer: any bytes as a session's file, read to its end and stored. The input
- * is what stands in the (sparse) file: offset (8 bytes), length (4), bytes, again
- * and again; tests/fuzz/session_pack.py makes it of a real one. The file's key is
- * set to another one each time, so that the store takes it as a new session, and
- * its boot is not this one, so that no process it names is looked at. Its own
- * processes for debug information are left out.
+ * libFuzzer: any bytes as a session's file, read to its end and stored. The
+ * input is what stands in the (sparse) file: offset (8 bytes), length (4),
+ * bytes, again and again; tests/fuzz/session_pack.py makes it of a real one.
+ * The file's key is set to another one each time, so that the store takes it as
+ * a new session, and its boot is not this one, so that no process it names is
+ * looked at. Its own processes for debug information are left out.
  */
 #include "tests/fuzz/fuzz.h"
 #include "tools/sidecar/coverage.h"
@@ -29,7 +29,8 @@ static char dir[64], store_path[96];
 static struct store *store;
 static int dir_fd = -1;
 
-/* ---- what other processes do in a sidecar --------------------------------- */
+/* ---- what other processes do in a sidecar ---------------------------------
+ */
 
 int coverage_look(struct session *s, int64_t now_ns)
 {
@@ -70,7 +71,8 @@ void names_pause(int64_t ns)
     (void)ns;
 }
 
-/* ---- the session ----------------------------------------------------------- */
+/* ---- the session -----------------------------------------------------------
+ */
 
 static void store_drop(void)
 {
