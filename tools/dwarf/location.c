@@ -32,6 +32,13 @@ static void register_name(uint64_t number, char out[16])
         snprintf(out, 16, "other");
 }
 
+static bool passes_parameters(int number)
+{
+    return (number >= 1 && number <= 9 && number != 3 && number != 6 &&
+            number != RSP) ||
+           (number >= XMM0 && number < XMM0 + 8);
+}
+
 /* The register of DW_OP_reg<n> and its like; -1: another operation. */
 static int register_of(const Dwarf_Op *op)
 {
@@ -160,7 +167,9 @@ static void put_expression(Dwarf_Die *function, Dwarf_Attribute *a,
         put_pieces(ops, count, out);
     } else if (number >= 0 && count == 1) {
         register_name((uint64_t)number, name);
-        snprintf(out, LOCATION_TEXT, "%s", name);
+        /* without tracking (-fno-var-tracking) gcc says where it is later */
+        if (is_list || passes_parameters(number) || !location_is_gcc(function))
+            snprintf(out, LOCATION_TEXT, "%s", name);
     } else if (entry >= 0 && is_conversion(ops + 1, count - 1)) {
         register_name((uint64_t)entry, name);
         snprintf(out, LOCATION_TEXT, "%s", name);
