@@ -12,6 +12,7 @@
 #include <string.h>
 
 enum {
+    RBP = 6,
     RSP = 7,
     XMM0 = 17,
     CALL_BYTES = 8, /* the return address, at the stack pointer */
@@ -34,7 +35,7 @@ static void register_name(uint64_t number, char out[16])
 
 static bool passes_parameters(int number)
 {
-    return (number >= 1 && number <= 9 && number != 3 && number != 6 &&
+    return (number >= 1 && number <= 9 && number != 3 && number != RBP &&
             number != RSP) ||
            (number >= XMM0 && number < XMM0 + 8);
 }
@@ -93,7 +94,7 @@ static void put_frame(Dwarf_Die *function, int64_t offset, bool is_list,
         put_stack(offset, out);
     else if (register_of(&base[0]) == RSP && is_list)
         put_stack(offset - CALL_BYTES, out);
-    else if (register_of(&base[0]) == 6 && !is_list) /* rbp, once it is set */
+    else if (register_of(&base[0]) == RBP && !is_list) /* rbp, once it is set */
         put_stack(offset - 2 * CALL_BYTES, out);
 }
 
@@ -239,4 +240,41 @@ bool location_concrete(Dwarf_Die *function, Dwarf_Die *declared, Dwarf_Die *out)
             return true;
     }
     return false;
+}
+
+/* ---- optimization ------------------------------------------------------- */
+
+/* At -O0 clang has a frame pointer, and each parameter at one place of the
+ * frame for good. */
+static bool is_framed(Dwarf_Die *function)
+{
+    Dwarf_Attribute a;
+    Dwarf_Op *ops;
+    size_t count;
+    Dwarf_Die child;
+    if (!dwarf_attr(function, DW_AT_frame_base, &a) ||
+        dwarf_getlocation(&a, &ops, &count) != 0 || count != 1 ||
+        register_of(&ops[0]) != RBP)
+        return false;
+    for (int more = dwarf_child(function, &child); more == 0;
+         more = dwarf_siblingof(&child, &child))
+        if (dwarf_tag(&child) == DW_TAG_formal_parameter &&
+            (!dwarf_attr(&child, DW_AT_location, &a) ||
+             dwarf_getlocation(&a, &ops, &count) != 0 || count == 0 ||
+             ops[0].atom != DW_OP_fbreg))
+            return false;
+    return true;
+}
+
+bool location_is_optimized(Dwarf_Die *function)
+{
+    Dwarf_Die cu, child;
+    if (!dwarf_diecu(function, &cu, NULL, NULL))
+        return true;
+    for (int more = dwarf_child(&cu, &child); more == 0;
+         more = dwarf_siblingof(&child, &child))
+        if (dwarf_tag(&child) == DW_TAG_subprogram &&
+            dwarf_hasattr(&child, DW_AT_frame_base) && !is_framed(&child))
+            return true;
+    return !is_framed(function);
 }
