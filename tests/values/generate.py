@@ -153,7 +153,7 @@ class Record(Type):
 
 
 class Function:
-    def __init__(self, r, number, records, cxx, debug):
+    def __init__(self, r, number, records, cxx, debug, is_clang):
         self.name = f"f{number}"
         self.is_static = r.random() < 0.3
         self.params = []
@@ -165,7 +165,10 @@ class Function:
         x = r.random()
         self.result = (r.choice(records) if x < 0.1 else odd(r, cxx)
                        if x < 0.15 else scalar(r, cxx, debug))
-        self.used = [r.random() < 0.9 for _ in self.params]
+        # without debug information nobody knows what clang left away
+        is_blind = not debug and is_clang
+        self.is_static &= not is_blind
+        self.used = [is_blind or r.random() < 0.9 for _ in self.params]
         self.uses_result = r.random() < 0.85
 
     def prototype(self):
@@ -220,7 +223,8 @@ class Program:
         debug = "-g" in self.flags.split()
         self.suffix = ".cc" if cxx else ".c"
         self.records = [Record(r, i, cxx, debug) for i in range(8)]
-        self.functions = [Function(r, i, self.records, cxx, debug)
+        self.functions = [Function(r, i, self.records, cxx, debug,
+                                   "clang" in self.compiler)
                           for i in range(functions)]
         bare = debug and r.random() < 0.6
         seed = r.getrandbits(63) | 1

@@ -175,7 +175,11 @@ static void put_expression(Dwarf_Die *function, Dwarf_Attribute *a,
         register_name((uint64_t)entry, name);
         snprintf(out, LOCATION_TEXT, "%s", name);
     } else if (ops[0].atom == DW_OP_fbreg && count == 1) {
-        put_frame(function, (int64_t)ops[0].number, is_list, out);
+        if (!is_list && !location_is_gcc(function) &&
+            location_is_optimized(function))
+            snprintf(out, LOCATION_TEXT, "=");
+        else
+            put_frame(function, (int64_t)ops[0].number, is_list, out);
     } else if (base == RSP && count == 1) {
         if (is_list)
             put_stack(base_offset_of(&ops[0]) - CALL_BYTES, out);
