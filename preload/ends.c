@@ -32,6 +32,7 @@ static void mark(enum lane_marker marker, int status)
     int saved = errno;
     span_busy++;
     if (!sandboxed && is_our_process()) {
+        bind_end();
         error_note_end((status & 0xff) != 0);
         span_close_all(LANE_END_EXIT);
         process_mark_end(marker, status & 0xff, 0);
@@ -46,16 +47,10 @@ static void on_program_exit(int status, void *context)
     mark(LANE_MARKER_EXIT, status);
 }
 
-static long mark_underscore_exit(long status, long unused)
-{
-    (void)unused;
-    mark(LANE_MARKER__EXIT, (int)status);
-    return 0;
-}
-
+/* On the program's stack: it is what an error's stack is copied from. */
 static void enter_underscore_exit(struct shim_call *call)
 {
-    shim_call_slow(mark_underscore_exit, (long)call->args.rdi, 0);
+    mark(LANE_MARKER__EXIT, (int)call->args.rdi);
 }
 
 void ends_watch(void)

@@ -133,8 +133,10 @@ static void watch_calls(void)
                                                 ? enter_writev
                                                 : NULL;
         uint32_t site = runtime.map.session->site_next;
-        if (bind_internal(name, enter, leave_call) == 0)
-            call_of[site] = (uint8_t)i;
+        if (bind_internal(name, enter, leave_call) != 0)
+            continue;
+        call_of[site] = (uint8_t)i;
+        runtime.sites[site].flags |= SITE_MAY_PASS;
     }
 }
 
@@ -238,8 +240,6 @@ void error_watch_start(void)
     is_on = is_wanted();
     if (!is_on)
         return;
-    error_is_discreet = runtime.manifest->has_secret ||
-                        config.capture_max == MANIFEST_CAPTURE_NONE;
     for (uint32_t i = 0; i < modules.count; i++) {
         if (!modules.at[i].is_usable)
             continue;

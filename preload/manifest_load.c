@@ -250,7 +250,9 @@ static void forget_sources(void)
         if (loader.sources[i].at)
             munmap(loader.sources[i].at, loader.sources[i].len);
     }
-    memset(&loader, 0, sizeof loader);
+    /* what is shown of includes stays: declarations say where they stand */
+    memset(&loader.sources, 0, sizeof loader.sources);
+    loader.source_count = 0;
 }
 
 const struct manifest *manifest_load(uint32_t *error_count)

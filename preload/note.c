@@ -67,8 +67,12 @@ static int open_log(void)
         return fcntl(2, F_DUPFD_CLOEXEC, 3);
     int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW |
                 O_NONBLOCK | O_NOCTTY;
-    if (told)
-        return open(told, flags, 0600);
+    if (told) {
+        int named = open(told, flags, 0600);
+        if (named >= 0)
+            return named;
+        note_lines("context", "HANDSPAN_LOG cannot be opened:", told, NULL);
+    }
     if (config.dir_fd < 0)
         return -1;
     /* in a directory of a group another may have put something there */

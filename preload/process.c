@@ -79,6 +79,7 @@ int process_register(uint32_t parent, struct span_place place)
     if (number < 0)
         return (int)number;
     if (parent == 0) {
+        thread_note_main();
         cpu_start();
         if (map->session->clock != LANE_CLOCK_TSC) {
             shim_enter = span_enter_any;

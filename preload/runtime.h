@@ -25,6 +25,8 @@ enum site_flags {
     SITE_KEEP = 1 << 9,        /* outputs or rules need parameters that the call
                                   may overwrite: capture_keep() */
     SITE_CARRY = 1 << 10,      /* carry, adopt, forget, link: `carry` */
+    SITE_MAY_PASS = 1 << 11,   /* internal, and need not be heard where the
+                                  program's stack ends */
     SITE_STACKS = 1 << 12,     /* of every site once fibers were seen: the plain
                                   way does not look which stack a call is on */
 };

@@ -13,5 +13,6 @@ void sandbox_start(void)
     read_forbid_syscalls();
     cpu_forbid_syscalls();
     lane_forbid_syscalls();
+    shim_stacks_forbid();
     __atomic_store_n(&sandboxed, true, __ATOMIC_RELAXED);
 }

@@ -135,15 +135,35 @@ static void pass_busy(const struct shim_call *call)
                            __ATOMIC_RELAXED);
 }
 
+/* No frame for it: counted without a time. */
+static void pass(uint64_t site)
+{
+    __atomic_fetch_add(&runtime.map.counters[site].over_deep, 1,
+                       __ATOMIC_RELAXED);
+    span_count((uint32_t)site, 0, false);
+}
+
+uint64_t span_pass(uint64_t index)
+{
+    const struct site *site = &runtime.sites[index];
+    const struct lane_session *session = runtime.map.session;
+    if (site->flags & SITE_INTERNAL)
+        return site->flags & SITE_MAY_PASS ? site->target : 0;
+    if (session && session->gate == LANE_GATE_OPEN && span_busy == 0 &&
+        (site->flags & (SITE_OFF | SITE_NO_SPAN)) == 0)
+        pass(index);
+    return site->target;
+}
+
 /* Beyond LANE_OPEN_MAX: no entry, the call keeps its own start. */
 static void enter_deep(struct shim_call *call, struct lane *lane)
 {
-    __atomic_fetch_add(&runtime.map.counters[call->site].over_deep, 1,
-                       __ATOMIC_RELAXED);
     if (call->flags & SHIM_CALL_TAIL) {
-        span_count((uint32_t)call->site, 0, false);
+        pass(call->site);
         return;
     }
+    __atomic_fetch_add(&runtime.map.counters[call->site].over_deep, 1,
+                       __ATOMIC_RELAXED);
     lane->depth++;
     call->flags |= SPAN_DEEP;
     call->lane = (uint64_t)lane;
@@ -202,6 +222,11 @@ static void open_odd(struct shim_call *call, const struct site *site,
     span_settle(lane, call->sp, (call->flags & SHIM_CALL_TAIL) != 0);
     if ((call->flags & SHIM_CALL_TAIL) && !enter_as_tail(call, site, lane))
         call->flags &= ~(uint64_t)SHIM_CALL_TAIL;
+    if (span_is_stack_full(lane, call)) {
+        pass(call->site);
+        call->flags |= SHIM_CALL_TAIL; /* its frame goes */
+        return;
+    }
     if (lane->depth >= LANE_OPEN_MAX) {
         enter_deep(call, lane);
         return;

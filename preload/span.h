@@ -9,6 +9,8 @@
 #include "preload/runtime.h"
 
 HIDDEN void span_enter(struct shim_call *call);
+/* What shim_pass is: count the call, without a frame. [signal-safe] */
+HIDDEN uint64_t span_pass(uint64_t site);
 HIDDEN void span_leave(struct shim_call *call, const struct shim_regs *regs,
                        enum shim_end end, void *exception);
 
@@ -28,15 +30,24 @@ struct span_thread {
                              had open; or the process */
     uint32_t context;     /* and their context */
     uint32_t root_alive;  /* *runtime.alive when that was so */
+    uint64_t
+        depth_most; /* open spans up to which its stack has room for F's
+                       frames without a closer look; LANE_OPEN_MAX at most */
 };
 extern HIDDEN __thread struct span_thread span_thread
     __attribute__((tls_model("initial-exec")));
 #define span_lane (span_thread.lane)
 #define span_busy (span_thread.busy)
 
+/* Where this thread's stack begins, if whoever made it gave it one; else 0. */
+extern HIDDEN __thread uint64_t thread_stack_low
+    __attribute__((tls_model("initial-exec")));
+
 /* Get this thread a lane (registers a forked child first). NULL: none to be
  * had; counted. [any thread, signal-safe] */
 HIDDEN struct lane *thread_attach(void);
+/* This is the program's first thread. [constructor] */
+HIDDEN void thread_note_main(void);
 /* Only register a forked child, if that was not done yet: a child without a
  * traced call needs no lane. [any thread, signal-safe] */
 HIDDEN void thread_enter_child(void);

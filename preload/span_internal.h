@@ -91,6 +91,13 @@ static inline bool span_on_own_stack(const struct lane *lane, uint64_t sp)
 }
 HIDDEN struct span_machine_stack span_stack_at(const struct lane *lane,
                                                uint64_t sp);
+/* What the end of a stack is where no frame of ours is put on it. */
+HIDDEN uint64_t span_end_bytes(uint64_t stack_bytes);
+/* Frames of F that a stack may hold. */
+HIDDEN uint64_t span_most_frames(uint64_t stack_bytes);
+/* May this call have no frame on its stack any more? */
+HIDDEN bool span_is_stack_full(const struct lane *lane,
+                               const struct shim_call *call);
 /* Are these two on one machine stack, as far as is known? */
 HIDDEN bool span_same_stack(const struct lane *lane, uint64_t a, uint64_t b);
 /* Before a span is opened at `sp`: close what a longjmp left behind. */

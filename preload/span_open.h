@@ -14,7 +14,7 @@ static inline bool find_plain_place(const struct lane *lane, uint64_t depth,
     place->context = span_thread.context;
     if (depth == 0)
         return true;
-    if (UNLIKELY(depth >= LANE_OPEN_MAX))
+    if (UNLIKELY(depth >= span_thread.depth_most))
         return false;
     const struct lane_open *below = &lane->open[depth - 1];
     if (UNLIKELY(below->state - 1 > LANE_OPEN_TAIL - 1 || below->sp <= sp ||

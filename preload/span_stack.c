@@ -21,6 +21,8 @@ enum {
      * found, which is better than a wrong one. */
     NEAR_PARENT = 8 * 1024,
     NEAR_DEAD = 1024,
+    /* what is taken for its stack where nobody knows, to either side */
+    UNKNOWN_BYTES = 64 * 1024,
 };
 
 struct span_machine_stack span_stack_at(const struct lane *lane, uint64_t sp)
@@ -47,6 +49,46 @@ bool span_same_stack(const struct lane *lane, uint64_t a, uint64_t b)
 {
     struct span_machine_stack stack = span_stack_at(lane, a);
     return is_on(&stack, b);
+}
+
+/* ---- how much of a stack is ours ---------------------------------------
+ * F takes SHIM_FRAME_STRIDE bytes of it for each call that is open: an eighth
+ * of it at most, and nothing where it ends. */
+
+uint64_t span_end_bytes(uint64_t stack_bytes)
+{
+    uint64_t part = stack_bytes / 4;
+    return part < SHIM_NEAR_END ? part : SHIM_NEAR_END;
+}
+
+uint64_t span_most_frames(uint64_t stack_bytes)
+{
+    return stack_bytes / 8 / SHIM_FRAME_STRIDE;
+}
+
+static uint64_t count_frames(const struct lane *lane, uint64_t low,
+                             uint64_t high)
+{
+    uint64_t count = 0;
+    uint64_t i = lane->depth < LANE_OPEN_MAX ? lane->depth : LANE_OPEN_MAX;
+    for (; i > 0; i--)
+        count += lane->open[i - 1].sp - low < high - low;
+    return count +
+           (lane->depth - i > LANE_OPEN_MAX ? lane->depth - LANE_OPEN_MAX : 0);
+}
+
+bool span_is_stack_full(const struct lane *lane, const struct shim_call *call)
+{
+    struct span_machine_stack stack = span_stack_at(lane, call->sp);
+    if (!stack.is_exact) {
+        stack.low = call->sp - UNKNOWN_BYTES;
+        stack.high = call->sp + UNKNOWN_BYTES;
+    } else if (call->sp - stack.low < span_end_bytes(stack.high - stack.low)) {
+        return true;
+    }
+    uint64_t most = span_most_frames(stack.high - stack.low);
+    return (call->flags & SHIM_CALL_ZERO_COPY) == 0 && lane->depth >= most &&
+           count_frames(lane, stack.low, stack.high) >= most;
 }
 
 static bool is_open(uint64_t state)

@@ -58,6 +58,7 @@ static int prepare_runtime(void)
     shim_start();
     shim_enter = span_enter;
     shim_leave = span_leave;
+    shim_pass = span_pass;
     return shim_entries_reserve(ENTRIES);
 }
 
@@ -95,6 +96,7 @@ static void start_tracing(void)
     if (config_is_off())
         return;
     runtime.manifest = manifest_add_types(runtime.manifest, &manifest_errors);
+    config_decide_discreet(runtime.manifest);
     modules_refresh(NULL);
     int err = prepare_runtime();
     if (err == 0)

@@ -31,7 +31,9 @@
 enum {
     ALIVE_REGISTERING = -1, /* a thread of a fresh child registers it */
     MAPS_PIECE = 1024,
+    PAGE = 4096,
 };
+__thread uint64_t thread_stack_low;
 static const uint64_t stack_default = 8ull << 20; /* if nothing says more */
 static const uint64_t stack_most = 16ull << 30;
 
@@ -47,15 +49,17 @@ static long raw(long number, long a, long b, long c)
 static void find_main_stack(struct lane *lane)
 {
     struct rlimit limit = {0, 0};
-    uint64_t high = getauxval(AT_RANDOM);
+    uint64_t high = getauxval(AT_RANDOM), top = getauxval(AT_EXECFN);
     raw(SYS_getrlimit, RLIMIT_STACK, (long)&limit, 0);
     uint64_t len = limit.rlim_cur;
     if (len == 0)
         len = stack_default;
     if (len > stack_most)
         len = stack_most;
+    /* the limit counts from the mapping's end, above the environment */
+    top = ((top > high ? top : high) | (PAGE - 1)) + 1;
     lane->stack_high = high;
-    lane->stack_low = high > len ? high - len : 0;
+    lane->stack_low = top > len ? top - len : 0;
 }
 
 struct maps_reader {
@@ -115,8 +119,27 @@ static void find_thread_stack(struct lane *lane)
     uint64_t low, high;
     if (!find_mapping(block, &low, &high))
         low = block - stack_default;
+    if (thread_stack_low > low && thread_stack_low < block)
+        low = thread_stack_low;
     lane->stack_low = low;
     lane->stack_high = block;
+}
+
+/* Of the first thread; a child that another one forked has that one's stack. */
+static uint64_t main_block;
+
+void thread_note_main(void)
+{
+    main_block = (uint64_t)__builtin_thread_pointer();
+}
+
+/* What of it may be ours. */
+static void measure_stack(const struct lane *lane)
+{
+    uint64_t bytes = lane->stack_high - lane->stack_low;
+    uint64_t most = span_most_frames(bytes);
+    shim_floor = lane->stack_low + span_end_bytes(bytes);
+    span_thread.depth_most = most < LANE_OPEN_MAX ? most : LANE_OPEN_MAX;
 }
 
 /* ---- the lane --------------------------------------------------------- */
@@ -135,10 +158,11 @@ static struct lane *take_lane(void)
         return NULL;
     }
     robust_hold(lane);
-    if (tid == runtime.pid)
+    if (main_block == (uint64_t)__builtin_thread_pointer())
         find_main_stack(lane);
     else
         find_thread_stack(lane);
+    measure_stack(lane);
     if (span_thread.root_alive != *runtime.alive) { /* nobody created it, or
                                                        before a fork */
         span_thread.root = span_process.ref;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * pthread_create: what is open in the creator becomes the parent of what the
- * new thread opens first. The two meet in a box from a fixed pool: the hook
- * puts routine, argument and place into it and hands the box to
- * pthread_create instead; the thread unpacks it and jumps to its routine, so
- * that no frame of ours stands on its stack.
+ * new thread opens first, and where a stack that it was given begins is known.
+ * The two meet in a box from a fixed pool: the hook puts routine, argument and
+ * place into it and hands the box to pthread_create instead; the thread unpacks
+ * it and jumps to its routine, so that no frame of ours stands on its stack.
  *
  * Why not a table that the thread looks itself up in: the creator learns the
  * thread's identity after the thread may have made its first traced call.
@@ -22,6 +22,7 @@ struct box {
     void *(*routine)(void *);
     void *argument;
     struct span_place place;
+    uint64_t stack_low; /* of a stack that the program gave; else 0 */
     /* *runtime.alive of the process that took it, 0 free. Those that a fork
      * left behind are free as well: their threads are not in the child. */
     uint32_t owner;
@@ -60,6 +61,28 @@ static void give_back(struct box *box)
     __atomic_store_n(&box->owner, 0, __ATOMIC_RELEASE);
 }
 
+/* glibc's pthread_attr_t. */
+struct attributes {
+    int32_t priority, policy, flags;
+    uint64_t guard_bytes, stack_high, stack_bytes;
+};
+enum {
+    HAS_STACK = 8 /* flags: stack_high was set */
+};
+static const uint64_t of_thrd_create = UINT64_MAX; /* it has none either */
+
+/* Where the stack begins that the program gives the thread; 0: it gives none.
+ * It may be an array among others, so the mapping that it lies in says nothing
+ * of its end. */
+static uint64_t given_stack(uint64_t attributes)
+{
+    const struct attributes *with = (const struct attributes *)attributes;
+    if (with == NULL || attributes == of_thrd_create ||
+        (with->flags & HAS_STACK) == 0)
+        return 0;
+    return with->stack_high - with->stack_bytes;
+}
+
 static void *begin(void *argument)
 {
     struct box *box = argument;
@@ -67,6 +90,7 @@ static void *begin(void *argument)
     span_thread.root = mine.place.parent;
     span_thread.context = mine.place.context;
     span_thread.root_alive = mine.owner;
+    thread_stack_low = mine.stack_low;
     give_back(box);
     return mine.routine(mine.argument); /* a jump */
 }
@@ -79,12 +103,16 @@ void thread_start_enter(struct shim_call *call)
     if (call->args.rdx - libc_low < libc_high - libc_low)
         return; /* glibc's own, for timers and aio: it works for everybody */
     struct span_place place = span_here();
-    struct box *box = place.parent != span_process.ref ? take_box(alive) : NULL;
+    uint64_t low = given_stack(call->args.rsi);
+    struct box *box = NULL;
+    if (place.parent != span_process.ref || low != 0)
+        box = take_box(alive);
     if (box == NULL)
         return;
     box->routine = (void *(*)(void *))call->args.rdx;
     box->argument = (void *)call->args.rcx;
     box->place = place;
+    box->stack_low = low;
     call->args.rdx = (uint64_t)begin;
     call->args.rcx = (uint64_t)box;
     call->flags |= SHIM_CALL_ARGS;

@@ -74,6 +74,10 @@ enum {
       tail-calls, is this much below its
       call's */
 
+enum {
+    SHIM_NEAR_END = 16 * 1024
+}; /* the largest part of a stack that is its end, see shim_floor */
+
 enum shim_end { /* how a call ended, for `leave` */
     SHIM_END_RETURN = 0,
     SHIM_END_EXCEPTION = 1, /* it passes through; `exception` is the
@@ -86,9 +90,20 @@ typedef void shim_enter_fn(struct shim_call *call);
 typedef void shim_leave_fn(struct shim_call *call, const struct shim_regs *regs,
                            enum shim_end end, void *exception);
 
+/* Near the end of the thread's stack: what to call without a frame, an entry or
+ * a leave; 0: it is one that must not pass. On some 200 bytes of the program's
+ * stack. */
+typedef uint64_t shim_pass_fn(uint64_t site);
+
 /* Set once, before the first stub can be reached. */
 extern shim_enter_fn *shim_enter;
 extern shim_leave_fn *shim_leave;
+extern shim_pass_fn *shim_pass;
+
+/* A call of this thread whose stack pointer is below this, but not by more
+ * than SHIM_NEAR_END, is near the end of its stack. 0: not known. */
+extern __thread uint64_t shim_floor
+    __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 /* The stubs of a site: 16 bytes each, ready in our text; address of the stub
  * that announces `site`. */
@@ -132,10 +147,14 @@ bool shim_entry_find(uint64_t sp, uint64_t open, uint64_t *return_address,
                      uint64_t *rbp);
 
 /*
- * Call fn(a, b) with every vector, mask and x87 register saved around it (one
- * xsavec, about 2.7 KB of stack). [signal-safe]
+ * Call fn(a, b) with every vector, mask and x87 register saved around it, on a
+ * stack of ours of 128 KiB with signals blocked; where there is none, on the
+ * caller's. [signal-safe]
  */
 long shim_call_slow(long (*fn)(long a, long b), long a, long b);
+/* From now on it stays on the caller's stack: no system call is made for it.
+ * Not undone. [signal-safe] */
+void shim_stacks_forbid(void);
 
 /* xmm0 to xmm7 as they are now, 16 bytes each; only out of a hook that was
  * compiled with -mgeneral-regs-only. [signal-safe] */

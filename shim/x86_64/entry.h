@@ -39,6 +39,7 @@ _Static_assert(SHIM_CALL_LOST == FLAG_LOST, "layout.h");
 _Static_assert(SHIM_CALL_ARGS == FLAG_ARGS, "layout.h");
 _Static_assert(SHIM_CALL_CALLER == FLAG_CALLER, "layout.h");
 _Static_assert(SHIM_FRAME_STRIDE == FRAME_STRIDE, "layout.h");
+_Static_assert(SHIM_NEAR_END == NEAR_END, "layout.h");
 
 #define SHIM_HIDDEN __attribute__((visibility("hidden")))
 
@@ -60,6 +61,12 @@ extern SHIM_HIDDEN uint64_t shim_callers[CALLERS];
  * with the program's vector registers live. NULL: none left. [signal-safe] */
 SHIM_HIDDEN struct shim_entry *shim_entry_take(void);
 SHIM_HIDDEN void shim_entry_give(struct shim_entry *entry);
+
+/* The end of a free stack of ours, aligned to 64, with signals blocked; NULL:
+ * the caller stays where it is (there is none, or it stands on one). Given back
+ * by the same thread. stacks.c; called by slow.S. [signal-safe] */
+SHIM_HIDDEN uint8_t *shim_stack_take(void);
+SHIM_HIDDEN void shim_stack_give(const uint8_t *end);
 
 /* What xsavec is told to save, how many bytes it needs, and how to save:
  * enum shim_xsave. Read by slow.S. */

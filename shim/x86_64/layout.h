@@ -48,3 +48,6 @@
 
 /* F's frame: from the caller's return-address slot to the handler's. */
 #define FRAME_STRIDE 256
+
+/* How far below shim_floor a stack ends at most. */
+#define NEAR_END 16384

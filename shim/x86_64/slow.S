@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The way from the hooks, where vector, mask and x87 registers hold the
- * program's values, to code that may use them: save all, call, restore. Costs
- * some 130 ns and 2.7 KB of stack, so never on the plain path of a call.
+ * program's values, to code that may use them: save all on a stack of ours,
+ * call there, restore. Two system calls and some 130 ns: never on the plain
+ * path of a call.
  */
 #include "shim/x86_64/layout.h"
 
@@ -12,7 +13,10 @@
  *
  *   rbp + 8   return address
  *   rbp       caller's rbp
- *   rbp - 8   rbx
+ *   rbp - 40  rbx, r12 to r15 of the caller
+ *
+ * and on a stack of ours (stacks.c), or below that where there is none:
+ *
  *   rbx       save area, shim_xsave_bytes, 64-aligned; rsp = rbx
  *
  * The header (64 bytes from 512 on) is cleared first: xsavec writes only its
@@ -31,8 +35,22 @@ shim_call_slow:
     .cfi_def_cfa_register rbp
     push %rbx
     .cfi_offset rbx, -24
-    mov %rdi, %r8
-    mov %rdx, %r9
+    push %r12
+    .cfi_offset r12, -32
+    push %r13
+    .cfi_offset r13, -40
+    push %r14
+    .cfi_offset r14, -48
+    push %r15
+    .cfi_offset r15, -56
+    mov %rdi, %r12
+    mov %rsi, %r13
+    mov %rdx, %r14
+    and $-16, %rsp
+    call shim_stack_take
+    mov %rax, %r15              /* its end; 0: we stay */
+    test %rax, %rax
+    cmovnz %rax, %rsp
     sub shim_xsave_bytes(%rip), %rsp
     and $-64, %rsp
     mov %rsp, %rbx
@@ -51,10 +69,10 @@ shim_call_slow:
 1:  xsave64 (%rbx)
     jmp 3f
 2:  fxsave64 (%rbx)
-3:  mov %rsi, %rdi
-    mov %r9, %rsi
-    call *%r8
-    mov %rax, %r8
+3:  mov %r13, %rdi
+    mov %r14, %rsi
+    call *%r12
+    mov %rax, %r12
     cmpl $1, shim_xsave_kind(%rip)
     jb 4f
     mov shim_xsave_mask(%rip), %eax
@@ -62,10 +80,25 @@ shim_call_slow:
     xrstor64 (%rbx)
     jmp 5f
 4:  fxrstor64 (%rbx)
-5:  mov %r8, %rax
-    mov -8(%rbp), %rbx
+5:  lea -40(%rbp), %rsp
+    test %r15, %r15
+    jz 6f
+    mov %r15, %rdi
+    and $-16, %rsp
+    call shim_stack_give
+    lea -40(%rbp), %rsp
+6:  mov %r12, %rax
+    pop %r15
+    .cfi_restore r15
+    pop %r14
+    .cfi_restore r14
+    pop %r13
+    .cfi_restore r13
+    pop %r12
+    .cfi_restore r12
+    pop %rbx
     .cfi_restore rbx
-    leave
+    pop %rbp
     .cfi_def_cfa rsp, 8
     .cfi_restore rbp
     ret

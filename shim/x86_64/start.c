@@ -24,6 +24,13 @@ uint32_t shim_xsave_kind = SHIM_FXSAVE;
 
 shim_enter_fn *shim_enter;
 shim_leave_fn *shim_leave;
+static uint64_t pass_never(uint64_t site)
+{
+    (void)site;
+    return 0;
+}
+shim_pass_fn *shim_pass = pass_never;
+__thread uint64_t shim_floor;
 
 /* SDM 1, 13.4.2 and 13.4.3: offset and size of each component; in compacted
  * form one after the other, some aligned to 64. */

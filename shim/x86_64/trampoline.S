@@ -46,6 +46,89 @@
 STUBS shim_stubs_frame, shim_frame_common
 STUBS shim_stubs_zero, shim_zero_common
 
+/* ---- near the end of the stack ---------------------------------------- */
+
+/*
+ * Both begin with a look at what is left of the stack: near its end no frame
+ * is put on it, and nothing but these words of the red zone is written before
+ * that is known. rax is saved by then (where F and Z keep it), and is free.
+ */
+.macro NEAR_END_TO label
+    mov shim_floor@gottpoff(%rip), %rax
+    mov %fs:(%rax), %rax
+    sub %rsp, %rax
+    cmp $NEAR_END, %rax
+    jb \label
+.endm
+
+/* [rsp] is the site, [rsp + 8] the return address; `saved` the place of rax.
+ * Goes to the handler as if there were no stub, or to `stay`, rax free again. */
+.macro NEAR_END_PASS saved, stay
+    .cfi_remember_state
+    mov \saved(%rsp), %rax
+    push %rax
+    .cfi_adjust_cfa_offset 8
+    push %rdi
+    .cfi_adjust_cfa_offset 8
+    push %rsi
+    .cfi_adjust_cfa_offset 8
+    push %rdx
+    .cfi_adjust_cfa_offset 8
+    push %rcx
+    .cfi_adjust_cfa_offset 8
+    push %r8
+    .cfi_adjust_cfa_offset 8
+    push %r9
+    .cfi_adjust_cfa_offset 8
+    push %r10
+    .cfi_adjust_cfa_offset 8
+    push %r11
+    .cfi_adjust_cfa_offset 8
+    push %rbp
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset rbp, 0
+    mov 80(%rsp), %edi
+    mov %rsp, %rbp
+    .cfi_def_cfa_register rbp
+    and $-16, %rsp
+    call *shim_pass(%rip)
+    mov %rbp, %rsp
+    .cfi_def_cfa_register rsp
+    pop %rbp
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore rbp
+    pop %r11
+    .cfi_adjust_cfa_offset -8
+    pop %r10
+    .cfi_adjust_cfa_offset -8
+    pop %r9
+    .cfi_adjust_cfa_offset -8
+    pop %r8
+    .cfi_adjust_cfa_offset -8
+    pop %rcx
+    .cfi_adjust_cfa_offset -8
+    pop %rdx
+    .cfi_adjust_cfa_offset -8
+    pop %rsi
+    .cfi_adjust_cfa_offset -8
+    pop %rdi
+    .cfi_adjust_cfa_offset -8
+    test %rax, %rax
+    jz 21f
+    mov %rax, 8(%rsp)           /* instead of the site */
+    pop %rax
+    .cfi_adjust_cfa_offset -8
+    add $8, %rsp
+    .cfi_adjust_cfa_offset -8
+    jmp *-8(%rsp)               /* red zone: rsp - 8 */
+    .cfi_adjust_cfa_offset 16
+21: pop %rax
+    .cfi_adjust_cfa_offset -8
+    mov %rax, \saved(%rsp)
+    jmp \stay
+    .cfi_restore_state
+.endm
+
 /* ---- F: a frame of our own -------------------------------------------- */
 
 /*
@@ -90,7 +173,8 @@ shim_frame_common:
     .cfi_def_cfa rsp, 16
     /* red zone: rsp is what rbp will be */
     mov %rax, (F_CALL + CALL_ARGS + REGS_RAX)(%rsp)
-    mov (%rsp), %eax
+    NEAR_END_TO 5f
+6:  mov (%rsp), %eax
     mov %rbp, (%rsp)
     .cfi_offset rbp, -16
     mov %rsp, %rbp
@@ -166,6 +250,8 @@ shim_frame_return:
     .cfi_def_cfa rsp, 8
     .cfi_restore rbp
     jmp *(F_CALL + CALL_TARGET - 8)(%rsp) /* red zone: -128 */
+    .cfi_def_cfa rsp, 16
+5:  NEAR_END_PASS (F_CALL + CALL_ARGS + REGS_RAX), 6b
     .cfi_endproc
     .size shim_frame_common, . - shim_frame_common
 
@@ -237,13 +323,15 @@ shim_zero_common:
     .cfi_personality 0x9b, DW.ref.shim_personality
     .cfi_lsda 0x1b, shim_lsda
     .cfi_def_cfa rsp, 16
-    push %rbp
+    /* red zone: rsp - 8 is what rbp will be */
+    mov %rax, (Z_REGS + REGS_RAX - 8)(%rsp)
+    NEAR_END_TO 13f
+10: push %rbp
     .cfi_def_cfa rsp, 24
     .cfi_offset rbp, -24
     mov %rsp, %rbp
     .cfi_def_cfa_register rbp
     sub $Z_SIZE, %rsp
-    mov %rax, Z_REG(RAX)
     mov %rdi, Z_REG(RDI)
     mov %rsi, Z_REG(RSI)
     mov %rdx, Z_REG(RDX)
@@ -453,6 +541,10 @@ shim_zero_pad:
     mov -8(%rbp), %rdi
     call *-16(%rbp)
     ud2
+    .cfi_def_cfa rsp, 16
+    .cfi_offset rip, -8         /* libgcc takes a restore for "not saved" */
+    .cfi_restore rbp
+13: NEAR_END_PASS (Z_REGS + REGS_RAX - 8), 10b
     .cfi_endproc
     .size shim_zero_common, . - shim_zero_common
 

@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #define UNW_LOCAL_ONLY
+#include "shim/shim.h"
 #include "tests/core/harness.h"
 
 #include <libunwind.h>
@@ -141,8 +142,15 @@ int main(int argc, char **argv)
     CHECK(stepped(stub_tailer, 5) == 7); /* a tail span, same kind */
     stub_leaf = stub_other;
     CHECK(stepped(stub_tailer, 5) == 7); /* and into the other kind */
+    long before = steps;
+    shim_floor = (uintptr_t)__builtin_frame_address(0) + 4096;
+    CHECK(stepped(stub_leaf, 5) == 6);   /* near the end: no frame */
+    CHECK(stepped(stub_other, 5) == 6);
+    CHECK(stepped(stub_tailer, 5) == 7); /* two of them */
+    CHECK(steps - before > 150);
     printf("%ld steps, %ld bad with libgcc, %ld bad with libunwind\n", steps,
            bad_libgcc, bad_libunwind);
+    shim_floor = 0;
     for (int i = 0; i < BAD_MAX && bad_pc[i] != 0; i++)
         printf("  at main%+ld\n", (long)(bad_pc[i] - main_low));
     CHECK(steps > 500);

@@ -5,6 +5,7 @@
  * --strict says otherwise.
  */
 #include "tools/cli/child.h"
+#include "lane/words.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/launch.h"
 #include "tools/cli/program.h"
@@ -104,10 +105,9 @@ static void note_switches(struct run *r)
     char flag[PATHS_MAX + 8];
     const char *disabled = getenv("HANDSPAN_DISABLED");
     snprintf(flag, sizeof flag, "%s/off", r->launch.dir);
-    if (disabled &&
-        (strcmp(disabled, "1") == 0 || strcmp(disabled, "true") == 0 ||
-         strcmp(disabled, "yes") == 0))
-        options_trouble("HANDSPAN_DISABLED is set: nothing is traced");
+    if (lane_is_disabled(disabled))
+        options_trouble("HANDSPAN_DISABLED is '%s': nothing is traced",
+                        disabled);
     else if (access(flag, F_OK) == 0)
         options_trouble("recording is switched off here; 'handspan on' "
                         "resumes");

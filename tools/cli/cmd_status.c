@@ -370,6 +370,15 @@ static void print_head(const struct status *s)
 /* What stands in the way of recording, or of the store. */
 static void find_trouble(struct status *s)
 {
+    const char *named = getenv("HANDSPAN_DIR");
+    if (named && *named && *named != '/' && !s->dir_option) {
+        s->is_refused = true;
+        snprintf(s->trouble, sizeof s->trouble,
+                 "HANDSPAN_DIR is relative ('%s'): programs that are started "
+                 "with LD_PRELOAD by hand are not recorded",
+                 named);
+        return;
+    }
     s->is_refused =
         paths_judge_dir(s->dir_option, s->trouble, sizeof s->trouble) != 0;
     if (s->is_refused)

@@ -239,6 +239,7 @@ int symbolize_serve(int fd)
     struct rlimit memory = {(rlim_t)MEMORY_MAX_GB << 30,
                             (rlim_t)MEMORY_MAX_GB << 30};
     const char *urls = config_get(CONFIG_DEBUGINFOD_URLS);
+    unsetenv("DEBUGINFOD_URLS"); /* elfutils would ask whom it names */
     (void)setrlimit(RLIMIT_AS, &memory);
     /* it holds stack copies, and reads what anybody built */
     (void)confine(urls ? CONFINE_NETWORK : CONFINE_READER, NULL);
