@@ -341,7 +341,7 @@ struct lane_counter {
     uint64_t lost_captures; /* the record was written, its values were not */
     uint64_t over_deep;     /* of calls: beyond LANE_OPEN_MAX */
     uint64_t unmatched;     /* begin without end, end without begin */
-    uint64_t pad;
+    uint64_t no_frame;      /* of calls: the return address had to stay */
     uint32_t histogram[LANE_HISTOGRAM_BUCKETS];
 };
 _Static_assert(sizeof(struct lane_counter) == 64 + 4 * 768, "file format");

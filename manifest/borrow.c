@@ -32,7 +32,7 @@ void borrow_types(struct parser *p)
 
 static void want(struct parser *p, const struct manifest_want *w)
 {
-    if (p->host->want && !p->in_types && !p->fatal)
+    if (p->host->want && !p->in_types && !p->is_ahead && !p->fatal)
         p->host->want(p->host->context, w);
 }
 
@@ -219,6 +219,99 @@ bool borrow_is_alike(const struct manifest_type *a,
            a->size_bytes == b->size_bytes;
 }
 
+/* ---- what is no contradiction, but read otherwise ---------------------- */
+
+static const char *sign_text(const struct manifest_type *t)
+{
+    return t->is_signed ? "signed" : "unsigned";
+}
+
+/* An enum says of itself what its sign is; people write int. */
+static bool is_sign_other(const struct manifest_type *a,
+                          const struct manifest_type *b)
+{
+    return a->kind == MANIFEST_INT && b->kind == MANIFEST_INT &&
+           a->size_bytes == b->size_bytes && a->is_signed != b->is_signed &&
+           !a->constant_count && !b->constant_count &&
+           !(a->is_char && b->is_char);
+}
+
+/* Would what they point to be read alike? Only what both know is judged. */
+static bool is_pointee_other(const struct manifest_type *a,
+                             const struct manifest_type *b)
+{
+    a = a->to;
+    b = b->to;
+    bool is_known = a->kind != MANIFEST_VOID && b->kind != MANIFEST_VOID &&
+                    a->kind != MANIFEST_FUNCTION &&
+                    b->kind != MANIFEST_FUNCTION;
+    return is_known && !borrow_is_alike(a, b);
+}
+
+static void warn_pointee(struct parser *p, struct mark at,
+                         const struct manifest_type *here,
+                         const struct manifest_type *there)
+{
+    parser_warn(p, at, "this points to ", kind_text(p, here->to),
+                " here, but in the debug information to ",
+                kind_text(p, there->to));
+}
+
+void borrow_compare_size(struct parser *p, struct mark at,
+                         const struct manifest_type *type)
+{
+    char here[21], there[21];
+    const struct type *compiled =
+        type->kind == MANIFEST_RECORD ? type_of(type)->compiled : NULL;
+    if (!p->host->compares || !compiled ||
+        compiled->t.size_bytes == type->size_bytes)
+        return;
+    parser_warn(p, at, "'", type_describe(p, type), "' has ",
+                parser_decimal(type->size_bytes, here),
+                " bytes here, but in the debug information ",
+                parser_decimal(compiled->t.size_bytes, there),
+                ": what stands behind it is read from the wrong place");
+}
+
+static void compare_sizes(struct parser *p, struct mark at,
+                          const struct manifest_type *a,
+                          const struct manifest_type *b)
+{
+    char here[21], there[21];
+    parser_warn(p, at, "'", type_describe(p, a), "' has ",
+                parser_decimal(a->size_bytes, here),
+                " bytes here, but in the debug information ",
+                parser_decimal(b->size_bytes, there),
+                ": it is passed otherwise, and so may be what stands behind "
+                "it");
+}
+
+/* Two types that are alike as far as their places go. */
+static void compare_meaning(struct parser *p, struct mark at, struct mark there,
+                            const struct manifest_type *a,
+                            const struct manifest_type *b)
+{
+    if (is_sign_other(a, b))
+        parser_warn(p, at, "this is ", sign_text(a),
+                    " here, but in the debug information ", sign_text(b));
+    else if (a->kind == MANIFEST_POINTER && b->kind == MANIFEST_POINTER &&
+             is_sign_other(a->to, b->to))
+        parser_warn(p, at, "this points to ", sign_text(a->to),
+                    " numbers here, but in the debug information to ",
+                    sign_text(b->to), " ones");
+    else if (a->kind == MANIFEST_POINTER && b->kind == MANIFEST_POINTER &&
+             is_pointee_other(a, b))
+        warn_pointee(p, at, a, b);
+    else if (a->kind == MANIFEST_RECORD && type_of(a)->compiled)
+        borrow_compare_size(p, at, a); /* both are the manifest's by now */
+    else if (a->kind == MANIFEST_RECORD && b->kind == MANIFEST_RECORD &&
+             a->size_bytes != b->size_bytes)
+        compare_sizes(p, at, a, b);
+    else
+        return;
+    note_there(p, there);
+}
+
 bool borrow_fits(const struct manifest_type *function, const struct name *said)
 {
     const struct type *mine = type_of(function), *other = type_of(said->ctype);
@@ -290,8 +383,10 @@ void borrow_compare_member(struct parser *p, const struct type *borrowed,
                      kind_text(p, member->type),
                      " here, but in the debug information ",
                      kind_text(p, m->type), m->bit_width ? " (bit field)" : "");
-    else
+    else {
+        compare_meaning(p, at, there, member->type, m->type);
         return;
+    }
     note_there(p, there);
 }
 
@@ -350,6 +445,9 @@ static void compare_prototype(struct parser *p, const struct declaration *d,
                          " here, but in the debug information ",
                          kind_text(p, other->params[i].type));
             note_there(p, other->marks[i]);
+        } else {
+            compare_meaning(p, mine->marks[i], other->marks[i],
+                            mine->params[i].type, other->params[i].type);
         }
     if (mine->t.to->kind != MANIFEST_VOID &&
         !borrow_is_alike(mine->t.to, other->t.to)) {
@@ -358,6 +456,8 @@ static void compare_prototype(struct parser *p, const struct declaration *d,
                      " here, but in the debug information ",
                      kind_text(p, other->t.to));
         note_there(p, name->at);
+    } else if (mine->t.to->kind != MANIFEST_VOID) {
+        compare_meaning(p, d->type_at, name->at, mine->t.to, other->t.to);
     }
     p->failed |= failed;
 }

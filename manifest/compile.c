@@ -356,6 +356,8 @@ static bool compile_index(struct compile *c, const struct node *node,
     if (!compile_pointer(c, node, false, &base))
         return false;
     uint64_t size = base.type->to->size_bytes;
+    if (node->kind == NODE_INDEX)
+        borrow_compare_size(c->p, node->at, base.type->to);
     if (node->kind == NODE_INDEX &&
         !(compile_count(c, node->b, &index) &&
           emit(c, op_of(OP_PUSH, 8, true, (int64_t)size), 1) &&

@@ -40,6 +40,7 @@ static bool compile_slice(struct compile *c, const struct node *node,
         !compile_count(c, node->c, &bound))
         return false;
     uint64_t size = out->type->to->size_bytes;
+    borrow_compare_size(c->p, node->at, out->type->to);
     out->type = out->type->to;
     return emit(c, op_of(OP_SLICE, 8, true, size ? (int64_t)size : 1), -1);
 }

@@ -100,7 +100,7 @@ void parser_report(struct parser *p, enum manifest_severity severity,
 
     if (p->fatal)
         return;
-    if (p->in_types) { /* what cannot be read of it is not there */
+    if (p->in_types || p->is_ahead) { /* what cannot be read is not there */
         p->failed = true;
         return;
     }

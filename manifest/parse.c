@@ -247,6 +247,8 @@ static bool add_typedef(struct parser *p, const struct attribute *attrs,
     struct name *name = parser_find_name(p, NAME_TYPEDEF, text, strlen(text));
     if (p->host->compares && !p->in_types)
         borrow_want(p, MANIFEST_WANT_TYPE, text);
+    if (name && name->is_borrowed && p->is_ahead)
+        return true;
     if (name && name->is_borrowed && !p->in_types)
         borrow_compare_typedef(p, name, d);
     else if (name && (name->ctype->kind != d->type->kind ||
@@ -407,6 +409,64 @@ static void parse_top(struct parser *p)
         declare_broken(p, attrs, at, name);
 }
 
+enum {
+    AHEAD_ROUNDS = 4 /* a type that needs one below it that needs ... */
+};
+
+/* ---- types below their use --------------------------------------------- */
+
+/* Is there a type behind the first declaration? */
+static bool has_types_below(const struct source *src)
+{
+    bool is_behind = false;
+    for (uint32_t i = 0; i + 1 < src->len_bytes; i++) {
+        is_behind |= src->text[i] == '[' && src->text[i + 1] == '[';
+        if (is_behind && src->text[i] == '{')
+            return true;
+    }
+    return false;
+}
+
+/* True: something could not be read, perhaps for what stands below it. */
+static bool read_types(struct parser *p, const struct source *src)
+{
+    bool has_failed = false;
+    lexer_start(&p->lex, src);
+    p->tok = (struct token){.at = {.src = src}};
+    parser_advance(p);
+    while (p->tok.kind != TOKEN_END) {
+        struct mark at = p->tok.at;
+        const char *name = NULL;
+        bool declared = false;
+        p->failed = false;
+        p->depth = p->params_depth = 0;
+        p->lex.braces = 0;
+        bool is_type =
+            parser_is_word(p, "struct") || parser_is_word(p, "union") ||
+            parser_is_word(p, "enum") || parser_is_word(p, "class") ||
+            parser_is_word(p, "typedef");
+        bool ok = is_type && parse_c(p, NULL, &declared);
+        has_failed |= is_type && !ok;
+        if (parser_is(p, '#'))
+            skip_line(p);
+        else if (!ok)
+            recover(p, at, &name);
+    }
+    return has_failed;
+}
+
+/* A type of this file counts wherever it stands: read them all, and nothing
+ * else, before the file. What is wrong is told when its turn comes. */
+static void read_ahead(struct parser *p, const struct source *src)
+{
+    if (p->in_types || !has_types_below(src))
+        return;
+    p->is_ahead = true;
+    for (int round = 0; round < AHEAD_ROUNDS && read_types(p, src);)
+        round++;
+    p->is_ahead = p->failed = false;
+}
+
 void parse_source(struct parser *p, const struct source *src)
 {
     struct lexer lex = p->lex;
@@ -416,6 +476,7 @@ void parse_source(struct parser *p, const struct source *src)
     bool failed = p->failed;
     if (src->parent)
         p->include_depth++;
+    read_ahead(p, src);
     lexer_start(&p->lex, src);
     p->tok = (struct token){.at = {.src = src}};
     parser_advance(p);

@@ -22,7 +22,7 @@ enum {
     LIMIT_CONSTANTS = 65536,
     LIMIT_ITEMS = 256,    /* of a declaration, and its attributes */
     LIMIT_MESSAGES = 200, /* errors and warnings shown; all are counted */
-    LIMIT_NAME_BYTES = 1000,
+    LIMIT_NAME_BYTES = 1023,
     LIMIT_EXPR_OPS = 256,
     EXPR_STACK = 32,
     NAME_BUCKETS = 1024,
@@ -45,9 +45,11 @@ struct type {
     bool is_packed;
     bool is_unplaced; /* RECORD: with bytes that no type of ours stands for, so
                          how it is passed is not known */
-    bool is_borrowed; /* of the debug information */
-    enum container container;            /* RECORD: of libstdc++ */
-    bool is_variadic;                    /* FUNCTION */
+    const struct type *compiled; /* RECORD: what the debug information has in
+                                    place of this one, for who compares */
+    bool is_borrowed;            /* of the debug information */
+    enum container container;    /* RECORD: of libstdc++ */
+    bool is_variadic;            /* FUNCTION */
     const struct manifest_param *params; /* FUNCTION */
     const struct mark *marks; /* of the parameters' types; borrowed RECORD: of
                                  the members */
@@ -319,6 +321,7 @@ struct parser {
     uint32_t include_depth, include_count;
     bool failed;   /* an error since it was last cleared */
     bool in_types; /* this is not the manifest, but host->types */
+    bool is_ahead; /* only to know types that stand below their use */
     uint32_t messages;
     uint64_t not_yet; /* bits of enum attribute_kind already told */
     struct scope scope;
@@ -498,6 +501,9 @@ const struct name *borrow_prototype(struct parser *p, struct declaration *d,
 /* Would one be read as the other is? An opaque one is not judged. */
 bool borrow_is_alike(const struct manifest_type *a,
                      const struct manifest_type *b);
+/* The manifest's record stands for elements, of which the size matters. */
+void borrow_compare_size(struct parser *p, struct mark at,
+                         const struct manifest_type *type);
 /* Would the parameters of this function type be those of `said`? */
 bool borrow_fits(const struct manifest_type *function, const struct name *said);
 /* host->types: keep it under the name it was wanted by. */

@@ -243,6 +243,15 @@ static bool lay_out(struct parser *p, const struct raw_record *record,
     return true;
 }
 
+static const struct type *keep_compiled(struct parser *p,
+                                        const struct type *borrowed)
+{
+    struct type *copy = p->host->compares ? PARSER_NEW(p, struct type) : NULL;
+    if (copy)
+        *copy = *borrowed;
+    return copy;
+}
+
 static bool define_record(struct parser *p, struct type *type, bool is_union,
                           struct gnu_attributes *gnu, struct mark at)
 {
@@ -254,9 +263,12 @@ static bool define_record(struct parser *p, struct type *type, bool is_union,
     if (!lay_out(p, &record, gnu, is_union, at, &made))
         return false;
     made.t.name = type->t.name;
+    if (type->is_borrowed && p->is_ahead)
+        return true; /* its turn comes, with the comparison */
     if (type->is_borrowed && !p->in_types) { /* the manifest wins */
         for (const struct raw_member *m = record.first; m; m = m->next)
             borrow_compare_member(p, type, &m->member, m->at);
+        made.compiled = keep_compiled(p, type);
         *type = made;
         return true;
     }
@@ -334,6 +346,8 @@ static bool add_constant(struct parser *p, struct mark at, const char *text,
     struct name *name = parser_find_name(p, NAME_CONSTANT, text, strlen(text));
     if (!p->in_types && p->host->compares)
         borrow_want(p, MANIFEST_WANT_CONSTANT, text);
+    if (name && name->is_borrowed && p->is_ahead)
+        return true;
     if (name && name->is_borrowed && !p->in_types) {
         borrow_compare_constant(p, at, name, value);
         name->value = value;

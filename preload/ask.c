@@ -18,6 +18,7 @@
 #include "preload/blind.h"
 #include "preload/capture_write.h"
 #include "preload/carry.h"
+#include "preload/config.h"
 #include "preload/cpu.h"
 #include "preload/exec.h"
 #include "preload/modules.h"
@@ -67,6 +68,8 @@ static bool set_attribute(const struct shim_call *call, struct lane *lane,
     struct capture_frame frame;
     struct reader reader;
     struct span_place place = span_find_place(lane, call->sp);
+    if (config.capture_max == MANIFEST_CAPTURE_NONE)
+        return false;
     if (LANE_REF_LANE(place.parent) != lane->index)
         return false; /* the process's, or open on another thread */
     reader_start(&reader, runtime.pid, lane->stack_low, lane->stack_high);

@@ -134,7 +134,8 @@ static bool is_hopeless(enum plan_verdict verdict)
 {
     return verdict == PLAN_NO_FUNCTION || verdict == PLAN_IFUNC_RESOLVER ||
            verdict == PLAN_ASSEMBLY || verdict == PLAN_GO ||
-           verdict == PLAN_EXCLUDED || verdict == PLAN_PART;
+           verdict == PLAN_EXCLUDED || verdict == PLAN_PART ||
+           verdict == PLAN_NO_UNWIND;
 }
 
 int bind_work_plan_entry(struct work *work, uint64_t island)

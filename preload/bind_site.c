@@ -516,6 +516,7 @@ void bind_site_gone(struct module *module)
             bounds[i].module = NULL;
     }
     callback_forget(module);
+    shim_callers_forget();
     shim_live_forget(module->low, module->high);
     bind_patched_forget(module->low, module->high);
 }

@@ -111,10 +111,8 @@ static uint64_t find_frame(uint64_t sp)
 
 void carry_start(void)
 {
-    const char *value = config_get("HANDSPAN_CARRY_MAX_S");
-    uint64_t seconds;
-    if (value && text_read_number(&value, &seconds) && *value == '\0' &&
-        seconds > 0 && seconds < 1u << 30)
+    uint64_t seconds = config_number("HANDSPAN_CARRY_MAX_S", 0, 1u << 30);
+    if (seconds != 0)
         carry_age_ns = seconds * UINT64_C(1000000000);
     carry_find_frame = find_frame;
     const char *alone = own_find("__libc_single_threaded");

@@ -6,6 +6,7 @@
  */
 #include "preload/config.h"
 #include "lane/place.h"
+#include "lane/words.h"
 #include "shim/plan/plan.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -30,13 +31,8 @@ const char *config_get(const char *name)
 
 bool config_is_disabled(void)
 {
-    static const char *const yes[] = {"1", "true", "yes", "TRUE", "YES"};
-    const char *value = config_get("HANDSPAN_DISABLED");
-    for (size_t i = 0; value && i < sizeof(yes) / sizeof(*yes); i++) {
-        if (strcmp(value, yes[i]) == 0)
-            return true;
-    }
-    return getauxval(AT_SECURE) != 0;
+    return lane_is_disabled(config_get("HANDSPAN_DISABLED")) ||
+           getauxval(AT_SECURE) != 0;
 }
 
 long config_read_file(const char *path, char *buf, size_t cap)
@@ -98,15 +94,28 @@ static void read_stat(void)
     }
 }
 
-static void read_numbers(void)
+uint32_t config_number(const char *name, uint32_t otherwise, uint32_t most)
 {
-    const char *value = config_get("HANDSPAN_MATCH_MAX");
+    const char *value = config_get(name), *at = value;
+    char bytes[96];
+    struct text can = {bytes, 0, sizeof(bytes)};
     uint64_t number;
-    if (value && text_read_number(&value, &number) && *value == '\0' &&
-        number > 0)
-        config.match_max =
-            number < PLAN_HANDLERS_MAX ? (uint32_t)number : PLAN_HANDLERS_MAX;
-    value = config_get("HANDSPAN_TEST_SHIM");
+    if (!value)
+        return otherwise;
+    if (text_read_number(&at, &number) && *at == '\0' && number > 0 &&
+        number <= most)
+        return (uint32_t)number;
+    text_put(&can, name);
+    text_put(&can, ", a number from 1 to ");
+    text_put_number(&can, most);
+    text_put(&can, ", counts as not set; it cannot be");
+    note_lines("context", bytes, value, NULL);
+    return otherwise;
+}
+
+static void read_shim(void)
+{
+    const char *value = config_get("HANDSPAN_TEST_SHIM");
     if (value && strcmp(value, "frame") == 0)
         config.force_shim = LANE_SHIM_FRAME;
     else if (value && strcmp(value, "zero") == 0)
@@ -124,7 +133,7 @@ static void read_capture(void)
     if (!value)
         return;
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-        if (strcmp(value, names[i]) == 0) {
+        if (lane_is_word(value, names[i])) {
             config.capture_max = (enum manifest_capture)i;
             return;
         }
@@ -148,7 +157,9 @@ int config_read(void)
     config.program = text_basename(config.started);
     config.uid = (uint32_t)geteuid();
     read_stat();
-    read_numbers();
+    read_shim();
+    config.match_max = config_number("HANDSPAN_MATCH_MAX", config.match_max,
+                                     PLAN_HANDLERS_MAX);
     read_capture();
     /* A prctl could be what the filter forbids; reading a file is not, the
      * loader did so a moment ago. */

@@ -24,13 +24,19 @@ struct config {
     bool is_seccomp;    /* some filter holds */
     uint32_t match_max; /* HANDSPAN_MATCH_MAX: sites of one declaration */
     enum manifest_capture capture_max; /* HANDSPAN_CAPTURE */
-    uint8_t force_shim; /* HANDSPAN_TEST_SHIM: enum lane_shim, else 0 */
+    const char *withheld; /* why command line, stderr, texts of errors are not
+                             kept: "secret(x), FILE:LINE"; NULL: they are */
+    uint8_t force_shim;   /* HANDSPAN_TEST_SHIM: enum lane_shim, else 0 */
 };
 extern HIDDEN struct config config;
 
 /* A variable of the environment as the kernel handed it over; NULL if unset
  * or empty. */
 HIDDEN const char *config_get(const char *name);
+/* A variable that is a number from 1 to `most`; `otherwise` if it is not set,
+ * or is none, which is noted. */
+HIDDEN uint32_t config_number(const char *name, uint32_t otherwise,
+                              uint32_t most);
 /* HANDSPAN_DISABLED, AT_SECURE: true if nothing at all is to be done. */
 HIDDEN bool config_is_disabled(void);
 /* Fill the struct in. 0; -errno: without directory nothing can be done. */
@@ -38,6 +44,8 @@ HIDDEN int config_read(void) __attribute__((warn_unused_result));
 /* Find, make and check the directory (lane/place.h says which counts); leaves
  * config.dir_fd open. */
 HIDDEN int config_open_dir(void) __attribute__((warn_unused_result));
+/* Decide config.withheld and error_is_discreet, before the session is made. */
+HIDDEN void config_decide_discreet(const struct manifest *manifest);
 /* A file that we look for beside ourselves: no less to be trusted than this
  * object is. */
 HIDDEN bool config_is_our_file(const char *path);

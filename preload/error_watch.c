@@ -240,8 +240,6 @@ void error_watch_start(void)
     is_on = is_wanted();
     if (!is_on)
         return;
-    error_is_discreet = runtime.manifest->has_secret ||
-                        config.capture_max == MANIFEST_CAPTURE_NONE;
     for (uint32_t i = 0; i < modules.count; i++) {
         if (!modules.at[i].is_usable)
             continue;

@@ -18,7 +18,7 @@
 
 enum {
     SOURCE_MAX = 64,
-    SOURCE_BYTES_MAX = 8 << 20,
+    SOURCE_BYTES_MAX = 16 << 20,
     SHOWN_BYTES = 16384,
     PAGE = 4096,
 };
@@ -190,7 +190,7 @@ static int parse(const char *path, const char *text, size_t len,
                  const struct manifest_types *types,
                  const struct manifest **out)
 {
-    static const size_t sizes[] = {1 << 20, 8 << 20, 64 << 20};
+    static const size_t sizes[] = {1 << 20, 8 << 20, 64 << 20, 640 << 20};
     struct manifest_host host = {.load = load_include,
                                  .report = report,
                                  .types = types,
@@ -261,7 +261,9 @@ static void forget_sources(void)
         if (loader.sources[i].at)
             munmap(loader.sources[i].at, loader.sources[i].len);
     }
-    memset(&loader, 0, sizeof loader);
+    /* what is shown of includes stays: declarations say where they stand */
+    memset(&loader.sources, 0, sizeof loader.sources);
+    loader.source_count = 0;
 }
 
 const struct manifest *manifest_load(uint32_t *error_count)

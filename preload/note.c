@@ -25,23 +25,28 @@ static size_t logged;    /* bytes that stand in the log */
 static size_t published; /* bytes that stand in the session */
 static unsigned publish_count;
 
-void note_lines(const char *topic, const char *a, const char *b, const char *c)
+static void note(const char *topic, const char *const parts[3], bool lines)
 {
-    const char *parts[] = {a, b, c};
     text_put(&notes, topic);
     text_put(&notes, ":");
     for (size_t i = 0; i < 3 && parts[i]; i++) {
         text_put(&notes, " ");
-        text_put(&notes, parts[i]);
+        text_put_shown(&notes, parts[i], lines);
     }
     text_put(&notes, "\n");
     if (!text_fits(&notes))
         notes.bytes[notes.len - 1] = '\n';
 }
 
+void note_lines(const char *topic, const char *a, const char *b, const char *c)
+{
+    note(topic, (const char *const[]){a, b, c}, false);
+}
+
+/* Of one text the newlines are ours: a message shows the line it is about. */
 void note_line(const char *topic, const char *text)
 {
-    note_lines(topic, text, NULL, NULL);
+    note(topic, (const char *const[]){text, NULL, NULL}, true);
 }
 
 size_t note_mark(void)
@@ -62,10 +67,21 @@ static int open_log(void)
         return fcntl(2, F_DUPFD_CLOEXEC, 3);
     int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW |
                 O_NONBLOCK | O_NOCTTY;
-    if (told)
-        return open(told, flags, 0600);
-    if (config.dir_fd >= 0)
-        return openat(config.dir_fd, "log", flags, config.file_mode);
+    if (told) {
+        int named = open(told, flags, 0600);
+        if (named >= 0)
+            return named;
+        note_lines("context", "HANDSPAN_LOG cannot be opened:", told, NULL);
+    }
+    if (config.dir_fd < 0)
+        return -1;
+    /* in a directory of a group another may have put something there */
+    struct stat st;
+    int fd = openat(config.dir_fd, "log", flags, config.file_mode);
+    if (fd < 0 ||
+        (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1))
+        return fd;
+    close(fd);
     return -1;
 }
 
@@ -96,7 +112,7 @@ void note_log(void)
     text_put(&text, "handspan ");
     text_put_number(&text, (uint64_t)getpid());
     text_put(&text, " ");
-    text_put(&text, config.program ? config.program : "?");
+    text_put_shown(&text, config.program ? config.program : "?", false);
     text_put(&text, "\n");
     text_put_bytes(&text, notes.bytes + logged, notes.len - logged);
     if (has_room(fd, text.len)) {

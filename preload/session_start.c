@@ -53,22 +53,12 @@ static enum lane_clock choose_clock(void)
     return LANE_CLOCK_TSC;
 }
 
-static uint32_t number_of(const char *name, uint32_t otherwise, uint32_t most)
-{
-    const char *value = config_get(name);
-    uint64_t number;
-    if (!value || !text_read_number(&value, &number) || *value != '\0' ||
-        number == 0 || number > most)
-        return otherwise;
-    return (uint32_t)number;
-}
-
 /* What a call does whose record finds no room: it is counted, or it waits for
  * the sidecar, so long. */
 static void choose_policy(struct lane_config *lane)
 {
     lane->policy = LANE_POLICY_DROP;
-    lane->wait_us = number_of("HANDSPAN_WAIT_MS", 0, WAIT_MS_MOST) * 1000;
+    lane->wait_us = config_number("HANDSPAN_WAIT_MS", 0, WAIT_MS_MOST) * 1000;
     if (lane->wait_us != 0)
         lane->policy = LANE_POLICY_WAIT;
 }
@@ -81,7 +71,10 @@ static int create_session(uint64_t most_bytes)
     struct lane_config lane = {.clock = choose_clock(),
                                .mode = config.file_mode};
     choose_policy(&lane);
-    lane.unit_count = number_of("HANDSPAN_BUDGET_MB", 0, LANE_UNIT_MAX);
+    lane.unit_count = config_number("HANDSPAN_BUDGET_MB", 0, LANE_UNIT_MAX);
+    if (lane.unit_count)
+        note_lines("context", "HANDSPAN_BUDGET_MB lets this session take",
+                   config_get("HANDSPAN_BUDGET_MB"), "MiB of shared memory");
     lane.most_bytes = most_bytes;
     struct module *self = modules_find((uint64_t)&runtime);
     if (self && self->is_usable)
@@ -99,6 +92,25 @@ static int create_session(uint64_t most_bytes)
 
 /* ---- the process ------------------------------------------------------ */
 
+/* The program's own name, and instead of what it was told the reason. */
+static long withhold_arguments(char *command, long len, size_t cap)
+{
+    uint64_t arguments = 0;
+    size_t name = strnlen(command, (size_t)len);
+    struct text text = {command, name, cap};
+    for (long i = (long)name + 1; i < len; i++)
+        arguments += command[i] == '\0';
+    if (name + 1 >= (size_t)len) /* there are none */
+        return len;
+    text_put_bytes(&text, "", 1);
+    text_put(&text, "(withheld: ");
+    text_put_number(&text, arguments);
+    text_put(&text, arguments == 1 ? " argument; " : " arguments; ");
+    text_put(&text, config.withheld);
+    text_put(&text, ")");
+    return (long)text.len;
+}
+
 static void fill_process(void)
 {
     static char command[COMMAND_BYTES];
@@ -106,6 +118,8 @@ static void fill_process(void)
     long len = config_read_file("/proc/self/cmdline", command, sizeof(command));
     if (len == -E2BIG)
         len = sizeof(command);
+    if (len > 0 && config.withheld)
+        len = withhold_arguments(command, len, sizeof(command));
     if (len > 0 && lane_string_put(&runtime.map, command, (uint32_t)len,
                                    &process->command) != 0)
         process->command = (struct lane_string){0, 0};

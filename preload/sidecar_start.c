@@ -187,7 +187,13 @@ static bool find_program(struct start *start)
     const char *told = config_get("HANDSPAN_SIDECAR");
     if (told) {
         text_put(&path, told);
-        return *told == '/' && is_executable(start->program);
+        if (*told == '/' && is_executable(start->program))
+            return true;
+        note_lines("sidecar",
+                   "HANDSPAN_SIDECAR is off, or the absolute path "
+                   "of a program, not",
+                   told, NULL);
+        return false;
     }
     size_t dir = (size_t)(text_basename(config.self) - config.self);
     for (size_t i = 0; i < sizeof(beside) / sizeof(*beside); i++) {

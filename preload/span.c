@@ -256,10 +256,36 @@ static void open_odd(struct shim_call *call, const struct site *site,
                is_tail ? LANE_OPEN_TAIL : LANE_OPEN_CALL);
 }
 
+long (*span_caller_is_known)(long return_address, long unused);
+
+/* Z, and nobody knows this caller yet. False: its return address must stay,
+ * and the call is only counted. */
+static bool meet_caller(struct shim_call *call, const struct site *site)
+{
+    struct lane_session *session = runtime.map.session;
+    uint64_t from = *(const uint64_t *)call->sp;
+    call->flags &= ~(uint64_t)SHIM_CALL_CALLER;
+    if (span_caller_is_known == NULL ||
+        shim_call_slow(span_caller_is_known, (long)from, 0)) {
+        shim_caller_known(from);
+        return true;
+    }
+    call->flags |= SHIM_CALL_TAIL;
+    if (session != NULL && session->gate == LANE_GATE_OPEN &&
+        !(site->flags & (SITE_INTERNAL | SITE_NO_SPAN | SITE_OFF))) {
+        span_count((uint32_t)call->site, 0, false);
+        __atomic_fetch_add(&runtime.map.counters[call->site].no_frame, 1,
+                           __ATOMIC_RELAXED);
+    }
+    return false;
+}
+
 static void __attribute__((noinline))
 enter_odd(struct shim_call *call, const struct site *site)
 {
     struct lane_session *session = runtime.map.session;
+    if (UNLIKELY(call->flags & SHIM_CALL_CALLER) && !meet_caller(call, site))
+        return;
     if (call->flags & SHIM_CALL_LOST) { /* its arguments are not known */
         if (!(site->flags & (SITE_INTERNAL | SITE_NO_SPAN)) && session)
             span_count((uint32_t)call->site, 0, false);

@@ -61,6 +61,9 @@ HIDDEN void span_leave_any(struct shim_call *call, const struct shim_regs *regs,
                            enum shim_end end, void *exception);
 /* This thread's lane, got now if need be; NULL: there is none. */
 HIDDEN struct lane *span_get_lane(void);
+/* May Z replace the return address of a caller that was not seen yet?
+ * (callers.c; NULL: of all.) Out of a hook, through shim_call_slow(). */
+extern HIDDEN long (*span_caller_is_known)(long return_address, long unused);
 /* Now, whatever the session's clock. */
 HIDDEN uint64_t span_now(void);
 

@@ -8,6 +8,7 @@
  */
 #include "preload/ask.h"
 #include "preload/bind.h"
+#include "preload/callers.h"
 #include "preload/carry.h"
 #include "preload/config.h"
 #include "preload/ends.h"
@@ -109,6 +110,7 @@ static void bind_everything(void)
     read_start();
     carry_start();
     bind_start();
+    callers_start();
     fiber_watch(false);
     loader_watch();
     ends_watch();
@@ -132,6 +134,7 @@ static void start_tracing(void)
     if (config_is_off())
         return;
     runtime.manifest = manifest_add_types(runtime.manifest, &manifest_errors);
+    config_decide_discreet(runtime.manifest);
     modules_refresh(NULL);
     int err = prepare_runtime(manifest_errors);
     if (err) {

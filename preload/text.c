@@ -3,6 +3,7 @@
  * Short texts without libc's stdio: see text.h. [signal-safe]
  */
 #include "preload/text.h"
+#include "lane/utf8.h"
 #include <string.h>
 
 void text_put_bytes(struct text *text, const void *bytes, size_t len)
@@ -32,6 +33,48 @@ static void put_digits(struct text *text, uint64_t number, unsigned base,
         number /= base;
     } while (at > 0 && (number != 0 || sizeof(buf) - at < digits));
     text_put_bytes(text, buf + at, sizeof(buf) - at);
+}
+
+static void put_escaped(struct text *text, unsigned char c)
+{
+    if (c == '\n') {
+        text_put(text, "\\n");
+        return;
+    }
+    text_put(text, "\\x");
+    text_put_hex(text, c, 2);
+}
+
+/* C0, DEL, C1, and what turns a line around. */
+static bool is_control(const unsigned char *at, size_t len)
+{
+    switch (len) {
+    case 1:
+        return *at < 0x20 || *at == 0x7f;
+    case 2:
+        return *at == 0xc2 && at[1] < 0xa0;
+    case 3:
+        return *at == 0xe2 &&
+               ((at[1] == 0x80 && at[2] >= 0xaa && at[2] <= 0xae) ||
+                (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9));
+    default:
+        return len == 0;
+    }
+}
+
+void text_put_shown(struct text *text, const char *string, bool lines)
+{
+    const unsigned char *at = (const unsigned char *)string;
+    for (size_t left = strlen(string), len; left > 0; at += len, left -= len) {
+        len = utf8_sequence(at, left);
+        if (!is_control(at, len) || (*at == '\n' && lines)) {
+            text_put_bytes(text, at, len);
+        } else {
+            len = len ? len : 1;
+            for (size_t i = 0; i < len; i++)
+                put_escaped(text, at[i]);
+        }
+    }
 }
 
 void text_put_number(struct text *text, uint64_t number)

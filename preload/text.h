@@ -17,6 +17,9 @@ struct text {
 
 HIDDEN void text_put(struct text *text, const char *string);
 HIDDEN void text_put_bytes(struct text *text, const void *bytes, size_t len);
+/* Foreign words in a line of ours: control characters and bytes that are no
+ * UTF-8 come out as \n, \x1b; newlines stay if `lines`. */
+HIDDEN void text_put_shown(struct text *text, const char *string, bool lines);
 HIDDEN void text_put_number(struct text *text, uint64_t number);
 /* `digits` lower-case hex digits; 0: as many as it needs. */
 HIDDEN void text_put_hex(struct text *text, uint64_t number, unsigned digits);

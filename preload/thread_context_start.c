@@ -13,6 +13,7 @@
 #include "preload/decoder_load.h"
 #include "preload/thread_context.h"
 
+#include "lane/words.h"
 #include <errno.h>
 #include <string.h>
 
@@ -21,7 +22,14 @@
 static bool is_wanted(void)
 {
     const char *told = config_get("HANDSPAN_THREAD_CONTEXT");
-    return told && (strcmp(told, "on") == 0 || strcmp(told, "1") == 0);
+    if (!told || lane_is_word(told, "off") || lane_is_word(told, "0"))
+        return false;
+    bool is_wanted = lane_is_word(told, "on") || lane_is_word(told, "1");
+    note_lines("thread context", "HANDSPAN_THREAD_CONTEXT is",
+               is_wanted ? "on: what profilers read is published"
+                         : "on or off, and left out, being",
+               is_wanted ? NULL : told);
+    return is_wanted;
 }
 
 static int map_symbol(void)

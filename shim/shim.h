@@ -62,6 +62,10 @@ enum shim_call_flags {
                                 will be no leave, and args are not known */
     SHIM_CALL_ARGS = 8,      /* enter sets it when it changed one of the six
                                 arguments in registers */
+    SHIM_CALL_CALLER = 16,   /* Z: nobody said yet that this caller's return
+                                address may be replaced (shim_caller_known).
+                                Where it may not, enter sets SHIM_CALL_TAIL: no
+                                frame, and no leave; it clears this flag */
     /* bits 8 and up are the runtime's own */
 };
 enum {
@@ -125,6 +129,16 @@ void shim_cache_use(uint32_t slot);
 /* True if this return address is one of ours: a tail call, or a frame of a
  * traced call in a backtrace. */
 bool shim_is_return_address(uint64_t address);
+
+/*
+ * Z replaces the caller's return address. Who walks stacks by such addresses
+ * with tables of its own (a collector of compiled JavaScript, a JVM) must not
+ * find ours: only callers that were said to be known are called so. All are
+ * forgotten when an object leaves, because something else may come to be
+ * where it was. [signal-safe]
+ */
+void shim_caller_known(uint64_t return_address);
+void shim_callers_forget(void);
 
 /* The Z call of this thread whose return-address slot is `sp` and
  * whose call.open is `open`: the true return address and the caller's rbp.

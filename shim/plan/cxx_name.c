@@ -86,8 +86,12 @@ uint64_t name_hash(const char *name)
  * that it returns. */
 const char *name_skip_return_type(const char *name)
 {
-    const char *start = name;
+    const char *start = name, *thunk = strstr(name, "thunk to ");
+    const char *open = strchr(name, '(');
     int depth = 0;
+    /* "non-virtual thunk to ns::B::f(int)" is not that function */
+    if (thunk && (!open || thunk < open))
+        return name;
     for (const char *at = name; *at && *at != '('; at++) {
         depth += (*at == '<') - (*at == '>');
         if (*at == ' ' && depth == 0)

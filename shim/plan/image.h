@@ -166,6 +166,10 @@ int plan_image_function_extent(const struct plan_image *image, uint64_t vaddr,
 size_t plan_image_labels_bytes(const struct plan_image *image);
 void plan_image_index_labels(struct plan_image *image, uint32_t *memory);
 
+/* Has the object unwind tables, beyond those of the start files and of a C
+ * library's static parts? Then compiled C is in them. */
+bool plan_image_has_unwind(const struct plan_image *image);
+
 /*
  * Who leads into the first bytes of a function: one pass over the code and
  * the relocated words of the object finds every branch, every address that

@@ -16,9 +16,10 @@
 #include <emmintrin.h>
 
 enum {
-    WINDOW = 22,        /* an endbr64 and what five bytes may displace */
-    SLACK_BYTES = 16,   /* behind the bitmap, for reads of whole words */
-    ROOM_MIN = 1 << 12, /* targets that are kept */
+    WINDOW = 22,            /* an endbr64 and what five bytes may displace */
+    FUNCTION_MAX = 1 << 16, /* with labels beside its entry */
+    SLACK_BYTES = 16,       /* behind the bitmap, for reads of whole words */
+    ROOM_MIN = 1 << 12,     /* targets that are kept */
 };
 /* Larger code is not looked at: 128 MiB of bitmap. */
 #define CODE_MAX (UINT64_C(1) << 30)
@@ -183,16 +184,14 @@ static void look_at_code(struct search *s, const uint8_t *code, uint64_t vaddr,
         look_at_constants(s, code, vaddr, len);
 }
 
-/* A label that leads on into the function whose start stands beside it. */
+/* Does the label stand in the function that begins at `start`? */
 static bool is_label_of(const struct search *s, uint64_t label, uint64_t start)
 {
-    struct plan_fde fde;
-    struct plan_symbol symbol;
-    uint64_t low = s->found->low;
-    if (plan_fde_find(s->image, low + label, &fde) == 0)
-        return fde.low == low + start;
-    return plan_image_symbol_around(s->image, low + label, &symbol) == 0 &&
-           symbol.vaddr == low + start;
+    if (label < start || label - start > FUNCTION_MAX)
+        return false;
+    while (label > start && !is_start(s, label))
+        label--;
+    return label == start;
 }
 
 /*

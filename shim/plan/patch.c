@@ -299,6 +299,8 @@ const char *plan_verdict_text(enum plan_verdict verdict)
         [PLAN_EXCLUDED] = "it must run in its caller's very frame",
         [PLAN_NOT_LOOKED_AT] = "who branches into it is not known",
         [PLAN_PART] = "it is a part of a function, not a whole one",
+        [PLAN_NO_UNWIND] = "no unwind table has it, though its object has "
+                           "some: nothing shows that it is called as C is",
     };
     if ((unsigned)verdict >= PLAN_VERDICTS || text[verdict] == NULL)
         return "unknown verdict";

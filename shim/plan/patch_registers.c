@@ -148,25 +148,28 @@ static bool flow_step(struct flow *f, uint64_t pc, int saved)
 
 /* The unwind table knows this address as the start of a function, with its
  * caller's frame right above: anything else is no ordinary entry. */
-static bool has_plain_entry(struct patch_job *job)
+static enum plan_verdict check_entry(struct patch_job *job)
 {
     const struct plan_image *image = job->reader.image;
     struct plan_fde fde;
     struct plan_row first;
-    if (plan_fde_find(image, job->vaddr, &fde) < 0)
-        return true; /* compiled without unwind tables */
+    if (plan_fde_find(image, job->vaddr, &fde) < 0) /* compiled without? */
+        return plan_image_has_unwind(image) ? PLAN_NO_UNWIND : PLAN_OK;
     int count = plan_fde_rows(image, &fde, &first, 1);
     if (fde.low != job->vaddr || (count < 1 && count != -E2BIG))
-        return false;
+        return PLAN_ASSEMBLY;
     return first.kind == PLAN_ROW_REGISTER && first.reg == GPR_RSP &&
-           first.offset == 8;
+                   first.offset == 8
+               ? PLAN_OK
+               : PLAN_ASSEMBLY;
 }
 
 enum plan_verdict patch_check_registers(struct patch_job *job)
 {
     struct flow f = {.job = job};
-    if (!has_plain_entry(job))
-        return PLAN_ASSEMBLY;
+    enum plan_verdict verdict = check_entry(job);
+    if (verdict != PLAN_OK)
+        return verdict;
     uint64_t len = job->end - job->vaddr;
     memset(job->scratch->seen, 0, len < FLOW_BYTES_MAX ? len : FLOW_BYTES_MAX);
     flow_push(&f, job->vaddr, 0);

@@ -42,6 +42,7 @@ enum plan_verdict {
     PLAN_EXCLUDED,      /* setjmp family, vfork, clone, *context, ... */
     PLAN_NOT_LOOKED_AT, /* plan_image_has_branches() is false */
     PLAN_PART,          /* .cold, .part: not a whole function */
+    PLAN_NO_UNWIND,     /* no unwind table has it, though its object has some */
     PLAN_VERDICTS,
 };
 /* A phrase for people ("a branch leads into its first 5 bytes"). */
@@ -156,11 +157,13 @@ enum plan_stack plan_prove_stack(const struct plan_decoder *decoder,
  * charged. Beyond either: PLAN_STACK_UNKNOWN with the reason
  * plan_proof_too_long. Steps are instructions that the proof looked at, not
  * time: the answer is the same on every machine and in every tool. A step is
- * some 700 ns, so these are about 2 ms and 20 ms.
+ * some 700 ns, so these are about 7 ms and 3 s. The round's is a bound that
+ * nobody is to meet (3,968 functions of the average take a tenth of it): how
+ * many functions are asked for must not decide how safe a call is.
  */
 enum {
-    PLAN_PROOF_STEPS = 3000,
-    PLAN_ROUND_STEPS = 30000
+    PLAN_PROOF_STEPS = 10000,
+    PLAN_ROUND_STEPS = 4000000
 };
 extern const char plan_proof_too_long[];
 enum plan_stack plan_prove_within(const struct plan_decoder *decoder,

@@ -10,6 +10,9 @@
 #include <errno.h>
 
 enum {
+    FEW_FDES = 8 /* _start, the PLTs, a function or two of libgcc */
+};
+enum {
     PE_OMIT = 0xff,
     PE_PCREL = 0x10,
     PE_DATAREL = 0x30,
@@ -385,4 +388,9 @@ int plan_image_function_extent(const struct plan_image *image, uint64_t vaddr,
         __builtin_add_overflow(vaddr, symbol.size_bytes, end))
         return -ENOENT;
     return 0;
+}
+
+bool plan_image_has_unwind(const struct plan_image *image)
+{
+    return image->fde_count > FEW_FDES;
 }

@@ -207,6 +207,23 @@ bool shim_entry_find(uint64_t sp, uint64_t open, uint64_t *return_address,
     return true;
 }
 
+uint64_t shim_callers[CALLERS];
+
+void shim_caller_known(uint64_t return_address)
+{
+    uint32_t low = (uint32_t)return_address;
+    __atomic_store_n(&shim_callers[(low ^ low >> 12) % CALLERS], return_address,
+                     __ATOMIC_RELAXED);
+}
+
+void shim_callers_forget(void)
+{
+    for (uint32_t i = 0; i < CALLERS; i++) {
+        if (shim_callers[i] != 0) /* pages that nobody used stay so */
+            __atomic_store_n(&shim_callers[i], 0, __ATOMIC_RELAXED);
+    }
+}
+
 uint64_t shim_stub_frame(uint32_t site)
 {
     return (uint64_t)shim_stubs_frame + (uint64_t)site * 16;

@@ -37,6 +37,7 @@ _Static_assert(SHIM_CALL_ZERO_COPY == FLAG_ZERO_COPY, "layout.h");
 _Static_assert(SHIM_CALL_TAIL == FLAG_TAIL, "layout.h");
 _Static_assert(SHIM_CALL_LOST == FLAG_LOST, "layout.h");
 _Static_assert(SHIM_CALL_ARGS == FLAG_ARGS, "layout.h");
+_Static_assert(SHIM_CALL_CALLER == FLAG_CALLER, "layout.h");
 _Static_assert(SHIM_FRAME_STRIDE == FRAME_STRIDE, "layout.h");
 _Static_assert(SHIM_NEAR_END == NEAR_END, "layout.h");
 
@@ -51,6 +52,10 @@ struct shim_cache {
 /* This thread's cache; NULL: none, it shares one. Read by trampoline.S. */
 extern SHIM_HIDDEN __thread struct shim_cache *shim_cache
     __attribute__((tls_model("initial-exec")));
+
+/* Return addresses of callers that are known, each at its own place or not at
+ * all. Read by trampoline.S. */
+extern SHIM_HIDDEN uint64_t shim_callers[CALLERS];
 
 /* When the hint is of no use. General registers only; called by trampoline.S
  * with the program's vector registers live. NULL: none left. [signal-safe] */

@@ -41,6 +41,10 @@
 #define FLAG_TAIL      2
 #define FLAG_LOST      4
 #define FLAG_ARGS      8
+#define FLAG_CALLER    16
+
+/* Return addresses that Z may replace: words of the table. */
+#define CALLERS 4096
 
 /* F's frame: from the caller's return-address slot to the handler's. */
 #define FRAME_STRIDE 256

@@ -384,6 +384,15 @@ shim_zero_common:
     je 4f
     cmp $(shim_zero_return - shim_frame_return), %rdx
     je 4f
+    /* a caller that is known (shim_caller_known)? */
+    mov 16(%rbp), %rdx
+    mov %edx, %edi
+    shr $12, %edi
+    xor %edx, %edi
+    and $(CALLERS - 1), %edi
+    lea shim_callers(%rip), %rsi
+    cmp %rdx, (%rsi,%rdi,8)
+    jne 13f
 3:  mov %rax, CALL_FLAGS(%rcx)
     mov %rcx, %rdi
     and $-16, %rsp
@@ -450,6 +459,8 @@ shim_zero_return:
     /* Back in the frame of enter. */
     .cfi_restore_state
 4:  or $FLAG_TAIL, %eax
+    jmp 3b
+13: or $FLAG_CALLER, %eax
     jmp 3b
     /* No cache, or its hint is taken. */
 5:  and $-16, %rsp

@@ -5,7 +5,9 @@ INSERT INTO sessions (key, file, host, boot_id, state, created_unix_ns)
 VALUES (?1, ?2, ?3, ?4, 'live', ?5)
 ON CONFLICT (key) DO NOTHING;
 -- :session_find
-SELECT session, file, state FROM sessions WHERE key = ?1;
+SELECT session, file, state, has_gap FROM sessions WHERE key = ?1;
+-- :session_gap
+UPDATE sessions SET has_gap = 1 WHERE session = ?1;
 -- :session_service
 UPDATE sessions SET service = ?2, resource = ?3 WHERE session = ?1;
 -- :session_note
@@ -24,10 +26,12 @@ DELETE FROM counter_cursors WHERE session = ?1;
 DELETE FROM span_rows WHERE session = ?1 AND status = 'open';
 
 -- :cursor_set
-INSERT INTO lane_cursors (session, lane, tail) VALUES (?1, ?2, ?3)
-ON CONFLICT (session, lane) DO UPDATE SET tail = excluded.tail;
+INSERT INTO lane_cursors (session, lane, tail, records)
+VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (session, lane) DO UPDATE SET tail = excluded.tail,
+  records = excluded.records;
 -- :cursor_all
-SELECT lane, tail FROM lane_cursors WHERE session = ?1;
+SELECT lane, tail, records FROM lane_cursors WHERE session = ?1;
 
 -- :frame_set
 INSERT INTO open_frames (session, ref, kind, payload) VALUES (?1, ?2, ?3, ?4)

@@ -183,6 +183,10 @@ static void print_sites(void)
                string(site->name), bindings[site->binding % 3],
                shims[site->shim % 3], string(site->symbol),
                slash ? slash + 1 : object, string(site->reason));
+        const struct lane_counter *counter = table(LANE_TABLE_COUNTERS, i);
+        if (counter->no_frame > 0)
+            printf("no frame %s x%lu of %lu counted\n", string(site->name),
+                   counter->no_frame, counter->calls);
     }
 }
 

@@ -70,12 +70,15 @@ def configured(w):
     server = Server("fine")
     server.add(w.debug, "debuginfo")
     w.use("none")
-    w.run(CALLS)
+    # what some distributions set for every login says nothing about us
+    inherited = {"DEBUGINFOD_URLS": server.url}
+    w.run(CALLS, **inherited)
     without_names(w.errors())
-    w.call("symbolize", "--all", status=1)
+    w.call("symbolize", "--all", status=1, env={**w.env, **inherited})
+    w.call("check", str(w.at), status=None, env={**w.env, **inherited})
     same(server.asked, [], "asked, but nobody configured it")
     w.use("variable")
-    w.run(CALLS, DEBUGINFOD_URLS=server.url)
+    w.run(CALLS, HANDSPAN_DEBUGINFOD_URLS=server.url)
     found = w.errors()
     assert known(w, "fail"), server.asked
     assert any("/debuginfo" in path for path in server.asked)
@@ -98,7 +101,7 @@ def configured(w):
     other.add(objects, "executable")
     other.add(w.debug, "debuginfo")
     shutil.rmtree(w.top / "debuginfod_client")
-    w.call("symbolize", "--all", env={**w.env, "DEBUGINFOD_URLS": other.url})
+    w.call("symbolize", "--all", env={**w.env, "HANDSPAN_DEBUGINFOD_URLS": other.url})
     objects.rename(w.at)
     same(w.errors(), found, "by hand")
     server.stop()
@@ -111,7 +114,7 @@ def wrong(w):
     server.add(w.debug, "debuginfo")
     files = list(server.files.values())
     server.files = dict(zip(server.files, files[1:] + files[:1]))
-    w.run(CALLS, DEBUGINFOD_URLS=server.url)
+    w.run(CALLS, HANDSPAN_DEBUGINFOD_URLS=server.url)
     assert any("/debuginfo" in path for path in server.asked), server.asked
     without_names(w.errors())
     cache = w.top / "debuginfod_client"
@@ -133,7 +136,7 @@ def dead(w):
             server.stop()
         w.use(how)
         begin = time.monotonic()
-        w.run(CALLS, DEBUGINFOD_URLS=server.url)
+        w.run(CALLS, HANDSPAN_DEBUGINFOD_URLS=server.url)
         took = time.monotonic() - begin
         assert took < 15, (how, took)
         same(w.errors(), plain, how)

@@ -8,6 +8,7 @@
 #include "tools/cli/check_print.h"
 #include "tools/cli/seen.h"
 #include "tools/cli/view.h"
+#include "tools/common/text.h"
 #include "tools/common/format.h"
 #include "tools/common/json.h"
 #include "tools/common/paths.h"
@@ -65,7 +66,8 @@ static void print_text(const struct view *v, const struct query_trace *t,
     struct check_row *rows = calloc(list->count + 1, sizeof *rows);
     if (!rows)
         return;
-    printf("%s  %s\n", t->name ? t->name : "?", view_short_id(t, id));
+    printf("%s  %s\n", text_shown(t->name ? t->name : "?").text,
+           view_short_id(t, id));
     for (size_t i = 0; i < list->count; i++) {
         make_row(&list->at[i], &rows[i]);
         unknown |= !list->at[i].is_known;

@@ -9,6 +9,7 @@
 #include "shim/plan/plan.h"
 #include "tools/cli/check_trace.h"
 #include "tools/cli/commands.h"
+#include "tools/cli/kept.h"
 #include "tools/cli/manifest_file.h"
 #include "tools/cli/program.h"
 #include "tools/cli/types.h"
@@ -127,7 +128,9 @@ static void print_captured(const struct check *c)
             any = true;
         }
     }
-    buf_printf(&text, "%s. Leaves this machine: no values.", any ? "" : "none");
+    buf_printf(&text, "%s. Leaves this machine: ", any ? "" : "none");
+    kept_leaves(&text);
+    buf_char(&text, '.');
     term_wrap(&c->term, TERM_PLAIN, buf_get(&text), 2);
     buf_free(&text);
 }
@@ -187,10 +190,10 @@ static void print_legend(const struct check *c)
                   2);
     print_without(c);
     if (c->types.remarks && *c->types.remarks)
-        fputs(c->types.remarks, stdout);
+        text_print_lines(stdout, c->types.remarks);
     for (size_t i = 0; i < c->objects.missing_count; i++)
         printf("Not found: %s, which the program needs.\n",
-               c->objects.missing[i]);
+               text_shown(c->objects.missing[i]).text);
 }
 
 /* ---- JSON --------------------------------------------------------------- */
@@ -295,6 +298,7 @@ static int print(const struct check *c)
     print_bindings(c);
     print_legend(c);
     print_captured(c);
+    kept_print(&c->term, c->file.manifest, c->objects.at[0].name);
     print_locals(c);
     check_totals_print(&c->term, c->totals, c->count, status);
     return status;

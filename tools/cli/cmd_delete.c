@@ -9,6 +9,7 @@
 #include "tools/common/format.h"
 #include "tools/common/json.h"
 #include "tools/common/paths.h"
+#include "tools/common/text.h"
 #include "tools/store/retention.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -95,7 +96,7 @@ static void print_sink(void *context, const char *name)
     char url[PATHS_MAX], prefix[64] = "";
     const char *plus = strchr(name, '+'), *query = strstr(name, "?prefix=");
     r->sinks++;
-    printf("Uploaded to %s, perhaps:\n", name);
+    printf("Uploaded to %s, perhaps:\n", text_shown(name).text);
     if (strncmp(name, "otlp", 4) == 0 || !plus) {
         puts("  OTLP has no way to delete; ask those who run the receiver.");
         return;
@@ -126,9 +127,9 @@ static void print_done(const struct deletion *d, const struct chosen *c,
                                    : NULL);
         json_print(stdout, o);
     } else if (d->is_dry) {
-        printf("Would delete %s %s\n", c->hex, c->name);
+        printf("Would delete %s %s\n", c->hex, text_shown(c->name).text);
     } else if (err == 0) {
-        printf("Deleted %s %s, %s spans\n", c->hex, c->name,
+        printf("Deleted %s %s, %s spans\n", c->hex, text_shown(c->name).text,
                format_count(done->spans).text);
     } else if (err == -EBUSY) {
         options_trouble("%s %s still runs; it can be deleted when it ended",

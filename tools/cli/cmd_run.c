@@ -5,6 +5,7 @@
  * --strict says otherwise.
  */
 #include "tools/cli/child.h"
+#include "lane/words.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/launch.h"
 #include "tools/cli/program.h"
@@ -104,10 +105,9 @@ static void note_switches(struct run *r)
     char flag[PATHS_MAX + 8];
     const char *disabled = getenv("HANDSPAN_DISABLED");
     snprintf(flag, sizeof flag, "%s/off", r->launch.dir);
-    if (disabled &&
-        (strcmp(disabled, "1") == 0 || strcmp(disabled, "true") == 0 ||
-         strcmp(disabled, "yes") == 0))
-        options_trouble("HANDSPAN_DISABLED is set: nothing is traced");
+    if (lane_is_disabled(disabled))
+        options_trouble("HANDSPAN_DISABLED is '%s': nothing is traced",
+                        disabled);
     else if (access(flag, F_OK) == 0)
         options_trouble("recording is switched off here; 'handspan on' "
                         "resumes");
@@ -274,6 +274,33 @@ static void report(const struct run *r)
 
 /* ---- the command -------------------------------------------------------- */
 
+static bool names_us(const char *variable)
+{
+    const char *value = getenv(variable);
+    char *end;
+    return value && strtoll(value, &end, 10) == getpid() && !*end;
+}
+
+/*
+ * The main process of a service: its manager knows it by its pid (readiness,
+ * watchdog, handed-over sockets, its end, its core). Nobody can stand between
+ * the two, so we become the program.
+ */
+static bool is_main_process(void)
+{
+    if (getpid() == 1)
+        return false; /* somebody must reap, and wait for the sidecar */
+    return names_us("SYSTEMD_EXEC_PID") || names_us("LISTEN_PID") ||
+           names_us("WATCHDOG_PID") ||
+           (getenv("NOTIFY_SOCKET") && !getenv("SYSTEMD_EXEC_PID"));
+}
+
+static int become(const char *path, char **argv)
+{
+    child_exec(path, argv);
+    return not_runnable(argv[0], -errno);
+}
+
 static int run(struct run *r, char **argv)
 {
     struct program program;
@@ -303,6 +330,8 @@ static int run(struct run *r, char **argv)
         note_switches(r);
         ensure_sidecar(r);
     }
+    if (is_main_process())
+        return become(program.path, argv);
     err = child_run(program.path, argv, &r->child, on_end, r);
     if (err) {
         options_trouble("cannot start '%s': %s", argv[0], strerror(-err));

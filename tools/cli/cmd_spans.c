@@ -328,7 +328,8 @@ static int print(struct view *v, const struct query_trace *trace)
     if (!err && v->json)
         json_print_schema(stdout);
     else if (!err)
-        printf("%s %s\n", trace->name ? trace->name : "?", trace->hex);
+        printf("%s %s\n", text_shown(trace->name ? trace->name : "?").text,
+               trace->hex);
     for (size_t i = 0; !err && i < s.detail.process_count; i++)
         if (s.detail.processes[i].trace == trace->trace)
             err = put_process(&s, &s.detail.processes[i]);

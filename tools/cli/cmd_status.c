@@ -13,6 +13,7 @@
 #include "tools/common/options.h"
 #include "tools/common/paths.h"
 #include "tools/common/term.h"
+#include "tools/common/text.h"
 #include "tools/query/status.h"
 #include "tools/store/metrics.h"
 #include <errno.h>
@@ -238,12 +239,14 @@ static void print_store(const struct status *s)
     struct query_totals totals;
     char why[PATHS_MAX + 256];
     if (!s->json)
-        printf("Store      %s\n", s->store[0] ? s->store : "none");
+        printf("Store      %s\n",
+               s->store[0] ? text_shown(s->store).text : "none");
     if (!s->store[0])
         return;
     if (query_open(s->store, &db, why, sizeof why) < 0) {
         if (!s->json)
-            printf("  %s\n", access(s->store, F_OK) ? "not there yet" : why);
+            printf("  %s\n", access(s->store, F_OK) ? "not there yet"
+                                                    : text_shown(why).text);
         return;
     }
     if (query_totals(db, &totals) < 0)
@@ -302,7 +305,7 @@ static void print_log(const struct status *s)
         struct cJSON *o = s->json ? json_object() : NULL;
         struct cJSON *lines = s->json ? json_array() : NULL;
         if (!s->json)
-            printf("Log        %s/log\n", s->dir);
+            printf("Log        %s/log\n", text_shown(s->dir).text);
         for (char *line = strtok_r(copy, "\n", &rest); line;
              line = strtok_r(NULL, "\n", &rest)) {
             struct term_line l;
@@ -345,7 +348,7 @@ static void print_head(const struct status *s)
         json_print(stdout, o);
         return;
     }
-    printf("Directory  %s%s\n", s->dir[0] ? s->dir : "none",
+    printf("Directory  %s%s\n", s->dir[0] ? text_shown(s->dir).text : "none",
            s->is_refused               ? " (not used)"
            : access(s->dir, F_OK) != 0 ? " (not there yet)"
                                        : "");
@@ -367,6 +370,15 @@ static void print_head(const struct status *s)
 /* What stands in the way of recording, or of the store. */
 static void find_trouble(struct status *s)
 {
+    const char *named = getenv("HANDSPAN_DIR");
+    if (named && *named && *named != '/' && !s->dir_option) {
+        s->is_refused = true;
+        snprintf(s->trouble, sizeof s->trouble,
+                 "HANDSPAN_DIR is relative ('%s'): programs that are started "
+                 "with LD_PRELOAD by hand are not recorded",
+                 named);
+        return;
+    }
     s->is_refused =
         paths_judge_dir(s->dir_option, s->trouble, sizeof s->trouble) != 0;
     if (s->is_refused)

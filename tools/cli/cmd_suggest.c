@@ -9,6 +9,7 @@
 #include "tools/cli/suggest_choose.h"
 #include "tools/common/format.h"
 #include "tools/common/options.h"
+#include "tools/common/text.h"
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -67,12 +68,13 @@ static void print_comment(const struct candidate *c)
     bool any = false;
     printf("// ");
     if (c->debug.is_known)
-        any = printf("%s:%u", c->debug.file, c->debug.line) > 0;
+        any =
+            printf("%s:%u", text_shown(c->debug.file).text, c->debug.line) > 0;
     else if (c->object)
         any = printf("0x%llx, %s bytes", (unsigned long long)c->vaddr,
                      format_count((int64_t)c->size_bytes).text) > 0;
     if (c->note)
-        any = printf("%s%s", any ? "; " : "", c->note) > 0;
+        any = printf("%s%s", any ? "; " : "", text_shown(c->note).text) > 0;
     if (kinds[c->kind])
         any = printf("%s%s", any ? "; " : "", kinds[c->kind]) > 0;
     if (c->debug.is_known && !c->debug.prototype)
@@ -113,9 +115,23 @@ static void print_cxx(const struct candidate *c, const char *demangled)
     printf(";\n");
 }
 
+/* Symbol tables hold any bytes. */
+static bool fits_in_string(const char *name)
+{
+    for (; *name; name++)
+        if ((unsigned char)*name < 0x20 || strchr("\"\\\x7f", *name))
+            return false;
+    return true;
+}
+
 static void print_candidate(const struct candidate *c)
 {
     int status = -1;
+    if (c->name && !fits_in_string(c->name)) {
+        printf("// %s: no manifest can hold this name\n",
+               text_shown(c->name).text);
+        return;
+    }
     char *demangled = c->name && strncmp(c->name, "_Z", 2) == 0
                           ? __cxa_demangle(c->name, NULL, NULL, &status)
                           : NULL;
@@ -175,18 +191,28 @@ static bool is_same_scope(const struct candidate *a, const struct candidate *b)
                                 b->plugins ? b->plugins : "") == 0);
 }
 
+/* A name as a glob in a string of a manifest: what could end the string, or is
+ * not for a screen, is anything. */
+static void print_glob(const char *name)
+{
+    for (; *name; name++)
+        putchar(strchr("\"\\\x7f", *name) || (unsigned char)*name < 0x20 ? '?'
+                : (unsigned char)*name > 0x7f                            ? '*'
+                                              : *name);
+}
+
 static void print_head(const struct objects *objects,
                        const struct suggest_notes *notes)
 {
     const struct object *main = &objects->at[0];
     printf("// Draft for %s, by handspan suggest. Delete what does not "
            "matter,\n// then: handspan check -m FILE %s\n",
-           main->path, main->path);
+           text_shown(main->path).text, text_shown(main->path).text);
     if (!main->image.symtab_count)
         printf("// %s is stripped: its static functions have no names. Those "
                "that a table or a\n// registration leads to stand by address, "
                "for this build alone; others are not known.\n",
-               main->name);
+               text_shown(main->name).text);
     if (notes->without_debug)
         printf("// No debug information for %zu object%s: names alone, so "
                "calls are timed and no\n// value is known. Paste prototypes "
@@ -195,8 +221,10 @@ static void print_head(const struct objects *objects,
     if (notes->beyond)
         printf("// %zu more were left out; handspan suggest %s 'GLOB' shows "
                "those of a name.\n",
-               notes->beyond, main->path);
-    printf("[[program(\"%s\")]];\n", main->name);
+               notes->beyond, text_shown(main->path).text);
+    fputs("[[program(\"", stdout);
+    print_glob(main->name);
+    puts("\")]];");
 }
 
 static size_t print_all(const struct objects *objects,

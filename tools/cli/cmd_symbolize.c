@@ -9,6 +9,7 @@
 #include "tools/common/format.h"
 #include "tools/common/json.h"
 #include "tools/common/paths.h"
+#include "tools/common/text.h"
 #include "tools/store/naming.h"
 #include "tools/symbolize/symbolize.h"
 #include <cjson/cJSON.h>
@@ -139,8 +140,8 @@ static void print_object(const struct symbolize *s,
                             : strerror((int)-named));
     } else {
         printf("%s of %s places  %s  %.12s%s\n", format_count(named).text,
-               format_count((int64_t)o->count).text, o->path, o->build_id,
-               named ? "" : "  no debug file found");
+               format_count((int64_t)o->count).text, text_shown(o->path).text,
+               o->build_id, named ? "" : "  no debug file found");
     }
 }
 
@@ -158,7 +159,7 @@ static void print_others(const struct symbolize *s)
             json_print(stdout, line);
         } else {
             printf("not used: %s has build id %.12s, that is another file\n",
-                   other->string,
+                   text_shown(other->string).text,
                    other->valuestring[0] ? other->valuestring : "(none)");
         }
     }

@@ -7,7 +7,9 @@
 #include "tools/cli/commands.h"
 #include "tools/cli/program.h"
 #include "tools/cli/types.h"
+#include "tools/common/confine.h"
 #include "tools/common/options.h"
+#include "tools/common/text.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,12 +25,13 @@ struct command {
 };
 
 /* In the background, of a program that anybody may have built. */
-static void limit(void)
+static void limit(const char *dir)
 {
     struct rlimit cpu = {FILL_CPU_S, FILL_CPU_S};
     struct rlimit memory = {(rlim_t)FILL_MIB << 20, (rlim_t)FILL_MIB << 20};
     setrlimit(RLIMIT_CPU, &cpu);
     setrlimit(RLIMIT_AS, &memory);
+    (void)confine(CONFINE_FILLER, dir);
 }
 
 static int print(const char *manifest, const struct objects *objects)
@@ -39,7 +42,7 @@ static int print(const char *manifest, const struct objects *objects)
         return options_trouble("%s", why);
     fputs(buf_get(&types.text), stdout);
     if (types.remarks && *types.remarks)
-        fputs(types.remarks, stderr);
+        text_print_lines(stderr, types.remarks);
     if (types.unanswered)
         options_trouble("%zu thing%s that the manifest leaves open %s not in "
                         "the debug information; 'handspan check' says which",
@@ -56,7 +59,7 @@ static int fill(const struct command *c, const char *program, int count,
     struct types_request request = {c->fill, c->manifest, program, objects,
                                     (size_t)count};
     char why[PATHS_MAX + 512] = "";
-    limit();
+    limit(c->fill);
     int err = types_load_manifest(&request, &file, why, sizeof why);
     if (!err)
         manifest_file_free(&file);

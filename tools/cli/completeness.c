@@ -16,11 +16,15 @@ const char *completeness_loss_text(const char *kind)
         {"lost_records", "records without room (counted)"},
         {"lost_captures", "inputs or outputs without room"},
         {"lost_threads", "threads without lane"},
+        {"lost_store", "calls with an earlier store (deleted, or an older "
+                       "copy was put back)"},
         {"lost_calls", "calls of which only the number is known"},
         {"lost_contexts", "roots without trace of their own"},
         {"lost_sites", "handlers without room in the table"},
         {"lost_strings", "names without room"},
         {"lost_processes", "processes without room in the table"},
+        {"no_frame", "calls out of code without unwind tables (made at run "
+                     "time?): counted, without times"},
         {"unmatched", "begins without end or ends without begin"},
         {"hook_faults", "faults of handspan's own hooks"},
         {"corrupt_items", "unreadable records"},

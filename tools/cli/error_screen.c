@@ -336,6 +336,24 @@ static void print_overdue(const struct term *t, const cJSON *error,
                            : "its end is not known");
 }
 
+/* Why something is missing that would stand here. */
+static void print_withheld(const struct term *t, const char *label,
+                           const cJSON *error)
+{
+    char text[512];
+    const char *reason = text_of(error, "withheld");
+    if (!reason)
+        return;
+    snprintf(text, sizeof text, "withheld: %s", reason);
+    print_labelled(t, label, text);
+}
+
+static bool is_exception(const cJSON *error)
+{
+    const char *kind = text_of(error, "kind");
+    return kind && strcmp(kind, "exception") == 0;
+}
+
 /* ---- a handler's --------------------------------------------------------- */
 
 static int print_call(const struct view *v, const struct query_group *g,
@@ -357,6 +375,8 @@ static int print_call(const struct view *v, const struct query_group *g,
         print_overdue(t, error, &e);
     else if (message)
         print_labelled(t, "Message", message);
+    else if (is_exception(error))
+        print_withheld(t, "Message", error);
     print_signal(t, error);
     print_stacks(t, error);
     if (e.path)
@@ -365,6 +385,8 @@ static int print_call(const struct view *v, const struct query_group *g,
     print_values(t, "Output", e.output);
     print_values(t, "With", e.attributes);
     print_lines(t, "Stderr", text_of(error, "stderr"));
+    if (!text_of(error, "stderr"))
+        print_withheld(t, "Stderr", error);
     print_example(t, e.trace, e.span_id);
     cJSON_Delete(error);
     query_example_free(&e);

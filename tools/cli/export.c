@@ -4,6 +4,7 @@
 #include "tools/cli/export.h"
 #include "tools/common/format.h"
 #include "tools/common/json.h"
+#include "tools/common/text.h"
 #include "tools/query/tree.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -100,8 +101,17 @@ static int export_chrome(struct view *v, struct table *t)
 
 /* ---- CSV (RFC 4180) ------------------------------------------------------ */
 
-static void cell(FILE *out, const char *text)
+static void cell(FILE *out, const char *name)
 {
+    const unsigned char *at = (const unsigned char *)name;
+    while (*at >= 0x20 && *at < 0x7f)
+        at++;
+    struct text_shown shown; /* a row is a line, also for who splits at lines */
+    const char *text = name;
+    if (*at) {
+        shown = text_shown(name);
+        text = shown.text;
+    }
     if (!strpbrk(text, ",\"\r\n")) {
         fputs(text, out);
         return;
@@ -155,8 +165,9 @@ static void put_path(const struct query_tree *tree, uint32_t node, FILE *out)
         put_path(tree, n->parent, out);
         fputc(';', out);
     }
-    for (const char *c = n->name ? n->name : "?"; *c; c++)
-        fputc(*c == ';' || *c == '\n' ? ':' : *c, out);
+    struct text_shown shown = text_shown(n->name ? n->name : "?");
+    for (const char *c = shown.text; *c; c++)
+        fputc(*c == ';' ? ':' : *c, out);
 }
 
 /* By node: what its calls took without their children on the same thread. */

@@ -4,6 +4,7 @@
 #include "lane/place.h"
 #include "tools/cli/types_cache.h"
 #include "tools/common/hash.h"
+#include "tools/common/text.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #include <unistd.h>
 
 enum {
-    SOURCE_MAX_BYTES = 8 << 20
+    SOURCE_MAX_BYTES = 16 << 20
 };
 
 /* A whole file, NUL-terminated, kept in `f`. */
@@ -169,7 +170,7 @@ static int parse(struct manifest_file *f,
                                  .types = options->types,
                                  .compares = options->compares};
     int err = -ENOMEM;
-    for (size_t cap = 1 << 20; cap <= 64 << 20 && err == -ENOMEM; cap *= 8) {
+    for (size_t cap = 1 << 20; cap <= 512 << 20 && err == -ENOMEM; cap *= 8) {
         forget_messages(f);
         free(f->arena);
         f->hash_all = f->hash;
@@ -226,7 +227,7 @@ void manifest_file_print(const struct manifest_file *f, FILE *out, bool all)
         if (severity != MANIFEST_NOTE)
             shown = all || severity >= MANIFEST_WARNING;
         if (shown && f->messages[i].shown)
-            fputs(f->messages[i].shown, out);
+            text_print_lines(out, f->messages[i].shown);
     }
 }
 

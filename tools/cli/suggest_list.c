@@ -81,6 +81,16 @@ static bool is_wanted(const struct from *f, const char *name)
     return f->kind == SUGGEST_OWN ? score >= 0 : score >= 1;
 }
 
+/* What throws is elsewhere; the rest of it may be a few bytes. */
+static bool has_cold_part(const struct plan_image *image, const char *name)
+{
+    char cold[1024];
+    struct plan_symbol symbol;
+    int len = snprintf(cold, sizeof cold, "%s.cold", name);
+    return len > 0 && (size_t)len < sizeof cold &&
+           plan_image_find_symbol(image, cold, &symbol) == 0;
+}
+
 static int take_symbol(void *context, const struct plan_symbol *symbol)
 {
     struct from *f = context;
@@ -92,8 +102,9 @@ static int take_symbol(void *context, const struct plan_symbol *symbol)
     if (!f->choice->glob_count &&
         plan_image_function_extent(&f->object->image, symbol->vaddr, &end) ==
             0 &&
-        end - symbol->vaddr <
-            (f->kind == SUGGEST_EXPORT ? EXPORT_LEAST_BYTES : OWN_LEAST_BYTES))
+        end - symbol->vaddr < (f->kind == SUGGEST_EXPORT ? EXPORT_LEAST_BYTES
+                                                         : OWN_LEAST_BYTES) &&
+        !has_cold_part(&f->object->image, symbol->name))
         return 0;
     suggest_add(f->s, f->object, symbol->name, symbol->vaddr, f->kind, NULL);
     return 0;

@@ -186,14 +186,15 @@ void types_cache_free(struct types_cache *c)
 
 /* The oldest one goes, again and again. What is being written begins with a
  * dot; one that was left behind goes, too, in its turn. */
-static void prune(const char *folder)
+static void prune(int folder)
 {
-    char oldest[NAME_MAX + 1], path[PATHS_MAX];
+    char oldest[NAME_MAX + 1];
     for (int round = 0; round < FILES_MAX; round++) {
         struct dirent *entry;
         struct timespec least = {0};
         size_t count = 0;
-        DIR *dir = opendir(folder);
+        int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *dir = fd < 0 ? NULL : fdopendir(fd);
         while (dir && (entry = readdir(dir))) {
             struct stat st;
             if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) ||
@@ -208,36 +209,58 @@ static void prune(const char *folder)
         }
         if (dir)
             closedir(dir);
-        if (count <= FILES_MAX)
-            return;
-        int n = snprintf(path, sizeof path, "%s/%s", folder, oldest);
-        if (n < 0 || (size_t)n >= sizeof path || unlink(path) != 0)
+        if (count <= FILES_MAX || unlinkat(folder, oldest, 0) != 0)
             return;
     }
 }
 
-int types_cache_write(const char *path, const char *text, size_t len_bytes)
+/* Ours: in a directory that a group shares another may have put a link or a
+ * folder of theirs there, and old files are removed from it. */
+static int open_folder(const char *folder)
 {
-    char folder[PATHS_MAX], aside[PATHS_MAX + 32];
-    const char *slash = strrchr(path, '/');
-    snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path);
+    struct stat st;
     if (mkdir(folder, 0700) != 0 && errno != EEXIST)
         return -errno;
-    snprintf(aside, sizeof aside, "%s/.%s-%d", folder, slash + 1,
-             (int)getpid());
-    int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-                  0600);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
+        (st.st_mode & 0022) == 0)
+        return fd;
+    close(fd);
+    return -EPERM;
+}
+
+static int write_aside(int dir, const char *name, const char *text,
+                       size_t len_bytes)
+{
+    int fd = openat(
+        dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return -errno;
     ssize_t n = write(fd, text, len_bytes);
     int err = n < 0 ? -errno : (size_t)n < len_bytes ? -ENOSPC : 0;
     if (close(fd) != 0 && !err)
         err = -errno;
-    if (!err && rename(aside, path) != 0)
+    return err;
+}
+
+int types_cache_write(const char *path, const char *text, size_t len_bytes)
+{
+    char folder[PATHS_MAX], aside[NAME_MAX + 1];
+    const char *slash = strrchr(path, '/');
+    snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path);
+    int dir = open_folder(folder);
+    if (dir < 0)
+        return dir;
+    snprintf(aside, sizeof aside, ".%.200s-%d", slash + 1, (int)getpid());
+    int err = write_aside(dir, aside, text, len_bytes);
+    if (!err && renameat(dir, aside, dir, slash + 1) != 0)
         err = -errno;
     if (err)
-        unlink(aside);
+        unlinkat(dir, aside, 0);
     else
-        prune(folder);
+        prune(dir);
+    close(dir);
     return err;
 }

@@ -129,13 +129,22 @@ static int compare_params(const struct paste *p, const char *text)
     return p->want->has_params && count != p->want->param_count ? -1 : score;
 }
 
+/* "non-virtual thunk to ns::B::f(int)" passes its call on, with another
+ * `this`. */
+static bool is_thunk(const char *text, const char *name)
+{
+    static const char word[] = "thunk to ";
+    size_t len = sizeof word - 1;
+    return (size_t)(name - text) >= len && memcmp(name - len, word, len) == 0;
+}
+
 /* Behind "ns::f(" in "int ns::f<int>(int)"; NULL: another name. */
 static const char *params_of(const char *text, const char *name)
 {
     size_t len = strlen(name);
     for (const char *at = text; (at = strstr(at, name)); at++) {
         const char *end = at + len;
-        if (at != text && at[-1] != ' ')
+        if ((at != text && at[-1] != ' ') || is_thunk(text, at))
             continue;
         if (*end == '(')
             return end + 1;
@@ -148,8 +157,8 @@ static int look(void *context, const struct plan_symbol *symbol)
     struct paste *p = context;
     int status;
     if (strncmp(symbol->name, "_Z", 2) != 0 || symbol->vaddr == 0 ||
-        !strstr(symbol->name, p->part) || function_is_clone(symbol->name))
-        return 0;
+        !strstr(symbol->name, p->part) || strchr(symbol->name, '.'))
+        return 0; /* behind a dot: what a compiler made of it, also .cold */
     char *text = __cxa_demangle(symbol->name, p->buf, &p->buf_bytes, &status);
     if (!text || status != 0)
         return 0;

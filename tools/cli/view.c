@@ -96,7 +96,7 @@ static void list_candidates(const struct query_choice *c, size_t typed)
         const struct query_trace *t = &c->found[i];
         fprintf(stderr, "  %.*s  %s  %s  %s\n", digits > 32 ? 32 : digits,
                 t->hex, format_time_short(t->start_unix_ns).text,
-                t->name ? t->name : "?", view_outcome(t).text);
+                text_shown(t->name ? t->name : "?").text, view_outcome(t).text);
     }
     if (c->count > QUERY_CANDIDATES)
         fputs("  ...\n", stderr);

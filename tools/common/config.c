@@ -60,8 +60,8 @@ static const struct {
                              "file for node_exporter", KIND_TEXT},
     [CONFIG_LOG_FORMAT] = {"log_format", "HANDSPAN_LOG_FORMAT", "text",
                            "of the sidecar: text or json", KIND_LOG_FORMAT},
-    [CONFIG_DEBUGINFOD_URLS] = {"debuginfod_urls", "DEBUGINFOD_URLS", NULL,
-                                "servers that are asked for debug files",
+    [CONFIG_DEBUGINFOD_URLS] = {"debuginfod_urls", "HANDSPAN_DEBUGINFOD_URLS",
+                                NULL, "servers that are asked for debug files",
                                 KIND_LIST},
 };
 

@@ -10,14 +10,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* One line, whatever names are in it. */
+static void say(const char *before, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
+static void say(const char *before, const char *format, va_list args)
+{
+    char *text = NULL;
+    struct buf b;
+    if (vasprintf(&text, format, args) < 0)
+        return;
+    buf_init(&b, 4 * strlen(text) + 1);
+    text_escape(&b, text);
+    fprintf(stderr, "%s%s\n", before, buf_get(&b));
+    buf_free(&b);
+    free(text);
+}
+
 int options_trouble(const char *format, ...)
 {
     va_list args;
     fflush(stdout);
     va_start(args, format);
-    fputs("handspan: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    say("handspan: ", format, args);
     va_end(args);
     return EXIT_TROUBLE;
 }
@@ -28,9 +42,9 @@ static int bad(const struct options *o, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    fprintf(stderr, "%s: ", o->command);
-    vfprintf(stderr, format, args);
-    fprintf(stderr, "\nTry '%s --help'.\n", o->command);
+    fputs(o->command, stderr);
+    say(": ", format, args);
+    fprintf(stderr, "Try '%s --help'.\n", o->command);
     va_end(args);
     return OPTIONS_BAD;
 }

@@ -2,6 +2,7 @@
 /* Foreign text on a terminal, and nearest names; see text.h. */
 #include "tools/common/text.h"
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Bytes of the UTF-8 sequence at `s`, 0 if it is none (or a control). */
@@ -35,6 +36,57 @@ static const char *put_one(struct buf *b, const char *text, bool utf8)
     else
         buf_char(b, '?');
     return text + (len ? len : 1);
+}
+
+static void escape_one(struct buf *b, unsigned char c)
+{
+    static const char plain[] = "\n\t\r", letters[] = "ntr";
+    const char *at = c ? strchr(plain, c) : NULL;
+    if (at)
+        buf_printf(b, "\\%c", letters[at - plain]);
+    else
+        buf_printf(b, "\\x%02x", c);
+}
+
+void text_escape(struct buf *b, const char *text)
+{
+    while (*text) {
+        size_t len = sequence((const unsigned char *)text);
+        if (len)
+            buf_add(b, text, len);
+        else
+            escape_one(b, (unsigned char)*text);
+        text += len ? len : 1;
+    }
+}
+
+void text_print_lines(FILE *out, const char *text)
+{
+    struct buf b;
+    buf_init(&b, 4 * strlen(text) + 1);
+    while (*text) {
+        size_t len = sequence((const unsigned char *)text);
+        if (*text == '\n' || *text == '\t')
+            buf_char(&b, *text);
+        else if (len)
+            buf_add(&b, text, len);
+        else
+            escape_one(&b, (unsigned char)*text);
+        text += len ? len : 1;
+    }
+    fputs(buf_get(&b), out);
+    buf_free(&b);
+}
+
+struct text_shown text_shown(const char *text)
+{
+    struct text_shown shown;
+    struct buf b;
+    buf_init(&b, 4 * strlen(text) + 1);
+    text_escape(&b, text);
+    snprintf(shown.text, sizeof shown.text, "%s", buf_get(&b));
+    buf_free(&b);
+    return shown;
 }
 
 static const char *skip(const char *text, int columns)

@@ -6,6 +6,7 @@
 #pragma once
 #include "tools/common/buf.h"
 #include <stdbool.h>
+#include <stdio.h>
 
 /*
  * Append at most `columns` columns of `text`: control characters (C0, DEL, C1)
@@ -16,6 +17,22 @@
 int text_put(struct buf *b, const char *text, int columns, bool utf8);
 /* Columns that text_put() would add without a limit. */
 int text_columns(const char *text, bool utf8);
+
+/*
+ * Append `text` so that a person and a line-based tool read one line of it:
+ * control characters (C0, DEL, C1, bidirectional) and bytes that are no UTF-8
+ * come out as \n, \t, \x1b.
+ */
+void text_escape(struct buf *b, const char *text);
+/* The same as a value, for a printf(); what is longer is cut off. */
+struct text_shown {
+    char text[4352];
+};
+struct text_shown text_shown(const char *text);
+
+/* Several lines of ours that hold foreign words: as text_escape(), but newlines
+ * and tabs stay. */
+void text_print_lines(FILE *out, const char *text);
 
 /* Append `text` as valid UTF-8: what is none becomes U+FFFD, byte by byte. */
 void text_valid(struct buf *b, const char *text);

@@ -78,7 +78,7 @@ static const char *base_name(const char *path)
 
 static struct origin origin_of(Dwarf_Die *die)
 {
-    struct origin o = {dwarf_decl_file(die), 0};
+    struct origin o = {debug_decl_file(die), 0};
     if (!o.file || dwarf_decl_line(die, &o.line) != 0)
         o.file = NULL;
     return o;
@@ -98,7 +98,7 @@ static int find_origin(void *context, Dwarf_Die *die)
 {
     struct search *s = context;
     Dwarf_Addr low;
-    if (dwarf_tag(die) != DW_TAG_subprogram || dwarf_entrypc(die, &low) != 0)
+    if (dwarf_tag(die) != DW_TAG_subprogram || !debug_entry_pc(die, &low))
         return 0;
     if (low == 0)
         return 0;
@@ -150,7 +150,7 @@ static int find_copy(void *context, Dwarf_Die *die)
     Dwarf_Addr low;
     int tag = dwarf_tag(die);
     bool inlined = tag == DW_TAG_inlined_subroutine;
-    if ((!inlined && tag != DW_TAG_subprogram) || dwarf_entrypc(die, &low) != 0)
+    if ((!inlined && tag != DW_TAG_subprogram) || !debug_entry_pc(die, &low))
         return 0;
     const char *name = debug_linkage_name(die);
     for (size_t i = name ? find_name(s, name) : s->count; i < s->count; i++) {

@@ -141,6 +141,28 @@ int debug_open(const char *path, struct debug **out)
     return 0;
 }
 
+enum {
+    COMPRESSED_ZSTD = 2 /* ELFCOMPRESS_ZSTD, which older headers lack */
+};
+
+bool debug_is_zstd(const char *path)
+{
+    struct debug d = {.fd = -1};
+    bool is_zstd = false;
+    if (open_elf(&d, path) != 0)
+        return false;
+    for (Elf_Scn *s = NULL; !is_zstd && (s = elf_nextscn(d.elf, s));) {
+        GElf_Shdr shdr;
+        Elf_Data *raw = elf_rawdata(s, NULL);
+        const Elf64_Chdr *head = raw ? raw->d_buf : NULL;
+        is_zstd = gelf_getshdr(s, &shdr) && (shdr.sh_flags & SHF_COMPRESSED) &&
+                  head && raw->d_size >= sizeof *head &&
+                  head->ch_type == COMPRESSED_ZSTD;
+    }
+    forget(&d);
+    return is_zstd;
+}
+
 void debug_close(struct debug *d)
 {
     if (d)
@@ -213,17 +235,39 @@ static int walk_unit(struct walk *w, Dwarf_Die *root)
     return 0;
 }
 
+bool debug_entry_pc(Dwarf_Die *die, Dwarf_Addr *out)
+{
+    Dwarf_Addr base, end;
+    if (dwarf_entrypc(die, out) == 0)
+        return true;
+    return dwarf_hasattr(die, DW_AT_ranges) &&
+           dwarf_ranges(die, 0, &base, out, &end) > 0;
+}
+
+bool debug_unit_whole(Dwarf_Die *die, uint8_t unit_type, Dwarf_Die *split)
+{
+    if (unit_type != DW_UT_skeleton)
+        return true;
+    if (!split->addr || dwarf_tag(split) == DW_TAG_invalid)
+        return false;
+    *die = *split;
+    return true;
+}
+
 int debug_walk(struct debug *d, int (*each)(void *context, Dwarf_Die *die),
                void *context)
 {
     struct walk w = {each, context, DEBUG_ENTRIES_MAX};
     Dwarf_CU *cu = NULL;
-    Dwarf_Die die;
+    Dwarf_Die die, split;
+    uint8_t type;
     int err = 0, more = 0;
     while (!err) {
-        more = dwarf_get_units(d->dwarf, cu, &cu, NULL, NULL, &die, NULL);
+        split = (Dwarf_Die){.addr = NULL};
+        more = dwarf_get_units(d->dwarf, cu, &cu, NULL, &type, &die, &split);
         if (more != 0)
             break;
+        (void)!debug_unit_whole(&die, type, &split);
         err = walk_unit(&w, &die);
     }
     return err ? err : more < 0 ? -EINVAL : 0;

@@ -17,6 +17,8 @@ struct debug;
  * of another build. Other -errno: the object cannot be read. */
 int debug_open(const char *path, struct debug **out)
     __attribute__((warn_unused_result));
+/* Has it sections compressed in a way that libelf does not know? */
+bool debug_is_zstd(const char *path);
 void debug_close(struct debug *d);
 /* Is it of the build with this id (hex; "": any)? */
 bool debug_has_build_id(struct debug *d, const char *hex);

@@ -19,6 +19,14 @@ enum {
  * -EINVAL, or what `each` returned. */
 int debug_walk(struct debug *d, int (*each)(void *context, Dwarf_Die *die),
                void *context) __attribute__((warn_unused_result));
+/* Where a function begins: of one in several pieces (a .cold part) where the
+ * first of them does. False: it has no code. */
+bool debug_entry_pc(Dwarf_Die *die, Dwarf_Addr *out);
+/* The entry with what a unit says: that of split debug information (.dwo), if
+ * it is there, else `die`. False: another file has it, which is not there. */
+bool debug_unit_whole(Dwarf_Die *die, uint8_t unit_type, Dwarf_Die *split);
+/* dwarf_decl_file(), where it can be asked; NULL: not known. */
+const char *debug_decl_file(Dwarf_Die *die);
 /* A name of C? And one that a parameter can have in a manifest? */
 bool debug_is_identifier(const char *name);
 bool debug_is_word(const char *name);

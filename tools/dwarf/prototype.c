@@ -316,12 +316,12 @@ static int look(void *context, Dwarf_Die *die)
     const struct search *s = context;
     Dwarf_Addr low;
     int line = 0;
-    if (dwarf_tag(die) != DW_TAG_subprogram || dwarf_entrypc(die, &low) != 0)
+    if (dwarf_tag(die) != DW_TAG_subprogram || !debug_entry_pc(die, &low))
         return 0;
     struct debug_function *f = find(s, low);
     if (!f || f->is_known)
         return 0;
-    const char *file = dwarf_decl_file(die), *name = dwarf_diename(die);
+    const char *file = debug_decl_file(die), *name = dwarf_diename(die);
     const char *slash = file ? strrchr(file, '/') : NULL;
     f->is_known = true;
     f->is_library = file && strncmp(file, "/usr/", 5) == 0 &&

@@ -85,8 +85,14 @@ int debug_types_add_object(struct debug_types *t, const char *path)
     if (!o->path)
         return -ENOMEM;
     t->object_count++;
-    if (debug_open(path, &o->debug) != 0)
-        o->debug = NULL;
+    if (debug_open(path, &o->debug) == 0)
+        return 0;
+    o->debug = NULL;
+    if (debug_is_zstd(path))
+        buf_printf(&t->remarks,
+                   "'%s': its debug information is compressed with zstd, which "
+                   "is not read here; objcopy --decompress-debug-sections\n",
+                   path);
     return 0;
 }
 
@@ -177,6 +183,7 @@ struct look {
     struct debug_types *t;
     size_t object;
     size_t types, constants, functions; /* how many are new */
+    bool has_templates;                 /* among the types */
     /* a filter: without their bit a name or an address is not wanted */
     uint8_t filter[1 << 13];
 };
@@ -204,20 +211,77 @@ static bool may_be_wanted(const struct look *l, uint32_t hash)
     return l->filter[hash >> 3 & 0x1fff] >> (hash & 7) & 1;
 }
 
-/* Two entries of one type: every unit has its own. */
+static bool is_same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool is_number_same(Dwarf_Die *a, Dwarf_Die *b, unsigned attribute)
+{
+    Dwarf_Attribute x, y;
+    Dwarf_Word m = 0, n = 0;
+    bool has_x = dwarf_attr(a, attribute, &x) && dwarf_formudata(&x, &m) == 0;
+    bool has_y = dwarf_attr(b, attribute, &y) && dwarf_formudata(&y, &n) == 0;
+    return has_x == has_y && m == n;
+}
+
+/* A member or an enumerator of two entries: named, placed and typed alike? */
+static bool is_part_same(Dwarf_Die *a, Dwarf_Die *b)
+{
+    Dwarf_Die x, y;
+    if (dwarf_tag(a) != dwarf_tag(b) ||
+        !is_same_text(dwarf_diename(a), dwarf_diename(b)) ||
+        !is_number_same(a, b, DW_AT_data_member_location) ||
+        !is_number_same(a, b, DW_AT_data_bit_offset) ||
+        !is_number_same(a, b, DW_AT_bit_size) ||
+        !is_number_same(a, b, DW_AT_const_value))
+        return false;
+    bool has_x = types_of(a, &x), has_y = types_of(b, &y);
+    if (!has_x || !has_y)
+        return has_x == has_y;
+    types_peel(&x, false);
+    types_peel(&y, false);
+    return dwarf_tag(&x) == dwarf_tag(&y) &&
+           is_same_text(dwarf_diename(&x), dwarf_diename(&y)) &&
+           dwarf_bytesize(&x) == dwarf_bytesize(&y);
+}
+
+/* The next member, base class or enumerator, from *die on. */
+static int next_part(int more, Dwarf_Die *die)
+{
+    while (more == 0 && dwarf_tag(die) != DW_TAG_member &&
+           dwarf_tag(die) != DW_TAG_inheritance &&
+           dwarf_tag(die) != DW_TAG_enumerator)
+        more = dwarf_siblingof(die, die);
+    return more;
+}
+
+static bool are_parts_same(Dwarf_Die *a, Dwarf_Die *b)
+{
+    Dwarf_Die x, y;
+    int m = next_part(dwarf_child(a, &x), &x);
+    int n = next_part(dwarf_child(b, &y), &y);
+    for (int i = 0; m == 0 && n == 0 && i < TYPES_MEMBERS; i++) {
+        if (!is_part_same(&x, &y))
+            return false;
+        m = next_part(dwarf_siblingof(&x, &x), &x);
+        n = next_part(dwarf_siblingof(&y, &y), &y);
+    }
+    return m != 0 && n != 0;
+}
+
+/* Two entries of one type: every unit has its own. The path of a file does not
+ * tell: units have it from folders of their own. */
 bool types_is_same(Dwarf_Die *a, Dwarf_Die *b)
 {
-    int m = 0, n = 0;
-    const char *x = dwarf_decl_file(a), *y = dwarf_decl_file(b);
     if (dwarf_dieoffset(a) == dwarf_dieoffset(b) && a->addr == b->addr)
         return true;
-    const char *m_file = x ? strrchr(x, '/') : NULL;
-    const char *n_file = y ? strrchr(y, '/') : NULL;
-    x = m_file ? m_file : x;
-    y = n_file ? n_file : y;
-    return dwarf_tag(a) == dwarf_tag(b) && x && y && strcmp(x, y) == 0 &&
-           dwarf_decl_line(a, &m) == 0 && dwarf_decl_line(b, &n) == 0 &&
-           m == n && dwarf_bytesize(a) == dwarf_bytesize(b);
+    const char *x = debug_decl_file(a), *y = debug_decl_file(b);
+    const char *m = x ? strrchr(x, '/') : NULL;
+    const char *n = y ? strrchr(y, '/') : NULL;
+    return dwarf_tag(a) == dwarf_tag(b) && is_same_text(m ? m : x, n ? n : y) &&
+           is_number_same(a, b, DW_AT_decl_line) &&
+           dwarf_bytesize(a) == dwarf_bytesize(b) && are_parts_same(a, b);
 }
 
 static void add_candidate(struct types_want *w, Dwarf_Die *die, int rank)
@@ -243,6 +307,11 @@ static void look_type(struct look *l, Dwarf_Die *die)
     if (!given || types_is_flag(die, DW_AT_declaration))
         return;
     types_canonical(given, name);
+    if (l->has_templates && types_is_record(dwarf_tag(die)) &&
+        !strchr(given, '<')) {
+        types_own_name(die, qualified);
+        types_canonical(qualified, name);
+    }
     if (!may_be_wanted(l, hash_text(name)))
         return;
     for (size_t i = 0; i < l->t->want_count; i++) {
@@ -280,7 +349,7 @@ static void look_constants(struct look *l, Dwarf_Die *die)
 static void look_function(struct look *l, Dwarf_Die *die)
 {
     Dwarf_Addr low;
-    if (dwarf_entrypc(die, &low) != 0 || !may_be_wanted(l, hash_address(low)))
+    if (!debug_entry_pc(die, &low) || !may_be_wanted(l, hash_address(low)))
         return;
     for (size_t i = 0; i < l->t->want_count; i++) {
         struct types_want *w = &l->t->wants[i];
@@ -312,13 +381,39 @@ static void look_at(struct look *l, Dwarf_Die *die, int depth)
     }
 }
 
+/* Said once for an object: what we asked for may be in a file that is not
+ * there. */
+static void remark_split(struct debug_types *t, struct types_object *o,
+                         Dwarf_Die *die)
+{
+    Dwarf_Attribute a;
+    const char *name = NULL;
+    if (o->is_split_told)
+        return;
+    o->is_split_told = true;
+    if (dwarf_attr(die, DW_AT_dwo_name, &a) ||
+        dwarf_attr(die, DW_AT_GNU_dwo_name, &a))
+        name = dwarf_formstring(&a);
+    buf_printf(&t->remarks,
+               "'%s': a part of its debug information is split off into '%s', "
+               "which cannot be read: types and prototypes of it are not "
+               "known\n",
+               o->path, name ? name : "a .dwo file");
+}
+
 static void look_into(struct look *l, Dwarf *dwarf)
 {
     Dwarf_CU *cu = NULL;
-    Dwarf_Die die;
+    Dwarf_Die die, split = {.addr = NULL};
+    uint8_t type;
     while (dwarf && l->t->left &&
-           dwarf_get_units(dwarf, cu, &cu, NULL, NULL, &die, NULL) == 0)
-        look_at(l, &die, 0);
+           dwarf_get_units(dwarf, cu, &cu, NULL, &type, &die, &split) == 0) {
+        if (debug_unit_whole(&die, type, &split))
+            look_at(l, &die, 0);
+        else
+            remark_split(l->t, &l->t->objects[l->object], &die);
+        split = (Dwarf_Die){.addr = NULL};
+    }
 }
 
 /* ---- answers ------------------------------------------------------------ */
@@ -393,6 +488,7 @@ int debug_types_find(struct debug_types *t)
             continue;
         w->is_done = w->kind == TYPES_TYPE && write_named(t, w);
         l.types += !w->is_done && w->kind == TYPES_TYPE;
+        l.has_templates |= w->kind == TYPES_TYPE && strchr(w->name, '<');
         l.constants += w->kind == TYPES_CONSTANT;
         l.functions += w->kind == TYPES_FUNCTION;
         add_hash(&l, w->kind == TYPES_FUNCTION ? hash_address(w->vaddr)

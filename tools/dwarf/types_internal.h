@@ -21,6 +21,7 @@ enum {
 struct types_object {
     char *path;
     struct debug *debug; /* NULL: none */
+    bool is_split_told;
 };
 enum types_kind {
     TYPES_TYPE,
@@ -80,6 +81,8 @@ bool types_is_cxx(Dwarf_Die *die);
 bool types_is_same(Dwarf_Die *a, Dwarf_Die *b);
 /* "etl::job" or "job"; "" if it has none. */
 void types_qualified_name(Dwarf_Die *die, char out[TYPES_NAME]);
+/* Without its scope: "pair<int,long>". */
+void types_own_name(Dwarf_Die *die, char out[TYPES_NAME]);
 /* " / * job.h:12 * /" without the blanks */
 void types_put_place(struct buf *out, Dwarf_Die *die);
 

@@ -8,7 +8,13 @@
 #include <string.h>
 
 enum {
-    SCOPES_MAX = 16
+    SCOPES_MAX = 16,
+    ARGUMENTS_MAX = 16, /* of a template */
+    NAME_DEPTH = 4,
+    /* newer than this libdw */
+    CXX_17 = 0x2b,
+    CXX_20 = 0x2c,
+    CXX_23 = 0x3a,
 };
 
 static bool is_word_byte(char c)
@@ -118,39 +124,157 @@ bool types_is_cxx(Dwarf_Die *die)
     return language == DW_LANG_C_plus_plus ||
            language == DW_LANG_C_plus_plus_03 ||
            language == DW_LANG_C_plus_plus_11 ||
-           language == DW_LANG_C_plus_plus_14;
+           language == DW_LANG_C_plus_plus_14 || language == CXX_17 ||
+           language == CXX_20 || language == CXX_23;
+}
+
+/* The declaration that stands in its namespace: a type unit of gcc has the
+ * definition outside of it. */
+static Dwarf_Die declaration_of(Dwarf_Die *die)
+{
+    Dwarf_Attribute a;
+    Dwarf_Die to;
+    return dwarf_attr(die, DW_AT_specification, &a) &&
+                   dwarf_formref_die(&a, &to)
+               ? to
+               : *die;
+}
+
+/* ---- names without their template arguments ---------------------------- */
+
+static void type_name(Dwarf_Die *die, int depth, char out[TYPES_NAME]);
+
+static void append(char out[TYPES_NAME], const char *text)
+{
+    size_t len = strlen(out);
+    snprintf(out + len, TYPES_NAME - len, "%s", text);
+}
+
+/* One argument; false: this child is none. */
+static bool argument_name(Dwarf_Die *child, int depth, char out[TYPES_NAME])
+{
+    Dwarf_Die type;
+    Dwarf_Attribute a;
+    Dwarf_Sword value;
+    int tag = dwarf_tag(child);
+    if (tag == DW_TAG_template_type_parameter) {
+        snprintf(out, TYPES_NAME, "void");
+        if (types_of(child, &type))
+            type_name(&type, depth + 1, out);
+        return true;
+    }
+    if (tag != DW_TAG_template_value_parameter)
+        return false;
+    snprintf(out, TYPES_NAME, "?");
+    if (dwarf_attr(child, DW_AT_const_value, &a) &&
+        dwarf_formsdata(&a, &value) == 0)
+        snprintf(out, TYPES_NAME, "%lld", (long long)value);
+    return true;
+}
+
+/* With -gsimple-template-names "pair<int, long>" is called "pair": its
+ * arguments are entries of their own. */
+static void own_name(Dwarf_Die *die, int depth, char out[TYPES_NAME])
+{
+    char argument[TYPES_NAME];
+    Dwarf_Die child;
+    int count = 0;
+    const char *name = dwarf_diename(die);
+    snprintf(out, TYPES_NAME, "%s", name ? name : "");
+    if (!name || depth > NAME_DEPTH || !types_is_record(dwarf_tag(die)) ||
+        strchr(name, '<'))
+        return;
+    for (int more = dwarf_child(die, &child);
+         more == 0 && count < ARGUMENTS_MAX;
+         more = dwarf_siblingof(&child, &child))
+        if (argument_name(&child, depth, argument)) {
+            append(out, count++ ? ", " : "<");
+            append(out, argument);
+        }
+    if (count)
+        append(out, ">");
+}
+
+static void qualified(Dwarf_Die *die, int depth, char out[TYPES_NAME]);
+
+/* As gcc and clang write an argument, for what is common. */
+static void type_name(Dwarf_Die *die, int depth, char out[TYPES_NAME])
+{
+    Dwarf_Die to = *die;
+    const char *end = "";
+    int tag = dwarf_tag(&to);
+    if (tag == DW_TAG_pointer_type || tag == DW_TAG_reference_type ||
+        tag == DW_TAG_const_type) {
+        end = tag == DW_TAG_pointer_type     ? " *"
+              : tag == DW_TAG_reference_type ? " &"
+                                             : "";
+        snprintf(out, TYPES_NAME, "%s", "void");
+        if (depth <= NAME_DEPTH && types_of(die, &to))
+            type_name(&to, depth + 1, out);
+        if (tag == DW_TAG_const_type) {
+            char whole[TYPES_NAME] = "const ";
+            append(whole, out);
+            memcpy(out, whole, TYPES_NAME);
+        }
+        append(out, end);
+        return;
+    }
+    qualified(&to, depth, out);
+}
+
+static void qualified(Dwarf_Die *die, int depth, char out[TYPES_NAME])
+{
+    Dwarf_Die *scopes, declared = declaration_of(die);
+    char own[TYPES_NAME], whole[TYPES_NAME] = "";
+    out[0] = 0;
+    if (!dwarf_diename(die))
+        return;
+    int count =
+        types_is_cxx(die) ? dwarf_getscopes_die(&declared, &scopes) : -1;
+    /* innermost first; 0 is the entry itself */
+    for (int i = count < SCOPES_MAX ? count - 1 : SCOPES_MAX; i > 0; i--) {
+        int tag = dwarf_tag(&scopes[i]);
+        if (tag != DW_TAG_namespace && !types_is_record(tag))
+            continue;
+        own_name(&scopes[i], depth, own);
+        append(whole, own);
+        append(whole, *own ? "::" : "");
+    }
+    if (count > 0)
+        free(scopes);
+    own_name(die, depth, own);
+    if (strlen(whole) + strlen(own) + 1 < sizeof whole) {
+        append(whole, own);
+        types_canonical(whole, out);
+    }
 }
 
 void types_qualified_name(Dwarf_Die *die, char out[TYPES_NAME])
 {
-    Dwarf_Die *scopes;
-    char whole[TYPES_NAME] = "";
-    const char *name = dwarf_diename(die);
-    out[0] = 0;
-    if (!name)
-        return;
-    int count = types_is_cxx(die) ? dwarf_getscopes_die(die, &scopes) : -1;
-    /* innermost first; 0 is the entry itself */
-    for (int i = count < SCOPES_MAX ? count - 1 : SCOPES_MAX; i > 0; i--) {
-        int tag = dwarf_tag(&scopes[i]);
-        const char *scope = dwarf_diename(&scopes[i]);
-        size_t len = strlen(whole);
-        if (scope && (tag == DW_TAG_namespace || types_is_record(tag)))
-            snprintf(whole + len, sizeof whole - len, "%s::", scope);
-    }
-    if (count > 0)
-        free(scopes);
-    size_t len = strlen(whole);
-    if (len + strlen(name) < sizeof whole) {
-        snprintf(whole + len, sizeof whole - len, "%s", name);
-        types_canonical(whole, out);
-    }
+    qualified(die, 0, out);
+}
+
+void types_own_name(Dwarf_Die *die, char out[TYPES_NAME])
+{
+    own_name(die, 0, out);
+}
+
+const char *debug_decl_file(Dwarf_Die *die)
+{
+    uint8_t type = 0;
+    /* libdw 0.188 ends the process for an entry of a .dwo file */
+    if (die->cu &&
+        dwarf_cu_info(die->cu, NULL, &type, NULL, NULL, NULL, NULL, NULL) ==
+            0 &&
+        (type == DW_UT_split_compile || type == DW_UT_split_type))
+        return NULL;
+    return dwarf_decl_file(die);
 }
 
 /* Names of files come from outside: nothing of them may end the comment. */
 void types_put_place(struct buf *out, Dwarf_Die *die)
 {
-    const char *file = dwarf_decl_file(die);
+    const char *file = debug_decl_file(die);
     const char *slash = file ? strrchr(file, '/') : NULL;
     int line = 0;
     file = slash ? slash + 1 : file ? file : "?";

@@ -109,13 +109,29 @@ static struct types_record *record_of(struct debug_types *t, Dwarf_Die *die)
 
 /* ---- members ------------------------------------------------------------ */
 
+/* A number; in DWARF 2 an expression that adds it to the record's address. */
+static bool member_offset(Dwarf_Die *die, uint64_t *out)
+{
+    Dwarf_Attribute a;
+    Dwarf_Op *ops;
+    size_t count;
+    if (number(die, DW_AT_data_member_location, out))
+        return true;
+    if (!dwarf_attr(die, DW_AT_data_member_location, &a) ||
+        dwarf_getlocation(&a, &ops, &count) != 0 || count != 1 ||
+        ops[0].atom != DW_OP_plus_uconst)
+        return false;
+    *out = ops[0].number;
+    return true;
+}
+
 static bool place(Dwarf_Die *die, uint64_t from, struct member *m)
 {
     uint64_t offset = 0, bits = 0, size = 0, shift = 0;
     Dwarf_Attribute a;
     Dwarf_Die type;
     if (dwarf_hasattr(die, DW_AT_data_member_location) &&
-        !number(die, DW_AT_data_member_location, &offset))
+        !member_offset(die, &offset))
         return false; /* computed: of a virtual base */
     if (number(die, DW_AT_bit_size, &bits)) {
         if (bits == 0 || bits > 64)
@@ -310,7 +326,7 @@ static uint64_t alignment_of(struct debug_types *t, Dwarf_Die *type, int depth)
         if (number(&child, DW_AT_alignment, &own) && own > n && own <= 4096 &&
             (own & (own - 1)) == 0)
             n = own;
-        (void)number(&child, DW_AT_data_member_location, &offset);
+        (void)member_offset(&child, &offset);
         if (n > most && offset % n == 0)
             most = n;
     }

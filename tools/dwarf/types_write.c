@@ -201,11 +201,10 @@ static bool is_in_std(Dwarf_Die *record)
 
 const char *types_container(Dwarf_Die *record, char out[TYPES_NAME])
 {
-    const char *name = dwarf_diename(record);
+    char name[TYPES_NAME];
     int size = dwarf_bytesize(record);
     Dwarf_Die child, element;
-    if (!name)
-        return NULL;
+    types_own_name(record, name);
     if (size == 32 && strncmp(name, "basic_string<char,", 18) == 0)
         return is_in_std(record) ? "std::string" : NULL;
     if (size == 16 && strncmp(name, "basic_string_view<char,", 23) == 0)

@@ -90,6 +90,8 @@ static int counter_store(struct session *s, uint32_t index,
         rc = loss_set(s, index, "over_deep", now->over_deep);
     if (rc >= 0)
         rc = loss_set(s, index, "unmatched", now->unmatched);
+    if (rc >= 0)
+        rc = loss_set(s, index, "no_frame", now->no_frame);
     site->counted = *now;
     s->is_moved = true;
     return rc < 0 ? rc : 0;
@@ -103,7 +105,7 @@ static int site_counter(struct session *s, uint32_t index)
     if (rc != 0)
         return rc;
     if (now.calls == 0 && now.lost_captures == 0 && now.over_deep == 0 &&
-        now.unmatched == 0)
+        now.unmatched == 0 && now.no_frame == 0)
         return 0;
     if (!site->counted_known)
         rc = counted_load(s, index);

@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include "tools/sidecar/coverage.h"
 #include "tools/common/buf.h"
+#include "tools/common/confine.h"
 #include "tools/dwarf/debug.h"
 #include "tools/sidecar/coverage_known.h"
 #include "tools/sidecar/session.h"
@@ -128,6 +129,7 @@ __attribute__((noreturn)) static void child(struct coverage *c, int fd)
     setrlimit(RLIMIT_CPU, &cpu);
     limit_memory();
     (void)!nice(5);
+    (void)confine(CONFINE_READER, NULL);
     FILE *out = fdopen(3, "w");
     for (uint32_t i = 0, n; out && i < c->count; i += n) {
         for (n = 1;

@@ -40,6 +40,8 @@ struct decode_frame {
  * each malloc'ed or NULL. */
 struct decode_context {
     char *cause, *origin, *stack, *stderr_text;
+    const char
+        *withheld; /* why words are missing, not owned; NULL: no reason */
     const char *stack_ended; /* why `stack` goes no further, NULL: whole */
     char type[512], message[2048]; /* of the exception it came from, or "" */
     bool has_signal;               /* this span is where a fatal signal came */

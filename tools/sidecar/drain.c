@@ -51,7 +51,9 @@ static int values_decode(struct session *s, const struct drain_span *span,
     if (!input.payload && !output.payload && !later.payload && !error.payload &&
         !has_context && !step)
         return 0;
-    struct decode_context context = {0};
+    struct decode_context context = {
+        .withheld = s->withheld[0] ? s->withheld : NULL,
+    };
     int rc = has_context ? stacks_gather(s, span, p, &context) : 0;
     if (rc >= 0) {
         rc = decode_span(&s->site[span->site].decode, &input, &output, &later,
@@ -167,6 +169,8 @@ int drain_span_store(struct session *s, const struct drain_span *span,
         rc = grouped < 0 ? grouped : rc;
     }
     decode_free(&json);
+    if (rc > 0 && is_final && LANE_REF_LANE(span->ref) < LANE_MAX)
+        s->lane[LANE_REF_LANE(span->ref)].records++;
     if (rc > 0 && is_final) {
         int noted = outbox_span(&s->outbox, s->store, s->id, span->ref);
         rc = noted < 0 ? noted : rc;

@@ -196,6 +196,8 @@ int decode_error(const struct decode_site *site,
     add_context(o, context);
     group->error_kind = kinds[e.kind];
     add_group(o, site, group);
+    if (context && context->withheld)
+        cJSON_AddStringToObject(o, "withheld", context->withheld);
     *out = o;
     return 0;
 }

@@ -14,7 +14,7 @@
 
 enum {
     FILE_MAX = 1 << 20,
-    LINE_MAX_BYTES = 8192,
+    LINE_MAX_BYTES = 8192, /* more than text_shown() keeps */
 };
 static int file = -1;
 static bool loud, is_json;
@@ -43,7 +43,7 @@ void log_open(int dir_fd, const char *path, mode_t mode, bool to_stderr)
         (void)!ftruncate(file, 0);
 }
 
-/* One object a line, for those who collect logs. */
+/* One object a line, for those who collect logs; `text` is escaped already. */
 static int json_line(char *line, size_t cap_bytes, const char *when,
                      const char *text)
 {
@@ -51,18 +51,11 @@ static int json_line(char *line, size_t cap_bytes, const char *when,
                                 "{\"time\":\"%s\",\"process\":\"sidecar\","
                                 "\"pid\":%d,\"message\":\"",
                                 when, (int)getpid());
-    struct buf valid;
-    buf_init(&valid, LINE_MAX_BYTES * 3);
-    text_valid(&valid, text);
-    for (const char *c = buf_get(&valid); *c && n + 8 < cap_bytes; c++) {
+    for (const char *c = text; *c && n + 8 < cap_bytes; c++) {
         if (*c == '"' || *c == '\\')
             line[n++] = '\\';
-        if ((unsigned char)*c < 0x20)
-            n += (size_t)snprintf(line + n, 7, "\\u%04x", *c);
-        else
-            line[n++] = *c;
+        line[n++] = *c;
     }
-    buf_free(&valid);
     memcpy(line + n, "\"}\n", 4);
     return (int)n + 3;
 }
@@ -74,17 +67,18 @@ void log_line(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    struct text_shown shown = text_shown(text);
     if (loud)
-        fprintf(stderr, "handspan: %s\n", text);
+        fprintf(stderr, "handspan: %s\n", shown.text);
     if (file < 0)
         return;
     time_t now = time(NULL);
     struct tm utc;
     if (gmtime_r(&now, &utc))
         strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    int n = is_json ? json_line(line, sizeof line, when, text)
+    int n = is_json ? json_line(line, sizeof line, when, shown.text)
                     : snprintf(line, sizeof line, "%s sidecar %d: %s\n", when,
-                               (int)getpid(), text);
+                               (int)getpid(), shown.text);
     if (n > 0)
         (void)!write(file, line, (size_t)n);
 }

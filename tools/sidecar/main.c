@@ -7,7 +7,6 @@
  */
 #define _GNU_SOURCE
 #include "tools/sidecar/sidecar.h"
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -20,8 +19,10 @@
 #include <time.h>
 #include <unistd.h>
 #include "tools/common/config.h"
+#include "tools/common/confine.h"
 #include "tools/common/options.h"
 #include "tools/common/paths.h"
+#include "tools/sidecar/entries.h"
 #include "tools/sidecar/health.h"
 #include "tools/sidecar/keep.h"
 #include "tools/sidecar/log.h"
@@ -32,26 +33,17 @@
 #include "tools/upload/upload.h"
 
 enum {
-    SESSIONS_MAX = 1024,
     PAUSE_LEAST_NS = 50000,
     PAUSE_MOST_NS = 50000000,
     SCAN_NS = 20000000,
     GRACE_NS = 1000000000,  /* --auto stays so long after the last session */
     UNMADE_NS = 2000000000, /* a session file that never became whole */
     STORE_TRIES = 6,        /* in a row, with doubling pauses from 100 ms */
-    CERTIFICATE_S = 60,
-    BACKLOG_MAX = 32,        /* sessions of the dead, at a time */
-    BACKLOG_NS = 2000000000, /* one that is quiet longer waits for somebody */
-    UPLOAD_MS = 10000,       /* at the end, what can be sent in that time */
+    SYNC_NS = 100000000,    /* where a directory outlives the machine */
+    ALONE_TOLD = 20,        /* sessions left alone that are named in the log */
+    UPLOAD_MS = 10000,      /* at the end, what can be sent in that time */
 };
 
-struct entry {
-    char name[SESSION_NAME_MAX];
-    struct session *session; /* NULL: not open, see trouble */
-    int trouble;             /* -errno: left alone */
-    int64_t seen_at_ns, retry_at_ns, busy_at_ns;
-    bool is_there;
-};
 struct sidecar {
     const char *dir_option, *store_option, *log_option;
     bool is_auto, once, stay;
@@ -63,9 +55,10 @@ struct sidecar {
     struct keep keep;
     struct health health;
     int64_t drained_items;
-    struct entry *entry;
-    uint32_t count;
-    int64_t scan_at_ns, idle_since_ns;
+    struct entries entries;
+    bool is_durable;  /* the directory outlives a crash of the machine */
+    bool has_commits; /* that are not settled */
+    int64_t synced_at_ns, idle_since_ns;
     int store_failures;
     bool is_hopeless; /* what stands in the way will not go by itself */
     bool is_told;     /* in DIR/sidecar.error, by an earlier one perhaps */
@@ -88,73 +81,19 @@ static int64_t now(void)
 
 /* ---- sessions ------------------------------------------------------------ */
 
-static struct entry *entry_find(struct sidecar *c, const char *name)
-{
-    for (uint32_t i = 0; i < c->count; i++)
-        if (strcmp(c->entry[i].name, name) == 0)
-            return &c->entry[i];
-    return NULL;
-}
-
-static void entry_forget(struct sidecar *c, uint32_t index)
-{
-    session_close(c->entry[index].session);
-    c->entry[index] = c->entry[--c->count];
-}
-
-/* A certificate that nobody took: its session was closed before it came. */
-static void certificate_look(struct sidecar *c, const char *name)
-{
-    struct stat at;
-    if (fstatat(c->dir_fd, name, &at, AT_SYMLINK_NOFOLLOW) == 0 &&
-        time(NULL) - at.st_mtime > CERTIFICATE_S)
-        (void)unlinkat(c->dir_fd, name, 0);
-}
-
-static void scan(struct sidecar *c, int64_t now_ns)
-{
-    int fd = openat(c->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    c->scan_at_ns = now_ns + SCAN_NS;
-    for (uint32_t i = 0; i < c->count; i++)
-        c->entry[i].is_there = false;
-    for (struct dirent *e; dir && (e = readdir(dir));) {
-        if (strncmp(e->d_name, "reaped-", 7) == 0)
-            certificate_look(c, e->d_name);
-        if (strncmp(e->d_name, "session-", 8) != 0 ||
-            strlen(e->d_name) >= SESSION_NAME_MAX)
-            continue;
-        struct entry *entry = entry_find(c, e->d_name);
-        if (!entry && c->count < SESSIONS_MAX) {
-            entry = &c->entry[c->count++];
-            *entry = (struct entry){.seen_at_ns = now_ns};
-            snprintf(entry->name, sizeof entry->name, "%s", e->d_name);
-        }
-        if (entry)
-            entry->is_there = true;
-    }
-    if (dir)
-        closedir(dir);
-    for (uint32_t i = c->count; i-- > 0;)
-        if (!c->entry[i].is_there && !c->entry[i].session)
-            entry_forget(c, i);
-}
-
-/* Nothing was ever written to it, and nobody will: its process is gone. The
- * name is session-PID-STARTTIME-KEY.lane. */
-static bool is_stillborn(const char *name)
-{
-    long pid = strtol(name + strlen("session-"), NULL, 10);
-    return pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
-}
-
 static void entry_trouble(struct sidecar *c, struct entry *e, int rc)
 {
-    if (rc == -EAGAIN && is_stillborn(e->name)) {
+    if (rc == -EAGAIN && setup_maker_is_dead(e->name)) {
         unlinkat(c->dir_fd, e->name, 0);
         return;
     }
     e->trouble = rc;
+    entries_move(&c->entries, e, ENTRY_ALONE);
+    if (c->entries.count[ENTRY_ALONE] == ALONE_TOLD + 1)
+        log_line("more sessions in '%s' are left alone: handspan status",
+                 c->dir);
+    if (c->entries.count[ENTRY_ALONE] > ALONE_TOLD)
+        return;
     log_line("session '%s/%s' is left alone: %s", c->dir, e->name,
              session_trouble(rc));
 }
@@ -174,9 +113,9 @@ static void trouble(struct sidecar *c, const char *why, const char *hope)
 static bool is_needed(const struct sidecar *c)
 {
     bool is = c->stay;
-    for (uint32_t i = 0; i < c->count && !is && !c->once; i++)
-        is = !c->entry[i].trouble &&
-             session_is_written(c->dir_fd, c->entry[i].name);
+    const struct entry *e;
+    TAILQ_FOREACH(e, &c->entries.list[ENTRY_LIVE], of_list)
+    is = is || (!c->once && session_is_written(c->dir_fd, e->name));
     return is;
 }
 
@@ -246,25 +185,14 @@ static int store_ready(struct sidecar *c)
         c->is_hopeless |= rc != -ENOSPC && rc != -EBUSY;
         return rc;
     }
+    c->is_durable = setup_is_durable(c->dir_fd);
     trouble_over(c);
     return 0;
 }
 
-/* A thousand sessions that were left behind come in some at a time; those of
- * programs that run never wait for them. */
-static bool has_room(const struct sidecar *c, const struct entry *e,
-                     int64_t now_ns)
-{
-    int open = 0;
-    for (uint32_t i = 0; i < c->count; i++)
-        open += c->entry[i].session && !c->entry[i].session->has_writer &&
-                now_ns - c->entry[i].busy_at_ns < BACKLOG_NS;
-    return open < BACKLOG_MAX || setup_maker_lives(e->name);
-}
-
 static int entry_open(struct sidecar *c, struct entry *e, int64_t now_ns)
 {
-    if (e->trouble || now_ns < e->retry_at_ns || !has_room(c, e, now_ns))
+    if (e->is_stored || now_ns < e->retry_at_ns)
         return 0;
     if (store_ready(c) != 0) {
         retry_later(c, e, now_ns);
@@ -279,6 +207,8 @@ static int entry_open(struct sidecar *c, struct entry *e, int64_t now_ns)
     if (rc == -ENOMEM)
         return memory_trouble(c, e);
     e->retry_at_ns = now_ns + SCAN_NS;
+    if (rc == -EMFILE || rc == -ENFILE) /* when others have ended */
+        return 0;
     if (rc == -EAGAIN && now_ns - e->seen_at_ns < UNMADE_NS)
         return 0;
     entry_trouble(c, e, rc);
@@ -287,25 +217,94 @@ static int entry_open(struct sidecar *c, struct entry *e, int64_t now_ns)
 
 static bool is_waiting(const struct sidecar *c)
 {
-    for (uint32_t i = 0; i < c->count; i++)
-        if (c->entry[i].session ||
-            (c->entry[i].is_there && !c->entry[i].trouble))
-            return true;
-    return false;
+    return c->entries.count[ENTRY_LIVE] || c->entries.count[ENTRY_BACKLOG];
 }
 
-/* Everything of it is in the store. The file goes last: who waits for that
- * finds the store whole, in one file and nobody's. */
-static void entry_done(struct sidecar *c, struct entry *e)
+/* Everything of it is in the store. */
+static void entry_stored(struct entry *e)
 {
     session_close(e->session);
     e->session = NULL;
-    e->is_there = false;
-    if (!is_waiting(c)) {
+    e->is_stored = true;
+}
+
+/* The file goes last: who waits for that finds the store whole, in one file and
+ * nobody's. */
+static void unlink_stored(struct sidecar *c)
+{
+    struct entry *e, *next;
+    bool all = c->entries.count[ENTRY_BACKLOG] == 0;
+    TAILQ_FOREACH(e, &c->entries.list[ENTRY_LIVE], of_list)
+    all = all && e->is_stored;
+    if (all) {
         store_close(c->store);
         c->store = NULL;
     }
-    (void)unlinkat(c->dir_fd, e->name, 0);
+    for (e = TAILQ_FIRST(&c->entries.list[ENTRY_LIVE]); e; e = next) {
+        next = TAILQ_NEXT(e, of_list);
+        if (!e->is_stored)
+            continue;
+        (void)unlinkat(c->dir_fd, e->name, 0);
+        entries_forget(&c->entries, e);
+    }
+}
+
+/*
+ * What was committed in this round is stored for good: lanes get their room,
+ * files of sessions that ended go. Where the directory outlives a crash of the
+ * machine, not before the store's log is on the disk, for which commits of some
+ * rounds wait together, but for lanes that run short.
+ */
+static void settle(struct sidecar *c)
+{
+    bool is_due = !c->is_durable || now() - c->synced_at_ns >= SYNC_NS;
+    struct entry *e;
+    if (!c->has_commits)
+        return;
+    TAILQ_FOREACH(e, &c->entries.list[ENTRY_LIVE], of_list)
+    is_due = is_due || (e->session && session_wants_room(e->session));
+    if (!is_due)
+        return;
+    if (c->is_durable && c->store && store_sync(c->store) != 0) {
+        trouble(c, store_why(c->store), "what was recorded stays in");
+        store_forget(c->store);
+        return;
+    }
+    c->synced_at_ns = now();
+    c->has_commits = false;
+    TAILQ_FOREACH(e, &c->entries.list[ENTRY_LIVE], of_list)
+    if (e->session)
+        session_give_back(e->session);
+    unlink_stored(c);
+}
+
+static int uploads_start(struct sidecar *c);
+
+/* Somebody took the store away. What was not given back to the lanes goes into
+ * the one that is there now. */
+static int store_replaced(struct sidecar *c)
+{
+    struct entry *e;
+    log_line(
+        "the store '%s' was deleted or replaced; what is recorded goes into "
+        "the one that is there now",
+        c->store_path);
+    keep_end(&c->keep);
+    TAILQ_FOREACH(e, &c->entries.list[ENTRY_LIVE], of_list)
+    {
+        session_close(e->session);
+        e->session = NULL;
+        e->is_stored = false;
+    }
+    c->has_commits = false;
+    store_abandon(c->store);
+    c->store = NULL;
+    if (c->upload) {
+        upload_finish(c->upload, 0);
+        c->upload = NULL;
+        (void)uploads_start(c);
+    }
+    return 1;
 }
 
 /* Returns items done, so 0 means idle. */
@@ -319,12 +318,16 @@ static int entry_poll(struct sidecar *c, struct entry *e, int64_t now_ns)
             trouble_over(c);
         if (rc > 0 || finish_is_waiting(e->session))
             e->busy_at_ns = now_ns;
+        c->has_commits |= rc > 0;
         if (e->session->is_ended) {
-            entry_done(c, e);
+            c->has_commits = true;
+            entry_stored(e);
             return 1;
         }
         return rc;
     }
+    if (rc == -ESTALE || !store_is_there(c->store))
+        return store_replaced(c);
     if (store_why(c->store)[0])
         return store_trouble(c, e, rc, now_ns);
     if (rc == -ENOMEM)
@@ -340,11 +343,14 @@ static int entry_poll(struct sidecar *c, struct entry *e, int64_t now_ns)
 static int round_of_all(struct sidecar *c)
 {
     int done = 0;
-    int64_t now_ns = now();
-    if (now_ns >= c->scan_at_ns)
-        scan(c, now_ns);
-    for (uint32_t i = 0; i < c->count && !stop; i++)
-        done += entry_poll(c, &c->entry[i], now());
+    struct entry *e, *next;
+    entries_scan(&c->entries, c->dir_fd, now(), false);
+    entries_take_backlog(&c->entries, now());
+    for (e = TAILQ_FIRST(&c->entries.list[ENTRY_LIVE]); e && !stop; e = next) {
+        next = TAILQ_NEXT(e, of_list);
+        done += entry_poll(c, e, now());
+    }
+    settle(c);
     return done;
 }
 
@@ -352,10 +358,11 @@ static int round_of_all(struct sidecar *c)
  * in a moment. */
 static bool is_more_to_come(const struct sidecar *c)
 {
-    for (uint32_t i = 0; i < c->count; i++)
-        if (c->entry[i].session && finish_is_waiting(c->entry[i].session))
-            return true;
-    return false;
+    const struct entry *e;
+    TAILQ_FOREACH(e, &c->entries.list[ENTRY_LIVE], of_list)
+    if (e->session && finish_is_waiting(e->session))
+        return true;
+    return c->has_commits;
 }
 
 /* Is the work done, for this way of running? */
@@ -378,10 +385,9 @@ static struct metrics_sidecar figures_now(const struct sidecar *c)
 {
     struct metrics_sidecar f = {.drained_items = c->drained_items,
                                 .store_failures = c->store_failures};
-    for (uint32_t i = 0; i < c->count; i++) {
-        f.sessions_left_alone += c->entry[i].trouble != 0;
-        f.sessions_waiting += c->entry[i].trouble == 0;
-    }
+    f.sessions_left_alone = c->entries.count[ENTRY_ALONE];
+    f.sessions_waiting =
+        c->entries.count[ENTRY_LIVE] + c->entries.count[ENTRY_BACKLOG];
     return f;
 }
 
@@ -419,7 +425,7 @@ static void work_until_quiet(struct sidecar *c)
         (void)flock(c->lock_fd, LOCK_UN);
         if (stop || c->once || c->store_failures)
             return;
-        scan(c, now());
+        entries_scan(&c->entries, c->dir_fd, now(), true);
         if (!is_waiting(c) || !setup_lock(c->lock_fd, false))
             return;
         c->idle_since_ns = 0;
@@ -481,11 +487,14 @@ static int uploads_start(struct sidecar *c)
     char why[1024];
     config_set(CONFIG_UPLOAD, c->uploads.text[0] ? c->uploads.text : NULL);
     const char *urls = config_get(CONFIG_UPLOAD);
-    if (!urls || !urls[0])
+    if (!urls || !urls[0]) {
+        upload_forget_keys(NULL);
         return 0;
+    }
     const int ours[] = {c->lock_fd, c->dir_fd, -1};
     int rc = upload_start(c->store_path, urls, ours, UPLOAD_MS, say, &c->upload,
                           why, sizeof why);
+    upload_forget_keys(urls);
     if (rc != 0)
         log_line("no upload: %s", why);
     return rc;
@@ -508,6 +517,10 @@ static int serve(struct sidecar *c)
         return EXIT_TROUBLE;
     }
     health_begin(&c->health, c->store_path);
+    int rc = confine(CONFINE_SIDECAR, NULL);
+    if (rc != 0)
+        log_line("the sidecar runs without a seccomp filter: %s",
+                 strerror(-rc));
     work_until_quiet(c);
     keep_end(&c->keep);
     struct metrics_sidecar figures = figures_now(c);
@@ -516,11 +529,9 @@ static int serve(struct sidecar *c)
     if (c->store && c->store_failures)
         log_line("the store '%s' does not take it; the sessions wait in '%s'",
                  c->store_path, c->dir);
-    for (uint32_t i = c->count; i-- > 0;) {
-        if (c->entry[i].trouble && c->entry[i].is_there && status == 0)
-            status = EXIT_FOUND;
-        entry_forget(c, i);
-    }
+    if (c->entries.count[ENTRY_ALONE] && status == 0)
+        status = EXIT_FOUND;
+    entries_free(&c->entries);
     store_close(c->store);
     if (status != EXIT_TROUBLE)
         trouble_clear(c->dir_fd);
@@ -553,7 +564,8 @@ int sidecar_main(int argc, char **argv)
         .specs = specs,
         .spec_count = sizeof specs / sizeof *specs,
     };
-    umask(0077); /* the store holds values */
+    confine_privately(); /* before there is a key */
+    umask(0077);         /* the store holds values */
     setup_standard_streams();
     int operands = options_parse(&options, argc, argv);
     if (operands < 0)
@@ -562,15 +574,14 @@ int sidecar_main(int argc, char **argv)
      * which it maps (zero pages, given back) after the first free(): 15 MB of
      * cleared memory a session then, 1.4 GB when 50 programs died at once. */
     mallopt(M_MMAP_THRESHOLD, 128 << 10);
-    c.entry = calloc(SESSIONS_MAX, sizeof *c.entry);
-    if (!c.entry)
+    if (entries_init(&c.entries) != 0)
         return options_trouble("%s", strerror(ENOMEM));
     catch_signals();
     (void)lane_keeper_guard();
     int status = open_places(&c);
     if (status == 0)
         status = serve(&c);
-    free(c.entry);
+    entries_free(&c.entries);
     if (c.dir_fd >= 0)
         close(c.dir_fd);
     if (c.lock_fd >= 0)

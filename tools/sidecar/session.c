@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include "tools/sidecar/session.h"
+#include "tools/sidecar/gap.h"
 #include "tools/sidecar/overdue.h"
 #include "tools/sidecar/types_fill.h"
 #include <errno.h>
@@ -73,6 +74,7 @@ static int session_row(struct session *s)
         file && len == strlen(s->name) && memcmp(file, s->name, len) == 0;
     const char *state = store_blob(s->store, STORE_SESSION_FIND, 2, &len);
     s->is_ended = state && len == 5 && memcmp(state, "ended", 5) == 0;
+    s->has_gap = store_int(s->store, STORE_SESSION_FIND, 3) != 0;
     rc = store_next(s->store, STORE_SESSION_FIND);
     return rc < 0 ? rc : same ? 0 : -EEXIST;
 }
@@ -82,9 +84,12 @@ static int cursors_load(struct session *s)
     int rc = store_start(s->store, STORE_CURSOR_ALL, "i", s->id);
     while (rc > 0) {
         int64_t lane = store_int(s->store, STORE_CURSOR_ALL, 0);
-        if (lane >= 0 && lane < LANE_MAX)
-            s->lane[lane].stored =
-                (uint64_t)store_int(s->store, STORE_CURSOR_ALL, 1);
+        if (lane >= 0 && lane < LANE_MAX) {
+            struct session_lane *l = &s->lane[lane];
+            l->stored = (uint64_t)store_int(s->store, STORE_CURSOR_ALL, 1);
+            l->records = l->records_stored =
+                (uint64_t)store_int(s->store, STORE_CURSOR_ALL, 2);
+        }
         rc = store_next(s->store, STORE_CURSOR_ALL);
     }
     return rc;
@@ -246,6 +251,9 @@ int session_begin_lane(struct session *s, uint32_t lane)
     int rc = lane_log_open(&l->log, &s->reader, lane, l->stored);
     if (rc != 0)
         return rc;
+    rc = gap_skip(s, lane);
+    if (rc != 0)
+        return rc;
     l->is_open = true;
     l->stored = l->log.position;
     rc = store_start(s->store, STORE_THREAD_LAST, "ii", s->id, (int64_t)lane);
@@ -343,9 +351,11 @@ static int cursors_save(struct session *s)
     int rc = 0;
     for (uint32_t i = 0; rc >= 0 && i < s->reader.header.lane_next; i++) {
         const struct session_lane *l = &s->lane[i];
-        if (l->is_open && l->log.position != l->stored)
-            rc = store_run(s->store, STORE_CURSOR_SET, "iii", s->id, (int64_t)i,
-                           (int64_t)l->log.position);
+        if (l->is_open &&
+            (l->log.position != l->stored || l->records != l->records_stored))
+            rc =
+                store_run(s->store, STORE_CURSOR_SET, "iiii", s->id, (int64_t)i,
+                          (int64_t)l->log.position, (int64_t)l->records);
     }
     return rc < 0 ? rc : 0;
 }
@@ -365,6 +375,8 @@ static int batch_save(struct session *s, int64_t now_ns)
         STORE_SESSION_END_OPEN,   STORE_SESSION_END_ORIGINS,
     };
     unsigned count = sizeof last / sizeof *last;
+    if (rc == 0 && s->is_ended)
+        rc = gap_count(s);
     for (unsigned i = 0; s->is_ended && rc >= 0 && i < count; i++)
         rc = store_run(s->store, last[i], "i", s->id);
     if (rc >= 0)
@@ -411,6 +423,7 @@ static void give_back(struct session *s)
         if (l->log.position != l->stored)
             active++;
         l->stored = l->log.position;
+        l->records_stored = l->records;
         /* never set up: where the file system is full it has no page, and
          * to touch one would be a SIGBUS */
         if (l->log.head.limit == 0)
@@ -524,9 +537,29 @@ int session_poll(struct session *s, int64_t now_ns)
         s->is_ended = false;
         return rc;
     }
-    if (rc > 0)
-        give_back(s);
+    if (rc > 0 && !store_is_there(s->store)) {
+        s->is_ended = false;
+        return -ESTALE;
+    }
+    s->is_committed |= rc > 0;
     if (s->keeper && s->keeper->broken)
         return -EBADMSG;
     return rc;
+}
+
+void session_give_back(struct session *s)
+{
+    if (s->is_committed)
+        give_back(s);
+    s->is_committed = false;
+}
+
+bool session_wants_room(const struct session *s)
+{
+    uint64_t segments = 0;
+    for (uint32_t i = 0; i < s->reader.header.lane_next; i++)
+        if (s->lane[i].is_open && !s->lane[i].lost)
+            segments += (s->lane[i].log.position >> LANE_SEGMENT_SHIFT) -
+                        (s->lane[i].stored >> LANE_SEGMENT_SHIFT);
+    return segments > s->reader.header.unit_max / 4;
 }

@@ -25,7 +25,8 @@ enum {
 struct session_lane {
     bool is_open;
     struct lane_log log;
-    uint64_t stored;              /* position up to which the store has it */
+    uint64_t stored; /* position up to which the store has it */
+    uint64_t records, records_stored; /* spans that it has of it, in all */
     uint32_t generation, process; /* of the thread whose items come next: the
                                      number of its process */
     bool is_draining;
@@ -81,6 +82,7 @@ struct session {
     int64_t slow_at_ns, anchor_at_ns, anchor_step_ns, free_since_ns,
         batch_at_ns;
     uint32_t note_bytes, types_modules; /* types_fill.c */
+    char withheld[256]; /* why words are not kept; empty: they are */
     uint64_t loss_stored[16];
     uint32_t again_seen;   /* process_again of the last look at free places */
     uint32_t ended_places; /* of processes that wait to be set free */
@@ -89,6 +91,8 @@ struct session {
     bool is_service_known;
     bool has_overdue;       /* a site has such a limit */
     uint32_t overdue_looks; /* at threads, this batch */
+    bool has_gap;           /* the store knows less than was given back */
+    bool is_committed;      /* something that is not given back yet */
     bool is_moved;          /* something new was drained in this batch */
     bool has_writer;        /* as far as was seen with the last batch */
     bool is_ended;          /* all stored, nobody maps it */
@@ -104,12 +108,17 @@ int session_open(int dir_fd, const char *name, struct store *store,
 void session_close(struct session *session);
 
 /*
- * Take what is new, store it in one transaction, give the room back. Number
- * of items, or -errno: then nothing of the batch is stored, and the session
- * must be closed and opened again. `finish`: nobody waits for more (--once).
+ * Take what is new, store it in one transaction. Number of items, or -errno:
+ * then nothing of the batch is stored, and the session must be closed and
+ * opened again. `finish`: nobody waits for more (--once).
  */
 int session_poll(struct session *session, int64_t now_ns)
     __attribute__((warn_unused_result));
+
+/* What was committed is stored for good: give the room back. */
+void session_give_back(struct session *session);
+/* Is so much not given back that its program may wait for it? */
+bool session_wants_room(const struct session *session);
 
 /* ---- between the parts (tables.c, drain.c, finish.c) -------------------- */
 

@@ -4,12 +4,14 @@
 #include "tools/sidecar/setup.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -68,4 +70,18 @@ bool setup_maker_lives(const char *name)
     long pid = strtol(name + strlen("session-"), &end, 10);
     return *end == '-' && pid > 0 && pid <= INT32_MAX &&
            (kill((pid_t)pid, 0) == 0 || errno == EPERM);
+}
+
+bool setup_maker_is_dead(const char *name)
+{
+    long pid = strtol(name + strlen("session-"), NULL, 10);
+    return pid > 0 && pid <= INT32_MAX && kill((pid_t)pid, 0) != 0 &&
+           errno == ESRCH;
+}
+
+bool setup_is_durable(int dir_fd)
+{
+    struct statfs at;
+    return fstatfs(dir_fd, &at) != 0 ||
+           (at.f_type != TMPFS_MAGIC && at.f_type != RAMFS_MAGIC);
 }

@@ -13,3 +13,7 @@ mode_t setup_file_mode(int dir_fd);
 bool setup_lock(int lock_fd, bool wait);
 /* Does the process that made this session live? Its pid is in the name. */
 bool setup_maker_lives(const char *name);
+/* And is it certain that it does not? (The name may be anything.) */
+bool setup_maker_is_dead(const char *name);
+/* Does what lies in this directory outlive a crash of the machine? */
+bool setup_is_durable(int dir_fd);

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "sql/sql.h"
 #include "tools/common/paths.h"
@@ -32,6 +33,7 @@ static const char *const names[STORE_STATEMENTS] = {
     [STORE_SESSION_FIND] = "session_find",
     [STORE_SESSION_SERVICE] = "session_service",
     [STORE_SESSION_NOTE] = "session_note",
+    [STORE_SESSION_GAP] = "session_gap",
     [STORE_SESSION_END] = "session_end",
     [STORE_SESSION_END_CURSORS] = "session_end_cursors",
     [STORE_SESSION_END_FRAMES] = "session_end_frames",
@@ -97,6 +99,7 @@ struct store {
     char why[WHY_BYTES + PATHS_MAX];
     bool in_transaction, has_wal;
     struct wal wal;
+    ino_t log_inode; /* of the file beside it, while that was ours; 0: none */
     struct texts *texts;
 };
 
@@ -240,6 +243,73 @@ void store_close(struct store *store)
     texts_close(store->texts);
     sqlite3_close(store->db);
     free(store);
+}
+
+/* ---- the file ------------------------------------------------------------ */
+
+static void log_path(const struct store *store, const char *end, char *path,
+                     size_t cap_bytes)
+{
+    snprintf(path, cap_bytes, "%s%s", store->path, end);
+}
+
+static ino_t log_inode(const struct store *store)
+{
+    char path[PATHS_MAX + 8];
+    struct stat at;
+    log_path(store, "-wal", path, sizeof path);
+    return stat(path, &at) == 0 ? at.st_ino : 0;
+}
+
+bool store_is_there(struct store *store)
+{
+    int has_moved = 0;
+    if (sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED,
+                             &has_moved) != SQLITE_OK ||
+        has_moved)
+        return false;
+    store->log_inode = log_inode(store);
+    return true;
+}
+
+/* The last connection takes the log beside the file along, by its name: it may
+ * be another store's by now. */
+void store_abandon(struct store *store)
+{
+    int keep = 1;
+    char path[PATHS_MAX + 8];
+    if (!store)
+        return;
+    store_rollback(store);
+    (void)sqlite3_file_control(store->db, "main", SQLITE_FCNTL_PERSIST_WAL,
+                               &keep);
+    bool is_ours =
+        store->log_inode != 0 && log_inode(store) == store->log_inode;
+    log_path(store, "-wal", path, sizeof path);
+    if (is_ours)
+        unlink(path);
+    log_path(store, "-shm", path, sizeof path);
+    if (is_ours)
+        unlink(path);
+    store_close(store);
+}
+
+/* A commit in WAL mode is in the kernel's memory; a rollback journal's is on
+ * the disk. */
+int store_sync(struct store *store)
+{
+    char path[PATHS_MAX + 8];
+    if (!store->has_wal)
+        return 0;
+    log_path(store, "-wal", path, sizeof path);
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    int rc = fd < 0 || fdatasync(fd) == 0 ? 0 : -errno;
+    if (fd >= 0)
+        close(fd);
+    if (rc != 0)
+        snprintf(store->why, sizeof store->why, "cannot write '%s': %s", path,
+                 strerror(-rc));
+    return rc;
 }
 
 /* ---- statements -------------------------------------------------------- */

@@ -17,6 +17,7 @@ enum store_statement {
     STORE_SESSION_FIND,
     STORE_SESSION_SERVICE,
     STORE_SESSION_NOTE,
+    STORE_SESSION_GAP,
     STORE_SESSION_END,
     STORE_SESSION_END_CURSORS,
     STORE_SESSION_END_FRAMES,
@@ -131,6 +132,13 @@ void store_rollback(struct store *store);
 /* Somebody reads for long, so each commit makes the log beside the store
  * larger: few large ones, please. */
 bool store_is_held(const struct store *store);
+/* Is the file that we have open still the one at its path? A commit counts only
+ * if it was afterwards. */
+bool store_is_there(struct store *store);
+/* Close one that is not: nothing of what lies at its path now is touched. */
+void store_abandon(struct store *store);
+/* What was committed is on the disk when this returns. 0 or -errno. */
+int store_sync(struct store *store) __attribute__((warn_unused_result));
 /* What the last failure was, for people; names the file. "" after none, or
  * after store_forget(). */
 const char *store_why(struct store *store);

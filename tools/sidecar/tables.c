@@ -380,6 +380,18 @@ static int service_sync(struct session *s)
     return rc < 0 ? rc : 0;
 }
 
+/* "withheld: REASON (...": preload/discreet.c. */
+static void find_withheld(struct session *s, const char *note)
+{
+    const char *line = strstr(note, "withheld: ");
+    const char *end = line ? strstr(line, " (command line") : NULL;
+    if (!end || (line != note && line[-1] != '\n') ||
+        memchr(line, '\n', (size_t)(end - line)))
+        return;
+    line += strlen("withheld: ");
+    snprintf(s->withheld, sizeof s->withheld, "%.*s", (int)(end - line), line);
+}
+
 static int note_sync(struct session *s)
 {
     const struct lane_session *h = &s->reader.header;
@@ -389,6 +401,7 @@ static int note_sync(struct session *s)
     struct lane_string where = {h->note_string, h->note_bytes};
     lane_reader_string(&s->reader, where, 0, text, sizeof text);
     s->note_bytes = h->note_bytes;
+    find_withheld(s, text);
     s->is_moved = true;
     int rc = store_run(s->store, STORE_SESSION_NOTE, "it", s->id, text);
     return rc < 0 ? rc : 0;

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include "tools/common/config.h"
+#include "tools/common/confine.h"
 #include "tools/common/hash.h"
 #include "tools/symbolize/entry.h"
 #include "tools/symbolize/fetch.h"
@@ -236,9 +238,11 @@ int symbolize_serve(int fd)
 {
     struct rlimit memory = {(rlim_t)MEMORY_MAX_GB << 30,
                             (rlim_t)MEMORY_MAX_GB << 30};
-    struct rlimit no_core = {0, 0};
+    const char *urls = config_get(CONFIG_DEBUGINFOD_URLS);
+    unsetenv("DEBUGINFOD_URLS"); /* elfutils would ask whom it names */
     (void)setrlimit(RLIMIT_AS, &memory);
-    (void)setrlimit(RLIMIT_CORE, &no_core); /* it would hold stack copies */
+    /* it holds stack copies, and reads what anybody built */
+    (void)confine(urls ? CONFINE_NETWORK : CONFINE_READER, NULL);
     uint8_t *request = malloc(SYMBOLIZE_REQUEST_MAX);
     uint32_t len;
     int status = request ? 0 : 1;

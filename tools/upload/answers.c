@@ -55,6 +55,10 @@ static void read_body(const struct http_answer *a, char *code, size_t code_cap,
     const cJSON *m = cJSON_GetObjectItem(body, "message");
     if (!cJSON_IsString(c))
         c = cJSON_GetObjectItem(body, "error");
+    if (cJSON_IsString(c))
+        http_clean(a, c->valuestring);
+    if (cJSON_IsString(m))
+        http_clean(a, m->valuestring);
     snprintf(code, code_cap, "%s", cJSON_IsString(c) ? c->valuestring : "");
     snprintf(message, message_cap, "%s",
              cJSON_IsString(m) ? m->valuestring : "");

@@ -11,12 +11,17 @@
 enum {
     LOW_SPEED_BYTES = 16, /* a second, over */
     LOW_SPEED_S = 20,
+    SECRET_BYTES = 16384,
+    SECRET_LEAST = 4, /* bytes; less would mask words */
+    RUN_LEAST = 8,
 };
 struct http {
     const struct upload_url *url;
     CURL *curl;
     struct http_answer *answer;
-    bool is_cut; /* the body was longer than we keep */
+    bool is_cut;                /* the body was longer than we keep */
+    char secrets[SECRET_BYTES]; /* of the last request, each with its NUL */
+    size_t secrets_len;
     char error[CURL_ERROR_SIZE];
 };
 static http_stop *stop_call;
@@ -101,7 +106,82 @@ void http_close(struct http *http)
     if (!http)
         return;
     curl_easy_cleanup(http->curl);
+    explicit_bzero(http, sizeof *http);
     free(http);
+}
+
+/* ---- what must not come back --------------------------------------------- */
+
+static bool says_what_is_sent(const char *header)
+{
+    static const char *const names[] = {
+        "Accept:", "Content-Type:", "Content-Encoding:", "Prefer:"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strncasecmp(header, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
+static void secrets_take(struct http *http, const char *const *headers)
+{
+    static const char *const schemes[] = {"Bearer ", "Basic "};
+    http->secrets_len = 0;
+    for (int i = 0; headers && headers[i]; i++) {
+        const char *value = strchr(headers[i], ':');
+        if (!value || says_what_is_sent(headers[i]))
+            continue;
+        value += 1 + strspn(value + 1, " ");
+        for (size_t k = 0; k < sizeof schemes / sizeof *schemes; k++)
+            if (strncasecmp(value, schemes[k], strlen(schemes[k])) == 0)
+                value += strlen(schemes[k]);
+        size_t len = strlen(value) + 1;
+        if (len <= SECRET_LEAST || len > SECRET_BYTES - http->secrets_len)
+            continue;
+        memcpy(http->secrets + http->secrets_len, value, len);
+        http->secrets_len += len;
+    }
+}
+
+/* Bytes that `text` has in common with some part of the secret; the longest. */
+static size_t common(const char *text, const char *secret, size_t len)
+{
+    size_t best = 0;
+    for (const char *at = secret; (at = memchr(at, *text, len)); at++) {
+        size_t n = 1;
+        len = (size_t)(secret + strlen(secret) - at);
+        while (n < len && text[n] == at[n])
+            n++;
+        best = n > best ? n : best;
+        len--;
+    }
+    return best;
+}
+
+static void mask(const char *secret, char *text)
+{
+    size_t len = strlen(secret);
+    size_t least = len < RUN_LEAST ? len : RUN_LEAST;
+    while (*text) {
+        size_t n = common(text, secret, len);
+        if (n >= least)
+            memset(text, '*', n);
+        text += n >= least ? n : 1;
+    }
+}
+
+void http_clean(const struct http_answer *answer, char *text)
+{
+    const struct http *http = answer->from;
+    for (size_t at = 0; http && at < http->secrets_len;
+         at += strlen(http->secrets + at) + 1)
+        mask(http->secrets + at, text);
+}
+
+static void list_free(struct curl_slist *list)
+{
+    for (struct curl_slist *at = list; at; at = at->next)
+        explicit_bzero(at->data, strlen(at->data));
+    curl_slist_free_all(list);
 }
 
 /* Was the request on its way when it failed? */
@@ -150,10 +230,12 @@ void http_request(struct http *http, const char *method, const char *path,
 {
     char url[UPLOAD_URL_MAX * 2];
     struct curl_slist *list = NULL;
+    answer->from = http;
     answer->status = 0;
     answer->len_bytes = 0;
     answer->body[0] = answer->error[0] = answer->type[0] = 0;
     http->answer = answer;
+    secrets_take(http, headers);
     http->is_cut = false;
     http->error[0] = 0;
     snprintf(url, sizeof url, "%s%s", http->url->base, path);
@@ -172,5 +254,8 @@ void http_request(struct http *http, const char *method, const char *path,
     }
     curl_easy_setopt(http->curl, CURLOPT_CUSTOMREQUEST, method);
     answer_fill(http, curl_easy_perform(http->curl));
-    curl_slist_free_all(list);
+    http_clean(answer, answer->body);
+    http_clean(answer, answer->error);
+    http_clean(answer, answer->type);
+    list_free(list);
 }

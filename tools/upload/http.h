@@ -16,6 +16,7 @@ enum {
 };
 struct http;
 struct http_answer {
+    const struct http *from;
     long status;  /* 0: none came */
     bool is_sent; /* no answer: the server may have acted all the same */
     int64_t retry_after_ms; /* -1: it did not say */
@@ -33,6 +34,15 @@ typedef bool http_stop(void *context);
 int http_open(const struct upload_url *url, struct http **out)
     __attribute__((warn_unused_result));
 void http_close(struct http *http);
+/*
+ * Masks what the server repeats of a key: of every header's value but those
+ * that say what is sent, each run of 8 bytes or more (all of a shorter one)
+ * becomes
+ * '*'. Body, type and error of an answer are clean already; a text that was
+ * decoded out of the body (JSON) is to be cleaned again, before it is cut.
+ */
+void http_clean(const struct http_answer *answer, char *text);
+
 /* Called now and then during a request: true ends it. One for all requests of
  * this process. */
 void http_on_stop(http_stop *stop, void *context);

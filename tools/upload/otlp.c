@@ -167,8 +167,8 @@ static bool read_field(const uint8_t **at, const uint8_t *end, unsigned *field,
     }
 }
 
-static void take_partial(const uint8_t *at, const uint8_t *end,
-                         struct sink_answer *out)
+static void take_partial(const struct http_answer *a, const uint8_t *at,
+                         const uint8_t *end, struct sink_answer *out)
 {
     unsigned field;
     uint64_t n;
@@ -179,6 +179,7 @@ static void take_partial(const uint8_t *at, const uint8_t *end,
         if (field == 2 && bytes)
             snprintf(out->message, sizeof out->message, "%.*s", (int)n, bytes);
     }
+    http_clean(a, out->message);
 }
 
 static void partial_protobuf(const struct http_answer *a,
@@ -190,7 +191,7 @@ static void partial_protobuf(const struct http_answer *a,
     const uint8_t *bytes;
     while (read_field(&at, end, &field, &n, &bytes))
         if (field == 1 && bytes)
-            take_partial(bytes, bytes + n, out);
+            take_partial(a, bytes, bytes + n, out);
 }
 
 static void partial_json(const struct http_answer *a, struct sink_answer *out)
@@ -198,8 +199,10 @@ static void partial_json(const struct http_answer *a, struct sink_answer *out)
     cJSON *all = cJSON_ParseWithLength(a->body, a->len_bytes);
     const cJSON *partial = cJSON_GetObjectItem(all, "partialSuccess");
     const cJSON *count = cJSON_GetObjectItem(partial, "rejectedSpans");
-    const char *text =
+    char *text =
         cJSON_GetStringValue(cJSON_GetObjectItem(partial, "errorMessage"));
+    if (text)
+        http_clean(a, text);
     if (cJSON_IsString(count)) /* a 64-bit integer */
         out->rejected = strtoll(count->valuestring, NULL, 10);
     else if (cJSON_IsNumber(count))

@@ -56,8 +56,7 @@ static void postgrest_close(void *sink)
     struct postgrest *p = sink;
     http_close(p->http);
     buf_free(&p->body);
-    memset(p->url.key, 0, sizeof p->url.key);
-    memset(p->authorization, 0, sizeof p->authorization);
+    explicit_bzero(p, sizeof *p);
     free(p);
 }
 
@@ -84,11 +83,6 @@ static void ask(struct postgrest *p, const char *method, const char *path,
 static void judge(struct postgrest *p, struct sink_answer *out)
 {
     answers_judge(&p->answer, out);
-    if (p->url.key[0]) { /* a server may repeat what it was told */
-        size_t len = strlen(p->url.key);
-        for (char *at; (at = strstr(out->message, p->url.key));)
-            memset(at, '*', len);
-    }
     bool is_refused = p->answer.status == 401 || p->answer.status == 403;
     if (is_refused && upload_url_key(&p->url)) {
         out->verdict = SINK_RETRY; /* with the new key */

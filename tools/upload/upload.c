@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "tools/common/confine.h"
 #include "tools/upload/engine.h"
 #include "tools/upload/http.h"
 #include "tools/upload/otlp_url.h"
@@ -191,6 +192,7 @@ static void worker_main(struct work *w, const struct sink_ops *ops)
     signal(SIGTERM, SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGBUS, SIG_DFL);
+    (void)confine(CONFINE_NETWORK, NULL);
     http_on_stop(is_over, w);
     if (ops->open(&w->url, &e.sink, why, sizeof why) != 0) {
         w->say(why);
@@ -321,9 +323,34 @@ int upload_start(const char *store, const char *urls, const int *close_fds,
     else
         *out = u;
     if (w)
-        memset(&w->url, 0, sizeof w->url);
+        explicit_bzero(w, sizeof *w);
     free(w);
     return rc;
+}
+
+static void wipe(const char *name)
+{
+    char *value = getenv(name);
+    if (!value)
+        return;
+    explicit_bzero(value, strlen(value)); /* /proc/PID/environ shows it */
+    unsetenv(name);
+}
+
+void upload_forget_keys(const char *urls)
+{
+    static const char *const options[] = {"key-env=", "headers-env="};
+    char name[128];
+    for (size_t i = 0; urls && i < sizeof options / sizeof *options; i++)
+        for (const char *at = urls; (at = strstr(at, options[i])); at++) {
+            const char *from = at + strlen(options[i]);
+            snprintf(name, sizeof name, "%.*s", (int)strcspn(from, "& \t\r\n"),
+                     from);
+            wipe(name);
+        }
+    wipe("HANDSPAN_UPLOAD_KEY");
+    wipe("OTEL_EXPORTER_OTLP_HEADERS");
+    wipe("OTEL_EXPORTER_OTLP_TRACES_HEADERS");
 }
 
 void upload_poke(struct upload *u)

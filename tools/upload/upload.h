@@ -21,6 +21,9 @@ int upload_start(const char *store, const char *urls, const int *close_fds,
                  struct upload **out, char *why, size_t why_bytes)
     __attribute__((warn_unused_result));
 /* Something new is in the store. Never blocks. NULL is fine. */
+/* After that: wipe from this process's environment what only the uploaders
+ * need, the keys and headers that `urls` and the settings name. */
+void upload_forget_keys(const char *urls);
 void upload_poke(struct upload *upload);
 /* No more will come: let them send what they can, at most so long. NULL is
  * fine. */

@@ -94,7 +94,7 @@ static int key_read(struct upload_url *url, char *why, size_t why_bytes)
 {
     char text[UPLOAD_KEY_MAX + 256];
     struct stat at;
-    int fd = open(url->key_file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = open(url->key_file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     ssize_t n = -1;
     if (fd >= 0 && fstat(fd, &at) == 0 && !S_ISREG(at.st_mode))
         errno = EINVAL;
@@ -107,7 +107,7 @@ static int key_read(struct upload_url *url, char *why, size_t why_bytes)
         return refuse(why, why_bytes, "cannot read the key file '%s': %s",
                       url->key_file, strerror(err));
     key_take(url, text, (size_t)n);
-    memset(text, 0, sizeof text);
+    explicit_bzero(text, sizeof text);
     if (!url->key[0] || strpbrk(url->key, "\r\n"))
         return refuse(why, why_bytes, "no key in the key file '%s'",
                       url->key_file);
@@ -142,11 +142,12 @@ bool upload_url_key(struct upload_url *url)
     if (!url->key_file[0])
         return false;
     memcpy(before, url->key, sizeof before);
-    if (key_read(url, why, sizeof why) != 0) {
+    bool is_read = key_read(url, why, sizeof why) == 0;
+    if (!is_read)
         memcpy(url->key, before, sizeof before);
-        return false;
-    }
-    return strcmp(before, url->key) != 0;
+    bool is_new = is_read && strcmp(before, url->key) != 0;
+    explicit_bzero(before, sizeof before);
+    return is_new;
 }
 
 /* ---- the URL ------------------------------------------------------------- */
