@@ -46,5 +46,10 @@ enum plan_verdict patch_check_names(struct patch_job *job);
 enum plan_verdict patch_check_branches(struct patch_job *job);
 /* A name that compilers give to a part of a function. */
 bool patch_is_part(const char *name);
+/* From where to read the code at pc. Between two functions that are described
+ * (the start of a C program, assembly) it is read from the end of the first.
+ * False: nobody knows. */
+bool patch_region_of(const struct plan_image *image, uint64_t pc,
+                     struct patch_region *out);
 /* By the registers that it reads. */
 enum plan_verdict patch_check_registers(struct patch_job *job);

@@ -3,9 +3,11 @@
 #include "case.h"
 FUNC
         mov     %rbx, -8(%rsp)
+        mov     %rbp, -16(%rsp)
         xor     %ebp, %ebp
         mov     %rdi, %rbx
         mov     %rbx, %rax
         mov     -8(%rsp), %rbx
+        mov     -16(%rsp), %rbp
         ret
 END
