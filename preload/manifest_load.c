@@ -19,7 +19,8 @@
 enum {
     SOURCE_MAX = 64,
     SOURCE_BYTES_MAX = 16 << 20,
-    SHOWN_BYTES = 16384
+    SHOWN_BYTES = 16384,
+    PAGE = 4096,
 };
 
 struct source {
@@ -191,6 +192,16 @@ static void note_wants(const char *path, bool has_types)
                NULL);
 }
 
+/* Give back what was not used; the bytes that stay. */
+static size_t trim(uint8_t *at, size_t used, size_t len)
+{
+    size_t kept = (used + PAGE - 1) & ~(size_t)(PAGE - 1);
+    if (kept >= len)
+        return len;
+    munmap(at + kept, len - kept);
+    return kept;
+}
+
 static int parse(const char *path, const char *text, size_t len,
                  const struct manifest_types *types,
                  const struct manifest **out)
@@ -212,7 +223,7 @@ static int parse(const char *path, const char *text, size_t len,
         err = manifest_parse(path, text, len, &host, &arena, out);
         if (err == 0) {
             loaded.arena = at;
-            loaded.arena_bytes = sizes[i];
+            loaded.arena_bytes = trim(at, arena.used_bytes, sizes[i]);
             return 0;
         }
         munmap(at, sizes[i]);
@@ -349,4 +360,11 @@ bool manifest_is_for_us(const struct manifest *manifest)
         return false;
     config.program = executable;
     return true;
+}
+
+void manifest_forget(void)
+{
+    if (loaded.arena)
+        munmap(loaded.arena, loaded.arena_bytes);
+    loaded.arena = NULL;
 }

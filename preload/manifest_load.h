@@ -19,3 +19,5 @@ HIDDEN bool manifest_mentions_secret(void);
 /* Is this program one of those that the manifest is for? Chooses between its
  * name as it was started and that of its executable. */
 HIDDEN bool manifest_is_for_us(const struct manifest *manifest);
+/* Give back the memory of what was loaded: nothing is traced. */
+HIDDEN void manifest_forget(void);
