@@ -141,45 +141,95 @@ static bool is_hopeless(enum plan_verdict verdict)
 {
     return verdict == PLAN_NO_FUNCTION || verdict == PLAN_IFUNC_RESOLVER ||
            verdict == PLAN_ASSEMBLY || verdict == PLAN_GO ||
-           verdict == PLAN_EXCLUDED || verdict == PLAN_PART ||
-           verdict == PLAN_NO_UNWIND || verdict == PLAN_PROFILED ||
-           verdict == PLAN_COLLECTED;
+           verdict == PLAN_EXCLUDED || verdict == PLAN_THUNK ||
+           verdict == PLAN_PART || verdict == PLAN_NO_UNWIND ||
+           verdict == PLAN_PROFILED || verdict == PLAN_COLLECTED;
+}
+
+static bool has_decoder(struct work *work)
+{
+    if (decoder_get() && decoder_scratch())
+        return true;
+    bind_work_say(work, "no decoder");
+    return false;
+}
+
+/* The plan for an island near [low, high) (`*island` 0) or for this one. */
+static int plan_near(struct work *work, uint64_t low, uint64_t high,
+                     uint64_t *island)
+{
+    struct module *module = work->module;
+    int err = 0;
+    if (*island == 0)
+        err = shim_island_take(low, high, SHIM_ISLAND_BYTES, island);
+    if (err) {
+        put_error(work, "no memory near the function", err);
+        return err;
+    }
+    return plan_entry_patch(decoder_get(), &module->image, work->vaddr,
+                            *island + SHIM_ISLAND_COPY, decoder_scratch(),
+                            &work->patch);
+}
+
+/* Near the text is enough, but for what the displaced bytes refer to: in a
+ * program of many gigabytes that may be elsewhere. */
+static int plan_reaching(struct work *work, uint64_t *island)
+{
+    const struct module *module = work->module;
+    const struct plan_patch *patch = &work->patch;
+    uint64_t low = module->text_low, high = module->text_high;
+    bool is_given = *island != 0;
+    int err = plan_near(work, low, high, island);
+    if (err != -ERANGE || is_given)
+        return err;
+    *island = 0;
+    return plan_near(work, patch->reach_low < low ? patch->reach_low : low,
+                     patch->reach_high > high ? patch->reach_high : high,
+                     island);
+}
+
+static void say_verdict(struct work *work)
+{
+    const struct plan_patch *patch = &work->patch;
+    bind_work_say(work, plan_verdict_text(patch->verdict));
+    if (patch->place) {
+        text_put(&work->reason, ", from 0x");
+        text_put_hex(&work->reason, patch->place, 1);
+    }
+}
+
+/* What is in the file was planned; what stands there may be somebody's, who
+ * will put the file's bytes back one day. Hooks of our own are put before
+ * whatever is there. */
+static void compare_with_file(struct work *work)
+{
+    struct plan_patch *patch = &work->patch;
+    uint64_t len = patch->patch_at + patch->displaced_bytes - patch->entry;
+    if (work->decl && work->may_use_slots && patch->verdict == PLAN_OK &&
+        module_is_changed(work->module, work->vaddr, len))
+        patch->verdict = PLAN_CHANGED;
 }
 
 int bind_work_plan_entry(struct work *work, uint64_t island)
 {
-    struct module *module = work->module;
     struct plan_patch *patch = &work->patch;
-    int err = 0;
     patch->verdict = PLAN_OK;
-    if (!decoder_get() || !decoder_scratch()) {
-        bind_work_say(work, "no decoder");
+    if (!has_decoder(work))
         return -ENOTSUP;
-    }
-    if (island == 0)
-        err = shim_island_take(module->low, module->high, SHIM_ISLAND_BYTES,
-                               &island);
+    module_index_labels(work->module);
+    module_find_branches(work->module, work->vaddr);
+    int err = plan_reaching(work, &island);
     if (err) {
-        put_error(work, "no memory near the object", err);
+        if (work->reason.len == 0)
+            put_error(work, "its entry cannot be patched", err);
         return err;
     }
-    module_index_labels(module);
-    module_find_branches(module, work->vaddr);
-    err = plan_entry_patch(decoder_get(), &module->image, work->vaddr,
-                           island + SHIM_ISLAND_COPY, decoder_scratch(), patch);
-    if (err) {
-        put_error(work, "its entry cannot be patched", err);
-        return err;
-    }
+    compare_with_file(work);
     /* a stub of ours that jumps may stand before any of those */
     bool is_jump =
         patch->verdict == PLAN_EXCLUDED && patch->copy_len > 0 && !work->decl;
     if (patch->verdict != PLAN_OK && !is_jump) {
-        bind_work_say(work, plan_verdict_text(patch->verdict));
-        if (patch->place) {
-            text_put(&work->reason, ", from 0x");
-            text_put_hex(&work->reason, patch->place, 1);
-        }
+        say_verdict(work);
         return -ENOTSUP;
     }
     work->bound->island = island;

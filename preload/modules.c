@@ -43,8 +43,8 @@ static enum module_kind kind_of(const struct module *module, const char *path)
 
 static void take_extent(struct module *module, const struct dl_phdr_info *info)
 {
-    module->low = UINT64_MAX;
-    module->high = 0;
+    module->low = module->text_low = UINT64_MAX;
+    module->high = module->text_high = 0;
     for (unsigned i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *phdr = &info->dlpi_phdr[i];
         if (phdr->p_type != PT_LOAD)
@@ -52,8 +52,15 @@ static void take_extent(struct module *module, const struct dl_phdr_info *info)
         uint64_t low = info->dlpi_addr + phdr->p_vaddr;
         if (low < module->low)
             module->low = low;
-        if (low + phdr->p_memsz > module->high)
-            module->high = low + phdr->p_memsz;
+        uint64_t high = low + phdr->p_memsz;
+        if (high > module->high)
+            module->high = high;
+        if (!(phdr->p_flags & PF_X))
+            continue;
+        if (low < module->text_low)
+            module->text_low = low;
+        if (high > module->text_high)
+            module->text_high = high;
     }
 }
 
@@ -235,33 +242,107 @@ static void drop_labels(struct module *module)
     module->image.labels = (struct plan_labels){0};
 }
 
-void module_add_symtab(struct module *module)
+/* Its file, mapped, or NULL. Nothing of it is read yet. */
+static const void *map_file(const struct module *module, size_t *len)
 {
     struct stat st;
     /* a name that was unlinked, replaced, or never was one (memfd) */
     const char *path = module->kind == MODULE_MAIN && !config.is_by_loader
                            ? "/proc/self/exe"
                            : module->path;
-    if (module->has_symtab || !module->is_usable || *path != '/')
-        return;
-    module->has_symtab = true;
+    if (!module->is_usable || *path != '/')
+        return NULL;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return;
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0) {
-        void *at =
-            mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (at != MAP_FAILED &&
-            plan_image_add_symtab(&module->image, at, (size_t)st.st_size) ==
-                0) {
-            drop_labels(module); /* they were of .dynsym alone */
-            module->file = at;
-            module->file_bytes = (size_t)st.st_size;
-        } else if (at != MAP_FAILED) {
-            munmap(at, (size_t)st.st_size);
-        }
-    }
+        return NULL;
+    void *at = MAP_FAILED;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
+        at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     close(fd);
+    if (at == MAP_FAILED)
+        return NULL;
+    *len = (size_t)st.st_size;
+    return at;
+}
+
+void module_add_symtab(struct module *module)
+{
+    size_t len;
+    if (module->has_symtab)
+        return;
+    const void *at = map_file(module, &len);
+    module->has_symtab = true;
+    if (!at)
+        return;
+    if (plan_image_add_symtab(&module->image, at, len) != 0) {
+        munmap((void *)(uintptr_t)at, len);
+        return;
+    }
+    drop_labels(module); /* they were of .dynsym alone */
+    module->file = at;
+    module->file_bytes = len;
+}
+
+/* ---- is it still what the file says? ------------------------------------ */
+
+/* The file that it was mapped from, as far as anything can tell. */
+static void open_text(struct module *module)
+{
+    struct plan_image image;
+    const char *why;
+    size_t len;
+    if (module->has_text_file)
+        return;
+    module->has_text_file = true;
+    const void *at = map_file(module, &len);
+    if (!at)
+        return;
+    bool same = plan_image_file(&image, at, len, &why) == 0 &&
+                image.build_id_len == module->image.build_id_len &&
+                memcmp(image.build_id, module->image.build_id,
+                       image.build_id_len) == 0 &&
+                (image.build_id_len > 0 || module->kind == MODULE_MAIN);
+    if (!same) {
+        munmap((void *)(uintptr_t)at, len);
+        return;
+    }
+    module->text_file = at;
+    module->text_file_bytes = len;
+}
+
+struct range {
+    uint64_t low, len;
+    bool is_relocated;
+};
+
+static void see_word(void *context, uint64_t place, uint64_t target)
+{
+    struct range *range = context;
+    (void)target;
+    range->is_relocated |= place + 8 - range->low < range->len + 8;
+}
+
+bool module_is_changed(struct module *module, uint64_t vaddr, size_t n)
+{
+    struct range range = {vaddr, n, false};
+    const void *now = plan_image_at(&module->image, vaddr, n);
+    open_text(module);
+    if (!now || !module->text_file)
+        return false;
+    for (uint32_t i = 0; i < module->image.segment_count; i++) {
+        const struct plan_segment *segment = &module->image.segments[i];
+        uint64_t skip = vaddr - segment->vaddr;
+        if (skip >= segment->filesz || n > segment->filesz - skip ||
+            segment->offset + skip + n > module->text_file_bytes)
+            continue;
+        if (memcmp(now,
+                   (const char *)module->text_file + segment->offset + skip,
+                   n) == 0)
+            return false;
+        plan_image_each_word(&module->image, see_word, &range);
+        return !range.is_relocated;
+    }
+    return false;
 }
 
 void module_index_labels(struct module *module)
@@ -304,6 +385,11 @@ void modules_drop_files(void)
         struct module *module = &modules.at[i];
         drop_labels(module);
         module->planned = 0;
+        if (module->text_file)
+            munmap((void *)(uintptr_t)module->text_file,
+                   module->text_file_bytes);
+        module->text_file = NULL;
+        module->has_text_file = false;
         if (!module->file)
             continue;
         module->image.symtab = NULL;

@@ -20,7 +20,8 @@ enum module_kind {
 };
 struct module {
     uint64_t base, low, high; /* load bias; extent in memory */
-    const char *path;         /* never NULL; the loader's until unloaded */
+    uint64_t text_low, text_high;
+    const char *path; /* never NULL; the loader's until unloaded */
     struct plan_image image;
     enum module_kind kind;
     bool is_usable; /* image is valid */
@@ -31,8 +32,11 @@ struct module {
     uint32_t generation; /* of the refresh that found it */
     const void *file;    /* its file while .symtab is in use */
     size_t file_bytes;
-    uint32_t planned; /* functions, this round */
-    void *labels;     /* memory of image.labels, this round */
+    const void *text_file; /* its file while its text is compared */
+    size_t text_file_bytes;
+    bool has_text_file; /* it was looked for */
+    uint32_t planned;   /* functions, this round */
+    void *labels;       /* memory of image.labels, this round */
     size_t labels_bytes;
     void *branches; /* memory of image.branches, as long as it is loaded */
     size_t branches_bytes;
@@ -58,6 +62,9 @@ HIDDEN void module_add_symtab(struct module *module);
 HIDDEN void module_index_labels(struct module *module);
 /* Before the first function of it is planned: who branches where. */
 HIDDEN void module_find_branches(struct module *module, uint64_t vaddr);
+/* Are the n bytes of text at vaddr other ones than in its file, and not for
+ * the sake of relocations? False, too: there is no file to compare with. */
+HIDDEN bool module_is_changed(struct module *module, uint64_t vaddr, size_t n);
 /* Unmap what a round needed: files read for their .symtab, indexes. */
 HIDDEN void modules_drop_files(void);
 /* The loaded module that holds a run-time address, or NULL. */

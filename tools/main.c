@@ -7,6 +7,7 @@
 #include "tools/common/config.h"
 #include "tools/common/options.h"
 #include "tools/common/text.h"
+#include <errno.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
@@ -66,6 +67,19 @@ static void tell(void *context, const char *text)
     options_trouble("%s", text);
 }
 
+/* A screen that could not be written is no screen. `run` has the status of its
+ * program, and nothing on standard output. */
+static int check_output(const char *command, int status)
+{
+    bool failed = ferror(stdout) != 0;
+    errno = 0;
+    failed |= fflush(stdout) != 0;
+    if (!failed || status == EXIT_TROUBLE || strcmp(command, "run") == 0)
+        return status;
+    return options_trouble("cannot write to standard output%s%s",
+                           errno ? ": " : "", errno ? strerror(errno) : "");
+}
+
 int main(int argc, char **argv)
 {
     setlocale(LC_CTYPE, "");
@@ -79,6 +93,7 @@ int main(int argc, char **argv)
         (void)config_problems(false, tell, NULL);
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
+            return check_output(commands[i].name,
+                                commands[i].run(argc - 1, argv + 1));
     return unknown(argv[1]);
 }

@@ -83,6 +83,11 @@ bool plan_insn_ends(const struct plan_insn *insn)
     }
 }
 
+bool plan_insn_is_trap(const struct plan_insn *insn)
+{
+    return insn->in.mnemonic == ZYDIS_MNEMONIC_INT3;
+}
+
 bool plan_insn_is_nop(const struct plan_insn *insn)
 {
     return insn->in.meta.category == ZYDIS_CATEGORY_NOP ||

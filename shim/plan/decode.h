@@ -58,4 +58,6 @@ bool plan_insn_target(const struct plan_insn *insn, uint64_t *target);
 bool plan_insn_is_call(const struct plan_insn *insn);
 /* Never goes on to the next instruction: jmp, ret, ud2, hlt, int3. */
 bool plan_insn_ends(const struct plan_insn *insn);
+/* int3, of whatever length. */
+bool plan_insn_is_trap(const struct plan_insn *insn);
 bool plan_insn_is_nop(const struct plan_insn *insn);

@@ -18,8 +18,10 @@
 enum {
     WINDOW = 22,            /* an endbr64 and what five bytes may displace */
     FUNCTION_MAX = 1 << 16, /* with labels beside its entry */
-    SLACK_BYTES = 16,       /* behind the bitmap, for reads of whole words */
-    ROOM_MIN = 1 << 12,     /* targets that are kept */
+    STEP = 64,
+    BATCH = 512,
+    SLACK_BYTES = 16,   /* behind the bitmap, for reads of whole words */
+    ROOM_MIN = 1 << 12, /* targets that are kept */
 };
 /* Larger code is not looked at: 128 MiB of bitmap. */
 #define CODE_MAX (UINT64_C(1) << 30)
@@ -139,18 +141,55 @@ static void keep_word(struct search *s, uint64_t offset, uint64_t vaddr)
     keep(s, offset, place | PLAN_BRANCH_WORD);
 }
 
-/* An immediate may follow a displacement: 1, 2 or 4 bytes. */
-static void look_at_field(struct search *s, const uint8_t *p, uint64_t vaddr)
+/*
+ * Places whose target is in the code, and whose bits are looked at together:
+ * the bits of calls are far from each other, and waiting for them one by one is
+ * what the pass would spend its time with.
+ */
+struct batch {
+    uint32_t count, at[BATCH], offset[BATCH]; /* of the byte before the
+                                                 distance; of its target */
+};
+
+static void look_at_field(const struct search *s, struct batch *batch,
+                          const uint8_t *code, uint64_t at, uint64_t behind)
 {
     int32_t distance;
-    memcpy(&distance, p + 1, sizeof distance);
-    uint64_t offset = vaddr + 5 + (uint64_t)(int64_t)distance - s->found->low;
-    if (offset >= s->span)
-        return;
-    uint32_t ends =
-        image_field_kind(p) == IMAGE_FIELD_ADDRESS ? 1 | 2 | 4 | 16 : 1;
-    if (bits_from(s, offset) & ends)
-        keep_code(s, offset, vaddr + 1);
+    memcpy(&distance, code + at + 1, sizeof distance);
+    uint32_t offset = (uint32_t)(behind + at) + (uint32_t)distance;
+    batch->at[batch->count] = (uint32_t)at;
+    batch->offset[batch->count] = offset;
+    batch->count += offset < s->span;
+}
+
+/* An immediate may follow a displacement: 1, 2 or 4 bytes. */
+static void look_at_batch(struct search *s, struct batch *batch,
+                          const uint8_t *code, uint64_t vaddr)
+{
+    for (uint32_t i = 0; i < batch->count; i++) {
+        const uint8_t *p = code + batch->at[i];
+        uint32_t ends = (*p & 0xc7) == 0x05 ? 1 | 2 | 4 | 16 : 1;
+        if ((bits_from(s, batch->offset[i]) & ends) &&
+            (image_field_kind(p) == IMAGE_FIELD_ADDRESS ||
+             (bits_from(s, batch->offset[i]) & 1)))
+            keep_code(s, batch->offset[i], vaddr + batch->at[i] + 1);
+    }
+    batch->count = 0;
+}
+
+/* Is one of the 16 words that begin at p, p + 1 ... in [low, low + span)? */
+static bool is_any_in_range(const uint8_t *p, uint32_t low, uint32_t span)
+{
+    const __m128i sign = _mm_set1_epi32(INT32_MIN);
+    const __m128i base = _mm_set1_epi32((int32_t)low);
+    const __m128i most = _mm_set1_epi32((int32_t)(span ^ 0x80000000u));
+    __m128i any = _mm_setzero_si128();
+    for (int k = 0; k < 4; k++) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + k));
+        v = _mm_xor_si128(_mm_sub_epi32(v, base), sign);
+        any = _mm_or_si128(any, _mm_cmplt_epi32(v, most));
+    }
+    return _mm_movemask_epi8(any) != 0;
 }
 
 /* Where nothing is relocated an address may be a constant anywhere. */
@@ -159,29 +198,46 @@ static void look_at_constants(struct search *s, const uint8_t *code,
 {
     uint32_t low = (uint32_t)s->found->low, span = (uint32_t)s->span, value;
     for (uint64_t i = 0; i + 4 <= len; i++) {
-        memcpy(&value, code + i, sizeof value);
-        if (value - low < span && (bits_from(s, value - low) & 1))
-            keep_code(s, value - low, vaddr + i);
+        while (i + 19 <= len && !is_any_in_range(code + i, low, span))
+            i += 16;
+        for (uint64_t end = i + 16; i < end && i + 4 <= len; i++) {
+            memcpy(&value, code + i, sizeof value);
+            if (value - low < span && (bits_from(s, value - low) & 1))
+                keep_code(s, value - low, vaddr + i);
+        }
+        i--;
     }
+}
+
+static uint64_t field_mask(const uint8_t *p)
+{
+    uint64_t low = image_field_mask(p) | image_field_mask(p + 16) << 16;
+    uint64_t high = image_field_mask(p + 32) | image_field_mask(p + 48) << 16;
+    return low | high << 32;
 }
 
 static void look_at_code(struct search *s, const uint8_t *code, uint64_t vaddr,
                          uint64_t len)
 {
-    uint64_t i = 1;
-    for (; i + 20 <= len; i += 16)
-        for (uint32_t m = image_field_mask(code + i); m != 0; m &= m - 1) {
-            uint64_t at = i + (uint64_t)__builtin_ctz(m);
-            look_at_field(s, code + at, vaddr + at);
-        }
-    for (; i + 5 <= len; i++) {
-        bool is_near = (code[i] & 0xfe) == 0xe8 || (code[i] & 0xc7) == 0x05 ||
-                       (code[i - 1] == 0x0f && (code[i] & 0xf0) == 0x80);
-        if (is_near)
-            look_at_field(s, code + i, vaddr + i);
+    uint8_t tail[2 * STEP + 16] = {0};
+    struct batch batch = {.count = 0};
+    uint64_t i = 1, behind = vaddr + 5 - s->found->low;
+    for (; i + STEP + 4 <= len; i += STEP) {
+        for (uint64_t m = field_mask(code + i); m != 0; m &= m - 1)
+            look_at_field(s, &batch, code, i + (uint64_t)__builtin_ctzll(m),
+                          behind);
+        if (batch.count > BATCH - STEP)
+            look_at_batch(s, &batch, code, vaddr);
     }
-    if (image_is_fixed(s->image))
-        look_at_constants(s, code, vaddr, len);
+    look_at_batch(s, &batch, code, vaddr);
+    uint64_t left = len - (i - 1);
+    if (left < 6 || left > sizeof tail)
+        return;
+    memcpy(tail, code + i - 1, left); /* zeros behind it are no fields */
+    for (uint64_t at = 1; at + 5 <= left; at++)
+        if (image_field_mask(tail + at) & 1)
+            look_at_field(s, &batch, tail, at, behind + i - 1);
+    look_at_batch(s, &batch, tail, vaddr + i - 1);
 }
 
 /* Does the label stand in the function that begins at `start`? */
@@ -295,10 +351,13 @@ size_t plan_image_find_branches(struct plan_image *image, void *memory)
         const uint8_t *code = plan_image_at(image, segment->vaddr, len);
         if (!(segment->flags & PF_X))
             continue;
-        if (code)
-            look_at_code(&s, code, segment->vaddr, len);
-        else
+        if (!code) {
             found.is_cut = true; /* may be executed, not read */
+            continue;
+        }
+        look_at_code(&s, code, segment->vaddr, len);
+        if (image_is_fixed(image))
+            look_at_constants(&s, code, segment->vaddr, len);
     }
     plan_image_each_word(image, look_at_word, &s);
     sort(s.at, found.count);

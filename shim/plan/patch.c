@@ -35,6 +35,11 @@ static void emit(struct copier *c, const void *bytes, size_t n)
 static uint32_t distance(struct copier *c, uint64_t from, uint64_t to)
 {
     int64_t d = (int64_t)(to - from);
+    struct plan_patch *out = c->out;
+    if (out->reach_high == 0 || to < out->reach_low)
+        out->reach_low = to;
+    if (to > out->reach_high)
+        out->reach_high = to;
     if (d != (int32_t)d && !c->is_dry)
         c->out_of_range = true;
     return (uint32_t)d;
@@ -121,6 +126,8 @@ copy_call(struct copier *c, const struct plan_insn *insn, const uint8_t *bytes)
         reader->image->under_shadow_stack)
         return PLAN_CALL_IN_PROLOGUE;
     if (plan_insn_target(insn, &target)) {
+        if (target > c->job->vaddr && target < c->job->end)
+            return PLAN_THUNK; /* it wants its own return address */
         emit_push_address(c, c->bias + insn->next);
         emit_jump(c, (const uint8_t *)"\xe9", 1, c->bias + target);
         return PLAN_OK;
@@ -140,14 +147,15 @@ copy_call(struct copier *c, const struct plan_insn *insn, const uint8_t *bytes)
     return copy_plain(c, insn, moved);
 }
 
-/* The byte behind the end of a short function: only padding may go. */
+/* The byte behind the end of a short function: only padding may go. Zeros are
+ * none: no compiler pads code with them, and a constant may begin so. */
 static enum plan_verdict skip_padding(struct patch_job *job, uint64_t *at)
 {
     struct plan_insn insn;
     uint8_t byte;
     if (*at >= job->limit || !image_read(job->reader.image, *at, &byte, 1))
         return PLAN_TOO_SHORT;
-    if (byte == 0xcc || byte == 0) {
+    if (byte == 0xcc) {
         ++*at;
         return PLAN_OK;
     }
@@ -167,6 +175,8 @@ static enum plan_verdict copy_one(struct copier *c, uint64_t *at, bool *ended)
         return PLAN_UNDECODABLE;
     if (insn.next > job->end)
         return PLAN_TOO_SHORT;
+    if (plan_insn_is_trap(&insn))
+        return PLAN_BREAKPOINT;
     const uint8_t *bytes =
         plan_image_at(job->reader.image, *at, insn.in.length);
     *at = insn.next;
@@ -286,9 +296,13 @@ const char *plan_verdict_text(enum plan_verdict verdict)
         [PLAN_UNDECODABLE] = "its code cannot be decoded",
         [PLAN_BRANCH_INTO] = "a branch leads into its first bytes",
         [PLAN_BRANCH_MAYBE] = "what may be a branch leads into its first bytes",
-        [PLAN_LABEL_INTO] = "the address of one of its first bytes is taken",
+        [PLAN_LABEL_INTO] =
+            "a branch leads into its first bytes: the address of one is taken",
         [PLAN_COMPUTED_JUMP] = "it computes where it jumps to from the address "
                                "of a label of its own",
+        [PLAN_BREAKPOINT] = "a breakpoint stands there",
+        [PLAN_CHANGED] = "its first bytes are not those of its file: somebody "
+                         "else changed them",
         [PLAN_LOOP_TO_ENTRY] = "it jumps to its own entry",
         [PLAN_LOOP_INSTRUCTION] =
             "a loop instruction among its first bytes cannot be moved",
@@ -298,6 +312,7 @@ const char *plan_verdict_text(enum plan_verdict verdict)
             "it is a resolver that the loader calls, not the function",
         [PLAN_ASSEMBLY] = "it is assembly with a calling convention of its own",
         [PLAN_GO] = "Go moves its stacks",
+        [PLAN_THUNK] = "it is a thunk of the compiler, not a function",
         [PLAN_EXCLUDED] = "it must run in its caller's very frame",
         [PLAN_NOT_LOOKED_AT] = "who branches into it is not known",
         [PLAN_PART] = "it is a part of a function, not a whole one",

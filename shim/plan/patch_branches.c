@@ -24,10 +24,8 @@ enum {
 
 /* ---- what leads where ---------------------------------------------------- */
 
-/* From where to read the code at pc. Between two functions that are described
- * (the start of a C program, assembly) it is read from the end of the first. */
-static bool region_of(const struct plan_image *image, uint64_t pc,
-                      struct patch_region *out)
+bool patch_region_of(const struct plan_image *image, uint64_t pc,
+                     struct patch_region *out)
 {
     struct plan_fde fde;
     struct plan_symbol symbol;
@@ -81,7 +79,7 @@ static enum reference reference_at(const struct patch_job *job, uint64_t place,
 {
     struct patch_region region;
     struct plan_insn insn;
-    if (!region_of(job->reader.image, place - 1, &region))
+    if (!patch_region_of(job->reader.image, place - 1, &region))
         return REFERENCE_UNKNOWN;
     for (uint64_t at = region.low; at <= place; at = insn.next) {
         if (!plan_decode(&job->reader, at, &insn))
@@ -246,7 +244,8 @@ static void note_part(struct patch_job *job, uint64_t target, uint64_t from)
     struct patch_region part;
     struct plan_symbol symbol;
     if (job->part_count == PATCH_PARTS_MAX || is_known_part(job, target) ||
-        !image_is_executable(image, target) || !region_of(image, target, &part))
+        !image_is_executable(image, target) ||
+        !patch_region_of(image, target, &part))
         return;
     if (target == part.low &&
         plan_image_symbol_at(image, target, &symbol) == 0 &&

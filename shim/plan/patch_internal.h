@@ -48,5 +48,10 @@ enum plan_verdict patch_check_branches(struct patch_job *job);
 bool patch_is_part(const char *name);
 /* By the call to a profiler (-pg) that its compiler put first. */
 enum plan_verdict patch_check_profiler(struct patch_job *job);
-/* By the registers that it uses. */
+/* From where to read the code at pc. Between two functions that are described
+ * (the start of a C program, assembly) it is read from the end of the first.
+ * False: nobody knows. */
+bool patch_region_of(const struct plan_image *image, uint64_t pc,
+                     struct patch_region *out);
+/* By the registers that it reads. */
 enum plan_verdict patch_check_registers(struct patch_job *job);

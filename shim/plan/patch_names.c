@@ -61,6 +61,19 @@ static const char *const excluded[] = {
     "__fentry__",
 };
 
+/* Compilers' own: entered by a jump, with no return address on the stack. */
+static bool is_thunk(const char *name)
+{
+    static const char *const prefixes[] = {
+        "__x86_indirect_thunk",  "__x86_indirect_alt_call_thunk",
+        "__x86_indirect_branch", "__x86_return_thunk",
+        "__llvm_retpoline_",     "__llvm_lvi_thunk_"};
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+        if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+            return true;
+    return false;
+}
+
 static bool is_excluded(const char *name)
 {
     for (size_t i = 0; i < sizeof excluded / sizeof *excluded; i++)
@@ -91,6 +104,8 @@ static enum plan_verdict check_own_name(struct patch_job *job,
         return PLAN_PART;
     if (is_ocaml(symbol->name))
         return PLAN_COLLECTED;
+    if (is_thunk(symbol->name))
+        return PLAN_THUNK;
     job->is_excluded |= is_excluded(symbol->name);
     return PLAN_OK;
 }
@@ -99,7 +114,8 @@ static bool is_code_label(const struct patch_job *job, const Elf64_Sym *raw)
 {
     unsigned type = ELF64_ST_TYPE(raw->st_info);
     return raw->st_shndx != SHN_UNDEF && raw->st_shndx != SHN_ABS &&
-           (type == STT_FUNC || type == STT_NOTYPE || type == STT_GNU_IFUNC) &&
+           (type == STT_FUNC || type == STT_NOTYPE || type == STT_OBJECT ||
+            type == STT_GNU_IFUNC) &&
            image_is_executable(job->reader.image, raw->st_value);
 }
 

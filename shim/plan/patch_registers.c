@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Code with a calling convention of its own (assembly, GHC, OCaml) reads or
- * writes a callee-saved register that it did not save; compiled C never
- * does. Every path from the entry is followed (calls keep these registers),
+ * Hand-written assembly with a calling convention of its own reads a
+ * callee-saved register, or writes one, before it saved it, or reads r11 before
+ * it wrote it; compiled C never does. (GHC's functions do: their stack pointer
+ * and return address are elsewhere.) Every path from the entry is followed,
  * with the set of registers that were saved so far.
  */
 #include "shim/plan/patch_internal.h"
@@ -12,11 +13,14 @@
 #include <errno.h>
 
 enum {
+    TAILS_MAX = 8,
     SEEN = 0x80,
-    ALL_SAVED = 0x3f
+    SCRATCH_R11 = 0x40, /* nobody's: no argument, and calls do not keep it */
+    CALLEE_SAVED = 0x3f,
+    ALL_SAVED = CALLEE_SAVED | SCRATCH_R11,
 };
 
-static int callee_saved_bit(int gpr)
+static int register_bit(int gpr)
 {
     switch (gpr) {
     case GPR_RBX:
@@ -31,6 +35,8 @@ static int callee_saved_bit(int gpr)
         return 16;
     case GPR_R15:
         return 32;
+    case GPR_R11:
+        return SCRATCH_R11;
     default:
         return 0;
     }
@@ -70,11 +76,11 @@ static int read_bits(const struct plan_reader *reader,
     for (int i = 0; i < insn->in.operand_count; i++) {
         const ZydisDecodedOperand *op = &insn->op[i];
         if (op->type == ZYDIS_OPERAND_TYPE_MEMORY) {
-            bits |= callee_saved_bit(plan_gpr_of(reader, op->mem.base));
-            bits |= callee_saved_bit(plan_gpr_of(reader, op->mem.index));
+            bits |= register_bit(plan_gpr_of(reader, op->mem.base));
+            bits |= register_bit(plan_gpr_of(reader, op->mem.index));
         } else if (op->type == ZYDIS_OPERAND_TYPE_REGISTER &&
                    (op->actions & ZYDIS_OPERAND_ACTION_MASK_READ)) {
-            bits |= callee_saved_bit(plan_gpr_of(reader, op->reg.value));
+            bits |= register_bit(plan_gpr_of(reader, op->reg.value));
         }
     }
     return bits;
@@ -88,22 +94,41 @@ static int written_bits(const struct plan_reader *reader,
         const ZydisDecodedOperand *op = &insn->op[i];
         if (op->type == ZYDIS_OPERAND_TYPE_REGISTER &&
             (op->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE))
-            bits |= callee_saved_bit(plan_gpr_of(reader, op->reg.value));
+            bits |= register_bit(plan_gpr_of(reader, op->reg.value));
     }
     return bits;
 }
 
 struct flow {
     struct patch_job *job;
+    uint64_t low, high; /* of the function that is looked at */
     int pending;
+    /* what it jumps to before it saved anything */
+    struct {
+        uint64_t pc;
+        int saved;
+    } tails[TAILS_MAX];
+    int tail_count;
 };
+
+/* Who only moves arguments and jumps on has the convention of where it goes. */
+static void note_tail(struct flow *f, uint64_t target, int saved)
+{
+    if ((saved & CALLEE_SAVED) != 0 || f->tail_count == TAILS_MAX)
+        return;
+    for (int i = 0; i < f->tail_count; i++)
+        if (f->tails[i].pc == target)
+            return;
+    f->tails[f->tail_count].pc = target;
+    f->tails[f->tail_count++].saved = saved;
+}
 
 /* Go on at pc with these registers saved, unless it was seen with no more. */
 static bool flow_push(struct flow *f, uint64_t pc, int saved)
 {
     struct patch_scratch *scratch = f->job->scratch;
-    uint64_t offset = pc - f->job->vaddr;
-    if (pc < f->job->vaddr || pc >= f->job->end || offset >= FLOW_BYTES_MAX ||
+    uint64_t offset = pc - f->low;
+    if (pc < f->low || pc >= f->high || offset >= FLOW_BYTES_MAX ||
         f->pending == FLOW_PENDING_MAX)
         return false;
     int old = scratch->seen[offset];
@@ -126,20 +151,26 @@ static bool flow_step(struct flow *f, uint64_t pc, int saved)
     if (!plan_decode(reader, pc, &insn))
         return true;
     int reads = read_bits(reader, &insn);
+    int written = written_bits(reader, &insn);
     if (is_zeroing(&insn)) {
         reads = 0;
     } else if (is_save(reader, &insn)) {
-        int kept = callee_saved_bit(plan_gpr_of(
+        int kept = register_bit(plan_gpr_of(
             reader, insn.op[insn.in.mnemonic == ZYDIS_MNEMONIC_PUSH ? 0 : 1]
                         .reg.value));
         reads &= ~kept;
         saved |= kept;
     }
-    int used = reads | written_bits(reader, &insn);
-    if (!plan_insn_is_nop(&insn) && (used & ~saved) != 0)
+    if (!plan_insn_is_nop(&insn) && (reads & ~saved) != 0)
         return false;
-    if (!plan_insn_is_call(&insn) && plan_insn_target(&insn, &target))
+    if ((written & CALLEE_SAVED & ~saved) != 0 && !f->job->is_excluded)
+        return false; /* setcontext is excluded for what it is, not for this */
+    saved |= written;
+    if (!plan_insn_is_call(&insn) && plan_insn_target(&insn, &target)) {
         flow_push(f, target, saved);
+        if (target < f->low || target >= f->high)
+            note_tail(f, target, saved);
+    }
     /* Behind a call the path may be dead: the callee may not return. */
     if (!plan_insn_ends(&insn) && !plan_insn_is_call(&insn))
         flow_push(f, insn.next, saved);
@@ -164,19 +195,37 @@ static enum plan_verdict check_entry(struct patch_job *job)
                : PLAN_ASSEMBLY;
 }
 
+/* All that is reached from `low`, up to `high`. */
+static bool flow_from(struct flow *f, uint64_t low, uint64_t high, int saved)
+{
+    struct patch_scratch *scratch = f->job->scratch;
+    uint64_t len = high - low;
+    f->low = low;
+    f->high = high;
+    memset(scratch->seen, 0, len < FLOW_BYTES_MAX ? len : FLOW_BYTES_MAX);
+    flow_push(f, low, saved);
+    while (f->pending > 0) {
+        f->pending--;
+        if (!flow_step(f, scratch->pending[f->pending].pc,
+                       scratch->pending[f->pending].saved))
+            return false;
+    }
+    return true;
+}
+
 enum plan_verdict patch_check_registers(struct patch_job *job)
 {
     struct flow f = {.job = job};
     enum plan_verdict verdict = check_entry(job);
     if (verdict != PLAN_OK)
         return verdict;
-    uint64_t len = job->end - job->vaddr;
-    memset(job->scratch->seen, 0, len < FLOW_BYTES_MAX ? len : FLOW_BYTES_MAX);
-    flow_push(&f, job->vaddr, 0);
-    while (f.pending > 0) {
-        f.pending--;
-        if (!flow_step(&f, job->scratch->pending[f.pending].pc,
-                       job->scratch->pending[f.pending].saved))
+    if (!flow_from(&f, job->vaddr, job->end, 0))
+        return PLAN_ASSEMBLY;
+    for (int i = 0; i < f.tail_count && !job->is_excluded; i++) {
+        struct patch_region region;
+        uint64_t pc = f.tails[i].pc;
+        if (patch_region_of(job->reader.image, pc, &region) &&
+            !flow_from(&f, pc, region.high, f.tails[i].saved))
             return PLAN_ASSEMBLY;
     }
     return PLAN_OK;

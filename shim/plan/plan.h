@@ -33,12 +33,15 @@ enum plan_verdict {
     PLAN_BRANCH_MAYBE,     /* bytes that may be one, outside of functions */
     PLAN_LABEL_INTO,       /* the address of one of them is taken */
     PLAN_COMPUTED_JUMP,    /* it takes the address of a label of its own */
+    PLAN_BREAKPOINT,       /* int3 among the displaced bytes */
+    PLAN_CHANGED,          /* never by a plan: for who compares with the file */
     PLAN_LOOP_TO_ENTRY,    /* the function jumps to its own entry */
     PLAN_LOOP_INSTRUCTION, /* jrcxz, loop, xbegin among the displaced bytes */
     PLAN_CALL_IN_PROLOGUE, /* under a shadow stack only */
     PLAN_IFUNC_RESOLVER,
     PLAN_ASSEMBLY, /* reads a callee-saved register before saving it */
     PLAN_GO,
+    PLAN_THUNK,         /* a compiler's own (retpolines): no function */
     PLAN_EXCLUDED,      /* setjmp family, vfork, clone, *context, ... */
     PLAN_NOT_LOOKED_AT, /* plan_image_has_branches() is false */
     PLAN_PART,          /* .cold, .part: not a whole function */
@@ -107,6 +110,9 @@ struct plan_patch {
                                     the function has one, the relocated
                                     instructions, a jump back */
     uint32_t copy_len;
+    /* Run-time addresses that the copy refers to: within 2 GiB of it. With
+     * -ERANGE, too. [0, 0]: none. */
+    uint64_t reach_low, reach_high;
     bool has_endbr;     /* the function starts with endbr64, which
                            stays in place: the patch comes after it */
     bool pushes_return; /* the copy pushes the original return address

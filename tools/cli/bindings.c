@@ -143,9 +143,9 @@ static bool is_hopeless(enum plan_verdict verdict)
 {
     return verdict == PLAN_NO_FUNCTION || verdict == PLAN_IFUNC_RESOLVER ||
            verdict == PLAN_ASSEMBLY || verdict == PLAN_GO ||
-           verdict == PLAN_EXCLUDED || verdict == PLAN_PART ||
-           verdict == PLAN_NO_UNWIND || verdict == PLAN_PROFILED ||
-           verdict == PLAN_COLLECTED;
+           verdict == PLAN_EXCLUDED || verdict == PLAN_THUNK ||
+           verdict == PLAN_PART || verdict == PLAN_NO_UNWIND ||
+           verdict == PLAN_PROFILED || verdict == PLAN_COLLECTED;
 }
 
 void binding_remark(struct binding *out, const char *format, ...)

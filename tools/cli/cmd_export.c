@@ -16,7 +16,8 @@
 #include <string.h>
 
 enum {
-    REQUEST_BYTES = 4 << 20, /* then the next request begins */
+    /* then the next request begins: OTLP receivers take 4 MiB by default */
+    REQUEST_BYTES = 3 << 20,
     REQUEST_MAX = 64 << 20,
 };
 
@@ -47,7 +48,7 @@ static int flush(struct otlp_export *x)
     const struct buf *b = &x->request.emit.out;
     int err = b->failed ? -E2BIG : 0;
     if (!err && fwrite(b->text, 1, b->len_bytes, x->out) != b->len_bytes)
-        err = -EIO;
+        err = -errno;
     if (!err && !x->is_protobuf)
         fputc('\n', x->out);
     emit_free(&x->request.emit);
@@ -62,9 +63,9 @@ static int put(struct otlp_export *x, const struct upload_row *row)
                    x->values, REQUEST_MAX);
     x->is_open = true;
     otlp_add(&x->request, row);
-    /* requests of protobuf do not stand one behind the other */
-    bool is_full = x->request.emit.out.len_bytes > REQUEST_BYTES;
-    return is_full && !x->is_protobuf ? flush(x) : 0;
+    /* messages of protobuf that stand one behind the other are one message:
+     * repeated fields go on (protobuf.dev, "Last One Wins") */
+    return x->request.emit.out.len_bytes > REQUEST_BYTES ? flush(x) : 0;
 }
 
 static int put_process(struct otlp_export *x, const struct query_process *p)
@@ -197,8 +198,11 @@ static int write_to(struct export *x, const struct query_trace *trace,
     else if (!err)
         err = export_table(&x->view, trace, &detail, x->format, out);
     query_detail_free(&detail);
-    if (fflush(out) != 0 && !err)
-        err = -errno;
+    /* what could not be written is tried again, and says why not */
+    bool failed = ferror(out) != 0;
+    errno = 0;
+    if (fflush(out) != 0 || failed)
+        err = errno ? -errno : err ? err : -EIO;
     return err ? options_trouble("cannot export: %s", strerror(-err)) : 0;
 }
 

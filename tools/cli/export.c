@@ -3,7 +3,6 @@
  * which needs the tree. */
 #include "tools/cli/export.h"
 #include "tools/common/format.h"
-#include "tools/common/json.h"
 #include "tools/common/text.h"
 #include "tools/query/tree.h"
 #include <errno.h>
@@ -15,7 +14,6 @@ struct table {
     const struct query_trace *trace;
     const struct query_detail *detail;
     FILE *out;
-    bool has_rows;
 };
 struct row {
     const char *name, *object, *thread;
@@ -35,68 +33,6 @@ static struct row row_of(const struct query_detail *d,
                         .thread = t && t->name ? t->name : "",
                         .pid = p ? p->pid : -1,
                         .tid = t ? t->tid : -1};
-}
-
-/* ---- Chrome's trace event format: complete events, microseconds ---------- */
-
-static int put_event(struct table *t, struct cJSON *event)
-{
-    fputs(t->has_rows ? ",\n" : "", t->out);
-    t->has_rows = true;
-    return json_print(t->out, event);
-}
-
-static void micros(struct cJSON *o, const char *key, int64_t ns)
-{
-    char text[40];
-    snprintf(text, sizeof text, "%" PRId64 ".%03" PRId64, ns / 1000, ns % 1000);
-    json_raw(o, key, text, "0");
-}
-
-static struct cJSON *event_of(const char *name, int64_t start_ns,
-                              int64_t duration_ns, int64_t pid, int64_t tid)
-{
-    struct cJSON *o = json_object();
-    json_text(o, "name", name);
-    json_text(o, "cat", "handspan");
-    json_text(o, "ph", "X");
-    micros(o, "ts", start_ns > 0 ? start_ns : 0);
-    micros(o, "dur", duration_ns > 0 ? duration_ns : 0);
-    json_int(o, "pid", pid);
-    json_int(o, "tid", tid);
-    return o;
-}
-
-static int put_chrome(void *context, const struct query_span *s)
-{
-    struct table *t = context;
-    struct row r = row_of(t->detail, s);
-    struct cJSON *o =
-        event_of(r.name, s->start_unix_ns, s->duration_ns, r.pid, r.tid);
-    struct cJSON *args = json_object();
-    json_id(args, "span_id", query_span_id(t->detail, s->session, s->ref));
-    json_text(args, "status", s->status);
-    json_count(args, "self_ns", s->self_ns);
-    json_count(args, "cpu_ns", s->cpu_ns);
-    json_object_add(o, "args", args);
-    return put_event(t, o);
-}
-
-static int export_chrome(struct view *v, struct table *t)
-{
-    const struct query_detail *d = t->detail;
-    int err = 0;
-    fputs("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n", t->out);
-    for (size_t i = 0; !err && i < d->process_count; i++) {
-        const struct query_process *p = &d->processes[i];
-        if (p->trace == t->trace->trace)
-            err = put_event(t, event_of(p->name, p->start_unix_ns,
-                                        p->duration_ns, p->pid, p->pid));
-    }
-    if (!err)
-        err = query_spans(v->db, t->trace->trace, false, put_chrome, t);
-    fputs("]}\n", t->out);
-    return err;
 }
 
 /* ---- CSV (RFC 4180) ------------------------------------------------------ */
@@ -214,7 +150,7 @@ int export_table(struct view *v, const struct query_trace *trace,
 {
     struct table t = {.trace = trace, .detail = detail, .out = out};
     if (strcmp(format, "chrome") == 0)
-        return export_chrome(v, &t);
+        return export_chrome(v, trace, detail, out);
     if (strcmp(format, "folded") == 0)
         return export_folded(v, &t);
     fputs("trace_id,span_id,parent_span_id,name,thread,pid,tid,start_unix_ns,"

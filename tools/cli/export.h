@@ -9,3 +9,8 @@
 int export_table(struct view *v, const struct query_trace *trace,
                  const struct query_detail *detail, const char *format,
                  FILE *out) __attribute__((warn_unused_result));
+/* Of these "chrome": a JSON array of trace events in microseconds since the
+ * trace began (Perfetto, speedscope, chrome://tracing). */
+int export_chrome(struct view *v, const struct query_trace *trace,
+                  const struct query_detail *detail, FILE *out)
+    __attribute__((warn_unused_result));

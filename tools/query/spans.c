@@ -16,7 +16,7 @@ enum {
     PAGE_LIGHT = 20000,
     PAGE_VALUES = 500, /* each can hold two times 50 KB and more */
     TEXTS = 9,
-    TEXTS_LIGHT = 4,
+    TEXTS_LIGHT = 5,
 };
 
 struct page {
@@ -59,9 +59,9 @@ static void set_texts(struct page *page)
     const char *base = buf_get(&page->bytes);
     for (size_t i = 0; i < page->count; i++) {
         struct query_span *s = &page->spans[i];
-        const char **texts[TEXTS] = {&s->status,     &s->ended_by, &s->error,
-                                     &s->orphan,     &s->input,    &s->output,
-                                     &s->attributes, &s->capture,  &s->links};
+        const char **texts[TEXTS] = {&s->status, &s->ended_by,   &s->error,
+                                     &s->orphan, &s->links,      &s->input,
+                                     &s->output, &s->attributes, &s->capture};
         for (int j = 0; j < TEXTS; j++)
             if (page->texts[i][j])
                 *texts[j] = base + page->texts[i][j] - 1;
