@@ -34,6 +34,7 @@ struct loader {
     size_t shown_len;
 };
 static struct loader loader;
+static bool mentions_secret;
 
 /* The parse that counts. */
 static struct {
@@ -43,6 +44,15 @@ static struct {
     uint32_t wants; /* of things that are left open */
     uint32_t placements;
 } loaded;
+
+static bool mentions(const char *text, size_t len)
+{
+    static const char word[] = "secret";
+    for (size_t i = 0; i + sizeof word <= len + 1; i++)
+        if (memcmp(text + i, word, sizeof word - 1) == 0)
+            return true;
+    return false;
+}
 
 static int map_regular_file(int fd, struct source *source)
 {
@@ -68,7 +78,13 @@ static int map_regular_file(int fd, struct source *source)
         return err;
     }
     source->at = at;
+    mentions_secret |= mentions(at, source->len);
     return 0;
+}
+
+bool manifest_mentions_secret(void)
+{
+    return mentions_secret;
 }
 
 static int load_source(const char *path, const char **text, size_t *len)

@@ -266,8 +266,9 @@ static const void *map_file(const struct module *module, size_t *len)
 {
     struct stat st;
     /* a name that was unlinked, replaced, or never was one (memfd) */
-    const char *path =
-        module->kind == MODULE_MAIN ? "/proc/self/exe" : module->path;
+    const char *path = module->kind == MODULE_MAIN && !config.is_by_loader
+                           ? "/proc/self/exe"
+                           : module->path;
     if (!module->is_usable || *path != '/')
         return NULL;
     int fd = open(path, O_RDONLY | O_CLOEXEC);

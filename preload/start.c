@@ -8,6 +8,7 @@
  */
 #include "preload/ask.h"
 #include "preload/bind.h"
+#include "preload/bind_text.h"
 #include "preload/callers.h"
 #include "preload/carry.h"
 #include "preload/config.h"
@@ -102,7 +103,7 @@ static void give_up(int err)
 
 static void bind_everything(void)
 {
-    int err = shim_text_open(true);
+    int err = bind_text_open_alone();
     if (err) {
         note_line("binding", "text cannot be written: nothing is traced");
         return;
@@ -134,7 +135,7 @@ static void start_tracing(void)
     if (config_is_off())
         return;
     runtime.manifest = manifest_add_types(runtime.manifest, &manifest_errors);
-    config_decide_discreet(runtime.manifest);
+    config_decide_discreet(runtime.manifest, manifest_errors);
     modules_refresh(NULL);
     int err = prepare_runtime(manifest_errors);
     if (err) {

@@ -392,7 +392,7 @@ shim_zero_common:
     and $(CALLERS - 1), %edi
     lea shim_callers(%rip), %rsi
     cmp %rdx, (%rsi,%rdi,8)
-    jne 13f
+    jne 14f
 3:  mov %rax, CALL_FLAGS(%rcx)
     mov %rcx, %rdi
     and $-16, %rsp
@@ -460,7 +460,7 @@ shim_zero_return:
     .cfi_restore_state
 4:  or $FLAG_TAIL, %eax
     jmp 3b
-13: or $FLAG_CALLER, %eax
+14: or $FLAG_CALLER, %eax
     jmp 3b
     /* No cache, or its hint is taken. */
 5:  and $-16, %rsp
