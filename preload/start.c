@@ -19,6 +19,7 @@
 #include "preload/exec.h"
 #include "preload/loader.h"
 #include "preload/manifest_load.h"
+#include "preload/memory_lock.h"
 #include "preload/memory_share.h"
 #include "preload/modules.h"
 #include "preload/own/own.h"
@@ -121,6 +122,7 @@ static void bind_everything(void)
     ends_watch();
     exec_watch(); /* before: fork, exec and pthread_create have one site */
     error_watch_start();
+    memory_lock_watch();
     ask_watch(false);
     read_watch();
     shim_text_close();

@@ -16,6 +16,7 @@ LIBRARY_KIB = 2048  # the object itself, in any case
 LIMITS_KIB = (16000, 24000, 40000, 60000, 80000, 100000, 200000, 400000,
               1000000)
 LEAST_TRACED_KIB = 64000
+LOCKED_KIB = 16 * 1024
 CONTAINERS_MIB = (32, 64)
 CALLS = 3000000
 MANIFEST = "[[object(main)]];\n[[span]] int work(int n);\n"
@@ -56,6 +57,20 @@ def check_address_space(program, bare, traced):
         print(f"{'ok   ' if ok else 'WRONG'} ulimit -v {limit}: {more} KiB "
               f"more (at most {most}), {count} sessions")
     return wrong
+
+
+def check_locked(program, bare, traced):
+    plain = run(program, bare, arguments=("lock",))
+    if plain.returncode:
+        print("skipped: memory cannot be locked here")
+        return 0
+    got = run(program, traced, arguments=("lock",))
+    count = sessions(traced)
+    more = int(got.stdout or 0) - int(plain.stdout)
+    ok = got.returncode == 0 and count == 1 and more <= LOCKED_KIB
+    print(f"{'ok   ' if ok else 'WRONG'} mlockall: {more} KiB more "
+          f"resident (at most {LOCKED_KIB})")
+    return not ok
 
 
 def make_group():
@@ -112,6 +127,7 @@ def main():
                       HANDSPAN_DIR=os.path.join(top, "dir"),
                       HANDSPAN_SIDECAR="off")
         return (check_address_space(program, bare, traced) +
+                check_locked(program, bare, traced) +
                 check_container(program, bare, traced)) > 0
 
 
