@@ -20,6 +20,7 @@ static int counted_load(struct session *s, uint32_t index)
         const void *blob = store_blob(s->store, STORE_COUNTER_GET, 0, &len);
         if (len == sizeof site->counted)
             memcpy(&site->counted, blob, len);
+        site->counted_stored = len == sizeof site->counted;
         rc = store_next(s->store, STORE_COUNTER_GET);
     }
     site->counted_known = rc == 0;
@@ -68,6 +69,21 @@ static int loss_set(struct session *s, uint32_t site, const char *kind,
     return rc < 0 ? rc : 0;
 }
 
+/* What is in the totals, if it is still what we took it for. */
+static int counter_move(struct session *s, uint32_t index,
+                        const struct lane_counter *now)
+{
+    struct session_site *site = &s->site[index];
+    int rc = site->counted_stored
+                 ? store_run(s->store, STORE_COUNTER_MOVE, "iibb", s->id,
+                             (int64_t)index, (const void *)now, sizeof *now,
+                             (const void *)&site->counted, sizeof *now)
+                 : store_run(s->store, STORE_COUNTER_ADD, "iib", s->id,
+                             (int64_t)index, (const void *)now, sizeof *now);
+    site->counted_stored = true;
+    return rc == 0 ? -EALREADY : rc;
+}
+
 static int counter_store(struct session *s, uint32_t index,
                          const struct lane_counter *now)
 {
@@ -80,8 +96,7 @@ static int counter_store(struct session *s, uint32_t index,
     if (!t)
         return -ENOMEM;
     add_to_total(s, t, now, &site->counted);
-    int rc = store_run(s->store, STORE_COUNTER_SET, "iib", s->id,
-                       (int64_t)index, (const void *)now, sizeof *now);
+    int rc = counter_move(s, index, now);
     if (rc >= 0)
         rc = loss_set(s, index, "lost_records", now->calls);
     if (rc >= 0)
