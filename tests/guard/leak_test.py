@@ -24,28 +24,28 @@ SOURCE = r"""
 #include <unistd.h>
 #include "handspan.h"
 extern "C" {
-__attribute__((noinline)) int opens(const char *token)
+__attribute__((noipa)) int opens(const char *token)
 {
     char path[256];
     snprintf(path, sizeof path, "/nowhere/%s-path", token);
     return open(path, O_RDONLY);
 }
-__attribute__((noinline)) int says(const char *token)
+__attribute__((noipa)) int says(const char *token)
 {
     fprintf(stderr, "%s-stderr\n", token);
     return -1;
 }
-__attribute__((noinline)) int throws_it(const char *token)
+__attribute__((noipa)) int throws_it(const char *token)
 {
     throw std::runtime_error(std::string(token) + "-what");
 }
-__attribute__((noinline)) int named(const char *token, char **out)
+__attribute__((noipa)) int named(const char *token, char **out)
 {
     handspan_set_text("why", token);
     *out = strdup((std::string(token) + "-output").c_str());
     return **out;
 }
-__attribute__((noinline)) int has_secret(const char *token)
+__attribute__((noipa)) int has_secret(const char *token)
 {
     return token[0];
 }

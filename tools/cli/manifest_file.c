@@ -56,6 +56,20 @@ static int load_source(struct manifest_file *f, const char *path,
     return 0;
 }
 
+/* A copy that lives as long as `f`; NULL: no memory. */
+static const char *keep_name(struct manifest_file *f, const char *name)
+{
+    char **grown =
+        realloc(f->sources, (f->source_count + 1) * sizeof *f->sources);
+    if (!grown)
+        return NULL;
+    f->sources = grown;
+    char *copy = strdup(name);
+    if (copy)
+        f->sources[f->source_count++] = copy;
+    return copy;
+}
+
 /* A manifest that comes with handspan: bin/handspan has them in
  * ../share, installed and in the build tree. */
 static int load_shipped(struct manifest_file *f, const char *name, char *path,
@@ -92,14 +106,8 @@ static int load_include(void *context, const char *from, const char *name,
         err = load_shipped(f, name, path, sizeof path, text, len_bytes);
     if (err)
         return err;
-    char **grown =
-        realloc(f->sources, (f->source_count + 1) * sizeof *f->sources);
-    if (!grown)
-        return -ENOMEM;
-    f->sources = grown;
-    f->sources[f->source_count] = strdup(path);
-    *shown = f->sources[f->source_count];
-    return *shown ? (f->source_count++, 0) : -ENOMEM;
+    *shown = keep_name(f, path);
+    return *shown ? 0 : -ENOMEM;
 }
 
 static void report(void *context, const struct manifest_diagnostic *d)
@@ -169,8 +177,11 @@ static int parse(struct manifest_file *f,
                                  .want = parse_want,
                                  .types = options->types,
                                  .compares = options->compares};
+    /* declarations point at it, also when the struct was moved */
+    const char *name = keep_name(f, f->path);
     int err = -ENOMEM;
-    for (size_t cap = 1 << 20; cap <= 512 << 20 && err == -ENOMEM; cap *= 8) {
+    for (size_t cap = 1 << 20; name && cap <= 512 << 20 && err == -ENOMEM;
+         cap *= 8) {
         forget_messages(f);
         free(f->arena);
         f->hash_all = f->hash;
@@ -178,8 +189,8 @@ static int parse(struct manifest_file *f,
         if (!f->arena)
             return -ENOMEM;
         struct manifest_arena arena = {f->arena, 0, cap};
-        err = manifest_parse(f->path, text, len_bytes, &host, &arena,
-                             &f->manifest);
+        err =
+            manifest_parse(name, text, len_bytes, &host, &arena, &f->manifest);
     }
     return err;
 }

@@ -18,10 +18,12 @@
 #include <string.h>
 #include <sys/wait.h>
 #include "tools/sidecar/session.h"
+#include "tools/sidecar/setup.h"
 
 enum {
     REAPER_NS = 300000000,  /* so long the reaper may take for its word */
     THREAD_NS = 1000000000, /* so long a dead thread's process may follow */
+    FORK_NS = 1000000000,   /* ... and a forked child may take to be seen */
     MOST_ITEMS = 1 << 20,
 };
 
@@ -357,34 +359,60 @@ static bool somebody_unseen(const struct session *s)
     return false;
 }
 
-static bool is_written(int fd)
+enum written {
+    WRITTEN_NO,
+    WRITTEN_YES,
+    WRITTEN_UNKNOWN, /* the file is another user's: no lease for us */
+};
+
+static enum written is_written(int fd)
 {
     if (fcntl(fd, F_SETLEASE, F_RDLCK) != 0)
-        return errno == EAGAIN || errno == EACCES; /* no leases here: trust */
+        return errno == EAGAIN   ? WRITTEN_YES
+               : errno == EACCES ? WRITTEN_UNKNOWN
+                                 : WRITTEN_NO; /* no leases here: trust */
     (void)fcntl(fd, F_SETLEASE, F_UNLCK);
-    return false;
+    return WRITTEN_NO;
+}
+
+/* Where the kernel does not tell who has the file: every process of the session
+ * is gone, and for so long that a child which one forked at its end would be
+ * known (it registers itself as fork() returns). */
+static bool everybody_is_gone(struct session *s, int64_t now_ns)
+{
+    bool are_gone = s->reader.header.lost_processes == 0;
+    for (uint32_t i = 0; i < s->reader.header.process_next && are_gone; i++)
+        are_gone = s->process[i].is_free ||
+                   (s->process[i].is_known && s->process[i].is_gone);
+    if (!are_gone)
+        s->gone_since_ns = 0;
+    else if (s->gone_since_ns == 0)
+        s->gone_since_ns = now_ns;
+    return are_gone && now_ns - s->gone_since_ns > FORK_NS;
 }
 
 bool session_is_written(int dir_fd, const char *name)
 {
     int fd =
         openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-    bool is = fd >= 0 && is_written(fd);
+    enum written is = fd >= 0 ? is_written(fd) : WRITTEN_NO;
     if (fd >= 0)
         close(fd);
-    return is;
+    return is == WRITTEN_UNKNOWN ? setup_maker_lives(name) : is == WRITTEN_YES;
 }
 
 /* Nobody has the file open or mapped for writing. Ours is unmapped before;
  * the next batch maps it again if there is need. */
-static bool nobody_writes(struct session *s)
+static bool nobody_writes(struct session *s, int64_t now_ns)
 {
     if (s->keeper) {
         lane_keeper_close(s->keeper);
         free(s->keeper);
         s->keeper = NULL;
     }
-    return !is_written(s->reader.fd);
+    enum written is = is_written(s->reader.fd);
+    return is == WRITTEN_UNKNOWN ? everybody_is_gone(s, now_ns)
+                                 : is == WRITTEN_NO;
 }
 
 int finish_look(struct session *s, int64_t now_ns)
@@ -395,9 +423,9 @@ int finish_look(struct session *s, int64_t now_ns)
             rc = lane_look(s, i, now_ns);
     if (rc != 0)
         return rc;
-    if (somebody_unseen(s) && nobody_writes(s))
+    if (somebody_unseen(s) && nobody_writes(s, now_ns))
         s->free_since_ns = now_ns; /* so those are gone: next time */
-    if (!all_read(s) || !nobody_writes(s))
+    if (!all_read(s) || !nobody_writes(s, now_ns))
         return 0;
     /* what came in before the lease was granted */
     rc = session_look_again(s);
