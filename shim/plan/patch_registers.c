@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hand-written assembly with a calling convention of its own reads a
- * callee-saved register before it saved it, or r11 before it wrote it, or
- * changes one and never returns; compiled C never does. (GHC's functions do:
- * their stack pointer and return address are elsewhere.) Every path from the
- * entry is followed, with the set of registers that were saved so far.
+ * Code with a calling convention of its own (assembly, GHC, OCaml) reads or
+ * writes a callee-saved register that it did not save, or reads r11 before it
+ * wrote it; compiled C never does. Every path from the entry is followed, with
+ * the set of registers that were saved so far; and what it jumps to before it
+ * saved any.
  */
 #include "shim/plan/patch_internal.h"
 #include "shim/plan/image_internal.h"
@@ -109,7 +109,6 @@ struct flow {
         int saved;
     } tails[TAILS_MAX];
     int tail_count;
-    bool writes_foreign, returns;
 };
 
 /* Who only moves arguments and jumps on has the convention of where it goes. */
@@ -164,9 +163,8 @@ static bool flow_step(struct flow *f, uint64_t pc, int saved)
     }
     if (!plan_insn_is_nop(&insn) && (reads & ~saved) != 0)
         return false;
-    f->writes_foreign |= (written & CALLEE_SAVED & ~saved) != 0;
-    f->returns |=
-        plan_insn_is_call(&insn) || insn.in.meta.category == ZYDIS_CATEGORY_RET;
+    if ((written & CALLEE_SAVED & ~saved) != 0 && !f->job->is_excluded)
+        return false; /* setcontext is excluded for what it is, not for this */
     saved |= written;
     if (!plan_insn_is_call(&insn) && plan_insn_target(&insn, &target)) {
         flow_push(f, target, saved);
@@ -222,9 +220,6 @@ enum plan_verdict patch_check_registers(struct patch_job *job)
     if (verdict != PLAN_OK)
         return verdict;
     if (!flow_from(&f, job->vaddr, job->end, 0))
-        return PLAN_ASSEMBLY;
-    /* OCaml's functions keep no register for their caller, but return to it */
-    if (f.writes_foreign && !f.returns && !job->is_excluded)
         return PLAN_ASSEMBLY;
     for (int i = 0; i < f.tail_count && !job->is_excluded; i++) {
         struct patch_region region;

@@ -220,7 +220,7 @@ static enum plan_stack prove(const struct plan_decoder *decoder,
         if (prove_target(p, decoder, &p->targets[i]) < 0)
             prove_fail(p, PLAN_STACK_UNKNOWN, "no decoder", first->vaddr);
         if (i > 0 && p->verdict != PLAN_STACK_LOCAL &&
-            p->text != plan_proof_too_long)
+            p->verdict != PLAN_STACK_CALLER && p->text != plan_proof_too_long)
             p->verdict = PLAN_STACK_TAIL;
     }
     return p->verdict;
@@ -265,8 +265,10 @@ const char *plan_stack_text(enum plan_stack stack)
         [PLAN_STACK_TAIL] = "jumps on to a function that is not proved",
         [PLAN_STACK_INDEXED] = "indexes its frame at an unknown place",
         [PLAN_STACK_UNKNOWN] = "cannot be proved",
+        [PLAN_STACK_CALLER] = "it asks who called it, and would be told of "
+                              "handspan",
     };
-    if ((unsigned)stack > PLAN_STACK_UNKNOWN)
+    if ((unsigned)stack > PLAN_STACK_CALLER)
         return "unknown";
     return text[stack];
 }

@@ -126,6 +126,18 @@ static bool is_hint(const struct step *t)
            t->insn.in.mnemonic == ZYDIS_MNEMONIC_CLWB;
 }
 
+/* Who called it (__builtin_return_address), or a frame that it copies. What
+ * pushes it makes a frame for unwinders on an aligned stack. */
+static bool reads_return_address(const struct step *t,
+                                 const ZydisDecodedOperand *op,
+                                 const struct value *address, int64_t size)
+{
+    return size <= 8 && address->kind == VALUE_STACK && address->symbol == 0 &&
+           !address->wide && address->low == -8 && address->high == -8 &&
+           (op->actions & ZYDIS_OPERAND_ACTION_MASK_READ) &&
+           t->insn.in.mnemonic != ZYDIS_MNEMONIC_PUSH && RULE(RETURN_READ);
+}
+
 void step_memory(struct step *t)
 {
     for (int i = 0; i < t->insn.in.operand_count; i++) {
@@ -147,6 +159,9 @@ void step_memory(struct step *t)
             op->mem.segment == ZYDIS_REGISTER_GS)
             continue;
         int64_t size = access_size(t, op, &address);
+        if (reads_return_address(t, op, &address, size))
+            prove_fail(t->p, PLAN_STACK_CALLER, "reads its return address",
+                       t->insn.at);
         prove_access(t->p, &address, size, t->insn.at);
     }
 }

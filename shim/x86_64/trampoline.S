@@ -325,7 +325,7 @@ shim_zero_common:
     .cfi_def_cfa rsp, 16
     /* red zone: rsp - 8 is what rbp will be */
     mov %rax, (Z_REGS + REGS_RAX - 8)(%rsp)
-    NEAR_END_TO 13f
+    NEAR_END_TO 22f
 10: push %rbp
     .cfi_def_cfa rsp, 24
     .cfi_offset rbp, -24
@@ -392,7 +392,7 @@ shim_zero_common:
     and $(CALLERS - 1), %edi
     lea shim_callers(%rip), %rsi
     cmp %rdx, (%rsi,%rdi,8)
-    jne 13f
+    jne 14f
 3:  mov %rax, CALL_FLAGS(%rcx)
     mov %rcx, %rdi
     and $-16, %rsp
@@ -460,7 +460,7 @@ shim_zero_return:
     .cfi_restore_state
 4:  or $FLAG_TAIL, %eax
     jmp 3b
-13: or $FLAG_CALLER, %eax
+14: or $FLAG_CALLER, %eax
     jmp 3b
     /* No cache, or its hint is taken. */
 5:  and $-16, %rsp
@@ -544,7 +544,7 @@ shim_zero_pad:
     .cfi_def_cfa rsp, 16
     .cfi_offset rip, -8         /* libgcc takes a restore for "not saved" */
     .cfi_restore rbp
-13: NEAR_END_PASS (Z_REGS + REGS_RAX - 8), 10b
+22: NEAR_END_PASS (Z_REGS + REGS_RAX - 8), 10b
     .cfi_endproc
     .size shim_zero_common, . - shim_zero_common
 

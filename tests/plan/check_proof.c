@@ -3,7 +3,7 @@
  * Does plan_prove_stack() say of each function of an object what the first
  * word of its name demands?
  *
- *   local_ arguments_ tail_ indexed_ unknown_   exactly this
+ *   local_ arguments_ tail_ indexed_ unknown_ caller_   exactly this
  *   not_                                        anything but local
  *   others                                      not looked at
  *
@@ -29,7 +29,7 @@
 static const char *const words[] = {
     [PLAN_STACK_LOCAL] = "local_",     [PLAN_STACK_ARGUMENTS] = "arguments_",
     [PLAN_STACK_TAIL] = "tail_",       [PLAN_STACK_INDEXED] = "indexed_",
-    [PLAN_STACK_UNKNOWN] = "unknown_",
+    [PLAN_STACK_UNKNOWN] = "unknown_", [PLAN_STACK_CALLER] = "caller_",
 };
 
 struct check {
@@ -60,7 +60,7 @@ static bool is_right(struct check *c, const char *name, enum plan_stack got)
         c->functions++;
         return got != PLAN_STACK_LOCAL;
     }
-    for (int i = 0; i <= PLAN_STACK_UNKNOWN; i++) {
+    for (int i = 0; i <= PLAN_STACK_CALLER; i++) {
         if (!starts_with(name, words[i]))
             continue;
         c->functions++;

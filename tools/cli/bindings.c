@@ -144,7 +144,8 @@ static bool is_hopeless(enum plan_verdict verdict)
     return verdict == PLAN_NO_FUNCTION || verdict == PLAN_IFUNC_RESOLVER ||
            verdict == PLAN_ASSEMBLY || verdict == PLAN_GO ||
            verdict == PLAN_EXCLUDED || verdict == PLAN_THUNK ||
-           verdict == PLAN_PART || verdict == PLAN_NO_UNWIND;
+           verdict == PLAN_PART || verdict == PLAN_NO_UNWIND ||
+           verdict == PLAN_PROFILED || verdict == PLAN_COLLECTED;
 }
 
 void binding_remark(struct binding *out, const char *format, ...)
@@ -227,6 +228,10 @@ static void decide_function(struct bindings *b, struct function *f,
                        "if the loader asks it at the start (all but lazy "
                        "binding alone)",
                        prefix, colon);
+        return;
+    }
+    if (stack == PLAN_STACK_CALLER) {
+        binding_remark(out, "%s%s%s", prefix, colon, plan_stack_text(stack));
         return;
     }
     char verdict[512];

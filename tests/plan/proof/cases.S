@@ -680,4 +680,29 @@ relro_slot:
         .balign 8
 hook:
         .quad   local_leaf
+        .text
+        /* RETURN_READ: it asks who called it; nor as a tail jump's target */
+FUNC caller_reads_return
+        mov     (%rsp), %rax
+        ret
+END caller_reads_return
+
+FUNC caller_tail_reads_return
+        jmp     caller_reads_return
+END caller_tail_reads_return
+
+        /* TAIL_ASKS: dlsym(RTLD_NEXT) looks for its caller's object */
+FUNC caller_tail_asks
+        jmp     *dlsym@GOTPCREL(%rip)
+END caller_tail_asks
+
+        /* a copy of the return address in a realigned frame is no question */
+FUNC local_pushes_return
+        push    (%rsp)
+        .cfi_adjust_cfa_offset 8
+        pop     %rax
+        .cfi_adjust_cfa_offset -8
+        ret
+END local_pushes_return
+
         .section .note.GNU-stack, "", @progbits
