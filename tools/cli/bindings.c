@@ -250,7 +250,7 @@ static void decide_function(struct bindings *b, struct function *f,
             "%s%s%s, so only calls from other objects through their PLT "
             "are seen",
             prefix, colon, verdict);
-    if (stack == PLAN_STACK_LOCAL)
+    if (stack == PLAN_STACK_LOCAL || stack == PLAN_STACK_COPIED)
         out->frame_count++;
     else
         out->zero_copy_count++;
