@@ -292,7 +292,8 @@ struct lane_site {
     uint32_t module;      /* index + 1 */
     uint32_t slow_us;     /* 0 none */
     uint32_t cap_bytes;
-    uint32_t overdue_ms, pad1;   /* 0 none */
+    uint32_t overdue_ms; /* 0 none */
+    uint32_t is_changed; /* 1: that its patch was undone has been told */
     struct lane_string declared; /* symbol or glob as the manifest has it */
     struct lane_string manifest; /* file of the declaration */
 };

@@ -9,6 +9,7 @@
 #include "preload/bind.h"
 #include "preload/ask.h"
 #include "preload/bind_lock.h"
+#include "preload/bind_patched.h"
 #include "preload/bind_site.h"
 #include "preload/bind_text.h"
 #include "preload/callback.h"
@@ -252,6 +253,7 @@ static void bind_fresh(bool may_bind)
 {
     if (!modules_refresh(bind_site_gone) || !may_bind)
         return;
+    bind_patched_compare();
     modules_record();
     bool is_fresh = false;
     for (uint32_t i = 0; i < modules.count; i++)
@@ -279,5 +281,14 @@ void bind_loaded(bool may_bind)
         return;
     }
     bind_fresh(may_bind);
+    bind_unlock(&hold);
+}
+
+void bind_end(void)
+{
+    struct bind_hold hold;
+    if (!bind_lock_now(&hold))
+        return;
+    bind_patched_compare();
     bind_unlock(&hold);
 }

@@ -30,5 +30,7 @@ HIDDEN int bind_internal_at(struct module *module, const char *symbol,
                             void (*enter)(struct shim_call *call),
                             void (*leave)(struct shim_call *call,
                                           const struct shim_regs *regs));
+/* The process ends: say which entries somebody changed since they were. */
+HIDDEN void bind_end(void);
 /* Number of sites that stand on a function. */
 HIDDEN uint32_t bind_count(void);

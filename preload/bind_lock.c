@@ -59,6 +59,18 @@ bool bind_lock(struct bind_hold *hold)
     return false;
 }
 
+bool bind_lock_now(struct bind_hold *hold)
+{
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &hold->cancel_state);
+    hold->mask = 0;
+    set_mask(UINT64_MAX, &hold->mask);
+    if (try() > 0)
+        return true;
+    set_mask(hold->mask, NULL);
+    pthread_setcancelstate(hold->cancel_state, NULL);
+    return false;
+}
+
 void bind_unlock(const struct bind_hold *hold)
 {
     __atomic_store_n(&holder, 0, __ATOMIC_RELEASE);

@@ -16,4 +16,7 @@ struct bind_hold {
  * seconds; nothing is bound then. */
 HIDDEN bool bind_lock(struct bind_hold *hold)
     __attribute__((warn_unused_result));
+/* The same for who cannot wait: false, too, while somebody has it. */
+HIDDEN bool bind_lock_now(struct bind_hold *hold)
+    __attribute__((warn_unused_result));
 HIDDEN void bind_unlock(const struct bind_hold *hold);

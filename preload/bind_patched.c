@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See bind_patched.h. */
 #include "preload/bind_patched.h"
+#include "lane/x86_64/machine.h"
+#include "preload/bind_site.h"
+#include "preload/sandbox.h"
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 
 struct patched {
     uint64_t at; /* of the jump; 0: free */
-    uint8_t original[PLAN_PATCH_BYTES];
+    uint32_t site;
+    uint8_t original[PLAN_PATCH_BYTES], jump[PLAN_PATCH_BYTES];
 };
 static struct patched patches[SHIM_SITE_MAX];
 static uint32_t patch_count;
@@ -33,7 +39,10 @@ void bind_patched_add(const struct work *work)
     if (i == SHIM_SITE_MAX)
         return; /* there are no more sites than that */
     patches[i].at = work->patch.patch_at;
+    patches[i].site = work->index;
     memcpy(patches[i].original, work->patch.original, PLAN_PATCH_BYTES);
+    memcpy(patches[i].jump, (const void *)work->patch.patch_at,
+           PLAN_PATCH_BYTES);
     patch_count += i == patch_count;
     work->module->image.restore = restore;
 }
@@ -43,5 +52,43 @@ void bind_patched_forget(uint64_t low, uint64_t high)
     for (uint32_t i = 0; i < patch_count; i++) {
         if (patches[i].at >= low && patches[i].at < high)
             patches[i].at = 0;
+    }
+}
+
+/* What cannot be read was unmapped, and is no news. */
+static bool is_changed(const struct patched *patch)
+{
+    uint8_t now[PLAN_PATCH_BYTES];
+    struct iovec to = {now, sizeof(now)};
+    struct iovec from = {(void *)patch->at, sizeof(now)};
+    return machine_syscall(SYS_process_vm_readv, runtime.pid, (long)&to, 1,
+                           (long)&from, 1, 0) == sizeof(now) &&
+           memcmp(now, patch->jump, sizeof(now)) != 0;
+}
+
+/* A site of its own, without calls: the first one keeps those that were seen.
+ * Once in a session: children have the text of their parent. */
+static void tell(const struct patched *patch)
+{
+    const struct manifest_decl *decl = runtime.sites[patch->site].decl;
+    struct lane_site *record = &runtime.map.sites[patch->site];
+    char name[256];
+    size_t len = record->symbol.len_bytes;
+    if (!decl || __atomic_exchange_n(&record->is_changed, 1, __ATOMIC_RELAXED))
+        return;
+    if (len >= sizeof(name))
+        len = sizeof(name) - 1;
+    memcpy(name, runtime.map.strings + record->symbol.offset, len);
+    name[len] = '\0';
+    bind_site_unbound(decl, name, record->address,
+                      "its entry was changed by the program: later calls were "
+                      "not seen");
+}
+
+void bind_patched_compare(void)
+{
+    for (uint32_t i = 0; !sandboxed && i < patch_count; i++) {
+        if (patches[i].at != 0 && is_changed(&patches[i]))
+            tell(&patches[i]);
     }
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Entries that were changed: what stood there, for plans that come later, and
- * what must still stand there, for whoever wonders why there are no calls.
- * Under the loader's lock, or where one thread runs.
+ * what must still stand there, or there are calls that nobody sees.
  */
 #pragma once
 #include "preload/bind_work.h"
 
-/* After the entry was changed. */
+/* After the entry was changed. Under the loader's lock, or with one thread. */
 HIDDEN void bind_patched_add(const struct work *work);
-/* Of an object that is gone. */
+/* Of an object that is gone. As bind_patched_add(). */
 HIDDEN void bind_patched_forget(uint64_t low, uint64_t high);
+/* Tell the session of each entry that somebody changed since. Holding the lock
+ * of bind_lock.h. */
+HIDDEN void bind_patched_compare(void);

@@ -32,6 +32,7 @@ static void mark(enum lane_marker marker, int status)
     int saved = errno;
     span_busy++;
     if (!sandboxed && is_our_process()) {
+        bind_end();
         error_note_end((status & 0xff) != 0);
         span_close_all(LANE_END_EXIT);
         process_mark_end(marker, status & 0xff, 0);

@@ -296,8 +296,7 @@ const char *plan_verdict_text(enum plan_verdict verdict)
         [PLAN_UNDECODABLE] = "its code cannot be decoded",
         [PLAN_BRANCH_INTO] = "a branch leads into its first bytes",
         [PLAN_BRANCH_MAYBE] = "what may be a branch leads into its first bytes",
-        [PLAN_LABEL_INTO] =
-            "a branch leads into its first bytes: the address of one is taken",
+        [PLAN_LABEL_INTO] = "a branch or an address leads into its first bytes",
         [PLAN_COMPUTED_JUMP] = "it computes where it jumps to from the address "
                                "of a label of its own",
         [PLAN_BREAKPOINT] = "a breakpoint stands there",

@@ -153,24 +153,39 @@ static void print_seen(const struct term *term, const struct query_trace *t,
         term_wrap(term, TERM_YELLOW, buf_get(text), 2);
 }
 
+/* Calls that nobody saw or counted: the program took a patch out. */
+static bool is_any_changed(const struct query_detail *d)
+{
+    struct seen_list list;
+    bool found = false;
+    if (seen_load(d, &list) != 0)
+        return false;
+    for (size_t i = 0; i < list.count; i++)
+        found |= strstr(buf_get(&list.at[i].remark), "its entry was changed") !=
+                 NULL;
+    seen_free(&list);
+    return found;
+}
+
 void completeness_print(const struct term *term, const struct query_trace *t,
                         const struct query_detail *d, int64_t stored)
 {
     int64_t all = all_calls(t, d, stored);
+    bool is_whole = all == stored && !is_any_changed(d);
     bool runs = t->status && strcmp(t->status, "open") == 0;
     struct buf text;
     buf_init(&text, 16384);
     buf_printf(&text, "%s: %s of %s span%s.",
-               runs            ? "Still running"
-               : all == stored ? "Complete"
-                               : "Incomplete",
+               runs       ? "Still running"
+               : is_whole ? "Complete"
+                          : "Incomplete",
                format_count(stored).text, format_count(all).text,
                all == 1 ? "" : "s");
     if (all > stored && t->dropped_calls > 0)
         buf_printf(&text, " %s counted and timed without detail.",
                    format_count(t->dropped_calls).text);
     put_losses(&text, d);
-    print_seen(term, t, d, &text, all == stored ? TERM_PLAIN : TERM_YELLOW);
+    print_seen(term, t, d, &text, is_whole ? TERM_PLAIN : TERM_YELLOW);
     buf_free(&text);
     slow_print(term, d);
     print_notes(term, d);
