@@ -69,6 +69,13 @@ static enum lane_shim prove_shim(struct work *work)
     }
     if (reason.text == plan_proof_too_long)
         bind_work_say(work, reason.text);
+    const char *collector = modules_collector(work->module);
+    if (collector) {
+        bind_work_say(work, collector);
+        text_put(&work->reason, ", and it is not proved to have no stack "
+                                "arguments");
+        return SHIM_REFUSED;
+    }
     return LANE_SHIM_ZERO_COPY;
 }
 

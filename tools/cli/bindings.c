@@ -182,6 +182,16 @@ static unsigned take_function(struct bindings *b, const struct function *f,
     return 0;
 }
 
+/* As modules_collector() of the preload. */
+static const char *find_collector(const struct bindings *b,
+                                  const struct plan_image *image)
+{
+    const char *text = plan_image_collector(image, true);
+    for (size_t i = 0; !text && i < b->objects->count; i++)
+        text = plan_image_collector(&b->objects->at[i].image, false);
+    return text;
+}
+
 static void decide_function(struct bindings *b, struct function *f,
                             struct binding *out)
 {
@@ -232,6 +242,18 @@ static void decide_function(struct bindings *b, struct function *f,
     }
     if (stack == PLAN_STACK_CALLER) {
         binding_remark(out, "%s%s%s", prefix, colon, plan_stack_text(stack));
+        return;
+    }
+    const char *collector = stack == PLAN_STACK_LOCAL ||
+                                    stack == PLAN_STACK_COPIED ||
+                                    (!entry && hopeless)
+                                ? NULL
+                                : find_collector(b, image);
+    if (collector) {
+        binding_remark(out,
+                       "%s%s%s, and it is not proved to have no stack "
+                       "arguments",
+                       prefix, colon, collector);
         return;
     }
     char verdict[512];
