@@ -69,7 +69,7 @@ static enum lane_shim prove_shim(struct work *work)
     }
     if (reason.text == plan_proof_too_long)
         bind_work_say(work, reason.text);
-    const char *collector = modules_collector(work->module);
+    const char *collector = modules_collector();
     if (collector) {
         bind_work_say(work, collector);
         text_put(&work->reason, ", and it is not proved to have no stack "

@@ -446,18 +446,17 @@ bool module_matches(const struct module *module,
     return false;
 }
 
-const char *modules_collector(const struct module *of)
+const char *modules_collector(void)
 {
-    const char *own = plan_image_collector(&of->image, true);
     static const char *found;
     static uint32_t looked; /* at this generation */
-    if (own || found || looked == modules.generation)
-        return own ? own : found;
+    if (found || looked == modules.generation)
+        return found;
     looked = modules.generation;
     for (uint32_t i = 0; i < modules.count && !found; i++) {
         const struct module *module = &modules.at[i];
         if (module->is_loaded && module->is_usable)
-            found = plan_image_collector(&module->image, false);
+            found = plan_image_collector(&module->image);
     }
     return found;
 }

@@ -183,12 +183,11 @@ static unsigned take_function(struct bindings *b, const struct function *f,
 }
 
 /* As modules_collector() of the preload. */
-static const char *find_collector(const struct bindings *b,
-                                  const struct plan_image *image)
+static const char *find_collector(const struct bindings *b)
 {
-    const char *text = plan_image_collector(image, true);
+    const char *text = NULL;
     for (size_t i = 0; !text && i < b->objects->count; i++)
-        text = plan_image_collector(&b->objects->at[i].image, false);
+        text = plan_image_collector(&b->objects->at[i].image);
     return text;
 }
 
@@ -248,7 +247,7 @@ static void decide_function(struct bindings *b, struct function *f,
                                     stack == PLAN_STACK_COPIED ||
                                     (!entry && hopeless)
                                 ? NULL
-                                : find_collector(b, image);
+                                : find_collector(b);
     if (collector) {
         binding_remark(out,
                        "%s%s%s, and it is not proved to have no stack "
