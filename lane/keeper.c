@@ -76,6 +76,12 @@ void lane_keeper_close(struct lane_keeper *keeper)
     keeper->map.base = NULL;
 }
 
+bool lane_keeper_is_ours(const struct lane_keeper *keeper)
+{
+    return __atomic_load_n(&keeper->map.session->sidecar_pid,
+                           __ATOMIC_RELAXED) == (uint32_t)getpid();
+}
+
 /* ---- units ------------------------------------------------------------ */
 
 static bool queue_has_room(const struct lane_session *s)
@@ -326,9 +332,10 @@ int lane_keeper_open(struct lane_keeper *keeper, int dir_fd, const char *name,
     if (rc == 0 && !header_is_same(keeper, reader))
         rc = -EBADMSG;
     if (rc == 0) {
+        __atomic_store_n(&keeper->map.session->sidecar_pid, (uint32_t)getpid(),
+                         __ATOMIC_RELAXED);
         journal_recover(keeper, reader);
         free_recover(keeper, reader);
-        keeper->map.session->sidecar_pid = (uint32_t)getpid();
     } else {
         lane_keeper_close(keeper);
     }

@@ -28,6 +28,9 @@ int lane_keeper_open(struct lane_keeper *keeper, int dir_fd, const char *name,
                      const struct lane_reader *reader)
     __attribute__((warn_unused_result));
 void lane_keeper_close(struct lane_keeper *keeper);
+/* Is it ours still? False: another process opened the session after us, by a
+ * lock that did not keep us apart; then this one must leave it alone. */
+bool lane_keeper_is_ours(const struct lane_keeper *keeper);
 
 /* Everything of `lane` below `tail` is stored for good: move its tail and
  * give the units of whole segments below it back. */

@@ -46,7 +46,8 @@ HIDDEN int config_read(void) __attribute__((warn_unused_result));
  * config.dir_fd open. */
 HIDDEN int config_open_dir(void) __attribute__((warn_unused_result));
 /* Decide config.withheld and error_is_discreet, before the session is made. */
-HIDDEN void config_decide_discreet(const struct manifest *manifest);
+HIDDEN void config_decide_discreet(const struct manifest *manifest,
+                                   uint32_t error_count);
 /* A file that we look for beside ourselves: no less to be trusted than this
  * object is. */
 HIDDEN bool config_is_our_file(const char *path);

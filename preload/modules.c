@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -71,7 +72,7 @@ static struct module *take_entry(void)
         if (!modules.at[i].is_loaded)
             return &modules.at[i];
     }
-    if (modules.count == MODULE_MAX) {
+    if (modules.count == modules.most) {
         modules.lost++;
         return NULL;
     }
@@ -151,11 +152,29 @@ static void drop_branches(struct module *module)
     module->image.branches = (struct plan_branches){0};
 }
 
+/* Address space for all that may come, where there is enough of it. */
+static uint32_t most_modules(void)
+{
+    struct rlimit limit;
+    bool is_limited =
+        getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+    return is_limited ? MODULE_MAX / 8 : MODULE_MAX;
+}
+
+void modules_forget(void)
+{
+    if (modules.at)
+        munmap(modules.at, modules.most * sizeof(struct module));
+    modules.at = NULL;
+    modules.count = 0;
+}
+
 bool modules_refresh(void (*gone)(struct module *module))
 {
     struct pass pass = {true, false};
     if (!modules.at) {
-        void *at = mmap(NULL, MODULE_MAX * sizeof(struct module),
+        modules.most = most_modules();
+        void *at = mmap(NULL, modules.most * sizeof(struct module),
                         PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (at == MAP_FAILED)

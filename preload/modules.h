@@ -43,7 +43,8 @@ struct module {
     struct lane_string path_string;
 };
 struct modules {
-    struct module *at; /* MODULE_MAX entries of address space */
+    struct module *at; /* `most` entries of address space */
+    uint32_t most;     /* MODULE_MAX, less where it is limited */
     uint32_t count;    /* entries in use, unloaded ones among them */
     uint32_t generation;
     uint64_t adds, subs; /* the loader's counters at the last refresh */
@@ -54,6 +55,8 @@ extern HIDDEN struct modules modules;
 /* Compare with the loader's list. True if something changed; new objects
  * carry modules.generation; `gone` is called for each one that left. */
 HIDDEN bool modules_refresh(void (*gone)(struct module *module));
+/* Give the list's memory back: nothing is traced. [constructor] */
+HIDDEN void modules_forget(void);
 /* Tell the session about modules it does not know yet. */
 HIDDEN void modules_record(void);
 /* Read .symtab of its file, once. */

@@ -45,15 +45,21 @@ enum {
 
 /* A sidecar holds an exclusive lock. Ours is shared, so that two programs
  * that look at the same time do not take each other for one. */
-static bool is_running(void)
+static bool is_locked(const char *name, int flags)
 {
-    int fd = openat(config.dir_fd, "sidecar.lock",
-                    O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = openat(config.dir_fd, name, O_RDONLY | O_CLOEXEC | flags);
     if (fd < 0)
         return false;
-    bool is_locked = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    bool is = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
     close(fd);
-    return is_locked;
+    return is;
+}
+
+/* It locks the directory; one of an older version only the file. */
+static bool is_running(void)
+{
+    return is_locked(".", O_DIRECTORY) ||
+           is_locked("sidecar.lock", O_NOFOLLOW | O_NONBLOCK);
 }
 
 struct ancestor {

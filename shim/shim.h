@@ -120,9 +120,9 @@ uint64_t shim_stub_copy(uint32_t site, uint32_t words);
 uint32_t shim_stub_site(uint64_t address);
 
 /* Z entries: a pool that is never unmapped. Reserve address space for `count`
- * entries of 192 bytes (at least 262144, if it is to be had); memory is taken
- * as they are used. Once, before the first stub can be reached; without it Z
- * calls have no spans. 0 or -ENOMEM. */
+ * entries of 192 bytes, or as many as are to be had; memory is taken as they
+ * are used. Once, before the first stub can be reached; without it Z calls have
+ * no spans. 0 or -ENOMEM. */
 int shim_entries_reserve(size_t count) __attribute__((warn_unused_result));
 /* From now on this thread takes its entries from cache `slot`, which no other
  * living thread uses (the lane's index: who inherits the lane of a thread that

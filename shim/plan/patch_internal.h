@@ -46,12 +46,12 @@ enum plan_verdict patch_check_names(struct patch_job *job);
 enum plan_verdict patch_check_branches(struct patch_job *job);
 /* A name that compilers give to a part of a function. */
 bool patch_is_part(const char *name);
-/* By the call to a profiler (-pg) that its compiler put first. */
-enum plan_verdict patch_check_profiler(struct patch_job *job);
 /* From where to read the code at pc. Between two functions that are described
  * (the start of a C program, assembly) it is read from the end of the first.
  * False: nobody knows. */
 bool patch_region_of(const struct plan_image *image, uint64_t pc,
                      struct patch_region *out);
-/* By the registers that it reads. */
+/* By the call to a profiler (-pg) that its compiler put first. */
+enum plan_verdict patch_check_profiler(struct patch_job *job);
+/* By the registers that it uses. */
 enum plan_verdict patch_check_registers(struct patch_job *job);

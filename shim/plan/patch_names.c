@@ -102,10 +102,10 @@ static enum plan_verdict check_own_name(struct patch_job *job,
         return PLAN_IFUNC_RESOLVER;
     if (patch_is_part(symbol->name))
         return PLAN_PART;
-    if (is_ocaml(symbol->name))
-        return PLAN_COLLECTED;
     if (is_thunk(symbol->name))
         return PLAN_THUNK;
+    if (is_ocaml(symbol->name))
+        return PLAN_COLLECTED;
     job->is_excluded |= is_excluded(symbol->name);
     return PLAN_OK;
 }

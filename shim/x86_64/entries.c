@@ -30,7 +30,6 @@
 #include <sys/syscall.h>
 
 enum {
-    RESERVE_MIN = 1 << 18, /* entries: 48 MiB of address space */
     RESERVE_MAX = 1 << 24,
     BATCH_BYTES = 64 * 1024,
     SEARCH_MAX = 4096, /* the ring, for the stack of an error */
@@ -61,8 +60,6 @@ int shim_entries_reserve(size_t count)
 {
     if (pool != NULL)
         return 0;
-    if (count < RESERVE_MIN)
-        count = RESERVE_MIN; /* address space is all it costs */
     if (count > RESERVE_MAX)
         count = RESERVE_MAX;
     shared.hint = &nothing;
@@ -72,6 +69,8 @@ int shim_entries_reserve(size_t count)
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (at == MAP_FAILED)
             continue;
+        /* it is taken in pieces: none is to become a huge page */
+        (void)madvise(at, len, MADV_NOHUGEPAGE);
         pool_bytes = len;
         pool = at;
         return 0;

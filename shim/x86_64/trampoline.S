@@ -288,7 +288,7 @@ shim_zero_common:
     .cfi_def_cfa rsp, 16
     /* red zone: rsp - 8 is what rbp will be */
     mov %rax, (Z_REGS + REGS_RAX - 8)(%rsp)
-    NEAR_END_TO 13f
+    NEAR_END_TO 22f
 10: push %rbp
     .cfi_def_cfa rsp, 24
     .cfi_offset rbp, -24
@@ -507,7 +507,7 @@ shim_zero_pad:
     .cfi_def_cfa rsp, 16
     .cfi_offset rip, -8         /* libgcc takes a restore for "not saved" */
     .cfi_restore rbp
-13: NEAR_END_PASS (Z_REGS + REGS_RAX - 8), 10b
+22: NEAR_END_PASS (Z_REGS + REGS_RAX - 8), 10b
     .cfi_endproc
     .size shim_zero_common, . - shim_zero_common
 

@@ -13,7 +13,7 @@ UPDATE sessions SET service = ?2, resource = ?3 WHERE session = ?1;
 -- :session_note
 UPDATE sessions SET note = ?2 WHERE session = ?1;
 -- :session_end
-UPDATE sessions SET state = 'ended' WHERE session = ?1;
+UPDATE sessions SET state = 'ended' WHERE session = ?1 AND state <> 'ended';
 -- :session_end_cursors
 DELETE FROM lane_cursors WHERE session = ?1;
 -- :session_end_frames
@@ -25,11 +25,15 @@ DELETE FROM counter_cursors WHERE session = ?1;
 -- :session_end_open
 DELETE FROM span_rows WHERE session = ?1 AND status = 'open';
 
--- :cursor_set
+-- A cursor moves only from where it was when its items were taken: another
+-- sidecar may have stored them meanwhile. No row changes then.
+-- :cursor_add
 INSERT INTO lane_cursors (session, lane, tail, records)
-VALUES (?1, ?2, ?3, ?4)
-ON CONFLICT (session, lane) DO UPDATE SET tail = excluded.tail,
-  records = excluded.records;
+SELECT ?1, ?2, ?3, ?4 FROM sessions WHERE session = ?1 AND state <> 'ended'
+ON CONFLICT (session, lane) DO NOTHING;
+-- :cursor_move
+UPDATE lane_cursors SET tail = ?3, records = ?4
+WHERE session = ?1 AND lane = ?2 AND tail = ?5;
 -- :cursor_all
 SELECT lane, tail, records FROM lane_cursors WHERE session = ?1;
 
@@ -41,9 +45,14 @@ DELETE FROM open_frames WHERE session = ?1 AND ref = ?2;
 -- :frame_all
 SELECT ref, kind, payload FROM open_frames WHERE session = ?1;
 
--- :counter_set
-INSERT INTO counter_cursors (session, site, counter) VALUES (?1, ?2, ?3)
-ON CONFLICT (session, site) DO UPDATE SET counter = excluded.counter;
+-- The same for counters.
+-- :counter_add
+INSERT INTO counter_cursors (session, site, counter)
+SELECT ?1, ?2, ?3 FROM sessions WHERE session = ?1 AND state <> 'ended'
+ON CONFLICT (session, site) DO NOTHING;
+-- :counter_move
+UPDATE counter_cursors SET counter = ?3
+WHERE session = ?1 AND site = ?2 AND counter = ?4;
 -- :counter_get
 SELECT counter FROM counter_cursors WHERE session = ?1 AND site = ?2;
 

@@ -75,7 +75,7 @@ void harness_start(const char *mode)
     shim_enter = span_enter;
     shim_leave = span_leave;
     shim_pass = span_pass;
-    if (shim_entries_reserve(1024) != 0 ||
+    if (shim_entries_reserve(1 << 18) != 0 ||
         process_register(0, (struct span_place){0, 0}) != 0)
         die("start");
 }

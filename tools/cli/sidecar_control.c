@@ -14,10 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-bool sidecar_is_running(const char *dir)
+static bool is_locked(const char *path)
 {
-    char path[PATHS_MAX + 16];
-    snprintf(path, sizeof path, "%s/sidecar.lock", dir);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return false;
@@ -25,6 +23,14 @@ bool sidecar_is_running(const char *dir)
     bool locked = flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
     close(fd);
     return locked;
+}
+
+/* The directory is what counts; older ones lock only the file. */
+bool sidecar_is_running(const char *dir)
+{
+    char path[PATHS_MAX + 16];
+    snprintf(path, sizeof path, "%s/sidecar.lock", dir);
+    return is_locked(dir) || is_locked(path);
 }
 
 bool sidecar_trouble(const char *dir, int64_t since_unix_ns, char *out,

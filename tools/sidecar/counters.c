@@ -20,6 +20,7 @@ static int counted_load(struct session *s, uint32_t index)
         const void *blob = store_blob(s->store, STORE_COUNTER_GET, 0, &len);
         if (len == sizeof site->counted)
             memcpy(&site->counted, blob, len);
+        site->counted_stored = len == sizeof site->counted;
         rc = store_next(s->store, STORE_COUNTER_GET);
     }
     site->counted_known = rc == 0;
@@ -28,8 +29,7 @@ static int counted_load(struct session *s, uint32_t index)
 
 static int64_t to_ns(const struct session *s, uint64_t ticks)
 {
-    double ns = (double)ticks * clock_rate(&s->clock);
-    return ns < 9e18 ? (int64_t)ns : INT64_MAX;
+    return clock_to_ns((double)ticks * clock_rate(&s->clock));
 }
 
 static int64_t grown(uint64_t now, uint64_t before)
@@ -46,8 +46,9 @@ static void add_to_total(const struct session *s, struct total *t,
     t->calls += calls;
     t->dropped += calls;
     t->errors += grown(now->errors, before->errors);
-    t->total_ns +=
-        to_ns(s, (uint64_t)grown(now->total_ticks, before->total_ticks));
+    t->total_ns = clock_add_ns(
+        t->total_ns,
+        to_ns(s, (uint64_t)grown(now->total_ticks, before->total_ticks)));
     if (most > t->max_ns)
         t->max_ns = most;
     for (uint32_t i = 0; i < LANE_HISTOGRAM_BUCKETS; i++) {
@@ -68,6 +69,21 @@ static int loss_set(struct session *s, uint32_t site, const char *kind,
     return rc < 0 ? rc : 0;
 }
 
+/* What is in the totals, if it is still what we took it for. */
+static int counter_move(struct session *s, uint32_t index,
+                        const struct lane_counter *now)
+{
+    struct session_site *site = &s->site[index];
+    int rc = site->counted_stored
+                 ? store_run(s->store, STORE_COUNTER_MOVE, "iibb", s->id,
+                             (int64_t)index, (const void *)now, sizeof *now,
+                             (const void *)&site->counted, sizeof *now)
+                 : store_run(s->store, STORE_COUNTER_ADD, "iib", s->id,
+                             (int64_t)index, (const void *)now, sizeof *now);
+    site->counted_stored = true;
+    return rc == 0 ? -EALREADY : rc;
+}
+
 static int counter_store(struct session *s, uint32_t index,
                          const struct lane_counter *now)
 {
@@ -80,8 +96,7 @@ static int counter_store(struct session *s, uint32_t index,
     if (!t)
         return -ENOMEM;
     add_to_total(s, t, now, &site->counted);
-    int rc = store_run(s->store, STORE_COUNTER_SET, "iib", s->id,
-                       (int64_t)index, (const void *)now, sizeof *now);
+    int rc = counter_move(s, index, now);
     if (rc >= 0)
         rc = loss_set(s, index, "lost_records", now->calls);
     if (rc >= 0)

@@ -23,6 +23,7 @@ struct entry {
     char *name;
     struct session *session; /* NULL: not open */
     int trouble;             /* -errno: left alone */
+    bool has_rival;          /* said already */
     bool is_stored;          /* all of it, in a transaction that is committed */
     enum entry_list list;
     uint32_t scan; /* the last one that saw it */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sidecar's main loop: one per directory (flock), all sessions in turn, a
- * pause of 50 us to 50 ms when nothing is new. Ends when every session is
- * stored and a moment has passed; a session that appears just then is seen
+ * The sidecar's main loop: one per directory (flock of it), all sessions in
+ * turn, a pause of 50 us to 50 ms when nothing is new. Ends when every session
+ * is stored and a moment has passed; a session that appears just then is seen
  * because the directory is looked through once more without the lock.
  */
 #define _GNU_SOURCE
@@ -41,7 +41,8 @@ enum {
     STORE_TRIES = 6,        /* in a row, with doubling pauses from 100 ms */
     SYNC_NS = 100000000,    /* where a directory outlives the machine */
     ALONE_TOLD = 20,        /* sessions left alone that are named in the log */
-    UPLOAD_MS = 10000,      /* at the end, what can be sent in that time */
+    RIVAL_NS = 1000000000,
+    UPLOAD_MS = 10000, /* at the end, what can be sent in that time */
 };
 
 struct sidecar {
@@ -142,6 +143,20 @@ static int store_trouble(struct sidecar *c, struct entry *e, int rc,
     e->session = NULL;
     c->is_hopeless |= is_final;
     retry_later(c, e, now_ns);
+    return 0;
+}
+
+/* Another sidecar drains it as well (a lock that does not hold on this file
+ * system): what it has stored is left to it. */
+static int rival_met(struct sidecar *c, struct entry *e, int64_t now_ns)
+{
+    if (!e->has_rival)
+        log_line("session '%s/%s' is drained by another sidecar, too", c->dir,
+                 e->name);
+    e->has_rival = true;
+    session_close(e->session);
+    e->session = NULL;
+    e->retry_at_ns = now_ns + RIVAL_NS;
     return 0;
 }
 
@@ -300,7 +315,7 @@ static int store_replaced(struct sidecar *c)
     store_abandon(c->store);
     c->store = NULL;
     if (c->upload) {
-        upload_finish(c->upload, 0);
+        (void)upload_finish(c->upload, 0);
         c->upload = NULL;
         (void)uploads_start(c);
     }
@@ -326,6 +341,8 @@ static int entry_poll(struct sidecar *c, struct entry *e, int64_t now_ns)
         }
         return rc;
     }
+    if (rc == -EALREADY)
+        return rival_met(c, e, now_ns);
     if (rc == -ESTALE || !store_is_there(c->store))
         return store_replaced(c);
     if (store_why(c->store)[0])
@@ -422,28 +439,17 @@ static void work_until_quiet(struct sidecar *c)
 {
     for (;;) {
         work(c);
-        (void)flock(c->lock_fd, LOCK_UN);
+        setup_unlock(c->dir_fd, c->lock_fd);
         if (stop || c->once || c->store_failures)
             return;
         entries_scan(&c->entries, c->dir_fd, now(), true);
-        if (!is_waiting(c) || !setup_lock(c->lock_fd, false))
+        if (!is_waiting(c) || !setup_lock(c->dir_fd, c->lock_fd, false))
             return;
         c->idle_since_ns = 0;
     }
 }
 
 /* ---- start --------------------------------------------------------------- */
-
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_stop};
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGIO, SIG_IGN); /* somebody opens a file while we hold its lease */
-    signal(SIGXFSZ, SIG_IGN); /* a limited file is an error code */
-}
 
 static int open_places(struct sidecar *c)
 {
@@ -502,7 +508,7 @@ static int uploads_start(struct sidecar *c)
 
 static int serve(struct sidecar *c)
 {
-    if (!setup_lock(c->lock_fd, !c->is_auto)) {
+    if (!setup_lock(c->dir_fd, c->lock_fd, !c->is_auto)) {
         if (!c->is_auto)
             log_line("a sidecar is at work in '%s' already", c->dir);
         return 0;
@@ -513,7 +519,7 @@ static int serve(struct sidecar *c)
         return EXIT_TROUBLE;
     c->is_told = faccessat(c->dir_fd, TROUBLE_FILE, F_OK, 0) == 0;
     if (store_ready(c) != 0 && c->is_hopeless) {
-        upload_finish(c->upload, 0);
+        (void)upload_finish(c->upload, 0);
         return EXIT_TROUBLE;
     }
     health_begin(&c->health, c->store_path);
@@ -535,7 +541,9 @@ static int serve(struct sidecar *c)
     store_close(c->store);
     if (status != EXIT_TROUBLE)
         trouble_clear(c->dir_fd);
-    upload_finish(c->upload, UPLOAD_MS);
+    /* whoever typed it wants to know whether all was sent */
+    if (!upload_finish(c->upload, UPLOAD_MS) && c->once && status == 0)
+        status = EXIT_FOUND;
     return status;
 }
 
@@ -576,7 +584,7 @@ int sidecar_main(int argc, char **argv)
     mallopt(M_MMAP_THRESHOLD, 128 << 10);
     if (entries_init(&c.entries) != 0)
         return options_trouble("%s", strerror(ENOMEM));
-    catch_signals();
+    setup_signals(on_stop);
     (void)lane_keeper_guard();
     int status = open_places(&c);
     if (status == 0)

@@ -86,7 +86,8 @@ static int cursors_load(struct session *s)
         int64_t lane = store_int(s->store, STORE_CURSOR_ALL, 0);
         if (lane >= 0 && lane < LANE_MAX) {
             struct session_lane *l = &s->lane[lane];
-            l->stored = (uint64_t)store_int(s->store, STORE_CURSOR_ALL, 1);
+            l->stored = l->cursor =
+                (uint64_t)store_int(s->store, STORE_CURSOR_ALL, 1);
             l->records = l->records_stored =
                 (uint64_t)store_int(s->store, STORE_CURSOR_ALL, 2);
         }
@@ -346,18 +347,37 @@ static int slow_part(struct session *s, int64_t now_ns)
     return rc == 0 ? finish_look(s, now_ns) : rc;
 }
 
+static bool has_moved(const struct session_lane *l)
+{
+    uint64_t from = l->cursor ? l->cursor : (uint64_t)LANE_FIRST_POSITION;
+    return l->is_open &&
+           (l->log.position != from || l->records != l->records_stored);
+}
+
 static int cursors_save(struct session *s)
 {
-    int rc = 0;
-    for (uint32_t i = 0; rc >= 0 && i < s->reader.header.lane_next; i++) {
+    int rc = 1;
+    for (uint32_t i = 0; rc > 0 && i < s->reader.header.lane_next; i++) {
         const struct session_lane *l = &s->lane[i];
-        if (l->is_open &&
-            (l->log.position != l->stored || l->records != l->records_stored))
-            rc =
-                store_run(s->store, STORE_CURSOR_SET, "iiii", s->id, (int64_t)i,
-                          (int64_t)l->log.position, (int64_t)l->records);
+        if (!has_moved(l))
+            continue;
+        int64_t position = (int64_t)l->log.position;
+        int64_t records = (int64_t)l->records;
+        rc = l->cursor
+                 ? store_run(s->store, STORE_CURSOR_MOVE, "iiiii", s->id,
+                             (int64_t)i, position, records, (int64_t)l->cursor)
+                 : store_run(s->store, STORE_CURSOR_ADD, "iiii", s->id,
+                             (int64_t)i, position, records);
     }
-    return rc < 0 ? rc : 0;
+    return rc < 0 ? rc : rc == 0 ? -EALREADY : 0;
+}
+
+/* They are committed. */
+static void cursors_note(struct session *s)
+{
+    for (uint32_t i = 0; i < s->reader.header.lane_next; i++)
+        if (has_moved(&s->lane[i]))
+            s->lane[i].cursor = s->lane[i].log.position;
 }
 
 static int batch_save(struct session *s, int64_t now_ns)
@@ -367,7 +387,7 @@ static int batch_save(struct session *s, int64_t now_ns)
         rc = totals_flush(&s->totals, s->store, s->id);
     if (rc == 0 && !s->is_ended)
         rc = pending_save(&s->pending, s->store, s->id);
-    if (rc == 0 && !s->is_ended)
+    if (rc == 0)
         rc = cursors_save(s);
     static const enum store_statement last[] = {
         STORE_SESSION_END,        STORE_SESSION_END_CURSORS,
@@ -377,12 +397,19 @@ static int batch_save(struct session *s, int64_t now_ns)
     unsigned count = sizeof last / sizeof *last;
     if (rc == 0 && s->is_ended)
         rc = gap_count(s);
-    for (unsigned i = 0; s->is_ended && rc >= 0 && i < count; i++)
+    for (unsigned i = 0; s->is_ended && rc >= 0 && i < count; i++) {
         rc = store_run(s->store, last[i], "i", s->id);
+        if (rc == 0 && last[i] == STORE_SESSION_END)
+            rc = -EALREADY;
+    }
     if (rc >= 0)
         rc = outbox_save(&s->outbox, s->store, s->id, now_ns,
                          s->is_moved || s->is_ended, s->is_ended);
-    return rc < 0 ? rc : store_commit(s->store);
+    if (rc >= 0)
+        rc = store_commit(s->store);
+    if (rc == 0)
+        cursors_note(s);
+    return rc;
 }
 
 /* Does one of its processes live, as far as we know? */
@@ -523,6 +550,8 @@ int session_poll(struct session *s, int64_t now_ns)
         if (rc != 0)
             return rc;
     }
+    if (s->keeper && !lane_keeper_is_ours(s->keeper))
+        return -EALREADY;
     if (now_ns < s->slow_at_ns && !is_news(s))
         return 0;
     if (is_better_later(s, now_ns))

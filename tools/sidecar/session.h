@@ -26,6 +26,7 @@ struct session_lane {
     bool is_open;
     struct lane_log log;
     uint64_t stored; /* position up to which the store has it */
+    uint64_t cursor; /* as its row says it; 0: there is none */
     uint64_t records, records_stored; /* spans that it has of it, in all */
     uint32_t generation, process; /* of the thread whose items come next: the
                                      number of its process */
@@ -56,7 +57,7 @@ struct session_site {
     struct decode_item *items;
     char name[512];
     struct lane_counter counted; /* as far as it is in the totals */
-    bool counted_known;
+    bool counted_known, counted_stored;
 };
 struct session {
     char name[SESSION_NAME_MAX];
@@ -109,9 +110,10 @@ int session_open(int dir_fd, const char *name, struct store *store,
 void session_close(struct session *session);
 
 /*
- * Take what is new, store it in one transaction. Number of items, or -errno:
- * then nothing of the batch is stored, and the session must be closed and
- * opened again. `finish`: nobody waits for more (--once).
+ * Take what is new, store it in one transaction. Number of items, or -errno
+ * (-EALREADY: another sidecar stored some of it): then nothing of the batch is
+ * stored, and the session must be closed and opened again. `finish`: nobody
+ * waits for more (--once).
  */
 int session_poll(struct session *session, int64_t now_ns)
     __attribute__((warn_unused_result));

@@ -49,7 +49,7 @@ mode_t setup_file_mode(int dir_fd)
 
 /* Those who only want to know whether there is a sidecar hold the lock shared,
  * for a moment; another sidecar holds it alone. */
-bool setup_lock(int lock_fd, bool wait)
+static bool take_lock(int lock_fd, bool wait)
 {
     for (int i = 0; i < LOCK_TRIES; i++) {
         if (flock(lock_fd, LOCK_EX | LOCK_NB) == 0)
@@ -62,6 +62,22 @@ bool setup_lock(int lock_fd, bool wait)
         pause_ns(is_shared ? LOCK_SHARED_NS : LOCK_WAIT_NS);
     }
     return false;
+}
+
+bool setup_lock(int dir_fd, int lock_fd, bool wait)
+{
+    if (!take_lock(dir_fd, wait))
+        return false;
+    if (take_lock(lock_fd, wait))
+        return true;
+    (void)flock(dir_fd, LOCK_UN);
+    return false;
+}
+
+void setup_unlock(int dir_fd, int lock_fd)
+{
+    (void)flock(lock_fd, LOCK_UN);
+    (void)flock(dir_fd, LOCK_UN);
 }
 
 bool setup_maker_lives(const char *name)
@@ -84,4 +100,15 @@ bool setup_is_durable(int dir_fd)
     struct statfs at;
     return fstatfs(dir_fd, &at) != 0 ||
            (at.f_type != TMPFS_MAGIC && at.f_type != RAMFS_MAGIC);
+}
+
+void setup_signals(void (*on_stop)(int))
+{
+    struct sigaction action = {.sa_handler = on_stop};
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGIO, SIG_IGN); /* somebody opens a file while we hold its lease */
+    signal(SIGXFSZ, SIG_IGN); /* a limited file is an error code */
 }
