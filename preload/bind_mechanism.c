@@ -47,7 +47,7 @@ static int resolve_slot(void *context, const struct plan_image *image,
 static enum lane_shim prove_shim(struct work *work)
 {
     static const struct plan_resolver resolver = {NULL, resolve_slot};
-    struct plan_reason reason = {NULL, 0};
+    struct plan_reason reason = {NULL, 0, 0};
     /* libc's own _exit, execve, fork, sigaction: compiled C of at most three
      * arguments; every process would pay for their proofs */
     if (!work->decl)
@@ -59,7 +59,9 @@ static enum lane_shim prove_shim(struct work *work)
     enum plan_stack stack = plan_prove_within(
         decoder_get(), &work->module->image, work->vaddr, &resolver,
         decoder_scratch(), &bind_round.steps_left, &reason);
-    if (stack == PLAN_STACK_LOCAL)
+    if (stack == PLAN_STACK_COPIED)
+        work->copy_words = (reason.args_bytes + 7) / 8;
+    if (stack == PLAN_STACK_LOCAL || stack == PLAN_STACK_COPIED)
         return LANE_SHIM_FRAME;
     if (stack == PLAN_STACK_CALLER) {
         bind_work_say(work, plan_stack_text(stack));
@@ -67,6 +69,13 @@ static enum lane_shim prove_shim(struct work *work)
     }
     if (reason.text == plan_proof_too_long)
         bind_work_say(work, reason.text);
+    const char *collector = modules_collector();
+    if (collector) {
+        bind_work_say(work, collector);
+        text_put(&work->reason, ", and it is not proved to have no stack "
+                                "arguments");
+        return SHIM_REFUSED;
+    }
     return LANE_SHIM_ZERO_COPY;
 }
 
@@ -78,6 +87,8 @@ void bind_work_choose_shim(struct work *work)
 
 static uint64_t stub_of(const struct work *work)
 {
+    if (work->copy_words > 0)
+        return shim_stub_copy(work->index, work->copy_words);
     return work->shim == LANE_SHIM_FRAME ? shim_stub_frame(work->index)
                                          : shim_stub_zero_copy(work->index);
 }

@@ -464,3 +464,18 @@ bool module_matches(const struct module *module,
     }
     return false;
 }
+
+const char *modules_collector(void)
+{
+    static const char *found;
+    static uint32_t looked; /* at this generation */
+    if (found || looked == modules.generation)
+        return found;
+    looked = modules.generation;
+    for (uint32_t i = 0; i < modules.count && !found; i++) {
+        const struct module *module = &modules.at[i];
+        if (module->is_loaded && module->is_usable)
+            found = plan_image_collector(&module->image);
+    }
+    return found;
+}

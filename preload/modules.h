@@ -70,6 +70,8 @@ HIDDEN void module_find_branches(struct module *module, uint64_t vaddr);
 HIDDEN bool module_is_changed(struct module *module, uint64_t vaddr, size_t n);
 /* Unmap what a round needed: files read for their .symtab, indexes. */
 HIDDEN void modules_drop_files(void);
+/* Why Z may carry no function of this process (plan_image_collector), NULL. */
+HIDDEN const char *modules_collector(void);
 /* The loaded module that holds a run-time address, or NULL. */
 HIDDEN struct module *modules_find(uint64_t address);
 /* Is it in the scope of an object pattern? */

@@ -304,8 +304,9 @@ struct lane_open *span_tail_base(struct lane *lane,
         return NULL;
     if (top->sp == call->sp)
         return top; /* a Z call, or a tail span */
+    uint64_t stride = top->sp - call->sp;
     return top->state == LANE_OPEN_CALL &&
-                   top->sp == call->sp + SHIM_FRAME_STRIDE
+                   (stride == SHIM_FRAME_STRIDE || stride == SHIM_COPY_STRIDE)
                ? top
                : NULL;
 }

@@ -8,7 +8,8 @@
  * same two structs to the hooks:
  *
  *  F keeps struct shim_call in a frame of its own on the caller's stack: right
- *    only for handlers that are proved to touch nothing at or above their CFA.
+ *    only for handlers that are proved to touch nothing at or above their CFA,
+ *    or no more than some words there, which it copies.
  *  Z calls the handler with the caller's exact stack pointer; the true return
  *    address and rbp wait in struct shim_entry, private memory that belongs to
  *    this frame and to no thread.
@@ -69,10 +70,13 @@ enum shim_call_flags {
     /* bits 8 and up are the runtime's own */
 };
 enum {
-    SHIM_FRAME_STRIDE = 256
-}; /* F: a handler's sp, or that of one it
-      tail-calls, is this much below its
-      call's */
+    /* F: a handler's sp, or that of one it tail-calls, is this much below its
+     * call's; with a copy of its stack arguments, so much */
+    SHIM_FRAME_STRIDE = 256,
+    SHIM_COPY_STRIDE = 384,
+    SHIM_COPY_WORDS_MAX = 16,
+};
+#define SHIM_COPY_MARK UINT64_C(0x6b72616d79706f63)
 
 enum {
     SHIM_NEAR_END = 16 * 1024
@@ -109,6 +113,9 @@ extern __thread uint64_t shim_floor
  * that announces `site`. */
 uint64_t shim_stub_frame(uint32_t site);
 uint64_t shim_stub_zero_copy(uint32_t site);
+/* F for a handler of which it is proved that it touches at most so many words
+ * of stack arguments: they are copied. */
+uint64_t shim_stub_copy(uint32_t site, uint32_t words);
 /* The site whose zero-copy stub stands at `address`; 0: none does. */
 uint32_t shim_stub_site(uint64_t address);
 

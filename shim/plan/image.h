@@ -177,6 +177,10 @@ int plan_image_function_extent(const struct plan_image *image, uint64_t vaddr,
 size_t plan_image_labels_bytes(const struct plan_image *image);
 void plan_image_index_labels(struct plan_image *image, uint32_t *memory);
 
+/* Why Z, which takes the caller's rbp out of the stack, may carry no function
+ * of a process that has this object: a phrase. NULL: nothing is known against
+ * it. */
+const char *plan_image_collector(const struct plan_image *image);
 /* Has the object unwind tables, beyond those of the start files and of a C
  * library's static parts? Then compiled C is in them. */
 bool plan_image_has_unwind(const struct plan_image *image);

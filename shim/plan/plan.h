@@ -61,6 +61,9 @@ enum plan_stack {
     PLAN_STACK_UNKNOWN,
     PLAN_STACK_CALLER, /* reads its return address, or what it jumps to does:
                           it is to be carried by neither F nor Z */
+    PLAN_STACK_COPIED, /* touches the first reason.args_bytes of its stack
+                          arguments and no more, and takes no address of them
+                          (proved): F may carry it with a copy of those */
 };
 const char *plan_stack_text(enum plan_stack stack);
 
@@ -155,6 +158,7 @@ int plan_entry_patch(const struct plan_decoder *decoder,
 struct plan_reason {
     const char *text;
     uint64_t vaddr;
+    uint32_t args_bytes; /* PLAN_STACK_COPIED; at most 128 */
 };
 enum plan_stack plan_prove_stack(const struct plan_decoder *decoder,
                                  const struct plan_image *image, uint64_t vaddr,

@@ -57,6 +57,19 @@ static struct value effective_address(struct step *t,
     return value_add(value_add(base, index), disp);
 }
 
+/* Stack arguments that can be copied: known ones, within reach. */
+static bool note_arguments(struct prover *p, const struct value *a,
+                           int64_t size)
+{
+    int64_t end = a->high + size;
+    if ((a->low < 0 && RULE(COPY_STRADDLED)) ||
+        (end > PROVE_ARGS && RULE(COPY_FAR)))
+        return false;
+    if (end > p->args_bytes && RULE(COPY_ALL))
+        p->args_bytes = (uint32_t)end;
+    return true;
+}
+
 void prove_access(struct prover *p, const struct value *a, int64_t size,
                   uint64_t pc)
 {
@@ -70,7 +83,8 @@ void prove_access(struct prover *p, const struct value *a, int64_t size,
     }
     if (!RULE(ACCESS_SIZE))
         size = 1;
-    if (a->symbol == 0 && a->high + size > 0 && RULE(ACCESS_ABOVE))
+    if (a->symbol == 0 && a->high + size > 0 && RULE(ACCESS_ABOVE) &&
+        !note_arguments(p, a, size))
         prove_fail(p, PLAN_STACK_ARGUMENTS, "reads or writes stack arguments",
                    pc);
     else if (a->symbol != 0 && !a->wide && value_bound(p, a) + size > 0 &&

@@ -9,6 +9,9 @@
 
 #define PLAN_RULES(X)                                                          \
     X(ACCESS_ABOVE)      /* an access at or above the CFA */                   \
+    X(COPY_STRADDLED)    /* it begins below the CFA */                         \
+    X(COPY_FAR)          /* or reaches beyond what is copied */                \
+    X(COPY_ALL)          /* all that is touched is copied */                   \
     X(ACCESS_ABOVE_BASE) /* the same through an aligned or alloca base */      \
     X(ACCESS_SIZE)       /* an access starts below the CFA and reaches it */   \
     X(ACCESS_INDEXED)    /* an access at CFA + unknown */                      \

@@ -229,6 +229,15 @@ uint64_t shim_stub_frame(uint32_t site)
     return (uint64_t)shim_stubs_frame + (uint64_t)site * 16;
 }
 
+uint8_t shim_copy_words[SHIM_SITE_MAX];
+
+uint64_t shim_stub_copy(uint32_t site, uint32_t words)
+{
+    /* before any call of it: the stub is not reached yet */
+    shim_copy_words[site] = (uint8_t)words;
+    return (uint64_t)shim_stubs_copy + (uint64_t)site * 16;
+}
+
 uint64_t shim_stub_zero_copy(uint32_t site)
 {
     return (uint64_t)shim_stubs_zero + (uint64_t)site * 16;

@@ -182,6 +182,15 @@ static unsigned take_function(struct bindings *b, const struct function *f,
     return 0;
 }
 
+/* As modules_collector() of the preload. */
+static const char *find_collector(const struct bindings *b)
+{
+    const char *text = NULL;
+    for (size_t i = 0; !text && i < b->objects->count; i++)
+        text = plan_image_collector(&b->objects->at[i].image);
+    return text;
+}
+
 static void decide_function(struct bindings *b, struct function *f,
                             struct binding *out)
 {
@@ -234,6 +243,18 @@ static void decide_function(struct bindings *b, struct function *f,
         binding_remark(out, "%s%s%s", prefix, colon, plan_stack_text(stack));
         return;
     }
+    const char *collector = stack == PLAN_STACK_LOCAL ||
+                                    stack == PLAN_STACK_COPIED ||
+                                    (!entry && hopeless)
+                                ? NULL
+                                : find_collector(b);
+    if (collector) {
+        binding_remark(out,
+                       "%s%s%s, and it is not proved to have no stack "
+                       "arguments",
+                       prefix, colon, collector);
+        return;
+    }
     char verdict[512];
     verdict_text(image, &patch, verdict, sizeof verdict);
     if (!entry && (hopeless || !has_slots(b, f->name))) {
@@ -250,7 +271,7 @@ static void decide_function(struct bindings *b, struct function *f,
             "%s%s%s, so only calls from other objects through their PLT "
             "are seen",
             prefix, colon, verdict);
-    if (stack == PLAN_STACK_LOCAL)
+    if (stack == PLAN_STACK_LOCAL || stack == PLAN_STACK_COPIED)
         out->frame_count++;
     else
         out->zero_copy_count++;
