@@ -64,13 +64,17 @@ _Static_assert(sizeof(struct lane_stack_call) == 48, "file format");
  */
 enum {
     LANE_KEPT_BELOW = 144,
-    LANE_KEPT_STRIDE = 256, /* F: the handler's slot is so far below A */
+    LANE_KEPT_STRIDE = 256, /* F: the handler's slot is so far below A, ... */
+    LANE_KEPT_COPY = 384,   /* ... below a copy of its stack arguments so far */
+    LANE_KEPT_MARK = 224,   /* so far below A: A ^ LANE_KEPT_MARKED if copied */
     LANE_KEPT_SP = 8,
     LANE_KEPT_SPAN = 40,
     LANE_KEPT_RBP = 136, /* the caller's; Z alone, as the next */
     LANE_KEPT_RETURN = 144,
     LANE_KEPT_BYTES = 152,
 };
+
+#define LANE_KEPT_MARKED UINT64_C(0x6b72616d79706f63)
 
 /*
  * Registers as they were where the copy was made: of a signal all 17, else in

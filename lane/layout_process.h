@@ -26,6 +26,7 @@ enum lane_lost {
     LANE_LOST_PRIVILEGED = 2, /* setuid, setgid, file capabilities */
     LANE_LOST_FOREIGN = 3,    /* another ELF class, machine or loader */
     LANE_LOST_CLEARED = 4,    /* its environment has no LD_PRELOAD of ours */
+    LANE_LOST_ROOT = 5,       /* where it runs, the preload is no file */
 };
 struct lane_process {
     uint32_t state;      /* enum lane_process_state, release */

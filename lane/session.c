@@ -26,9 +26,13 @@
 enum {
     PAGE = 4096,
     SHRINK_STEPS = 8,
-    LEAST_LANES = 8,
-    LEAST_UNITS = 2,
+    LEAST_PROCESSES = 256,
     LEAST_CONTEXTS = 1024,
+    LEAST_SITES = 192, /* some 60 of them are of libc */
+    LEAST_ITEMS = 2048,
+    LEAST_MODULES = 256,
+    LEAST_STRING_BYTES = 128 * 1024,
+    LEAST_LANES = 4,
     AS_PART = 8, /* of a limited address space at most 1/8 is ours */
 };
 
@@ -62,20 +66,18 @@ static uint64_t layout_compute(const struct lane_config *config, int step,
     if (units > LANE_UNIT_MAX)
         units = LANE_UNIT_MAX;
     const uint32_t capacity[LANE_TABLES] = {
-        LANE_PROCESS_MAX,
+        at_least(LANE_PROCESS_MAX >> step, LEAST_PROCESSES),
         at_least(LANE_CONTEXT_MAX >> (step * 2), LEAST_CONTEXTS),
-        at_least(LANE_SITE_MAX >> step, 512),
-        at_least(LANE_ITEM_MAX >> step, 4096),
-        at_least(LANE_SITE_MAX >> step, 512),
-        at_least(LANE_MODULE_MAX >> step, 512),
+        at_least(LANE_SITE_MAX >> step, LEAST_SITES),
+        at_least(LANE_ITEM_MAX >> step, LEAST_ITEMS),
+        at_least(LANE_SITE_MAX >> step, LEAST_SITES),
+        at_least(LANE_MODULE_MAX >> step, LEAST_MODULES),
         LANE_ANCHOR_MAX,
-        at_least(LANE_STRING_BYTES >> step, 256 * 1024),
+        at_least(LANE_STRING_BYTES >> step, LEAST_STRING_BYTES),
         step
             ? at_least(lanes >> step, lanes < LEAST_LANES ? lanes : LEAST_LANES)
             : lanes,
-        step
-            ? at_least(units >> step, units < LEAST_UNITS ? units : LEAST_UNITS)
-            : units,
+        step ? at_least(units >> step, 1) : units,
     };
     uint64_t at = PAGE; /* the header */
     for (int i = 0; i < LANE_TABLES; i++) {
@@ -102,6 +104,8 @@ static int map_fitting(int fd, const struct lane_config *config,
 {
     uint64_t most_file = limit_of(RLIMIT_FSIZE, 1);
     uint64_t most_memory = limit_of(RLIMIT_AS, AS_PART);
+    if (config->most_bytes && config->most_bytes < most_memory)
+        most_memory = config->most_bytes;
     int rc = -EFBIG;
     for (int step = 0; step < SHRINK_STEPS; step++) {
         uint64_t len = layout_compute(config, step, table);
@@ -115,6 +119,8 @@ static int map_fitting(int fd, const struct lane_config *config,
         void *at = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         if (at != MAP_FAILED) {
             (void)madvise(at, len, MADV_DONTDUMP);
+            /* a tmpfs may be mounted huge=always: a line would take 2 MiB */
+            (void)madvise(at, len, MADV_NOHUGEPAGE);
             *base = at;
             *len_bytes = len;
             return 0;

@@ -16,7 +16,8 @@ struct lane_config {
     uint32_t policy, wait_us;
     uint32_t clock;
     uint8_t build_id[20];
-    uint32_t mode; /* file mode: 0600 or 0660 */
+    uint32_t mode;       /* file mode: 0600 or 0660 */
+    uint64_t most_bytes; /* of the file and the mapping; 0: no limit */
 };
 
 /* A mapped session. Offsets were validated once against file_bytes; the

@@ -159,6 +159,40 @@ static bool declare_item(struct parser *p, const struct attribute *attrs,
     return add_item(p, items, &item);
 }
 
+/* `input(r)` has become r_x, r_y. */
+static bool has_parts(const struct items *items,
+                      enum manifest_direction direction, const char *key)
+{
+    size_t len = strlen(key);
+    for (struct item_node *i = items->first; i; i = i->next)
+        if (i->item.direction == direction && strlen(i->item.key) > len &&
+            memcmp(i->item.key, key, len) == 0 && i->item.key[len] == '_')
+            return true;
+    return false;
+}
+
+/* To who checks: nobody asked for it, but it is not there. */
+static void tell_missing(struct parser *p, struct mark at,
+                         const struct manifest_decl *decl, int32_t index,
+                         const char *key, const struct items *items,
+                         enum manifest_direction direction)
+{
+    const struct manifest_type *type =
+        index < 0 ? decl->return_type : decl->params[index].type;
+    enum manifest_place_kind kind =
+        index < 0 ? decl->return_place.kind : decl->params[index].place.kind;
+    if (!p->host->compares || type->kind == MANIFEST_VOID ||
+        kind == MANIFEST_NOWHERE || kind == MANIFEST_UNKNOWN ||
+        kind == MANIFEST_ABSENT || has_parts(items, direction, key))
+        return;
+    parser_report(p, MANIFEST_NOT_YET, at, "'", key, "' of '", decl->name,
+                  type->kind == MANIFEST_RECORD
+                      ? "' is a record and has no value of its own; name it, "
+                        "or a member"
+                      : "' is of a type that no value is made of",
+                  NULL);
+}
+
 /* Parameter `index`, or the return value (-1), captured unasked. */
 static bool declare_implied(struct parser *p, const struct attribute *attrs,
                             const struct manifest_decl *decl, int32_t index,
@@ -185,8 +219,10 @@ static bool declare_implied(struct parser *p, const struct attribute *attrs,
         return true; /* named: there it may be text */
     item.expr = compile_implied(p, decl, index,
                                 decl->settings.capture == MANIFEST_CAPTURE_ALL);
-    if (!item.expr)
+    if (!item.expr) {
+        tell_missing(p, attrs->at, decl, index, key, items, item.direction);
         return !p->fatal;
+    }
     item.key = item.source = key;
     item.type = item.expr->type;
     return add_item(p, items, &item);

@@ -177,6 +177,24 @@ static bool emit_bits(struct compile *c, uint32_t shift, uint32_t width,
     return width == 64 || emit(c, plain(OP_BITS, width, is_signed, 0, 0), 0);
 }
 
+/* An array, or a member that lies across two registers: what is captured goes
+ * without it, a rule cannot. */
+static void leave_out_part(struct compile *c, struct mark at)
+{
+    if (c->use != USE_INPUT && c->use != USE_OUTPUT) {
+        compile_error(c, at,
+                      "this part of a record in registers cannot be "
+                      "read; name a scalar member");
+        return;
+    }
+    c->is_unknown = true;
+    if (!c->is_quiet)
+        parser_report(c->p, MANIFEST_NOT_YET, at,
+                      "this part of a record in registers is left out: only "
+                      "scalar members can be read there",
+                      NULL);
+}
+
 bool emit_piece(struct compile *c, struct mark at, struct operand *operand)
 {
     const struct manifest_type *type = operand->type;
@@ -188,9 +206,7 @@ bool emit_piece(struct compile *c, struct mark at, struct operand *operand)
         is_second ? operand->place.second_kind : operand->place.kind;
     if (value_type_of(type) == 0 || bit % 64 + width > 64 ||
         (kind != MANIFEST_IREG && kind != MANIFEST_FREG)) {
-        compile_error(c, at,
-                      "this part of a record in registers cannot be "
-                      "read; name a scalar member");
+        leave_out_part(c, at);
         return false;
     }
     uint32_t index =

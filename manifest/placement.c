@@ -17,6 +17,7 @@ enum said_kind {
     SAID_NOTHING, /* "?" */
     SAID_ABSENT,  /* "-" */
     SAID_LATER,   /* "~" */
+    SAID_MEMORY,  /* "=" */
     SAID_PLACE,
 };
 struct said {
@@ -29,6 +30,7 @@ enum verdict {
     VERDICT_FINE,
     VERDICT_TAKEN, /* only the debug information knows: believed */
     VERDICT_LATER,
+    VERDICT_UNFILLED, /* on the stack, perhaps not written by the caller */
     VERDICT_ABSENT,
     VERDICT_MOVED,
     VERDICT_DOUBTFUL, /* not told, but others were moved */
@@ -89,6 +91,8 @@ static struct said read_one(const char *text, uint32_t len)
         said.kind = SAID_ABSENT;
     } else if (is_text(text, len, "~")) {
         said.kind = SAID_LATER;
+    } else if (is_text(text, len, "=")) {
+        said.kind = SAID_MEMORY;
     } else if (*text == '+') {
         place->kind = MANIFEST_STACK;
         if (!read_number(text + 1, len - 1, &place->index))
@@ -131,6 +135,8 @@ static enum verdict judge(const struct manifest_param *param,
     const struct manifest_place *here = &param->place, *there = &said->place;
     if (here->kind == MANIFEST_NOWHERE || said->kind == SAID_NOTHING)
         return VERDICT_FINE;
+    if (said->kind == SAID_MEMORY)
+        return here->kind == MANIFEST_STACK ? VERDICT_UNFILLED : VERDICT_FINE;
     if (said->kind != SAID_PLACE)
         return said->kind == SAID_LATER ? VERDICT_LATER : VERDICT_ABSENT;
     if (here->kind == MANIFEST_UNKNOWN)
@@ -156,7 +162,7 @@ static void judge_all(const struct manifest_param *params, uint32_t count,
     for (uint32_t i = 0; i < count; i++) {
         struct said said = next_said(&at, ',');
         out->of[i] = (uint8_t)judge(&params[i], &said);
-        is_told[i] = said.kind != SAID_NOTHING ||
+        is_told[i] = (said.kind != SAID_NOTHING && said.kind != SAID_MEMORY) ||
                      params[i].place.kind == MANIFEST_NOWHERE;
         out->is_broken |=
             out->of[i] == VERDICT_ABSENT || out->of[i] == VERDICT_MOVED;
@@ -174,6 +180,9 @@ static const char *why_not(enum verdict verdict)
     case VERDICT_LATER:
         return " has no value: the debug information does not say where it is "
                "when the function is called, only later";
+    case VERDICT_UNFILLED:
+        return " has no value: it is passed in memory, which clang does not "
+               "fill where the function does not read it";
     default:
         return " has no value: the compiler changed other arguments, and where "
                "this one is is not told";

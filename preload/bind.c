@@ -11,6 +11,7 @@
 #include "preload/bind_lock.h"
 #include "preload/bind_patched.h"
 #include "preload/bind_site.h"
+#include "preload/bind_text.h"
 #include "preload/callback.h"
 #include "preload/carry.h"
 #include "preload/decoder.h"
@@ -260,9 +261,9 @@ static void bind_fresh(bool may_bind)
                     modules.at[i].generation == modules.generation;
     if (!is_fresh || !has_any_declaration())
         return;
-    int err = shim_text_open(false);
+    int err = bind_text_open(true);
     if (err)
-        note_line("binding", "/proc/self/mem cannot be opened: objects loaded "
+        note_line("binding", "text cannot be written any more: objects loaded "
                              "later are not traced");
     bind_generation(modules.generation);
     fiber_watch(true);

@@ -12,6 +12,9 @@
 #include <errno.h>
 #include <string.h>
 
+/* Neither trampoline may carry it. */
+#define SHIM_REFUSED ((enum lane_shim)0)
+
 void bind_work_say(struct work *work, const char *text)
 {
     if (work->reason.len > 0)
@@ -44,7 +47,7 @@ static int resolve_slot(void *context, const struct plan_image *image,
 static enum lane_shim prove_shim(struct work *work)
 {
     static const struct plan_resolver resolver = {NULL, resolve_slot};
-    struct plan_reason reason = {NULL, 0};
+    struct plan_reason reason = {NULL, 0, 0};
     /* libc's own _exit, execve, fork, sigaction: compiled C of at most three
      * arguments; every process would pay for their proofs */
     if (!work->decl)
@@ -56,10 +59,23 @@ static enum lane_shim prove_shim(struct work *work)
     enum plan_stack stack = plan_prove_within(
         decoder_get(), &work->module->image, work->vaddr, &resolver,
         decoder_scratch(), &bind_round.steps_left, &reason);
-    if (stack == PLAN_STACK_LOCAL)
+    if (stack == PLAN_STACK_COPIED)
+        work->copy_words = (reason.args_bytes + 7) / 8;
+    if (stack == PLAN_STACK_LOCAL || stack == PLAN_STACK_COPIED)
         return LANE_SHIM_FRAME;
+    if (stack == PLAN_STACK_CALLER) {
+        bind_work_say(work, plan_stack_text(stack));
+        return SHIM_REFUSED;
+    }
     if (reason.text == plan_proof_too_long)
         bind_work_say(work, reason.text);
+    const char *collector = modules_collector();
+    if (collector) {
+        bind_work_say(work, collector);
+        text_put(&work->reason, ", and it is not proved to have no stack "
+                                "arguments");
+        return SHIM_REFUSED;
+    }
     return LANE_SHIM_ZERO_COPY;
 }
 
@@ -71,6 +87,8 @@ void bind_work_choose_shim(struct work *work)
 
 static uint64_t stub_of(const struct work *work)
 {
+    if (work->copy_words > 0)
+        return shim_stub_copy(work->index, work->copy_words);
     return work->shim == LANE_SHIM_FRAME ? shim_stub_frame(work->index)
                                          : shim_stub_zero_copy(work->index);
 }
@@ -135,7 +153,8 @@ static bool is_hopeless(enum plan_verdict verdict)
     return verdict == PLAN_NO_FUNCTION || verdict == PLAN_IFUNC_RESOLVER ||
            verdict == PLAN_ASSEMBLY || verdict == PLAN_GO ||
            verdict == PLAN_EXCLUDED || verdict == PLAN_THUNK ||
-           verdict == PLAN_PART || verdict == PLAN_NO_UNWIND;
+           verdict == PLAN_PART || verdict == PLAN_NO_UNWIND ||
+           verdict == PLAN_PROFILED || verdict == PLAN_COLLECTED;
 }
 
 static bool has_decoder(struct work *work)
@@ -235,7 +254,7 @@ int bind_work_plan(struct work *work)
     if (err && (is_hopeless(work->patch.verdict) || !work->may_use_slots))
         return err;
     bind_work_choose_shim(work);
-    return 0;
+    return work->shim == SHIM_REFUSED ? -ENOTSUP : 0;
 }
 
 static int apply_entry(struct work *work)
@@ -252,8 +271,32 @@ static int apply_entry(struct work *work)
     return err;
 }
 
+/* The version of a function whose name has several in its object. */
+struct versions {
+    const struct plan_image *image;
+    uint64_t vaddr;
+    const char *own;
+    bool has_others;
+};
+
+static int see_version(void *context, const struct plan_symbol *symbol)
+{
+    struct versions *versions = context;
+    if (symbol->vaddr == versions->vaddr)
+        versions->own = plan_image_version(versions->image, symbol->index);
+    else
+        versions->has_others = true;
+    return 0;
+}
+
 static int rewrite_slots(struct work *work)
 {
+    struct versions versions = {&work->module->image, work->vaddr, NULL, false};
+    (void)plan_image_each_version(versions.image, work->name, see_version,
+                                  &versions);
+    const char *version = !versions.has_others ? NULL
+                          : versions.own       ? versions.own
+                                               : "";
     int total = 0;
     uint64_t function = work->module->base + work->vaddr;
     bind_work_arm(work, function);
@@ -262,8 +305,8 @@ static int rewrite_slots(struct work *work)
         if (!module->is_loaded || !module->is_usable ||
             module->kind == MODULE_OWN || module->kind == MODULE_LOADER)
             continue;
-        int n = shim_slots_rewrite(&module->image, work->name, function,
-                                   stub_of(work));
+        int n = shim_slots_rewrite(&module->image, work->name, version,
+                                   function, stub_of(work));
         if (n > 0)
             total += n;
     }

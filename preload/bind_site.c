@@ -8,6 +8,7 @@
  * the outcome is known.
  */
 #include "preload/bind_site.h"
+#include "preload/bind_text.h"
 #include "preload/bind_patched.h"
 #include "preload/callback.h"
 #include "preload/capture.h"
@@ -531,7 +532,7 @@ int bind_site_late(const struct manifest_decl *decl, struct module *module,
     work.hold = hold;
     if (find_bound(&work) != 0)
         return -EEXIST;
-    int err = shim_text_open(false);
+    int err = bind_text_open(false);
     if (err) {
         bind_site_unbound(decl, name, vaddr, "live: text cannot be written");
         return err;

@@ -29,6 +29,7 @@ struct work {
     struct bound *bound;
     struct plan_patch patch;
     enum lane_shim shim; /* 0: not decided yet */
+    uint32_t copy_words; /* F copies so many of its stack arguments */
     bool has_patch, may_use_slots;
     const struct bind_hold *hold; /* while the program runs; else NULL */
     const char *own_name;         /* of the span; NULL: the declaration's */

@@ -106,7 +106,7 @@ static void make_ready(struct carry_call *c)
     env->context = c;
     env->read = read_memory;
     env->ireg = &c->call->args.rdi;
-    env->stack_args = c->regs ? 0 : c->call->sp + 8; /* the callee's by then */
+    env->stack_args = c->call->sp + 8;
     env->freg = env->ret_freg = NULL;
     env->is_leave = c->regs != NULL;
     env->rax = c->regs ? c->regs->rax : 0;

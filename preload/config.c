@@ -5,6 +5,7 @@
  * constructor runs before libc's.
  */
 #include "preload/config.h"
+#include "preload/explicit_loader.h"
 #include "lane/place.h"
 #include "lane/words.h"
 #include "shim/plan/plan.h"
@@ -153,7 +154,10 @@ int config_read(void)
     config.exe[len > 0 ? len : 0] = '\0';
     struct text started = {config.started, 0, sizeof(config.started)};
     const char *exec_name = (const char *)getauxval(AT_EXECFN);
-    text_put(&started, exec_name ? exec_name : config.exe);
+    config.is_by_loader =
+        explicit_loader_program(config.exe, sizeof(config.exe));
+    text_put(&started,
+             exec_name && !config.is_by_loader ? exec_name : config.exe);
     config.program = text_basename(config.started);
     config.uid = (uint32_t)geteuid();
     read_stat();

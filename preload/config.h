@@ -12,6 +12,7 @@
 struct config {
     char **env;
     char exe[PATH_MAX];     /* /proc/self/exe; empty if unreadable */
+    bool is_by_loader;      /* ld.so PROGRAM: exe is PROGRAM's */
     char started[PATH_MAX]; /* as it was exec'ed */
     const char *program;    /* basename that declarations are judged by */
     char self[PATH_MAX];    /* this shared object */
@@ -45,7 +46,8 @@ HIDDEN int config_read(void) __attribute__((warn_unused_result));
  * config.dir_fd open. */
 HIDDEN int config_open_dir(void) __attribute__((warn_unused_result));
 /* Decide config.withheld and error_is_discreet, before the session is made. */
-HIDDEN void config_decide_discreet(const struct manifest *manifest);
+HIDDEN void config_decide_discreet(const struct manifest *manifest,
+                                   uint32_t error_count);
 /* A file that we look for beside ourselves: no less to be trusted than this
  * object is. */
 HIDDEN bool config_is_our_file(const char *path);

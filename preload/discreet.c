@@ -2,28 +2,22 @@
 /*
  * What may hold what must not be kept, although no declaration names it: the
  * command line, stderr, texts of failed calls and of exceptions, locals. It is
- * withheld where HANDSPAN_CAPTURE is none, and where a declaration for this
- * program has a secret(); a note says which, and the screens show it in the
- * place of what is missing. In the constructor.
+ * withheld where HANDSPAN_CAPTURE is none, and where the manifest has a
+ * secret() anywhere; a note says which, and the screens show it in the place of
+ * what is missing. In the constructor.
  */
 #include "preload/config.h"
 #include "preload/error_room.h"
+#include "preload/manifest_load.h"
 
-/* Is it for this program? */
-static bool applies(const struct manifest_decl *decl)
-{
-    for (uint32_t i = 0; i < decl->program_count; i++)
-        if (manifest_match_glob(decl->programs[i].pattern, config.program))
-            return true;
-    return decl->program_count == 0;
-}
-
+/* Of any program: what one is told stands in the command line of the shell that
+ * starts it, and what it says in the stderr of others. */
 static const struct manifest_decl *
 first_with_secret(const struct manifest *manifest)
 {
     for (uint32_t i = 0; manifest && i < manifest->decl_count; i++) {
         const struct manifest_decl *decl = &manifest->decls[i];
-        if (decl->secret_count != 0 && applies(decl))
+        if (decl->secret_count != 0)
             return decl;
     }
     return NULL;
@@ -41,7 +35,8 @@ static void put_secret(struct text *reason, const struct manifest_decl *decl)
     text_put_number(reason, decl->at_source.line);
 }
 
-void config_decide_discreet(const struct manifest *manifest)
+void config_decide_discreet(const struct manifest *manifest,
+                            uint32_t error_count)
 {
     static char bytes[256];
     struct text reason = {bytes, 0, sizeof(bytes)};
@@ -50,6 +45,8 @@ void config_decide_discreet(const struct manifest *manifest)
         text_put(&reason, "HANDSPAN_CAPTURE=none");
     else if (decl)
         put_secret(&reason, decl);
+    else if (error_count && manifest_mentions_secret())
+        text_put(&reason, "a secret() in a manifest with errors");
     else
         return;
     error_is_discreet = true;

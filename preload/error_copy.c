@@ -11,6 +11,7 @@
  * Runs within enter and leave and in the entry of fatal signals: general
  * registers only, no libc, errno untouched.
  */
+#include "shim/checker.h"
 #include "preload/error_copy.h"
 
 #include "lane/ids.h"
@@ -43,6 +44,8 @@ enum {
 
 /* error_frames.h tells them to readers outside */
 _Static_assert((int)SHIM_FRAME_STRIDE == LANE_KEPT_STRIDE, "trampoline.S");
+_Static_assert((int)SHIM_COPY_STRIDE == LANE_KEPT_COPY, "trampoline.S");
+_Static_assert(SHIM_COPY_MARK == LANE_KEPT_MARKED, "trampoline.S");
 _Static_assert(ENTRY_RBP == LANE_KEPT_RBP, "entry.h");
 _Static_assert(ENTRY_RA == LANE_KEPT_RETURN, "entry.h");
 _Static_assert(offsetof(struct shim_call, sp) == LANE_KEPT_SP, "shim.h");
@@ -111,14 +114,16 @@ static bool word_at(const struct error_copy *copy, uint64_t address,
     return true;
 }
 
-/* trampoline.S: the handler's return address stands 256 bytes below that of
- * the caller, whose rbp is right below it. */
+/* trampoline.S: the handler's return address stands 256 or 384 bytes below
+ * that of the caller, whose rbp is right below it. */
 static bool take_frame_call(const struct error_copy *copy, uint64_t a,
                             uint64_t open, struct lane_stack_call *call)
 {
     uint64_t word;
     call->slot = a - SHIM_FRAME_STRIDE;
     call->sp = a + 8;
+    if (!word_at(copy, call->slot, &word) || !shim_is_return_address(word))
+        call->slot = a - SHIM_COPY_STRIDE;
     return word_at(copy, call->slot, &word) && shim_is_return_address(word) &&
            word_at(copy, a - LANE_KEPT_BELOW + offsetof(struct shim_call, open),
                    &word) &&
@@ -303,7 +308,11 @@ void error_copy_take(struct error_copy *copy, struct lane *lane,
         head->flags &= (uint8_t)~LANE_STACK_TRUNCATED;
     if (head->stack_bytes == 0)
         head->flags |= LANE_STACK_UNREADABLE;
+    /* what the stack held before, and registers that nobody set */
+    checker_is_written(head->registers, sizeof(head->registers));
+    checker_is_written(copy->bytes, head->stack_bytes);
     take_calls(copy, lane);
+    checker_is_written(copy->calls, head->call_count * sizeof(*copy->calls));
     if (error_is_discreet)
         scrub(copy, lane);
 }

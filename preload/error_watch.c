@@ -14,6 +14,7 @@
 #include "preload/error_watch.h"
 
 #include "preload/bind.h"
+#include "preload/bind_text.h"
 #include "preload/error.h"
 #include "preload/exception.h"
 #include "preload/process.h"
@@ -262,7 +263,7 @@ void error_watch_loaded(bool may_bind)
             module->generation != last_generation)
             continue;
         add_code(module);
-        if (!may_bind || !has_throw(module) || shim_text_open(false) != 0)
+        if (!may_bind || !has_throw(module) || bind_text_open(true) != 0)
             continue;
         watch_exceptions(module);
         shim_text_close();

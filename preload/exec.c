@@ -12,6 +12,7 @@
 #include "preload/exec.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -79,6 +80,12 @@ static struct span_place find_place(void)
     return span_of_host((uint64_t)__builtin_frame_address(0));
 }
 
+/* Its loader would only complain. */
+static bool drops_preload(const struct plan *plan)
+{
+    return plan->lost == LANE_LOST_FOREIGN || plan->lost == LANE_LOST_ROOT;
+}
+
 static void make_plan(const struct exec *exec, struct plan *plan)
 {
     *plan = (struct plan){.place = find_place()};
@@ -86,7 +93,10 @@ static void make_plan(const struct exec *exec, struct plan *plan)
     plan->lost = exec_target_look(exec->dir_fd, exec->path);
     if (is_known && plan->lost == LANE_LOST_NOT && !plan->found.has_preload)
         plan->lost = LANE_LOST_CLEARED;
-    bool drops = plan->lost == LANE_LOST_FOREIGN && plan->found.preload;
+    if (is_known && plan->lost == LANE_LOST_NOT &&
+        !exec_env_preload_is_there(&plan->found))
+        plan->lost = LANE_LOST_ROOT;
+    bool drops = drops_preload(plan) && plan->found.preload;
     plan->is_edited =
         is_known && plan->found.is_ours && (!plan->found.keeps_parent || drops);
 }
@@ -158,8 +168,8 @@ static __attribute__((noinline)) void execute_guest(const struct exec *exec,
     char *env[EXEC_GUEST_MAX + 5];
     struct exec_texts texts;
     if (plan->found.count <= EXEC_GUEST_MAX &&
-        exec_env_edit(exec->env, &plan->found, plan->place,
-                      plan->lost == LANE_LOST_FOREIGN, &texts, env))
+        exec_env_edit(exec->env, &plan->found, plan->place, drops_preload(plan),
+                      &texts, env))
         execute(exec, env);
 }
 
@@ -174,9 +184,8 @@ static __attribute__((noinline)) void execute_own(const struct exec *exec,
     if (at < 0 && at > -4096)
         return;
     struct exec_texts *texts = (struct exec_texts *)at;
-    if (exec_env_edit(exec->env, &plan->found, plan->place,
-                      plan->lost == LANE_LOST_FOREIGN, texts,
-                      (char **)(texts + 1)))
+    if (exec_env_edit(exec->env, &plan->found, plan->place, drops_preload(plan),
+                      texts, (char **)(texts + 1)))
         execute(exec, (char **)(texts + 1));
     raw(SYS_munmap, at, (long)len, 0, 0, 0);
 }
@@ -230,6 +239,34 @@ static void enter_execveat(struct shim_call *call)
     if (exec.flags & AT_EMPTY_PATH)
         exec.path = NULL;
     hand_on(&exec);
+}
+
+static long note_shared(long unused, long unused_too)
+{
+    static uint32_t is_said;
+    (void)unused;
+    (void)unused_too;
+    if (__atomic_exchange_n(&is_said, 1, __ATOMIC_RELAXED) == 0) {
+        note_line("threads",
+                  "a task was made by clone() that shares memory and "
+                  "is no thread of libc: its calls and those of who "
+                  "made it are counted, without records");
+        note_publish();
+    }
+    return 0;
+}
+
+/* clone(fn, stack, flags, ...) by hand: a task in our memory that is no thread
+ * of libc, and has the TLS of who makes it. While a child of vfork runs its
+ * parent waits. */
+static void enter_clone(struct shim_call *call)
+{
+    uint64_t flags = call->args.rdx;
+    if ((flags & CLONE_VM) && !(flags & (CLONE_SETTLS | CLONE_VFORK)) &&
+        runtime.map.session && *runtime.alive != 0 && !process_is_guest()) {
+        shim_call_slow(note_shared, 0, 0);
+        span_share();
+    }
 }
 
 static void enter_spawn(struct shim_call *call)
@@ -329,6 +366,7 @@ void exec_watch(void)
     (void)bind_internal("posix_spawn", enter_spawn, leave_spawn);
     (void)bind_internal("posix_spawnp", enter_spawn, leave_spawn);
     (void)bind_internal("fork", process_fork_enter, leave_fork);
+    (void)bind_internal("clone", enter_clone, NULL);
     /* without a handler there is nothing that a thread could belong to */
     if (runtime.manifest && runtime.manifest->decl_count > 0)
         watch_threads();

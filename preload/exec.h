@@ -29,6 +29,9 @@ struct exec_env {
 };
 /* Look through `env`; false: it cannot be read. [any thread, signal-safe] */
 HIDDEN bool exec_env_look(char *const *env, struct exec_env *found);
+/* Is the file of ours that LD_PRELOAD names there for this process, which may
+ * have another root by now? True if it names none by a path. [signal-safe] */
+HIDDEN bool exec_env_preload_is_there(const struct exec_env *found);
 /* Texts that the edited copy points to. */
 struct exec_texts {
     char parent[EXEC_PARENT_BYTES];

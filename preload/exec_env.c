@@ -13,7 +13,10 @@
  */
 #include "preload/exec.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "lane/ids.h"
 #include "lane/x86_64/machine.h"
@@ -200,6 +203,29 @@ static bool is_us(const char *name, size_t len)
     size_t n = sizeof self_name - 1;
     return len >= n && begins(name + len - n, n, self_name) &&
            (len == n || name[len - n - 1] == '/');
+}
+
+bool exec_env_preload_is_there(const struct exec_env *found)
+{
+    struct reader reader = make_reader();
+    char text[EXEC_PRELOAD_MAX];
+    if (!found->preload)
+        return true;
+    struct read_part part =
+        read_text(&reader, text, (uint64_t)found->preload, sizeof text - 1);
+    text[part.len] = 0;
+    for (size_t at = sizeof "LD_PRELOAD=" - 1; at < part.len; at++) {
+        size_t end = at;
+        while (end < part.len && text[end] != ':' && text[end] != ' ')
+            end++;
+        text[end] = 0;
+        if (text[at] == '/' && is_us(text + at, end - at) &&
+            machine_syscall(SYS_faccessat, AT_FDCWD, (long)(text + at), R_OK, 0,
+                            0, 0) == -ENOENT)
+            return false;
+        at = end;
+    }
+    return true;
 }
 
 /* LD_PRELOAD without us. NULL: nothing else was in it. */

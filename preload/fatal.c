@@ -32,6 +32,7 @@
 #include "preload/signal_stack.h"
 #include "preload/span.h"
 #include "preload/trap.h"
+#include "shim/checker.h"
 #include <errno.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -270,7 +271,7 @@ void fatal_watch(void)
         return;
     altstack_watch();
     ours.sa_flags = SA_SIGINFO | altstack_flag();
-    signal_may_switch = !config.is_seccomp;
+    signal_may_switch = !config.is_seccomp && !checker_watches;
     for (int i = 0; i < FATAL_COUNT; i++) {
         struct sigaction now;
         if (sigaction(fatal[i], NULL, &now) == 0 && now.sa_handler == SIG_DFL &&

@@ -111,8 +111,13 @@ static int match_in_file(void *context, const struct plan_symbol *symbol,
     return found_symbol(search, symbol);
 }
 
-/* An exported name is one function; a static one may be several, of several
- * files, and clones. */
+static int match_version(void *context, const struct plan_symbol *symbol)
+{
+    return symbol->vaddr != 0 ? found_symbol(context, symbol) : 0;
+}
+
+/* An exported name is one function, or one of each version; a static one may
+ * be several, of several files, and clones. */
 static int find_exact(struct search *search, const char *name)
 {
     struct plan_symbol symbol;
@@ -121,7 +126,7 @@ static int find_exact(struct search *search, const char *name)
     if (!search->decl->file && !search->with_file &&
         plan_image_find_dynamic(image, name, &symbol) == 0 &&
         symbol.vaddr != 0 && (symbol.is_exported || !image->symtab))
-        return found_symbol(search, &symbol);
+        return plan_image_each_version(image, name, match_version, search);
     /* .symtab may be here already: then it may have several */
     return image->symtab
                ? names_each(search->module, name, match_in_file, search)

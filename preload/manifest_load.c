@@ -19,7 +19,8 @@
 enum {
     SOURCE_MAX = 64,
     SOURCE_BYTES_MAX = 16 << 20,
-    SHOWN_BYTES = 16384
+    SHOWN_BYTES = 16384,
+    PAGE = 4096,
 };
 
 struct source {
@@ -33,6 +34,7 @@ struct loader {
     size_t shown_len;
 };
 static struct loader loader;
+static bool mentions_secret;
 
 /* The parse that counts. */
 static struct {
@@ -42,6 +44,15 @@ static struct {
     uint32_t wants; /* of things that are left open */
     uint32_t placements;
 } loaded;
+
+static bool mentions(const char *text, size_t len)
+{
+    static const char word[] = "secret";
+    for (size_t i = 0; i + sizeof word <= len + 1; i++)
+        if (memcmp(text + i, word, sizeof word - 1) == 0)
+            return true;
+    return false;
+}
 
 static int map_regular_file(int fd, struct source *source)
 {
@@ -67,7 +78,13 @@ static int map_regular_file(int fd, struct source *source)
         return err;
     }
     source->at = at;
+    mentions_secret |= mentions(at, source->len);
     return 0;
+}
+
+bool manifest_mentions_secret(void)
+{
+    return mentions_secret;
 }
 
 static int load_source(const char *path, const char **text, size_t *len)
@@ -175,6 +192,16 @@ static void note_wants(const char *path, bool has_types)
                NULL);
 }
 
+/* Give back what was not used; the bytes that stay. */
+static size_t trim(uint8_t *at, size_t used, size_t len)
+{
+    size_t kept = (used + PAGE - 1) & ~(size_t)(PAGE - 1);
+    if (kept >= len)
+        return len;
+    munmap(at + kept, len - kept);
+    return kept;
+}
+
 static int parse(const char *path, const char *text, size_t len,
                  const struct manifest_types *types,
                  const struct manifest **out)
@@ -196,7 +223,7 @@ static int parse(const char *path, const char *text, size_t len,
         err = manifest_parse(path, text, len, &host, &arena, out);
         if (err == 0) {
             loaded.arena = at;
-            loaded.arena_bytes = sizes[i];
+            loaded.arena_bytes = trim(at, arena.used_bytes, sizes[i]);
             return 0;
         }
         munmap(at, sizes[i]);
@@ -333,4 +360,11 @@ bool manifest_is_for_us(const struct manifest *manifest)
         return false;
     config.program = executable;
     return true;
+}
+
+void manifest_forget(void)
+{
+    if (loaded.arena)
+        munmap(loaded.arena, loaded.arena_bytes);
+    loaded.arena = NULL;
 }

@@ -13,6 +13,11 @@ HIDDEN const struct manifest *manifest_load(uint32_t *error_count);
  * it leaves anything to that; the directory must be open. [constructor] */
 HIDDEN const struct manifest *
 manifest_add_types(const struct manifest *manifest, uint32_t *error_count);
+/* Does any text of it say "secret"? For one with errors: the declaration that
+ * does may be the faulty one. [constructor] */
+HIDDEN bool manifest_mentions_secret(void);
 /* Is this program one of those that the manifest is for? Chooses between its
  * name as it was started and that of its executable. */
 HIDDEN bool manifest_is_for_us(const struct manifest *manifest);
+/* Give back the memory of what was loaded: nothing is traced. */
+HIDDEN void manifest_forget(void);

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -71,7 +72,7 @@ static struct module *take_entry(void)
         if (!modules.at[i].is_loaded)
             return &modules.at[i];
     }
-    if (modules.count == MODULE_MAX) {
+    if (modules.count == modules.most) {
         modules.lost++;
         return NULL;
     }
@@ -151,11 +152,29 @@ static void drop_branches(struct module *module)
     module->image.branches = (struct plan_branches){0};
 }
 
+/* Address space for all that may come, where there is enough of it. */
+static uint32_t most_modules(void)
+{
+    struct rlimit limit;
+    bool is_limited =
+        getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+    return is_limited ? MODULE_MAX / 8 : MODULE_MAX;
+}
+
+void modules_forget(void)
+{
+    if (modules.at)
+        munmap(modules.at, modules.most * sizeof(struct module));
+    modules.at = NULL;
+    modules.count = 0;
+}
+
 bool modules_refresh(void (*gone)(struct module *module))
 {
     struct pass pass = {true, false};
     if (!modules.at) {
-        void *at = mmap(NULL, MODULE_MAX * sizeof(struct module),
+        modules.most = most_modules();
+        void *at = mmap(NULL, modules.most * sizeof(struct module),
                         PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (at == MAP_FAILED)
@@ -247,8 +266,9 @@ static const void *map_file(const struct module *module, size_t *len)
 {
     struct stat st;
     /* a name that was unlinked, replaced, or never was one (memfd) */
-    const char *path =
-        module->kind == MODULE_MAIN ? "/proc/self/exe" : module->path;
+    const char *path = module->kind == MODULE_MAIN && !config.is_by_loader
+                           ? "/proc/self/exe"
+                           : module->path;
     if (!module->is_usable || *path != '/')
         return NULL;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -443,4 +463,19 @@ bool module_matches(const struct module *module,
         return manifest_match_glob(object->pattern, module->path);
     }
     return false;
+}
+
+const char *modules_collector(void)
+{
+    static const char *found;
+    static uint32_t looked; /* at this generation */
+    if (found || looked == modules.generation)
+        return found;
+    looked = modules.generation;
+    for (uint32_t i = 0; i < modules.count && !found; i++) {
+        const struct module *module = &modules.at[i];
+        if (module->is_loaded && module->is_usable)
+            found = plan_image_collector(&module->image);
+    }
+    return found;
 }

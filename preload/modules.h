@@ -43,7 +43,8 @@ struct module {
     struct lane_string path_string;
 };
 struct modules {
-    struct module *at; /* MODULE_MAX entries of address space */
+    struct module *at; /* `most` entries of address space */
+    uint32_t most;     /* MODULE_MAX, less where it is limited */
     uint32_t count;    /* entries in use, unloaded ones among them */
     uint32_t generation;
     uint64_t adds, subs; /* the loader's counters at the last refresh */
@@ -54,6 +55,8 @@ extern HIDDEN struct modules modules;
 /* Compare with the loader's list. True if something changed; new objects
  * carry modules.generation; `gone` is called for each one that left. */
 HIDDEN bool modules_refresh(void (*gone)(struct module *module));
+/* Give the list's memory back: nothing is traced. [constructor] */
+HIDDEN void modules_forget(void);
 /* Tell the session about modules it does not know yet. */
 HIDDEN void modules_record(void);
 /* Read .symtab of its file, once. */
@@ -67,6 +70,8 @@ HIDDEN void module_find_branches(struct module *module, uint64_t vaddr);
 HIDDEN bool module_is_changed(struct module *module, uint64_t vaddr, size_t n);
 /* Unmap what a round needed: files read for their .symtab, indexes. */
 HIDDEN void modules_drop_files(void);
+/* Why Z may carry no function of this process (plan_image_collector), NULL. */
+HIDDEN const char *modules_collector(void);
 /* The loaded module that holds a run-time address, or NULL. */
 HIDDEN struct module *modules_find(uint64_t address);
 /* Is it in the scope of an object pattern? */

@@ -4,6 +4,7 @@
  * later an entry can only be emptied, by its `len` word.
  */
 #include "preload/read.h"
+#include "shim/checker.h"
 #include "preload/read_pages.h"
 
 #include <asm/unistd.h>
@@ -150,6 +151,28 @@ static inline size_t clamp(uint64_t addr, size_t n)
     return n > end - addr ? (size_t)(end - addr) : n;
 }
 
+/* The program need not have written there, and a text ends where its page
+ * may. */
+static size_t copy_known(uint8_t *to, uint64_t at, size_t n)
+{
+    checker_be_quiet();
+    size_t got = read_guarded_copy(to, (const void *)(uintptr_t)at, n);
+    checker_go_on();
+    checker_is_written(to, got);
+    return got;
+}
+
+static struct read_part copy_known_text(uint8_t *to, uint64_t at, size_t n)
+{
+    checker_be_quiet();
+    struct read_part part =
+        read_guarded_text(to, (const void *)(uintptr_t)at, n);
+    checker_go_on();
+    checker_is_written(&part, sizeof(part));
+    checker_is_written(to, part.len);
+    return part;
+}
+
 size_t read_bytes(const struct reader *reader, void *dst, uint64_t addr,
                   size_t n)
 {
@@ -161,7 +184,7 @@ size_t read_bytes(const struct reader *reader, void *dst, uint64_t addr,
         size_t known = find_known(reader, at, n - done);
         if (known == 0)
             return done + ask(reader, to, at, n - done);
-        size_t got = read_guarded_copy(to, (const void *)(uintptr_t)at, known);
+        size_t got = copy_known(to, at, known);
         done += got;
         if (got < known) {
             read_pages_forget(at + got);
@@ -181,12 +204,12 @@ struct read_part read_text(const struct reader *reader, void *dst,
         uint64_t at = addr + done;
         size_t known = find_known(reader, at, most - done);
         if (known) {
-            part = read_guarded_text(to, (const void *)(uintptr_t)at, known);
+            part = copy_known_text(to, at, known);
             if (part.end == READ_FAULTED)
                 read_pages_forget(at + part.len);
         } else {
             size_t got = ask(reader, to, at, most - done);
-            part = read_guarded_text(to, to, got);
+            part = copy_known_text(to, (uint64_t)(uintptr_t)to, got);
             if (part.end == READ_FULL && got < most - done)
                 part.end = READ_FAULTED;
         }

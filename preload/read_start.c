@@ -19,6 +19,7 @@
  */
 #include "preload/read_start.h"
 #include "preload/bind.h"
+#include "preload/bind_lock.h"
 #include "preload/blind.h"
 #include "preload/config.h"
 #include "preload/fatal.h"
@@ -28,6 +29,7 @@
 #include <link.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
 enum {
     PAGE = 4096
@@ -68,22 +70,70 @@ static long last_syscalls(long unused, long unused_too)
     return 0;
 }
 
+/* Into the session: it stands there, whatever comes. */
+static long tell(long text, long unused)
+{
+    struct bind_hold hold;
+    (void)unused;
+    span_busy++;
+    if (runtime.map.session && *runtime.alive != 0 && bind_lock(&hold)) {
+        note_line("sandbox", (const char *)text);
+        note_publish();
+        bind_unlock(&hold);
+    }
+    span_busy--;
+    return 0;
+}
+
+static void lock_in(bool is_strict)
+{
+    static const char text[] =
+        "a seccomp filter was installed: of threads that begin now the calls "
+        "are counted only, and how it ends is known from outside alone";
+    if (process_is_guest())
+        return;
+    if (is_strict)
+        blind_start();
+    if (!sandboxed)
+        shim_call_slow(tell, (long)text, 0);
+    shim_call_slow(last_syscalls, 0, 0);
+    sandbox_start();
+}
+
+static void see_prctl(int option, uint64_t value)
+{
+    static const char text[] = "no_new_privs was set: all goes on; a filter "
+                               "that forbids system calls is told";
+    static bool is_told;
+    if (option == PR_SET_SECCOMP)
+        lock_in(value == SECCOMP_MODE_STRICT);
+    else if (option == PR_SET_TSC && value == PR_TSC_SIGSEGV &&
+             !process_is_guest())
+        blind_start();
+    else if (option == PR_SET_NO_NEW_PRIVS && value != 0 &&
+             !process_is_guest() &&
+             !__atomic_test_and_set(&is_told, __ATOMIC_RELAXED))
+        shim_call_slow(tell, (long)text, 0);
+}
+
 static void enter_prctl(struct shim_call *call)
 {
-    int option = (int)call->args.rdi;
-    if (((option == PR_SET_SECCOMP && call->args.rsi == SECCOMP_MODE_STRICT) ||
-         (option == PR_SET_TSC && call->args.rsi == PR_TSC_SIGSEGV)) &&
-        !process_is_guest())
-        blind_start();
-    if ((option == PR_SET_SECCOMP ||
-         (option == PR_SET_NO_NEW_PRIVS && call->args.rsi != 0)) &&
-        !process_is_guest()) {
-        shim_call_slow(last_syscalls, 0, 0);
-        sandbox_start();
-    }
+    see_prctl((int)call->args.rdi, call->args.rsi);
+}
+
+/* libseccomp has no other way to it. */
+static void enter_syscall(struct shim_call *call)
+{
+    if (call->args.rdi == SYS_prctl)
+        see_prctl((int)call->args.rsi, call->args.rdx);
+    else if (call->args.rdi == SYS_seccomp &&
+             (call->args.rsi == SECCOMP_SET_MODE_STRICT ||
+              call->args.rsi == SECCOMP_SET_MODE_FILTER))
+        lock_in(call->args.rsi == SECCOMP_SET_MODE_STRICT);
 }
 
 void read_watch(void)
 {
     (void)bind_internal("prctl", enter_prctl, NULL);
+    (void)bind_internal("syscall", enter_syscall, NULL);
 }

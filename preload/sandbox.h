@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A process that locks itself in: a seccomp filter may kill it for any syscall
- * that is ours and not its own. What must come first is heard: a prctl() for
- * the filter, or for no_new_privs, without which only a privileged process may
- * install one by the raw syscall.
+ * that is ours and not its own. It is heard through prctl() and syscall(). No
+ * new privileges alone forbid no system call: nothing changes by them. A
+ * program that installs a filter by an instruction of its own is not heard.
  */
 #pragma once
 #include "preload/runtime.h"

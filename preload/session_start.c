@@ -12,6 +12,7 @@
 #include <cpuid.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <time.h>
@@ -64,7 +65,7 @@ static void choose_policy(struct lane_config *lane)
 
 static char session_name[96];
 
-static int create_session(void)
+static int create_session(uint64_t most_bytes)
 {
     struct text name = {session_name, 0, sizeof(session_name)};
     struct lane_config lane = {.clock = choose_clock(),
@@ -74,6 +75,7 @@ static int create_session(void)
     if (lane.unit_count)
         note_lines("context", "HANDSPAN_BUDGET_MB lets this session take",
                    config_get("HANDSPAN_BUDGET_MB"), "MiB of shared memory");
+    lane.most_bytes = most_bytes;
     struct module *self = modules_find((uint64_t)&runtime);
     if (self && self->is_usable)
         memcpy(lane.build_id, self->image.build_id, sizeof(lane.build_id));
@@ -234,9 +236,9 @@ static int fill_context(void)
     return 0;
 }
 
-int session_start(uint32_t manifest_errors)
+int session_start(uint32_t manifest_errors, uint64_t most_bytes)
 {
-    int err = create_session();
+    int err = create_session(most_bytes);
     if (err)
         return err;
     err = fill_context();
@@ -244,6 +246,7 @@ int session_start(uint32_t manifest_errors)
         err = process_register(0, (struct span_place){0, 0});
     if (err) {
         unlinkat(config.dir_fd, session_name, 0);
+        munmap(runtime.map.base, runtime.map.len_bytes);
         runtime.map.session = NULL;
         return err;
     }

@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include "lane/x86_64/machine.h"
 #include "preload/error_copy.h"
+#include "shim/checker.h"
 
 HIDDEN uint8_t signal_stacks[SIGNAL_STACKS][SIGNAL_STACK_BYTES]
     __attribute__((aligned(64)));
@@ -15,6 +16,8 @@ bool signal_may_switch;
 
 uint8_t *signal_stack_take(void)
 {
+    if (checker_watches)
+        return NULL;
     for (int i = 0; i < SIGNAL_STACKS; i++)
         if (__atomic_exchange_n(&signal_stacks_taken[i], 1, __ATOMIC_ACQUIRE) ==
             0)
@@ -31,7 +34,8 @@ void signal_stack_give(const uint8_t *end)
 bool signal_stack_run(void (*fn)(void *argument), void *argument)
 {
     uint64_t here = (uint64_t)__builtin_frame_address(0);
-    if (here - (uint64_t)signal_stacks < sizeof(signal_stacks)) {
+    if (here - (uint64_t)signal_stacks < sizeof(signal_stacks) ||
+        checker_watches) {
         fn(argument);
         return true;
     }

@@ -17,6 +17,7 @@
 #include "preload/error.h"
 #include "preload/fiber.h"
 #include "preload/flow.h"
+#include "preload/read_pages.h"
 
 enum {
     TAIL_DEPTH_MAX = 128, /* deeper tail calls share one open entry */
@@ -105,6 +106,17 @@ static void enter_internal(struct shim_call *call, const struct site *site)
         site->hook_enter(call);
 }
 
+static const uint32_t attach_never = UINT32_MAX;
+
+void span_share(void)
+{
+    attach_wait = attach_never;
+    span_thread.alive = *runtime.alive;
+    shim_cache_use(UINT32_MAX);
+    read_pages_use(UINT32_MAX);
+    span_lane = NULL;
+}
+
 static long attach(long a, long b)
 {
     (void)a;
@@ -117,9 +129,10 @@ struct lane *span_get_lane(void)
     struct lane *lane = span_lane;
     if (LIKELY(lane != NULL && *runtime.alive == span_thread.alive))
         return lane;
-    if (attach_wait != 0 && attach_wait-- != 0 &&
-        *runtime.alive == span_thread.alive)
+    if (attach_wait != 0 && *runtime.alive == span_thread.alive) {
+        attach_wait -= attach_wait != attach_never;
         return NULL;
+    }
     lane = (struct lane *)shim_call_slow(attach, 0, 0);
     attach_wait = lane == NULL ? ATTACH_EVERY : 0;
     return lane;
@@ -135,31 +148,11 @@ static void pass_busy(const struct shim_call *call)
                            __ATOMIC_RELAXED);
 }
 
-/* No frame for it: counted without a time. */
-static void pass(uint64_t site)
-{
-    __atomic_fetch_add(&runtime.map.counters[site].over_deep, 1,
-                       __ATOMIC_RELAXED);
-    span_count((uint32_t)site, 0, false);
-}
-
-uint64_t span_pass(uint64_t index)
-{
-    const struct site *site = &runtime.sites[index];
-    const struct lane_session *session = runtime.map.session;
-    if (site->flags & SITE_INTERNAL)
-        return site->flags & SITE_MAY_PASS ? site->target : 0;
-    if (session && session->gate == LANE_GATE_OPEN && span_busy == 0 &&
-        (site->flags & (SITE_OFF | SITE_NO_SPAN)) == 0)
-        pass(index);
-    return site->target;
-}
-
 /* Beyond LANE_OPEN_MAX: no entry, the call keeps its own start. */
 static void enter_deep(struct shim_call *call, struct lane *lane)
 {
     if (call->flags & SHIM_CALL_TAIL) {
-        pass(call->site);
+        span_count_passed(call->site);
         return;
     }
     __atomic_fetch_add(&runtime.map.counters[call->site].over_deep, 1,
@@ -223,7 +216,7 @@ static void open_odd(struct shim_call *call, const struct site *site,
     if ((call->flags & SHIM_CALL_TAIL) && !enter_as_tail(call, site, lane))
         call->flags &= ~(uint64_t)SHIM_CALL_TAIL;
     if (span_is_stack_full(lane, call)) {
-        pass(call->site);
+        span_count_passed(call->site);
         call->flags |= SHIM_CALL_TAIL; /* its frame goes */
         return;
     }

@@ -51,6 +51,9 @@ HIDDEN void thread_note_main(void);
 /* Only register a forked child, if that was not done yet: a child without a
  * traced call needs no lane. [any thread, signal-safe] */
 HIDDEN void thread_enter_child(void);
+/* From now on another task runs with this thread's TLS: nothing in it can be
+ * either's own. Their calls are counted, without records. [own thread] */
+HIDDEN void span_share(void);
 /* Where a call would belong that is made now. */
 struct span_place {
     uint64_t parent; /* reference of a span, or of a process */

@@ -171,6 +171,8 @@ static inline void span_fill(struct lane_record *record,
 HIDDEN void span_write(struct lane *lane, const struct lane_record *record);
 /* A call without record. */
 HIDDEN void span_count(uint32_t site, uint64_t ticks, bool is_error);
+/* A call that has no frame on its stack: without a time. */
+HIDDEN void span_count_passed(uint64_t site);
 /* End an open span: fill, write. */
 HIDDEN void span_end_open(struct lane *lane, const struct lane_open *open,
                           uint64_t t1, enum lane_end end);

@@ -92,6 +92,18 @@ bool span_is_stack_full(const struct lane *lane, const struct shim_call *call)
            count_frames(lane, stack.low, stack.high) >= most;
 }
 
+uint64_t span_pass(uint64_t index)
+{
+    const struct site *site = &runtime.sites[index];
+    const struct lane_session *session = runtime.map.session;
+    if (site->flags & SITE_INTERNAL)
+        return site->flags & SITE_MAY_PASS ? site->target : 0;
+    if (session && session->gate == LANE_GATE_OPEN && span_busy == 0 &&
+        (site->flags & (SITE_OFF | SITE_NO_SPAN)) == 0)
+        span_count_passed(index);
+    return site->target;
+}
+
 static bool is_open(uint64_t state)
 {
     return state == LANE_OPEN_CALL || state == LANE_OPEN_TAIL;
@@ -322,8 +334,9 @@ struct lane_open *span_tail_base(struct lane *lane,
         return NULL;
     if (top->sp == call->sp)
         return top; /* a Z call, or a tail span */
+    uint64_t stride = top->sp - call->sp;
     return top->state == LANE_OPEN_CALL &&
-                   top->sp == call->sp + SHIM_FRAME_STRIDE
+                   (stride == SHIM_FRAME_STRIDE || stride == SHIM_COPY_STRIDE)
                ? top
                : NULL;
 }

@@ -8,8 +8,10 @@
  */
 #include "preload/ask.h"
 #include "preload/bind.h"
+#include "preload/bind_text.h"
 #include "preload/callers.h"
 #include "preload/carry.h"
+#include "shim/checker.h"
 #include "preload/config.h"
 #include "preload/ends.h"
 #include "preload/fiber.h"
@@ -17,6 +19,8 @@
 #include "preload/exec.h"
 #include "preload/loader.h"
 #include "preload/manifest_load.h"
+#include "preload/memory_lock.h"
+#include "preload/memory_share.h"
 #include "preload/modules.h"
 #include "preload/own/own.h"
 #include "preload/read_start.h"
@@ -30,8 +34,13 @@
 
 enum {
     PAGE = 4096,
-    ENTRIES = 64 * 1024
+    ENTRIES_MAX = 1 << 18, /* 48 MiB of address space is all it costs */
+    ENTRIES_PART = 8,      /* of what may be ours */
+    ENTRY_BYTES = 192,
 };
+
+/* The linker's: where this object begins and ends. */
+extern HIDDEN const char __ehdr_start[], _end[];
 
 /* One word that the kernel clears in every forked child. */
 static int make_alive_page(void)
@@ -50,8 +59,22 @@ static int make_alive_page(void)
     return 0;
 }
 
-static int prepare_runtime(void)
+/* Without entries Z calls are counted. */
+static void reserve_entries(uint64_t share)
 {
+    uint64_t count = share / ENTRIES_PART / ENTRY_BYTES;
+    int err =
+        shim_entries_reserve(count < ENTRIES_MAX ? (size_t)count : ENTRIES_MAX);
+    if (err)
+        note_line("session", "no address space for calls of kind Z: those are "
+                             "counted");
+}
+
+static int prepare_runtime(uint32_t manifest_errors)
+{
+    uint64_t share = memory_share(config.dir_fd);
+    if (share == 0)
+        return -ENOMEM;
     int err = make_alive_page();
     if (err)
         return err;
@@ -59,12 +82,33 @@ static int prepare_runtime(void)
     shim_enter = span_enter;
     shim_leave = span_leave;
     shim_pass = span_pass;
-    return shim_entries_reserve(ENTRIES);
+    err = session_start(manifest_errors, share - share / ENTRIES_PART);
+    if (err == 0)
+        reserve_entries(share);
+    return err;
+}
+
+/* Nothing is traced, and nothing stays but the library itself. */
+static void give_up(int err)
+{
+    note_lines("session", "none could be made in", config.dir,
+               err == -ENOSPC ? "(it is full)"
+               : err == -ENOMEM
+                   ? "(an eighth of the memory or address space that this "
+                     "process may have is too little)"
+                   : NULL);
+    note_log();
+    if (runtime.alive)
+        munmap((void *)runtime.alive, PAGE);
+    runtime.alive = NULL;
+    runtime.manifest = NULL;
+    modules_forget();
+    manifest_forget();
 }
 
 static void bind_everything(void)
 {
-    int err = shim_text_open(true);
+    int err = bind_text_open_alone();
     if (err) {
         note_line("binding", "text cannot be written: nothing is traced");
         return;
@@ -78,6 +122,7 @@ static void bind_everything(void)
     ends_watch();
     exec_watch(); /* before: fork, exec and pthread_create have one site */
     error_watch_start();
+    memory_lock_watch();
     ask_watch(false);
     read_watch();
     shim_text_close();
@@ -96,15 +141,11 @@ static void start_tracing(void)
     if (config_is_off())
         return;
     runtime.manifest = manifest_add_types(runtime.manifest, &manifest_errors);
-    config_decide_discreet(runtime.manifest);
+    config_decide_discreet(runtime.manifest, manifest_errors);
     modules_refresh(NULL);
-    int err = prepare_runtime();
-    if (err == 0)
-        err = session_start(manifest_errors);
+    int err = prepare_runtime(manifest_errors);
     if (err) {
-        note_lines("session", "none could be made in", config.dir,
-                   err == -ENOSPC ? "(it is full)" : NULL);
-        note_log();
+        give_up(err);
         return;
     }
     thread_context_start();
@@ -127,6 +168,10 @@ __attribute__((constructor)) static void start(int argc, char **argv,
         return;
     if (config_read() != 0)
         return;
+    /* it takes a far jump of the stack pointer for the program's fault */
+    if (checker_start())
+        shim_stacks_forbid();
+    checker_is_shared(__ehdr_start, (size_t)(_end - __ehdr_start));
     span_busy++;
     start_tracing();
     span_busy--;

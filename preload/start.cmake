@@ -8,10 +8,10 @@ target_compile_options(handspan_own PRIVATE -fvisibility=hidden
     -fno-stack-protector>)
 target_link_libraries(handspan_own PRIVATE house_warnings)
 add_library(handspan_preload SHARED
-  start.c config.c discreet.c exit_rules.c note.c text.c manifest_load.c types_load.c
+  start.c memory_share.c memory_lock.c config.c explicit_loader.c discreet.c exit_rules.c note.c text.c manifest_load.c types_load.c
   session_start.c modules.c decoder.c decoder_load.c demangler.c find.c
   find_names.c find_cxx.c find_ifunc.c bind.c bind_site.c bind_mechanism.c
-  bind_patched.c bind_late.c bind_lock.c
+  bind_patched.c bind_late.c bind_lock.c bind_text.c
   callback.c callers.c
   carry_start.c fiber_watch.c loader.c ends.c fatal.c signal_stack.c altstack.c
   handled.c trap.c read_start.c
@@ -20,7 +20,7 @@ add_library(handspan_preload SHARED
 target_compile_definitions(handspan_preload PRIVATE _GNU_SOURCE)
 target_compile_options(handspan_preload PRIVATE -fvisibility=hidden -ftls-model=initial-exec)
 # hooks are called with the program's vector registers in place
-set_source_files_properties(ends.c fatal.c signal_stack.c altstack.c handled.c trap.c callback.c read_start.c
+set_source_files_properties(memory_lock.c ends.c fatal.c signal_stack.c altstack.c handled.c trap.c callback.c read_start.c
   error_watch.c exec.c exec_env.c exec_target.c ask.c PROPERTIES
   COMPILE_OPTIONS -mgeneral-regs-only)
 target_link_libraries(handspan_preload PRIVATE house_warnings

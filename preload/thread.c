@@ -45,8 +45,10 @@ static long raw(long number, long a, long b, long c)
 /* ---- where the thread's own stack lies -------------------------------- */
 
 /* The main thread's: the kernel put the auxiliary vector's random bytes right
- * above its first frame. It may grow down to the limit. */
-static void find_main_stack(struct lane *lane)
+ * above its first frame. It may grow down to the limit. Returns where it ends:
+ * the limit counts from the mapping's end, above the environment; an overflow
+ * has its stack pointer beyond that, and is still one of this stack. */
+static uint64_t find_main_stack(struct lane *lane)
 {
     struct rlimit limit = {0, 0};
     uint64_t high = getauxval(AT_RANDOM), top = getauxval(AT_EXECFN);
@@ -56,10 +58,10 @@ static void find_main_stack(struct lane *lane)
         len = stack_default;
     if (len > stack_most)
         len = stack_most;
-    /* the limit counts from the mapping's end, above the environment */
     top = ((top > high ? top : high) | (PAGE - 1)) + 1;
     lane->stack_high = high;
-    lane->stack_low = top > len ? top - len : 0;
+    lane->stack_low = high > len ? high - len : 0;
+    return top > len ? top - len : 0;
 }
 
 struct maps_reader {
@@ -113,7 +115,7 @@ static bool find_mapping(uint64_t address, uint64_t *low, uint64_t *high)
 
 /* Another thread's: glibc puts the thread's control block at the top of its
  * stack's mapping, in stacks that the program gave as well. */
-static void find_thread_stack(struct lane *lane)
+static uint64_t find_thread_stack(struct lane *lane)
 {
     uint64_t block = (uint64_t)__builtin_thread_pointer();
     uint64_t low, high;
@@ -123,6 +125,7 @@ static void find_thread_stack(struct lane *lane)
         low = thread_stack_low;
     lane->stack_low = low;
     lane->stack_high = block;
+    return low;
 }
 
 /* Of the first thread; a child that another one forked has that one's stack. */
@@ -134,11 +137,11 @@ void thread_note_main(void)
 }
 
 /* What of it may be ours. */
-static void measure_stack(const struct lane *lane)
+static void measure_stack(const struct lane *lane, uint64_t low)
 {
-    uint64_t bytes = lane->stack_high - lane->stack_low;
+    uint64_t bytes = lane->stack_high - low;
     uint64_t most = span_most_frames(bytes);
-    shim_floor = lane->stack_low + span_end_bytes(bytes);
+    shim_floor = low + span_end_bytes(bytes);
     span_thread.depth_most = most < LANE_OPEN_MAX ? most : LANE_OPEN_MAX;
 }
 
@@ -158,11 +161,9 @@ static struct lane *take_lane(void)
         return NULL;
     }
     robust_hold(lane);
-    if (main_block == (uint64_t)__builtin_thread_pointer())
-        find_main_stack(lane);
-    else
-        find_thread_stack(lane);
-    measure_stack(lane);
+    bool is_main = main_block == (uint64_t)__builtin_thread_pointer();
+    measure_stack(lane,
+                  is_main ? find_main_stack(lane) : find_thread_stack(lane));
     if (span_thread.root_alive != *runtime.alive) { /* nobody created it, or
                                                        before a fork */
         span_thread.root = span_process.ref;

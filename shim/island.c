@@ -28,6 +28,12 @@ struct pool {
 static struct pool pools[POOL_MAX];
 static unsigned pool_count;
 
+void shim_island_seal(void)
+{
+    for (unsigned i = 0; i < pool_count; i++)
+        pools[i].used_bytes = POOL_BYTES;
+}
+
 static bool is_near(uint64_t base, uint64_t low, uint64_t high)
 {
     return base + POOL_BYTES > base && high < base + REACH &&

@@ -8,7 +8,8 @@
  * same two structs to the hooks:
  *
  *  F keeps struct shim_call in a frame of its own on the caller's stack: right
- *    only for handlers that are proved to touch nothing at or above their CFA.
+ *    only for handlers that are proved to touch nothing at or above their CFA,
+ *    or no more than some words there, which it copies.
  *  Z calls the handler with the caller's exact stack pointer; the true return
  *    address and rbp wait in struct shim_entry, private memory that belongs to
  *    this frame and to no thread.
@@ -69,10 +70,13 @@ enum shim_call_flags {
     /* bits 8 and up are the runtime's own */
 };
 enum {
-    SHIM_FRAME_STRIDE = 256
-}; /* F: a handler's sp, or that of one it
-      tail-calls, is this much below its
-      call's */
+    /* F: a handler's sp, or that of one it tail-calls, is this much below its
+     * call's; with a copy of its stack arguments, so much */
+    SHIM_FRAME_STRIDE = 256,
+    SHIM_COPY_STRIDE = 384,
+    SHIM_COPY_WORDS_MAX = 16,
+};
+#define SHIM_COPY_MARK UINT64_C(0x6b72616d79706f63)
 
 enum {
     SHIM_NEAR_END = 16 * 1024
@@ -109,13 +113,16 @@ extern __thread uint64_t shim_floor
  * that announces `site`. */
 uint64_t shim_stub_frame(uint32_t site);
 uint64_t shim_stub_zero_copy(uint32_t site);
+/* F for a handler of which it is proved that it touches at most so many words
+ * of stack arguments: they are copied. */
+uint64_t shim_stub_copy(uint32_t site, uint32_t words);
 /* The site whose zero-copy stub stands at `address`; 0: none does. */
 uint32_t shim_stub_site(uint64_t address);
 
 /* Z entries: a pool that is never unmapped. Reserve address space for `count`
- * entries of 192 bytes (at least 262144, if it is to be had); memory is taken
- * as they are used. Once, before the first stub can be reached; without it Z
- * calls have no spans. 0 or -ENOMEM. */
+ * entries of 192 bytes, or as many as are to be had; memory is taken as they
+ * are used. Once, before the first stub can be reached; without it Z calls have
+ * no spans. 0 or -ENOMEM. */
 int shim_entries_reserve(size_t count) __attribute__((warn_unused_result));
 /* From now on this thread takes its entries from cache `slot`, which no other
  * living thread uses (the lane's index: who inherits the lane of a thread that
@@ -180,10 +187,14 @@ int shim_island_take(uint64_t near_low, uint64_t near_high, size_t len_bytes,
                      uint64_t *at) __attribute__((warn_unused_result));
 
 /* Keep /proc/self/mem open over a batch of writes, so that each is one
- * syscall. `may_protect`: where that file is refused, pages may be made
- * writable (never executable meanwhile) for a moment: only while the process
- * has one thread. 0 or -errno: nothing can be written. */
-int shim_text_open(bool may_protect) __attribute__((warn_unused_result));
+ * syscall. `may_protect` (NULL: never): where that file is refused, pages for
+ * which it is true are made writable (and not executable meanwhile) for a
+ * moment: no thread may stand in them. 0 or -errno: nothing can be written. */
+int shim_text_open(bool (*may_protect)(uint64_t low, uint64_t high))
+    __attribute__((warn_unused_result));
+/* No island is taken any more from a page that has some: threads may stand in
+ * those. */
+void shim_island_seal(void);
 void shim_text_close(void);
 /* Write text, or data that is read-only by now. Between shim_text_open() and
  * shim_text_close(). 0 or -errno. */
@@ -199,10 +210,11 @@ int shim_patch_apply(const struct plan_patch *patch, uint64_t island,
                      uint64_t stub) __attribute__((warn_unused_result));
 
 /* Call slots: let every JUMP_SLOT of `image` (mapped) that is named `name` and
- * leads to `function`, or is not resolved yet, lead to `stub`. Number of slots
- * rewritten, or -errno. */
+ * leads to `function`, or is not resolved yet, lead to `stub`. `version`: the
+ * one of the function, where its object has several; a slot that is not
+ * resolved must demand it. Number of slots rewritten, or -errno. */
 int shim_slots_rewrite(const struct plan_image *image, const char *name,
-                       uint64_t function, uint64_t stub)
+                       const char *version, uint64_t function, uint64_t stub)
     __attribute__((warn_unused_result));
 
 /* Have notified(0, 0) called, vector registers saved, on every call of the

@@ -16,7 +16,7 @@
 
 struct rewrite {
     const struct plan_image *image;
-    const char *name;
+    const char *name, *version;
     uint64_t function, stub;
     int count;
 };
@@ -33,6 +33,13 @@ static bool is_unresolved(const struct plan_image *image, uint64_t value)
     return false;
 }
 
+/* Will the loader bind this slot to the function's version? */
+static bool demands_it(const struct rewrite *work, const struct plan_slot *slot)
+{
+    const char *version = plan_image_version(work->image, slot->index);
+    return !work->version || (version && strcmp(version, work->version) == 0);
+}
+
 static int rewrite_slot(void *context, const struct plan_slot *slot)
 {
     struct rewrite *work = context;
@@ -46,8 +53,8 @@ static int rewrite_slot(void *context, const struct plan_slot *slot)
     memcpy(&value, at, sizeof(value));
     bool may_be_it = !slot->is_defined_here ||
                      work->image->base + slot->definition == work->function;
-    if (value != work->function &&
-        !(may_be_it && is_unresolved(work->image, value)))
+    if (value != work->function && !(may_be_it && demands_it(work, slot) &&
+                                     is_unresolved(work->image, value)))
         return 0;
     int err = shim_write_text((uint64_t)at, &work->stub, sizeof(work->stub));
     if (err)
@@ -57,9 +64,9 @@ static int rewrite_slot(void *context, const struct plan_slot *slot)
 }
 
 int shim_slots_rewrite(const struct plan_image *image, const char *name,
-                       uint64_t function, uint64_t stub)
+                       const char *version, uint64_t function, uint64_t stub)
 {
-    struct rewrite work = {image, name, function, stub, 0};
+    struct rewrite work = {image, name, version, function, stub, 0};
     int err = plan_image_each_slot(image, rewrite_slot, &work);
     return err ? err : work.count;
 }

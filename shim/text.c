@@ -5,9 +5,10 @@
  * Through /proc/self/mem: the kernel copies the page on write and leaves it
  * r-x, so no page is ever writable and executable, nothing changes in
  * /proc/self/maps, and nobody who executes the page meanwhile faults. Where
- * that file is refused, mprotect is the second choice, but only as long as the
- * process has a single thread, and never for a page that this code itself
- * needs: callers leave libc, the loader and ourselves alone then.
+ * that file is refused (a process that gave up root may not open it), mprotect
+ * is the second choice, but only for pages in which no thread stands, and never
+ * for one that this code itself needs: callers leave libc, the loader and
+ * ourselves alone then.
  */
 #include "shim/shim.h"
 #include <errno.h>
@@ -22,9 +23,9 @@ enum {
 };
 
 static int mem_fd = -1;
-static bool is_protect_allowed;
+static bool (*is_protect_allowed)(uint64_t low, uint64_t high);
 
-int shim_text_open(bool may_protect)
+int shim_text_open(bool (*may_protect)(uint64_t low, uint64_t high))
 {
     is_protect_allowed = may_protect;
     mem_fd = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
@@ -38,7 +39,7 @@ void shim_text_close(void)
     if (mem_fd >= 0)
         close(mem_fd);
     mem_fd = -1;
-    is_protect_allowed = false;
+    is_protect_allowed = NULL;
 }
 
 static int write_file(uint64_t at, const void *bytes, size_t len)
@@ -73,7 +74,7 @@ static int write_protected(uint64_t at, const void *bytes, size_t len)
 {
     uint64_t low = at & ~(uint64_t)(PAGE - 1);
     uint64_t high = (at + len + PAGE - 1) & ~(uint64_t)(PAGE - 1);
-    if (is_in_use(low, high))
+    if (is_in_use(low, high) || !is_protect_allowed(low, high))
         return -EBUSY;
     if (mprotect((void *)low, high - low, PROT_READ | PROT_WRITE) != 0)
         return -errno;

@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include "lane/x86_64/machine.h"
+#include "shim/checker.h"
 #include "preload/own/own.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -219,8 +220,11 @@ int fcntl(int fd, int command, ...)
 
 void *mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset)
 {
-    return (void *)checked(
+    void *got = (void *)checked(
         machine_syscall(SYS_mmap, (long)at, (long)n, prot, flags, fd, offset));
+    if (got != MAP_FAILED)
+        checker_is_shared(got, n);
+    return got;
 }
 
 int munmap(void *at, size_t n)

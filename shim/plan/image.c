@@ -248,6 +248,18 @@ static void take_tag(struct plan_image *image, struct dynamic_values *v,
     case DT_VERSYM:
         v->versym = link_address(image, value);
         break;
+    case DT_VERDEF:
+        image->verdef = link_address(image, value);
+        break;
+    case DT_VERDEFNUM:
+        image->verdef_count = value;
+        break;
+    case DT_VERNEED:
+        image->verneed = link_address(image, value);
+        break;
+    case DT_VERNEEDNUM:
+        image->verneed_count = value;
+        break;
     case DT_SONAME:
         v->soname = value;
         v->has_soname = true;
@@ -316,6 +328,22 @@ static uint64_t count_by_gnu_hash(const struct plan_image *image)
     return 0;
 }
 
+/* An object that exports nothing hashes nothing, and its imports are up to
+ * where the next table begins. */
+static uint64_t count_by_next_table(const struct plan_image *image,
+                                    const struct dynamic_values *v)
+{
+    const uint64_t tables[] = {v->strtab,   v->versym,     v->gnu_hash,
+                               v->hash,     image->rela,   image->jmprel,
+                               image->relr, image->dynamic};
+    uint64_t next = UINT64_MAX;
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        if (tables[i] > v->symtab && tables[i] < next)
+            next = tables[i];
+    }
+    return next == UINT64_MAX ? 0 : (next - v->symtab) / sizeof(Elf64_Sym);
+}
+
 static void take_symbols(struct plan_image *image,
                          const struct dynamic_values *v)
 {
@@ -325,6 +353,10 @@ static void take_symbols(struct plan_image *image,
         image->gnu_hash_words = image_bytes_from(image, v->gnu_hash) / 4;
         image->gnu_hash = plan_image_at(image, v->gnu_hash, 4);
         count = count_by_gnu_hash(image);
+        if (count > 0 && count == hash_word(image, 1)) {
+            uint64_t all = count_by_next_table(image, v);
+            count = all > count ? all : count;
+        }
     }
     if (image->gnu_hash == NULL || count == 0) {
         image->gnu_hash = NULL;

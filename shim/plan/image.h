@@ -78,6 +78,7 @@ struct plan_image {
     const uint32_t *gnu_hash; /* maybe unaligned in a file */
     uint64_t gnu_hash_words;
     const void *versym; /* one 16-bit word per dynamic symbol, or NULL */
+    uint64_t verdef, verdef_count, verneed, verneed_count; /* 0: none */
     /* full symbols, if there are any */
     const void *symtab;
     uint64_t symtab_count;
@@ -121,6 +122,7 @@ struct plan_symbol {
     const char *name;           /* points into the object */
     uint64_t vaddr, size_bytes; /* size 0: unknown */
     bool is_function, is_ifunc, is_local, is_weak, is_exported;
+    uint64_t index; /* in its table; set where versions are told */
 };
 /* By exact name: .gnu.hash (the default version where there are several),
  * then .symtab. Only defined symbols. -ENOENT. */
@@ -131,6 +133,15 @@ int plan_image_find_symbol(const struct plan_image *image, const char *name,
 int plan_image_find_dynamic(const struct plan_image *image, const char *name,
                             struct plan_symbol *out)
     __attribute__((warn_unused_result));
+/* Every definition of that exact name among the dynamic symbols: one of each
+ * version. `each` returns non-zero to stop; that is returned. */
+int plan_image_each_version(const struct plan_image *image, const char *name,
+                            int (*each)(void *context,
+                                        const struct plan_symbol *symbol),
+                            void *context);
+/* The name of a dynamic symbol's version, by its index (plan_symbol.index,
+ * plan_slot.index): as the object defines or demands it. NULL: it has none. */
+const char *plan_image_version(const struct plan_image *image, uint64_t index);
 /* Every defined function symbol, in table order, dynamic ones first, a name
  * at an address once. `each` returns non-zero to stop; that is returned. */
 int plan_image_each_function(const struct plan_image *image,
@@ -166,6 +177,10 @@ int plan_image_function_extent(const struct plan_image *image, uint64_t vaddr,
 size_t plan_image_labels_bytes(const struct plan_image *image);
 void plan_image_index_labels(struct plan_image *image, uint32_t *memory);
 
+/* Why Z, which takes the caller's rbp out of the stack, may carry no function
+ * of a process that has this object: a phrase. NULL: nothing is known against
+ * it. */
+const char *plan_image_collector(const struct plan_image *image);
 /* Has the object unwind tables, beyond those of the start files and of a C
  * library's static parts? Then compiled C is in them. */
 bool plan_image_has_unwind(const struct plan_image *image);
@@ -195,6 +210,7 @@ struct plan_slot {
     uint32_t type;    /* R_X86_64_JUMP_SLOT, _GLOB_DAT, _64, _RELATIVE, ... */
     const char *name; /* of the symbol; NULL for _RELATIVE and _IRELATIVE */
     uint64_t addend;
+    uint64_t index;       /* of the dynamic symbol; 0: none */
     bool is_defined_here; /* the symbol has a definition in this object, */
     uint64_t definition;  /* which is this (link-time address); it may be
                              interposed all the same, unless ... */

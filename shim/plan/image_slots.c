@@ -31,6 +31,7 @@ static bool describe_slot(const struct plan_image *image,
         raw.st_name >= image->dynstr_len)
         return false;
     out->name = image->dynstr + raw.st_name;
+    out->index = ELF64_R_SYM(rela->r_info);
     if (type != R_X86_64_64)
         out->addend = 0;
     if (!image_symbol_describe(image, true, &raw, &symbol) || symbol.is_ifunc)

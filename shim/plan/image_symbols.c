@@ -88,18 +88,20 @@ static bool version_hidden(const struct plan_image *image, uint64_t index)
     return (version & VERSION_HIDDEN) != 0;
 }
 
-/* The default version wins; another one is better than nothing. */
-static int find_dynamic(const struct plan_image *image, const char *name,
-                        size_t len, struct plan_symbol *out)
+/* Every definition of a name, by .gnu.hash; `each` stops it. */
+static int
+each_hashed(const struct plan_image *image, const char *name, size_t len,
+            int (*each)(void *context, const struct plan_symbol *symbol),
+            void *context)
 {
+    struct plan_symbol out;
     uint32_t hash = 5381;
-    bool found = false;
     Elf64_Sym symbol;
     for (size_t i = 0; i < len; i++)
         hash = hash * 33 + (uint8_t)name[i];
     uint64_t buckets = word_at(image, 0), first = word_at(image, 1);
     if (buckets == 0 || bloom_says_no(image, hash))
-        return -ENOENT;
+        return 0;
     uint64_t table = 4 + 2 * (uint64_t)word_at(image, 2);
     uint64_t chain = table + buckets;
     uint64_t index = word_at(image, table + hash % buckets);
@@ -109,18 +111,64 @@ static int find_dynamic(const struct plan_image *image, const char *name,
             !image_symbol_get(image, true, index, &symbol))
             break;
         uint32_t word = word_at(image, at);
-        bool hidden = version_hidden(image, index);
-        if ((word | 1) == (hash | 1) && !(found && hidden) &&
+        if ((word | 1) == (hash | 1) &&
             name_equals(image, symbol.st_name, name, len) &&
-            image_symbol_describe(image, true, &symbol, out)) {
-            found = true;
-            if (!hidden)
-                return 0;
+            image_symbol_describe(image, true, &symbol, &out)) {
+            out.index = index;
+            int rc = each(context, &out);
+            if (rc != 0)
+                return rc;
         }
         if (word & 1)
             break;
     }
-    return found ? 0 : -ENOENT;
+    return 0;
+}
+
+struct best {
+    const struct plan_image *image;
+    struct plan_symbol *out;
+    bool found;
+};
+
+static int take_best(void *context, const struct plan_symbol *symbol)
+{
+    struct best *best = context;
+    bool hidden = version_hidden(best->image, symbol->index);
+    if (!best->found || !hidden)
+        *best->out = *symbol;
+    best->found = true;
+    return !hidden;
+}
+
+/* The default version wins; another one is better than nothing. */
+static int find_dynamic(const struct plan_image *image, const char *name,
+                        size_t len, struct plan_symbol *out)
+{
+    struct best best = {image, out, false};
+    (void)each_hashed(image, name, len, take_best, &best);
+    return best.found ? 0 : -ENOENT;
+}
+
+int plan_image_each_version(const struct plan_image *image, const char *name,
+                            int (*each)(void *context,
+                                        const struct plan_symbol *symbol),
+                            void *context)
+{
+    struct plan_symbol symbol;
+    Elf64_Sym raw;
+    if (image->gnu_hash != NULL)
+        return each_hashed(image, name, strlen(name), each, context);
+    for (uint64_t i = 0; image_symbol_get(image, true, i, &raw); i++) {
+        if (!image_symbol_describe(image, true, &raw, &symbol) ||
+            strcmp(symbol.name, name) != 0)
+            continue;
+        symbol.index = i;
+        int rc = each(context, &symbol);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
 }
 
 static int find_linear(const struct plan_image *image, bool dynamic,

@@ -255,6 +255,8 @@ static enum plan_verdict decide(struct patch_job *job, struct copier *c)
         verdict = patch_check_branches(job);
     if (verdict == PLAN_OK)
         verdict = patch_check_registers(job);
+    if (verdict == PLAN_OK)
+        verdict = patch_check_profiler(job);
     if (verdict != PLAN_OK)
         return verdict;
     if (!image_read(job->reader.image, job->patch_vaddr, out->original,
@@ -313,6 +315,9 @@ const char *plan_verdict_text(enum plan_verdict verdict)
         [PLAN_EXCLUDED] = "it must run in its caller's very frame",
         [PLAN_NOT_LOOKED_AT] = "who branches into it is not known",
         [PLAN_PART] = "it is a part of a function, not a whole one",
+        [PLAN_PROFILED] = "it tells a profiler who called it (-pg)",
+        [PLAN_COLLECTED] = "it is OCaml: its collector finds frames by their "
+                           "return addresses",
         [PLAN_NO_UNWIND] = "no unwind table has it, though its object has "
                            "some: nothing shows that it is called as C is",
     };

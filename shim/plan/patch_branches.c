@@ -34,7 +34,9 @@ bool patch_region_of(const struct plan_image *image, uint64_t pc,
         return true;
     }
     if (plan_image_symbol_around(image, pc, &symbol) < 0) {
-        *out = (struct patch_region){0, plan_fde_next_start(image, pc), 0};
+        uint64_t next = plan_fde_next_start(image, pc);
+        uint64_t room = image_bytes_from(image, pc);
+        *out = (struct patch_region){0, next - pc < room ? next : pc + room, 0};
         return plan_fde_end_before(image, pc, &out->low) == 0 &&
                pc - out->low < GAP_MAX && image_is_executable(image, out->low);
     }

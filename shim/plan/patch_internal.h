@@ -51,5 +51,7 @@ bool patch_is_part(const char *name);
  * False: nobody knows. */
 bool patch_region_of(const struct plan_image *image, uint64_t pc,
                      struct patch_region *out);
-/* By the registers that it reads. */
+/* By the call to a profiler (-pg) that its compiler put first. */
+enum plan_verdict patch_check_profiler(struct patch_job *job);
+/* By the registers that it uses. */
 enum plan_verdict patch_check_registers(struct patch_job *job);

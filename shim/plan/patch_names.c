@@ -89,6 +89,12 @@ bool patch_is_part(const char *name)
            strstr(name, ".part.") != NULL;
 }
 
+/* camlModule__function_12, camlModule.function_12. */
+static bool is_ocaml(const char *name)
+{
+    return strncmp(name, "caml", 4) == 0 && name[4] >= 'A' && name[4] <= 'Z';
+}
+
 static enum plan_verdict check_own_name(struct patch_job *job,
                                         const struct plan_symbol *symbol)
 {
@@ -98,6 +104,8 @@ static enum plan_verdict check_own_name(struct patch_job *job,
         return PLAN_PART;
     if (is_thunk(symbol->name))
         return PLAN_THUNK;
+    if (is_ocaml(symbol->name))
+        return PLAN_COLLECTED;
     job->is_excluded |= is_excluded(symbol->name);
     return PLAN_OK;
 }

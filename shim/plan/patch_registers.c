@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hand-written assembly with a calling convention of its own reads a
- * callee-saved register, or writes one, before it saved it, or reads r11 before
- * it wrote it; compiled C never does. (GHC's functions do: their stack pointer
- * and return address are elsewhere.) Every path from the entry is followed,
- * with the set of registers that were saved so far.
+ * Code with a calling convention of its own (assembly, GHC, OCaml) reads or
+ * writes a callee-saved register that it did not save, or reads r11 before it
+ * wrote it; compiled C never does. Every path from the entry is followed, with
+ * the set of registers that were saved so far; and what it jumps to before it
+ * saved any.
  */
 #include "shim/plan/patch_internal.h"
 #include "shim/plan/image_internal.h"

@@ -45,7 +45,9 @@ enum plan_verdict {
     PLAN_EXCLUDED,      /* setjmp family, vfork, clone, *context, ... */
     PLAN_NOT_LOOKED_AT, /* plan_image_has_branches() is false */
     PLAN_PART,          /* .cold, .part: not a whole function */
-    PLAN_NO_UNWIND,     /* no unwind table has it, though its object has some */
+    PLAN_PROFILED,      /* it tells a profiler who called it */
+    PLAN_COLLECTED, /* OCaml: its collector finds frames by return addresses */
+    PLAN_NO_UNWIND, /* no unwind table has it, though its object has some */
     PLAN_VERDICTS,
 };
 /* A phrase for people ("a branch leads into its first 5 bytes"). */
@@ -57,6 +59,11 @@ enum plan_stack {
     PLAN_STACK_TAIL,      /* tail-jumps where it is not proved */
     PLAN_STACK_INDEXED,   /* indexes an address based on its CFA */
     PLAN_STACK_UNKNOWN,
+    PLAN_STACK_CALLER, /* reads its return address, or what it jumps to does:
+                          it is to be carried by neither F nor Z */
+    PLAN_STACK_COPIED, /* touches the first reason.args_bytes of its stack
+                          arguments and no more, and takes no address of them
+                          (proved): F may carry it with a copy of those */
 };
 const char *plan_stack_text(enum plan_stack stack);
 
@@ -151,6 +158,7 @@ int plan_entry_patch(const struct plan_decoder *decoder,
 struct plan_reason {
     const char *text;
     uint64_t vaddr;
+    uint32_t args_bytes; /* PLAN_STACK_COPIED; at most 128 */
 };
 enum plan_stack plan_prove_stack(const struct plan_decoder *decoder,
                                  const struct plan_image *image, uint64_t vaddr,

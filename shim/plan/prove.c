@@ -211,6 +211,7 @@ static enum plan_stack prove(const struct plan_decoder *decoder,
     p->text = NULL;
     p->text_vaddr = 0;
     p->is_decided = false;
+    p->args_bytes = 0;
     p->steps = 0;
     p->steps_max = steps_max;
     p->targets[0] = *first;
@@ -220,10 +221,20 @@ static enum plan_stack prove(const struct plan_decoder *decoder,
         if (prove_target(p, decoder, &p->targets[i]) < 0)
             prove_fail(p, PLAN_STACK_UNKNOWN, "no decoder", first->vaddr);
         if (i > 0 && p->verdict != PLAN_STACK_LOCAL &&
-            p->text != plan_proof_too_long)
+            p->verdict != PLAN_STACK_CALLER && p->text != plan_proof_too_long)
             p->verdict = PLAN_STACK_TAIL;
     }
+    if (p->verdict == PLAN_STACK_LOCAL && p->args_bytes > 0)
+        p->verdict = PLAN_STACK_COPIED;
     return p->verdict;
+}
+
+static void explain(const struct prover *p, struct plan_reason *reason)
+{
+    if (reason != NULL)
+        *reason = (struct plan_reason){.text = p->text,
+                                       .vaddr = p->text_vaddr,
+                                       .args_bytes = p->args_bytes};
 }
 
 enum plan_stack plan_prove_stack(const struct plan_decoder *decoder,
@@ -234,8 +245,7 @@ enum plan_stack plan_prove_stack(const struct plan_decoder *decoder,
     struct prover *p = scratch;
     const struct prove_target first = {.image = image, .vaddr = vaddr};
     enum plan_stack stack = prove(decoder, &first, resolver, PROVE_STEPS, p);
-    if (reason != NULL)
-        *reason = (struct plan_reason){.text = p->text, .vaddr = p->text_vaddr};
+    explain(p, reason);
     return stack;
 }
 
@@ -252,8 +262,7 @@ enum plan_stack plan_prove_within(const struct plan_decoder *decoder,
         *steps_left < PLAN_PROOF_STEPS ? *steps_left : PLAN_PROOF_STEPS;
     enum plan_stack stack = prove(decoder, &first, resolver, most, p);
     *steps_left -= p->steps < most ? p->steps : most;
-    if (reason != NULL)
-        *reason = (struct plan_reason){.text = p->text, .vaddr = p->text_vaddr};
+    explain(p, reason);
     return stack;
 }
 
@@ -261,12 +270,15 @@ const char *plan_stack_text(enum plan_stack stack)
 {
     static const char *const text[] = {
         [PLAN_STACK_LOCAL] = "has no stack arguments (proved)",
+        [PLAN_STACK_COPIED] = "has stack arguments that can be copied (proved)",
         [PLAN_STACK_ARGUMENTS] = "has stack arguments",
         [PLAN_STACK_TAIL] = "jumps on to a function that is not proved",
         [PLAN_STACK_INDEXED] = "indexes its frame at an unknown place",
         [PLAN_STACK_UNKNOWN] = "cannot be proved",
+        [PLAN_STACK_CALLER] = "it asks who called it, and would be told of "
+                              "handspan",
     };
-    if ((unsigned)stack > PLAN_STACK_UNKNOWN)
+    if ((unsigned)stack > PLAN_STACK_COPIED)
         return "unknown";
     return text[stack];
 }

@@ -57,6 +57,20 @@ static bool slot_is_constant(const struct plan_image *image,
            image_is_constant(image, slot->vaddr);
 }
 
+/* They look at their return address to learn who asks: whose RUNPATH, whose
+ * next object, whose namespace. */
+static bool asks_its_caller(const char *name)
+{
+    static const char *const names[] = {"dlopen",  "dlmopen",   "dlsym",
+                                        "dlvsym",  "dlinfo",    "mcount",
+                                        "_mcount", "__fentry__"};
+    for (size_t i = 0; name && i < sizeof names / sizeof *names; i++) {
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* A tail jump through a word of the GOT. */
 static void tail_slot(struct prover *p, uint64_t vaddr, const struct state *s,
                       uint64_t pc)
@@ -70,6 +84,9 @@ static void tail_slot(struct prover *p, uint64_t vaddr, const struct state *s,
     if (plan_image_find_slot(image, vaddr, &slot) < 0 ||
         (!slot_is_constant(image, &slot) && RULE(SLOT_WRITABLE))) {
         tail_anywhere(p, s, pc);
+    } else if (asks_its_caller(slot.name) && RULE(TAIL_ASKS)) {
+        prove_fail(p, PLAN_STACK_CALLER, "jumps to who asks for its caller",
+                   pc);
     } else if (slot.is_bound_here) {
         tail_to(p, image, slot.definition, s, pc);
     } else if (resolver != NULL && resolver->resolve_slot != NULL &&

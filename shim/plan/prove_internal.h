@@ -34,6 +34,7 @@ enum {
     PROVE_TARGETS = 64,   /* functions in one proof */
     PROVE_STEPS = 100000,
     PROVE_TABLE = 8192,  /* entries of a jump table */
+    PROVE_ARGS = 128,    /* bytes of stack arguments that can be copied */
     PROVE_FAR = 1 << 28, /* offsets beyond are "unknown" */
 };
 
@@ -101,7 +102,8 @@ struct prover {
     enum plan_stack verdict;
     const char *text;
     uint64_t text_vaddr;
-    bool is_decided; /* nothing can change the verdict any more */
+    uint32_t args_bytes; /* of stack arguments that were touched */
+    bool is_decided;     /* nothing can change the verdict any more */
     bool vector_has_pointer, restart;
     uint64_t drap_pc;
     uint64_t compared_next; /* behind a cmp of rsp with this register */

@@ -57,6 +57,19 @@ static struct value effective_address(struct step *t,
     return value_add(value_add(base, index), disp);
 }
 
+/* Stack arguments that can be copied: known ones, within reach. */
+static bool note_arguments(struct prover *p, const struct value *a,
+                           int64_t size)
+{
+    int64_t end = a->high + size;
+    if ((a->low < 0 && RULE(COPY_STRADDLED)) ||
+        (end > PROVE_ARGS && RULE(COPY_FAR)))
+        return false;
+    if (end > p->args_bytes && RULE(COPY_ALL))
+        p->args_bytes = (uint32_t)end;
+    return true;
+}
+
 void prove_access(struct prover *p, const struct value *a, int64_t size,
                   uint64_t pc)
 {
@@ -70,7 +83,8 @@ void prove_access(struct prover *p, const struct value *a, int64_t size,
     }
     if (!RULE(ACCESS_SIZE))
         size = 1;
-    if (a->symbol == 0 && a->high + size > 0 && RULE(ACCESS_ABOVE))
+    if (a->symbol == 0 && a->high + size > 0 && RULE(ACCESS_ABOVE) &&
+        !note_arguments(p, a, size))
         prove_fail(p, PLAN_STACK_ARGUMENTS, "reads or writes stack arguments",
                    pc);
     else if (a->symbol != 0 && !a->wide && value_bound(p, a) + size > 0 &&
@@ -126,6 +140,18 @@ static bool is_hint(const struct step *t)
            t->insn.in.mnemonic == ZYDIS_MNEMONIC_CLWB;
 }
 
+/* Who called it (__builtin_return_address), or a frame that it copies. What
+ * pushes it makes a frame for unwinders on an aligned stack. */
+static bool reads_return_address(const struct step *t,
+                                 const ZydisDecodedOperand *op,
+                                 const struct value *address, int64_t size)
+{
+    return size <= 8 && address->kind == VALUE_STACK && address->symbol == 0 &&
+           !address->wide && address->low == -8 && address->high == -8 &&
+           (op->actions & ZYDIS_OPERAND_ACTION_MASK_READ) &&
+           t->insn.in.mnemonic != ZYDIS_MNEMONIC_PUSH && RULE(RETURN_READ);
+}
+
 void step_memory(struct step *t)
 {
     for (int i = 0; i < t->insn.in.operand_count; i++) {
@@ -147,6 +173,9 @@ void step_memory(struct step *t)
             op->mem.segment == ZYDIS_REGISTER_GS)
             continue;
         int64_t size = access_size(t, op, &address);
+        if (reads_return_address(t, op, &address, size))
+            prove_fail(t->p, PLAN_STACK_CALLER, "reads its return address",
+                       t->insn.at);
         prove_access(t->p, &address, size, t->insn.at);
     }
 }

@@ -9,6 +9,9 @@
 
 #define PLAN_RULES(X)                                                          \
     X(ACCESS_ABOVE)      /* an access at or above the CFA */                   \
+    X(COPY_STRADDLED)    /* it begins below the CFA */                         \
+    X(COPY_FAR)          /* or reaches beyond what is copied */                \
+    X(COPY_ALL)          /* all that is touched is copied */                   \
     X(ACCESS_ABOVE_BASE) /* the same through an aligned or alloca base */      \
     X(ACCESS_SIZE)       /* an access starts below the CFA and reaches it */   \
     X(ACCESS_INDEXED)    /* an access at CFA + unknown */                      \
@@ -23,6 +26,7 @@
     X(SPILL_ABOVE)       /* or stored */                                       \
     X(DRAP_ONCE)         /* the one push of the argument pointer */            \
     X(RETURN_SLOT)       /* a pointer to the return address escapes */         \
+    X(RETURN_READ)       /* the return address is read */                      \
     X(STORE_INDEXED)     /* a pointer of unknown place is stored */            \
     X(CALL_ABOVE)        /* a pointer to stack arguments is passed */          \
     X(CALL_INDEXED)      /* a pointer of unknown place is passed */            \
@@ -48,6 +52,7 @@
     X(INDIRECT_TAIL)     /* a tail jump that leads anywhere */                 \
     X(TAIL_PROVED)       /* a tail jump's target needs the proof as well */    \
     X(TAIL_SLOT)         /* also through the GOT */                            \
+    X(TAIL_ASKS)         /* the target asks who called it */                   \
     X(SLOT_WRITABLE)     /* and only through a slot that stays as it is */     \
     X(LANDING_PADS)      /* code that only an exception reaches */             \
     X(TABLE_WRITABLE)    /* and only of one that stays as it is */             \

@@ -30,7 +30,6 @@
 #include <sys/syscall.h>
 
 enum {
-    RESERVE_MIN = 1 << 18, /* entries: 48 MiB of address space */
     RESERVE_MAX = 1 << 24,
     BATCH_BYTES = 64 * 1024,
     SEARCH_MAX = 4096, /* the ring, for the stack of an error */
@@ -61,8 +60,6 @@ int shim_entries_reserve(size_t count)
 {
     if (pool != NULL)
         return 0;
-    if (count < RESERVE_MIN)
-        count = RESERVE_MIN; /* address space is all it costs */
     if (count > RESERVE_MAX)
         count = RESERVE_MAX;
     shared.hint = &nothing;
@@ -72,6 +69,8 @@ int shim_entries_reserve(size_t count)
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (at == MAP_FAILED)
             continue;
+        /* it is taken in pieces: none is to become a huge page */
+        (void)madvise(at, len, MADV_NOHUGEPAGE);
         pool_bytes = len;
         pool = at;
         return 0;
@@ -228,6 +227,15 @@ void shim_callers_forget(void)
 uint64_t shim_stub_frame(uint32_t site)
 {
     return (uint64_t)shim_stubs_frame + (uint64_t)site * 16;
+}
+
+uint8_t shim_copy_words[SHIM_SITE_MAX];
+
+uint64_t shim_stub_copy(uint32_t site, uint32_t words)
+{
+    /* before any call of it: the stub is not reached yet */
+    shim_copy_words[site] = (uint8_t)words;
+    return (uint64_t)shim_stubs_copy + (uint64_t)site * 16;
 }
 
 uint64_t shim_stub_zero_copy(uint32_t site)

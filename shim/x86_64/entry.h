@@ -39,6 +39,9 @@ _Static_assert(SHIM_CALL_LOST == FLAG_LOST, "layout.h");
 _Static_assert(SHIM_CALL_ARGS == FLAG_ARGS, "layout.h");
 _Static_assert(SHIM_CALL_CALLER == FLAG_CALLER, "layout.h");
 _Static_assert(SHIM_FRAME_STRIDE == FRAME_STRIDE, "layout.h");
+_Static_assert(SHIM_COPY_STRIDE == COPY_STRIDE, "layout.h");
+_Static_assert(SHIM_COPY_MARK == COPY_MARK, "layout.h");
+_Static_assert((COPY_STRIDE - FRAME_STRIDE) / 8 == SHIM_COPY_WORDS_MAX, "fits");
 _Static_assert(SHIM_NEAR_END == NEAR_END, "layout.h");
 
 #define SHIM_HIDDEN __attribute__((visibility("hidden")))
@@ -56,6 +59,9 @@ extern SHIM_HIDDEN __thread struct shim_cache *shim_cache
 /* Return addresses of callers that are known, each at its own place or not at
  * all. Read by trampoline.S. */
 extern SHIM_HIDDEN uint64_t shim_callers[CALLERS];
+
+/* Words of stack arguments of each site. Read by trampoline.S. */
+extern SHIM_HIDDEN uint8_t shim_copy_words[SHIM_SITE_MAX];
 
 /* When the hint is of no use. General registers only; called by trampoline.S
  * with the program's vector registers live. NULL: none left. [signal-safe] */
@@ -80,6 +86,7 @@ extern SHIM_HIDDEN uint32_t shim_xsave_mask;
 extern SHIM_HIDDEN uint32_t shim_xsave_kind;
 
 /* Labels in trampoline.S; text, never called as C functions. */
-extern SHIM_HIDDEN const char shim_stubs_frame[], shim_stubs_zero[];
+extern SHIM_HIDDEN const char shim_stubs_frame[], shim_stubs_copy[];
+extern SHIM_HIDDEN const char shim_stubs_zero[];
 extern SHIM_HIDDEN const char shim_frame_return[], shim_zero_return[];
 extern SHIM_HIDDEN const char shim_zero_pad[];

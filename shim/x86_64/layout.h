@@ -48,6 +48,9 @@
 
 /* F's frame: from the caller's return-address slot to the handler's. */
 #define FRAME_STRIDE 256
+/* The same with a copy of the stack arguments between the two. */
+#define COPY_STRIDE 384
+#define COPY_MARK   0x6b72616d79706f63
 
 /* How far below shim_floor a stack ends at most. */
 #define NEAR_END 16384

@@ -26,7 +26,6 @@ enum {
     STACK_BYTES = 128 * 1024,
     PAGE = 4096,
     KERNEL_SIGSET_BYTES = 8,
-    VALGRIND_STACK_REGISTER = 0x1501,
 };
 #define BIT(number) (UINT64_C(1) << ((number)-1))
 /* What a thread does to itself would kill it if it were blocked. */
@@ -59,20 +58,6 @@ void shim_stacks_forbid(void)
     __atomic_store_n(&is_forbidden, true, __ATOMIC_RELAXED);
 }
 
-/* valgrind takes a far jump of the stack pointer for a fault of the program,
- * unless it was told. No effect elsewhere (valgrind.h). */
-static void tell_valgrind(uint64_t low, uint64_t high)
-{
-    const uint64_t request[6] = {VALGRIND_STACK_REGISTER, low, high, 0, 0, 0};
-    uint64_t result = 0;
-    __asm__ volatile("rolq $3, %%rdi; rolq $13, %%rdi\n\t"
-                     "rolq $61, %%rdi; rolq $51, %%rdi\n\t"
-                     "xchgq %%rbx, %%rbx"
-                     : "+d"(result)
-                     : "a"(request)
-                     : "cc", "memory");
-}
-
 static bool make(struct stack *stack)
 {
     uint64_t at = (uint64_t)call4(SYS_mmap, 0, PAGE + STACK_BYTES, PROT_NONE,
@@ -85,7 +70,6 @@ static bool make(struct stack *stack)
         return false;
     }
     stack->low = (uint8_t *)at + PAGE;
-    tell_valgrind(at + PAGE, at + PAGE + STACK_BYTES - 1);
     return true;
 }
 

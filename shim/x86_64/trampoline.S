@@ -14,6 +14,7 @@
  * Three places read a word there after rsp was raised; each says so.
  */
 #include "shim/x86_64/layout.h"
+#include "shim/x86_64/near_end.inc"
 
     .text
 
@@ -44,90 +45,8 @@
 .endm
 
 STUBS shim_stubs_frame, shim_frame_common
+STUBS shim_stubs_copy, shim_copy_common
 STUBS shim_stubs_zero, shim_zero_common
-
-/* ---- near the end of the stack ---------------------------------------- */
-
-/*
- * Both begin with a look at what is left of the stack: near its end no frame
- * is put on it, and nothing but these words of the red zone is written before
- * that is known. rax is saved by then (where F and Z keep it), and is free.
- */
-.macro NEAR_END_TO label
-    mov shim_floor@gottpoff(%rip), %rax
-    mov %fs:(%rax), %rax
-    sub %rsp, %rax
-    cmp $NEAR_END, %rax
-    jb \label
-.endm
-
-/* [rsp] is the site, [rsp + 8] the return address; `saved` the place of rax.
- * Goes to the handler as if there were no stub, or to `stay`, rax free again. */
-.macro NEAR_END_PASS saved, stay
-    .cfi_remember_state
-    mov \saved(%rsp), %rax
-    push %rax
-    .cfi_adjust_cfa_offset 8
-    push %rdi
-    .cfi_adjust_cfa_offset 8
-    push %rsi
-    .cfi_adjust_cfa_offset 8
-    push %rdx
-    .cfi_adjust_cfa_offset 8
-    push %rcx
-    .cfi_adjust_cfa_offset 8
-    push %r8
-    .cfi_adjust_cfa_offset 8
-    push %r9
-    .cfi_adjust_cfa_offset 8
-    push %r10
-    .cfi_adjust_cfa_offset 8
-    push %r11
-    .cfi_adjust_cfa_offset 8
-    push %rbp
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset rbp, 0
-    mov 80(%rsp), %edi
-    mov %rsp, %rbp
-    .cfi_def_cfa_register rbp
-    and $-16, %rsp
-    call *shim_pass(%rip)
-    mov %rbp, %rsp
-    .cfi_def_cfa_register rsp
-    pop %rbp
-    .cfi_adjust_cfa_offset -8
-    .cfi_restore rbp
-    pop %r11
-    .cfi_adjust_cfa_offset -8
-    pop %r10
-    .cfi_adjust_cfa_offset -8
-    pop %r9
-    .cfi_adjust_cfa_offset -8
-    pop %r8
-    .cfi_adjust_cfa_offset -8
-    pop %rcx
-    .cfi_adjust_cfa_offset -8
-    pop %rdx
-    .cfi_adjust_cfa_offset -8
-    pop %rsi
-    .cfi_adjust_cfa_offset -8
-    pop %rdi
-    .cfi_adjust_cfa_offset -8
-    test %rax, %rax
-    jz 21f
-    mov %rax, 8(%rsp)           /* instead of the site */
-    pop %rax
-    .cfi_adjust_cfa_offset -8
-    add $8, %rsp
-    .cfi_adjust_cfa_offset -8
-    jmp *-8(%rsp)               /* red zone: rsp - 8 */
-    .cfi_adjust_cfa_offset 16
-21: pop %rax
-    .cfi_adjust_cfa_offset -8
-    mov %rax, \saved(%rsp)
-    jmp \stay
-    .cfi_restore_state
-.endm
 
 /* ---- F: a frame of our own -------------------------------------------- */
 
@@ -146,6 +65,7 @@ STUBS shim_stubs_zero, shim_zero_common
  */
 #define F_CALL (-136)
 #define F_REGS (-208)
+#define F_MARK (-216) /* of a copy, in the pad */
 #define F_SIZE 240
 #define F_ARG(r) (F_CALL + CALL_ARGS + REGS_##r)(%rbp)
 #define F_REG(r) (F_REGS + REGS_##r)(%rbp)
@@ -162,19 +82,15 @@ STUBS shim_stubs_zero, shim_zero_common
     mov F_ARG(R11), %r11
 .endm
 
-    .balign 64
-    .globl shim_frame_common
-    .hidden shim_frame_common
-    .type shim_frame_common, @function
-shim_frame_common:
-    .cfi_startproc
+/* Up to enter and what it said: 4f if the call is a tail span. */
+.macro F_ENTER
     .cfi_personality 0x9b, DW.ref.shim_personality
     .cfi_lsda 0x1b, shim_lsda
     .cfi_def_cfa rsp, 16
     /* red zone: rsp is what rbp will be */
     mov %rax, (F_CALL + CALL_ARGS + REGS_RAX)(%rsp)
-    NEAR_END_TO 5f
-6:  mov (%rsp), %eax
+    NEAR_END_TO 8f
+7:  mov (%rsp), %eax
     mov %rbp, (%rsp)
     .cfi_offset rbp, -16
     mov %rsp, %rbp
@@ -207,7 +123,30 @@ shim_frame_common:
     lea -F_SIZE(%rbp), %rsp
     testb $FLAG_TAIL, (F_CALL + CALL_FLAGS)(%rbp)
     jne 4f
+.endm
+
+.macro F_TAIL
+3:  mov $FLAG_TAIL, %ecx
+    jmp 1b
+    /* Tail span: the frame goes, the handler returns to the call below. */
+4:  F_LOAD_ARGS
+    leave
+    .cfi_def_cfa rsp, 8
+    .cfi_restore rbp
+    jmp *(F_CALL + CALL_TARGET - 8)(%rsp) /* red zone: -128 */
+    .cfi_def_cfa rsp, 16
+8:  NEAR_END_PASS (F_CALL + CALL_ARGS + REGS_RAX), 7b
+.endm
+
+    .balign 64
+    .globl shim_frame_common
+    .hidden shim_frame_common
+    .type shim_frame_common, @function
+shim_frame_common:
+    .cfi_startproc
+    F_ENTER
     F_LOAD_ARGS
+.Lframe_call:
     call *(F_CALL + CALL_TARGET)(%rbp)
     .globl shim_frame_return
     .hidden shim_frame_return
@@ -242,18 +181,42 @@ shim_frame_return:
     .cfi_restore rbp
     ret
     .cfi_restore_state
-3:  mov $FLAG_TAIL, %ecx
-    jmp 1b
-    /* Tail span: the frame goes, the handler returns to the call below. */
-4:  F_LOAD_ARGS
-    leave
-    .cfi_def_cfa rsp, 8
-    .cfi_restore rbp
-    jmp *(F_CALL + CALL_TARGET - 8)(%rsp) /* red zone: -128 */
-    .cfi_def_cfa rsp, 16
-5:  NEAR_END_PASS (F_CALL + CALL_ARGS + REGS_RAX), 6b
+    F_TAIL
     .cfi_endproc
     .size shim_frame_common, . - shim_frame_common
+
+/*
+ * F for a handler with stack arguments, so many words of them as were proved:
+ * they stand below the frame once more, and the handler's return-address slot
+ * is at A - 384. The call is F's own.
+ */
+    .balign 64
+    .globl shim_copy_common
+    .hidden shim_copy_common
+    .type shim_copy_common, @function
+shim_copy_common:
+    .cfi_startproc
+    F_ENTER
+    /* for who reads this stack from outside: LANE_KEPT_MARK */
+    lea 8(%rbp), %rax
+    movabs $COPY_MARK, %rcx
+    xor %rcx, %rax
+    mov %rax, F_MARK(%rbp)
+    mov (F_CALL + CALL_SITE)(%rbp), %eax
+    lea shim_copy_words(%rip), %rcx
+    movzbl (%rcx,%rax), %ecx
+    sub $(COPY_STRIDE - FRAME_STRIDE), %rsp
+    test %ecx, %ecx
+    je 6f
+5:  mov 8(%rbp,%rcx,8), %rax
+    mov %rax, -8(%rsp,%rcx,8)
+    dec %ecx
+    jne 5b
+6:  F_LOAD_ARGS
+    jmp .Lframe_call
+    F_TAIL
+    .cfi_endproc
+    .size shim_copy_common, . - shim_copy_common
 
 /* ---- Z: the caller's exact stack pointer ------------------------------- */
 
@@ -325,7 +288,7 @@ shim_zero_common:
     .cfi_def_cfa rsp, 16
     /* red zone: rsp - 8 is what rbp will be */
     mov %rax, (Z_REGS + REGS_RAX - 8)(%rsp)
-    NEAR_END_TO 13f
+    NEAR_END_TO 22f
 10: push %rbp
     .cfi_def_cfa rsp, 24
     .cfi_offset rbp, -24
@@ -392,7 +355,7 @@ shim_zero_common:
     and $(CALLERS - 1), %edi
     lea shim_callers(%rip), %rsi
     cmp %rdx, (%rsi,%rdi,8)
-    jne 13f
+    jne 14f
 3:  mov %rax, CALL_FLAGS(%rcx)
     mov %rcx, %rdi
     and $-16, %rsp
@@ -460,7 +423,7 @@ shim_zero_return:
     .cfi_restore_state
 4:  or $FLAG_TAIL, %eax
     jmp 3b
-13: or $FLAG_CALLER, %eax
+14: or $FLAG_CALLER, %eax
     jmp 3b
     /* No cache, or its hint is taken. */
 5:  and $-16, %rsp
@@ -544,7 +507,7 @@ shim_zero_pad:
     .cfi_def_cfa rsp, 16
     .cfi_offset rip, -8         /* libgcc takes a restore for "not saved" */
     .cfi_restore rbp
-13: NEAR_END_PASS (Z_REGS + REGS_RAX - 8), 10b
+22: NEAR_END_PASS (Z_REGS + REGS_RAX - 8), 10b
     .cfi_endproc
     .size shim_zero_common, . - shim_zero_common
 

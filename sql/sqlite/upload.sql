@@ -16,7 +16,8 @@ SELECT sink, cursor_seq, cursor_ref FROM sinks WHERE name = ?1;
 -- :sink_move
 UPDATE sinks SET cursor_seq = ?2, cursor_ref = ?3,
   sent_spans = sent_spans + ?4, sent_rows = sent_rows + ?5,
-  rejected = rejected + ?6, ok_unix_ns = ?7, state = 'sending',
+  rejected = rejected + ?6,
+  ok_unix_ns = CASE WHEN ?5 > 0 THEN ?7 ELSE ok_unix_ns END, state = 'sending',
   error = CASE WHEN ?6 > 0 THEN error END,
   error_code = CASE WHEN ?6 > 0 THEN error_code END,
   error_unix_ns = CASE WHEN ?6 > 0 THEN error_unix_ns END,

@@ -163,7 +163,7 @@ def etl(st):
                    parent_ref=parent, site=site, process_idx=0, generation=1,
                    depth=1, start_unix_ns=BASE + start, duration_ns=ns,
                    self_ns=own, cpu_ns=cpu, status="ok", ended_by="return")
-        st.put("spans", **{**row, **more})
+        st.put("span_rows", **{**row, **more})
 
     run = ref(0, 1)
     span(0, 1, process_ref(0), 1, S // 2, 841 * S, 10 * S, 74 * S,
@@ -244,7 +244,7 @@ def walk(st):
     st.put("throws", session=s, site=0, type="int", count=1)
     for i in range(5):  # a chain of five, the last two never end
         ended = i > 1
-        st.put("spans", session=s, ref=ref(0, 1 + i), trace=t,
+        st.put("span_rows", session=s, ref=ref(0, 1 + i), trace=t,
                parent_ref=process_ref(0) if i == 0 else ref(0, i), site=1,
                process_idx=0, generation=1, depth=i,
                start_unix_ns=start + (i + 1) * MS,
@@ -254,7 +254,7 @@ def walk(st):
                status="ok" if ended else "unfinished",
                ended_by="return" if ended else "killed")
     for i in range(3):
-        st.put("spans", session=s, ref=ref(0, 10 + i), trace=t,
+        st.put("span_rows", session=s, ref=ref(0, 10 + i), trace=t,
                parent_ref=ref(0, 5), site=2, process_idx=0, generation=1,
                depth=6, start_unix_ns=start + (6 + 2 * i) * MS,
                duration_ns=1234 * (i + 1), self_ns=1234 * (i + 1),

@@ -6,9 +6,11 @@ input. Usage: run_test.py HANDSPAN [unittest arguments]
 The preload and the sidecar beside the binary are used as they are; where the
 preload is not built the same statuses must come out, untraced.
 """
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -29,7 +31,7 @@ class Base(unittest.TestCase):
         self.folder = tempfile.TemporaryDirectory()
         self.addCleanup(self.folder.cleanup)
         self.path = os.path.realpath(self.folder.name)
-        self.env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8",
+        self.env = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8",
                     "HOME": self.path, "COLUMNS": "80",
                     "HANDSPAN_DIR": self.path + "/dir",
                     "HANDSPAN_STORE": self.path + "/store.db"}
@@ -103,7 +105,7 @@ class Run(Base):
         run.stdin.write("\n" * 1000)  # dash runs traps after read
         run.stdin.flush()
         self.assertEqual(run.stdout.readline(), "got\n")
-        self.assertEqual(run.wait(60), 9)
+        self.assertEqual(run.wait(300), 9)
         run.stdin.close()
         run.stdout.close()
 
@@ -120,6 +122,19 @@ class Run(Base):
                               preexec_fn=lambda: signal.signal(
                                   signal.SIGHUP, signal.SIG_IGN))
         self.assertEqual(done.stdout, "lives\n")
+
+    # ---- started by the loader ----------------------------------------------
+
+    @unittest.skipUnless(HAS_PRELOAD, "no preload here")
+    def test_program_of_an_explicit_loader(self):
+        self.compile("five")
+        loader = "/lib64/ld-linux-x86-64.so.2"
+        for options in [], ["--argv0", "other", "--inhibit-cache"]:
+            done = self.run_quiet(loader, *options, "./five")
+            self.assertEqual((5, ""), (done.returncode, done.stderr))
+        with contextlib.closing(sqlite3.connect(self.path + "/store.db")) as db:
+            self.assertEqual([("five",), ("five",)], db.execute(
+                "SELECT name FROM traces").fetchall())
 
     # ---- programs that cannot be traced -------------------------------------
 

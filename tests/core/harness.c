@@ -20,7 +20,7 @@
 #include "tests/common/folder.h"
 
 int harness_failures;
-static bool is_zero;
+static bool is_zero, is_copy;
 static const char *names[SHIM_SITE_MAX];
 static uint64_t *cursor; /* per lane: position read so far; shared memory */
 static char text[1 << 16];
@@ -45,6 +45,7 @@ void harness_start(const char *mode)
     char dir[TEST_FOLDER_MAX];
     struct lane_config config = {.clock = LANE_CLOCK_TSC, .mode = 0600};
     is_zero = mode[0] == 'Z';
+    is_copy = mode[0] == 'C';
     if (getenv("HARNESS_MONOTONIC") != NULL)
         config.clock = LANE_CLOCK_MONOTONIC;
     if (test_folder_make(dir, "handspan-core") == NULL)
@@ -74,7 +75,7 @@ void harness_start(const char *mode)
     shim_enter = span_enter;
     shim_leave = span_leave;
     shim_pass = span_pass;
-    if (shim_entries_reserve(1024) != 0 ||
+    if (shim_entries_reserve(1 << 18) != 0 ||
         process_register(0, (struct span_place){0, 0}) != 0)
         die("start");
 }
@@ -97,6 +98,8 @@ static void *make_stub(const char *name, void *function, uint32_t flags,
     site->flags = flags;
     names[index] = name;
     runtime.site_count = (uint32_t)index + 1;
+    if (is_copy) /* whatever it has: the copy is of all that fits */
+        return (void *)shim_stub_copy((uint32_t)index, SHIM_COPY_WORDS_MAX);
     return (void *)(zero ? shim_stub_zero_copy((uint32_t)index)
                          : shim_stub_frame((uint32_t)index));
 }

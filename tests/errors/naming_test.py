@@ -99,7 +99,7 @@ class World(base.Place):
                 "HANDSPAN_MANIFEST": self.program + ".manifest"})
 
     def fail(self, *args):
-        base.expect(self.start(*args).wait(60), 0, f"status {args}")
+        base.expect(self.start(*args).wait(300), 0, f"status {args}")
 
     def worker(self, sidecar):
         """The process of this sidecar that names stacks."""
@@ -160,7 +160,7 @@ def others_go_on(w):
     os.kill(worker, signal.SIGCONT)
     base.until("the stacks", lambda: w.calls("fails") == 3, 5)
     base.expect(both.poll(), None, "the program still runs")
-    base.expect(both.wait(30), 0, "status")
+    base.expect(both.wait(300), 0, "status")
     base.until("all is stored", lambda: w.ended() == 3)
     base.expect(w.calls("works"), 3 + CALLS, "calls")
     base.expect(sorted(w.stacks()), [1, 2, 3], "stacks")
@@ -212,7 +212,7 @@ def worker_is_gone(w):
     assert str(found[0]).startswith("not unwound"), f"said: {found}"
     base.expect(found[1], 8, "the next stack")
     side.terminate()
-    side.wait(30)
+    side.wait(300)
 
 
 def once(w):
@@ -247,7 +247,7 @@ def rebuilt(w):
     base.expect(os.stat(w.program).st_ino, inode, "inode")
     base.expect(line(33), first + 1, "line, of a program written over")
     side.terminate()
-    side.wait(30)
+    side.wait(300)
 
 
 def main():

@@ -181,7 +181,7 @@ def once(w):
             time.sleep(0.02)
     finally:
         again.terminate()
-        again.wait(30)
+        again.wait(300)
     expect(w.rows("SELECT count(*), sum(g.count) FROM overdue JOIN "
                   "error_groups g USING (fingerprint)"), [(1, 1)], "rows")
 

@@ -246,7 +246,7 @@ def check(w):
         "(SELECT max(seq) FROM outbox)") and w.rows("SELECT 1 FROM sinks"))
     w.search()
     side.terminate()
-    side.wait(30)
+    side.wait(300)
     w.search()
     base.expect(w.seen, {}, "where the secret is")
     failed = dict(w.rows("SELECT name, count(*) FROM error_groups "

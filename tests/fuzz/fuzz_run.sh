@@ -1,22 +1,40 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# One target under libFuzzer (clang 14): fuzz_run.sh manifest|elf|dwarf RUNS DIR
+# One target under libFuzzer (clang 14): fuzz_run.sh manifest|elf|dwarf|session RUNS DIR
 # What it found goes to DIR/found-NAME; the corpus here stays as it is.
 set -eu
+libraries=
 name=$1 runs=$2 out=$3
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 case $name in
 manifest) sources="$here/fuzz_manifest.c $root/manifest/*.c" ;;
 elf) sources="$here/fuzz_elf_image.c $root/shim/plan/*.c" ;;
-dwarf) sources="$here/fuzz_dwarf.c $root/tools/dwarf/*.c $root/tools/common/buf.c" ;;
+dwarf)
+    sources="$here/fuzz_dwarf.c $root/tools/dwarf/*.c"
+    sources="$sources $root/tools/common/buf.c $root/tools/common/text.c"
+    sources="$sources $root/lane/utf8.c" ;;
+session)
+    # all of a sidecar but its main and what other processes do for it; the SQL
+    # is in C arrays of the build
+    sources="$here/fuzz_session.c $root/lane/*.c"
+    for file in "$root"/tools/sidecar/*.c; do
+        case $file in
+        */main.c | */coverage.c | */coverage_known.c | */types_fill.c | */names.c) ;;
+        *) sources="$sources $file" ;;
+        esac
+    done
+    sources="$sources $root/tools/store/*.c $root/tools/common/*.c"
+    sources="$sources $root/tools/symbolize/*.c $out/../../sql/*.c"
+    sources="$sources $root/sql/sqlite/migrations.c"
+    libraries="-lsqlite3 -lcjson -lcurl -lunwind-generic -lunwind -lm -lstdc++" ;;
 *) echo "no target '$name'" >&2; exit 2 ;;
 esac
 mkdir -p "$out/found-$name"
 # shellcheck disable=SC2086
-clang -std=gnu17 -O1 -g -D_GNU_SOURCE -I"$root" -fno-strict-aliasing \
+clang -std=gnu17 -O1 -g -w -D_GNU_SOURCE -DHANDSPAN_VERSION='"fuzz"' -I"$root" -fno-strict-aliasing \
     -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-    -o "$out/libfuzzer_$name" $sources -lZydis -ldw -lelf
+    -o "$out/libfuzzer_$name" $sources -lZydis -ldw -lelf $libraries
 exec "$out/libfuzzer_$name" -runs="$runs" -timeout=10 -rss_limit_mb=4096 \
     -max_len=65536 -artifact_prefix="$out/crash-$name-" \
     "$out/found-$name" "$here/corpus/$name"

@@ -75,6 +75,13 @@ PLAIN = """
 [[span, input(token), output(*out)]] int named(const char *token, char **out);
 """
 SECRET = "[[span, secret(token)]] int has_secret(const char *token);\n"
+PROGRAMS = """
+[[program("p")]];
+[[program("sh")]];
+[[program("dash")]];
+[[program("q")]];
+[[span, secret(t)]] int x(const char *t);
+"""
 TOKEN = "TOKEN_" + "77SECRET"
 
 
@@ -89,8 +96,7 @@ class Leak(base.Base):
         self.write("m.manifest", PLAIN)
         self.write("other.manifest", "\n\n" + SECRET)
         self.write("s.manifest", '[[include("other.manifest")]];\n' + PLAIN)
-        self.write("o.manifest", '[[program("p")]];\n' + PLAIN +
-                   '[[program("q"), span, secret(t)]] int x(const char *t);\n')
+        self.write("o.manifest", PLAIN + PROGRAMS)
 
     def trace(self, manifest, **extra):
         done = self.preloaded(self.program, TOKEN, manifest=manifest,
@@ -118,7 +124,7 @@ class Leak(base.Base):
     def test_none(self):
         for value in ("none", "NONE", "nothing"):  # a wrong one is none, too
             self.trace("m.manifest", HANDSPAN_CAPTURE=value)
-            self.assertNotIn(TOKEN.encode(), self.stored_bytes(), value)
+            self.assertFalse(TOKEN.encode() in self.stored_bytes(), value)
         for count in ("1 argument", "2 arguments"):
             self.assertTrue(any(
                 f"(withheld: {count}; HANDSPAN_CAPTURE=none)" in c
@@ -141,8 +147,24 @@ class Leak(base.Base):
                       self.text("show"))
 
     def test_secret_of_another_program(self):
+        """A shell that starts it has its arguments, too."""
+        self.write("sh.manifest", "[[object(main)]];\n" + PROGRAMS)
+        done = self.preloaded("/bin/sh", "-c", f"{self.program} {TOKEN} x; "
+                              "exit 3", manifest="sh.manifest")
+        self.assertEqual(3, done.returncode, done.stderr)
+        self.assertEqual(0, self.handspan("sidecar").returncode)
+        self.assertFalse(TOKEN.encode() in self.stored_bytes())
+        self.assertTrue(any("sh" in c for c in self.commands()))
         self.trace("o.manifest")
-        self.assertEqual({"path", "stderr", "what", "output"}, self.kept())
+        self.assertEqual({"output"}, self.kept())
+
+    def test_secret_of_a_faulty_declaration(self):
+        self.write("f.manifest", PLAIN +
+                   "[[span, secret(token)] int has_secret(const char *);\n")
+        self.trace("f.manifest")
+        self.assertEqual({"output"}, self.kept())
+        self.assertIn("a secret() in a manifest with errors",
+                      self.text("errors", "--full"))
 
     def test_switched_off(self):
         for word in ("1", "true", "TRUE", "yes", "on", "ON", "2", "y"):

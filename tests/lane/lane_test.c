@@ -395,9 +395,11 @@ static void with_limit(int what, rlim_t bytes, int want_least)
 static void case_limits(void)
 {
     with_limit(RLIMIT_FSIZE, 100 << 20, 4);
-    with_limit(RLIMIT_FSIZE, 4 << 20, -EFBIG);
+    with_limit(RLIMIT_FSIZE, 4 << 20, 1);
+    with_limit(RLIMIT_FSIZE, 1 << 20, -EFBIG);
     with_limit(RLIMIT_AS, 1 << 30, 2);
-    with_limit(RLIMIT_AS, 40 << 20, -ENOMEM);
+    with_limit(RLIMIT_AS, 40 << 20, 1);
+    with_limit(RLIMIT_AS, 16 << 20, -ENOMEM);
 }
 
 /* A tmpfs without room: errors, no SIGBUS. */

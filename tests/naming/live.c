@@ -129,7 +129,7 @@ static int one_case(int index, int boundary)
         while (!held)
             ;
     }
-    if (shim_text_open(false) != 0 || shim_live_start() != 0)
+    if (shim_text_open(NULL) != 0 || shim_live_start() != 0)
         return 11;
     if (shim_live_apply(&patch, island, (uint64_t)(uintptr_t)live_stub) != 0)
         return 12;

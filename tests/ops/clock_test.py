@@ -131,7 +131,7 @@ class Clock(base.Base):
             return self.rows("SELECT count(*) FROM traces")[0][0]
         self.assertEqual(look(400, -800, 800), 1)
         # what is old goes, whatever the clock does
-        for table in "traces", "spans", "processes":
+        for table in "traces", "span_rows", "processes":
             self.execute(f"UPDATE {table} SET start_unix_ns = start_unix_ns - "
                          "?", 31 * 86400 * SECOND)
         self.assertEqual(look(400), 0)

@@ -82,7 +82,7 @@ class Faults(base.Base):
         before = self.steps()
         told, seconds = self.traced()
         self.assertIn(f"version {version + 1}", told)
-        self.assertEqual(pipe.wait(60), 2)
+        self.assertEqual(pipe.wait(300), 2)
         self.assertEqual(self.steps(), before)
         self.execute(f"PRAGMA user_version = {version}")
         self.ok("sidecar")
@@ -177,7 +177,7 @@ class Faults(base.Base):
         self.session_of(2000)
         both = [subprocess.Popen([base.HANDSPAN, "sidecar"], env=self.env,
                                  stderr=subprocess.DEVNULL) for _ in range(2)]
-        self.assertEqual([p.wait(60) for p in both], [0, 0])
+        self.assertEqual([p.wait(300) for p in both], [0, 0])
         self.assertEqual(self.steps(), 2000)
 
     def test_killed_at_any_moment(self):

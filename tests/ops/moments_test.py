@@ -147,7 +147,7 @@ class Moments(base.Base):
                     sides[d].kill()
                 sides[d].wait()
             start(d)
-        self.assertEqual([p.wait(120) for p in programs], [0, 0])
+        self.assertEqual([p.wait(300) for p in programs], [0, 0])
         self.wait_for(lambda: not [n for d in dirs for n in os.listdir(d)
                                    if n.startswith("session-")],
                       "all is stored")

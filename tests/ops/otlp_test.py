@@ -144,7 +144,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if status == 200 and not answer and kind == "application/json":
             answer = b"{}"
         self.send_response(status)
-        self.send_header("Content-Type", kind)
+        headers = {"Content-Type": kind, **headers}
         self.send_header("Content-Length", str(len(answer)))
         for name, value in headers.items():
             self.send_header(name, value)
@@ -293,6 +293,65 @@ class Otlp(base.Base):
         self.assertEqual(self.rows("SELECT sent_spans, rejected FROM sinks"),
                          [(101, 3)])
 
+    def answered(self, *answer):
+        """One request of the uploader, answered so always; the sink's state,
+        and the status of `sidecar --once`."""
+        self.receiver.requests.clear()
+        self.receiver.answers = [answer] * 1000
+        done = self.handspan("sidecar", "--once", "--upload",
+                             f"otlp+http://{self.at}")
+        row, = self.rows("SELECT sent_spans, state, error, rejected, "
+                         "retry_unix_ns - error_unix_ns FROM sinks")
+        sink = dict(zip(("sent_spans", "state", "error", "rejected", "wait"),
+                        row))
+        return sink, done.returncode
+
+    def test_only_its_own_answers_are_success(self):
+        """A portal's login page is no receiver, whatever its status."""
+        self.traced(1)
+        for kind, body in (("text/html", b"<html>log in</html>"),
+                           ("text/plain", b"ok"),
+                           ("application/json", b"[]"),
+                           ("application/json", b"<html>"),
+                           ("application/x-protobuf", b"\xff<html>")):
+            sink, status = self.answered(200, {"Content-Type": kind}, body)
+            self.assertEqual((sink["sent_spans"], sink["state"], status),
+                             (0, "held", 1), (kind, body))
+            self.assertIn("no OTLP receiver", sink["error"])
+        sink, status = self.answered(200, {"Content-Type": ""}, b"")
+        self.assertEqual((sink["sent_spans"], status), (101, 0))
+
+    def test_counts_that_cannot_be(self):
+        partial = service.ExportTraceServiceResponse()
+        partial.partial_success.rejected_spans = -7
+        self.traced(1)
+        sink, _ = self.answered(200, {}, partial.SerializeToString())
+        self.assertEqual((sink["sent_spans"], sink["rejected"]), (101, 0))
+
+    def test_what_is_permanent_blocks_nothing(self):
+        """OTLP: all but 429, 502, 503 and 504 must not be tried again. They
+        are set aside with the receiver's reason, and can be sent later."""
+        for status in 400, 408, 500, 501:
+            self.store = f"{self.path}/store-{status}.db"
+            self.env["HANDSPAN_STORE"] = self.store
+            self.traced(1)
+            # google.rpc.Status: code 3, message
+            reason = b"\x08\x03\x12\x0dVERY DETAILED"
+            sink, code = self.answered(status, {}, reason)
+            self.assertEqual((sink["sent_spans"], code), (0, 0), status)
+            self.assertEqual(set(self.rows(
+                "SELECT code, message LIKE '%VERY DETAILED%' FROM refused")),
+                {(str(status), 1)})
+            self.assertEqual(self.rows("SELECT count(*) FROM refused"),
+                             [(102,)])  # 101 spans and the process
+
+    def test_a_long_wait_is_waited(self):
+        """Retry-After may be longer than a minute."""
+        self.traced(1)
+        sink, status = self.answered(503, {"Retry-After": "600"}, b"")
+        self.assertEqual((sink["state"], status), ("retrying", 1))
+        self.assertGreaterEqual(sink["wait"], 600 * 10**9)
+
     def test_poison_is_set_aside(self):
         """A 400 is bisected; what stays is kept and shown."""
         handler = self.receiver.RequestHandlerClass
@@ -315,7 +374,7 @@ class Otlp(base.Base):
         self.traced(1, HANDSPAN_UPLOAD=f"otlp+http://{self.at}")
         done = ("SELECT 1 FROM sinks WHERE cursor_seq = (SELECT max(seq) FROM "
                 "outbox)")  # a sidecar ends after ten seconds: the next one
-        self.wait_for(lambda: self.rows(done) or not self.ok(
+        self.wait_for(lambda: self.rows(done) or self.handspan(
             "sidecar", "--upload", f"otlp+http://{self.at}") and
             self.rows(done), "all is sent")
         got, _ = self.receiver.spans()

@@ -233,7 +233,7 @@ class Retention(base.Base):
         self.assertEqual(self.count(id) + dropped, 8160)
         # once more when it is over, then it may go
         sidecar.terminate()
-        sidecar.wait(60)
+        sidecar.wait(300)
         self.sent()
         self.json("prune", "--thin-older-than", "0s")
         self.callers_are_there()

@@ -3,8 +3,10 @@
  * Does plan_prove_stack() say of each function of an object what the first
  * word of its name demands?
  *
- *   local_ arguments_ tail_ indexed_ unknown_   exactly this
+ *   local_ arguments_ tail_ indexed_ unknown_ caller_   exactly this
  *   not_                                        anything but local
+ *   copiedN_                                    arguments, N bytes to copy
+ *   uncopied_                                   arguments that cannot be copied
  *   others                                      not looked at
  *
  *   check_proof FILE...             once, every answer must be right
@@ -29,7 +31,7 @@
 static const char *const words[] = {
     [PLAN_STACK_LOCAL] = "local_",     [PLAN_STACK_ARGUMENTS] = "arguments_",
     [PLAN_STACK_TAIL] = "tail_",       [PLAN_STACK_INDEXED] = "indexed_",
-    [PLAN_STACK_UNKNOWN] = "unknown_",
+    [PLAN_STACK_UNKNOWN] = "unknown_", [PLAN_STACK_CALLER] = "caller_",
 };
 
 struct check {
@@ -46,7 +48,8 @@ static bool starts_with(const char *text, const char *word)
     return strncmp(text, word, strlen(word)) == 0;
 }
 
-static bool is_right(struct check *c, const char *name, enum plan_stack got)
+static bool is_right(struct check *c, const char *name, enum plan_stack got,
+                     uint32_t args_bytes)
 {
     size_t len = strlen(name);
     if (c->is_truth && name[0] == 'f' && len > 2 && name[len - 2] == '_') {
@@ -56,11 +59,23 @@ static bool is_right(struct check *c, const char *name, enum plan_stack got)
         c->functions++;
         return name[len - 1] != 'S' || got != PLAN_STACK_LOCAL;
     }
+    if (starts_with(name, "uncopied_")) {
+        c->functions++;
+        return got == PLAN_STACK_ARGUMENTS;
+    }
+    if (starts_with(name, "copied")) {
+        c->functions++;
+        return got == PLAN_STACK_COPIED &&
+               args_bytes == strtoul(name + 6, NULL, 10);
+    }
+    if (starts_with(name, words[PLAN_STACK_ARGUMENTS]) &&
+        got == PLAN_STACK_COPIED)
+        got = PLAN_STACK_ARGUMENTS;
     if (starts_with(name, "not_")) {
         c->functions++;
         return got != PLAN_STACK_LOCAL;
     }
-    for (int i = 0; i <= PLAN_STACK_UNKNOWN; i++) {
+    for (int i = 0; i <= PLAN_STACK_CALLER; i++) {
         if (!starts_with(name, words[i]))
             continue;
         c->functions++;
@@ -78,7 +93,7 @@ static int check_one(void *context, const struct plan_symbol *symbol)
     enum plan_stack got =
         plan_prove_stack(&plan_decoder_zydis, &c->image, symbol->vaddr, NULL,
                          c->scratch, &reason);
-    if (is_right(c, symbol->name, got))
+    if (is_right(c, symbol->name, got, reason.args_bytes))
         return 0;
     c->wrong++;
     if (!c->quiet)

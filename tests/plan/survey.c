@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 enum {
-    STACKS = PLAN_STACK_UNKNOWN + 1
+    STACKS = PLAN_STACK_COPIED + 1
 };
 
 struct survey {

@@ -171,7 +171,7 @@ def case_recycling():
     w = p.write("threads=2", "records=120000", "units=4", "values=50")
     out = w.communicate(timeout=300)[0].split()
     expect(int(out[5]), 0, "dropped")
-    p.until("session stored", lambda: not p.sessions(), 60)
+    p.until("session stored", lambda: not p.sessions(), 300)
     side.terminate()
     side.communicate(timeout=300)
     check_exact(p, 1, int(out[3]))

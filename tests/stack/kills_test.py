@@ -43,7 +43,7 @@ def run(program, how, after, env, path):
                     break
             time.sleep(0.0005)
         child.send_signal(signal.SIGKILL)
-    status = child.wait(60)
+    status = child.wait(300)
     if status != WAYS[how]:
         raise AssertionError(f"{how}: status {status}")
     with open(path, "rb") as f:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A PostgreSQL 15 of our own: Debian's binaries, a private directory and
 socket, no port. As root it runs as `nobody`, since PostgreSQL refuses root."""
+import fcntl
 import glob
 import os
 import pwd
@@ -36,6 +37,37 @@ def as_user():
         os.setuid(u.pw_uid)
 
 
+def run(*command):
+    r = subprocess.run(command, preexec_fn=as_user, cwd="/", text=True,
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if r.returncode:
+        raise AssertionError(f"{command}: {r.stdout}")
+
+
+def init(data):
+    run(os.path.join(BIN, "initdb"), "-D", data, "-U", "owner", "-A", "trust",
+        "-N", "-E", "UTF8", "--locale=C")
+
+
+def init_once(data):
+    """A copy of what the first test of this run of ctest made."""
+    place = os.environ.get("TEST_CACHE")
+    if not place:
+        init(data)
+        return
+    with open(os.path.join(place, "pg.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = os.path.join(place, "pg")
+        if not os.path.exists(made + "/data/made"):
+            shutil.rmtree(made, ignore_errors=True)
+            os.mkdir(made)
+            if user():
+                os.chown(made, user().pw_uid, user().pw_gid)
+            init(made + "/data")
+            open(made + "/data/made", "w").close()
+    run("cp", "-a", made + "/data", data)
+
+
 class Postgres:
     def __init__(self, base=None):
         base = base or os.environ.get("TEST_MEMORY")
@@ -46,21 +78,13 @@ class Postgres:
             os.chown(self.dir, user().pw_uid, user().pw_gid)
         self.log = open(os.path.join(self.dir, "log"), "ab")
         self.server = None
-        self.run("initdb", "-D", self.data, "-U", "owner", "-A", "trust", "-N",
-                 "-E", "UTF8", "--locale=C")
+        init_once(self.data)
         with open(os.path.join(self.data, "postgresql.conf"), "a") as f:
             # no power is cut here: what was written survives a kill
             f.write("fsync = off\nlisten_addresses = ''\n"
                     f"unix_socket_directories = '{self.dir}'\n"
                     "max_connections = 40\nshared_buffers = 64MB\n"
                     "timezone = 'UTC'\n")
-
-    def run(self, *command):
-        r = subprocess.run([os.path.join(BIN, command[0]), *command[1:]],
-                           preexec_fn=as_user, cwd="/", text=True,
-                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        if r.returncode:
-            raise AssertionError(f"{command}: {r.stdout}")
 
     def start(self, seconds=300):
         end = time.monotonic() + seconds

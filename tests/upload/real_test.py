@@ -342,7 +342,7 @@ def main():
                          w.gateway.url(options="values=on&prefix=v_"))
         base.until("all is sent", lambda: w.rows(
             "SELECT count(*) FROM sinks WHERE state = 'idle' AND cursor_seq = "
-            "(SELECT max(seq) FROM outbox)") == [(2,)], 120)
+            "(SELECT max(seq) FROM outbox)") == [(2,)], 300)
         side.terminate()
         side.communicate(timeout=300)
         errors_and_context(w)

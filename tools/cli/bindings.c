@@ -144,7 +144,8 @@ static bool is_hopeless(enum plan_verdict verdict)
     return verdict == PLAN_NO_FUNCTION || verdict == PLAN_IFUNC_RESOLVER ||
            verdict == PLAN_ASSEMBLY || verdict == PLAN_GO ||
            verdict == PLAN_EXCLUDED || verdict == PLAN_THUNK ||
-           verdict == PLAN_PART || verdict == PLAN_NO_UNWIND;
+           verdict == PLAN_PART || verdict == PLAN_NO_UNWIND ||
+           verdict == PLAN_PROFILED || verdict == PLAN_COLLECTED;
 }
 
 void binding_remark(struct binding *out, const char *format, ...)
@@ -179,6 +180,15 @@ static unsigned take_function(struct bindings *b, const struct function *f,
     }
     b->taken[b->taken_count++] = (struct taken){f->object, f->vaddr, line};
     return 0;
+}
+
+/* As modules_collector() of the preload. */
+static const char *find_collector(const struct bindings *b)
+{
+    const char *text = NULL;
+    for (size_t i = 0; !text && i < b->objects->count; i++)
+        text = plan_image_collector(&b->objects->at[i].image);
+    return text;
 }
 
 static void decide_function(struct bindings *b, struct function *f,
@@ -229,6 +239,22 @@ static void decide_function(struct bindings *b, struct function *f,
                        prefix, colon);
         return;
     }
+    if (stack == PLAN_STACK_CALLER) {
+        binding_remark(out, "%s%s%s", prefix, colon, plan_stack_text(stack));
+        return;
+    }
+    const char *collector = stack == PLAN_STACK_LOCAL ||
+                                    stack == PLAN_STACK_COPIED ||
+                                    (!entry && hopeless)
+                                ? NULL
+                                : find_collector(b);
+    if (collector) {
+        binding_remark(out,
+                       "%s%s%s, and it is not proved to have no stack "
+                       "arguments",
+                       prefix, colon, collector);
+        return;
+    }
     char verdict[512];
     verdict_text(image, &patch, verdict, sizeof verdict);
     if (!entry && (hopeless || !has_slots(b, f->name))) {
@@ -245,7 +271,7 @@ static void decide_function(struct bindings *b, struct function *f,
             "%s%s%s, so only calls from other objects through their PLT "
             "are seen",
             prefix, colon, verdict);
-    if (stack == PLAN_STACK_LOCAL)
+    if (stack == PLAN_STACK_LOCAL || stack == PLAN_STACK_COPIED)
         out->frame_count++;
     else
         out->zero_copy_count++;

@@ -298,7 +298,7 @@ static int print(const struct check *c)
     print_bindings(c);
     print_legend(c);
     print_captured(c);
-    kept_print(&c->term, c->file.manifest, c->objects.at[0].name);
+    kept_print(&c->term, c->file.manifest);
     print_locals(c);
     check_totals_print(&c->term, c->totals, c->count, status);
     return status;

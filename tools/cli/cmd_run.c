@@ -308,10 +308,14 @@ static int run(struct run *r, char **argv)
     if (err)
         return not_runnable(argv[0], err);
     program_classify(&program);
+    struct program traced = program;
+    const char *operand = program_of_loader(&program, argv);
+    if (operand && program_find(operand, &traced) == 0)
+        program_classify(&traced);
     r->options.program =
-        program.interpreter[0] ? program.interpreter : program.path;
+        traced.interpreter[0] ? traced.interpreter : traced.path;
     launch_prepare(&r->options, &r->launch);
-    r->is_traced = r->launch.is_ready && is_reachable(r, &program);
+    r->is_traced = r->launch.is_ready && is_reachable(r, &traced);
     if (r->is_strict && (r->launch.problems || !r->is_traced)) {
         options_trouble("nothing was run (--strict)");
         return EXIT_STRICT;
@@ -326,7 +330,7 @@ static int run(struct run *r, char **argv)
     }
     if (r->is_traced) {
         r->start_unix_ns = format_now_ns() - CLOCK_COARSE_NS;
-        note_scope(r, &program);
+        note_scope(r, &traced);
         note_switches(r);
         ensure_sidecar(r);
     }

@@ -4,6 +4,7 @@
  * as C; with --fill into the cache from which the next run takes it. The
  * sidecar starts that for a program that it saw run without.
  */
+#include "tools/common/system.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/program.h"
 #include "tools/cli/types.h"
@@ -30,7 +31,8 @@ static void limit(const char *dir)
     struct rlimit cpu = {FILL_CPU_S, FILL_CPU_S};
     struct rlimit memory = {(rlim_t)FILL_MIB << 20, (rlim_t)FILL_MIB << 20};
     setrlimit(RLIMIT_CPU, &cpu);
-    setrlimit(RLIMIT_AS, &memory);
+    if (!SYSTEM_IS_SANITIZED)
+        setrlimit(RLIMIT_AS, &memory);
     (void)confine(CONFINE_FILLER, dir);
 }
 

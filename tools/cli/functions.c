@@ -152,6 +152,11 @@ static int match_glob_in_file(void *context, const struct plan_symbol *symbol,
                                                 : 0;
 }
 
+static int add_version(void *context, const struct plan_symbol *symbol)
+{
+    return symbol->vaddr ? add(context, symbol->name, symbol->vaddr) : 0;
+}
+
 /* An exported name is one function; a static one may be several, of several
  * files, and clones. */
 static int find_exact(struct search *s, bool exported)
@@ -167,7 +172,7 @@ static int find_exact(struct search *s, bool exported)
     if (s->decl->file || plan_image_find_dynamic(image, name, &symbol) < 0 ||
         symbol.vaddr == 0 || !symbol.is_exported)
         return 0;
-    return add(s, symbol.name, symbol.vaddr);
+    return plan_image_each_version(image, name, add_version, s);
 }
 
 static int find_in(struct search *s, bool exported)

@@ -46,16 +46,7 @@ void kept_leaves(struct buf *out)
     buf_free(&without);
 }
 
-static bool applies(const struct manifest_decl *d, const char *program)
-{
-    for (uint32_t i = 0; i < d->program_count; i++)
-        if (manifest_match_glob(d->programs[i].pattern, program))
-            return true;
-    return d->program_count == 0;
-}
-
-static bool put_reason(const struct manifest *m, const char *program,
-                       struct buf *out)
+static bool put_reason(const struct manifest *m, struct buf *out)
 {
     const char *capture = getenv("HANDSPAN_CAPTURE");
     if (capture && *capture && !lane_is_word(capture, "named") &&
@@ -65,7 +56,7 @@ static bool put_reason(const struct manifest *m, const char *program,
     }
     for (uint32_t i = 0; i < m->decl_count; i++) {
         const struct manifest_decl *d = &m->decls[i];
-        if (d->secret_count == 0 || !applies(d, program))
+        if (d->secret_count == 0)
             continue;
         const char *file = d->at_source.file ? d->at_source.file : "";
         const char *slash = strrchr(file, '/');
@@ -76,8 +67,7 @@ static bool put_reason(const struct manifest *m, const char *program,
     return false;
 }
 
-void kept_print(const struct term *t, const struct manifest *m,
-                const char *program)
+void kept_print(const struct term *t, const struct manifest *m)
 {
     struct buf text;
     buf_init(&text, 4096);
@@ -85,7 +75,7 @@ void kept_print(const struct term *t, const struct manifest *m,
                     "calls, texts of exceptions: ");
     size_t before = text.len_bytes;
     buf_text(&text, "withheld: ");
-    if (!put_reason(m, program, &text)) {
+    if (!put_reason(m, &text)) {
         text.len_bytes = before;
         text.text[before] = 0;
         buf_text(&text, "kept (HANDSPAN_CAPTURE=none keeps none)");

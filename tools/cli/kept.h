@@ -8,7 +8,5 @@
 
 /* "no values", "values, to URL", ...: behind "Leaves this machine: ". */
 void kept_leaves(struct buf *out);
-/* Command line, stderr and the like: kept, or withheld and why. `program`: its
- * base name. */
-void kept_print(const struct term *t, const struct manifest *m,
-                const char *program);
+/* Command line, stderr and the like: kept, or withheld and why. */
+void kept_print(const struct term *t, const struct manifest *m);

@@ -53,6 +53,30 @@ int program_find(const char *name, struct program *out)
     return worst;
 }
 
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat one, other;
+    return stat(a, &one) == 0 && stat(b, &other) == 0 &&
+           one.st_ino == other.st_ino && one.st_dev == other.st_dev;
+}
+
+const char *program_of_loader(const struct program *p, char **argv)
+{
+    static const char *const with_value[] = {
+        "--library-path",         "--inhibit-rpath",     "--audit", "--preload",
+        "--glibc-hwcaps-prepend", "--glibc-hwcaps-mask", "--argv0"};
+    if (!is_same_file(p->path, GLIBC_LOADER))
+        return NULL;
+    size_t at = 1;
+    while (argv[at] && strncmp(argv[at], "--", 2) == 0) {
+        bool has_value = false;
+        for (size_t i = 0; i < sizeof with_value / sizeof *with_value; i++)
+            has_value |= strcmp(argv[at], with_value[i]) == 0;
+        at += has_value && argv[at + 1] ? 2 : 1;
+    }
+    return argv[at];
+}
+
 static void decide(struct program *p, enum program_kind kind,
                    const char *format, ...)
     __attribute__((format(printf, 3, 4)));

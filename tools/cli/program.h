@@ -24,5 +24,8 @@ struct program {
  * -EACCES (there, but not executable), -EISDIR. */
 int program_find(const char *name, struct program *out)
     __attribute__((warn_unused_result));
+/* `ld-linux-x86-64.so.2 [OPTION...] PROGRAM ...`: the operand of argv that is
+ * the program; NULL: `p` is not that loader, or there is none. */
+const char *program_of_loader(const struct program *p, char **argv);
 /* Look into the file and fill in kind and why. */
 void program_classify(struct program *p);

@@ -226,7 +226,8 @@ static void finish(struct stats *s)
         r->p50_ns = percentile(r, 50);
         r->p95_ns = percentile(r, 95);
     }
-    qsort(s->rows, s->count, sizeof *s->rows, by_self);
+    if (s->count > 0)
+        qsort(s->rows, s->count, sizeof *s->rows, by_self);
 }
 
 int stats_load(struct view *v, const struct query_trace *t, struct stats *s)

@@ -264,7 +264,8 @@ int suggest_choose(const struct objects *objects,
     collect(out, objects, choice);
     for (size_t i = 0; i < objects->count; i++)
         ask_debug(out, &objects->at[i], notes);
-    qsort(out->at, out->count, sizeof *out->at, compare);
+    if (out->count > 0)
+        qsort(out->at, out->count, sizeof *out->at, compare);
     leave_out(out, objects, choice, notes);
     return out->failed ? -ENOMEM : 0;
 }

@@ -4,5 +4,13 @@
 #pragma once
 #include <stdbool.h>
 
+/* Built with a sanitizer whose shadow memory is terabytes of addresses: limits
+ * of address space cannot be kept. */
+#ifdef __SANITIZE_ADDRESS__
+#define SYSTEM_IS_SANITIZED 1
+#else
+#define SYSTEM_IS_SANITIZED 0
+#endif
+
 /* `path`: of an object; only its last part counts. */
 bool system_has_object(const char *path);

@@ -141,6 +141,13 @@ int debug_open(const char *path, struct debug **out)
     return 0;
 }
 
+bool debug_lacks_part(struct debug *d, const char **name)
+{
+    const void *id;
+    return dwelf_dwarf_gnu_debugaltlink(d->dwarf, name, &id) > 0 &&
+           !dwarf_getalt(d->dwarf);
+}
+
 enum {
     COMPRESSED_ZSTD = 2 /* ELFCOMPRESS_ZSTD, which older headers lack */
 };

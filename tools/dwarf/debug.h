@@ -17,6 +17,10 @@ struct debug;
  * of another build. Other -errno: the object cannot be read. */
 int debug_open(const char *path, struct debug **out)
     __attribute__((warn_unused_result));
+/* Is a part of it in a file that dwz made of several, which is not there? Then
+ * entries lead nowhere, and what they seem to say is not so. *name: the file,
+ * until debug_close(). */
+bool debug_lacks_part(struct debug *d, const char **name);
 /* Has it sections compressed in a way that libelf does not know? */
 bool debug_is_zstd(const char *path);
 void debug_close(struct debug *d);

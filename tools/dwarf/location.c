@@ -12,6 +12,7 @@
 #include <string.h>
 
 enum {
+    RBP = 6,
     RSP = 7,
     XMM0 = 17,
     CALL_BYTES = 8, /* the return address, at the stack pointer */
@@ -30,6 +31,13 @@ static void register_name(uint64_t number, char out[16])
         snprintf(out, 16, "xmm%u", (unsigned)(number - XMM0));
     else
         snprintf(out, 16, "other");
+}
+
+static bool passes_parameters(int number)
+{
+    return (number >= 1 && number <= 9 && number != 3 && number != RBP &&
+            number != RSP) ||
+           (number >= XMM0 && number < XMM0 + 8);
 }
 
 /* The register of DW_OP_reg<n> and its like; -1: another operation. */
@@ -86,7 +94,7 @@ static void put_frame(Dwarf_Die *function, int64_t offset, bool is_list,
         put_stack(offset, out);
     else if (register_of(&base[0]) == RSP && is_list)
         put_stack(offset - CALL_BYTES, out);
-    else if (register_of(&base[0]) == 6 && !is_list) /* rbp, once it is set */
+    else if (register_of(&base[0]) == RBP && !is_list) /* rbp, once it is set */
         put_stack(offset - 2 * CALL_BYTES, out);
 }
 
@@ -160,12 +168,18 @@ static void put_expression(Dwarf_Die *function, Dwarf_Attribute *a,
         put_pieces(ops, count, out);
     } else if (number >= 0 && count == 1) {
         register_name((uint64_t)number, name);
-        snprintf(out, LOCATION_TEXT, "%s", name);
+        /* without tracking (-fno-var-tracking) gcc says where it is later */
+        if (is_list || passes_parameters(number) || !location_is_gcc(function))
+            snprintf(out, LOCATION_TEXT, "%s", name);
     } else if (entry >= 0 && is_conversion(ops + 1, count - 1)) {
         register_name((uint64_t)entry, name);
         snprintf(out, LOCATION_TEXT, "%s", name);
     } else if (ops[0].atom == DW_OP_fbreg && count == 1) {
-        put_frame(function, (int64_t)ops[0].number, is_list, out);
+        if (!is_list && !location_is_gcc(function) &&
+            location_is_optimized(function))
+            snprintf(out, LOCATION_TEXT, "=");
+        else
+            put_frame(function, (int64_t)ops[0].number, is_list, out);
     } else if (base == RSP && count == 1) {
         if (is_list)
             put_stack(base_offset_of(&ops[0]) - CALL_BYTES, out);
@@ -230,4 +244,41 @@ bool location_concrete(Dwarf_Die *function, Dwarf_Die *declared, Dwarf_Die *out)
             return true;
     }
     return false;
+}
+
+/* ---- optimization ------------------------------------------------------- */
+
+/* At -O0 clang has a frame pointer, and each parameter at one place of the
+ * frame for good. */
+static bool is_framed(Dwarf_Die *function)
+{
+    Dwarf_Attribute a;
+    Dwarf_Op *ops;
+    size_t count;
+    Dwarf_Die child;
+    if (!dwarf_attr(function, DW_AT_frame_base, &a) ||
+        dwarf_getlocation(&a, &ops, &count) != 0 || count != 1 ||
+        register_of(&ops[0]) != RBP)
+        return false;
+    for (int more = dwarf_child(function, &child); more == 0;
+         more = dwarf_siblingof(&child, &child))
+        if (dwarf_tag(&child) == DW_TAG_formal_parameter &&
+            (!dwarf_attr(&child, DW_AT_location, &a) ||
+             dwarf_getlocation(&a, &ops, &count) != 0 || count == 0 ||
+             ops[0].atom != DW_OP_fbreg))
+            return false;
+    return true;
+}
+
+bool location_is_optimized(Dwarf_Die *function)
+{
+    Dwarf_Die cu, child;
+    if (!dwarf_diecu(function, &cu, NULL, NULL))
+        return true;
+    for (int more = dwarf_child(&cu, &child); more == 0;
+         more = dwarf_siblingof(&child, &child))
+        if (dwarf_tag(&child) == DW_TAG_subprogram &&
+            dwarf_hasattr(&child, DW_AT_frame_base) && !is_framed(&child))
+            return true;
+    return !is_framed(function);
 }

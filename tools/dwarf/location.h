@@ -11,7 +11,9 @@ enum {
     LOCATION_TEXT = 48
 };
 /* "rdi", "rdi:rsi", "xmm0", "+8" (of the stack arguments), "*rdi" (a pointer
- * to it), "-" (it is not passed), "~" (it has places, but none so early), "?"
+ * to it), "-" (it is not passed), "~" (it has places, but none so early), "="
+ * (in memory, which the caller need not fill if the function does not read it:
+ * optimized code of clang), "?"
  * (not told: what the psABI says), into `out`. `function` is the entry that has
  * the code at `pc`. */
 void location_at_entry(Dwarf_Die *function, Dwarf_Die *param, uint64_t pc,
@@ -26,3 +28,6 @@ bool location_concrete(Dwarf_Die *function, Dwarf_Die *declared,
 /* Was it compiled by gcc, which gives a function whose parameters it changes
  * another name? */
 bool location_is_gcc(Dwarf_Die *function);
+/* Of another compiler than gcc: may it have changed how functions are called?
+ */
+bool location_is_optimized(Dwarf_Die *function);

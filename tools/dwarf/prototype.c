@@ -25,6 +25,7 @@ enum {
 struct search {
     struct debug_function **by_address;
     size_t count;
+    bool lacks_part; /* what entries say of types is not so */
 };
 
 static int compare(const void *a, const void *b)
@@ -330,14 +331,16 @@ static int look(void *context, Dwarf_Die *die)
     f->file = strdup(slash ? slash + 1 : file ? file : "?");
     if (dwarf_decl_line(die, &line) == 0)
         f->line = (unsigned)line;
-    f->prototype = make_prototype(f, die);
+    f->prototype = s->lacks_part ? NULL : make_prototype(f, die);
     return 0;
 }
 
 int debug_find_functions(struct debug *d, struct debug_function *at,
                          size_t count)
 {
-    struct search s = {calloc(count + 1, sizeof(void *)), count};
+    const char *part;
+    struct search s = {calloc(count + 1, sizeof(void *)), count,
+                       debug_lacks_part(d, &part)};
     if (!s.by_address)
         return -ENOMEM;
     for (size_t i = 0; i < count; i++)

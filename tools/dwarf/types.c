@@ -85,8 +85,16 @@ int debug_types_add_object(struct debug_types *t, const char *path)
     if (!o->path)
         return -ENOMEM;
     t->object_count++;
-    if (debug_open(path, &o->debug) == 0)
+    const char *part;
+    if (debug_open(path, &o->debug) == 0 && !debug_lacks_part(o->debug, &part))
         return 0;
+    if (o->debug) {
+        buf_printf(&t->remarks,
+                   "'%s': a part of its debug information is in '%.200s', "
+                   "which is not there: none of it is used\n",
+                   path, part);
+        debug_close(o->debug);
+    }
     o->debug = NULL;
     if (debug_is_zstd(path))
         buf_printf(&t->remarks,

@@ -115,16 +115,6 @@ static bool put_result(struct prototype *p, Dwarf_Die *die)
     return true;
 }
 
-/* clang says of optimized functions, and of no others, whether it describes
- * their calls. */
-static bool is_optimized(Dwarf_Die *function)
-{
-    return dwarf_hasattr_integrate(function, DW_AT_call_all_calls) ||
-           dwarf_hasattr_integrate(function, DW_AT_GNU_all_call_sites) ||
-           dwarf_hasattr_integrate(function, DW_AT_call_all_tail_calls) ||
-           dwarf_hasattr_integrate(function, DW_AT_GNU_all_tail_call_sites);
-}
-
 /* Any type at all: gcc -g1 and its like have none, and no parameters. */
 static bool unit_has_types(Dwarf_Die *function)
 {
@@ -167,7 +157,7 @@ static bool put_all(struct prototype *p)
     location_declared(&p->function, &declared);
     bool is_dropped = p->w->is_result_unsure &&
                       !location_is_gcc(&p->function) &&
-                      is_optimized(&p->function);
+                      location_is_optimized(&p->function);
     buf_text(&p->args, is_dropped ? "-:" : "?:");
     bool ok = put_result(p, &p->function);
     for (int more = dwarf_child(&declared, &child); ok && more == 0;

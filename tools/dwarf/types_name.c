@@ -121,7 +121,9 @@ bool types_is_cxx(Dwarf_Die *die)
 {
     Dwarf_Die cu;
     int language = dwarf_diecu(die, &cu, NULL, NULL) ? dwarf_srclang(&cu) : 0;
-    return language == DW_LANG_C_plus_plus ||
+    /* the units that dwz makes of several have no language; what makes C++
+     * differ is not in those of C */
+    return language < 0 || language == DW_LANG_C_plus_plus ||
            language == DW_LANG_C_plus_plus_03 ||
            language == DW_LANG_C_plus_plus_11 ||
            language == DW_LANG_C_plus_plus_14 || language == CXX_17 ||

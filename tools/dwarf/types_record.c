@@ -407,6 +407,9 @@ static bool write_tagged(struct debug_types *t, Dwarf_Die *die, const char *tag,
     buf_init(&body, TYPES_TEXT);
     bool all = is_union ? write_union(t, &list, bytes * 8, depth, &body)
                         : write_struct(t, &list, bytes * 8, depth, &body);
+    /* gcc has no members in a transparent union, and an empty class has a size
+     * of 1 */
+    all &= list.count != 0 || bytes <= 1;
     buf_printf(out, "%s __attribute__((%s%saligned(%" PRIu64 "))) %s%s{\n%s}",
                is_union ? "union" : "struct", is_union ? "" : "packed, ",
                all ? "" : "unplaced, ", align, tag, *tag ? " " : "",

@@ -66,7 +66,8 @@ static char *process_label(const struct query_process *p)
     static const char *const whys[][2] = {{"static", "static"},
                                           {"privileged", "setuid"},
                                           {"foreign", "foreign"},
-                                          {"cleared", "cleared"}};
+                                          {"cleared", "cleared"},
+                                          {"root", "another root"}};
     const char *why = NULL, *name = p->name;
     char *label = NULL;
     for (size_t i = 0; p->lost && i < sizeof whys / sizeof *whys; i++)

@@ -14,6 +14,13 @@ enum {
     SLEW_NS = 1000000000,  /* an error is made good within this */
 };
 
+int64_t clock_to_ns(double ns)
+{
+    if (!(ns > -9.2e18)) /* nor a NaN */
+        return ns < 0 ? -INT64_MAX : 0;
+    return ns < 9.2e18 ? (int64_t)ns : INT64_MAX;
+}
+
 /* Nominal rate of the TSC, where no two anchors say it. */
 static double nominal_rate(void)
 {
@@ -81,8 +88,8 @@ static double since_first(const struct clock *clock, uint64_t tick)
 static void step_note(struct clock *clock, const struct lane_anchor *anchor)
 {
     int64_t offset = (int64_t)(anchor->real_ns - anchor->monotonic_ns);
-    int64_t by = offset - clock->offset_ns;
-    clock->offset_ns = offset;
+    int64_t by = clock_add_ns(offset, -clock->offset_ns);
+    clock->offset_ns = offset > INT64_MIN ? offset : -INT64_MAX;
     if (by > -STEP_NS && by < STEP_NS)
         return;
     uint32_t most = sizeof clock->step / sizeof *clock->step;
@@ -95,6 +102,8 @@ static int first_anchor(struct clock *clock, const struct lane_anchor *anchor)
 {
     clock->first = *anchor;
     clock->offset_ns = (int64_t)(anchor->real_ns - anchor->monotonic_ns);
+    if (clock->offset_ns == INT64_MIN)
+        clock->offset_ns++;
     double rate = clock->source == LANE_CLOCK_TSC ? nominal_rate() : 1.0;
     return piece_add(clock, anchor->tick, 0, rate);
 }
@@ -158,13 +167,14 @@ int64_t clock_duration_ns(const struct clock *clock, uint64_t from, uint64_t to)
         return 0;
     const struct clock_piece *p = piece_of(clock, from);
     if (p == piece_of(clock, to)) /* exact for short ones */
-        return (int64_t)((double)(to - from) * p->rate + 0.5);
-    return (int64_t)(since_first(clock, to) - since_first(clock, from) + 0.5);
+        return clock_to_ns((double)(to - from) * p->rate + 0.5);
+    return clock_to_ns(since_first(clock, to) - since_first(clock, from) + 0.5);
 }
 
 int64_t clock_unix_ns(const struct clock *clock, uint64_t tick)
 {
-    return (int64_t)clock->first.real_ns + (int64_t)since_first(clock, tick);
+    return clock_add_ns((int64_t)clock->first.real_ns,
+                        clock_to_ns(since_first(clock, tick)));
 }
 
 int64_t clock_stepped_ns(const struct clock *clock, uint64_t from, uint64_t to)
@@ -174,7 +184,7 @@ int64_t clock_stepped_ns(const struct clock *clock, uint64_t from, uint64_t to)
     int64_t sum = 0;
     for (uint32_t i = 0; i < n; i++)
         if (clock->step[i].tick > from && clock->step[i].tick <= to)
-            sum += clock->step[i].by_ns;
+            sum = clock_add_ns(sum, clock->step[i].by_ns);
     return sum;
 }
 

@@ -48,3 +48,12 @@ int64_t clock_unix_ns(const struct clock *clock, uint64_t tick);
 int64_t clock_stepped_ns(const struct clock *clock, uint64_t from, uint64_t to);
 /* Ticks to ns without a place: for histograms and totals of counters. */
 double clock_rate(const struct clock *clock);
+/* What a session says may be anything: times stay within int64_t. */
+int64_t clock_to_ns(double ns);
+static inline int64_t clock_add_ns(int64_t a, int64_t b)
+{
+    int64_t sum;
+    return __builtin_add_overflow(a, b, &sum)
+               ? (b < 0 ? INT64_MIN + 1 : INT64_MAX)
+               : sum;
+}

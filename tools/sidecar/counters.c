@@ -29,8 +29,7 @@ static int counted_load(struct session *s, uint32_t index)
 
 static int64_t to_ns(const struct session *s, uint64_t ticks)
 {
-    double ns = (double)ticks * clock_rate(&s->clock);
-    return ns < 9e18 ? (int64_t)ns : INT64_MAX;
+    return clock_to_ns((double)ticks * clock_rate(&s->clock));
 }
 
 static int64_t grown(uint64_t now, uint64_t before)
@@ -47,8 +46,9 @@ static void add_to_total(const struct session *s, struct total *t,
     t->calls += calls;
     t->dropped += calls;
     t->errors += grown(now->errors, before->errors);
-    t->total_ns +=
-        to_ns(s, (uint64_t)grown(now->total_ticks, before->total_ticks));
+    t->total_ns = clock_add_ns(
+        t->total_ns,
+        to_ns(s, (uint64_t)grown(now->total_ticks, before->total_ticks)));
     if (most > t->max_ns)
         t->max_ns = most;
     for (uint32_t i = 0; i < LANE_HISTOGRAM_BUCKETS; i++) {

@@ -6,6 +6,7 @@
  * from seeing that nobody writes any more.
  */
 #define _GNU_SOURCE
+#include "tools/common/system.h"
 #include "tools/sidecar/coverage.h"
 #include "tools/common/buf.h"
 #include "tools/common/confine.h"
@@ -114,7 +115,8 @@ static void limit_memory(void)
     rlim_t most = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) +
                   ((rlim_t)LIMIT_MIB << 20);
     struct rlimit memory = {most, most};
-    setrlimit(RLIMIT_AS, &memory);
+    if (!SYSTEM_IS_SANITIZED)
+        setrlimit(RLIMIT_AS, &memory);
 }
 
 __attribute__((noreturn)) static void child(struct coverage *c, int fd)

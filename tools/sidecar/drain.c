@@ -145,10 +145,10 @@ int drain_span_store(struct session *s, const struct drain_span *span,
     int64_t step = 0;
     int rc = 0;
     if (s->clock.step_count && span->duration_ns != STORE_NULL)
-        step =
-            clock_stepped_ns(&s->clock, span->t0,
-                             span->t0 + (uint64_t)((double)span->duration_ns /
-                                                   clock_rate(&s->clock)));
+        step = clock_stepped_ns(
+            &s->clock, span->t0,
+            span->t0 + (uint64_t)clock_to_ns((double)span->duration_ns /
+                                             clock_rate(&s->clock)));
     if (p || step)
         rc = values_decode(s, span, p, is_final, step, &json);
     if (rc == 0)
@@ -222,15 +222,16 @@ static int total_add(struct session *s, const struct drain_span *span,
         return -ENOMEM;
     t->calls++;
     t->errors += strcmp(span->status, "error") == 0;
-    t->total_ns +=
-        span->duration_ns - pending_inner_ns(p, span->context, span->site);
-    t->self_ns += span->self_ns;
+    int64_t inner_ns = pending_inner_ns(p, span->context, span->site);
+    t->total_ns =
+        clock_add_ns(t->total_ns, clock_add_ns(span->duration_ns, -inner_ns));
+    t->self_ns = clock_add_ns(t->self_ns, span->self_ns);
     int64_t slow_ns = s->site[span->site].slow_ns;
     t->slow += slow_ns && span->duration_ns > slow_ns;
     if (span->duration_ns > t->max_ns)
         t->max_ns = span->duration_ns;
     if (span->cpu_ns != STORE_NULL)
-        t->cpu_ns += span->cpu_ns;
+        t->cpu_ns = clock_add_ns(t->cpu_ns, span->cpu_ns);
     t->histogram[lane_histogram_bucket((uint64_t)span->duration_ns)]++;
     return 0;
 }
@@ -298,7 +299,7 @@ static int record_take(struct session *s, uint32_t lane,
     /* the program's own handler of a fatal signal ends it by exit() */
     if ((r->site_status >> 24 & 15) == LANE_END_EXIT && stacks_is_fatal(p, 0))
         span.status = "error";
-    span.self_ns = span.duration_ns - (p ? p->children_ns : 0);
+    span.self_ns = clock_add_ns(span.duration_ns, p ? -p->children_ns : 0);
     if (span.self_ns < 0)
         span.self_ns = 0;
     int rc = drain_span_store(s, &span, p);

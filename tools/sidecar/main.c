@@ -315,7 +315,7 @@ static int store_replaced(struct sidecar *c)
     store_abandon(c->store);
     c->store = NULL;
     if (c->upload) {
-        upload_finish(c->upload, 0);
+        (void)upload_finish(c->upload, 0);
         c->upload = NULL;
         (void)uploads_start(c);
     }
@@ -519,7 +519,7 @@ static int serve(struct sidecar *c)
         return EXIT_TROUBLE;
     c->is_told = faccessat(c->dir_fd, TROUBLE_FILE, F_OK, 0) == 0;
     if (store_ready(c) != 0 && c->is_hopeless) {
-        upload_finish(c->upload, 0);
+        (void)upload_finish(c->upload, 0);
         return EXIT_TROUBLE;
     }
     health_begin(&c->health, c->store_path);
@@ -541,7 +541,9 @@ static int serve(struct sidecar *c)
     store_close(c->store);
     if (status != EXIT_TROUBLE)
         trouble_clear(c->dir_fd);
-    upload_finish(c->upload, UPLOAD_MS);
+    /* whoever typed it wants to know whether all was sent */
+    if (!upload_finish(c->upload, UPLOAD_MS) && c->once && status == 0)
+        status = EXIT_FOUND;
     return status;
 }
 

@@ -59,7 +59,9 @@ static bool take_frame_call(const struct look *l, const struct lane_open *open,
                             struct lane_stack_call *call)
 {
     uint64_t a = open->sp, kept = a - LANE_KEPT_BELOW, word;
-    call->slot = a - LANE_KEPT_STRIDE;
+    bool is_copy =
+        word_at(l, a - LANE_KEPT_MARK, &word) && word == (a ^ LANE_KEPT_MARKED);
+    call->slot = a - (is_copy ? LANE_KEPT_COPY : LANE_KEPT_STRIDE);
     call->sp = a + 8;
     return word_at(l, kept + LANE_KEPT_SP, &word) && word == a &&
            word_at(l, kept + LANE_KEPT_SPAN, &word) && word == open->span &&

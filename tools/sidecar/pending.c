@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Spans whose record is still to come: see pending.h. */
 #include "tools/sidecar/pending.h"
+#include "tools/sidecar/clock.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,7 +144,7 @@ static void inner_add(struct pending *p, uint32_t context, uint32_t site,
 {
     for (uint32_t i = 0; i < p->inner_count; i++)
         if (p->inner[i].site == site && p->inner[i].context == context) {
-            p->inner[i].ns += ns;
+            p->inner[i].ns = clock_add_ns(p->inner[i].ns, ns);
             return;
         }
     if (p->inner_count == PENDING_INNER_MAX)
@@ -162,7 +163,7 @@ static void inner_add(struct pending *p, uint32_t context, uint32_t site,
 void pending_add_child(struct pending *into, const struct pending *child,
                        uint32_t context, uint32_t site, int64_t ns)
 {
-    into->children_ns += ns;
+    into->children_ns = clock_add_ns(into->children_ns, ns);
     inner_add(into, context, site, ns);
     for (uint32_t i = 0; child && i < child->inner_count; i++) {
         const struct pending_inner *below = &child->inner[i];

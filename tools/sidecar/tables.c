@@ -87,8 +87,8 @@ static int process_store(struct session *s, uint32_t index)
 
 int tables_lost(struct session *s, const struct session_process *process)
 {
-    static const char *const words[] = {NULL, "static", "privileged", "foreign",
-                                        "cleared"};
+    static const char *const words[] = {NULL,      "static",  "privileged",
+                                        "foreign", "cleared", "root"};
     const struct lane_process *entry = &process->entry;
     char target[TEXT_MAX];
     if (entry->lost == LANE_LOST_NOT ||

@@ -225,7 +225,7 @@ static bool is_return_address(struct walk *w, uint64_t address)
 static bool leave_frame_of_ours(struct walk *w, unw_addr_space_t as,
                                 uint64_t from, unw_word_t *ip, unw_word_t *rbp)
 {
-    /* F: see LANE_KEPT_BELOW */
+    /* F: see LANE_KEPT_BELOW. What is watched has no stack arguments. */
     uint64_t a = from - 8 + LANE_KEPT_STRIDE;
     unw_word_t sp;
     return access_mem(as, a - LANE_KEPT_BELOW + LANE_KEPT_SP, &sp, 0, w) == 0 &&

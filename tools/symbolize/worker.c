@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include "tools/common/system.h"
 #include "tools/common/config.h"
 #include "tools/common/confine.h"
 #include "tools/common/hash.h"
@@ -240,7 +241,8 @@ int symbolize_serve(int fd)
                             (rlim_t)MEMORY_MAX_GB << 30};
     const char *urls = config_get(CONFIG_DEBUGINFOD_URLS);
     unsetenv("DEBUGINFOD_URLS"); /* elfutils would ask whom it names */
-    (void)setrlimit(RLIMIT_AS, &memory);
+    if (!SYSTEM_IS_SANITIZED)
+        (void)setrlimit(RLIMIT_AS, &memory);
     /* it holds stack copies, and reads what anybody built */
     (void)confine(urls ? CONFINE_NETWORK : CONFINE_READER, NULL);
     uint8_t *request = malloc(SYMBOLIZE_REQUEST_MAX);

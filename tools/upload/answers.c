@@ -37,14 +37,11 @@ static const struct {
     enum sink_verdict verdict;
     bool is_ambiguous;
 } by_status[] = {
-    {201, 201, SINK_OK, false},
+    {200, 201, SINK_OK, false},     /* 200: of several rows none was new */
     {400, 400, SINK_POISON, false}, /* no code: guarded by the engine */
-    {408, 408, SINK_RETRY, true},
-    {413, 413, SINK_HALVE, false},
-    {422, 422, SINK_POISON, false},
-    {425, 425, SINK_RETRY, false},
-    {429, 429, SINK_RETRY, false},
-    {500, 599, SINK_RETRY, true},
+    {408, 408, SINK_RETRY, true},   {413, 413, SINK_HALVE, false},
+    {422, 422, SINK_POISON, false}, {425, 425, SINK_RETRY, false},
+    {429, 429, SINK_RETRY, false},  {500, 599, SINK_RETRY, true},
 };
 
 static void read_body(const struct http_answer *a, char *code, size_t code_cap,

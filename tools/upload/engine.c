@@ -21,6 +21,7 @@ enum {
     SLOW_MS = 5000,  /* proxies give up at 10 s */
     BACKOFF_MS = 250,
     BACKOFF_MOST_MS = 60000,
+    ASKED_MOST_MS = 3600000, /* a server may ask for more than we would wait */
     HOLD_MS = 30000,
     REFUSALS_MOST = 20, /* set aside in a row: it is not the rows */
 };
@@ -41,13 +42,22 @@ static int64_t jitter(int64_t ms)
     return ms / 2 + (int64_t)(random % (uint32_t)(ms / 2 + 1));
 }
 
+/* What the server asks for, and a little, if that is longer. */
+static int64_t at_least_asked(const struct sink_answer *a, int64_t ms)
+{
+    if (a->retry_after_ms <= ms)
+        return ms;
+    return a->retry_after_ms < ASKED_MOST_MS
+               ? a->retry_after_ms + jitter(BACKOFF_MS)
+               : ASKED_MOST_MS;
+}
+
 static int64_t backoff_ms(const struct engine *e, const struct sink_answer *a)
 {
     unsigned shift = e->failures < 8 ? e->failures : 8;
     int64_t ms = jitter((int64_t)BACKOFF_MS << shift);
-    if (a->retry_after_ms > ms) /* at least what it asks for */
-        ms = a->retry_after_ms + jitter(BACKOFF_MS);
-    return ms < BACKOFF_MOST_MS ? ms : BACKOFF_MOST_MS;
+    ms = ms < BACKOFF_MOST_MS ? ms : BACKOFF_MOST_MS;
+    return at_least_asked(a, ms);
 }
 
 static void say(struct engine *e, const char *what, const struct sink_answer *a)
@@ -81,9 +91,7 @@ static int on_hold(struct engine *e, const struct sink_answer *a)
     e->is_held = true;
     /* at first soon: after a migration its schema cache is stale a while */
     int64_t ms = 1000 << (e->holds < 5 ? e->holds : 5);
-    if (a->retry_after_ms > ms)
-        ms = a->retry_after_ms;
-    ms = ms < HOLD_MS ? ms : HOLD_MS;
+    ms = at_least_asked(a, ms < HOLD_MS ? ms : HOLD_MS);
     e->holds++;
     int rc = feed_state(e->feed, "held", a->code, a->message, ms);
     if (rc == 0 && !e->wait(e->context, ms))
@@ -98,8 +106,20 @@ static int refuse(struct engine *e, const struct upload_row *row,
     int rc = feed_refuse(e->feed, row, body ? body : "", a->code, a->message);
     free(body);
     e->refusals++;
-    if (rc == 0)
+    e->batch.refused_rows++;
+    e->batch.refused_spans += row->kind == UPLOAD_SPANS;
+    if (rc == 0 && e->refusals <= REFUSALS_MOST)
         say(e, "sets a row aside (handspan uploads)", a);
+    return rc;
+}
+
+/* It is not the rows, and it is for good: all of them, and on to the next. */
+static int refuse_all(struct engine *e, const struct upload_row *rows,
+                      const struct sink_answer *a, uint32_t n, uint32_t *done)
+{
+    int rc = 0;
+    for (*done = 0; rc == 0 && *done < n; ++*done)
+        rc = refuse(e, &rows[*done], a);
     return rc;
 }
 
@@ -107,6 +127,8 @@ static int refuse(struct engine *e, const struct upload_row *row,
 static int on_poison(struct engine *e, const struct upload_row *row,
                      const struct sink_answer *a, uint32_t n, uint32_t *done)
 {
+    if (a->is_permanent && e->refusals >= REFUSALS_MOST)
+        return refuse_all(e, row, a, n, done);
     if (n > 1) {
         e->limit = n / 2;
         return 0;
@@ -154,7 +176,7 @@ static int send_some(struct engine *e, const struct upload_row *rows,
     case SINK_OK:
         on_ok(e, n, now_ms() - from, was_full);
         e->rejected += a.rejected;
-        if (a.rejected)
+        if (a.code[0])
             say(e, "was accepted in part", &a);
         *done = n;
         return 0;

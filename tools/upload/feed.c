@@ -412,8 +412,10 @@ int feed_move(struct feed *feed, const struct feed_batch *batch,
     for (uint32_t i = 0; i < batch->count; i++)
         spans += batch->rows[i].kind == UPLOAD_SPANS;
     int rc = run(feed, start(feed, FEED_SINK_MOVE, "iiiiiii", feed->sink,
-                             batch->end.seq, batch->end.ref, spans,
-                             (int64_t)batch->count, rejected, unix_ns()));
+                             batch->end.seq, batch->end.ref,
+                             spans - batch->refused_spans,
+                             (int64_t)batch->count - batch->refused_rows,
+                             rejected, unix_ns()));
     if (rc >= 0)
         feed->at = batch->end;
     return rc < 0 ? rc : 0;

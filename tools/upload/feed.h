@@ -23,6 +23,7 @@ struct feed_position {
     char after_text[512];
 };
 struct feed_batch {
+    uint32_t refused_rows, refused_spans; /* of those, set aside */
     struct upload_row *rows;
     uint32_t count, cap;
     size_t text_bytes;

@@ -52,7 +52,7 @@ void feed_batch_clear(struct feed_batch *b)
         b->chunks = c->next;
         free(c);
     }
-    b->count = 0;
+    b->count = b->refused_rows = b->refused_spans = 0;
     b->text_bytes = 0;
 }
 

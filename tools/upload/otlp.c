@@ -6,13 +6,13 @@
  * gzip=off, path=, headers-env=NAME.
  */
 #define _GNU_SOURCE
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 #include "tools/upload/http.h"
+#include "tools/upload/otlp_answers.h"
 #include "tools/upload/otlp_rows.h"
 #include "tools/upload/otlp_url.h"
 
@@ -121,151 +121,17 @@ static void otlp_close(void *sink)
     free(o);
 }
 
-/* ---- answers ------------------------------------------------------------- */
-
-/* Protobuf's wire format, as far as an answer needs it: a varint. */
-static bool read_varint(const uint8_t **at, const uint8_t *end, uint64_t *n)
-{
-    *n = 0;
-    for (int shift = 0; *at < end && shift < 64; shift += 7) {
-        uint8_t byte = *(*at)++;
-        *n |= (uint64_t)(byte & 0x7f) << shift;
-        if (!(byte & 0x80))
-            return true;
-    }
-    return false;
-}
-
-/* The next field; bytes in [*at, *at + *len) for wire type 2. */
-static bool read_field(const uint8_t **at, const uint8_t *end, unsigned *field,
-                       uint64_t *n, const uint8_t **bytes)
-{
-    uint64_t key;
-    *bytes = NULL;
-    if (*at >= end || !read_varint(at, end, &key))
-        return false;
-    *field = (unsigned)(key >> 3);
-    size_t left = (size_t)(end - *at);
-    switch (key & 7) {
-    case 0:
-        return read_varint(at, end, n);
-    case 1:
-    case 5:
-        *n = 0;
-        if (left < ((key & 7) == 1 ? 8u : 4u))
-            return false;
-        *at += (key & 7) == 1 ? 8 : 4;
-        return true;
-    case 2:
-        if (!read_varint(at, end, n) || *n > (uint64_t)(end - *at))
-            return false;
-        *bytes = *at;
-        *at += *n;
-        return true;
-    default:
-        return false;
-    }
-}
-
-static void take_partial(const struct http_answer *a, const uint8_t *at,
-                         const uint8_t *end, struct sink_answer *out)
-{
-    unsigned field;
-    uint64_t n;
-    const uint8_t *bytes;
-    while (read_field(&at, end, &field, &n, &bytes)) {
-        if (field == 1 && !bytes)
-            out->rejected = (int64_t)n;
-        if (field == 2 && bytes)
-            snprintf(out->message, sizeof out->message, "%.*s", (int)n, bytes);
-    }
-    http_clean(a, out->message);
-}
-
-static void partial_protobuf(const struct http_answer *a,
-                             struct sink_answer *out)
-{
-    const uint8_t *at = (const uint8_t *)a->body, *end = at + a->len_bytes;
-    unsigned field;
-    uint64_t n;
-    const uint8_t *bytes;
-    while (read_field(&at, end, &field, &n, &bytes))
-        if (field == 1 && bytes)
-            take_partial(a, bytes, bytes + n, out);
-}
-
-static void partial_json(const struct http_answer *a, struct sink_answer *out)
-{
-    cJSON *all = cJSON_ParseWithLength(a->body, a->len_bytes);
-    const cJSON *partial = cJSON_GetObjectItem(all, "partialSuccess");
-    const cJSON *count = cJSON_GetObjectItem(partial, "rejectedSpans");
-    char *text =
-        cJSON_GetStringValue(cJSON_GetObjectItem(partial, "errorMessage"));
-    if (text)
-        http_clean(a, text);
-    if (cJSON_IsString(count)) /* a 64-bit integer */
-        out->rejected = strtoll(count->valuestring, NULL, 10);
-    else if (cJSON_IsNumber(count))
-        out->rejected = count->valueint;
-    if (text)
-        snprintf(out->message, sizeof out->message, "%s", text);
-    cJSON_Delete(all);
-}
-
-/* Retry only what OTLP calls retryable; hold what a person has to mend. */
-static enum sink_verdict verdict(long status)
-{
-    switch (status) {
-    case 0:
-    case 429:
-    case 502:
-    case 503:
-    case 504:
-        return SINK_RETRY;
-    case 413:
-        return SINK_HALVE;
-    case 400:
-    case 422:
-        return SINK_POISON;
-    default:
-        return status >= 200 && status < 300 ? SINK_OK : SINK_HOLD;
-    }
-}
+/* ---- requests ------------------------------------------------------------ */
 
 static void judge(struct otlp *o, struct sink_answer *out)
 {
-    const struct http_answer *a = &o->answer;
-    out->verdict = verdict(a->status);
-    out->retry_after_ms = a->retry_after_ms;
-    out->is_ambiguous = a->status == 0 && a->is_sent;
-    bool is_json = strncmp(a->type, "application/json", 16) == 0;
-    if (out->verdict == SINK_OK) {
-        if (is_json)
-            partial_json(a, out);
-        else if (strncmp(a->type, "application/x-protobuf", 22) == 0)
-            partial_protobuf(a, out);
-        if (out->rejected)
-            snprintf(out->code, sizeof out->code, "partial success");
-        return;
-    }
-    if (a->status == 0) {
-        snprintf(out->code, sizeof out->code, "no answer");
-        snprintf(out->message, sizeof out->message, "%s", a->error);
-        return;
-    }
-    snprintf(out->code, sizeof out->code, "%ld", a->status);
-    snprintf(out->message, sizeof out->message, "the receiver answered %ld%s",
-             a->status,
-             a->status == 404 ? " (is the path right? see path= in "
-                                "docs/operations.md)"
-                              : "");
-    if ((a->status == 401 || a->status == 403) && upload_url_key(&o->url)) {
+    long status = o->answer.status;
+    otlp_judge(&o->answer, out);
+    if ((status == 401 || status == 403) && upload_url_key(&o->url)) {
         out->verdict = SINK_RETRY; /* with the new key */
         out->retry_after_ms = 0;
     }
 }
-
-/* ---- requests ------------------------------------------------------------ */
 
 /* Packed bytes, or 0: send it as it is. */
 static size_t pack(struct otlp *o, const struct buf *body)

@@ -149,7 +149,9 @@ static bool is_ours(struct postgrest *p, struct sink_answer *out)
         return p->is_checked;
     }
     judge(p, out);
-    if (p->answer.status == 404 || strncmp(out->code, "400", 3) == 0)
+    /* the server's own reason, where it gives one, says more */
+    bool has_reason = out->code[strcspn(out->code, " ")] != 0;
+    if (p->answer.status == 404 || (p->answer.status == 400 && !has_reason))
         not_ours(p, out, "there is no table 'handspan_schema'");
     if (out->verdict == SINK_OK || out->verdict == SINK_POISON)
         out->verdict = SINK_HOLD;

@@ -138,6 +138,8 @@ struct sink_answer {
     enum sink_verdict verdict;
     bool is_ambiguous;      /* retry: it may have been committed; halve: one row
                                alone may be taken another time */
+    bool is_permanent;      /* poison: the protocol says that it is the same
+                               each time, so nothing waits for these rows */
     int64_t retry_after_ms; /* as the server asked; -1: it did not say */
     int64_t rejected;       /* partial success: taken, but so many are gone */
     int64_t sent_bytes;

@@ -25,6 +25,7 @@
 #include "tools/upload/otlp_url.h"
 
 enum {
+    NOT_ALL = 3, /* exit status of an uploader */
     LOCK_MS = 500,
     STORE_MS = 500,  /* until the store is there, or can be read again */
     LOOK_MS = 2000,  /* another sidecar may write the store, too */
@@ -153,12 +154,13 @@ static void wait_for_news(struct work *w)
             return;
 }
 
-static void work(struct work *w, struct engine *e)
+/* False: it ended before all was sent. */
+static bool work(struct work *w, struct engine *e)
 {
     while (!lock(w)) {
         (void)pipe_wait(w, LOCK_MS);
         if (w->over_ms)
-            return; /* the other one does it */
+            return true; /* the other one does it */
     }
     for (;;) {
         bool was_over = w->over_ms != 0;
@@ -166,17 +168,17 @@ static void work(struct work *w, struct engine *e)
         (void)stamp(w);
         int rc = engine_run(e);
         if (rc == 1 || (rc == 0 && was_over) || is_over(w))
-            return;
+            return rc == 0;
         if (rc == 0 && !w->over_ms)
             wait_for_news(w);
         else if (rc < 0 && was_over && rc == -ENOENT)
-            return; /* nothing was ever stored */
+            return true; /* nothing was ever stored */
         else if (rc < 0 && !wait_for(w, STORE_MS))
-            return;
+            return false;
     }
 }
 
-static void worker_main(struct work *w, const struct sink_ops *ops)
+static bool worker_main(struct work *w, const struct sink_ops *ops)
 {
     char why[512];
     struct engine e = {.ops = ops,
@@ -196,32 +198,31 @@ static void worker_main(struct work *w, const struct sink_ops *ops)
     http_on_stop(is_over, w);
     if (ops->open(&w->url, &e.sink, why, sizeof why) != 0) {
         w->say(why);
-        return;
+        return false;
     }
-    work(w, &e);
+    bool is_all = work(w, &e);
     engine_free(&e);
     ops->close(e.sink);
+    return is_all;
 }
 
 /* One that dies of a signal is started anew: it is forked from here, where no
  * store was ever open. */
-static void supervise(struct work *w, const struct sink_ops *ops)
+static int supervise(struct work *w, const struct sink_ops *ops)
 {
     for (;;) {
         int status = 0;
         pid_t pid = fork();
-        if (pid == 0) {
-            worker_main(w, ops);
-            _exit(0);
-        }
+        if (pid == 0)
+            _exit(worker_main(w, ops) ? 0 : NOT_ALL);
         while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
             ;
         if (pid > 0 && !WIFSIGNALED(status))
-            return;
+            return WEXITSTATUS(status);
         w->say("an uploader died; starting another");
         (void)pipe_wait(w, 1000);
         if (w->over_ms)
-            return;
+            return NOT_ALL;
     }
 }
 
@@ -252,8 +253,7 @@ static int worker_start(struct upload *u, struct work *w,
         signal(SIGINT, SIG_IGN);
         signal(SIGHUP, SIG_IGN);
         signal(SIGTERM, SIG_DFL);
-        supervise(w, ops);
-        _exit(0);
+        _exit(supervise(w, ops));
     }
     close(ends[0]);
     u->worker[u->count++] = (struct worker){pid, ends[1]};
@@ -319,7 +319,7 @@ int upload_start(const char *store, const char *urls, const int *close_fds,
     if (rc == 0)
         rc = each(u, urls, w, close_fds, true, why, why_bytes);
     if (rc != 0 && u)
-        upload_finish(u, 0);
+        (void)upload_finish(u, 0);
     else
         *out = u;
     if (w)
@@ -359,10 +359,11 @@ void upload_poke(struct upload *u)
         (void)!write(u->worker[i].pipe_fd, "", 1);
 }
 
-void upload_finish(struct upload *u, int64_t most_ms)
+bool upload_finish(struct upload *u, int64_t most_ms)
 {
+    bool is_all = true;
     if (!u)
-        return;
+        return true;
     int64_t until = now_ms() + most_ms + GRACE_MS;
     for (int i = 0; i < u->count; i++)
         close(u->worker[i].pipe_fd);
@@ -370,14 +371,20 @@ void upload_finish(struct upload *u, int64_t most_ms)
         left = 0;
         for (int i = 0; i < u->count; i++) {
             struct worker *k = &u->worker[i];
-            if (k->pid > 0 && waitpid(k->pid, NULL, WNOHANG) == k->pid)
+            int status = 0;
+            if (k->pid > 0 && waitpid(k->pid, &status, WNOHANG) == k->pid) {
                 k->pid = 0;
+                is_all &= status == 0;
+            }
             left += k->pid > 0;
         }
-        if (now_ms() >= until)
+        if (left && now_ms() >= until) {
+            is_all = false;
             break; /* they end by themselves */
+        }
         if (left)
             poll(NULL, 0, 20);
     }
     free(u);
+    return is_all;
 }

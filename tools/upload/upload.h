@@ -6,6 +6,7 @@
  */
 #pragma once
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct upload;
@@ -26,5 +27,5 @@ int upload_start(const char *store, const char *urls, const int *close_fds,
 void upload_forget_keys(const char *urls);
 void upload_poke(struct upload *upload);
 /* No more will come: let them send what they can, at most so long. NULL is
- * fine. */
-void upload_finish(struct upload *upload, int64_t most_ms);
+ * fine. False: something is left that was not sent. */
+bool upload_finish(struct upload *upload, int64_t most_ms);

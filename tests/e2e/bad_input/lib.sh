@@ -18,6 +18,7 @@ cd "$work" || exit 1
 for name in $(env | sed -n 's/^\(HANDSPAN[A-Z_]*\|LD_[A-Z_]*\|TRACE[A-Z]*\)=.*/\1/p'); do
     unset "$name"
 done
+export PATH=/usr/local/bin:/usr/bin:/bin
 export LC_ALL=C HANDSPAN_DIR=$work/lanes HANDSPAN_STORE=$work/store.db
 mkdir -m 700 "$HANDSPAN_DIR"
 manifest=$work/handlers.manifest # a good one, for cases that spoil others

@@ -4,5 +4,5 @@
 FUNC
         lea     word(%rip), %rbx
         mov     %rbx, %rax
-        ret
+        jmp     *word(%rip)
 END

@@ -187,10 +187,10 @@ FUNC arguments_written
         ret
 END arguments_written
 
-FUNC arguments_straddled        /* ACCESS_SIZE */
+FUNC uncopied_straddled        /* ACCESS_SIZE */
         movups  (%rsp), %xmm0
         ret
-END arguments_straddled
+END uncopied_straddled
 
 FUNC arguments_by_rbp
         FRAME   16
@@ -567,15 +567,15 @@ FUNC tail_member                /* jmp *8(%rax) is no jump table */
         jmp     *%rcx
 END tail_member
 
-FUNC tail_to_arguments          /* TAIL_PROVED */
+FUNC copied8_tail_to_arguments          /* TAIL_PROVED */
         jmp     arguments_read
-END tail_to_arguments
+END copied8_tail_to_arguments
 
-FUNC tail_conditional
+FUNC copied8_tail_conditional
         test    %rdi, %rdi
         je      arguments_read
         ret
-END tail_conditional
+END copied8_tail_conditional
 
 FUNC tail_to_import             /* TAIL_SLOT */
         jmp     *ext@GOTPCREL(%rip)
@@ -680,4 +680,66 @@ relro_slot:
         .balign 8
 hook:
         .quad   local_leaf
+        .text
+        /* RETURN_READ: it asks who called it; nor as a tail jump's target */
+FUNC caller_reads_return
+        mov     (%rsp), %rax
+        ret
+END caller_reads_return
+
+FUNC caller_tail_reads_return
+        jmp     caller_reads_return
+END caller_tail_reads_return
+
+        /* TAIL_ASKS: dlsym(RTLD_NEXT) looks for its caller's object */
+FUNC caller_tail_asks
+        jmp     *dlsym@GOTPCREL(%rip)
+END caller_tail_asks
+
+        /* stack arguments that can be copied, and how many */
+FUNC copied8_first
+        mov     8(%rsp), %rax
+        ret
+END copied8_first
+
+FUNC copied40_fifth             /* COPY_ALL */
+        mov     8(%rsp), %rax
+        add     40(%rsp), %rax
+        ret
+END copied40_fifth
+
+FUNC copied24_tail              /* its target's are its own */
+        mov     16(%rsp), %rax
+        jmp     copied24_target
+END copied24_tail
+
+FUNC copied24_target
+        movq    $1, 24(%rsp)
+        ret
+END copied24_target
+
+FUNC copied128_last
+        mov     128(%rsp), %rax
+        ret
+END copied128_last
+
+FUNC uncopied_far               /* COPY_FAR */
+        mov     136(%rsp), %rax
+        ret
+END uncopied_far
+
+FUNC uncopied_address
+        lea     8(%rsp), %rax
+        ret
+END uncopied_address
+
+        /* a copy of the return address in a realigned frame is no question */
+FUNC local_pushes_return
+        push    (%rsp)
+        .cfi_adjust_cfa_offset 8
+        pop     %rax
+        .cfi_adjust_cfa_offset -8
+        ret
+END local_pushes_return
+
         .section .note.GNU-stack, "", @progbits

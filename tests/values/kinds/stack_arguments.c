@@ -11,10 +11,12 @@
 //@ expect: "clang" in build or (one("tail")["output"]["m"] == 3 and one("tail")["output"]["text"] == "YWJj")
 //@ expect: "clang" in build or (one("tail")["status"] == "error" and one("tail")["input"]["n"] == 3)
 //@ expect: one("tail")["output"].get("m", 3) == 3 and one("tail")["input"].get("n", 3) == 3
-//@ expect: [c["output"]["left"] for c in of("count")] == [40, 7]
-//@ expect: [c["status"] for c in of("count")] == ["error", "ok"]
-//@ expect: one("mixed")["output"] == {"x": 1.5, "y": 2.5, "z": 13, "name": "bigname", "return": 9.0}
-//@ expect: one("mixed")["status"] == "error"
+//@ expect: "clang" in build or [c["output"]["left"] for c in of("count")] == [40, 7]
+//@ expect: "clang" in build or [c["status"] for c in of("count")] == ["error", "ok"]
+//@ expect: "clang" in build or one("mixed")["output"] == {"x": 1.5, "y": 2.5, "z": 13, "name": "bigname", "return": 9.0}
+//@ expect: "clang" in build or one("mixed")["status"] == "error"
+//@ expect: "clang" not in build or "which clang does not fill where the function does not read it" in said
+//@ expect: "clang" not in build or (one("mixed")["output"]["x"], one("mixed")["output"]["y"]) == (1.5, 2.5)
 #define N __attribute__((noinline, noipa, used))
 #ifdef __clang__
 #undef N

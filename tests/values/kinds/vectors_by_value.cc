@@ -5,8 +5,9 @@
 //@ build: clang++ -std=gnu++17 -O1 -g -mavx -Wno-psabi -o p p.cc
 //@ manifest: [[span]] t::complexd; [[span]] t::complexf; [[span]] t::m128; [[span]] t::m256; [[span]] t::f128;
 //@ manifest: [[span]] t::holds; [[span]] t::two; [[span]] t::wide; [[span]] t::over; [[span]] t::hides; [[span]] t::tail;
-//@ expect: [one("t::" + n)["input"]["n"] for n in ("complexd", "complexf", "m128", "f128", "holds", "two", "wide", "over", "hides", "tail")] == [42] * 10
+//@ expect: [one("t::" + n)["input"]["n"] for n in ("complexd", "complexf", "m128", "f128", "holds", "wide", "hides", "tail")] == [42] * 8
 //@ expect: [one("t::" + n)["input"]["d"] for n in ("complexd", "complexf", "m128", "f128", "two", "wide", "over", "hides", "tail")] == [6.5] * 9
+//@ expect: all(one("t::" + n)["input"].get("n", 42) == 42 and ("clang" in build or "n" in one("t::" + n)["input"]) for n in ("two", "over"))
 //@ expect: one("t::holds")["input"].get("d") == (None if "clang" in build else 6.5)
 //@ expect: one("t::m256")["input"].get("n") in (42, None) and one("t::m256")["input"].get("d") in (6.5, None)
 //@ expect: one("t::m256")["input"].get("g") in (6, None)
