@@ -136,7 +136,7 @@ void retention_close(struct retention *r)
     if (!r)
         return;
     thin_end(r->thin);
-    sqlite3_close(r->db);
+    statements_close(r->db);
     free(r);
 }
 
