@@ -24,7 +24,7 @@ static sqlite3 *open_store(const char *path)
     }
     if (code == SQLITE_OK && version == sql_sqlite_version)
         return db;
-    sqlite3_close(db);
+    statements_close(db);
     return NULL;
 }
 
@@ -175,7 +175,7 @@ int metrics_text(const char *store, const struct metrics_sidecar *sidecar,
         code = put_losses(db, out);
     if (code == SQLITE_OK)
         code = put_sinks(db, now_unix_ns, out);
-    sqlite3_close(db);
+    statements_close(db);
     return code == SQLITE_OK ? 0 : migrate_errno(code);
 }
 
@@ -187,6 +187,6 @@ int metrics_sinks(const char *store,
     if (!db)
         return 0;
     int code = each_sink(db, each, context);
-    sqlite3_close(db);
+    statements_close(db);
     return code == SQLITE_OK ? 0 : migrate_errno(code);
 }

@@ -107,7 +107,7 @@ void naming_close(struct naming *n)
     free(n->group);
     free(n->session);
     texts_close(n->texts);
-    sqlite3_close(n->db);
+    statements_close(n->db);
     free(n);
 }
 

@@ -71,7 +71,8 @@ int remove_step(sqlite3 *db, const struct remove_trace *t, bool with_refused,
                 int64_t most, struct retention_done *done, bool *more)
 {
     int64_t spans = 0;
-    int code = run(db, "begin");
+    bool is_whole = sqlite3_get_autocommit(db); /* else it is the caller's */
+    int code = is_whole ? run(db, "begin") : SQLITE_OK;
     if (code == SQLITE_OK)
         code = run(db, "chunk_clear");
     if (code == SQLITE_OK)
@@ -87,7 +88,8 @@ int remove_step(sqlite3 *db, const struct remove_trace *t, bool with_refused,
     bool is_last = spans < most;
     if (code == SQLITE_OK && is_last)
         code = drop_rest(db, t);
-    code = remove_end(db, code);
+    if (is_whole)
+        code = remove_end(db, code);
     if (code == SQLITE_OK) {
         done->spans += spans;
         done->traces += is_last;

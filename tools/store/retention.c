@@ -136,7 +136,7 @@ void retention_close(struct retention *r)
     if (!r)
         return;
     thin_end(r->thin);
-    sqlite3_close(r->db);
+    statements_close(r->db);
     free(r);
 }
 
@@ -358,16 +358,39 @@ static void chunk_adapt(struct retention *r, int64_t took_ns)
         r->chunk *= 2;
 }
 
+/* Small traces, many in a transaction: each commit writes the same pages. */
+static int remove_some(struct retention *r, const struct retention_rules *rules,
+                       int64_t now_unix_ns, struct retention_done *done)
+{
+    struct retention_done before = *done;
+    enum pass pass = r->pass;
+    bool more = false;
+    int64_t begin = now_ns();
+    int code = statements_run(r->db, sql_sqlite_retention, "begin", "");
+    while (code == SQLITE_OK && r->doing == REMOVING) {
+        code = remove_step(r->db, &r->trace, false, r->chunk, done, &more);
+        if (code != SQLITE_OK || more)
+            break;
+        r->doing = IDLE;
+        if (now_ns() - begin > STEP_NS / 2 || pass == PASS_BEGUN ||
+            !is_wanted(r, rules))
+            break;
+        code = pick_next(r, rules, now_unix_ns);
+        if (r->pass != pass)
+            break;
+    }
+    code = remove_end(r->db, code);
+    if (code != SQLITE_OK)
+        *done = before;
+    chunk_adapt(r, now_ns() - begin);
+    return code;
+}
+
 static int go_on(struct retention *r, int64_t now_unix_ns,
                  struct retention_done *done)
 {
     bool more = false;
-    int64_t begin = now_ns();
-    int code = r->doing == REMOVING
-                   ? remove_step(r->db, &r->trace, false, r->chunk, done, &more)
-                   : thin_step(r->thin, now_unix_ns, r->chunk, done, &more);
-    if (r->doing == REMOVING || code != SQLITE_OK)
-        chunk_adapt(r, now_ns() - begin);
+    int code = thin_step(r->thin, now_unix_ns, r->chunk, done, &more);
     if (code == SQLITE_OK && more)
         return code;
     thin_end(r->thin);
@@ -381,7 +404,8 @@ int retention_step(struct retention *r, const struct retention_rules *rules,
 {
     int code = r->doing == IDLE ? pick_next(r, rules, now_unix_ns) : SQLITE_OK;
     if (code == SQLITE_OK && r->doing != IDLE)
-        code = go_on(r, now_unix_ns, done);
+        code = r->doing == REMOVING ? remove_some(r, rules, now_unix_ns, done)
+                                    : go_on(r, now_unix_ns, done);
     if (code != SQLITE_OK) {
         thin_end(r->thin);
         r->thin = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See statements.h. Prepared anew each time: retention is not in a hurry, and
- * nothing stays open between its steps. */
+/* See statements.h. What was run stays prepared, since retention runs the same
+ * two dozen for each trace; nothing stays under way between its steps. */
 #include "tools/store/statements.h"
 #include <sqlite3.h>
 #include <stdarg.h>
@@ -25,6 +25,31 @@ static int bind(sqlite3_stmt *s, const char *shape, va_list *arguments)
     return code;
 }
 
+/* One with this text that is at rest. */
+static sqlite3_stmt *kept(sqlite3 *db, const char *text)
+{
+    for (sqlite3_stmt *s = sqlite3_next_stmt(db, NULL); s;
+         s = sqlite3_next_stmt(db, s)) {
+        const char *sql = sqlite3_sql(s);
+        if (!sqlite3_stmt_busy(s) && strncmp(sql, text, strlen(sql)) == 0)
+            return s;
+    }
+    return NULL;
+}
+
+static void rest(sqlite3_stmt *s)
+{
+    sqlite3_reset(s);
+    sqlite3_clear_bindings(s);
+}
+
+void statements_close(sqlite3 *db)
+{
+    for (sqlite3_stmt *s; (s = sqlite3_next_stmt(db, NULL));)
+        sqlite3_finalize(s);
+    sqlite3_close(db);
+}
+
 static sqlite3_stmt *prepare(sqlite3 *db, const char *text, const char *name,
                              const char *shape, va_list *arguments)
 {
@@ -32,7 +57,10 @@ static sqlite3_stmt *prepare(sqlite3 *db, const char *text, const char *name,
     sqlite3_stmt *s = NULL;
     int len = snprintf(mark, sizeof mark, "-- :%s\n", name);
     const char *at = strstr(text, mark);
-    if (!at || sqlite3_prepare_v2(db, at + len, -1, &s, NULL) != SQLITE_OK)
+    if (at)
+        s = kept(db, at + len);
+    if (!s &&
+        (!at || sqlite3_prepare_v2(db, at + len, -1, &s, NULL) != SQLITE_OK))
         return NULL;
     if (bind(s, shape, arguments) == SQLITE_OK)
         return s;
@@ -57,7 +85,7 @@ static int to_end(sqlite3 *db, sqlite3_stmt *s)
     int code;
     while ((code = sqlite3_step(s)) == SQLITE_ROW)
         ;
-    sqlite3_finalize(s);
+    rest(s);
     return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
@@ -84,8 +112,7 @@ int statements_get(sqlite3 *db, const char *text, const char *name,
         *found = 1;
         for (int i = 0; i < columns; i++)
             out[i] = sqlite3_column_int64(s, i);
-        sqlite3_reset(s);
-        sqlite3_finalize(s);
+        rest(s);
         return SQLITE_OK;
     }
     return to_end(db, s);

@@ -6,6 +6,9 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
+/* Close a connection that they were used on: what was run stays prepared. */
+void statements_close(struct sqlite3 *db);
+
 /* Run it to its end; `shape` has a letter for each parameter: i int64_t,
  * t const char * (NULL: NULL), b const void *, size_t. 0 or an SQLite code. */
 int statements_run(struct sqlite3 *db, const char *text, const char *name,
