@@ -323,6 +323,7 @@ int main(int argc, char **argv)
     (void)argv;
     read_pages_use(0);
     reader_start(&reader, (uint32_t)getpid(), 0, 0);
+    read_pages_use(0); /* as a thread with a lane */
     if (argc > 1) {
         measure_all();
         return 0;

@@ -27,6 +27,8 @@ OTHERS = ("libjemalloc.so.2", "libtcmalloc_minimal.so.4",
           "faketime/libfaketime.so.1", "faketime/libfaketimeMT.so.1",
           "libtsocks.so", "tsocks/libtsocks.so", "libasan.so.8",
           "libSegFault.so", "libeatmydata.so")
+FAKE_TIME = {"FAKETIME": "2020-01-01 00:00:00", "FAKETIME_DISABLE_SHM": "1",
+             "FAKETIME_SHARED": ""}
 ROUNDABOUT = ("unshare --fork --pid", "unshare --time", "unshare -m",
               "unshare -U", "setsid -w", "nice", "stdbuf -o0")
 
@@ -108,7 +110,7 @@ def main():
                 if name == "libasan.so.8" and after:
                     continue  # it ends programs that load anything before it
                 table.check(f"{name} {'after' if after else 'before'} ours",
-                            [program], {"FAKETIME": "2020-01-01 00:00:00"},
+                            [program], FAKE_TIME,
                             path, after)
         for way in ROUNDABOUT:
             words = way.split()
