@@ -20,9 +20,9 @@ public class Own {
         return caught;
     }
     public static void main(String[] a) throws Exception {
-        Own.class.getMethod("run", String[].class).invoke(null, (Object) a);
+        Own.class.getConstructor(String[].class).newInstance((Object) a);
     }
-    public static void run(String[] a) throws Exception {
+    public Own(String[] a) throws Exception {
         System.out.println(nulls(200000));
         if (a.length > 0) {
             Field f = sun.misc.Unsafe.class.getDeclaredField("theUnsafe");
