@@ -238,6 +238,16 @@ static bool is_known_part(const struct patch_job *job, uint64_t pc)
     return false;
 }
 
+/* A retpoline: call; pause. Or for LVI: lfence. */
+static bool is_thunk(const struct plan_image *image, uint64_t vaddr)
+{
+    uint8_t code[7];
+    return image_is_executable(image, vaddr) &&
+           image_read(image, vaddr, code, sizeof code) &&
+           ((code[0] == 0xe8 && code[5] == 0xf3 && code[6] == 0x90) ||
+            memcmp(code, "\x0f\xae\xe8", 3) == 0);
+}
+
 /* Whatever is jumped to belongs to the function, unless it is the start of one
  * that has a name. */
 static void note_part(struct patch_job *job, uint64_t target, uint64_t from)
@@ -245,6 +255,7 @@ static void note_part(struct patch_job *job, uint64_t target, uint64_t from)
     const struct plan_image *image = job->reader.image;
     struct patch_region part;
     struct plan_symbol symbol;
+    job->jumps_anywhere |= is_thunk(image, target);
     if (job->part_count == PATCH_PARTS_MAX || is_known_part(job, target) ||
         !image_is_executable(image, target) ||
         !patch_region_of(image, target, &part))
@@ -296,9 +307,9 @@ static enum plan_verdict check_label(struct patch_job *job, uint64_t target,
     if (target <= job->vaddr || target >= job->end ||
         reference_at(job, place, &target) != REFERENCE_ADDRESS)
         return PLAN_OK;
-    return target > job->vaddr && target < job->end
-               ? refuse(job, place, PLAN_COMPUTED_JUMP)
-               : PLAN_OK;
+    if (target > job->vaddr && target < job->end)
+        job->own_label = place;
+    return PLAN_OK;
 }
 
 static enum plan_verdict check_entry_jump(struct patch_job *job,
@@ -368,6 +379,19 @@ static enum plan_verdict check_constants(struct patch_job *job,
     return verdict;
 }
 
+/* Bytes that may be a jump to what was computed: ff /4 but not through
+ * (%rip), or a return to what was put in the place of the return address. */
+static bool may_jump_anywhere(const uint8_t *code, uint64_t len)
+{
+    for (uint64_t i = 0; i + 2 <= len; i++)
+        if ((code[i] == 0xff && (code[i + 1] & 0x38) == 0x20 &&
+             (code[i + 1] & 0xc7) != 0x05) ||
+            (code[i + 1] == 0xc3 &&
+             (code[i] == 0x24 || (code[i] & 0xf8) == 0x50)))
+            return true;
+    return false;
+}
+
 static bool check_pad(void *context, uint64_t pad)
 {
     struct patch_job *job = context;
@@ -426,6 +450,7 @@ static enum plan_verdict check_part(struct patch_job *job,
     if (code == NULL)
         return PLAN_UNDECODABLE;
     enum plan_verdict verdict = check_fields(job, part, code);
+    job->jumps_anywhere |= may_jump_anywhere(code, part->high - part->low);
     if (verdict == PLAN_OK)
         verdict = check_short_branches(job, part, code);
     if (verdict == PLAN_OK)
@@ -448,5 +473,7 @@ enum plan_verdict patch_check_branches(struct patch_job *job)
         if (verdict != PLAN_OK && is_mistaken(job, &job->parts[i]))
             verdict = PLAN_OK;
     }
+    if (verdict == PLAN_OK && job->own_label != 0 && job->jumps_anywhere)
+        return refuse(job, job->own_label, PLAN_COMPUTED_JUMP);
     return verdict;
 }

@@ -37,6 +37,8 @@ struct patch_job {
     uint64_t place; /* of what stands against the patch, 0: none */
     struct patch_region parts[PATCH_PARTS_MAX]; /* the first is the function */
     uint32_t part_count;
+    uint64_t own_label;  /* where it takes the address of one; 0: nowhere */
+    bool jumps_anywhere; /* through a register, memory, a thunk */
     bool is_excluded;
 };
 
