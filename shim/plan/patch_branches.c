@@ -30,18 +30,19 @@ bool patch_region_of(const struct plan_image *image, uint64_t pc,
     struct plan_fde fde;
     struct plan_symbol symbol;
     if (plan_fde_find(image, pc, &fde) == 0) {
-        *out = (struct patch_region){fde.low, fde.high, 0};
+        *out = (struct patch_region){.low = fde.low, .high = fde.high};
         return true;
     }
     if (plan_image_symbol_around(image, pc, &symbol) < 0) {
         uint64_t next = plan_fde_next_start(image, pc);
         uint64_t room = image_bytes_from(image, pc);
-        *out = (struct patch_region){0, next - pc < room ? next : pc + room, 0};
+        *out =
+            (struct patch_region){.high = next - pc < room ? next : pc + room};
         return plan_fde_end_before(image, pc, &out->low) == 0 &&
                pc - out->low < GAP_MAX && image_is_executable(image, out->low);
     }
-    *out = (struct patch_region){symbol.vaddr, symbol.vaddr + symbol.size_bytes,
-                                 0};
+    *out = (struct patch_region){.low = symbol.vaddr,
+                                 .high = symbol.vaddr + symbol.size_bytes};
     return true;
 }
 
@@ -265,6 +266,7 @@ static void note_part(struct patch_job *job, uint64_t target, uint64_t from)
         !patch_is_part(symbol.name))
         return;
     part.from = from;
+    part.of = job->part;
     job->parts[job->part_count++] = part;
 }
 
@@ -399,16 +401,21 @@ static bool check_pad(void *context, uint64_t pad)
     return pad >= job->patch_vaddr && pad < job->displaced_end;
 }
 
-/* Was a part taken for one by raw bytes that are no jump? */
-static bool is_mistaken(const struct patch_job *job,
-                        const struct patch_region *part)
+/* Was it, or a part that led to it, taken for a part by raw bytes that are no
+ * jump? */
+static bool is_mistaken(const struct patch_job *job, uint32_t index)
 {
-    uint64_t target = part->low;
-    if (part->from == 0)
-        return false;
-    enum reference what = reference_at(job, part->from, &target);
-    return (what != REFERENCE_JUMP && what != REFERENCE_UNKNOWN) ||
-           target < part->low || target >= part->high;
+    for (; index != 0; index = job->parts[index].of) {
+        const struct patch_region *part = &job->parts[index];
+        uint64_t target = part->low;
+        if (part->from == 0) /* the pads of a part are as good as it is */
+            continue;
+        enum reference what = reference_at(job, part->from, &target);
+        if ((what != REFERENCE_JUMP && what != REFERENCE_UNKNOWN) ||
+            target < part->low || target >= part->high)
+            return true;
+    }
+    return false;
 }
 
 /* As image_field_mask(), of a place at the edge of what can be read, too. */
@@ -466,11 +473,12 @@ enum plan_verdict patch_check_branches(struct patch_job *job)
     enum plan_verdict verdict = check_anywhere(job);
     if (verdict == PLAN_OK)
         verdict = check_nearby(job);
-    job->parts[0] = (struct patch_region){job->vaddr, job->end, 0};
+    job->parts[0] = (struct patch_region){.low = job->vaddr, .high = job->end};
     job->part_count = 1;
     for (uint32_t i = 0; i < job->part_count && verdict == PLAN_OK; i++) {
+        job->part = i;
         verdict = check_part(job, &job->parts[i]);
-        if (verdict != PLAN_OK && is_mistaken(job, &job->parts[i]))
+        if (verdict != PLAN_OK && is_mistaken(job, i))
             verdict = PLAN_OK;
     }
     if (verdict == PLAN_OK && job->own_label != 0 && job->jumps_anywhere)

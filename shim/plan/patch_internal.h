@@ -25,6 +25,7 @@ struct patch_scratch {
 struct patch_region {
     uint64_t low, high;
     uint64_t from; /* a part: where the jump to it is; 0: a landing pad */
+    uint32_t of;   /* ... and the part that this one was found from */
 };
 
 struct patch_job {
@@ -37,6 +38,7 @@ struct patch_job {
     uint64_t place; /* of what stands against the patch, 0: none */
     struct patch_region parts[PATCH_PARTS_MAX]; /* the first is the function */
     uint32_t part_count;
+    uint32_t part;       /* that is looked at */
     uint64_t own_label;  /* where it takes the address of one; 0: nowhere */
     bool jumps_anywhere; /* through a register, memory, a thunk */
     bool is_excluded;

@@ -206,14 +206,13 @@ static void check_error(const struct lane_frame_error *e, const char *text,
     frame.len_bytes = (uint32_t)(sizeof *e + strlen(text));
     struct decode_result r = {0};
     CHECK(decode_span(&site, &none, &none, &none, &frame, NULL, 0, &r) == 0);
-    cJSON *o = cJSON_Parse(r.error);
-    char *got = cJSON_PrintUnformatted(cJSON_GetObjectItem(o, key));
-    if (strcmp(got, want) != 0) {
-        fprintf(stderr, "%s: got %s, want %s\n", key, got, want);
+    /* as it stands: a parser would make doubles of 64-bit integers */
+    char wanted[256];
+    snprintf(wanted, sizeof wanted, "\"%s\":%s", key, want);
+    if (!strstr(r.error, wanted)) {
+        fprintf(stderr, "no %s in %s\n", wanted, r.error);
         exit(1);
     }
-    cJSON_free(got);
-    cJSON_Delete(o);
     decode_free(&r);
 }
 
