@@ -23,7 +23,8 @@ static bool load(void)
     text_put_bytes(&text, config.self,
                    (size_t)(text_basename(config.self) - config.self));
     text_put(&text, DEMANGLER_NAME);
-    if (!text_fits(&text) || decoder_load(path, &image) != 0 ||
+    if (!text_fits(&text) || !config_is_our_file(path) ||
+        decoder_load(path, &image) != 0 ||
         plan_image_find_symbol(&image, DEMANGLE_FUNCTION, &symbol) != 0)
         return false;
     demangle = (demangle_fn *)(image.base + symbol.vaddr);

@@ -43,6 +43,8 @@ def enter():
         os.makedirs(f"{HERE}/{folder}")
     shutil.copy(handspan, HANDSPAN)
     shutil.copy(preload, PRELOAD)
+    shutil.copy(os.path.dirname(preload) + "/libhandspan-demangle.so",
+                os.path.dirname(PRELOAD))
     with open(HERE + "/p.c", "w") as f:
         f.write(SOURCE)
     with open(HERE + "/m.manifest", "w") as f:
@@ -296,6 +298,8 @@ class Squat(unittest.TestCase):
                 f.write("#!/bin/sh\ntouch /tmp/started\n")
             os.chmod(planted, 0o755)
         shutil.copy(PRELOAD, "/tmp/libZydis.so.4.0")
+        shutil.copy(os.path.dirname(PRELOAD) + "/libhandspan-demangle.so",
+                    "/tmp")
         with open("/tmp/share/handspan/manifests/x.manifest", "w") as f:
             f.write("[[span]] int work(int n);\n")
         for here, folders, files in os.walk("/tmp"):
@@ -303,7 +307,8 @@ class Squat(unittest.TestCase):
                 os.chown(here + "/" + name, OTHER, OTHER)
         os.chown("/tmp/libhandspan.so", self.uid, self.uid)
         with open(HERE + "/i.manifest", "w") as f:
-            f.write('[[include("x.manifest")]];\n')
+            f.write('[[include("x.manifest")]];\n'
+                    '[[span, symbol("ns::f(int)")]] void f(int n);\n')
         more = dict(LD_PRELOAD="/tmp/libhandspan.so", HANDSPAN_SIDECAR="",
                     HANDSPAN_MANIFEST=HERE + "/i.manifest")
         got = self.as_user(HERE + "/p", **more)
@@ -312,6 +317,7 @@ class Squat(unittest.TestCase):
             text = log.read()
         self.assertIn("no `handspan` beside the preload", text)
         self.assertIn("x.manifest", text)
+        self.assertIn("no libhandspan-demangle.so beside the preload", text)
         self.assertFalse(os.path.exists("/tmp/started"))
 
     def test_manifest_that_anybody_wrote(self):
