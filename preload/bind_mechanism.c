@@ -64,6 +64,7 @@ static enum lane_shim prove_shim(struct work *work)
     if (stack == PLAN_STACK_LOCAL || stack == PLAN_STACK_COPIED)
         return LANE_SHIM_FRAME;
     if (stack == PLAN_STACK_CALLER) {
+        work->reason.len = 0; /* whatever its entry is like */
         bind_work_say(work, plan_stack_text(stack));
         return SHIM_REFUSED;
     }
@@ -71,6 +72,7 @@ static enum lane_shim prove_shim(struct work *work)
         bind_work_say(work, reason.text);
     const char *collector = modules_collector();
     if (collector) {
+        work->reason.len = 0;
         bind_work_say(work, collector);
         text_put(&work->reason, ", and it is not proved to have no stack "
                                 "arguments");

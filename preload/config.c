@@ -162,8 +162,10 @@ int config_read(void)
     config.uid = (uint32_t)geteuid();
     read_stat();
     read_shim();
-    config.match_max = config_number("HANDSPAN_MATCH_MAX", config.match_max,
-                                     PLAN_HANDLERS_MAX);
+    config.match_max =
+        config_number("HANDSPAN_MATCH_MAX", config.match_max, UINT32_MAX);
+    if (config.match_max > PLAN_HANDLERS_MAX)
+        config.match_max = PLAN_HANDLERS_MAX; /* all that there is room for */
     read_capture();
     /* A prctl could be what the filter forbids; reading a file is not, the
      * loader did so a moment ago. */

@@ -371,13 +371,14 @@ static int round_of_all(struct sidecar *c)
     return done;
 }
 
-/* A process died, and nobody told how; or a stack is being named. That may come
- * in a moment. */
+/* A process died, and nobody told how; or a stack is being named, or what debug
+ * information says of copies is being read. That may come in a moment. */
 static bool is_more_to_come(const struct sidecar *c)
 {
     const struct entry *e;
     TAILQ_FOREACH(e, &c->entries.list[ENTRY_LIVE], of_list)
-    if (e->session && finish_is_waiting(e->session))
+    if (e->session &&
+        (finish_is_waiting(e->session) || !coverage_is_done(e->session)))
         return true;
     return c->has_commits;
 }
