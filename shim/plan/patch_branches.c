@@ -481,7 +481,8 @@ enum plan_verdict patch_check_branches(struct patch_job *job)
         if (verdict != PLAN_OK && is_mistaken(job, i))
             verdict = PLAN_OK;
     }
-    if (verdict == PLAN_OK && job->own_label != 0 && job->jumps_anywhere)
+    if (verdict == PLAN_OK && job->own_label != 0 && job->jumps_anywhere &&
+        !job->is_known)
         return refuse(job, job->own_label, PLAN_COMPUTED_JUMP);
     return verdict;
 }

@@ -42,6 +42,8 @@ struct patch_job {
     uint64_t own_label;  /* where it takes the address of one; 0: nowhere */
     bool jumps_anywhere; /* through a register, memory, a thunk */
     bool is_excluded;
+    bool
+        is_known; /* assembly, but what it does and how it is called is known */
 };
 
 /* By what the symbol tables say of this address; sets job->limit. */

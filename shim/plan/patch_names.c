@@ -82,6 +82,13 @@ static bool is_excluded(const char *name)
     return strncmp(name, "_dl_runtime_resolve_", 20) == 0;
 }
 
+/* Boost's: called as C is, though no unwind table has it; it takes the
+ * addresses of its labels for the fiber that it makes, and jumps nowhere. */
+static bool is_known(const char *name)
+{
+    return strcmp(name, "make_fcontext") == 0;
+}
+
 bool patch_is_part(const char *name)
 {
     const char *cold = strstr(name, ".cold");
@@ -107,6 +114,7 @@ static enum plan_verdict check_own_name(struct patch_job *job,
     if (is_ocaml(symbol->name))
         return PLAN_COLLECTED;
     job->is_excluded |= is_excluded(symbol->name);
+    job->is_known |= is_known(symbol->name);
     return PLAN_OK;
 }
 

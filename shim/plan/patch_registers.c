@@ -185,7 +185,8 @@ static enum plan_verdict check_entry(struct patch_job *job)
     struct plan_fde fde;
     struct plan_row first;
     if (plan_fde_find(image, job->vaddr, &fde) < 0) /* compiled without? */
-        return plan_image_has_unwind(image) ? PLAN_NO_UNWIND : PLAN_OK;
+        return plan_image_has_unwind(image) && !job->is_known ? PLAN_NO_UNWIND
+                                                              : PLAN_OK;
     int count = plan_fde_rows(image, &fde, &first, 1);
     if (fde.low != job->vaddr || (count < 1 && count != -E2BIG))
         return PLAN_ASSEMBLY;
