@@ -2,7 +2,7 @@
 /*
  * See memory_share.h. Pages of a session count for the container whose process
  * made them, and a container that reaches its limit is killed; a program that
- * is short of address space runs out of memory.
+ * is short of address space or of data runs out of memory.
  */
 #include "preload/memory_share.h"
 #include "preload/config.h"
@@ -33,10 +33,10 @@ static uint64_t part_of(uint64_t limit, uint64_t fixed)
     return limit / PART > fixed ? limit / PART - fixed : 0;
 }
 
-static uint64_t address_space(void)
+static uint64_t limit_of(__rlimit_resource_t what)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    if (getrlimit(what, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
         return UINT64_MAX;
     return limit.rlim_cur;
 }
@@ -121,7 +121,8 @@ static uint64_t cgroup_limit(void)
 
 uint64_t memory_share(int dir_fd)
 {
-    uint64_t share = part_of(address_space(), fixed_space);
+    uint64_t share = part_of(limit_of(RLIMIT_AS), fixed_space);
+    share = smaller(share, part_of(limit_of(RLIMIT_DATA), fixed_memory));
     share = smaller(share, part_of(cgroup_limit(), fixed_memory));
     return smaller(share, part_of(free_tmpfs(dir_fd), 0));
 }

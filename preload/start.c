@@ -94,8 +94,8 @@ static void give_up(int err)
     note_lines("session", "none could be made in", config.dir,
                err == -ENOSPC ? "(it is full)"
                : err == -ENOMEM
-                   ? "(an eighth of the memory or address space that this "
-                     "process may have is too little)"
+                   ? "(an eighth of what this process may have of memory, "
+                     "address space or the file system is too little)"
                    : NULL);
     note_log();
     if (runtime.alive)

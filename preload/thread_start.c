@@ -9,10 +9,13 @@
  * Why not a table that the thread looks itself up in: the creator learns the
  * thread's identity after the thread may have made its first traced call.
  *
- * [any thread] General registers only, no libc, no syscall.
+ * [any thread] General registers only, no libc, no syscall (but for the pool,
+ * which is mapped at start).
  */
 #include "preload/thread_start.h"
 #include "preload/span_internal.h"
+#include "shim/checker.h"
+#include <sys/mman.h>
 
 enum {
     BOXES = 4096, /* threads that were created and did not run yet */
@@ -27,7 +30,9 @@ struct box {
      * left behind are free as well: their threads are not in the child. */
     uint32_t owner;
 };
-static struct box boxes[BOXES];
+/* Not in .bss: that counts for RLIMIT_DATA also where nothing is traced. NULL:
+ * threads start below their process. */
+static struct box *boxes;
 static uint32_t next_box;
 static uint64_t libc_low, libc_high;
 
@@ -35,6 +40,14 @@ void thread_start_libc(uint64_t low, uint64_t high)
 {
     libc_low = low;
     libc_high = high;
+    if (boxes != NULL)
+        return;
+    void *at = mmap(NULL, BOXES * sizeof(*boxes), PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED)
+        return;
+    checker_is_shared(at, BOXES * sizeof(*boxes));
+    boxes = at;
 }
 
 static bool take(struct box *box, uint32_t alive)
@@ -48,7 +61,7 @@ static bool take(struct box *box, uint32_t alive)
 
 static struct box *take_box(uint32_t alive)
 {
-    for (uint32_t i = 0; i < BOXES; i++) {
+    for (uint32_t i = 0; boxes != NULL && i < BOXES; i++) {
         uint32_t at = __atomic_fetch_add(&next_box, 1, __ATOMIC_RELAXED);
         if (take(&boxes[at % BOXES], alive))
             return &boxes[at % BOXES];
@@ -122,7 +135,7 @@ void thread_start_leave(struct shim_call *call, const struct shim_regs *regs)
 {
     uint64_t offset = call->args.rcx - (uint64_t)boxes;
     if ((int)regs->rax != 0 && call->args.rdx == (uint64_t)begin &&
-        offset < sizeof boxes) {
+        offset < BOXES * sizeof(*boxes)) {
         struct box *box = &boxes[offset / sizeof *boxes];
         call->args.rdx = (uint64_t)box->routine; /* for who looks at them */
         call->args.rcx = (uint64_t)box->argument;

@@ -50,6 +50,9 @@ int main(int argc, char **argv) {
 """
 MANIFEST = "[[span, input(id, text)]] int step(long id, const char *text);\n"
 
+STATUS_FULL_KIB = 4096  # of free space: `status` calls it full
+LEAST_KIB = 24500  # an eighth of it has room for the smallest session
+
 
 class Disk(base.Base):
     def setUp(self):
@@ -126,30 +129,49 @@ class Disk(base.Base):
         self.assertEqual((calls, spans), (total, total - without))
         return without
 
+    def used_by_sessions(self, place):
+        return sum(os.stat(os.path.join(place, name)).st_blocks * 512
+                   for name in os.listdir(place)
+                   if name.startswith("session-"))
+
     def test_no_room_for_sessions(self):
-        """From nothing at all to not enough."""
+        """From nothing at all over a file system of which an eighth is too
+        little for a session (none is made, and that is told) to one whose
+        session is too small for all of it."""
         place = self.small("4m")
         self.env["HANDSPAN_DIR"] = place
         recorded = 0
-        for kilobytes in (4, 12, 40, 120, 300, 420, 800, 2000):
+        for kilobytes in (4, 12, 40, 120, 300, 420, 800, 2000, 8000, 20000,
+                          25000, 28000, 32000):
             with self.subTest(kilobytes=kilobytes):
                 self.resize(place, f"{kilobytes}k")
                 self.store = self.env["HANDSPAN_STORE"] = \
                     f"{self.path}/{kilobytes}.db"
-                self.unharmed(self.preloaded(600, 3), 600, 3)
+                log = f"{self.path}/{kilobytes}.log"
+                self.unharmed(self.preloaded(600, 3, HANDSPAN_LOG=log), 600, 3)
+                used = self.used_by_sessions(place)
+                self.assertLessEqual(used, kilobytes * 1024 // 8)
                 status = self.handspan("status")
-                self.assertIn("is full (", status.stdout)
-                self.assertEqual(status.returncode, 1)
+                full = kilobytes < STATUS_FULL_KIB
+                self.assertEqual("is full (" in status.stdout, full)
+                if full:
+                    self.assertEqual(status.returncode, 1)
                 self.ok("sidecar")
                 if self.rows("SELECT count(*) FROM sessions") == [(0,)]:
-                    self.assertLess(kilobytes, 100, "no session was made")
+                    self.assertLess(kilobytes, LEAST_KIB, "no session")
+                    self.assertEqual(used, 0)
+                    with open(log) as f:
+                        self.assertRegex(f.read(), "session: none could be "
+                                         f"made in {place} .*(full|an eighth "
+                                         "of what .* is too little)")
                 else:
+                    self.assertGreater(kilobytes, LEAST_KIB - 1000)
                     recorded += 1
                     without = self.everything_counted(600 * 5)
                     self.assertGreater(without, 0)
                     self.assertIn(("lost_records", without), self.rows(
                         "SELECT kind, count FROM losses"))
-        self.assertGreater(recorded, 4)
+        self.assertGreaterEqual(recorded, 3)
 
     def test_sessions_fill_up_meanwhile(self):
         """The file system fills while the program runs, also before it

@@ -3,7 +3,7 @@
 # processes, file size, stack, data.
 . "$(dirname "$0")/lib.sh" "$1"
 for limit in 'v 20000' 'v 60000' 'v 200000' 'n 5' 'n 10' 'u 1' 'f 0' \
-    'f 64' 's 128' 'd 2000' 'l 0'; do
+    'f 64' 's 128' 'd 2000' 'd 4000' 'd 16000' 'd 60000' 'l 0'; do
     same_limit="ulimit -${limit% *} ${limit#* }"
     capture plain bash -c "$same_limit; exec gzip --version"
     capture preload bash -c "$same_limit; export LD_PRELOAD=$preload \
