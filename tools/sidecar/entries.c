@@ -230,3 +230,12 @@ void entries_scan(struct entries *entries, int dir_fd, int64_t now_ns,
     if (took > 0 && took * SCAN_PART > SCAN_NS)
         entries->scan_at_ns = now_ns + took * (SCAN_PART + 1);
 }
+
+bool entries_any_open(const struct entries *entries)
+{
+    const struct entry *e;
+    TAILQ_FOREACH(e, &entries->list[ENTRY_LIVE], of_list)
+    if (e->session)
+        return true;
+    return false;
+}

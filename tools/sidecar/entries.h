@@ -55,3 +55,5 @@ void entries_take_backlog(struct entries *entries, int64_t now_ns);
 void entries_move(struct entries *entries, struct entry *entry,
                   enum entry_list to);
 void entries_forget(struct entries *entries, struct entry *entry);
+/* Is the session of one of them open? */
+bool entries_any_open(const struct entries *entries);

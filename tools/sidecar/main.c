@@ -160,14 +160,11 @@ static int rival_met(struct sidecar *c, struct entry *e, int64_t now_ns)
     return 0;
 }
 
-/* Not enough memory for a session (a limit that a traced program handed on): to
- * sit here with the lock would keep away a sidecar that has more. */
-static int memory_trouble(struct sidecar *c, struct entry *e)
+/* Not enough of something for a session (a limit that a traced program handed
+ * on): to sit here with the lock would keep away a sidecar that has more. */
+static int limit_trouble(struct sidecar *c, struct entry *e, const char *why)
 {
-    trouble(c,
-            "the sidecar has too little memory (ulimit -v?); one without "
-            "that limit goes on: 'handspan sidecar'",
-            "the sessions wait in");
+    trouble(c, why, "the sessions wait in");
     session_close(e->session);
     e->session = NULL;
     c->store_failures = STORE_TRIES;
@@ -220,10 +217,13 @@ static int entry_open(struct sidecar *c, struct entry *e, int64_t now_ns)
     if (store_why(c->store)[0])
         return store_trouble(c, e, rc, now_ns);
     if (rc == -ENOMEM)
-        return memory_trouble(c, e);
+        return limit_trouble(c, e, TROUBLE_MEMORY);
     e->retry_at_ns = now_ns + SCAN_NS;
-    if (rc == -EMFILE || rc == -ENFILE) /* when others have ended */
-        return 0;
+    if (rc == -EMFILE ||
+        rc == -ENFILE) /* others may end and give theirs back */
+        return entries_any_open(&c->entries)
+                   ? 0
+                   : limit_trouble(c, e, TROUBLE_FILES);
     if (rc == -EAGAIN && now_ns - e->seen_at_ns < UNMADE_NS)
         return 0;
     entry_trouble(c, e, rc);
@@ -348,7 +348,7 @@ static int entry_poll(struct sidecar *c, struct entry *e, int64_t now_ns)
     if (store_why(c->store)[0])
         return store_trouble(c, e, rc, now_ns);
     if (rc == -ENOMEM)
-        return memory_trouble(c, e);
+        return limit_trouble(c, e, TROUBLE_MEMORY);
     session_close(e->session);
     e->session = NULL;
     entry_trouble(c, e, rc);

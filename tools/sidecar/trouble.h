@@ -5,6 +5,11 @@
  * `status` shows it; the log tells the same, but among other lines.
  */
 #pragma once
+#define TROUBLE_GOES_ON "; one without that limit goes on: 'handspan sidecar'"
+#define TROUBLE_MEMORY                                                         \
+    "the sidecar has too little memory (ulimit -v?)" TROUBLE_GOES_ON
+#define TROUBLE_FILES                                                          \
+    "the sidecar has too few file descriptors (ulimit -n?)" TROUBLE_GOES_ON
 
 #define TROUBLE_FILE "sidecar.error"
 
