@@ -13,7 +13,9 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-# threads that die together: the faults are the program's own
+# Threads that die together: the faults are the program's own, and which of two
+# ends valgrind makes of it is a race, untraced as well.
+TOGETHER = (1, -11)
 RUNS = [("memcheck", ["rules"]), ("memcheck", ["throws"]),
         ("helgrind", ["throws"]), ("helgrind", ["together", "5"]),
         ("drd", ["throws"]), ("drd", ["together", "5"])]
@@ -53,7 +55,12 @@ def main():
             meant, theirs, _ = run(tool, args, plain, top)
             got, found, said = run(tool, args, traced, top)
             print(f"{what}: {found} errors, {theirs} untraced")
-            if got != meant:
+            if "together" in args:
+                same = got[0] in TOGETHER and meant[0] in TOGETHER
+                same = same and got[1:] == meant[1:]
+            else:
+                same = got == meant
+            if not same:
                 failed.append(f"{what}: {got}, untraced {meant}")
             if found != theirs or "switching stacks" in said:
                 failed.append(f"{what}: {said[-4000:]}")
