@@ -17,6 +17,11 @@ struct lane_open;
 /* Write what led to it since `t0_ticks`: first cause, last bytes of stderr. */
 HIDDEN void error_write_cause(struct lane *lane, uint64_t span, uint32_t site,
                               uint64_t t0_ticks);
+/* The first of these alone. */
+HIDDEN void error_write_crumbs(struct lane *lane, uint64_t span, uint32_t site,
+                               uint64_t t0_ticks);
+/* The last bytes of stderr of the process, as its own. (error_process.c) */
+HIDDEN void error_write_process_stderr(struct lane *lane, uint32_t site);
 /* Write the stack as it is now. Its hash, 0: not written. */
 HIDDEN uint64_t error_write_stack(struct lane *lane, uint64_t span,
                                   uint32_t site, enum lane_stack_reason reason);
@@ -47,6 +52,8 @@ struct error_call {
 /* It failed: keep it for the innermost open span, if it is the first there. */
 HIDDEN void error_note_call(const struct shim_call *call, uint64_t result,
                             const struct error_call *what);
+/* Somebody writes to descriptor 2: the process's last bytes. */
+HIDDEN void error_process_wrote(uint64_t from, uint64_t len);
 /* The thread writes to descriptor 2. */
 HIDDEN void error_note_stderr(uint64_t from, uint64_t len);
 /* The same, `count` pieces, struct iovec each. */
@@ -54,9 +61,8 @@ HIDDEN void error_note_stderr_parts(uint64_t pieces, uint32_t count);
 /* An exception is thrown: std::type_info and object, 0 if not known. */
 HIDDEN void error_note_throw(enum lane_throw_kind kind, uint64_t type,
                              uint64_t object);
-/* The process ends under open spans by its own will; `failed`: its status says
- * so. */
-HIDDEN void error_note_end(bool failed);
+/* The process ends by its own will. (error_process.c) */
+HIDDEN void error_note_end(int status);
 
 struct error_fault { /* of a fatal signal */
     const uint64_t *registers;

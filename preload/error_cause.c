@@ -127,6 +127,7 @@ void error_note_stderr(uint64_t from, uint64_t len)
     struct lane *lane = error_lane();
     struct error_room *room =
         lane && !error_is_discreet ? error_room_get(lane, true) : NULL;
+    error_process_wrote(from, len);
     if (room == NULL || len == 0)
         return;
     if (room->stderr_busy++ == 0) {
@@ -237,8 +238,8 @@ static void write_stderr(struct lane *lane, struct error_room *room,
                          site);
 }
 
-void error_write_cause(struct lane *lane, uint64_t span, uint32_t site,
-                       uint64_t t0_ticks)
+void error_write_crumbs(struct lane *lane, uint64_t span, uint32_t site,
+                        uint64_t t0_ticks)
 {
     struct error_room *room = error_room_get(lane, false);
     if (room == NULL)
@@ -249,6 +250,15 @@ void error_write_cause(struct lane *lane, uint64_t span, uint32_t site,
             write_crumb(lane, crumb, span, site);
     }
     room->crumbs_busy--;
+}
+
+void error_write_cause(struct lane *lane, uint64_t span, uint32_t site,
+                       uint64_t t0_ticks)
+{
+    struct error_room *room = error_room_get(lane, false);
+    if (room == NULL)
+        return;
+    error_write_crumbs(lane, span, site, t0_ticks);
     if (room->stderr_busy++ == 0)
         write_stderr(lane, room, span, site, t0_ticks);
     room->stderr_busy--;

@@ -237,6 +237,7 @@ static void print_stacks(const struct term *t, const cJSON *error)
     const cJSON *stack = cJSON_GetObjectItemCaseSensitive(error, "stack");
     const char *kind = text_of(error, "kind");
     bool is_exception = kind && strcmp(kind, "exception") == 0;
+    bool is_exit = kind && strcmp(kind, "exit") == 0;
     if (text_of(cause, "call")) {
         struct term_line l;
         struct buf b;
@@ -266,6 +267,7 @@ static void print_stacks(const struct term *t, const cJSON *error)
         print_title(t, is_signal      ? "Where"
                        : is_left      ? "Left by longjmp"
                        : is_overdue   ? "Where it was"
+                       : is_exit      ? "Where it ended"
                        : is_exception ? "Where it passed"
                                       : "Called from");
         print_frames(t, stack, text_of(error, "stack_ended"));
@@ -416,6 +418,24 @@ static void put_open(void *context, const struct query_open *o)
     print_values(ends->term, "  input", o->input);
 }
 
+/* The call that it ended in: its path if it is in the store, else its name. */
+static void print_innermost(const struct view *v, const struct query_group *g,
+                            const cJSON *error)
+{
+    char digits[32];
+    struct query_example e = {0};
+    struct query_group call = {.session = g->session};
+    if (json_member_text(g->error, "ref", digits, sizeof digits))
+        call.ref = strtoll(digits, NULL, 10);
+    if (call.ref && query_example_load(v->db, &call, &e) > 0 && e.path) {
+        print_labelled(&v->term, "Open", e.path);
+        print_values(&v->term, "  input", e.input);
+    } else {
+        print_labelled(&v->term, "Open", text_of(error, "handler"));
+    }
+    query_example_free(&e);
+}
+
 static int print_process(const struct view *v, const struct query_group *g,
                          const char *short_id)
 {
@@ -425,10 +445,19 @@ static int print_process(const struct view *v, const struct query_group *g,
                    {"reaper", "who waited for it"},
                    {"pidfd", "the kernel (pidfd)"}};
     struct ends ends = {.term = &v->term};
+    cJSON *error = g->error ? cJSON_Parse(g->error) : NULL;
     print_head(&v->term, g, short_id, 0, 0);
     int err = query_open_spans(v->db, g->session, g->ref, put_open, &ends);
-    if (!err && !ends.count)
+    if (!err && !ends.count && text_of(error, "handler"))
+        print_innermost(v, g, error);
+    else if (!err && !ends.count)
         print_labelled(&v->term, "Open", "no handler was open when it ended");
+    print_signal(&v->term, error);
+    print_stacks(&v->term, error);
+    print_lines(&v->term, "Stderr", text_of(error, "stderr"));
+    if (error && !text_of(error, "stderr"))
+        print_withheld(&v->term, "Stderr", error);
+    cJSON_Delete(error);
     const char *source = "nobody: the cause is not known";
     for (size_t i = 0; g->end_source && i < sizeof sources / sizeof *sources;
          i++)

@@ -4,6 +4,7 @@
 #include "tools/query/frames.h"
 #include "tools/query/tree.h"
 #include <cjson/cJSON.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char *text_of(const cJSON *o, const char *key)
@@ -59,7 +60,8 @@ static void put_place(const cJSON *error, bool is_rule, bool is_long,
     }
     const cJSON *blamed = query_frame_to_blame(frames);
     struct query_frame f = query_frame_read(blamed);
-    if (!blamed || (!f.function && !f.file))
+    if (!blamed || (!f.function && !f.file) ||
+        (!f.file && strcmp(f.function, "_start") == 0))
         return;
     bool has_line = f.file && f.line;
     if (is_long || !has_line || where[0] != 'i')
@@ -82,6 +84,46 @@ static void put_stderr(const cJSON *error, struct buf *b)
         buf_printf(b, "; it wrote: %.*s", (int)(len < 400 ? len : 400), text);
 }
 
+/* The line of a process's last words that says what went wrong: the first with
+ * a word of complaint, else the last one. */
+static void put_complaint(const cJSON *error, struct buf *b)
+{
+    static const char *const words[] = {
+        "error",   "cannot", "can't",   "could not", "couldn't", "fail",
+        "invalid", "no such", "denied",  "not found", "unable",   "unrecognized",
+        "unknown", "refused", "missing", "bad ",      "fatal",    "not "};
+    const char *text = text_of(error, "stderr"), *last = NULL;
+    size_t last_len = 0;
+    for (const char *at = text; at && *at; at += strspn(at, "\n\r")) {
+        size_t len = strcspn(at, "\n\r");
+        char line[512];
+        snprintf(line, sizeof line, "%.*s", (int)len, at);
+        if (strspn(line, " \t") < strlen(line)) {
+            last = at;
+            last_len = len;
+        }
+        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+            if (strcasestr(line, words[i])) {
+                buf_printf(b, "; it wrote: %.400s", line);
+                return;
+            }
+        at += len;
+    }
+    if (last_len)
+        buf_printf(b, "; it wrote: %.*s",
+                   (int)(last_len < 400 ? last_len : 400), last);
+}
+
+/* `exit 1, in load` */
+static void put_ending(const cJSON *error, struct buf *b)
+{
+    const char *type = text_of(error, "type");
+    const char *handler = text_of(error, "handler");
+    buf_text(b, type ? type : "exit");
+    if (handler)
+        buf_printf(b, " in %s", handler);
+}
+
 /* `overdue("30s"): waiting in read(4)` */
 static void put_overdue(const cJSON *error, struct buf *b)
 {
@@ -98,12 +140,16 @@ void query_error_line(const char *error_json, bool is_long, struct buf *b)
     const char *kind = text_of(error, "kind");
     bool is_signal = kind && strcmp(kind, "signal") == 0;
     bool is_overdue = kind && strcmp(kind, "overdue") == 0;
-    bool is_rule =
+    bool is_exit = kind && strcmp(kind, "exit") == 0;
+    bool is_rule = !is_exit &&
+                  
         !is_signal && !is_overdue && (!kind || strcmp(kind, "exception") != 0);
     if (is_overdue)
         put_overdue(error, b);
     else if (is_rule)
         put_rule(error_json, error, b);
+    else if (is_exit)
+        put_ending(error, b);
     else
         put_other(error, is_signal, b);
     const cJSON *cause = cJSON_GetObjectItemCaseSensitive(error, "cause");
@@ -117,5 +163,7 @@ void query_error_line(const char *error_json, bool is_long, struct buf *b)
     put_place(error, is_rule, is_long, b);
     if (is_long && is_rule && !text_of(cause, "call"))
         put_stderr(error, b);
+    else if (is_long && is_exit)
+        put_complaint(error, b);
     cJSON_Delete(error);
 }

@@ -172,6 +172,28 @@ static int errno_of(const struct lane_frame_error *e)
     return is_named ? (int)e->code : e->saved_errno;
 }
 
+void decode_ending(const char *kind, const char *type, const char *handler,
+                   const struct decode_context *context, char **error,
+                   char **group)
+{
+    char fingerprint[FINGERPRINT_BYTES], number[32];
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddStringToObject(o, "kind", kind);
+    add_text(o, "type", type);
+    add_text(o, "handler", handler);
+    if (handler && context->open_ref) {
+        snprintf(number, sizeof number, "%lld", (long long)context->open_ref);
+        cJSON_AddRawToObject(o, "ref", number);
+    }
+    add_context(o, context);
+    fingerprint_make(o, handler, fingerprint);
+    if (context->withheld)
+        cJSON_AddStringToObject(o, "withheld", context->withheld);
+    *group = strdup(fingerprint);
+    *error = cJSON_PrintUnformatted(o);
+    cJSON_Delete(o);
+}
+
 int decode_error(const struct decode_site *site,
                  const struct decode_frame *frame,
                  const struct decode_context *context, struct cJSON **out,

@@ -21,9 +21,21 @@ struct stack_mark {
     uint64_t hash, fault_address;
     int32_t signal, signal_code;
     uint32_t reason, flags;
+    uint32_t site, pad;
+    uint64_t open_ref; /* of the innermost call on it that is of `site` */
 };
 
 /* ---- frames -------------------------------------------------------------- */
+
+static uint64_t innermost(const struct lane_frame_stack *head,
+                          const uint8_t *payload, const struct lane_frame *f)
+{
+    struct lane_stack_call call;
+    if (head->call_count == 0 || f->payload_bytes < sizeof *head + sizeof call)
+        return 0;
+    memcpy(&call, payload + sizeof *head, sizeof call);
+    return call.site == f->site ? call.span : 0;
+}
 
 static int stack_take(struct session *s, uint32_t lane,
                       const struct lane_log_item *item)
@@ -40,8 +52,16 @@ static int stack_take(struct session *s, uint32_t lane,
     if (rc < 0 || head.reason == LANE_STACK_THROW ||
         head.reason == LANE_STACK_CAUSE || LANE_REF_COUNTER(f->span) == 0)
         return rc; /* their frames name it by its hash */
-    struct stack_mark mark = {head.hash,        head.fault_address, head.signal,
-                              head.signal_code, head.reason,        head.flags};
+    struct stack_mark mark = {
+        .hash = head.hash,
+        .fault_address = head.fault_address,
+        .signal = head.signal,
+        .signal_code = head.signal_code,
+        .reason = head.reason,
+        .flags = head.flags,
+        .site = f->site,
+        .open_ref = innermost(&head, item->payload, f),
+    };
     return pending_put_frame(&s->pending, f->span, LANE_FRAME_STACK, 0, 0,
                              &mark, sizeof mark);
 }
@@ -308,6 +328,8 @@ int stacks_gather(struct session *s, const struct drain_span *span,
     if (mark.hash && mark_counts(&mark, span->died_by)) {
         out->stack = names_of(s, mark.hash, &out->stack_ended);
         out->has_signal = mark.reason == LANE_STACK_SIGNAL;
+        out->site = mark.site;
+        out->open_ref = mark.open_ref;
         out->was_left = mark.reason == LANE_STACK_LEFT;
         out->signal = mark.signal;
         out->signal_code = mark.signal_code;
