@@ -49,9 +49,11 @@ struct error_call {
     const char *format; /* lane_frame_cause */
     enum error_result result;
 };
-/* It failed: keep it for the innermost open span, if it is the first there. */
+/* It failed: keep it for the innermost open span. */
 HIDDEN void error_note_call(const struct shim_call *call, uint64_t result,
                             const struct error_call *what);
+/* A call that opens or reads something did so, after one that failed. */
+HIDDEN void error_note_work(void);
 /* Somebody writes to descriptor 2: the process's last bytes. */
 HIDDEN void error_process_wrote(uint64_t from, uint64_t len);
 /* The thread writes to descriptor 2. */
@@ -69,6 +71,9 @@ struct error_fault { /* of a fatal signal */
     uint64_t address;
     int32_t signal, code;
 };
+/* Where an instruction stood before a patch moved it; NULL: none was.
+ * [constructor] */
+extern HIDDEN uint64_t (*error_place)(uint64_t pc);
 HIDDEN void error_note_signal(const struct error_fault *fault);
 
 /* ---- what an event said (error_event.c) --------------------------------- */

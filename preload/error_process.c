@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is to be told of a process that fails although no handler does: the end
- * of what it wrote to stderr, whichever thread did; at a failing exit the stack,
- * and the cause and site of the innermost handler that was open. Frames of the
- * process's own reference.
+ * of what it wrote to stderr, whichever thread did; at a failing exit the
+ * stack, and the cause and site of the innermost handler that was open. Frames
+ * of the process's own reference.
  */
 #include "preload/error_room.h"
 
@@ -11,13 +11,19 @@
 #include "preload/read.h"
 #include "preload/span_internal.h"
 
+enum {
+    FIRST_BYTES = 384
+};
+
 /* Of two threads that write at the same moment one is heard. */
 static struct {
     uint32_t busy;
     uint32_t owner; /* *runtime.alive then: a forked child begins anew */
     uint64_t total; /* bytes ever; the next one goes to it modulo size */
     uint8_t bytes[LANE_STDERR_MAX];
+    uint8_t first[FIRST_BYTES]; /* what it says before its long help */
 } last;
+static const char between[] = "\n[...]\n";
 
 static bool take(void)
 {
@@ -38,8 +44,14 @@ void error_process_wrote(uint64_t from, uint64_t len)
     if (last.owner != owner && last.owner != 0)
         last.total = 0;
     last.owner = owner;
+    if (last.total < FIRST_BYTES) {
+        uint64_t room = FIRST_BYTES - last.total;
+        (void)read_bytes(&reader, last.first + last.total, from,
+                         len < room ? len : room);
+    }
     if (len > LANE_STDERR_MAX) {
         from += len - LANE_STDERR_MAX;
+        last.total += len - LANE_STDERR_MAX;
         len = LANE_STDERR_MAX;
     }
     uint64_t at = last.total % LANE_STDERR_MAX;
@@ -51,21 +63,33 @@ void error_process_wrote(uint64_t from, uint64_t len)
     give();
 }
 
+/* The newest `len` bytes. */
+static void put_last(uint8_t *to, uint64_t len)
+{
+    uint64_t at = (last.total - len) % LANE_STDERR_MAX;
+    uint64_t first = LANE_STDERR_MAX - at < len ? LANE_STDERR_MAX - at : len;
+    read_copy(to, last.bytes + at, first);
+    read_copy(to + first, last.bytes, len - first);
+}
+
 void error_write_process_stderr(struct lane *lane, uint32_t site)
 {
     struct capture_frame frame;
+    const uint64_t gap = sizeof(between) - 1;
     if (!take())
         return;
     bool is_cut = last.total > LANE_STDERR_MAX;
     uint64_t len = is_cut ? LANE_STDERR_MAX : last.total;
     if (len != 0 && last.owner == *runtime.alive &&
         capture_frame_open(lane, (uint32_t)len, &frame)) {
-        uint64_t at = (last.total - len) % LANE_STDERR_MAX;
-        uint64_t first = LANE_STDERR_MAX - at < len ? LANE_STDERR_MAX - at : len;
-        read_copy(frame.payload, last.bytes + at, first);
-        read_copy(frame.payload + first, last.bytes, len - first);
-        capture_frame_commit(lane, &frame, (uint32_t)len, LANE_FRAME_STDERR,
-                             is_cut ? LANE_STDERR_TRUNCATED << 16 : 0,
+        uint8_t *to = frame.payload;
+        if (is_cut) {
+            read_copy(to, last.first, FIRST_BYTES);
+            read_copy(to + FIRST_BYTES, between, gap);
+            to += FIRST_BYTES + gap;
+        }
+        put_last(to, is_cut ? LANE_STDERR_MAX - FIRST_BYTES - gap : len);
+        capture_frame_commit(lane, &frame, (uint32_t)len, LANE_FRAME_STDERR, 0,
                              span_process.ref, site);
     }
     give();

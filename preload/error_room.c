@@ -12,6 +12,7 @@
 
 static struct error_room *rooms[LANE_MAX];
 bool error_is_discreet;
+uint64_t (*error_place)(uint64_t pc);
 
 struct lane *error_lane(void)
 {

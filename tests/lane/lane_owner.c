@@ -20,7 +20,8 @@ static struct lane_reader reader;
 static struct lane_keeper keeper;
 static uint64_t judged;
 
-/* ---- two take their first lane at once ------------------------------------ */
+/* ---- two take their first lane at once ------------------------------------
+ */
 
 static void take_first(void *unused)
 {
@@ -51,7 +52,8 @@ static void case_together(void)
     test_session_end();
 }
 
-/* ---- a lane that is set free while somebody claims it ----------------------- */
+/* ---- a lane that is set free while somebody claims it -----------------------
+ */
 
 /* A thread died without an open span: everybody may have its lane. */
 static struct lane *make_dead(void)
@@ -180,7 +182,8 @@ static void case_claim(void)
     CHECK(count > 4);
 }
 
-/* ---- places of processes -------------------------------------------------- */
+/* ---- places of processes --------------------------------------------------
+ */
 
 static uint32_t take_place(void)
 {

@@ -26,7 +26,8 @@ void error_screen_title(const struct query_group *g, struct buf *b)
 {
     if (g->rule)
         buf_text(b, g->rule);
-    else if (g->kind && strcmp(g->kind, "exception") == 0)
+    else if (g->kind && strcmp(g->kind, "exception") == 0 &&
+             !(g->type && strcmp(g->type, "panic") == 0))
         buf_text(b, "exception");
     const char *space = b->len_bytes ? " " : "";
     if (g->rule && g->type)
@@ -58,7 +59,7 @@ static void print_note(struct term_line *l, const struct query_frame *f)
         term_line_printf(l, TERM_YELLOW, "   guess");
     if (f->trouble)
         term_line_printf(l, TERM_YELLOW, "   %s", f->trouble);
-    else if (!f->file && !f->inlined && f->build_id)
+    else if (!f->file && !f->inlined && f->build_id && !f->has_debug)
         term_line_printf(l, TERM_DIM, "   no debug file %.6s", f->build_id);
 }
 
@@ -257,9 +258,10 @@ static void print_stacks(const struct term *t, const cJSON *error)
         print_title(t, "Thrown");
     }
     if (cJSON_GetArraySize(origin) > 0)
-        print_frames(t, origin, NULL);
+        print_frames(t, origin, text_of(error, "origin_ended"));
     bool is_rule = kind && strcmp(kind, "rule") == 0;
-    bool is_in_origin = is_rule && cJSON_GetArraySize(origin) > 0;
+    bool is_in_origin = is_rule && cJSON_GetArraySize(origin) > 0 &&
+                        !text_of(error, "origin_ended");
     if (cJSON_GetArraySize(stack) > 0 && !is_in_origin) {
         bool is_signal = kind && strcmp(kind, "signal") == 0;
         bool is_overdue = kind && strcmp(kind, "overdue") == 0;

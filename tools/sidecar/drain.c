@@ -52,6 +52,7 @@ static int values_decode(struct session *s, const struct drain_span *span,
         !has_context && !step)
         return 0;
     struct decode_context context = {
+        .groups = &s->groups,
         .withheld = s->withheld[0] ? s->withheld : NULL,
     };
     int rc = has_context ? stacks_gather(s, span, p, &context) : 0;

@@ -28,8 +28,8 @@ int ending_make(struct session *s, uint32_t number, const char *kind,
     uint64_t ref = LANE_REF(LANE_PROCESS_LANE, number + 1);
     struct drain_span span = {.ref = ref};
     struct pending *pending = pending_find(&s->pending, ref);
-    struct decode_context context = {
-        .withheld = s->withheld[0] ? s->withheld : NULL};
+    struct decode_context context = {.withheld =
+                                         s->withheld[0] ? s->withheld : NULL};
     char type[64];
     *out = (struct ending){NULL, NULL};
     if (!pending)

@@ -314,14 +314,13 @@ static int process_end(struct session *s, uint32_t index)
     uint64_t peak = marked ? p->entry.peak_bytes : p->death.peak_bytes;
     bool is_reaped = p->death.source && strcmp(p->death.source, "reaper") == 0;
     bool is_sample = !marked && !is_reaped;
-    rc =
-        store_run(s->store, STORE_PROCESS_END, "iiiiiittiitiitt", s->id,
-                  (int64_t)p->number, duration, cpu ? (int64_t)cpu : STORE_NULL,
-                  peak ? (int64_t)peak : STORE_NULL, (int64_t)is_sample,
-                  end.status, p->ended_by, end.exit_code, end.signal,
-                  end.source, since_start(s, p, p->end_least_ticks),
-                  since_start(s, p, p->end_most_ticks), ending.error,
-                  ending.group);
+    rc = store_run(
+        s->store, STORE_PROCESS_END, "iiiiiittiitiitt", s->id,
+        (int64_t)p->number, duration, cpu ? (int64_t)cpu : STORE_NULL,
+        peak ? (int64_t)peak : STORE_NULL, (int64_t)is_sample, end.status,
+        p->ended_by, end.exit_code, end.signal, end.source,
+        since_start(s, p, p->end_least_ticks),
+        since_start(s, p, p->end_most_ticks), ending.error, ending.group);
     ending_free(&ending);
     if (rc >= 0)
         rc = tables_lost(s, p);
