@@ -13,11 +13,13 @@
 #include "lane/keeper.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "lane/owner.h"
 #include "lane/pages.h"
@@ -137,16 +139,25 @@ static void journal_recover(struct lane_keeper *keeper,
     __atomic_store_n(&s->recycling, 0, __ATOMIC_RELEASE);
 }
 
-void lane_keeper_advance(struct lane_keeper *keeper, uint32_t index,
-                         uint64_t tail)
+/* There is room again: whoever sleeps looks for it. Killed before the call: it
+ * looks by itself after some time. */
+static void room_tell(const struct lane_keeper *keeper)
 {
     struct lane_session *s = keeper->map.session;
-    struct lane *lane = &keeper->map.lanes[index];
-    uint64_t before = tail >> LANE_SEGMENT_SHIFT;
-    if (lane->tail < tail)
-        __atomic_store_n(&lane->tail, tail, __ATOMIC_RELEASE);
-    if (before - lane->recycled > LANE_UNIT_RING && lane->recycled < before)
-        lane->recycled = before - LANE_UNIT_RING; /* nonsense was there */
+    if (keeper->minor < LANE_MINOR_ROOM)
+        return;
+    /* release; pairs with span_make_room(): who sees the count finds the room
+     */
+    __atomic_fetch_add(&s->room, 1, __ATOMIC_RELEASE);
+    if (s->policy == LANE_POLICY_WAIT)
+        (void)syscall(SYS_futex, &s->room, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+/* Give units back, the queue has room for so many at once. */
+static void units_give_back(struct lane_keeper *keeper, struct lane *lane,
+                            uint64_t before)
+{
+    struct lane_session *s = keeper->map.session;
     while (lane->recycled < before && !keeper->broken) {
         uint64_t segment = lane->recycled;
         uint32_t unit = lane->unit[segment % LANE_UNIT_RING];
@@ -161,6 +172,21 @@ void lane_keeper_advance(struct lane_keeper *keeper, uint32_t index,
         queue_push(s, unit);
         __atomic_store_n(&s->recycling, 0, __ATOMIC_RELEASE);
     }
+}
+
+void lane_keeper_advance(struct lane_keeper *keeper, uint32_t index,
+                         uint64_t tail)
+{
+    struct lane *lane = &keeper->map.lanes[index];
+    uint64_t before = tail >> LANE_SEGMENT_SHIFT;
+    if (lane->tail < tail)
+        __atomic_store_n(&lane->tail, tail, __ATOMIC_RELEASE);
+    if (before - lane->recycled > LANE_UNIT_RING && lane->recycled < before)
+        lane->recycled = before - LANE_UNIT_RING; /* nonsense was there */
+    if (lane->recycled >= before)
+        return;
+    units_give_back(keeper, lane, before);
+    room_tell(keeper);
 }
 
 /* Only pages, no owner: whoever takes the unit finds them, and a sidecar that

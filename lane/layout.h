@@ -37,9 +37,10 @@
 
 enum {
     LANE_MAJOR = 1, /* another major: left in place and reported */
-    LANE_MINOR = 2, /* unknown frame kinds are skipped by length */
+    LANE_MINOR = 3, /* unknown frame kinds are skipped by length */
 
     LANE_MINOR_OWNER = 2, /* `owner` of a lane, `generation` of a process */
+    LANE_MINOR_ROOM = 3,  /* `room` of the session */
 
     LANE_LINE = 64,
     LANE_SEGMENT_SHIFT = 20,
@@ -217,7 +218,11 @@ struct lane_session {
         uint64_t stacks; /* fibers' stacks beyond what can be kept */
         uint64_t spare;
     } carry;
-    _Alignas(64) char pad2[4096 - 2112];
+
+    /* [S] counts up when units were given back, before that wakes who waits: a
+     * futex that threads sleep on where the policy is to wait */
+    _Alignas(64) uint32_t room;
+    _Alignas(64) char pad2[4096 - 2176];
 };
 
 _Static_assert(sizeof(struct lane_session) == 4096, "file format");
@@ -240,6 +245,7 @@ _Static_assert(offsetof(struct lane_session, service_string) == 1280,
                "file format");
 _Static_assert(offsetof(struct lane_session, lane_made) == 1344, "file format");
 _Static_assert(offsetof(struct lane_session, carry) == 2048, "file format");
+_Static_assert(offsetof(struct lane_session, room) == 2112, "file format");
 
 /* ---- tables ---------------------------------------------------------- */
 

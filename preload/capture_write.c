@@ -6,12 +6,14 @@
  * copied, so a frame never outgrows its reservation.
  */
 #include "preload/capture_write.h"
+#include "preload/span_internal.h"
 
 enum {
     SCRATCH = 160,
     SHORT_BYTES = 192,
     SCAN = 256,
-    VALUE_HEAD = sizeof(struct lane_value)
+    VALUE_HEAD = sizeof(struct lane_value),
+    ROOM_TRIES = 8,
 };
 
 /* A text or a range of bytes, measured. */
@@ -62,11 +64,14 @@ bool capture_frame_open(struct lane *lane, uint32_t payload_bytes,
     if (!is_inline)
         len += (payload_bytes + LANE_LINE - 1) & ~(uint64_t)(LANE_LINE - 1);
     uint64_t at = lane_reserve(&runtime.map, lane, len);
-    while (at == 0) {
-        if (lane_grow(&runtime.map, lane) != 0)
+    /* what is made may be taken by a signal handler that comes in between */
+    for (int i = 0; at == 0 && i < ROOM_TRIES; i++) {
+        if (!span_make_room(lane))
             return false;
         at = lane_reserve(&runtime.map, lane, len);
     }
+    if (at == 0)
+        return false;
     frame->position = at;
     frame->line = lane_at(&runtime.map, lane, at);
     line = (struct lane_frame *)(void *)frame->line;

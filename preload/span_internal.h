@@ -169,6 +169,9 @@ static inline void span_fill(struct lane_record *record,
 }
 /* Write it; if there is no room even so, count it. */
 HIDDEN void span_write(struct lane *lane, const struct lane_record *record);
+/* No room in the log: get some, wait for it where that is the policy. False:
+ * there is none. */
+HIDDEN bool span_make_room(struct lane *lane);
 /* A call without record. */
 HIDDEN void span_count(uint32_t site, uint64_t ticks, bool is_error);
 /* A call that has no frame on its stack: without a time. */

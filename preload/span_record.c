@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include "preload/span_internal.h"
 
+#include <linux/futex.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -17,8 +18,8 @@
 #include "preload/sandbox.h"
 
 enum {
-    GROW_EVERY = 8, /* records dropped between tries to grow */
-    WAIT_STEP_US = 50,
+    GROW_EVERY = 8,                  /* records dropped between tries to grow */
+    WAIT_STEP_NS = 50 * 1000 * 1000, /* a killed sidecar wakes nobody */
 };
 
 static long now_slow(long a, long b)
@@ -73,19 +74,54 @@ void span_count_passed(uint64_t site)
     span_count((uint32_t)site, 0, false);
 }
 
-/* The log's policy is to wait: until the sidecar made room, or wait_us. */
-static bool wait_for_room(struct lane *lane)
+/* session.room + 1 when this thread found none last; 0: it always did. */
+static __thread uint32_t vain;
+
+static uint64_t monotonic_ns(void)
 {
-    const struct lane_session *session = runtime.map.session;
-    struct timespec step = {0, WAIT_STEP_US * 1000};
+    struct timespec t = {0, 0};
+    machine_syscall(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&t, 0, 0, 0, 0);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* The log's policy is to wait: until the sidecar made room, or wait_us. `room`:
+ * as it was before there was none. */
+static bool wait_for_room(struct lane *lane, uint32_t *room)
+{
+    struct lane_session *session = runtime.map.session;
     if (session->policy != LANE_POLICY_WAIT || sandboxed)
         return false;
-    for (uint32_t us = 0; us < session->wait_us; us += WAIT_STEP_US) {
-        machine_syscall(SYS_nanosleep, (long)&step, 0, 0, 0, 0, 0);
+    uint64_t now = monotonic_ns();
+    uint64_t end = now + session->wait_us * UINT64_C(1000);
+    while (now < end) {
+        uint64_t left = end - now < WAIT_STEP_NS ? end - now : WAIT_STEP_NS;
+        struct timespec step = {0, (long)left};
+        machine_syscall(SYS_futex, (long)&session->room, FUTEX_WAIT, *room,
+                        (long)&step, 0, 0);
+        /* acquire; pairs with room_tell() in keeper.c */
+        *room = __atomic_load_n(&session->room, __ATOMIC_ACQUIRE);
         if (lane_grow(&runtime.map, lane) == 0)
             return true;
+        now = monotonic_ns();
     }
     return false;
+}
+
+/* A full session is asked for more when something was given back since, else
+ * only now and then. Who waited in vain waits again only after that, too: one
+ * lane's last unit may be all there is, and another's thread must get on. */
+bool span_make_room(struct lane *lane)
+{
+    /* acquire; pairs with room_tell() in keeper.c */
+    uint32_t room =
+        __atomic_load_n(&runtime.map.session->room, __ATOMIC_ACQUIRE);
+    bool is_news = vain != room + 1;
+    if (!is_news && lane->dropped % GROW_EVERY != 0)
+        return false;
+    bool ok = lane_grow(&runtime.map, lane) == 0 ||
+              (is_news && wait_for_room(lane, &room));
+    vain = ok ? 0 : room + 1;
+    return ok;
 }
 
 /* Room for `len` bytes of log; 0: none. */
@@ -94,12 +130,7 @@ static uint64_t reserve(struct lane *lane, uint64_t len)
     uint64_t at = lane_reserve(&runtime.map, lane, len);
     if (LIKELY(at != 0))
         return at;
-    /* a full session is asked for more only now and then */
-    if (lane->dropped % GROW_EVERY != 0) {
-        lane->dropped++;
-        return 0;
-    }
-    if (lane_grow(&runtime.map, lane) == 0 || wait_for_room(lane))
+    if (span_make_room(lane))
         at = lane_reserve(&runtime.map, lane, len);
     if (at == 0)
         lane->dropped++;
