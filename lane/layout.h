@@ -417,7 +417,9 @@ struct lane {
      * kernel sets FUTEX_OWNER_DIED (bit 30) in robust_word when the thread
      * ends or execs */
     uint8_t robust[64];
-    uint64_t owner; /* [P S] owner.h */
+    uint64_t owner;   /* [P S] owner.h */
+    uint32_t growing; /* [P] its thread is taking a unit, so deep: signal
+                         handlers nest */
 
     /* what the thread changes at each call */
     _Alignas(256) uint64_t position; /* of the log: bytes reserved, grows */

@@ -66,10 +66,9 @@ void span_enter(struct shim_call *call)
         enter_other(call, site, lane);
         return;
     }
-    uint64_t depth = lane->depth;
+    uint64_t depth = span_depth_seen(lane);
     if (UNLIKELY(!find_plain_place(lane, depth, call->sp, &place))) {
-        if (!span_on_own_stack(lane, call->sp) ||
-            !carry_enter_popped(call, site))
+        if (!span_on_own_stack(call->sp) || !carry_enter_popped(call, site))
             enter_odd(call, site);
         return;
     }
@@ -160,7 +159,7 @@ static void enter_deep(struct shim_call *call, struct lane *lane)
     lane->depth++;
     call->flags |= SPAN_DEEP;
     call->lane = (uint64_t)lane;
-    call->span = LANE_REF(lane->index, lane_xadd_own(&lane->counter, 1) + 1);
+    call->span = span_thread.ref_base + lane_xadd_own(&lane->counter, 1) + 1;
     call->open = span_now();
 }
 
@@ -374,7 +373,12 @@ void span_leave(struct shim_call *call, const struct shim_regs *regs,
         leave_odd(call, regs, end, exception, tick);
         return;
     }
-    struct lane_record *record = (void *)lane_at(&runtime.map, lane, at);
+    struct lane_record *record =
+        (void *)lane_at(&runtime.map, lane, &span_thread.window, at);
+    if (UNLIKELY(record == NULL)) {
+        leave_odd(call, regs, end, exception, tick);
+        return;
+    }
     uint64_t t0 = open->t0_ticks;
     record->t0_ticks = t0;
     record->t1_ticks = tick;
@@ -475,7 +479,7 @@ static void leave_elsewhere(const struct shim_call *call,
     const struct lane *other = (const struct lane *)call->lane;
     struct lane_open *open = (struct lane_open *)call->open;
     if (*runtime.alive == 0 || other->process != runtime.process ||
-        LANE_REF_LANE(call->span) != other->index)
+        LANE_REF_LANE(call->span) != span_index(other))
         return;
     struct lane *lane = span_busy == 0 ? span_get_lane() : NULL;
     if (call->flags & SPAN_DEEP) {
@@ -578,7 +582,7 @@ void span_close_all(enum lane_end end)
     if (lane == NULL || *runtime.alive != span_thread.alive)
         return;
     uint64_t t1 = span_now();
-    uint64_t depth = lane->depth < LANE_OPEN_MAX ? lane->depth : LANE_OPEN_MAX;
+    uint64_t depth = span_depth(lane);
     for (; depth > 0; depth--) {
         struct lane_open *open = &lane->open[depth - 1];
         if (open->state == LANE_OPEN_CALL || open->state == LANE_OPEN_TAIL)

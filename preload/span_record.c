@@ -34,7 +34,7 @@ static long now_slow(long a, long b)
 
 uint64_t span_now(void)
 {
-    if (LIKELY(runtime.map.session->clock == LANE_CLOCK_TSC && !blind))
+    if (LIKELY(runtime.map.clock == LANE_CLOCK_TSC && !blind))
         return machine_ticks();
     if (blind)
         return 0;     /* no clock is left */
@@ -59,6 +59,8 @@ static void raise_to(uint64_t *word, uint64_t value)
 void span_count(uint32_t site, uint64_t ticks, bool is_error)
 {
     struct lane_counter *counter = &runtime.map.counters[site];
+    if (UNLIKELY(site >= runtime.map.table[LANE_TABLE_COUNTERS].capacity))
+        return; /* out of a lane that is broken */
     __atomic_fetch_add(&counter->calls, 1, __ATOMIC_RELAXED);
     __atomic_fetch_add(&counter->errors, is_error, __ATOMIC_RELAXED);
     __atomic_fetch_add(&counter->total_ticks, ticks, __ATOMIC_RELAXED);
@@ -89,10 +91,10 @@ static uint64_t monotonic_ns(void)
 static bool wait_for_room(struct lane *lane, uint32_t *room)
 {
     struct lane_session *session = runtime.map.session;
-    if (session->policy != LANE_POLICY_WAIT || sandboxed)
+    if (runtime.map.policy != LANE_POLICY_WAIT || sandboxed)
         return false;
     uint64_t now = monotonic_ns();
-    uint64_t end = now + session->wait_us * UINT64_C(1000);
+    uint64_t end = now + runtime.map.wait_us * UINT64_C(1000);
     while (now < end) {
         uint64_t left = end - now < WAIT_STEP_NS ? end - now : WAIT_STEP_NS;
         struct timespec step = {0, (long)left};
@@ -100,7 +102,7 @@ static bool wait_for_room(struct lane *lane, uint32_t *room)
                         (long)&step, 0, 0);
         /* acquire; pairs with room_tell() in keeper.c */
         *room = __atomic_load_n(&session->room, __ATOMIC_ACQUIRE);
-        if (lane_grow(&runtime.map, lane) == 0)
+        if (lane_grow(&runtime.map, lane, &span_thread.window) == 0)
             return true;
         now = monotonic_ns();
     }
@@ -118,7 +120,7 @@ bool span_make_room(struct lane *lane)
     bool is_news = vain != room + 1;
     if (!is_news && lane->dropped % GROW_EVERY != 0)
         return false;
-    bool ok = lane_grow(&runtime.map, lane) == 0 ||
+    bool ok = lane_grow(&runtime.map, lane, &span_thread.window) == 0 ||
               (is_news && wait_for_room(lane, &room));
     vain = ok ? 0 : room + 1;
     return ok;
@@ -127,11 +129,12 @@ bool span_make_room(struct lane *lane)
 /* Room for `len` bytes of log; 0: none. */
 static uint64_t reserve(struct lane *lane, uint64_t len)
 {
-    uint64_t at = lane_reserve(&runtime.map, lane, len);
+    const struct lane_window *window = &span_thread.window;
+    uint64_t at = lane_reserve(&runtime.map, lane, window, len);
     if (LIKELY(at != 0))
         return at;
     if (span_make_room(lane))
-        at = lane_reserve(&runtime.map, lane, len);
+        at = lane_reserve(&runtime.map, lane, window, len);
     if (at == 0)
         lane->dropped++;
     return at;
@@ -139,16 +142,18 @@ static uint64_t reserve(struct lane *lane, uint64_t len)
 
 void span_write(struct lane *lane, const struct lane_record *record)
 {
+    const struct lane_window *window = &span_thread.window;
     uint64_t at = reserve(lane, LANE_LINE);
-    if (at == 0) {
+    struct lane_record *to =
+        at ? (void *)lane_at(&runtime.map, lane, window, at) : NULL;
+    if (to == NULL) {
         span_count(record->site_status & 0xffffff,
                    record->t1_ticks - record->t0_ticks,
                    (record->site_status & SPAN_KIND(LANE_STATUS_ERROR)) != 0);
         return;
     }
-    struct lane_record *to = (void *)lane_at(&runtime.map, lane, at);
     __builtin_memcpy(to, record, offsetof(struct lane_record, commit));
-    lane_commit(lane, (uint8_t *)to, at, LANE_ITEM_RECORD);
+    lane_commit(window, (uint8_t *)to, at, LANE_ITEM_RECORD);
 }
 
 void span_end_open(struct lane *lane, const struct lane_open *open, uint64_t t1,
