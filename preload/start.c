@@ -28,6 +28,7 @@
 #include "preload/sidecar_start.h"
 #include "preload/span.h"
 #include "preload/thread_context.h"
+#include "preload/words.h"
 #include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -120,6 +121,7 @@ static void bind_everything(void)
     fiber_watch(false);
     loader_watch();
     ends_watch();
+    words_watch();
     exec_watch(); /* before: fork, exec and pthread_create have one site */
     error_watch_start();
     memory_lock_watch();
@@ -151,6 +153,7 @@ static void start_tracing(void)
     thread_context_start();
     bind_everything();
     sidecar_start();
+    runtime.map.session->loaded_ticks = lane_now(&runtime.map);
     note_publish();
     note_log();
 }

@@ -250,7 +250,7 @@ def case_killed():
                   "ORDER BY 1"),
            [("ok", "return", 100), ("unfinished", "killed", 6)], "spans")
     expect(p.rows("SELECT status, ended_by, signal FROM processes"),
-           [("error", "killed", 9)], "process")
+           [("error", "signal", 9)], "process")
     expect(p.sessions(), [], "session files")
     p.done()
 
@@ -283,7 +283,7 @@ def case_reaped():
     p.drain()
     expect(p.rows("SELECT status, ended_by, signal, end_source, cpu_ns, "
                   "peak_bytes, peak_is_lower_bound FROM processes"),
-           [("error", "killed", 9, "reaper", 5000, 4096, 0)], "process")
+           [("error", "signal", 9, "reaper", 5000, 4096, 0)], "process")
     expect(p.rows("SELECT ended_by FROM spans WHERE status = 'unfinished'"),
            [("killed",)], "open span")
     p.done()

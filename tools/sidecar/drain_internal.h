@@ -25,5 +25,11 @@ void lost_find(const struct session *session, const struct drain_span *span,
 /* Its row. Rows changed (0: a final one is there already), or -errno. */
 int drain_span_store(struct session *session, const struct drain_span *span,
                      const struct pending *pending);
+/* The trace that this handler is the root of. 0 or -errno. */
+int drain_root_store(struct session *session, const struct drain_span *span);
+/* An ended one into the totals, and its time into what its parent's children
+ * took. 0 or -errno. */
+int drain_span_count(struct session *session, const struct drain_span *span,
+                     const struct pending *pending);
 /* A span began that another call will end. 0 or -errno. */
 int begun_take(struct session *session, const struct lane_log_item *item);
