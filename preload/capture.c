@@ -28,6 +28,7 @@ static void set_call(struct capture_call *c, const struct lane *lane,
     env->stack_args = call->sp + 8;
     env->freg = NULL;
     env->ret_freg = NULL;
+    env->ret_x87 = NULL;
     env->is_leave = env->is_left = false;
     env->rax = env->rdx = 0;
     env->saved_errno = 0;
@@ -175,7 +176,7 @@ struct capture_verdict capture_leave(const struct site *site, struct lane *lane,
     const struct capture_plan *plan = site->capture;
     struct capture_verdict verdict = {0};
     struct capture_call c;
-    uint8_t freg[8][16];
+    uint8_t freg[8][16], x87[16];
 
     capture_call_start(&c, lane, call, regs);
     c.env.saved_errno = saved_errno;
@@ -186,6 +187,8 @@ struct capture_verdict capture_leave(const struct site *site, struct lane *lane,
         shim_read_xmm(freg);
         c.env.ret_freg = (const uint8_t(*)[16])freg;
     }
+    if (plan->out.needs_x87 && shim_read_x87(x87))
+        c.env.ret_x87 = x87;
     const struct capture_rule *rule = judge(plan, &c.env);
     uint64_t at = put_outputs(site, lane, span, &c, rule != NULL);
     verdict.is_error = rule != NULL;

@@ -41,6 +41,7 @@ enum span_flags {
     SPAN_HOOK = 1 << 11,  /* SITE_INTERNAL with a hook_leave */
     SPAN_FLOW = 1 << 12,  /* flow_leave() has something to do */
     SPAN_CARRY = 1 << 13, /* carry_leave() has something to do */
+    SPAN_LOST = 1 << 14,  /* SPAN_DEEP: there was no room for its inputs */
 };
 /* What the plain way does as well. */
 enum {
