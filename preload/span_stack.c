@@ -390,3 +390,36 @@ void span_drop(struct lane *lane, struct lane_open *open)
     __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_DONE, __ATOMIC_RELEASE);
     span_pop_done(lane);
 }
+
+/* ---- for others ------------------------------------------------------- */
+
+struct span_place span_here(void)
+{
+    struct lane *lane = span_lane;
+    struct span_place place;
+    uint64_t sp = (uint64_t)__builtin_frame_address(0);
+    if (lane != NULL && *runtime.alive == span_thread.alive)
+        return span_find_place(lane, sp);
+    if (span_find_fiber_place(sp, &place))
+        return place;
+    if (span_thread.root_alive == *runtime.alive && *runtime.alive != 0)
+        return (struct span_place){span_thread.root, span_thread.context};
+    return (struct span_place){span_process.ref, span_process.context};
+}
+
+void span_close_all(enum lane_end end)
+{
+    struct lane *lane = span_lane;
+    if (lane == NULL || *runtime.alive != span_thread.alive)
+        return;
+    uint64_t t1 = span_now();
+    uint64_t depth = span_depth(lane);
+    for (; depth > 0; depth--) {
+        struct lane_open *open = &lane->open[depth - 1];
+        if (open->state == LANE_OPEN_CALL || open->state == LANE_OPEN_TAIL)
+            span_end_open(lane, open, t1, end);
+        __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_FREE,
+                         __ATOMIC_RELEASE);
+    }
+    __atomic_store_n(&lane->depth, 0, __ATOMIC_RELAXED);
+}
