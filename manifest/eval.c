@@ -109,6 +109,9 @@ static int push_source(struct machine *m, const struct code *op)
     case OP_ERRNO:
         value = (uint64_t)(int64_t)env->saved_errno;
         break;
+    case OP_LONGJMP:
+        value = env->is_left;
+        break;
     default: /* OP_EXIT */
         value = (uint64_t)env->exit_status;
     }
@@ -354,6 +357,14 @@ bool manifest_expr_needs_memory(const struct manifest_expr *expr)
 bool manifest_expr_needs_return(const struct manifest_expr *expr)
 {
     return expr->needs_return;
+}
+
+bool manifest_expr_asks_longjmp(const struct manifest_expr *expr)
+{
+    for (uint32_t i = 0; i < expr->count; i++)
+        if (expr->code[i].op == OP_LONGJMP)
+            return true;
+    return false;
 }
 
 uint32_t manifest_expr_ireg_mask(const struct manifest_expr *expr)

@@ -149,6 +149,7 @@ enum node_kind {
     NODE_RETURN,
     NODE_ERRNO,
     NODE_EXIT,
+    NODE_LONGJMP,
     NODE_DEREF,  /* a */
     NODE_INDEX,  /* a[b] */
     NODE_SLICE,  /* a[b:c] */
@@ -178,6 +179,7 @@ enum code_op { /* see eval.c */
     OP_RETURN_X87, /* two words */
     OP_ERRNO,
     OP_EXIT,
+    OP_LONGJMP, /* is a longjmp its end? */
     OP_LOAD,
     OP_LOAD_WIDE, /* 16 bytes: x87; two words */
     OP_SHIFT,     /* right by imm bits */

@@ -15,6 +15,7 @@
 #include "preload/capture.h"
 #include "preload/capture_plan.h"
 #include "preload/capture_write.h"
+#include "preload/error.h"
 #include "preload/span_internal.h"
 
 enum {
@@ -177,6 +178,7 @@ static void put_event(const struct site *site, struct lane *lane,
     };
     put_inputs(site, lane, record.span, call, &record);
     span_write(lane, &record);
+    error_note_event(lane, site, call);
 }
 
 static bool put_begin_frame(struct lane *lane, const struct begun *entry)

@@ -427,7 +427,7 @@ static void leave_captures(struct lane *lane, const struct shim_call *call,
     if (UNLIKELY(verdict.is_error)) {
         record->site_status |= SPAN_KIND(LANE_STATUS_ERROR);
         error_write_rule(lane, call->span, (uint32_t)call->site,
-                         record->t0_ticks);
+                         record->t0_ticks, false);
     }
     if (verdict.is_lost) {
         record->site_status |= SPAN_KIND(LANE_STATUS_CAPTURE_LOST);
@@ -531,8 +531,10 @@ static void leave_span(struct shim_call *call, const struct shim_regs *regs,
         return;
     }
     struct lane_open *open = (struct lane_open *)call->open;
-    if (open->span != call->span || open->state != LANE_OPEN_CALL)
-        return; /* closed as dead, and its frame came back */
+    if (open->span != call->span || open->state != LANE_OPEN_CALL) {
+        shim_entries_keep(); /* closed as dead, and its frame came back */
+        return;
+    }
     uint64_t cpu = LANE_CPU_UNKNOWN;
     if (cpu_base(lane, t1) != LANE_CPU_UNKNOWN &&
         open->cpu_ns != LANE_CPU_UNKNOWN)
@@ -548,6 +550,8 @@ static void __attribute__((noinline))
 leave_odd(struct shim_call *call, const struct shim_regs *regs,
           enum shim_end end, void *exception, uint64_t tick)
 {
+    if (UNLIKELY(call->flags & SHIM_CALL_LEFT))
+        shim_entries_keep();
     if (call->flags & SPAN_HOOK) {
         const struct site *site = &runtime.sites[call->site];
         if (end == SHIM_END_RETURN)

@@ -136,6 +136,9 @@ HIDDEN struct lane_open *span_tail_base(struct lane *lane,
 /* Before `open` is closed: end what is above it and ends with it. */
 HIDDEN void span_close_above(struct lane *lane, struct lane_open *open,
                              uint64_t t1, enum lane_end end);
+/* The thread jumps from `from` to `to` (stack pointers): end what is open in
+ * between. (span_jump.c) */
+HIDDEN void span_jump(struct lane *lane, uint64_t from, uint64_t to);
 /* Take `open` off the stack (its record is written). */
 HIDDEN void span_drop(struct lane *lane, struct lane_open *open);
 /* Where a call gets its entry: the place on top, LANE_OPEN_MAX or more when
