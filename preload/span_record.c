@@ -129,3 +129,20 @@ void span_end_open(struct lane *lane, const struct lane_open *open, uint64_t t1,
         record.site_status |= SPAN_KIND(LANE_STATUS_ERROR);
     span_write(lane, &record);
 }
+
+void span_close_all(enum lane_end end)
+{
+    struct lane *lane = span_lane;
+    if (lane == NULL || *runtime.alive != span_thread.alive)
+        return;
+    uint64_t t1 = span_now();
+    uint64_t depth = lane->depth < LANE_OPEN_MAX ? lane->depth : LANE_OPEN_MAX;
+    for (; depth > 0; depth--) {
+        struct lane_open *open = &lane->open[depth - 1];
+        if (open->state == LANE_OPEN_CALL || open->state == LANE_OPEN_TAIL)
+            span_end_open(lane, open, t1, end);
+        __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_FREE,
+                         __ATOMIC_RELEASE);
+    }
+    __atomic_store_n(&lane->depth, 0, __ATOMIC_RELAXED);
+}
