@@ -18,6 +18,7 @@
 #include "preload/error_watch.h"
 #include "preload/exec.h"
 #include "preload/loader.h"
+#include "preload/longjmp.h"
 #include "preload/manifest_load.h"
 #include "preload/memory_lock.h"
 #include "preload/memory_share.h"
@@ -124,6 +125,7 @@ static void bind_everything(void)
     words_watch();
     exec_watch(); /* before: fork, exec and pthread_create have one site */
     error_watch_start();
+    longjmp_watch();
     memory_lock_watch();
     ask_watch(false);
     read_watch();
