@@ -19,6 +19,7 @@
 #include "lane/x86_64/machine.h"
 #include "preload/capture_write.h"
 #include "preload/error.h"
+#include "preload/process.h"
 #include "preload/read.h"
 #include "preload/span_internal.h"
 #include "shim/shim.h"
@@ -209,7 +210,7 @@ static void read_foreign(struct error_copy *copy, const struct lane *lane,
         most = from;
     }
     while (from < most) {
-        got = read_by_kernel(runtime.pid, copy->bytes, from, len);
+        got = read_by_kernel(process_self(), copy->bytes, from, len);
         if (got)
             break;
         from = (from | (PAGE - 1)) + 1;
@@ -223,7 +224,7 @@ static void read_own(struct error_copy *copy, const struct lane *lane,
                      uint64_t from, uint32_t len)
 {
     struct reader reader;
-    reader_start(&reader, runtime.pid, lane->stack_low, lane->stack_high);
+    reader_start(&reader, process_self(), lane->stack_low, lane->stack_high);
     /* the reader's own stack begins at its caller's frame, this one */
     if (reader.stack_low != 0)
         reader.stack_low = from;
