@@ -37,9 +37,11 @@
 
 enum {
     LANE_MAJOR = 1, /* another major: left in place and reported */
-    LANE_MINOR = 2, /* unknown frame kinds are skipped by length */
+    LANE_MINOR = 4, /* unknown frame kinds are skipped by length */
 
     LANE_MINOR_OWNER = 2, /* `owner` of a lane, `generation` of a process */
+    LANE_MINOR_WORDS = 3, /* the table of words, `loaded_ticks` */
+    LANE_MINOR_ROOM = 4,  /* `room` of the session, `growing` of a lane */
 
     LANE_LINE = 64,
     LANE_SEGMENT_SHIFT = 20,
@@ -57,6 +59,7 @@ enum {
     LANE_ITEM_MAX = 32768,
     LANE_MODULE_MAX = 4096,
     LANE_ANCHOR_MAX = 1024,
+    LANE_WORD_MAX = 4096,
     LANE_STRING_BYTES = 4 << 20,
     LANE_MAX = 1024,
     LANE_UNIT_DEFAULT = 64, /* budget: 64 MiB */
@@ -107,6 +110,7 @@ enum lane_table_kind {
     LANE_TABLE_STRINGS,
     LANE_TABLE_LANES,
     LANE_TABLE_UNITS,
+    LANE_TABLE_WORDS, /* none before LANE_MINOR_WORDS */
     LANE_TABLES,
 };
 
@@ -161,6 +165,7 @@ struct lane_session {
     uint32_t unit_max;      /* budget in units, at most the table's capacity */
     uint32_t process_again; /* [P] places of processes that were taken again:
                                counted after `state`; release */
+    uint32_t word_next;     /* [P] modulo LANE_WORD_MAX: a ring */
 
     /* Ready units: a queue, many poppers [P], one pusher [S]. An entry is a
      * unit index + 1. */
@@ -203,7 +208,9 @@ struct lane_session {
     /* [P S] a bit for each lane that was set up: its pages are real, its
      * `limit` is there; release. Bits are only set. */
     _Alignas(64) uint64_t lane_made[LANE_MAX / 64];
-    _Alignas(64) char pad1[2048 - 1472];
+    /* [P] when the first handler could be called; 0: not yet */
+    _Alignas(64) uint64_t loaded_ticks;
+    _Alignas(64) char pad1[2048 - 1536];
 
     /* [P] context that follows work items; [S] reads them as losses */
     _Alignas(64) struct lane_carry_counts {
@@ -217,7 +224,11 @@ struct lane_session {
         uint64_t stacks; /* fibers' stacks beyond what can be kept */
         uint64_t spare;
     } carry;
-    _Alignas(64) char pad2[4096 - 2112];
+
+    /* [S] counts up when units were given back, before that wakes who waits: a
+     * futex that threads sleep on where the policy is to wait */
+    _Alignas(64) uint32_t room;
+    _Alignas(64) char pad2[4096 - 2176];
 };
 
 _Static_assert(sizeof(struct lane_session) == 4096, "file format");
@@ -240,6 +251,7 @@ _Static_assert(offsetof(struct lane_session, service_string) == 1280,
                "file format");
 _Static_assert(offsetof(struct lane_session, lane_made) == 1344, "file format");
 _Static_assert(offsetof(struct lane_session, carry) == 2048, "file format");
+_Static_assert(offsetof(struct lane_session, room) == 2112, "file format");
 
 /* ---- tables ---------------------------------------------------------- */
 
@@ -411,7 +423,9 @@ struct lane {
      * kernel sets FUTEX_OWNER_DIED (bit 30) in robust_word when the thread
      * ends or execs */
     uint8_t robust[64];
-    uint64_t owner; /* [P S] owner.h */
+    uint64_t owner;   /* [P S] owner.h */
+    uint32_t growing; /* [P] its thread is taking a unit, so deep: signal
+                         handlers nest */
 
     /* what the thread changes at each call */
     _Alignas(256) uint64_t position; /* of the log: bytes reserved, grows */
