@@ -20,14 +20,15 @@ static void set_call(struct capture_call *c, const struct lane *lane,
                      const struct shim_call *call)
 {
     struct manifest_env *env = &c->env;
-    reader_start(&c->reader, runtime.pid, lane ? lane->stack_low : 0,
-                 lane ? lane->stack_high : 0);
+    reader_start(&c->reader, runtime.pid, lane ? span_thread.stack_low : 0,
+                 lane ? span_thread.stack_high : 0);
     env->context = c;
     env->read = read_memory;
     env->ireg = &call->args.rdi; /* rdi rsi rdx rcx r8 r9 in a row */
     env->stack_args = call->sp + 8;
     env->freg = NULL;
     env->ret_freg = NULL;
+    env->ret_x87 = NULL;
     env->is_leave = env->is_left = false;
     env->rax = env->rdx = 0;
     env->saved_errno = 0;
@@ -67,7 +68,8 @@ uint64_t capture_enter(const struct site *site, struct lane *lane,
         struct capture_target target = {lane, span, site->index,
                                         LANE_FRAME_INPUT};
         uint64_t at;
-        reader_start(&c.reader, runtime.pid, lane->stack_low, lane->stack_high);
+        reader_start(&c.reader, runtime.pid, span_thread.stack_low,
+                     span_thread.stack_high);
         if (capture_write_short(list, &c.reader, &call->args.rdi, 0, false,
                                 &target, &at))
             return at;
@@ -132,7 +134,7 @@ static bool put_error(const struct site *site, struct lane *lane, uint64_t span,
         error->has_code = 1;
         error->code = (int64_t)code.bits;
     }
-    capture_frame_commit(lane, &frame, payload, LANE_FRAME_ERROR, 0, span,
+    capture_frame_commit(&frame, payload, LANE_FRAME_ERROR, 0, span,
                          site->index);
     return true;
 }
@@ -175,7 +177,7 @@ struct capture_verdict capture_leave(const struct site *site, struct lane *lane,
     const struct capture_plan *plan = site->capture;
     struct capture_verdict verdict = {0};
     struct capture_call c;
-    uint8_t freg[8][16];
+    uint8_t freg[8][16], x87[16];
 
     capture_call_start(&c, lane, call, regs);
     c.env.saved_errno = saved_errno;
@@ -186,6 +188,8 @@ struct capture_verdict capture_leave(const struct site *site, struct lane *lane,
         shim_read_xmm(freg);
         c.env.ret_freg = (const uint8_t(*)[16])freg;
     }
+    if (plan->out.needs_x87 && shim_read_x87(x87))
+        c.env.ret_x87 = x87;
     const struct capture_rule *rule = judge(plan, &c.env);
     uint64_t at = put_outputs(site, lane, span, &c, rule != NULL);
     verdict.is_error = rule != NULL;

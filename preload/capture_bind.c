@@ -130,6 +130,7 @@ static void fill_list(const struct manifest_decl *decl,
         list->is_direct &= values[list->count].source != CAPTURE_EVALUATE;
         list->is_plain &= list->is_direct && item->type != MANIFEST_VALUE_TEXT;
         list->needs_freg |= manifest_expr_needs_freg(item->expr);
+        list->needs_x87 |= manifest_expr_needs_x87(item->expr);
         list->count++;
     }
 }

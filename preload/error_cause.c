@@ -12,6 +12,7 @@
 #include "preload/error_room.h"
 
 #include "preload/capture_write.h"
+#include "preload/process.h"
 #include "preload/read.h"
 #include "preload/span_internal.h"
 
@@ -26,10 +27,11 @@ static bool is_answer(int error)
            error == EALREADY;
 }
 
-static struct reader start_reader(const struct lane *lane)
+static struct reader start_reader(void)
 {
     struct reader reader;
-    reader_start(&reader, runtime.pid, lane->stack_low, lane->stack_high);
+    reader_start(&reader, runtime.pid, span_thread.stack_low,
+                 span_thread.stack_high);
     return reader;
 }
 
@@ -49,7 +51,7 @@ static bool find_text(const struct error_crumb *crumb, uint64_t *from)
     return false;
 }
 
-static void take_text(struct error_crumb *crumb, const struct lane *lane)
+static void take_text(struct error_crumb *crumb)
 {
     uint64_t from;
     if (error_is_discreet || !find_text(crumb, &from))
@@ -58,7 +60,7 @@ static void take_text(struct error_crumb *crumb, const struct lane *lane)
         crumb->cause.text_flags = LANE_VALUE_NULL;
         return;
     }
-    struct reader reader = start_reader(lane);
+    struct reader reader = start_reader();
     struct read_part part =
         read_text(&reader, crumb->text, from, ERROR_TEXT_BYTES);
     crumb->cause.text_bytes = (uint16_t)part.len;
@@ -91,7 +93,7 @@ static void fill_crumb(struct error_crumb *crumb, struct lane *lane,
         .name_bytes = length_of(crumb->what->name),
         .format_bytes = length_of(crumb->what->format),
     };
-    take_text(crumb, lane);
+    take_text(crumb);
     crumb->has_stack = crumb->count <= ERROR_STACKS;
     if (crumb->has_stack)
         error_copy_take((struct error_copy *)(void *)crumb->copy, lane, &wish);
@@ -160,7 +162,7 @@ void error_note_stderr(uint64_t from, uint64_t len)
     if (room == NULL || len == 0)
         return;
     if (room->stderr_busy++ == 0) {
-        struct reader reader = start_reader(lane);
+        struct reader reader = start_reader();
         struct error_write *write =
             &room->writes[room->write_next++ % ERROR_WRITES];
         uint64_t take = len < LANE_STDERR_MAX ? len : LANE_STDERR_MAX;
@@ -182,7 +184,7 @@ void error_note_stderr(uint64_t from, uint64_t len)
 
 void error_note_stderr_parts(uint64_t pieces, uint32_t count)
 {
-    const struct reader reader = {.pid = runtime.pid};
+    const struct reader reader = {.pid = process_self()};
     for (uint32_t i = 0; i < count && i < ERROR_WRITES; i++) {
         uint64_t piece[2]; /* struct iovec */
         if (read_bytes(&reader, piece, pieces + i * sizeof(piece),
@@ -275,7 +277,7 @@ static void write_crumbs(struct lane *lane, struct error_room *room,
         put_crumb(frame.payload + at, chosen[i]);
         at += bytes_of(chosen[i]);
     }
-    capture_frame_commit(lane, &frame, len, LANE_FRAME_CAUSE, 0, span, site);
+    capture_frame_commit(&frame, len, LANE_FRAME_CAUSE, 0, span, site);
 }
 
 /* Bytes written since t0, at most as many as there are. */
@@ -310,7 +312,7 @@ static void write_stderr(struct lane *lane, struct error_room *room,
     uint64_t first = LANE_STDERR_MAX - at < len ? LANE_STDERR_MAX - at : len;
     read_copy(frame.payload, room->stderr_bytes + at, first);
     read_copy(frame.payload + first, room->stderr_bytes, len - first);
-    capture_frame_commit(lane, &frame, (uint32_t)len, LANE_FRAME_STDERR,
+    capture_frame_commit(&frame, (uint32_t)len, LANE_FRAME_STDERR,
                          is_truncated ? LANE_STDERR_TRUNCATED << 16 : 0, span,
                          site);
 }

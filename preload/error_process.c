@@ -89,7 +89,7 @@ void error_write_process_stderr(struct lane *lane, uint32_t site)
             to += FIRST_BYTES + gap;
         }
         put_last(to, is_cut ? LANE_STDERR_MAX - FIRST_BYTES - gap : len);
-        capture_frame_commit(lane, &frame, (uint32_t)len, LANE_FRAME_STDERR, 0,
+        capture_frame_commit(&frame, (uint32_t)len, LANE_FRAME_STDERR, 0,
                              span_process.ref, site);
     }
     give();

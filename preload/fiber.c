@@ -10,6 +10,7 @@
  * Bounded: a stack too many is counted, and its calls are orphans.
  */
 #include "preload/fiber.h"
+#include "preload/process.h"
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -110,13 +111,12 @@ void fiber_forked(uint64_t sp)
 
 void fiber_opens(uint64_t sp, const struct lane *lane)
 {
-    uint64_t low, high, bit = UINT64_C(1) << lane->index % 64;
+    uint32_t index = span_index(lane);
+    uint64_t low, high, bit = UINT64_C(1) << index % 64;
     struct fiber *fiber = fiber_find(sp, &low, &high);
-    if (fiber &&
-        (__atomic_load_n(&fiber->lanes[lane->index / 64], __ATOMIC_RELAXED) &
-         bit) == 0)
-        __atomic_fetch_or(&fiber->lanes[lane->index / 64], bit,
-                          __ATOMIC_RELAXED);
+    uint64_t *word = fiber ? &fiber->lanes[index / 64] : NULL;
+    if (word && (__atomic_load_n(word, __ATOMIC_RELAXED) & bit) == 0)
+        __atomic_fetch_or(word, bit, __ATOMIC_RELAXED);
 }
 
 /* The innermost of one lane. Its owner changes other entries meanwhile; those
@@ -125,7 +125,7 @@ static bool look_in(const struct lane *lane, const struct fiber *fiber,
                     uint64_t sp, struct lane_open *out)
 {
     bool is_found = false;
-    for (uint64_t i = 0; i < LANE_OPEN_MAX && i < lane->depth; i++) {
+    for (uint64_t i = 0, depth = span_depth(lane); i < depth; i++) {
         const struct lane_open *open = &lane->open[i];
         uint64_t state = __atomic_load_n(&open->state, __ATOMIC_ACQUIRE);
         if (open->sp < sp || open->sp >= fiber->high ||
@@ -338,7 +338,7 @@ void fiber_made(uint64_t low, uint64_t high, uint64_t sp)
 /* void makecontext(ucontext_t *ucp, void (*func)(), int argc, ...) */
 void fiber_makecontext(struct shim_call *call)
 {
-    const struct reader reader = {.pid = runtime.pid};
+    const struct reader reader = {.pid = process_self()};
     stack_t stack;
     uint64_t at = call->args.rdi + offsetof(ucontext_t, uc_stack);
     if (read_bytes(&reader, &stack, at, sizeof stack) != sizeof stack)

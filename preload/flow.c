@@ -31,7 +31,8 @@ struct begun {
     uint64_t state;
     uint64_t key, name; /* name: its hash */
     uint64_t span, parent, t0_ticks;
-    uint32_t context_depth, site, process, pad;
+    uint32_t context_depth, site, process;
+    uint32_t lost; /* LANE_STATUS_CAPTURE_LOST: of what its begin captured */
 };
 _Static_assert(sizeof(struct begun) == 64, "one cache line");
 
@@ -133,12 +134,12 @@ static bool put_begun(const struct begun *new)
 
 static uint64_t take_reference(struct lane *lane)
 {
-    return LANE_REF(lane->index, lane_xadd_own(&lane->counter, 1) + 1);
+    return span_thread.ref_base + lane_xadd_own(&lane->counter, 1) + 1;
 }
 
 static uint32_t context_and_depth(const struct lane *lane, uint32_t context)
 {
-    uint64_t depth = lane->depth < 255 ? lane->depth : 255;
+    uint64_t depth = span_depth(lane) < 255 ? span_depth(lane) : 255;
     return context | (uint32_t)depth << 24;
 }
 
@@ -192,7 +193,7 @@ static bool put_begin_frame(struct lane *lane, const struct begun *entry)
     if (!capture_frame_open(lane, sizeof(begin), &frame))
         return false;
     __builtin_memcpy(frame.payload, &begin, sizeof(begin));
-    capture_frame_commit(lane, &frame, sizeof(begin), LANE_FRAME_BEGIN, 0,
+    capture_frame_commit(&frame, sizeof(begin), LANE_FRAME_BEGIN, 0,
                          entry->span, entry->site);
     return true;
 }
@@ -221,8 +222,9 @@ static void begin_span(const struct site *site, struct lane *lane,
         .site = named_site[site->index],
         .process = runtime.process,
     };
-    struct lane_record unused = {0};
-    put_inputs(site, lane, new.span, call, &unused);
+    struct lane_record inputs = {0};
+    put_inputs(site, lane, new.span, call, &inputs);
+    new.lost = inputs.site_status >> 24;
     if (!put_begin_frame(lane, &new) || !put_begun(&new))
         count_unmatched(site);
 }
@@ -239,7 +241,7 @@ static void end_span(const struct site *site, struct lane *lane,
         .parent = entry->parent,
         .cpu_ns = LANE_CPU_UNKNOWN,
         .site_status =
-            entry->site | SPAN_KIND(end) | SPAN_KIND(LANE_STATUS_APART),
+            entry->site | SPAN_KIND(end | entry->lost | LANE_STATUS_APART),
         .context_depth = entry->context_depth,
     };
     if (!has_returned)

@@ -66,10 +66,9 @@ void span_enter(struct shim_call *call)
         enter_other(call, site, lane);
         return;
     }
-    uint64_t depth = lane->depth;
+    uint64_t depth = span_depth_seen(lane);
     if (UNLIKELY(!find_plain_place(lane, depth, call->sp, &place))) {
-        if (!span_on_own_stack(lane, call->sp) ||
-            !carry_enter_popped(call, site))
+        if (!span_on_own_stack(call->sp) || !carry_enter_popped(call, site))
             enter_odd(call, site);
         return;
     }
@@ -149,8 +148,10 @@ static void pass_busy(const struct shim_call *call)
 }
 
 /* Beyond LANE_OPEN_MAX: no entry, the call keeps its own start. */
-static void enter_deep(struct shim_call *call, struct lane *lane)
+static void enter_deep(struct shim_call *call, const struct site *site,
+                       struct lane *lane)
 {
+    struct lane_open none;
     if (call->flags & SHIM_CALL_TAIL) {
         span_count_passed(call->site);
         return;
@@ -160,7 +161,10 @@ static void enter_deep(struct shim_call *call, struct lane *lane)
     lane->depth++;
     call->flags |= SPAN_DEEP;
     call->lane = (uint64_t)lane;
-    call->span = LANE_REF(lane->index, lane_xadd_own(&lane->counter, 1) + 1);
+    call->span = span_thread.ref_base + lane_xadd_own(&lane->counter, 1) + 1;
+    none.site_kind = 0;
+    span_enter_captures(call, site, lane, &none); /* found by its reference */
+    call->flags |= none.site_kind ? SPAN_LOST : 0;
     call->open = span_now();
 }
 
@@ -222,7 +226,7 @@ static void open_odd(struct shim_call *call, const struct site *site,
     }
     uint64_t depth = span_find_entry(lane, call);
     if (depth >= LANE_OPEN_MAX) {
-        enter_deep(call, lane);
+        enter_deep(call, site, lane);
         return;
     }
     struct span_origin origin = span_find_origin(lane, call->sp);
@@ -245,8 +249,11 @@ static void open_odd(struct shim_call *call, const struct site *site,
         fiber_opens(call->sp, lane);
     if (origin.is_apart || (site->flags & SITE_CARRY))
         carry_opened(call, site, lane, open, &origin);
-    if (is_tail)
+    if (is_tail) { /* nobody will see what it returns */
         call->lane = 0;
+        if (site->flags & SITE_CAPTURE_OUT)
+            open->site_kind |= SPAN_KIND(LANE_STATUS_CAPTURE_LOST);
+    }
     uint64_t tick = span_now();
     start_open(open, tick, cpu_base(lane, tick),
                is_tail ? LANE_OPEN_TAIL : LANE_OPEN_CALL);
@@ -374,7 +381,12 @@ void span_leave(struct shim_call *call, const struct shim_regs *regs,
         leave_odd(call, regs, end, exception, tick);
         return;
     }
-    struct lane_record *record = (void *)lane_at(&runtime.map, lane, at);
+    struct lane_record *record =
+        (void *)lane_at(&runtime.map, lane, &span_thread.window, at);
+    if (UNLIKELY(record == NULL)) {
+        leave_odd(call, regs, end, exception, tick);
+        return;
+    }
     uint64_t t0 = open->t0_ticks;
     record->t0_ticks = t0;
     record->t1_ticks = tick;
@@ -461,6 +473,8 @@ static void leave_deep(struct lane *lane, const struct shim_call *call,
         .site_status = (uint32_t)call->site | SPAN_KIND(end_of[end]),
         .context_depth = place.context | 255u << 24,
     };
+    if (call->flags & SPAN_LOST)
+        record.site_status |= SPAN_KIND(LANE_STATUS_CAPTURE_LOST);
     if (lane == (struct lane *)call->lane && lane->depth > LANE_OPEN_MAX)
         lane->depth--;
     leave_finish(lane, call, regs, end, exception, &record);
@@ -475,7 +489,7 @@ static void leave_elsewhere(const struct shim_call *call,
     const struct lane *other = (const struct lane *)call->lane;
     struct lane_open *open = (struct lane_open *)call->open;
     if (*runtime.alive == 0 || other->process != runtime.process ||
-        LANE_REF_LANE(call->span) != other->index)
+        LANE_REF_LANE(call->span) != span_index(other))
         return;
     struct lane *lane = span_busy == 0 ? span_get_lane() : NULL;
     if (call->flags & SPAN_DEEP) {
@@ -558,37 +572,4 @@ leave_odd(struct shim_call *call, const struct shim_regs *regs,
     leave_span(call, regs, end, exception, t1);
     if (is_carrying)
         carry_left(call, regs, t1);
-}
-
-/* ---- for others ------------------------------------------------------- */
-
-struct span_place span_here(void)
-{
-    struct lane *lane = span_lane;
-    struct span_place place;
-    uint64_t sp = (uint64_t)__builtin_frame_address(0);
-    if (lane != NULL && *runtime.alive == span_thread.alive)
-        return span_find_place(lane, sp);
-    if (span_find_fiber_place(sp, &place))
-        return place;
-    if (span_thread.root_alive == *runtime.alive && *runtime.alive != 0)
-        return (struct span_place){span_thread.root, span_thread.context};
-    return (struct span_place){span_process.ref, span_process.context};
-}
-
-void span_close_all(enum lane_end end)
-{
-    struct lane *lane = span_lane;
-    if (lane == NULL || *runtime.alive != span_thread.alive)
-        return;
-    uint64_t t1 = span_now();
-    uint64_t depth = lane->depth < LANE_OPEN_MAX ? lane->depth : LANE_OPEN_MAX;
-    for (; depth > 0; depth--) {
-        struct lane_open *open = &lane->open[depth - 1];
-        if (open->state == LANE_OPEN_CALL || open->state == LANE_OPEN_TAIL)
-            span_end_open(lane, open, t1, end);
-        __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_FREE,
-                         __ATOMIC_RELEASE);
-    }
-    __atomic_store_n(&lane->depth, 0, __ATOMIC_RELAXED);
 }

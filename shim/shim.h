@@ -179,6 +179,9 @@ void shim_stacks_forbid(void);
 /* xmm0 to xmm7 as they are now, 16 bytes each; only out of a hook that was
  * compiled with -mgeneral-regs-only. [signal-safe] */
 void shim_read_xmm(uint8_t out[8][16]);
+/* The 10 bytes of st0, which keeps its value. False: it is empty, or an
+ * exception is pending that to read it would raise. [target, signal-safe] */
+bool shim_read_x87(uint8_t out[16]);
 
 /* Probe the CPU (xsave area). Before the first stub can be reached. */
 void shim_start(void);

@@ -468,6 +468,40 @@ def case_noise_inside():
     p.done()
 
 
+def case_held():
+    """A thread that is held up keeps its inputs: of an event, and of a call
+    that is not open yet."""
+    p = Place()
+    side = p.sidecar("--stay")
+    out = p.wrote("records=0", "held=1")
+    p.until("session stored", lambda: not p.sessions())
+    side.terminate()
+    side.communicate(timeout=300)
+    expect(out[0], 2, "records")
+    expect([json.loads(i)["n"] for i, in
+            p.rows("SELECT input FROM spans ORDER BY ref")], [1, 2], "inputs")
+    expect(p.rows("SELECT capture FROM spans WHERE capture IS NOT NULL"), [],
+           "marks")
+    p.done()
+
+
+def case_lost():
+    """What a record promises and no frame brings is marked, each value."""
+    p = Place()
+    p.wrote("records=0", "lost=1")
+    p.drain()
+
+    def mark(why, *keys):
+        return {key: {"lost": why} for key in keys}
+
+    expect([c and json.loads(c) for c, in
+            p.rows("SELECT capture FROM spans ORDER BY ref")],
+           [mark("not found", "path", "n"),
+            mark("no room", "path", "n") | mark("not found", "return"),
+            mark("no room", "path", "n", "return"), None], "marks")
+    p.done()
+
+
 def case_race():
     """Programs that end while the sidecar is about to: none is left behind."""
     p = Place()

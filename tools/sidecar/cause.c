@@ -213,14 +213,19 @@ static int weigh(const struct cause *cause, const struct cause_evidence *v)
                : 1;
 }
 
-/* What only closed what a path says better; a second try with other flags,
- * whose answer is that nothing is there. */
+/* The same once more, with other flags, and the answer is that nothing is
+ * there.
+ */
+static bool is_second_try(const struct cause *again, const struct cause *before)
+{
+    return has_text(again) && strcmp(again->text, before->text) == 0 &&
+           is_probe(again) && !is_probe(before);
+}
+
+/* It only closed what a path says better. */
 static bool says_less(const struct cause *next, const struct cause *best)
 {
-    if (has_text(best) && !has_text(next))
-        return true;
-    return strcmp(next->text, best->text) == 0 && is_probe(next) &&
-           !is_probe(best);
+    return (has_text(best) && !has_text(next)) || is_second_try(next, best);
 }
 
 char *cause_choose(const uint8_t *payload, size_t len_bytes,
@@ -233,8 +238,9 @@ char *cause_choose(const uint8_t *payload, size_t len_bytes,
         if (used == 0)
             break;
         int here = weigh(&next, evidence);
-        if (here > weight ||
-            (here > 0 && here == weight && is_first_of(&best, payload) &&
+        bool is_equal = here > 0 && here == weight;
+        if (here > weight || (is_equal && is_second_try(&best, &next)) ||
+            (is_equal && is_first_of(&best, payload) &&
              !says_less(&next, &best))) {
             best = next;
             weight = here;

@@ -57,6 +57,8 @@ struct decode_context {
     char origin_ended[64];   /* the same of `origin`, or "" */
     const char *stack_ended; /* why `stack` goes no further, NULL: whole */
     char type[512], message[2048]; /* of the exception it came from, or "" */
+    /* why inputs (attributes, too) or outputs are missing; NULL: none are */
+    const char *input_lost, *output_lost;
     uint32_t site; /* of the innermost call, where a process ended; 0: none */
     uint64_t open_ref; /* its reference; 0: not known */
     bool was_left;     /* by longjmp: its own frame is part of `stack` */

@@ -48,13 +48,15 @@ static int values_decode(struct session *s, const struct drain_span *span,
     struct decode_frame error = frame_of(s, p, LANE_FRAME_ERROR);
     bool has_context =
         is_final && (error.payload || stacks_is_fatal(p, span->died_by));
-    if (!input.payload && !output.payload && !later.payload && !error.payload &&
-        !has_context && !step)
-        return 0;
     struct decode_context context = {
         .groups = &s->groups,
         .withheld = s->withheld[0] ? s->withheld : NULL,
     };
+    if (is_final)
+        lost_find(s, span, p, &context);
+    if (!input.payload && !output.payload && !later.payload && !error.payload &&
+        !has_context && !step && !context.input_lost && !context.output_lost)
+        return 0;
     int rc = has_context ? stacks_gather(s, span, p, &context) : 0;
     if (rc >= 0) {
         rc = decode_span(&s->site[span->site].decode, &input, &output, &later,
@@ -150,7 +152,7 @@ int drain_span_store(struct session *s, const struct drain_span *span,
             &s->clock, span->t0,
             span->t0 + (uint64_t)clock_to_ns((double)span->duration_ns /
                                              clock_rate(&s->clock)));
-    if (p || step)
+    if (p || step || span->capture || span->is_lost)
         rc = values_decode(s, span, p, is_final, step, &json);
     if (rc == 0)
         rc = attribute_merge(p, &json.attributes);
@@ -281,6 +283,7 @@ static void span_of_record(struct session *s, uint32_t lane,
         .ended_by = drain_end_name(status & 15),
         .is_root = (status & LANE_STATUS_ROOT) != 0,
         .is_apart = (status & LANE_STATUS_APART) != 0,
+        .is_lost = (status & LANE_STATUS_CAPTURE_LOST) != 0,
     };
 }
 

@@ -14,7 +14,13 @@ struct drain_span {
     int died_by; /* signal that ended its process, unseen from inside; or 0 */
     bool is_root;
     bool is_apart; /* its time is not part of its parent's */
+    bool is_lost;  /* its writer had no room for values */
 };
+
+/* Why the values are missing that its record (or the site, of what was lost)
+ * promises and that no frame brought; NULL: none are. lost.c */
+void lost_find(const struct session *session, const struct drain_span *span,
+               const struct pending *pending, struct decode_context *context);
 
 /* Its row. Rows changed (0: a final one is there already), or -errno. */
 int drain_span_store(struct session *session, const struct drain_span *span,

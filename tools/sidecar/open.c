@@ -27,6 +27,7 @@ static void span_of_open(struct session *s, uint32_t lane,
         .self_ns = STORE_NULL,
         .cpu_ns = STORE_NULL,
         .is_root = (o->site_kind >> 24 & LANE_STATUS_ROOT) != 0,
+        .is_lost = (o->site_kind >> 24 & LANE_STATUS_CAPTURE_LOST) != 0,
     };
 }
 

@@ -83,9 +83,9 @@ static bool put_named(const cJSON *frame, const struct naming_place *place,
     int count = place ? cJSON_GetArraySize(place->frames) : 0;
     const cJSON *last =
         cJSON_GetArrayItem(place ? place->frames : NULL, count - 1);
-    bool is_more = last && (has(last, "line") || has(last, "file") ||
-                            has(last, "debug") ||
-                            (has(last, "function") && !has(frame, "function")));
+    bool is_more =
+        last && (has(last, "line") || has(last, "file") || has(last, "debug") ||
+                 (has(last, "function") && !has(frame, "function")));
     if (!is_more) {
         cJSON_AddItemToArray(out, cJSON_Duplicate(frame, true));
         return false;
