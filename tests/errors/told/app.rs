@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #[no_mangle]
 #[inline(never)]
-pub extern "C-unwind" fn stage(n: i32) -> i32 {
+pub fn stage(n: i32) -> i32 {
     if n == 7 {
         panic!("row {} has no customer", n);
     }
