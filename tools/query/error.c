@@ -63,7 +63,7 @@ static void put_place(const cJSON *error, bool is_rule, bool is_long,
     const cJSON *blamed = query_frame_to_blame(frames, where[0] == 'i');
     struct query_frame f = query_frame_read(blamed);
     if (!blamed || (!f.function && !f.file) ||
-        (!f.file && strcmp(f.function, "_start") == 0))
+        (f.function && strcmp(f.function, "_start") == 0))
         return;
     bool has_line = f.file && f.line;
     if (is_long || !has_line || where[0] != 'i')
