@@ -163,6 +163,15 @@ void lane_keeper_advance(struct lane_keeper *keeper, uint32_t index,
     }
 }
 
+void lane_keeper_free_kept(struct lane_keeper *keeper, uint32_t index,
+                           uint32_t slot, uint64_t commit)
+{
+    struct lane_record *kept = &keeper->map.lanes[index].kept[slot];
+    /* release; pairs with the writer's claim (span_record.c) */
+    (void)__atomic_compare_exchange_n(&kept->commit, &commit, 0, false,
+                                      __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
+
 /* Only pages, no owner: whoever takes the unit finds them, and a sidecar that
  * is killed here loses nothing. */
 void lane_keeper_top_up(struct lane_keeper *keeper, uint32_t want)

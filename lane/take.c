@@ -19,7 +19,7 @@
 #include "lane/x86_64/machine.h"
 
 enum {
-    SMALL_REST = 4096, /* of a segment of 1 MiB */
+    SMALL_REST = 4096, /* of a segment */
 };
 
 /* ---- units ------------------------------------------------------------ */
