@@ -122,8 +122,12 @@ static void close_segment(struct lane_map *map, struct lane *lane)
     uint64_t at = lane->position;
     uint64_t end = lane->limit;
     if (at < end && end - at <= SMALL_REST &&
-        lane_cmpxchg_own(&lane->position, &at, end))
+        lane_cmpxchg_own(&lane->position, &at, end)) {
         lane_commit(lane, lane_at(map, lane, at), at, LANE_ITEM_PAD);
+        /* nothing was written that somebody open may enclose */
+        if (lane->dropped_at == at)
+            lane->dropped_at = end;
+    }
 }
 
 int lane_grow(struct lane_map *map, struct lane *lane)
