@@ -42,8 +42,8 @@ enum span_flags {
     SPAN_HOOK = 1 << 11,  /* SITE_INTERNAL with a hook_leave */
     SPAN_FLOW = 1 << 12,  /* flow_leave() has something to do */
     SPAN_CARRY = 1 << 13, /* carry_leave() has something to do */
-    SPAN_OUTERMOST = 1 << 14, /* SPAN_DEEP: none of its site is around it. The
-                                 upper half of the flags is errno at entry */
+    SPAN_LOST = 1 << 14,  /* SPAN_DEEP: there was no room for its inputs */
+    SPAN_OUTERMOST = 1 << 15, /* SPAN_DEEP: none of its site is around it */
 };
 /* What the plain way does as well. */
 enum {
@@ -143,6 +143,9 @@ HIDDEN struct lane_open *span_tail_base(struct lane *lane,
 /* Before `open` is closed: end what is above it and ends with it. */
 HIDDEN void span_close_above(struct lane *lane, struct lane_open *open,
                              uint64_t t1, enum lane_end end);
+/* The thread jumps from `from` to `to` (stack pointers): end what is open in
+ * between. (span_jump.c) */
+HIDDEN void span_jump(struct lane *lane, uint64_t from, uint64_t to);
 /* Take `open` off the stack (its record is written). */
 HIDDEN void span_drop(struct lane *lane, struct lane_open *open);
 /* Where a call gets its entry: the place on top, LANE_OPEN_MAX or more when
@@ -189,6 +192,9 @@ HIDDEN void span_write_lost(struct lane *lane,
 /* A call beyond LANE_OPEN_MAX begins; and ends, on a thread with this lane; or
  * where nobody knows what is below it. */
 HIDDEN void span_enter_deep(struct shim_call *call, struct lane *lane);
+/* Its clock starts: after that errno at entry is the upper half of its flags.
+ */
+HIDDEN void span_start_deep(struct shim_call *call, struct lane *lane);
 HIDDEN void span_count_deep(struct lane *lane, const struct shim_call *call,
                             const struct lane_record *record);
 HIDDEN void span_count_deep_alone(const struct shim_call *call, bool is_failed,

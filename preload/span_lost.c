@@ -185,12 +185,19 @@ void span_enter_deep(struct shim_call *call, struct lane *lane)
         span_forget_deep(lane);
     if (enter_site(lane, call->site))
         call->flags |= SPAN_OUTERMOST;
-    call->extra = lane->deep_ticks;
-    lane->deep_ticks = 0;
+    call->extra = 0;
     lane->depth++;
     call->flags |= SPAN_DEEP;
     call->lane = (uint64_t)lane;
     call->span = LANE_REF(lane->index, lane_xadd_own(&lane->counter, 1) + 1);
+}
+
+void span_start_deep(struct shim_call *call, struct lane *lane)
+{
+    call->flags |= call->extra >> 32 << 32;
+    call->extra = lane->deep_ticks;
+    lane->deep_ticks = 0;
+    call->open = span_now();
 }
 
 void span_count_deep_alone(const struct shim_call *call, bool is_failed,

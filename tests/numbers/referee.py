@@ -128,7 +128,8 @@ def stored(db, case):
           (SELECT count(*) FROM span_rows n WHERE n.session = i.session
            AND n.site = i.site) AS spans,
           (SELECT count(*) FROM span_rows n WHERE n.session = i.session
-           AND n.site = i.site AND n.status = 'unfinished') AS unfinished
+           AND n.site = i.site AND n.status <> 'open'
+           AND n.duration_ns IS NULL) AS unfinished
         FROM sites i LEFT JOIN rollups r USING (session, site)
         JOIN sessions s USING (session)
         WHERE s.service = ? AND i.binding <> 'none'""", case.service)}

@@ -48,12 +48,14 @@ static int values_decode(struct session *s, const struct drain_span *span,
     struct decode_frame error = frame_of(s, p, LANE_FRAME_ERROR);
     bool has_context =
         is_final && (error.payload || stacks_is_fatal(p, span->died_by));
-    if (!input.payload && !output.payload && !later.payload && !error.payload &&
-        !has_context && !step)
-        return 0;
     struct decode_context context = {
         .withheld = s->withheld[0] ? s->withheld : NULL,
     };
+    if (is_final)
+        lost_find(s, span, p, &context);
+    if (!input.payload && !output.payload && !later.payload && !error.payload &&
+        !has_context && !step && !context.input_lost && !context.output_lost)
+        return 0;
     int rc = has_context ? stacks_gather(s, span, p, &context) : 0;
     if (rc >= 0) {
         rc = decode_span(&s->site[span->site].decode, &input, &output, &later,
@@ -149,7 +151,7 @@ int drain_span_store(struct session *s, const struct drain_span *span,
             &s->clock, span->t0,
             span->t0 + (uint64_t)clock_to_ns((double)span->duration_ns /
                                              clock_rate(&s->clock)));
-    if (p || step)
+    if (p || step || span->capture || span->is_lost)
         rc = values_decode(s, span, p, is_final, step, &json);
     if (rc == 0)
         rc = attribute_merge(p, &json.attributes);
@@ -265,6 +267,13 @@ static int parent_add(struct session *s, const struct drain_span *span,
     return 0;
 }
 
+int drain_span_count(struct session *s, const struct drain_span *span,
+                     const struct pending *p)
+{
+    int rc = total_add(s, span, p);
+    return rc == 0 ? parent_add(s, span, p) : rc;
+}
+
 static void span_of_record(struct session *s, uint32_t lane,
                            const struct lane_record *r, struct drain_span *span)
 {
@@ -291,6 +300,7 @@ static void span_of_record(struct session *s, uint32_t lane,
         .is_apart = (status & LANE_STATUS_APART) != 0,
         .is_deep = (r->site_status & LANE_SITE_DEEP) != 0,
         .is_part = (r->site_status & LANE_SITE_PART) != 0,
+        .is_lost = (status & LANE_STATUS_CAPTURE_LOST) != 0,
     };
 }
 
@@ -324,12 +334,10 @@ int drain_record(struct session *s, uint32_t lane, const struct lane_record *r)
         return 0;
     }
     if (rc > 0)
-        rc = total_add(s, &span, p);
-    if (rc == 0)
-        rc = parent_add(s, &span, p);
+        rc = drain_span_count(s, &span, p);
     if (rc == 0 && span.is_root)
         rc = drain_root_store(s, &span);
-    /* parent_add() may have made a new one: find again */
+    /* drain_span_count() may have made a new one: find again */
     p = pending_find(&s->pending, span.ref);
     if (p)
         pending_drop(&s->pending, p);
