@@ -42,11 +42,18 @@ static bool is_error(const struct lane_record *record)
     return (record->site_status & SPAN_KIND(LANE_STATUS_ERROR)) != 0;
 }
 
+/* A site that came out of a broken lane counts for nobody. */
+static struct lane_counter *counter_of(uint64_t site)
+{
+    bool is_there = site < runtime.map.table[LANE_TABLE_COUNTERS].capacity;
+    return &runtime.map.counters[is_there ? site : 0];
+}
+
 /* ---- what it adds to -------------------------------------------------- */
 
 static void add_time(uint32_t site, uint64_t ticks)
 {
-    struct lane_counter *counter = &runtime.map.counters[site];
+    struct lane_counter *counter = counter_of(site);
     const struct manifest_decl *decl = runtime.sites[site].decl;
     __atomic_fetch_add(&counter->histogram[lane_histogram_bucket(ticks)], 1,
                        __ATOMIC_RELAXED);
@@ -62,7 +69,7 @@ static struct lane_open *find_parent(struct lane *lane,
 {
     uint64_t i = lane->depth < LANE_OPEN_MAX ? lane->depth : LANE_OPEN_MAX;
     if ((record->site_status & detached) != 0 ||
-        LANE_REF_LANE(record->parent) != lane->index)
+        LANE_REF_LANE(record->parent) != span_thread.window.index)
         return NULL;
     for (; i > 0; i--)
         if (lane->open[i - 1].span == record->parent)
@@ -95,15 +102,14 @@ static void take_from_parent(struct lane_open *parent, uint64_t ticks)
     if (parent == NULL)
         return;
     parent->site_kind |= LANE_SITE_PART;
-    add(&runtime.map.counters[LANE_SITE_OF(parent->site_kind)].self_ticks,
-        -ticks);
+    add(&counter_of(LANE_SITE_OF(parent->site_kind))->self_ticks, -ticks);
 }
 
 static void count_record(struct lane *lane, const struct lane_record *record)
 {
     uint32_t site = LANE_SITE_OF(record->site_status);
     uint32_t context = record->context_depth & 0xffffff;
-    struct lane_counter *counter = &runtime.map.counters[site];
+    struct lane_counter *counter = counter_of(site);
     struct lane_open *parent = find_parent(lane, record);
     uint64_t ticks = record->t1_ticks - record->t0_ticks;
     bool is_cpu_known = record->cpu_ns != LANE_CPU_UNKNOWN;
@@ -128,7 +134,7 @@ static void count_record(struct lane *lane, const struct lane_record *record)
 
 void span_count(uint32_t site, uint64_t ticks, bool is_failed)
 {
-    struct lane_counter *counter = &runtime.map.counters[site];
+    struct lane_counter *counter = counter_of(site);
     add(&counter->calls, 1);
     add(&counter->loose, 1);
     add(&counter->cpu_unknown, 1);
@@ -140,8 +146,8 @@ void span_count(uint32_t site, uint64_t ticks, bool is_failed)
 
 void span_count_passed(uint64_t site)
 {
-    add(&runtime.map.counters[site].calls, 1);
-    add(&runtime.map.counters[site].untimed, 1);
+    add(&counter_of(site)->calls, 1);
+    add(&counter_of(site)->untimed, 1);
 }
 
 /* ---- beyond LANE_OPEN_MAX ---------------------------------------------
@@ -177,7 +183,7 @@ static bool enter_site(struct lane *lane, uint64_t site)
 
 void span_enter_deep(struct shim_call *call, struct lane *lane)
 {
-    struct lane_counter *counter = &runtime.map.counters[call->site];
+    struct lane_counter *counter = counter_of(call->site);
     add(&counter->calls, 1);
     add(&counter->over_deep, 1);
     add(&counter->untimed, 1);
@@ -189,7 +195,7 @@ void span_enter_deep(struct shim_call *call, struct lane *lane)
     lane->depth++;
     call->flags |= SPAN_DEEP;
     call->lane = (uint64_t)lane;
-    call->span = LANE_REF(lane->index, lane_xadd_own(&lane->counter, 1) + 1);
+    call->span = span_thread.ref_base + lane_xadd_own(&lane->counter, 1) + 1;
 }
 
 void span_start_deep(struct shim_call *call, struct lane *lane)
@@ -203,7 +209,7 @@ void span_start_deep(struct shim_call *call, struct lane *lane)
 void span_count_deep_alone(const struct shim_call *call, bool is_failed,
                            uint64_t t1)
 {
-    struct lane_counter *counter = &runtime.map.counters[call->site];
+    struct lane_counter *counter = counter_of(call->site);
     uint64_t ticks = t1 - call->open;
     add(&counter->untimed, (uint64_t)-1);
     add(&counter->errors, is_failed);
@@ -217,10 +223,9 @@ void span_count_deep(struct lane *lane, const struct shim_call *call,
                      const struct lane_record *record)
 {
     uint32_t site = (uint32_t)call->site;
-    struct lane_counter *counter = &runtime.map.counters[site];
+    struct lane_counter *counter = counter_of(site);
     uint64_t ticks = record->t1_ticks - record->t0_ticks;
-    if (lane != (struct lane *)call->lane ||
-        !span_on_own_stack(lane, call->sp)) {
+    if (lane != (struct lane *)call->lane || !span_on_own_stack(call->sp)) {
         span_count_deep_alone(call, is_error(record), record->t1_ticks);
         return;
     }
@@ -259,9 +264,10 @@ static bool put_aside(struct lane *lane, const struct lane_record *record)
         return false;
     __builtin_memcpy(slot, record, offsetof(struct lane_record, commit));
     /* release; pairs with lane_reader_kept() */
-    __atomic_store_n(&slot->commit,
-                     LANE_COMMIT(lane->index, lane->position, LANE_ITEM_RECORD),
-                     __ATOMIC_RELEASE);
+    __atomic_store_n(
+        &slot->commit,
+        LANE_COMMIT(span_thread.window.index, lane->position, LANE_ITEM_RECORD),
+        __ATOMIC_RELEASE);
     (void)lane_xadd_own(&lane->kept_next, 1);
     return true;
 }
@@ -290,5 +296,5 @@ void span_write_lost(struct lane *lane, const struct lane_record *record)
     }
     count_record(lane, record);
     if (is_kept)
-        add(&runtime.map.counters[LANE_SITE_OF(record->site_status)].loose, 1);
+        add(&counter_of(LANE_SITE_OF(record->site_status))->loose, 1);
 }
