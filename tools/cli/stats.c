@@ -194,22 +194,20 @@ static int by_self(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-/* Of all processes of the trace; one that went on by exec counts with what it
- * became. -1: not known of all. */
-static int64_t processes_cpu(const struct query_detail *d,
-                             const struct query_trace *t)
+/* Of all its processes; what exec'ed goes on in the one that it became, whose
+ * CPU time holds its own. -1: of none known. */
+static int64_t cpu_of_processes(const struct query_detail *d,
+                                const struct query_trace *t)
 {
-    int64_t sum_ns = -1;
+    int64_t sum = -1;
     for (size_t i = 0; i < d->process_count; i++) {
         const struct query_process *p = &d->processes[i];
-        if (p->trace != t->trace ||
-            (p->ended_by && strcmp(p->ended_by, "exec") == 0))
-            continue;
-        if (p->cpu_ns < 0)
-            return -1;
-        sum_ns = (sum_ns < 0 ? 0 : sum_ns) + p->cpu_ns;
+        bool goes_on =
+            p->ended_by && strcmp(p->ended_by, "exec") == 0 && !p->lost;
+        if (p->trace == t->trace && p->cpu_ns >= 0 && !goes_on)
+            sum = (sum < 0 ? 0 : sum) + p->cpu_ns;
     }
-    return sum_ns;
+    return sum;
 }
 
 /* What no handler covers of the trace's time. */
@@ -220,9 +218,11 @@ static int add_rest(struct stats *s, const struct query_trace *t,
     if (!r)
         return -ENOMEM;
     int64_t top_cpu_ns = s->is_top_known ? s->top_cpu_ns : tree->top_cpu_ns;
-    int64_t cpu_ns = processes_cpu(&s->detail, t);
+    int64_t cpu_ns = cpu_of_processes(&s->detail, t);
     int64_t threads = s->thread_count > 0 ? s->thread_count : 1;
     r->is_rest = true;
+    if (cpu_ns < 0) /* a request's: of the process that serves it */
+        cpu_ns = t->cpu_ns;
     r->cpu_ns = cpu_ns < 0 ? -1 : cpu_ns > top_cpu_ns ? cpu_ns - top_cpu_ns : 0;
     /* of calls without a span it is known how long they took, not when: what
      * several threads did may be at once */
