@@ -115,7 +115,7 @@ void error_note_end(int status)
     if (lane == NULL || error_finish_handled(lane, sp, NULL) || !failed)
         return;
     const struct lane_open *open = error_open_span(lane, sp);
-    uint32_t site = open ? open->site_kind & 0xffffff : 0;
+    uint32_t site = open ? LANE_SITE_OF(open->site_kind) : 0;
     if (open)
         error_write_crumbs(lane, span_process.ref, site, open->t0_ticks);
     error_write_process_stderr(lane, site);
