@@ -169,8 +169,6 @@ static void tell_misspelt(void)
 
 int config_read(void)
 {
-    char status[4096];
-    uint64_t number = 0;
     ssize_t len =
         readlink("/proc/self/exe", config.exe, sizeof(config.exe) - 1);
     config.exe[len > 0 ? len : 0] = '\0';
@@ -190,11 +188,6 @@ int config_read(void)
         config.match_max = PLAN_HANDLERS_MAX; /* all that there is room for */
     read_capture();
     tell_misspelt();
-    /* A prctl could be what the filter forbids; reading a file is not, the
-     * loader did so a moment ago. */
-    if (config_read_file("/proc/self/status", status, sizeof(status)) > 0 &&
-        config_status_number(status, "\nSeccomp:", &number))
-        config.is_seccomp = number != 0;
     return 0;
 }
 
