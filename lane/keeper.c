@@ -3,11 +3,10 @@
  * The sidecar's stores into a session: see keeper.h.
  *
  * A unit goes back in steps: session.recycling names it and the queue's tail;
- * its slot becomes 0; lane.recycled passes its segment; the queue takes it;
- * recycling is 0. Whoever finds `recycling` set finishes those steps, so a
- * unit is never lost and never in two places, whenever the sidecar is killed.
- * The slot goes first: what `recycled` has passed is the writer's, and a unit
- * that stands there then is taken for one that the writer itself put in.
+ * lane.recycled passes its segment; its slot becomes 0, if it still stands
+ * there; the queue takes it; recycling is 0. Whoever finds `recycling` set
+ * finishes those steps, so a unit is never lost and never in two places,
+ * whenever the sidecar is killed.
  */
 #define _GNU_SOURCE
 #include "lane/keeper.h"
@@ -106,15 +105,42 @@ static void journal_set(struct lane_session *s, uint32_t unit_plus_1)
     __atomic_store_n(&s->recycling, entry, __ATOMIC_RELEASE);
 }
 
-/* Steps between journal and queue, from wherever they stopped. */
-static void slot_clear(struct lane *lane, uint64_t segment)
+/* Steps between journal and queue, from wherever they stopped. The writer goes
+ * by `recycled` alone and may fill the slot anew once that is raised: only what
+ * we give back is taken out then. A writer whose handler published the segment
+ * for it may store the unit there once more: if it does so before our exchange,
+ * that takes it out; after it, it sees `recycled` raised and does so itself. */
+static void slot_clear(const struct lane_keeper *keeper, struct lane *lane,
+                       uint64_t segment, uint32_t unit_plus_1)
 {
-    __atomic_store_n(&lane->unit[segment % LANE_UNIT_RING], 0,
-                     __ATOMIC_RELAXED);
-    /* release; pairs with slot_of_next() in take.c: who sees the segment passed
-     * sees its slot empty */
+    uint32_t *slot = &lane->unit[segment % LANE_UNIT_RING];
+    if (keeper->minor >= LANE_MINOR_ROOM) {
+        /* release, then a full barrier by the exchange; pairs with
+         * slot_is_free() and segment_publish() in take.c */
+        if (lane->recycled <= segment)
+            __atomic_store_n(&lane->recycled, segment + 1, __ATOMIC_RELEASE);
+        (void)__atomic_compare_exchange_n(slot, &unit_plus_1, 0, false,
+                                          __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+        return;
+    }
+    /* The writers of before take what stands in a slot for their own. */
+    __atomic_store_n(slot, 0, __ATOMIC_RELAXED);
+    /* release; pairs with theirs: who sees the segment passed sees its slot
+     * empty */
     if (lane->recycled <= segment)
         __atomic_store_n(&lane->recycled, segment + 1, __ATOMIC_RELEASE);
+}
+
+/* The unit of a segment that was being given back: `recycled` may be raised
+ * already. */
+static void slot_recover(const struct lane_keeper *keeper, struct lane *lane,
+                         uint32_t unit_plus_1)
+{
+    uint64_t segment = lane->recycled;
+    if (segment && lane->unit[segment % LANE_UNIT_RING] == unit_plus_1)
+        slot_clear(keeper, lane, segment, unit_plus_1);
+    else if (segment && keeper->minor >= LANE_MINOR_ROOM)
+        slot_clear(keeper, lane, segment - 1, unit_plus_1);
 }
 
 static void journal_recover(struct lane_keeper *keeper,
@@ -129,10 +155,7 @@ static void journal_recover(struct lane_keeper *keeper,
         struct lane_head head;
         if (lane_reader_lane(reader, i, &head) != 0 || head.limit == 0)
             continue;
-        struct lane *lane = &keeper->map.lanes[i];
-        uint64_t segment = lane->recycled; /* the only slot on its way */
-        if (segment && lane->unit[segment % LANE_UNIT_RING] == unit_plus_1)
-            slot_clear(lane, segment);
+        slot_recover(keeper, &keeper->map.lanes[i], unit_plus_1);
     }
     if (!pushed && queue_has_room(s))
         queue_push(s, unit_plus_1);
@@ -162,13 +185,13 @@ static void units_give_back(struct lane_keeper *keeper, struct lane *lane,
         uint64_t segment = lane->recycled;
         uint32_t unit = lane->unit[segment % LANE_UNIT_RING];
         if (segment == 0 || unit == 0 || unit > s->unit_max) {
-            slot_clear(lane, segment);
+            slot_clear(keeper, lane, segment, unit);
             continue;
         }
         if (!queue_has_room(s))
             return; /* next time */
         journal_set(s, unit);
-        slot_clear(lane, segment);
+        slot_clear(keeper, lane, segment, unit);
         queue_push(s, unit);
         __atomic_store_n(&s->recycling, 0, __ATOMIC_RELEASE);
     }
