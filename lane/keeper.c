@@ -275,11 +275,11 @@ static void units_recover(struct lane_keeper *keeper)
 {
     struct lane_session *s = keeper->map.session;
     struct units u = {.count = 0};
-    if (keeper->minor < LANE_MINOR_ROOM)
+    if (!keeper->has_lost || keeper->minor < LANE_MINOR_ROOM)
         return;
     units_ready(keeper, &u);
     if (!units_of_lanes(keeper, &u))
-        return; /* when the next lane is set free */
+        return; /* later: keeper->has_lost */
     for (uint32_t unit = 0; unit < u.count && !keeper->broken; unit++) {
         uint8_t *at =
             keeper->map.units + ((uint64_t)unit << LANE_SEGMENT_SHIFT);
@@ -293,6 +293,7 @@ static void units_recover(struct lane_keeper *keeper)
         __atomic_store_n(&s->recycling, 0, __ATOMIC_RELEASE);
         room_tell(keeper);
     }
+    keeper->has_lost = false;
 }
 
 /* Only pages, no owner: whoever takes the unit finds them, and a sidecar that
@@ -322,6 +323,7 @@ void lane_keeper_top_up(struct lane_keeper *keeper, uint32_t want)
 
 void lane_keeper_rest(struct lane_keeper *keeper)
 {
+    units_recover(keeper);
     (void)madvise(keeper->map.base, keeper->map.len_bytes, MADV_DONTNEED);
 }
 
@@ -360,10 +362,9 @@ bool lane_keeper_free(struct lane_keeper *keeper, uint32_t index,
                                      LANE_OWNER(generation, LANE_OWNER_SIDECAR),
                                      false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
         return false;
-    bool was_growing = lane->growing != 0;
+    keeper->has_lost = keeper->has_lost || lane->growing != 0;
     lane_clear(s, lane, index, generation);
-    if (was_growing)
-        units_recover(keeper);
+    units_recover(keeper);
     return true;
 }
 
@@ -473,6 +474,7 @@ int lane_keeper_open(struct lane_keeper *keeper, int dir_fd, const char *name,
                          __ATOMIC_RELAXED);
         journal_recover(keeper, reader);
         free_recover(keeper, reader);
+        keeper->has_lost = true; /* nobody knows what the one before saw */
         units_recover(keeper);
     } else {
         lane_keeper_close(keeper);

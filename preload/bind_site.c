@@ -81,7 +81,7 @@ static void put_declaration(const struct manifest_decl *decl,
 }
 
 /* A fresh index, or 0: there is none. */
-static uint32_t take_index(void)
+static uint32_t take_index(bool counts)
 {
     struct lane_session *session = runtime.map.session;
     int64_t at;
@@ -89,7 +89,8 @@ static uint32_t take_index(void)
         at = lane_table_take(&runtime.map, LANE_TABLE_SITES,
                              &session->site_next, 1);
     while (at == 0);
-    if (at > 0 && at < SHIM_SITE_MAX)
+    if (at > 0 && at < SHIM_SITE_MAX &&
+        (!counts || lane_counter_make(&runtime.map, (uint32_t)at) == 0))
         return (uint32_t)at;
     __atomic_fetch_add(&session->lost_sites, 1, __ATOMIC_RELAXED);
     return 0;
@@ -111,7 +112,7 @@ static bool has_room(const struct work *work)
 
 static int take_site(struct work *work)
 {
-    uint32_t at = has_room(work) ? take_index() : 0;
+    uint32_t at = has_room(work) ? take_index(work->decl) : 0;
     if (at == 0)
         return -ENOSPC;
     work->index = at;
