@@ -18,6 +18,7 @@ enum said_kind {
     SAID_ABSENT,  /* "-" */
     SAID_LATER,   /* "~" */
     SAID_MEMORY,  /* "=" */
+    SAID_KEPT,    /* "%" */
     SAID_PLACE,
 };
 struct said {
@@ -25,6 +26,7 @@ struct said {
     struct manifest_place place;
     const char *text; /* not ended */
     uint32_t len;
+    bool is_weak; /* "!": it may come there only later */
 };
 enum verdict {
     VERDICT_FINE,
@@ -79,7 +81,11 @@ static void read_register(const char *text, uint32_t len,
 
 static struct said read_one(const char *text, uint32_t len)
 {
-    struct said said = {.kind = SAID_PLACE, .text = text, .len = len};
+    bool is_weak = len && *text == '!';
+    text += is_weak;
+    len -= is_weak;
+    struct said said = {
+        .kind = SAID_PLACE, .text = text, .len = len, .is_weak = is_weak};
     struct manifest_place *place = &said.place;
     uint32_t first = 0;
     while (first < len && text[first] != ':')
@@ -93,6 +99,8 @@ static struct said read_one(const char *text, uint32_t len)
         said.kind = SAID_LATER;
     } else if (is_text(text, len, "=")) {
         said.kind = SAID_MEMORY;
+    } else if (is_text(text, len, "%")) {
+        said.kind = SAID_KEPT;
     } else if (*text == '+') {
         place->kind = MANIFEST_STACK;
         if (!read_number(text + 1, len - 1, &place->index))
@@ -135,13 +143,15 @@ static enum verdict judge(const struct manifest_param *param,
     const struct manifest_place *here = &param->place, *there = &said->place;
     if (here->kind == MANIFEST_NOWHERE || said->kind == SAID_NOTHING)
         return VERDICT_FINE;
+    if (said->kind == SAID_KEPT)
+        return here->kind == MANIFEST_STACK ? VERDICT_LATER : VERDICT_FINE;
     if (said->kind == SAID_MEMORY)
         return here->kind == MANIFEST_STACK ? VERDICT_UNFILLED : VERDICT_FINE;
     if (said->kind != SAID_PLACE)
         return said->kind == SAID_LATER ? VERDICT_LATER : VERDICT_ABSENT;
     if (here->kind == MANIFEST_UNKNOWN)
-        return is_scalar(param->type) && !there->second_kind &&
-                       there->index != NO_REGISTER
+        return is_scalar(param->type) && !said->is_weak &&
+                       !there->second_kind && there->index != NO_REGISTER
                    ? VERDICT_TAKEN
                    : VERDICT_FINE;
     bool is_same = here->kind == there->kind && here->index == there->index;
@@ -162,13 +172,16 @@ static void judge_all(const struct manifest_param *params, uint32_t count,
     for (uint32_t i = 0; i < count; i++) {
         struct said said = next_said(&at, ',');
         out->of[i] = (uint8_t)judge(&params[i], &said);
-        is_told[i] = (said.kind != SAID_NOTHING && said.kind != SAID_MEMORY) ||
+        is_told[i] = (said.kind != SAID_NOTHING && said.kind != SAID_MEMORY &&
+                      said.kind != SAID_KEPT) ||
                      params[i].place.kind == MANIFEST_NOWHERE;
         out->is_broken |=
             out->of[i] == VERDICT_ABSENT || out->of[i] == VERDICT_MOVED;
     }
-    for (uint32_t i = 0; i < count && out->is_broken; i++)
-        if (!is_told[i])
+    /* where nobody else can call it, halves of 128 bits go without a word */
+    bool is_doubtful = out->is_broken || out->has_no_result;
+    for (uint32_t i = 0; i < count && is_doubtful; i++)
+        if (!is_told[i] || out->of[i] == VERDICT_TAKEN)
             out->of[i] = VERDICT_DOUBTFUL;
 }
 
@@ -184,8 +197,9 @@ static const char *why_not(enum verdict verdict)
         return " has no value: it is passed in memory, which clang does not "
                "fill where the function does not read it";
     default:
-        return " has no value: the compiler changed other arguments, and where "
-               "this one is is not told";
+        return " has no value: the compiler may have changed the arguments, "
+               "and "
+               "where this one is is not told";
     }
 }
 

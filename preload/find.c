@@ -8,6 +8,7 @@
 #include "preload/find_cxx.h"
 #include "preload/find_ifunc.h"
 #include "preload/find_names.h"
+#include "shim/plan/cxx_variant.h"
 #include <string.h>
 
 static bool is_demangled(const char *name)
@@ -79,7 +80,10 @@ static int match_glob_in_file(void *context, const struct plan_symbol *symbol,
 
 static int match_readable(void *context, const struct plan_symbol *symbol)
 {
-    return found(context, symbol->name, symbol->vaddr);
+    struct search *search = context;
+    return variant_passes_on(&search->module->image, symbol)
+               ? 0
+               : found(search, symbol->name, symbol->vaddr);
 }
 
 /* What the compiler made of `name`: other arguments, the same body. A .part

@@ -8,6 +8,7 @@
 #include "tools/cli/functions.h"
 #include "tools/cli/object_names.h"
 #include "shim/plan/cxx_name.h"
+#include "shim/plan/cxx_variant.h"
 #include "shim/plan/plan.h"
 #include "shim/plan/rust_name.h"
 #include <errno.h>
@@ -95,7 +96,8 @@ static int match_demangled(void *context, const struct plan_symbol *symbol)
         return add(s, symbol->name, symbol->vaddr);
     /* as the preload reads it (preload/demangle/) */
     char *text = cplus_demangle_v3(symbol->name, DMGL_PARAMS | DMGL_TYPES);
-    bool is_meant = text && name_is_meant(text, s->decl->symbol);
+    bool is_meant = text && name_is_meant(text, s->decl->symbol) &&
+                    !variant_passes_on(&s->object->image, symbol);
     free(text);
     return is_meant ? add(s, symbol->name, symbol->vaddr) : 0;
 }

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "tools/common/hash.h"
+#include "tools/sidecar/command.h"
 #include "tools/sidecar/session.h"
 #include "tools/sidecar/setup.h"
 
@@ -185,6 +186,8 @@ static void look_through(struct entries *entries, int dir_fd, DIR *dir,
     for (struct dirent *e; (e = readdir(dir));) {
         if (strncmp(e->d_name, "reaped-", 7) == 0)
             certificate_look(dir_fd, e->d_name);
+        if (strncmp(e->d_name, COMMAND_PREFIX, strlen(COMMAND_PREFIX)) == 0)
+            entries->has_commands = true;
         if (strncmp(e->d_name, "session-", 8) != 0 ||
             strlen(e->d_name) >= SESSION_NAME_MAX)
             continue;

@@ -38,7 +38,8 @@ struct entries {
     struct entry **bucket;
     uint32_t buckets, scan;
     int64_t scan_at_ns, scanned_at_ns; /* scanned: on the wall clock */
-    struct timespec modified;          /* the directory, at the last scan */
+    bool has_commands; /* certificates of commands lie there: command.h */
+    struct timespec modified; /* the directory, at the last scan */
 };
 
 int entries_init(struct entries *entries);

@@ -3,6 +3,7 @@
  * directory, others that run, those who made the sessions. */
 #pragma once
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* SQLite's files must not become our standard streams. */
@@ -22,3 +23,9 @@ bool setup_maker_is_dead(const char *name);
 bool setup_is_durable(int dir_fd);
 /* What ends the sidecar in order, and what must not end it. */
 void setup_signals(void (*on_stop)(int));
+struct upload;
+/* Start what sends the store to `given` (URLs; NULL: those of the
+ * configuration), before the store is opened: an open one must not be forked.
+ * 0, also if there are none, or -errno, which is in the log. */
+int setup_uploads(const char *given, const char *store_path, const int *ours,
+                  int64_t end_ms, struct upload **out);
