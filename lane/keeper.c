@@ -176,6 +176,42 @@ static void room_tell(const struct lane_keeper *keeper)
         (void)syscall(SYS_futex, &s->room, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
+static bool lane_is_there(const struct lane_session *s, uint32_t index)
+{
+    /* acquire; pairs with lane_make(): a lane that is not made has no page,
+     * perhaps */
+    uint64_t word =
+        __atomic_load_n(&s->lane_made[index / 64], __ATOMIC_ACQUIRE);
+    return word >> index % 64 & 1;
+}
+
+/* Lanes that there may be. */
+static uint32_t lane_count(const struct lane_keeper *keeper)
+{
+    uint32_t most = keeper->map.table[LANE_TABLE_LANES].capacity;
+    uint32_t count =
+        __atomic_load_n(&keeper->map.session->lane_next, __ATOMIC_ACQUIRE);
+    return count < most ? count : most;
+}
+
+/* Does another lane have this unit? Then somebody wrote that into this one's
+ * ring, and it is not for this one to give it back. */
+static bool unit_is_elsewhere(const struct lane_keeper *keeper,
+                              const struct lane *but, uint32_t unit_plus_1)
+{
+    uint32_t lanes = lane_count(keeper);
+    for (uint32_t i = 0; i < lanes; i++) {
+        const struct lane *lane = &keeper->map.lanes[i];
+        if (lane == but || !lane_is_there(keeper->map.session, i))
+            continue;
+        for (int n = 0; n < LANE_UNIT_RING; n++)
+            if (__atomic_load_n(&lane->unit[n], __ATOMIC_ACQUIRE) ==
+                unit_plus_1)
+                return true;
+    }
+    return false;
+}
+
 /* Give units back, the queue has room for so many at once. */
 static void units_give_back(struct lane_keeper *keeper, struct lane *lane,
                             uint64_t before)
@@ -184,7 +220,8 @@ static void units_give_back(struct lane_keeper *keeper, struct lane *lane,
     while (lane->recycled < before && !keeper->broken) {
         uint64_t segment = lane->recycled;
         uint32_t unit = lane->unit[segment % LANE_UNIT_RING];
-        if (segment == 0 || unit == 0 || unit > s->unit_max) {
+        if (segment == 0 || unit == 0 || unit > keeper->unit_max ||
+            unit_is_elsewhere(keeper, lane, unit)) {
             slot_clear(keeper, lane, segment, unit);
             continue;
         }
@@ -225,15 +262,6 @@ static void unit_note(struct units *u, uint32_t unit_plus_1)
         u->seen[(unit_plus_1 - 1) / 64] |= 1ULL << (unit_plus_1 - 1) % 64;
 }
 
-static bool lane_is_there(const struct lane_session *s, uint32_t index)
-{
-    /* acquire; pairs with lane_make(): a lane that is not made has no page,
-     * perhaps */
-    uint64_t word =
-        __atomic_load_n(&s->lane_made[index / 64], __ATOMIC_ACQUIRE);
-    return word >> index % 64 & 1;
-}
-
 /* What lies in the queue, what is on its way there, how many there are. */
 static void units_ready(const struct lane_keeper *keeper, struct units *u)
 {
@@ -253,9 +281,7 @@ static void units_ready(const struct lane_keeper *keeper, struct units *u)
 static bool units_of_lanes(const struct lane_keeper *keeper, struct units *u)
 {
     const struct lane_session *s = keeper->map.session;
-    uint32_t lanes = __atomic_load_n(&s->lane_next, __ATOMIC_ACQUIRE);
-    if (lanes > keeper->map.table[LANE_TABLE_LANES].capacity)
-        lanes = keeper->map.table[LANE_TABLE_LANES].capacity;
+    uint32_t lanes = lane_count(keeper);
     for (uint32_t i = 0; i < lanes; i++) {
         const struct lane *lane = &keeper->map.lanes[i];
         /* acquire; pairs with lane_grow(): what it took stands in its slot */

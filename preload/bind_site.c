@@ -84,11 +84,10 @@ static void put_declaration(const struct manifest_decl *decl,
 static uint32_t take_index(bool counts)
 {
     uint64_t *lost = &runtime.map.session->lost_sites;
-    int64_t at;
-    do /* index 0 is never used */
+    int64_t at = 0; /* index 0 is never used */
+    while (at == 0)
         at = lane_table_take(&runtime.map, LANE_TABLE_SITES,
                              &runtime.map.session->site_next, 1);
-    while (at == 0);
     if (at > 0 && at < SHIM_SITE_MAX &&
         (!counts || lane_counter_make(&runtime.map, (uint32_t)at) == 0))
         return (uint32_t)at;
