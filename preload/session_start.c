@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <time.h>
@@ -111,6 +112,27 @@ static long withhold_arguments(char *command, long len, size_t cap)
     return (long)text.len;
 }
 
+/* The path that was called: a link of another name (redis-server, awk) is what
+ * people know the program by. Of a script it is the interpreter's. */
+static const char *called_path(void)
+{
+    static char path[PATH_MAX];
+    struct text text = {path, 0, sizeof(path)};
+    struct stat called, exe;
+    if (strcmp(text_basename(config.started), text_basename(config.exe)) == 0 ||
+        stat(config.started, &called) != 0 || stat(config.exe, &exe) != 0 ||
+        called.st_dev != exe.st_dev || called.st_ino != exe.st_ino)
+        return config.exe;
+    if (*config.started != '/') {
+        if (!getcwd(path, sizeof(path)))
+            return config.exe;
+        text.len = strlen(path);
+        text_put(&text, "/");
+    }
+    text_put(&text, config.started);
+    return text_fits(&text) ? path : config.exe;
+}
+
 static void fill_process(void)
 {
     static char command[COMMAND_BYTES];
@@ -123,7 +145,8 @@ static void fill_process(void)
     if (len > 0 && lane_string_put(&runtime.map, command, (uint32_t)len,
                                    &process->command) != 0)
         process->command = (struct lane_string){0, 0};
-    if (lane_string_put(&runtime.map, config.exe, (uint32_t)strlen(config.exe),
+    const char *called = called_path();
+    if (lane_string_put(&runtime.map, called, (uint32_t)strlen(called),
                         &process->program) != 0)
         process->program = (struct lane_string){0, 0};
 }

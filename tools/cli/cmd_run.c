@@ -257,6 +257,8 @@ static void report(const struct run *r)
         remove_certificate(r);
     if (stored && (strcmp(r->summary, "always") == 0 || (!never && isatty(2))))
         summary_print(r->launch.store, id, stderr);
+    if (stored && !never && r->launch.manifest[0])
+        summary_nothing(r->launch.store, id, stderr);
     if (stored || never)
         return;
     if (!r->has_session && !id[0])
