@@ -22,6 +22,7 @@ enum lane_stack_reason {
     LANE_STACK_SIGNAL = 4,  /* a fatal signal: the registers are the fault's */
     LANE_STACK_CAUSE = 5,   /* of the CAUSE frame that follows it */
     LANE_STACK_ABORT = 6,   /* abort(), exit() ... under an open span */
+    LANE_STACK_LEFT = 8,    /* of a rule, where longjmp took the call away */
     LANE_STACK_OVERDUE = 7, /* in no log: the reader's own copy, of a thread
                                whose span is open for too long */
 };

@@ -37,9 +37,10 @@
 
 enum {
     LANE_MAJOR = 1, /* another major: left in place and reported */
-    LANE_MINOR = 2, /* unknown frame kinds are skipped by length */
+    LANE_MINOR = 3, /* unknown frame kinds are skipped by length */
 
     LANE_MINOR_OWNER = 2, /* `owner` of a lane, `generation` of a process */
+    LANE_MINOR_WORDS = 3, /* the table of words, `loaded_ticks` */
 
     LANE_LINE = 64,
     LANE_SEGMENT_SHIFT = 20,
@@ -57,6 +58,7 @@ enum {
     LANE_ITEM_MAX = 32768,
     LANE_MODULE_MAX = 4096,
     LANE_ANCHOR_MAX = 1024,
+    LANE_WORD_MAX = 4096,
     LANE_STRING_BYTES = 4 << 20,
     LANE_MAX = 1024,
     LANE_UNIT_DEFAULT = 64, /* budget: 64 MiB */
@@ -107,6 +109,7 @@ enum lane_table_kind {
     LANE_TABLE_STRINGS,
     LANE_TABLE_LANES,
     LANE_TABLE_UNITS,
+    LANE_TABLE_WORDS, /* none before LANE_MINOR_WORDS */
     LANE_TABLES,
 };
 
@@ -161,6 +164,7 @@ struct lane_session {
     uint32_t unit_max;      /* budget in units, at most the table's capacity */
     uint32_t process_again; /* [P] places of processes that were taken again:
                                counted after `state`; release */
+    uint32_t word_next;     /* [P] modulo LANE_WORD_MAX: a ring */
 
     /* Ready units: a queue, many poppers [P], one pusher [S]. An entry is a
      * unit index + 1. */
@@ -203,7 +207,9 @@ struct lane_session {
     /* [P S] a bit for each lane that was set up: its pages are real, its
      * `limit` is there; release. Bits are only set. */
     _Alignas(64) uint64_t lane_made[LANE_MAX / 64];
-    _Alignas(64) char pad1[2048 - 1472];
+    /* [P] when the first handler could be called; 0: not yet */
+    _Alignas(64) uint64_t loaded_ticks;
+    _Alignas(64) char pad1[2048 - 1536];
 
     /* [P] context that follows work items; [S] reads them as losses */
     _Alignas(64) struct lane_carry_counts {

@@ -49,5 +49,25 @@ struct lane_process {
     uint32_t lost;             /* enum lane_lost; before `state` */
     uint32_t generation;       /* of this place: owner.h */
 };
+
+/* What a process says of another one: how its child ended, and signals that it
+ * sent. Of a process that could say nothing of its end itself, and whose own
+ * session may be another one: it is named by its pid in the writer's namespace,
+ * which is not given to another process before its parent has waited. */
+enum lane_word_kind {
+    LANE_WORD_ENDED = 1, /* wait() told it: value is the wait status */
+    LANE_WORD_SENT = 2,  /* kill(): value is the signal */
+};
+struct lane_word {
+    uint64_t ticks;
+    int32_t pid; /* SENT: as kill() takes it, 0 and below: a group */
+    uint32_t kind;
+    int32_t value;
+    uint32_t process;            /* number of the writer */
+    uint64_t cpu_ns, peak_bytes; /* ENDED: of the child; 0 not told */
+    uint64_t pad[2];
+    uint64_t commit; /* entry number + 1, stored last */
+};
+_Static_assert(sizeof(struct lane_word) == 64, "file format");
 _Static_assert(sizeof(struct lane_process) == 128, "file format");
 _Static_assert(offsetof(struct lane_process, target) == 112, "file format");

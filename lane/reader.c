@@ -32,6 +32,7 @@ static const struct {
     [LANE_TABLE_STRINGS] = {1, LANE_STRING_BYTES},
     [LANE_TABLE_LANES] = {sizeof(struct lane), LANE_MAX},
     [LANE_TABLE_UNITS] = {LANE_SEGMENT, LANE_UNIT_MAX},
+    [LANE_TABLE_WORDS] = {sizeof(struct lane_word), LANE_WORD_MAX},
 };
 
 static int read_at(int fd, void *out, uint64_t len_bytes, uint64_t offset)
@@ -62,7 +63,9 @@ static int header_check(const struct lane_session *header, uint64_t file_bytes)
         header->key == 0)
         return -EBADMSG;
     uint64_t end = sizeof *header;
-    for (int i = 0; i < LANE_TABLES; i++) {
+    int tables_there =
+        header->minor >= LANE_MINOR_WORDS ? LANE_TABLES : LANE_TABLE_WORDS;
+    for (int i = 0; i < tables_there; i++) {
         const struct lane_table *table = &header->table[i];
         uint64_t size = (uint64_t)table->entry_bytes * table->capacity;
         if (table->entry_bytes != tables[i].entry_bytes ||
@@ -168,7 +171,8 @@ int lane_reader_entry(const struct lane_reader *reader,
                       enum lane_table_kind kind, uint32_t index, void *out)
 {
     const struct lane_table *table = &reader->header.table[kind];
-    if (index >= table->capacity || kind >= LANE_TABLE_LANES)
+    if (index >= table->capacity || kind == LANE_TABLE_LANES ||
+        kind == LANE_TABLE_UNITS || kind >= LANE_TABLES)
         return -EINVAL;
     uint64_t offset = table->offset + (uint64_t)index * table->entry_bytes;
     uint64_t state;

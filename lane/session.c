@@ -33,6 +33,7 @@ enum {
     LEAST_MODULES = 256,
     LEAST_STRING_BYTES = 128 * 1024,
     LEAST_LANES = 4,
+    LEAST_WORDS = 64,
     AS_PART = 8, /* of a limited address space at most 1/8 is ours */
 };
 
@@ -47,6 +48,7 @@ static const uint32_t entry_bytes[LANE_TABLES] = {
     [LANE_TABLE_STRINGS] = 1,
     [LANE_TABLE_LANES] = sizeof(struct lane),
     [LANE_TABLE_UNITS] = LANE_SEGMENT,
+    [LANE_TABLE_WORDS] = sizeof(struct lane_word),
 };
 
 static uint32_t at_least(uint32_t value, uint32_t least)
@@ -78,6 +80,7 @@ static uint64_t layout_compute(const struct lane_config *config, int step,
             ? at_least(lanes >> step, lanes < LEAST_LANES ? lanes : LEAST_LANES)
             : lanes,
         step ? at_least(units >> step, 1) : units,
+        at_least(LANE_WORD_MAX >> step, LEAST_WORDS),
     };
     uint64_t at = PAGE; /* the header */
     for (int i = 0; i < LANE_TABLES; i++) {
@@ -225,6 +228,7 @@ static void fill_map(struct lane_map *map, uint8_t *base, uint64_t len_bytes,
         .strings = (char *)(base + table[LANE_TABLE_STRINGS].offset),
         .lanes = (void *)(base + table[LANE_TABLE_LANES].offset),
         .units = base + table[LANE_TABLE_UNITS].offset,
+        .words = (void *)(base + table[LANE_TABLE_WORDS].offset),
     };
 }
 

@@ -36,6 +36,7 @@ struct lane_map {
     char *strings;
     struct lane *lanes;
     uint8_t *units;
+    struct lane_word *words; /* of a session that we made */
 };
 
 /*
@@ -79,6 +80,10 @@ int lane_string_put(struct lane_map *map, const void *bytes, uint32_t len_bytes,
                     struct lane_string *out);
 /* Append an anchor (all clocks now). [signal-safe] */
 void lane_anchor_put(struct lane_map *map, uint32_t process);
+
+/* Append a word: `commit` is filled in. What finds no page is left out.
+ * [signal-safe] */
+void lane_word_put(struct lane_map *map, const struct lane_word *word);
 
 /* Take a lane for the calling thread: a free one, one whose owner died with no
  * span open, else a fresh one. Its pages are real, `state` is TAKEN, `robust`

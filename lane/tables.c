@@ -221,3 +221,28 @@ void lane_anchor_put(struct lane_map *map, uint32_t process)
     at->process = process;
     __atomic_store_n(&at->commit, (uint64_t)number + 1, __ATOMIC_RELEASE);
 }
+
+/* Entries of both rings: the reader takes one whose commit is the same before
+ * and after. */
+void lane_word_put(struct lane_map *map, const struct lane_word *word)
+{
+    uint32_t number =
+        __atomic_fetch_add(&map->session->word_next, 1, __ATOMIC_RELAXED);
+    uint32_t capacity = map->session->table[LANE_TABLE_WORDS].capacity;
+    uint64_t offset = number % capacity * sizeof *map->words;
+    if (table_make_real(map, LANE_TABLE_WORDS, offset,
+                        offset + sizeof *map->words) != 0)
+        return;
+    struct lane_word *at = &map->words[number % capacity];
+    __atomic_store_n(&at->commit, 0, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    at->ticks = word->ticks;
+    at->pid = word->pid;
+    at->kind = word->kind;
+    at->value = word->value;
+    at->process = word->process;
+    at->cpu_ns = word->cpu_ns;
+    at->peak_bytes = word->peak_bytes;
+    /* release; pairs with words_read(): all above is there */
+    __atomic_store_n(&at->commit, (uint64_t)number + 1, __ATOMIC_RELEASE);
+}

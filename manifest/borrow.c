@@ -302,10 +302,12 @@ static void compare_meaning(struct parser *p, struct mark at, struct mark there,
     else if (a->kind == MANIFEST_POINTER && b->kind == MANIFEST_POINTER &&
              is_pointee_other(a, b))
         warn_pointee(p, at, a, b);
-    else if (a->kind == MANIFEST_RECORD && type_of(a)->compiled)
+    else if (a->kind == MANIFEST_RECORD && type_of(a)->compiled) {
         borrow_compare_size(p, at, a); /* both are the manifest's by now */
-    else if (a->kind == MANIFEST_RECORD && b->kind == MANIFEST_RECORD &&
-             a->size_bytes != b->size_bytes)
+        if (type_of(a)->compiled->t.size_bytes == a->size_bytes)
+            return;
+    } else if (a->kind == MANIFEST_RECORD && b->kind == MANIFEST_RECORD &&
+               a->size_bytes != b->size_bytes)
         compare_sizes(p, at, a, b);
     else
         return;

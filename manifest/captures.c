@@ -171,8 +171,25 @@ static bool has_parts(const struct items *items,
     return false;
 }
 
+/* By itself: what became of it was said there. */
+static bool is_named(const struct attribute *attrs,
+                     enum manifest_direction direction, const char *key)
+{
+    enum attribute_kind kind =
+        direction == MANIFEST_INPUT ? ATTR_INPUT : ATTR_OUTPUT;
+    for (const struct attribute *a = attrs; a; a = a->next)
+        for (const struct argument *arg = a->kind == kind ? a->args : NULL; arg;
+             arg = arg->next)
+            if (arg->node->kind == NODE_RETURN
+                    ? direction == MANIFEST_OUTPUT
+                    : arg->node->kind == NODE_NAME &&
+                          strcmp(arg->node->text, key) == 0)
+                return true;
+    return false;
+}
+
 /* To who checks: nobody asked for it, but it is not there. */
-static void tell_missing(struct parser *p, struct mark at,
+static void tell_missing(struct parser *p, const struct attribute *attrs,
                          const struct manifest_decl *decl, int32_t index,
                          const char *key, const struct items *items,
                          enum manifest_direction direction)
@@ -183,9 +200,11 @@ static void tell_missing(struct parser *p, struct mark at,
         index < 0 ? decl->return_place.kind : decl->params[index].place.kind;
     if (!p->host->compares || type->kind == MANIFEST_VOID ||
         kind == MANIFEST_NOWHERE || kind == MANIFEST_UNKNOWN ||
-        kind == MANIFEST_ABSENT || has_parts(items, direction, key))
+        kind == MANIFEST_ABSENT || has_parts(items, direction, key) ||
+        is_named(attrs, direction, key))
         return;
-    parser_report(p, MANIFEST_NOT_YET, at, "'", key, "' of '", decl->name,
+    parser_report(p, MANIFEST_NOT_YET, attrs->at, "'", key, "' of '",
+                  decl->name,
                   type->kind == MANIFEST_RECORD
                       ? "' is a record and has no value of its own; name it, "
                         "or a member"
@@ -220,7 +239,7 @@ static bool declare_implied(struct parser *p, const struct attribute *attrs,
     item.expr = compile_implied(p, decl, index,
                                 decl->settings.capture == MANIFEST_CAPTURE_ALL);
     if (!item.expr) {
-        tell_missing(p, attrs->at, decl, index, key, items, item.direction);
+        tell_missing(p, attrs, decl, index, key, items, item.direction);
         return !p->fatal;
     }
     item.key = item.source = key;

@@ -143,10 +143,25 @@ static bool compile_name(struct compile *c, const struct node *node,
     return false;
 }
 
+/* 1 where a longjmp ended the call, 0 where it returned. */
+static bool compile_longjmp(struct compile *c, const struct node *node,
+                            struct operand *out)
+{
+    if (c->use != USE_CONDITION) {
+        compile_error(c, node->at, "'", node->text,
+                      "' is for fails(...) and benign(...) of a function");
+        return false;
+    }
+    *out = (struct operand){.kind = OPERAND_VALUE, .type = &type_int.t};
+    return emit(c, op_of(OP_LONGJMP, 4, true, 0), 1);
+}
+
 static bool compile_special(struct compile *c, const struct node *node,
                             struct operand *out)
 {
     bool is_program = c->use == USE_PROGRAM;
+    if (node->kind == NODE_LONGJMP)
+        return compile_longjmp(c, node, out);
     if (node->kind == NODE_EXIT ? !is_program : is_program) {
         compile_error(c, node->at, "'", node->text,
                       is_program ? "' means nothing for a program; use `exit`"
@@ -457,6 +472,7 @@ bool compile_node(struct compile *c, const struct node *node,
     case NODE_RETURN:
     case NODE_ERRNO:
     case NODE_EXIT:
+    case NODE_LONGJMP:
         return compile_special(c, node, out);
     case NODE_DEREF:
     case NODE_INDEX:

@@ -20,6 +20,7 @@ finish(struct compile *c, enum manifest_value_type type, uint64_t bound)
                                    .type = type,
                                    .bound_bytes = bound,
                                    .needs_freg = c->needs_freg,
+                                   .needs_x87 = c->needs_x87,
                                    .needs_stack = c->needs_stack,
                                    .needs_return = c->needs_return,
                                    .needs_memory = c->needs_memory,
@@ -83,6 +84,7 @@ static bool is_container_pointer(const struct manifest_type *type)
 static bool compile_item(struct compile *c, const struct node *node,
                          struct operand *out, enum manifest_value_type *type)
 {
+    c->item = node;
     if (node->kind == NODE_SLICE) {
         *type = MANIFEST_VALUE_BYTES;
         return compile_slice(c, node, out);

@@ -180,14 +180,21 @@ static void report_unknown_type(struct parser *p,
  * type that is none of the manifest's. What stands before it keeps its values.
  */
 static void report_unplaced(struct parser *p, const struct manifest_decl *decl,
-                            struct mark at, bool is_result)
+                            struct mark at, uint32_t index)
 {
-    parser_report(p, MANIFEST_NOT_YET, at, "where '", decl->ident,
-                  is_result ? "' returns this" : "' gets this",
-                  " depends on how the program was compiled: ",
-                  is_result ? "all its values are left out"
-                            : "it is left out, and what may stand behind it",
+    char digits[21];
+    const char *name = decl->params[index].name;
+    parser_report(p, MANIFEST_NOT_YET, at, "where '", decl->ident, "' gets '",
+                  name ? name : parser_decimal(index + 1u, digits),
+                  "' depends on how the program was compiled: it is left out, "
+                  "and what may stand behind it",
                   NULL);
+}
+
+/* Where the manifest says it, if it is not the debug information that does. */
+static struct mark mark_here(const struct declaration *d, struct mark at)
+{
+    return at.src == d->at.src ? at : d->at;
 }
 
 static bool is_result_unknown(struct parser *p, const struct declaration *d,
@@ -195,11 +202,15 @@ static bool is_result_unknown(struct parser *p, const struct declaration *d,
 {
     if (decl->return_place.kind != MANIFEST_UNKNOWN)
         return false;
+    struct mark at = mark_here(d, d->type_at);
     decl->capture_disabled = true;
     if (type_is_complete(decl->return_type))
-        report_unplaced(p, decl, d->type_at, true);
+        parser_report(p, MANIFEST_NOT_YET, at, "where '", decl->ident,
+                      "' returns its result depends on how the program was "
+                      "compiled: all its values are left out",
+                      NULL);
     else
-        report_unknown_type(p, decl, decl->return_type, d->type_at);
+        report_unknown_type(p, decl, decl->return_type, at);
     return true;
 }
 
@@ -211,17 +222,18 @@ static void check_types(struct parser *p, const struct declaration *d,
         return;
     for (uint32_t i = 0; i < decl->param_count; i++) {
         const struct manifest_type *type = decl->params[i].type;
+        struct mark at = mark_here(d, function->marks[i]);
         if (decl->params[i].place.kind != MANIFEST_UNKNOWN)
             continue;
         if (type_is_complete(type) && type->size_bytes <= 64) {
-            report_unplaced(p, decl, function->marks[i], false);
+            report_unplaced(p, decl, at, i);
             return;
         }
         decl->capture_disabled = true;
         if (!type_is_complete(type))
-            report_unknown_type(p, decl, type, function->marks[i]);
+            report_unknown_type(p, decl, type, at);
         else
-            parser_warn(p, function->marks[i], "this parameter is too large");
+            parser_warn(p, at, "this parameter is too large");
         return;
     }
 }

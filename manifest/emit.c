@@ -143,10 +143,25 @@ bool emit_param(struct compile *c, const struct manifest_type *type,
     }
 }
 
+/* A long double; of a complex one only the first half is a value, and that not
+ * by itself. */
+static bool emit_x87(struct compile *c)
+{
+    c->needs_x87 = c->needs_return = true;
+    return emit(c, plain(OP_RETURN_X87, 16, 0, 0, 0), 2);
+}
+
 bool emit_return(struct compile *c, struct mark at, struct operand *out)
 {
     const struct manifest_decl *decl = c->decl;
     switch (decl->return_place.kind) {
+    case MANIFEST_X87:
+        if (value_type_of(decl->return_type) == MANIFEST_VALUE_F80) {
+            *out = (struct operand){.kind = OPERAND_VALUE,
+                                    .type = decl->return_type};
+            return emit_x87(c);
+        }
+        /* fall through */
     case MANIFEST_IREG:
     case MANIFEST_FREG:
         return emit_place(c, decl->return_type, decl->return_place, true, out);
@@ -157,11 +172,6 @@ bool emit_return(struct compile *c, struct mark at, struct operand *out)
     case MANIFEST_UNKNOWN:
     case MANIFEST_ABSENT:
         c->is_unknown = true;
-        return false;
-    case MANIFEST_X87:
-        compile_error(c, at,
-                      "a long double is returned in st0, which is not "
-                      "captured");
         return false;
     default:
         compile_error(c, at, "'", decl->name, "' returns nothing");
@@ -177,22 +187,47 @@ static bool emit_bits(struct compile *c, uint32_t shift, uint32_t width,
     return width == 64 || emit(c, plain(OP_BITS, width, is_signed, 0, 0), 0);
 }
 
-/* An array, or a member that lies across two registers: what is captured goes
- * without it, a rule cannot. */
-static void leave_out_part(struct compile *c, struct mark at)
+/* What is captured goes without it, a rule cannot. */
+static void leave_out(struct compile *c, struct mark at, const char *why_not,
+                      const char *why)
 {
-    if (c->use != USE_INPUT && c->use != USE_OUTPUT) {
-        compile_error(c, at,
-                      "this part of a record in registers cannot be "
-                      "read; name a scalar member");
+    const struct node *item = c->item;
+    const char *part = item && item->kind == NODE_MEMBER ? item->text : NULL;
+    bool is_item =
+        item && item->at.offset == at.offset && item->at.length == at.length;
+    if (!is_item && !c->is_quiet) {
+        compile_error(c, at, "'", parser_quote(c->p, &at), why_not);
         return;
     }
     c->is_unknown = true;
-    if (!c->is_quiet)
-        parser_report(c->p, MANIFEST_NOT_YET, at,
-                      "this part of a record in registers is left out: only "
-                      "scalar members can be read there",
-                      NULL);
+    if (c->is_quiet)
+        return;
+    if (part)
+        parser_report(c->p, MANIFEST_NOT_YET, at, "'", part, "' of '",
+                      parser_quote(c->p, &at), why, NULL);
+    else
+        parser_report(c->p, MANIFEST_NOT_YET, at, "'", parser_quote(c->p, &at),
+                      why, NULL);
+}
+
+/* An array, or a member that lies across two registers. */
+static void leave_out_part(struct compile *c, struct mark at)
+{
+    leave_out(c, at,
+              "': this part of a record in registers cannot be read; name a "
+              "scalar member",
+              "' is left out: only scalar members of a record in registers can "
+              "be read");
+}
+
+static void leave_out_odd(struct compile *c, struct mark at,
+                          const struct manifest_type *type)
+{
+    leave_out(c, at,
+              type->kind == MANIFEST_RECORD
+                  ? "' is a record; name one of its members"
+                  : "' is no value that can be read",
+              "' is left out: no value is made of its type");
 }
 
 bool emit_piece(struct compile *c, struct mark at, struct operand *operand)
@@ -204,6 +239,15 @@ bool emit_piece(struct compile *c, struct mark at, struct operand *operand)
     bool is_second = bit >= 64;
     enum manifest_place_kind kind =
         is_second ? operand->place.second_kind : operand->place.kind;
+    if (kind == MANIFEST_X87 && bit == 0 &&
+        value_type_of(type) == MANIFEST_VALUE_F80) {
+        operand->kind = OPERAND_VALUE;
+        return emit_x87(c);
+    }
+    if (value_type_of(type) == 0 && type->kind != MANIFEST_ARRAY) {
+        leave_out_odd(c, at, type);
+        return false;
+    }
     if (value_type_of(type) == 0 || bit % 64 + width > 64 ||
         (kind != MANIFEST_IREG && kind != MANIFEST_FREG)) {
         leave_out_part(c, at);
@@ -256,10 +300,7 @@ bool emit_value(struct compile *c, struct mark at, struct operand *operand)
         return operand->type != NULL;
     }
     if (value_type_of(type) == 0) {
-        bool is_record = type->kind == MANIFEST_RECORD;
-        compile_error(c, at, "'", parser_quote(c->p, &at), "' is ",
-                      is_record ? "a record; name one of its members"
-                                : "no value that can be read");
+        leave_out_odd(c, at, type);
         return false;
     }
     operand->kind = OPERAND_VALUE;

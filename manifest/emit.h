@@ -11,11 +11,12 @@ struct compile {
     struct parser *p;
     const struct manifest_decl *decl; /* NULL: program rules */
     enum expr_use use;
-    bool is_unknown; /* a place that nobody knows */
-    bool is_quiet;   /* implied: failing is no error */
+    const struct node *item; /* that is captured; NULL: a rule or a key */
+    bool is_unknown;         /* a place that nobody knows */
+    bool is_quiet;           /* implied: failing is no error */
     uint32_t count, stack, stack_max;
     uint32_t ireg_mask;
-    bool needs_freg, needs_stack, needs_return, needs_memory;
+    bool needs_freg, needs_stack, needs_return, needs_memory, needs_x87;
     bool needs_freg_params, dereferences;
     uint64_t stack_bytes;
     bool is_ranged;                     /* TEXT: an address and its length */

@@ -59,6 +59,17 @@ static uint64_t take_vector(const uint8_t *reg, uint32_t size)
     return value;
 }
 
+static int push_x87(struct machine *m)
+{
+    uint16_t high;
+    if (!m->env->is_leave || !m->env->ret_x87)
+        return -EINVAL;
+    __builtin_memcpy(++m->top, m->env->ret_x87, 8);
+    __builtin_memcpy(&high, m->env->ret_x87 + 8, sizeof high);
+    *++m->top = high;
+    return 0;
+}
+
 static int push_source(struct machine *m, const struct code *op)
 {
     const struct manifest_env *env = m->env;
@@ -97,6 +108,9 @@ static int push_source(struct machine *m, const struct code *op)
         break;
     case OP_ERRNO:
         value = (uint64_t)(int64_t)env->saved_errno;
+        break;
+    case OP_LONGJMP:
+        value = env->is_left;
         break;
     default: /* OP_EXIT */
         value = (uint64_t)env->exit_status;
@@ -232,6 +246,8 @@ static int step(struct machine *m, const struct code *op)
         return 0;
     case OP_CONTAINER:
         return container(m, op);
+    case OP_RETURN_X87:
+        return push_x87(m);
     default:
         return op->op >= OP_ADD && op->op <= OP_GE ? binary(m, op)
                                                    : push_source(m, op);
@@ -308,6 +324,11 @@ bool manifest_expr_needs_freg(const struct manifest_expr *expr)
     return expr->needs_freg;
 }
 
+bool manifest_expr_needs_x87(const struct manifest_expr *expr)
+{
+    return expr->needs_x87;
+}
+
 bool manifest_expr_needs_stack(const struct manifest_expr *expr)
 {
     return expr->needs_stack;
@@ -336,6 +357,14 @@ bool manifest_expr_needs_memory(const struct manifest_expr *expr)
 bool manifest_expr_needs_return(const struct manifest_expr *expr)
 {
     return expr->needs_return;
+}
+
+bool manifest_expr_asks_longjmp(const struct manifest_expr *expr)
+{
+    for (uint32_t i = 0; i < expr->count; i++)
+        if (expr->code[i].op == OP_LONGJMP)
+            return true;
+    return false;
 }
 
 uint32_t manifest_expr_ireg_mask(const struct manifest_expr *expr)

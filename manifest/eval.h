@@ -18,7 +18,9 @@ struct manifest_env {
     bool is_leave;
     uint64_t rax, rdx;
     const uint8_t (*ret_freg)[16]; /* xmm0 xmm1; NULL: not available */
+    const uint8_t *ret_x87;        /* 10 bytes of st0; NULL: not available */
     int saved_errno;
+    bool is_left;        /* by longjmp: there is no result (is_leave false) */
     int64_t exit_status; /* for program rules */
     /* Copy n bytes from addr; the bytes that could be copied, 0 to n. Never
      * faults. */
@@ -37,8 +39,9 @@ struct manifest_value {
                            ends after len_bytes unless that is 0 */
 };
 
-/* Does this expression need vector registers or the stack arguments? */
+/* Does this expression need vector registers, st0, or the stack arguments? */
 bool manifest_expr_needs_freg(const struct manifest_expr *expr);
+bool manifest_expr_needs_x87(const struct manifest_expr *expr);
 bool manifest_expr_needs_stack(const struct manifest_expr *expr);
 /* Of parameters, which the call overwrites: how many bytes of the stack
  * arguments it reads, and whether a vector register. */
@@ -58,6 +61,8 @@ bool manifest_expr_dereferences(const struct manifest_expr *expr);
 /* Does it read memory (may fail), or the return value or errno? */
 bool manifest_expr_needs_memory(const struct manifest_expr *expr);
 bool manifest_expr_needs_return(const struct manifest_expr *expr);
+/* Does it ask whether the call was left by longjmp? */
+bool manifest_expr_asks_longjmp(const struct manifest_expr *expr);
 
 /* 0, or -EFAULT (unreadable), -EDOM (division by zero), -EINVAL (needs what
  * the environment does not have). [signal-safe] */

@@ -49,8 +49,10 @@ static struct node *parse_word(struct parser *p)
     static const struct {
         char word[8];
         enum node_kind kind;
-    } words[] = {
-        {"return", NODE_RETURN}, {"errno", NODE_ERRNO}, {"exit", NODE_EXIT}};
+    } words[] = {{"return", NODE_RETURN},
+                 {"errno", NODE_ERRNO},
+                 {"exit", NODE_EXIT},
+                 {"longjmp", NODE_LONGJMP}};
     struct mark at = p->tok.at;
     enum node_kind kind = NODE_NAME;
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)

@@ -149,6 +149,7 @@ enum node_kind {
     NODE_RETURN,
     NODE_ERRNO,
     NODE_EXIT,
+    NODE_LONGJMP,
     NODE_DEREF,  /* a */
     NODE_INDEX,  /* a[b] */
     NODE_SLICE,  /* a[b:c] */
@@ -175,8 +176,10 @@ enum code_op { /* see eval.c */
     OP_STACK,
     OP_RETURN_IREG,
     OP_RETURN_FREG,
+    OP_RETURN_X87, /* two words */
     OP_ERRNO,
     OP_EXIT,
+    OP_LONGJMP, /* is a longjmp its end? */
     OP_LOAD,
     OP_LOAD_WIDE, /* 16 bytes: x87; two words */
     OP_SHIFT,     /* right by imm bits */
@@ -215,7 +218,7 @@ struct manifest_expr {
     uint32_t count;
     enum manifest_value_type type;
     uint64_t bound_bytes; /* TEXT in an array: at most so many; else 0 */
-    bool needs_freg, needs_stack, needs_return, needs_memory;
+    bool needs_freg, needs_stack, needs_return, needs_memory, needs_x87;
     bool needs_freg_params, dereferences;
     bool is_ranged;       /* TEXT: address and length, as BYTES */
     uint64_t stack_bytes; /* of the stack arguments */

@@ -7,6 +7,7 @@
 #include "preload/capture_keep.h"
 #include "lane/error_frames.h"
 #include "preload/capture_write.h"
+#include "preload/error.h"
 
 static size_t read_memory(void *context, void *dst, uint64_t addr, size_t n)
 {
@@ -27,7 +28,8 @@ static void set_call(struct capture_call *c, const struct lane *lane,
     env->stack_args = call->sp + 8;
     env->freg = NULL;
     env->ret_freg = NULL;
-    env->is_leave = false;
+    env->ret_x87 = NULL;
+    env->is_leave = env->is_left = false;
     env->rax = env->rdx = 0;
     env->saved_errno = 0;
     env->exit_status = 0;
@@ -96,12 +98,15 @@ static const struct capture_rule *judge(const struct capture_plan *plan,
 
 static bool put_error(const struct site *site, struct lane *lane, uint64_t span,
                       const struct capture_rule *rule,
-                      const struct manifest_env *env, int entry_errno)
+                      const struct manifest_env *env, int entry_errno,
+                      const struct error_event *why)
 {
     const struct capture_plan *plan = site->capture;
     struct capture_frame frame;
     struct manifest_value code;
-    if (!capture_frame_open(lane, sizeof(struct lane_frame_error), &frame))
+    uint32_t payload =
+        (uint32_t)sizeof(struct lane_frame_error) + (why ? why->len_bytes : 0);
+    if (!capture_frame_open(lane, payload, &frame))
         return false;
     struct lane_frame_error *error =
         (struct lane_frame_error *)(void *)frame.payload;
@@ -111,22 +116,25 @@ static bool put_error(const struct site *site, struct lane *lane, uint64_t span,
     /* errno is shown only if the call changed it, or the rule names it */
     error->saved_errno = env->saved_errno != entry_errno ? env->saved_errno : 0;
     error->code = 0;
-    error->return_kind = plan->return_kind & 3u;
+    error->return_kind = env->is_left ? 0 : plan->return_kind & 3u;
     error->pad_bits = 0;
     error->return_value =
-        plan->return_kind
+        error->return_kind
             ? capture_extend(env->rax, plan->return_size_bytes,
                              plan->return_kind == LANE_RETURN_SIGNED)
             : 0;
-    error->type_bytes = error->message_bytes = 0;
+    error->type_bytes = 0;
+    error->message_bytes = why ? (uint16_t)why->len_bytes : 0;
     error->origin = 0;
+    if (why)
+        read_copy(frame.payload + sizeof(*error), why->text, why->len_bytes);
     if (rule->code && !rule->is_secret &&
         manifest_eval(rule->code, env, &code) == 0) {
         error->has_code = 1;
         error->code = (int64_t)code.bits;
     }
-    capture_frame_commit(lane, &frame, sizeof(*error), LANE_FRAME_ERROR, 0,
-                         span, site->index);
+    capture_frame_commit(lane, &frame, payload, LANE_FRAME_ERROR, 0, span,
+                         site->index);
     return true;
 }
 
@@ -168,7 +176,7 @@ struct capture_verdict capture_leave(const struct site *site, struct lane *lane,
     const struct capture_plan *plan = site->capture;
     struct capture_verdict verdict = {0};
     struct capture_call c;
-    uint8_t freg[8][16];
+    uint8_t freg[8][16], x87[16];
 
     capture_call_start(&c, lane, call, regs);
     c.env.saved_errno = saved_errno;
@@ -179,6 +187,8 @@ struct capture_verdict capture_leave(const struct site *site, struct lane *lane,
         shim_read_xmm(freg);
         c.env.ret_freg = (const uint8_t(*)[16])freg;
     }
+    if (plan->out.needs_x87 && shim_read_x87(x87))
+        c.env.ret_x87 = x87;
     const struct capture_rule *rule = judge(plan, &c.env);
     uint64_t at = put_outputs(site, lane, span, &c, rule != NULL);
     verdict.is_error = rule != NULL;
@@ -186,8 +196,28 @@ struct capture_verdict capture_leave(const struct site *site, struct lane *lane,
     verdict.is_lost = at == UINT64_MAX;
     if (rule) {
         verdict.has_error =
-            put_error(site, lane, span, rule, &c.env, entry_errno);
+            put_error(site, lane, span, rule, &c.env, entry_errno, NULL);
         verdict.is_lost |= !verdict.has_error;
+    }
+    return verdict;
+}
+
+struct capture_verdict capture_left(const struct site *site, struct lane *lane,
+                                    uint64_t span, const struct shim_call *call,
+                                    const struct error_event *why)
+{
+    struct capture_verdict verdict = {0};
+    struct capture_call c;
+    capture_call_start(&c, lane, call, NULL);
+    c.env.is_left = true;
+    c.env.stack_args = 0; /* the callee may have changed them */
+    if (site->flags & SITE_KEEP)
+        take_kept(&c, capture_kept_of(call, span));
+    const struct capture_rule *rule = judge(site->capture, &c.env);
+    verdict.is_error = rule != NULL;
+    if (rule) {
+        verdict.has_error = put_error(site, lane, span, rule, &c.env, 0, why);
+        verdict.is_lost = !verdict.has_error;
     }
     return verdict;
 }
@@ -215,6 +245,6 @@ struct capture_verdict capture_end(const struct site *site, struct lane *lane,
     verdict.is_error = rule != NULL;
     if (rule)
         verdict.has_error =
-            put_error(site, lane, span, rule, &c.env, saved_errno);
+            put_error(site, lane, span, rule, &c.env, saved_errno, NULL);
     return verdict;
 }

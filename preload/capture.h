@@ -29,6 +29,7 @@ HIDDEN void capture_call_start(struct capture_call *c, const struct lane *lane,
 HIDDEN uint64_t capture_enter(const struct site *site, struct lane *lane,
                               uint64_t span, const struct shim_call *call);
 
+struct error_event; /* preload/error.h */
 struct capture_verdict {
     bool is_error;   /* a fails rule fired and no benign one */
     bool has_output; /* an output frame stands in the log */
@@ -43,6 +44,16 @@ HIDDEN struct capture_verdict capture_leave(const struct site *site,
                                             const struct shim_call *call,
                                             const struct shim_regs *regs,
                                             int saved_errno, int entry_errno);
+
+/* A longjmp takes the call of `span` away: judge the rules that need no result,
+ * write the error frame; `why`: what the last event said, or NULL. */
+HIDDEN struct capture_verdict capture_left(const struct site *site,
+                                           struct lane *lane, uint64_t span,
+                                           const struct shim_call *call,
+                                           const struct error_event *why);
+/* Some rule asks whether a call was left so. [constructor, or under the
+ * loader's lock] */
+extern HIDDEN bool capture_asks_longjmp;
 
 /* The end of `span` that another function began: judge the rules of this call,
  * write its values as what came out of that span. `regs` NULL: at its enter. */

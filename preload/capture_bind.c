@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <string.h>
 
+bool capture_asks_longjmp;
+
 static void *take(struct manifest_arena *memory, size_t count, size_t size)
 {
     size_t at = (memory->used_bytes + 15) & ~(size_t)15;
@@ -128,6 +130,7 @@ static void fill_list(const struct manifest_decl *decl,
         list->is_direct &= values[list->count].source != CAPTURE_EVALUATE;
         list->is_plain &= list->is_direct && item->type != MANIFEST_VALUE_TEXT;
         list->needs_freg |= manifest_expr_needs_freg(item->expr);
+        list->needs_x87 |= manifest_expr_needs_x87(item->expr);
         list->count++;
     }
 }
@@ -149,6 +152,7 @@ static void fill_rules(const struct manifest_decl *decl,
                                          .is_secret = rule->is_secret};
         if (!is_benign)
             rules[i].item = index_of[decl->item_count + i];
+        capture_asks_longjmp |= manifest_expr_asks_longjmp(rule->condition);
         plan->rules_need_freg |= manifest_expr_needs_freg(rule->condition);
     }
 }

@@ -40,7 +40,9 @@ int capture_keep_reserve(void)
 static struct capture_kept *place_of(const struct lane *lane,
                                      const struct lane_open *open)
 {
-    size_t depth = (size_t)(open - lane->open);
+    /* of a call beyond the entries it is somewhere else */
+    size_t depth =
+        ((uintptr_t)open - (uintptr_t)lane->open) / sizeof(*lane->open);
     if (lane->index >= kept_lanes || depth >= LANE_OPEN_MAX)
         return NULL;
     return &kept[lane->index][depth];

@@ -31,7 +31,7 @@ struct capture_list {
     uint32_t cap_bytes; /* of texts and bytes together */
     bool is_plain;      /* all values are integers in registers */
     bool is_direct;     /* ... or texts that registers point to */
-    bool needs_freg;
+    bool needs_freg, needs_x87;
 };
 struct capture_rule {
     const struct manifest_expr *condition, *code;

@@ -20,9 +20,10 @@ HIDDEN void error_write_cause(struct lane *lane, uint64_t span, uint32_t site,
 /* Write the stack as it is now. Its hash, 0: not written. */
 HIDDEN uint64_t error_write_stack(struct lane *lane, uint64_t span,
                                   uint32_t site, enum lane_stack_reason reason);
-/* A rule says that it failed: all of this. */
+/* A rule says that it failed: all of this. `is_left`: it did not return, its
+ * frame is part of the stack. */
 HIDDEN void error_write_rule(struct lane *lane, uint64_t span, uint32_t site,
-                             uint64_t t0_ticks);
+                             uint64_t t0_ticks, bool is_left);
 /* `origin` of the throw of this object, if it was seen on this thread. */
 HIDDEN uint32_t error_throw_origin(const struct lane *lane, uint64_t object);
 
@@ -63,6 +64,24 @@ struct error_fault { /* of a fatal signal */
     int32_t signal, code;
 };
 HIDDEN void error_note_signal(const struct error_fault *fault);
+
+/* ---- what an event said (error_event.c) --------------------------------- */
+
+enum {
+    ERROR_EVENT_BYTES = 256
+};
+/* The last one of a thread, for the failures that no result tells. */
+struct error_event {
+    uint64_t ticks; /* 0: none */
+    uint32_t len_bytes;
+    uint8_t text[ERROR_EVENT_BYTES];
+};
+/* This call is an event: keep its first text, or its name. */
+HIDDEN void error_note_event(struct lane *lane, const struct site *site,
+                             const struct shim_call *call);
+/* NULL: none since then. */
+HIDDEN const struct error_event *error_last_event(const struct lane *lane,
+                                                  uint64_t t0_ticks);
 
 /* ---- signals that the program handles itself (error_handled.c) ---------- */
 

@@ -73,10 +73,11 @@ uint64_t error_write_stack(struct lane *lane, uint64_t span, uint32_t site,
 }
 
 void error_write_rule(struct lane *lane, uint64_t span, uint32_t site,
-                      uint64_t t0_ticks)
+                      uint64_t t0_ticks, bool is_left)
 {
     error_write_cause(lane, span, site, t0_ticks);
-    (void)error_write_stack(lane, span, site, LANE_STACK_RULE);
+    (void)error_write_stack(lane, span, site,
+                            is_left ? LANE_STACK_LEFT : LANE_STACK_RULE);
 }
 
 void error_note_end(bool failed)

@@ -50,6 +50,7 @@ struct error_room {
     uint64_t stderr_total; /* bytes ever; the next one goes to it modulo size */
     uint8_t stderr_bytes[LANE_STDERR_MAX];
     struct error_handled handled;
+    struct error_event event;
     struct error_crumb crumbs[ERROR_CRUMBS];
     _Alignas(8) uint8_t scratch[sizeof(struct error_copy) + ERROR_COPY_BYTES];
     _Alignas(

@@ -15,6 +15,7 @@
 #include "preload/capture.h"
 #include "preload/capture_plan.h"
 #include "preload/capture_write.h"
+#include "preload/error.h"
 #include "preload/span_internal.h"
 
 enum {
@@ -30,7 +31,8 @@ struct begun {
     uint64_t state;
     uint64_t key, name; /* name: its hash */
     uint64_t span, parent, t0_ticks;
-    uint32_t context_depth, site, process, pad;
+    uint32_t context_depth, site, process;
+    uint32_t lost; /* LANE_STATUS_CAPTURE_LOST: of what its begin captured */
 };
 _Static_assert(sizeof(struct begun) == 64, "one cache line");
 
@@ -176,6 +178,7 @@ static void put_event(const struct site *site, struct lane *lane,
     };
     put_inputs(site, lane, record.span, call, &record);
     span_write(lane, &record);
+    error_note_event(lane, site, call);
 }
 
 static bool put_begin_frame(struct lane *lane, const struct begun *entry)
@@ -219,8 +222,9 @@ static void begin_span(const struct site *site, struct lane *lane,
         .site = named_site[site->index],
         .process = runtime.process,
     };
-    struct lane_record unused = {0};
-    put_inputs(site, lane, new.span, call, &unused);
+    struct lane_record inputs = {0};
+    put_inputs(site, lane, new.span, call, &inputs);
+    new.lost = inputs.site_status >> 24;
     if (!put_begin_frame(lane, &new) || !put_begun(&new))
         count_unmatched(site);
 }
@@ -237,7 +241,7 @@ static void end_span(const struct site *site, struct lane *lane,
         .parent = entry->parent,
         .cpu_ns = LANE_CPU_UNKNOWN,
         .site_status =
-            entry->site | SPAN_KIND(end) | SPAN_KIND(LANE_STATUS_APART),
+            entry->site | SPAN_KIND(end | entry->lost | LANE_STATUS_APART),
         .context_depth = entry->context_depth,
     };
     if (!has_returned)

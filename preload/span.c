@@ -149,8 +149,10 @@ static void pass_busy(const struct shim_call *call)
 }
 
 /* Beyond LANE_OPEN_MAX: no entry, the call keeps its own start. */
-static void enter_deep(struct shim_call *call, struct lane *lane)
+static void enter_deep(struct shim_call *call, const struct site *site,
+                       struct lane *lane)
 {
+    struct lane_open none;
     if (call->flags & SHIM_CALL_TAIL) {
         span_count_passed(call->site);
         return;
@@ -161,6 +163,9 @@ static void enter_deep(struct shim_call *call, struct lane *lane)
     call->flags |= SPAN_DEEP;
     call->lane = (uint64_t)lane;
     call->span = LANE_REF(lane->index, lane_xadd_own(&lane->counter, 1) + 1);
+    none.site_kind = 0;
+    span_enter_captures(call, site, lane, &none); /* found by its reference */
+    call->flags |= none.site_kind ? SPAN_LOST : 0;
     call->open = span_now();
 }
 
@@ -222,7 +227,7 @@ static void open_odd(struct shim_call *call, const struct site *site,
     }
     uint64_t depth = span_find_entry(lane, call);
     if (depth >= LANE_OPEN_MAX) {
-        enter_deep(call, lane);
+        enter_deep(call, site, lane);
         return;
     }
     struct span_origin origin = span_find_origin(lane, call->sp);
@@ -245,8 +250,11 @@ static void open_odd(struct shim_call *call, const struct site *site,
         fiber_opens(call->sp, lane);
     if (origin.is_apart || (site->flags & SITE_CARRY))
         carry_opened(call, site, lane, open, &origin);
-    if (is_tail)
+    if (is_tail) { /* nobody will see what it returns */
         call->lane = 0;
+        if (site->flags & SITE_CAPTURE_OUT)
+            open->site_kind |= SPAN_KIND(LANE_STATUS_CAPTURE_LOST);
+    }
     uint64_t tick = span_now();
     start_open(open, tick, cpu_base(lane, tick),
                is_tail ? LANE_OPEN_TAIL : LANE_OPEN_CALL);
@@ -419,7 +427,7 @@ static void leave_captures(struct lane *lane, const struct shim_call *call,
     if (UNLIKELY(verdict.is_error)) {
         record->site_status |= SPAN_KIND(LANE_STATUS_ERROR);
         error_write_rule(lane, call->span, (uint32_t)call->site,
-                         record->t0_ticks);
+                         record->t0_ticks, false);
     }
     if (verdict.is_lost) {
         record->site_status |= SPAN_KIND(LANE_STATUS_CAPTURE_LOST);
@@ -461,6 +469,8 @@ static void leave_deep(struct lane *lane, const struct shim_call *call,
         .site_status = (uint32_t)call->site | SPAN_KIND(end_of[end]),
         .context_depth = place.context | 255u << 24,
     };
+    if (call->flags & SPAN_LOST)
+        record.site_status |= SPAN_KIND(LANE_STATUS_CAPTURE_LOST);
     if (lane == (struct lane *)call->lane && lane->depth > LANE_OPEN_MAX)
         lane->depth--;
     leave_finish(lane, call, regs, end, exception, &record);
@@ -521,8 +531,10 @@ static void leave_span(struct shim_call *call, const struct shim_regs *regs,
         return;
     }
     struct lane_open *open = (struct lane_open *)call->open;
-    if (open->span != call->span || open->state != LANE_OPEN_CALL)
-        return; /* closed as dead, and its frame came back */
+    if (open->span != call->span || open->state != LANE_OPEN_CALL) {
+        shim_entries_keep(); /* closed as dead, and its frame came back */
+        return;
+    }
     uint64_t cpu = LANE_CPU_UNKNOWN;
     if (cpu_base(lane, t1) != LANE_CPU_UNKNOWN &&
         open->cpu_ns != LANE_CPU_UNKNOWN)
@@ -538,6 +550,8 @@ static void __attribute__((noinline))
 leave_odd(struct shim_call *call, const struct shim_regs *regs,
           enum shim_end end, void *exception, uint64_t tick)
 {
+    if (UNLIKELY(call->flags & SHIM_CALL_LEFT))
+        shim_entries_keep();
     if (call->flags & SPAN_HOOK) {
         const struct site *site = &runtime.sites[call->site];
         if (end == SHIM_END_RETURN)

@@ -41,6 +41,7 @@ enum span_flags {
     SPAN_HOOK = 1 << 11,  /* SITE_INTERNAL with a hook_leave */
     SPAN_FLOW = 1 << 12,  /* flow_leave() has something to do */
     SPAN_CARRY = 1 << 13, /* carry_leave() has something to do */
+    SPAN_LOST = 1 << 14,  /* SPAN_DEEP: there was no room for its inputs */
 };
 /* What the plain way does as well. */
 enum {
@@ -135,6 +136,9 @@ HIDDEN struct lane_open *span_tail_base(struct lane *lane,
 /* Before `open` is closed: end what is above it and ends with it. */
 HIDDEN void span_close_above(struct lane *lane, struct lane_open *open,
                              uint64_t t1, enum lane_end end);
+/* The thread jumps from `from` to `to` (stack pointers): end what is open in
+ * between. (span_jump.c) */
+HIDDEN void span_jump(struct lane *lane, uint64_t from, uint64_t to);
 /* Take `open` off the stack (its record is written). */
 HIDDEN void span_drop(struct lane *lane, struct lane_open *open);
 /* Where a call gets its entry: the place on top, LANE_OPEN_MAX or more when

@@ -18,6 +18,7 @@
 #include "preload/error_watch.h"
 #include "preload/exec.h"
 #include "preload/loader.h"
+#include "preload/longjmp.h"
 #include "preload/manifest_load.h"
 #include "preload/memory_lock.h"
 #include "preload/memory_share.h"
@@ -28,6 +29,7 @@
 #include "preload/sidecar_start.h"
 #include "preload/span.h"
 #include "preload/thread_context.h"
+#include "preload/words.h"
 #include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -122,8 +124,10 @@ static void bind_everything(void)
     fiber_watch(false);
     loader_watch();
     ends_watch();
+    words_watch();
     exec_watch_regions();
     error_watch_start();
+    longjmp_watch();
     memory_lock_watch();
     ask_watch(false);
     read_watch();
@@ -153,6 +157,7 @@ static void start_tracing(void)
     thread_context_start();
     bind_everything();
     sidecar_start();
+    runtime.map.session->loaded_ticks = lane_now(&runtime.map);
     note_publish();
     note_log();
 }

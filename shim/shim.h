@@ -67,7 +67,8 @@ enum shim_call_flags {
                                 address may be replaced (shim_caller_known).
                                 Where it may not, enter sets SHIM_CALL_TAIL: no
                                 frame, and no leave; it clears this flag */
-    /* bits 8 and up are the runtime's own */
+    /* bits 8 to 30 are the runtime's own */
+    SHIM_CALL_LEFT = 1 << 30, /* Z: a longjmp took its frame away */
 };
 enum {
     /* F: a handler's sp, or that of one it tail-calls, is this much below its
@@ -153,6 +154,18 @@ void shim_callers_forget(void);
 bool shim_entry_find(uint64_t sp, uint64_t open, uint64_t *return_address,
                      uint64_t *rbp);
 
+/* That call itself; NULL: there is none. [signal-safe] */
+struct shim_call *shim_entry_call(uint64_t sp, uint64_t open);
+
+/* A longjmp takes away all frames of this thread whose return-address slot
+ * lies in [low, high): their entries are given back, not at once, since a
+ * program may copy such a stack back. `are_many`: more than some thousand may
+ * have been open. [signal-safe] */
+void shim_entries_left(uint64_t low, uint64_t high, bool are_many);
+/* It does: none is given back from now on. [signal-safe] */
+void shim_entries_keep(void);
+bool shim_entries_are_kept(void);
+
 /*
  * Call fn(a, b) with every vector, mask and x87 register saved around it, on a
  * stack of ours of 128 KiB with signals blocked; where there is none, on the
@@ -166,6 +179,9 @@ void shim_stacks_forbid(void);
 /* xmm0 to xmm7 as they are now, 16 bytes each; only out of a hook that was
  * compiled with -mgeneral-regs-only. [signal-safe] */
 void shim_read_xmm(uint8_t out[8][16]);
+/* The 10 bytes of st0, which keeps its value. False: it is empty, or an
+ * exception is pending that to read it would raise. [target, signal-safe] */
+bool shim_read_x87(uint8_t out[16]);
 
 /* Probe the CPU (xsave area). Before the first stub can be reached. */
 void shim_start(void);

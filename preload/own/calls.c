@@ -218,17 +218,81 @@ int fcntl(int fd, int command, ...)
 
 /* ---- memory ----------------------------------------------------------- */
 
+/* The linker's: where this object begins and ends. */
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char _end[] __attribute__((visibility("hidden")));
+
+/* What we mapped in large pieces, for who wants to know the program's share. */
+enum {
+    LARGE_BYTES = 64 * 1024,
+    LARGE_MAX = 64,
+};
+static struct {
+    uint64_t at, len; /* at 0: free; len is there before */
+} large[LARGE_MAX];
+
+static void large_add(uint64_t at, uint64_t len)
+{
+    for (int i = 0; i < LARGE_MAX; i++) {
+        uint64_t none = 0;
+        if (!__atomic_compare_exchange_n(&large[i].len, &none, len, false,
+                                         __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+            continue;
+        __atomic_store_n(&large[i].at, at, __ATOMIC_RELEASE);
+        return;
+    }
+}
+
+/* Of a hole in the middle what lies below it is kept. */
+static void large_forget(uint64_t at, uint64_t len)
+{
+    for (int i = 0; i < LARGE_MAX; i++) {
+        uint64_t low = __atomic_load_n(&large[i].at, __ATOMIC_ACQUIRE);
+        uint64_t high = low + large[i].len, end = at + len;
+        if (!low || end <= low || at >= high)
+            continue;
+        bool is_kept = at > low;
+        __atomic_store_n(&large[i].at, is_kept ? low : 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&large[i].len, is_kept ? at - low : 0,
+                         __ATOMIC_RELEASE);
+    }
+}
+
+static void take_lower(uint64_t from, uint64_t at, uint64_t end, uint64_t *low,
+                       uint64_t *high)
+{
+    if (at == 0 || end <= from || at >= *low)
+        return;
+    *low = at;
+    *high = end;
+}
+
+bool own_next_large(uint64_t from, uint64_t *low, uint64_t *high)
+{
+    *low = UINT64_MAX;
+    take_lower(from, (uint64_t)__ehdr_start, (uint64_t)_end, low, high);
+    for (int i = 0; i < LARGE_MAX; i++) {
+        uint64_t at = __atomic_load_n(&large[i].at, __ATOMIC_ACQUIRE);
+        take_lower(from, at, at + large[i].len, low, high);
+    }
+    return *low != UINT64_MAX;
+}
+
 void *mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset)
 {
     void *got = (void *)checked(
         machine_syscall(SYS_mmap, (long)at, (long)n, prot, flags, fd, offset));
-    if (got != MAP_FAILED)
-        checker_is_shared(got, n);
+    if (got == MAP_FAILED)
+        return got;
+    checker_is_shared(got, n);
+    if (n >= LARGE_BYTES && !(flags & MAP_FIXED))
+        large_add((uint64_t)got, (n + 4095) & ~UINT64_C(4095));
     return got;
 }
 
 int munmap(void *at, size_t n)
 {
+    large_forget((uint64_t)at, n);
     return (int)call(SYS_munmap, (long)at, (long)n, 0, 0);
 }
 

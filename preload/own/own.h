@@ -20,6 +20,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Find libc and its functions. False: the program's libc is none that we know,
  * and nothing must be done: not even the constructor's arguments are what
@@ -31,3 +32,8 @@ void *own_find(const char *name) __attribute__((visibility("hidden")));
 
 /* The calling thread's errno, libc's. [any thread] */
 int *own_program_errno(void) __attribute__((visibility("hidden")));
+
+/* The lowest of this library and what we mapped in pieces of 64 KiB and more
+ * that ends above `from`; false: there is none. [signal-safe] */
+bool own_next_large(uint64_t from, uint64_t *low, uint64_t *high)
+    __attribute__((visibility("hidden")));

@@ -15,10 +15,12 @@
  * needed for right results; calls that nest find the next entry free because
  * the hint follows them.
  *
- * An entry is given back by its own leave or landing pad alone. One whose frame
- * vanished (longjmp, a thread that ended under it) stays busy: nothing proves
- * that its frame is not restored some day (copied stacks). That quarantine
- * costs 192 bytes each.
+ * An entry is given back by its own leave or landing pad. One whose frame a
+ * longjmp took away waits in a queue of its cache, busy, until LEFT_MAX others
+ * came behind it: it is given back then. Programs that copy stacks away and
+ * back restore such a frame some day; the first one that returns says so
+ * (shim_entries_keep), and from then on such entries stay busy for good, 192
+ * bytes each, as those do whose thread ended under them.
  *
  * Runs on the path of a call with the program's vector registers live: general
  * registers only, no libc.
@@ -34,6 +36,8 @@ enum {
     BATCH_BYTES = 64 * 1024,
     SEARCH_MAX = 4096, /* the ring, for the stack of an error */
     LOOK_AT = 8,       /* entries of the ring before a new one is made */
+    LEFT_MAX = 256,    /* that wait for their frame to come back */
+    LEFT_NEAR = 1 << 20,
 };
 
 __thread struct shim_cache *shim_cache;
@@ -177,12 +181,88 @@ void shim_entry_give(struct shim_entry *entry)
     __atomic_store_n(&entry->busy, 0, __ATOMIC_RELEASE);
 }
 
-static const struct shim_entry *find_in(const struct shim_cache *cache,
-                                        uint64_t sp, uint64_t open)
+/* ---- taken away by a longjmp ------------------------------------------ */
+
+static bool is_kept; /* frames come back: no such entry is given back */
+
+void shim_entries_keep(void)
 {
-    const struct shim_entry *start =
-        __atomic_load_n(&cache->hint, __ATOMIC_ACQUIRE);
-    const struct shim_entry *entry = start;
+    __atomic_store_n(&is_kept, true, __ATOMIC_RELAXED);
+}
+
+bool shim_entries_are_kept(void)
+{
+    return __atomic_load_n(&is_kept, __ATOMIC_RELAXED);
+}
+
+/* The oldest one, if its frame did not come back meanwhile: then it was given
+ * back by that, and its flags are another call's. */
+static void free_oldest(struct shim_cache *cache)
+{
+    struct shim_entry *entry = cache->left_first;
+    cache->left_first = entry->left;
+    cache->left_count--;
+    entry->left = NULL;
+    if (entry->busy && (entry->call.flags & SHIM_CALL_LEFT))
+        shim_entry_give(entry);
+}
+
+static void leave(struct shim_cache *cache, struct shim_entry *entry)
+{
+    entry->call.flags |= SHIM_CALL_LEFT;
+    if (entry->left != NULL)
+        return; /* it came back, and left again */
+    entry->left = entry;
+    if (cache->left_count == 0)
+        cache->left_first = entry;
+    else
+        cache->left_last->left = entry;
+    cache->left_last = entry;
+    cache->left_count++;
+    if (cache->left_count > LEFT_MAX)
+        free_oldest(cache);
+}
+
+/* Not beside a call of it that we interrupt. One that is being jumped over, or
+ * was, does not count. */
+static bool lock_left(struct shim_cache *cache, uint64_t low, uint64_t high)
+{
+    uint64_t by = cache->left_busy;
+    if (by != 0 && (by >= high || (by < low && low - by > LEFT_NEAR)))
+        return false;
+    cache->left_busy = (uint64_t)__builtin_frame_address(0);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    return true;
+}
+
+void shim_entries_left(uint64_t low, uint64_t high, bool are_many)
+{
+    struct shim_cache *cache = shim_cache;
+    struct shim_entry *start = cache ? cache->hint : NULL, *entry = start;
+    if (start == NULL || start == &nothing || shim_entries_are_kept() ||
+        !lock_left(cache, low, high))
+        return;
+    for (uint32_t i = 0; i < SEARCH_MAX || are_many; i++) {
+        struct shim_entry *next =
+            __atomic_load_n(&entry->next, __ATOMIC_ACQUIRE);
+        if (entry->busy && entry->home == cache &&
+            (entry->call.flags & SHIM_CALL_LEFT) == 0 &&
+            entry->call.sp - low < high - low)
+            leave(cache, entry);
+        if (next == start)
+            break;
+        entry = next;
+    }
+    cache->left_busy = 0;
+}
+
+/* ---- looked for by an error ------------------------------------------- */
+
+static struct shim_entry *find_in(const struct shim_cache *cache, uint64_t sp,
+                                  uint64_t open)
+{
+    struct shim_entry *start = __atomic_load_n(&cache->hint, __ATOMIC_ACQUIRE);
+    struct shim_entry *entry = start;
     for (uint32_t i = 0; entry != NULL && i < SEARCH_MAX; i++) {
         if (entry->busy && entry->call.sp == sp && entry->call.open == open)
             return entry;
@@ -193,13 +273,24 @@ static const struct shim_entry *find_in(const struct shim_cache *cache,
     return NULL;
 }
 
+static struct shim_entry *find(uint64_t sp, uint64_t open)
+{
+    struct shim_entry *entry =
+        shim_cache ? find_in(shim_cache, sp, open) : NULL;
+    /* a thread's first call has its entry from there */
+    return entry != NULL ? entry : find_in(&shared, sp, open);
+}
+
+struct shim_call *shim_entry_call(uint64_t sp, uint64_t open)
+{
+    struct shim_entry *entry = find(sp, open);
+    return entry != NULL ? &entry->call : NULL;
+}
+
 bool shim_entry_find(uint64_t sp, uint64_t open, uint64_t *return_address,
                      uint64_t *rbp)
 {
-    const struct shim_entry *entry =
-        shim_cache ? find_in(shim_cache, sp, open) : NULL;
-    if (entry == NULL) /* a thread's first call has its entry from there */
-        entry = find_in(&shared, sp, open);
+    const struct shim_entry *entry = find(sp, open);
     if (entry == NULL)
         return false;
     *return_address = entry->ra;

@@ -14,7 +14,8 @@ struct shim_entry {
     struct shim_entry *next; /* in the ring of its cache */
     struct shim_cache *home; /* its cache, for ever */
     uint64_t resume; /* _Unwind_Resume of the unwinder that passes through */
-    uint64_t pad;
+    struct shim_entry *left; /* in the queue of those whose frame a longjmp
+                                took away; the last one names itself */
 };
 _Static_assert(sizeof(struct shim_entry) == ENTRY_SIZE, "layout.h");
 _Static_assert(offsetof(struct shim_entry, rbp) == ENTRY_RBP, "layout.h");
@@ -50,6 +51,9 @@ _Static_assert(SHIM_NEAR_END == NEAR_END, "layout.h");
  * that was given back, or the one after the last that was taken. */
 struct shim_cache {
     _Alignas(64) struct shim_entry *hint;
+    struct shim_entry *left_first, *left_last; /* see entries.c */
+    uint64_t left_count;
+    uint64_t left_busy; /* stack pointer of who changes that queue; 0: nobody */
 };
 
 /* This thread's cache; NULL: none, it shares one. Read by trampoline.S. */

@@ -124,4 +124,29 @@ shim_read_xmm:
     .cfi_endproc
     .size shim_read_xmm, . - shim_read_xmm
 
+/* bool shim_read_x87(uint8_t out[16]): stored and loaded again, which changes
+ * no bit of a value of 80 bits and needs no register of the x87 stack. */
+    .balign 16
+    .globl shim_read_x87
+    .hidden shim_read_x87
+    .type shim_read_x87, @function
+shim_read_x87:
+    .cfi_startproc
+    fnstsw %ax
+    testb $0x80, %al          /* an exception is pending */
+    jnz 1f
+    fxam
+    fnstsw %ax
+    andl $0x4500, %eax        /* C3, C2, C0 */
+    cmpl $0x4100, %eax        /* empty */
+    je 1f
+    fstpt (%rdi)
+    fldt (%rdi)
+    movl $1, %eax
+    ret
+1:  xorl %eax, %eax
+    ret
+    .cfi_endproc
+    .size shim_read_x87, . - shim_read_x87
+
     .section .note.GNU-stack, "", @progbits

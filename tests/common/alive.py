@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Processes that belong to a folder: its name is in their environment, in their
 arguments or in the folder they work in. A sidecar, its children, what a traced
-program left running."""
+program left running.
+
+  alive.py FOLDER     ends them, for a test that is no Python
+"""
 import os
 import shutil
+import signal
+import sys
 import time
 
 
@@ -48,3 +53,17 @@ def remove(folder):
     left = wait_for_none(folder)
     shutil.rmtree(folder)
     assert not left, left
+
+
+def end(folder):
+    """A sidecar whose store is deleted makes another, so it goes first."""
+    for pid in processes(folder):
+        try:
+            os.kill(pid, signal.SIGTERM)
+        except ProcessLookupError:
+            pass
+    return wait_for_none(folder, seconds=30)
+
+
+if __name__ == "__main__":
+    sys.exit(len(end(sys.argv[1])))

@@ -73,6 +73,25 @@ def check_locked(program, bare, traced):
     return not ok
 
 
+def check_locked_below_limit(program, bare, traced):
+    """RLIMIT_MEMLOCK has room for the program, not for what is ours, too."""
+    size = int(run(program, bare).stdout)
+    wrong = 0
+    for kib, how in ((size + 256, "limit"), (size + 256, "limit+"),
+                     (size - 256, "limit")):
+        plain = run(program, bare, arguments=(how, str(kib)))
+        got = run(program, traced, arguments=(how, str(kib)))
+        count = sessions(traced)
+        ok = (got.returncode == plain.returncode and count == 1 and
+              (plain.returncode == 77) == (kib < size) and
+              int(plain.stdout or 0) <= int(got.stdout or 0) <= kib)
+        wrong += not ok
+        print(f"{'ok   ' if ok else 'WRONG'} mlockall below {kib} KiB ({how}): "
+              f"{got.stdout}, status {got.returncode}, untraced "
+              f"{plain.stdout}, {plain.returncode}")
+    return wrong
+
+
 def make_group():
     """A memory cgroup of our own, and the name of its limit; or None."""
     for top, name in (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
@@ -128,6 +147,7 @@ def main():
                       HANDSPAN_SIDECAR="off")
         return (check_address_space(program, bare, traced) +
                 check_locked(program, bare, traced) +
+                check_locked_below_limit(program, bare, traced) +
                 check_container(program, bare, traced)) > 0
 
 

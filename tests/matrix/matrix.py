@@ -95,6 +95,8 @@ def one(compiler, flags, source):
         want = run(["./program"], BARE, top)
         counts = {n: int(c) for n, c in
                   re.findall(r"^count (\S+) (\d+)$", want[1], re.M)}
+        if want[0] == 127 and not counts:  # the loader refuses it
+            return None, [want[2].strip()]
         with open(top + "/m.manifest", "w", encoding="utf-8") as f:
             f.write("[[object(main)]];\n" +
                     "".join(f"[[span]] {n};\n" for n in counts))

@@ -250,7 +250,7 @@ def case_killed():
                   "ORDER BY 1"),
            [("ok", "return", 100), ("unfinished", "killed", 6)], "spans")
     expect(p.rows("SELECT status, ended_by, signal FROM processes"),
-           [("error", "killed", 9)], "process")
+           [("error", "signal", 9)], "process")
     expect(p.sessions(), [], "session files")
     p.done()
 
@@ -283,7 +283,7 @@ def case_reaped():
     p.drain()
     expect(p.rows("SELECT status, ended_by, signal, end_source, cpu_ns, "
                   "peak_bytes, peak_is_lower_bound FROM processes"),
-           [("error", "killed", 9, "reaper", 5000, 4096, 0)], "process")
+           [("error", "signal", 9, "reaper", 5000, 4096, 0)], "process")
     expect(p.rows("SELECT ended_by FROM spans WHERE status = 'unfinished'"),
            [("killed",)], "open span")
     p.done()
@@ -465,6 +465,40 @@ def case_noise_inside():
         for name in (whole, "store.db", "store.db-wal", "store.db-shm"):
             if os.path.exists(os.path.join(p.dir, name)):
                 os.remove(os.path.join(p.dir, name))
+    p.done()
+
+
+def case_held():
+    """A thread that is held up keeps its inputs: of an event, and of a call
+    that is not open yet."""
+    p = Place()
+    side = p.sidecar("--stay")
+    out = p.wrote("records=0", "held=1")
+    p.until("session stored", lambda: not p.sessions())
+    side.terminate()
+    side.communicate(timeout=300)
+    expect(out[0], 2, "records")
+    expect([json.loads(i)["n"] for i, in
+            p.rows("SELECT input FROM spans ORDER BY ref")], [1, 2], "inputs")
+    expect(p.rows("SELECT capture FROM spans WHERE capture IS NOT NULL"), [],
+           "marks")
+    p.done()
+
+
+def case_lost():
+    """What a record promises and no frame brings is marked, each value."""
+    p = Place()
+    p.wrote("records=0", "lost=1")
+    p.drain()
+
+    def mark(why, *keys):
+        return {key: {"lost": why} for key in keys}
+
+    expect([c and json.loads(c) for c, in
+            p.rows("SELECT capture FROM spans ORDER BY ref")],
+           [mark("not found", "path", "n"),
+            mark("no room", "path", "n") | mark("not found", "return"),
+            mark("no room", "path", "n", "return"), None], "marks")
     p.done()
 
 

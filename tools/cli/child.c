@@ -7,6 +7,7 @@
  */
 #include "tools/cli/child.h"
 #include "tools/cli/sidecar_control.h"
+#include "lane/x86_64/machine.h"
 #include "tools/common/format.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -155,6 +156,10 @@ static void bury(struct child *c, const siginfo_t *info,
                  void (*ended)(void *context, const struct child *c),
                  void *context)
 {
+    struct timespec now;
+    c->end_ticks = machine_ticks();
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    c->end_monotonic_ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
     c->end_unix_ns = format_now_ns();
     c->wait_status = info->si_code == CLD_EXITED ? (info->si_status & 0xff) << 8
                                                  : info->si_status & 0x7f;

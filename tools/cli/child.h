@@ -8,8 +8,9 @@
 struct child {
     pid_t pid;
     uint64_t start_time; /* names the process together with pid; 0 unknown */
-    int64_t start_unix_ns, end_unix_ns;
-    int exec_errno; /* != 0: it never ran */
+    int64_t start_unix_ns, end_unix_ns, end_monotonic_ns;
+    uint64_t end_ticks; /* of the TSC */
+    int exec_errno;     /* != 0: it never ran */
     int wait_status;
     struct rusage usage;
 };

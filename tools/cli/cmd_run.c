@@ -163,9 +163,10 @@ static void write_certificate(const struct run *r, const struct child *c)
         u->ru_utime.tv_usec + u->ru_stime.tv_usec;
     fprintf(out,
             "status %d\ncpu_ns %" PRId64 "\npeak_bytes %" PRId64
-            "\nend_unix_ns %" PRId64 "\n",
+            "\nend_unix_ns %" PRId64 "\nend_ticks %" PRIu64
+            "\nend_monotonic_ns %" PRId64 "\n",
             c->wait_status, cpu_us * 1000, (int64_t)u->ru_maxrss * 1024,
-            c->end_unix_ns);
+            c->end_unix_ns, c->end_ticks, c->end_monotonic_ns);
     if (fclose(out) != 0 || rename(aside, path) != 0)
         unlink(aside);
 }

@@ -2,6 +2,7 @@
 /* handspan show: one trace as a waterfall, and what is missing from it. */
 #include "tools/cli/commands.h"
 #include "tools/cli/completeness.h"
+#include "tools/cli/ends.h"
 #include "tools/cli/view.h"
 #include "tools/cli/waterfall.h"
 #include "tools/common/format.h"
@@ -155,6 +156,7 @@ static int print(struct view *v, const struct query_trace *t,
                    "(TRACEPARENT).\n",
                    (long long)tree.outside_count,
                    tree.outside_count == 1 ? " hangs" : "es hang");
+        ends_print(&v->term, t, &d);
         completeness_print(&v->term, t, &d, tree.span_count);
     }
     query_tree_free(&tree);

@@ -262,7 +262,9 @@ static void print_stacks(const struct term *t, const cJSON *error)
     if (cJSON_GetArraySize(stack) > 0 && !is_in_origin) {
         bool is_signal = kind && strcmp(kind, "signal") == 0;
         bool is_overdue = kind && strcmp(kind, "overdue") == 0;
+        bool is_left = text_of(error, "left_by") != NULL;
         print_title(t, is_signal      ? "Where"
+                       : is_left      ? "Left by longjmp"
                        : is_overdue   ? "Where it was"
                        : is_exception ? "Where it passed"
                                       : "Called from");

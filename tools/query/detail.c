@@ -112,6 +112,8 @@ static void read_process(sqlite3_stmt *stmt, void *entry)
     p->end_source = query_text_copy(stmt, 18);
     p->lost = query_text_copy(stmt, 19);
     p->target = query_text_copy(stmt, 20);
+    p->end_least_ns = query_int(stmt, 21, -1);
+    p->end_most_ns = query_int(stmt, 22, -1);
     p->label = process_label(p);
 }
 

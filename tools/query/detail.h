@@ -19,6 +19,9 @@ struct query_process {
     int64_t session, idx, trace, pid;
     int64_t parent_idx, parent_ref; /* -1, 0: none */
     int64_t start_unix_ns, duration_ns, cpu_ns, peak_bytes, exit_code, signal;
+    /* of an end that is only known to lie between, since the start; -1: exact,
+     * or nothing is known */
+    int64_t end_least_ns, end_most_ns;
     bool peak_is_lower_bound;
     char *name, *program, *command, *status, *ended_by, *end_source;
     char *lost, *target; /* why the trace ends with what it exec'ed; or NULL */

@@ -20,6 +20,8 @@ static void put_rule(const char *json, const cJSON *error, struct buf *b)
     const char *message = text_of(error, "message");
     if (json_member_text(json, "return_value", value, sizeof value))
         buf_printf(b, "return %s", value);
+    else if (rule && strcmp(rule, "longjmp") == 0)
+        buf_text(b, "left by longjmp");
     else if (rule)
         buf_printf(b, "rule %s", rule);
     else
@@ -53,7 +55,7 @@ static void put_place(const cJSON *error, bool is_rule, bool is_long,
     const char *where = "in";
     if (cJSON_GetArraySize(frames) == 0) {
         frames = cJSON_GetObjectItemCaseSensitive(error, "stack");
-        where = is_rule ? "called from" : "in";
+        where = is_rule && !text_of(error, "left_by") ? "called from" : "in";
     }
     const cJSON *blamed = query_frame_to_blame(frames);
     struct query_frame f = query_frame_read(blamed);

@@ -23,7 +23,8 @@ const char *drain_end_name(uint32_t end)
 
 /* A span from begin to end, as long as it has not ended. */
 static int begun_store(struct session *s, const struct pending *p,
-                       const char *status, const char *ended_by)
+                       const char *status, const char *ended_by,
+                       uint64_t end_ticks)
 {
     const struct pending_frame *f = &p->frame[LANE_FRAME_BEGIN];
     uint32_t lane = LANE_REF_LANE(p->ref);
@@ -44,7 +45,12 @@ static int begun_store(struct session *s, const struct pending *p,
         .ended_by = ended_by,
     };
     span.trace = tables_trace(s, &span.context, span.t0);
+    if (end_ticks)
+        span.duration_ns = span.self_ns =
+            clock_duration_ns(&s->clock, span.t0, end_ticks);
     int rc = span.trace < 0 ? (int)span.trace : drain_span_store(s, &span, p);
+    if (rc > 0 && end_ticks)
+        rc = drain_span_count(s, &span, p);
     s->is_moved = true;
     return rc < 0 ? rc : 0;
 }
@@ -69,13 +75,14 @@ int begun_take(struct session *s, const struct lane_log_item *item)
                                &begin, sizeof begin);
     if (rc != 0)
         return rc;
-    return begun_store(s, pending_find(&s->pending, f->span), "open", NULL);
+    return begun_store(s, pending_find(&s->pending, f->span), "open", NULL, 0);
 }
 
 struct ending {
     struct session *s;
     uint32_t process;
     const char *ended_by;
+    uint64_t end_ticks;
     int rc;
 };
 
@@ -89,13 +96,15 @@ static void begun_end(struct pending *p, void *with)
     memcpy(&begin, f->payload, sizeof begin);
     if (begin.process != ending->process)
         return;
-    ending->rc = begun_store(ending->s, p, "unfinished", ending->ended_by);
+    ending->rc = begun_store(ending->s, p, "unfinished", ending->ended_by,
+                             ending->end_ticks);
     pending_drop(&ending->s->pending, p);
 }
 
-int drain_begun(struct session *s, uint32_t process, const char *ended_by)
+int drain_begun(struct session *s, uint32_t process, const char *ended_by,
+                uint64_t end_ticks)
 {
-    struct ending ending = {s, process, ended_by, 0};
+    struct ending ending = {s, process, ended_by, end_ticks, 0};
     pending_each(&s->pending, begun_end, &ending);
     return ending.rc;
 }

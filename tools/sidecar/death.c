@@ -13,10 +13,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
+#include "lane/x86_64/machine.h"
 
 /* linux/pidfd.h of 6.15; the headers of Debian 12 are older. */
 struct pidfd_info_v1 {
@@ -118,6 +121,75 @@ static int32_t find_in_namespace(uint32_t pid, uint64_t pid_namespace)
     return found;
 }
 
+/* ---- the moment --------------------------------------------------------- */
+
+static int waiting = -1; /* epoll over the pidfds */
+
+static struct death_moment moment_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (struct death_moment){
+        .tsc = machine_ticks(),
+        .monotonic_ns = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec,
+    };
+}
+
+/* 0: its monotonic clock is not ours. */
+static uint64_t ticks_of(const struct death_moment *moment,
+                         const struct lane_session *header)
+{
+    static uint64_t ours;
+    struct stat at;
+    if (header->clock == LANE_CLOCK_TSC)
+        return moment->tsc;
+    if (!ours)
+        ours = stat("/proc/self/ns/time", &at) == 0 ? at.st_ino : 1;
+    return header->time_namespace == ours || header->time_namespace == 0
+               ? moment->monotonic_ns
+               : 0;
+}
+
+static void await(struct death *death)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = death};
+    if (waiting < 0)
+        waiting = epoll_create1(EPOLL_CLOEXEC);
+    death->is_awaited = waiting >= 0 && epoll_ctl(waiting, EPOLL_CTL_ADD,
+                                                  death->pidfd, &event) == 0;
+}
+
+static void await_no_more(struct death *death)
+{
+    /* by hand: children of ours may hold the descriptor, too */
+    if (death->is_awaited)
+        (void)epoll_ctl(waiting, EPOLL_CTL_DEL, death->pidfd, NULL);
+    death->is_awaited = false;
+}
+
+int death_wait_fd(void)
+{
+    return waiting;
+}
+
+void death_gather(void)
+{
+    struct epoll_event event[64];
+    int n = waiting < 0 ? 0 : epoll_wait(waiting, event, 64, 0);
+    struct death_moment now = moment_now();
+    for (int i = 0; i < n; i++) {
+        struct death *death = event[i].data.ptr;
+        death->noticed = now;
+        await_no_more(death);
+    }
+}
+
+static void not_later_than(struct death *death, uint64_t ticks)
+{
+    if (ticks && (!death->end_ticks || ticks < death->end_ticks))
+        death->end_ticks = ticks;
+}
+
 void death_watch(struct death *death, uint32_t pid, uint64_t start_time,
                  uint64_t pid_namespace)
 {
@@ -136,6 +208,8 @@ void death_watch(struct death *death, uint32_t pid, uint64_t start_time,
         death_close(death);
         death->state = DEATH_DEAD;
     }
+    if (death->pidfd >= 0)
+        await(death);
 }
 
 static void status_set(struct death *death, int status, const char *source)
@@ -157,10 +231,12 @@ static bool line_number(const char *text, const char *key, int64_t *out)
 }
 
 /* "reaped-PID-STARTTIME": lines "status N" (as of waitpid), "cpu_ns N",
- * "peak_bytes N". Written by `handspan run`, renamed when it is whole. */
-static bool ask_reaper(struct death *death, int dir_fd, uint32_t pid)
+ * "peak_bytes N", and when it ended: "end_ticks N" (of the TSC),
+ * "end_monotonic_ns N". Written by `handspan run`, renamed when it is whole. */
+static bool ask_reaper(struct death *death, int dir_fd, uint32_t pid,
+                       uint32_t clock)
 {
-    char name[64], text[256];
+    char name[64], text[512];
     snprintf(name, sizeof name, "reaped-%u-%llu", pid,
              (unsigned long long)death->start_time);
     int fd =
@@ -170,7 +246,7 @@ static bool ask_reaper(struct death *death, int dir_fd, uint32_t pid)
     ssize_t n = read(fd, text, sizeof text - 1);
     close(fd);
     text[n > 0 ? n : 0] = 0;
-    int64_t status, cpu, peak;
+    int64_t status, cpu, peak, end;
     if (!line_number(text, "status ", &status))
         return false;
     status_set(death, (int)status, "reaper");
@@ -178,6 +254,14 @@ static bool ask_reaper(struct death *death, int dir_fd, uint32_t pid)
         death->cpu_ns = (uint64_t)cpu;
     if (line_number(text, "\npeak_bytes ", &peak) && peak > 0)
         death->peak_bytes = (uint64_t)peak;
+    if (line_number(text,
+                    clock == LANE_CLOCK_TSC ? "\nend_ticks "
+                                            : "\nend_monotonic_ns ",
+                    &end) &&
+        end > 0) {
+        death->end_ticks = (uint64_t)end;
+        death->is_exact = true;
+    }
     return true;
 }
 
@@ -219,15 +303,23 @@ static bool has_ended(const struct death *death)
     return state && (*state == 'Z' || *state == 'X');
 }
 
-enum death_state death_look(struct death *death, int dir_fd, uint32_t pid)
+enum death_state death_look(struct death *death, int dir_fd, uint32_t pid,
+                            const struct lane_session *header)
 {
+    struct death_moment before = moment_now();
     if (death->state == DEATH_ALIVE && has_ended(death)) {
+        struct death_moment now = moment_now();
         death->state = DEATH_DEAD;
         ask_kernel(death);
+        not_later_than(death, ticks_of(&now, header));
+        if (death->noticed.tsc)
+            not_later_than(death, ticks_of(&death->noticed, header));
+    } else if (death->state == DEATH_ALIVE) {
+        death->alive_ticks = ticks_of(&before, header);
     }
     if (death->state != DEATH_ALIVE &&
         (!death->has_status || strcmp(death->source, "reaper") != 0))
-        (void)ask_reaper(death, dir_fd, pid);
+        (void)ask_reaper(death, dir_fd, pid, header->clock);
     if (death->state == DEATH_UNSEEN && death->has_status)
         death->state = DEATH_DEAD;
     return death->state;
@@ -266,6 +358,7 @@ bool death_maps(const struct death *death, const char *name)
 
 void death_close(struct death *death)
 {
+    await_no_more(death);
     if (death->pidfd >= 0)
         close(death->pidfd);
     death->pidfd = -1;

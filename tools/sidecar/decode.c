@@ -158,6 +158,22 @@ static int put_frame(const struct decode_site *site,
     return broken ? -EBADMSG : 0;
 }
 
+/* Each item that would have had a value. */
+static void mark_lost(const struct decode_site *site, const char *why,
+                      bool outputs, struct objects *o)
+{
+    for (uint32_t i = 0; why && i < site->count; i++) {
+        const struct decode_item *item = &site->item[i];
+        if (outputs ? item->direction != LANE_OUTPUT
+                    : item->direction != LANE_INPUT &&
+                          item->direction != LANE_ATTRIBUTE)
+            continue;
+        cJSON *mark = cJSON_CreateObject();
+        cJSON_AddStringToObject(mark, "lost", why);
+        cJSON_AddItemToObject(object_of(&o->capture), item->key, mark);
+    }
+}
+
 static char *take_text(cJSON *object)
 {
     char *text = object ? cJSON_PrintUnformatted(object) : NULL;
@@ -181,6 +197,10 @@ int decode_span(const struct decode_site *site,
     rc = rc ? rc : rc2;
     rc2 = put_frame(site, later, &o.output, &o);
     rc = rc ? rc : rc2;
+    if (context) {
+        mark_lost(site, context->input_lost, false, &o);
+        mark_lost(site, context->output_lost, true, &o);
+    }
     if (error->payload || (context && context->has_signal)) {
         rc2 = decode_error(error->site ? error->site : site, error, context,
                            &o.error, result);

@@ -44,7 +44,10 @@ struct decode_context {
         *withheld; /* why words are missing, not owned; NULL: no reason */
     const char *stack_ended; /* why `stack` goes no further, NULL: whole */
     char type[512], message[2048]; /* of the exception it came from, or "" */
-    bool has_signal;               /* this span is where a fatal signal came */
+    /* why inputs (attributes, too) or outputs are missing; NULL: none are */
+    const char *input_lost, *output_lost;
+    bool was_left;   /* by longjmp: its own frame is part of `stack` */
+    bool has_signal; /* this span is where a fatal signal came */
     int32_t signal, signal_code;
     uint64_t fault_address;
 };

@@ -48,12 +48,14 @@ static int values_decode(struct session *s, const struct drain_span *span,
     struct decode_frame error = frame_of(s, p, LANE_FRAME_ERROR);
     bool has_context =
         is_final && (error.payload || stacks_is_fatal(p, span->died_by));
-    if (!input.payload && !output.payload && !later.payload && !error.payload &&
-        !has_context && !step)
-        return 0;
     struct decode_context context = {
         .withheld = s->withheld[0] ? s->withheld : NULL,
     };
+    if (is_final)
+        lost_find(s, span, p, &context);
+    if (!input.payload && !output.payload && !later.payload && !error.payload &&
+        !has_context && !step && !context.input_lost && !context.output_lost)
+        return 0;
     int rc = has_context ? stacks_gather(s, span, p, &context) : 0;
     if (rc >= 0) {
         rc = decode_span(&s->site[span->site].decode, &input, &output, &later,
@@ -149,7 +151,7 @@ int drain_span_store(struct session *s, const struct drain_span *span,
             &s->clock, span->t0,
             span->t0 + (uint64_t)clock_to_ns((double)span->duration_ns /
                                              clock_rate(&s->clock)));
-    if (p || step)
+    if (p || step || span->capture || span->is_lost)
         rc = values_decode(s, span, p, is_final, step, &json);
     if (rc == 0)
         rc = attribute_merge(p, &json.attributes);
@@ -178,8 +180,7 @@ int drain_span_store(struct session *s, const struct drain_span *span,
     return rc;
 }
 
-/* The trace that this handler is the root of. */
-static int root_store(struct session *s, const struct drain_span *span)
+int drain_root_store(struct session *s, const struct drain_span *span)
 {
     int rc = store_run(s->store, STORE_CONTEXT_ROOT, "iii", s->id,
                        (int64_t)span->context, (int64_t)span->ref);
@@ -250,6 +251,13 @@ static int parent_add(struct session *s, const struct drain_span *span,
     return 0;
 }
 
+int drain_span_count(struct session *s, const struct drain_span *span,
+                     const struct pending *p)
+{
+    int rc = total_add(s, span, p);
+    return rc == 0 ? parent_add(s, span, p) : rc;
+}
+
 static void span_of_record(struct session *s, uint32_t lane,
                            const struct lane_record *r, struct drain_span *span)
 {
@@ -274,6 +282,7 @@ static void span_of_record(struct session *s, uint32_t lane,
         .ended_by = drain_end_name(status & 15),
         .is_root = (status & LANE_STATUS_ROOT) != 0,
         .is_apart = (status & LANE_STATUS_APART) != 0,
+        .is_lost = (status & LANE_STATUS_CAPTURE_LOST) != 0,
     };
 }
 
@@ -308,12 +317,10 @@ static int record_take(struct session *s, uint32_t lane,
         return 0;
     }
     if (rc > 0)
-        rc = total_add(s, &span, p);
-    if (rc == 0)
-        rc = parent_add(s, &span, p);
+        rc = drain_span_count(s, &span, p);
     if (rc == 0 && span.is_root)
-        rc = root_store(s, &span);
-    /* parent_add() may have made a new one: find again */
+        rc = drain_root_store(s, &span);
+    /* drain_span_count() may have made a new one: find again */
     p = pending_find(&s->pending, span.ref);
     if (p)
         pending_drop(&s->pending, p);
@@ -502,85 +509,5 @@ int drain_lane(struct session *s, uint32_t lane, uint32_t most, int64_t now_ns)
     int rc = lane_items(s, lane, most, now_ns);
     l->is_draining = false;
     lane_log_rest(&l->log);
-    return rc;
-}
-
-/* ---- open spans ---------------------------------------------------------- */
-
-static void span_of_open(struct session *s, uint32_t lane,
-                         const struct lane_open *o, struct drain_span *span)
-{
-    *span = (struct drain_span){
-        .ref = o->span,
-        .parent = o->parent,
-        .t0 = o->t0_ticks,
-        .capture = o->capture,
-        .site = o->site_kind & 0xffffff,
-        .context = o->context_depth & 0xffffff,
-        .depth = o->context_depth >> 24,
-        .process = s->lane[lane].process,
-        .generation = s->lane[lane].generation,
-        .duration_ns = STORE_NULL,
-        .self_ns = STORE_NULL,
-        .cpu_ns = STORE_NULL,
-        .is_root = (o->site_kind >> 24 & LANE_STATUS_ROOT) != 0,
-    };
-}
-
-static int open_store(struct session *s, uint32_t lane,
-                      const struct lane_open *o, const char *status,
-                      const char *ended_by)
-{
-    struct drain_span span;
-    span_of_open(s, lane, o, &span);
-    if (span.site == 0 || span.site >= s->reader.header.site_next ||
-        !s->site[span.site].is_known || LANE_REF_COUNTER(span.ref) == 0)
-        return 0;
-    struct pending *p = pending_get(&s->pending, span.ref);
-    if (!p)
-        return -ENOMEM;
-    bool is_open = strcmp(status, "open") == 0;
-    if (is_open && p->is_shown)
-        return 0;
-    /* where the signal came; those around it are merely unfinished */
-    span.died_by =
-        is_open ? 0 : session_died_by(session_process_of(s, span.process));
-    bool is_fatal = !is_open && stacks_is_fatal(p, span.died_by);
-    span.status = is_fatal ? "error" : status;
-    span.ended_by = is_fatal ? "signal" : ended_by;
-    span.trace = tables_trace(s, &span.context, span.t0);
-    if (span.trace < 0)
-        return (int)span.trace;
-    int rc = drain_span_store(s, &span, p);
-    if (rc >= 0 && span.is_root)
-        rc = root_store(s, &span);
-    p->is_shown = is_open;
-    s->is_moved = true;
-    if (rc >= 0 && !is_open)
-        pending_drop(&s->pending, p);
-    return rc < 0 ? rc : 0;
-}
-
-int drain_open(struct session *s, uint32_t lane, uint64_t owner,
-               const char *status, const char *ended_by, int64_t age_ns,
-               uint64_t now_ticks)
-{
-    static struct lane_open open[LANE_OPEN_MAX];
-    uint64_t seen = 0;
-    int n =
-        lane_reader_open_spans(&s->reader, lane, open, LANE_OPEN_MAX, &seen);
-    int rc = 0;
-    if ((owner && seen != owner) ||
-        LANE_OWNER_GENERATION(seen) != s->lane[lane].generation)
-        return 0;
-    for (int i = 0; i < n && rc == 0; i++) {
-        bool is_late = age_ns && overdue_is(s, &open[i], now_ticks);
-        if (!is_late &&
-            clock_duration_ns(&s->clock, open[i].t0_ticks, now_ticks) < age_ns)
-            continue;
-        rc = open_store(s, lane, &open[i], status, ended_by);
-        if (rc == 0 && is_late)
-            rc = overdue_note(s, lane, open, n, i);
-    }
     return rc;
 }

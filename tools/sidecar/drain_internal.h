@@ -14,10 +14,22 @@ struct drain_span {
     int died_by; /* signal that ended its process, unseen from inside; or 0 */
     bool is_root;
     bool is_apart; /* its time is not part of its parent's */
+    bool is_lost;  /* its writer had no room for values */
 };
+
+/* Why the values are missing that its record (or the site, of what was lost)
+ * promises and that no frame brought; NULL: none are. lost.c */
+void lost_find(const struct session *session, const struct drain_span *span,
+               const struct pending *pending, struct decode_context *context);
 
 /* Its row. Rows changed (0: a final one is there already), or -errno. */
 int drain_span_store(struct session *session, const struct drain_span *span,
+                     const struct pending *pending);
+/* The trace that this handler is the root of. 0 or -errno. */
+int drain_root_store(struct session *session, const struct drain_span *span);
+/* An ended one into the totals, and its time into what its parent's children
+ * took. 0 or -errno. */
+int drain_span_count(struct session *session, const struct drain_span *span,
                      const struct pending *pending);
 /* A span began that another call will end. 0 or -errno. */
 int begun_take(struct session *session, const struct lane_log_item *item);

@@ -101,6 +101,8 @@ static void add_context(cJSON *o, const struct decode_context *c)
     add_text(o, "stderr", c->stderr_text);
     if (c->stack_ended)
         cJSON_AddStringToObject(o, "stack_ended", c->stack_ended);
+    if (c->was_left)
+        cJSON_AddStringToObject(o, "left_by", "longjmp");
     if (c->has_signal) {
         char address[32];
         snprintf(address, sizeof address, "0x%llx",

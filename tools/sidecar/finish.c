@@ -19,10 +19,12 @@
 #include <sys/wait.h>
 #include "tools/sidecar/session.h"
 #include "tools/sidecar/setup.h"
+#include "tools/sidecar/words.h"
 
 enum {
     REAPER_NS = 300000000,  /* so long the reaper may take for its word */
     THREAD_NS = 1000000000, /* so long a dead thread's process may follow */
+    SENT_NS = 100000000,    /* ... and others' words to be read */
     FORK_NS = 1000000000,   /* ... and a forked child may take to be seen */
     MOST_ITEMS = 1 << 20,
 };
@@ -35,7 +37,7 @@ enum {
  * Only where the thread went on after it an item is missing.
  */
 static int lane_finish(struct session *s, uint32_t lane, uint64_t owner,
-                       const char *ended_by, int64_t now_ns)
+                       const char *ended_by, uint64_t end_ticks, int64_t now_ns)
 {
     struct session_lane *l = &s->lane[lane];
     int rc = 0, cut = 0;
@@ -63,7 +65,7 @@ static int lane_finish(struct session *s, uint32_t lane, uint64_t owner,
         }
         rc = 0;
     }
-    rc = drain_open(s, lane, owner, "unfinished", ended_by, 0, 0);
+    rc = drain_open(s, lane, owner, "unfinished", ended_by, 0, end_ticks);
     l->judged = owner;
     return rc;
 }
@@ -89,11 +91,14 @@ static int lane_look(struct session *s, uint32_t lane, int64_t now_ns)
         session_process_of(s, LANE_OWNER_WHO(head.owner) - 1);
     if (!p || p->is_gone)
         return 0; /* finished with its process */
-    if (l->dead_since_ns == 0)
+    if (l->dead_since_ns == 0) {
         l->dead_since_ns = now_ns;
+        l->dead_ticks =
+            s->is_boot_ours && s->keeper ? lane_now(&s->keeper->map) : 0;
+    }
     if (now_ns - l->dead_since_ns < THREAD_NS)
         return 0; /* perhaps its process died, or is in exec */
-    int rc = lane_finish(s, lane, head.owner, "exit", now_ns);
+    int rc = lane_finish(s, lane, head.owner, "exit", l->dead_ticks, now_ns);
     if (rc == -EINPROGRESS)
         return 0; /* looked at again */
     l->dead_since_ns = 0;
@@ -118,6 +123,7 @@ static bool exec_is_done(struct session *s, uint32_t index)
     return true;
 }
 
+/* Of a process; of its open calls SIGKILL is "killed". */
 static const char *ended_by_of(const struct session_process *p)
 {
     uint32_t marker = p->entry.state == LANE_PROCESS_ENDED
@@ -126,7 +132,7 @@ static const char *ended_by_of(const struct session_process *p)
     if (marker == LANE_MARKER_EXEC)
         return "exec";
     if (p->death.has_status && WIFSIGNALED(p->death.status))
-        return WTERMSIG(p->death.status) == SIGKILL ? "killed" : "signal";
+        return "signal";
     if (p->death.has_status)
         return "exit";
     if (marker == LANE_MARKER_SIGNAL || marker == LANE_MARKER_ABORT)
@@ -137,7 +143,8 @@ static const char *ended_by_of(const struct session_process *p)
 int session_died_by(const struct session_process *process)
 {
     const struct session_process *p = process;
-    return p && p->is_gone && p->entry.state != LANE_PROCESS_ENDED &&
+    return p && p->is_gone && !p->is_ordered &&
+                   p->entry.state != LANE_PROCESS_ENDED &&
                    p->death.has_status && WIFSIGNALED(p->death.status)
                ? WTERMSIG(p->death.status)
                : 0;
@@ -148,6 +155,47 @@ static int entry_read(struct session *s, uint32_t index)
 {
     return lane_reader_entry(&s->reader, LANE_TABLE_PROCESSES, index,
                              &s->process[index].entry);
+}
+
+/* A pool that ends its own workers has not failed. What is not marked yet as
+ * sent may be said by a session that this round comes to later. */
+static bool is_order_known(const struct session *s, struct session_process *p,
+                           int64_t now_ns)
+{
+    const struct death *d = &p->death;
+    if (p->entry.state == LANE_PROCESS_ENDED || !d->has_status ||
+        !WIFSIGNALED(d->status))
+        return true;
+    int signal = WTERMSIG(d->status);
+    if (signal != SIGTERM && signal != SIGINT && signal != SIGHUP)
+        return true;
+    p->is_ordered = words_is_sent(s, p);
+    return p->is_ordered || now_ns - p->gone_since_ns >= SENT_NS;
+}
+
+/* When a process ended that could not say so itself. Without anything that it
+ * was over by then: what it was last seen to do. */
+static void end_choose(const struct session *s, struct session_process *p)
+{
+    const struct death *d = &p->death;
+    uint64_t least = p->entry.t0_ticks;
+    if (p->last_ticks > least)
+        least = p->last_ticks;
+    if (s->is_boot_ours && d->alive_ticks > least)
+        least = d->alive_ticks;
+    p->entry.t1_ticks = least;
+    if (!s->is_boot_ours || d->end_ticks < least) {
+        p->end_least_ticks = least;
+        return;
+    }
+    /* that nobody looked before it was over says little of when that was */
+    bool is_seen = d->is_exact || p->is_told || d->pidfd >= 0;
+    if (is_seen)
+        p->entry.t1_ticks = d->end_ticks;
+    if (!d->is_exact) {
+        p->end_least_ticks = least;
+        p->end_most_ticks = d->end_ticks;
+    }
 }
 
 static int process_gone(struct session *s, uint32_t index,
@@ -165,14 +213,18 @@ static int process_gone(struct session *s, uint32_t index,
         return 0;
     if (p->gone_since_ns == 0)
         p->gone_since_ns = now_ns;
+    if (!marked)
+        words_ask(s, p);
     if (!marked && !p->death.has_status &&
         now_ns - p->gone_since_ns < REAPER_NS)
         return 0;
+    if (!is_order_known(s, p, now_ns))
+        return 0;
     p->is_gone = true;
     p->ended_by = ended_by_of(p);
-    if (s->is_boot_ours && state == DEATH_DEAD && !marked && s->keeper &&
-        p->death.pidfd >= 0)
-        p->entry.t1_ticks = lane_now(&s->keeper->map);
+    p->calls_ended_by = session_died_by(p) == SIGKILL ? "killed" : p->ended_by;
+    if (!marked)
+        end_choose(s, p);
     return 0;
 }
 
@@ -216,11 +268,20 @@ static struct process_end end_of(const struct lane_session *header,
         end.source = "marker";
         end.status = "ok";
     } else if (end.signal != STORE_NULL) {
-        end.status = "error";
+        end.status = p->is_ordered ? "ok" : "error";
     } else if (end.exit_code != STORE_NULL) {
         end.status = is_exit_error(header, end.exit_code) ? "error" : "ok";
     }
     return end;
+}
+
+/* Unknown: STORE_NULL. */
+static int64_t since_start(const struct session *s,
+                           const struct session_process *p, uint64_t ticks)
+{
+    if (ticks == 0)
+        return STORE_NULL;
+    return clock_duration_ns(&s->clock, p->entry.t0_ticks, ticks);
 }
 
 static int process_end(struct session *s, uint32_t index)
@@ -236,11 +297,13 @@ static int process_end(struct session *s, uint32_t index)
     uint64_t peak = marked ? p->entry.peak_bytes : p->death.peak_bytes;
     bool is_reaped = p->death.source && strcmp(p->death.source, "reaper") == 0;
     bool is_sample = !marked && !is_reaped;
-    int rc = store_run(
-        s->store, STORE_PROCESS_END, "iiiiiittiit", s->id, (int64_t)p->number,
-        duration, cpu ? (int64_t)cpu : STORE_NULL,
-        peak ? (int64_t)peak : STORE_NULL, (int64_t)is_sample, end.status,
-        p->ended_by, end.exit_code, end.signal, end.source);
+    int rc =
+        store_run(s->store, STORE_PROCESS_END, "iiiiiittiitii", s->id,
+                  (int64_t)p->number, duration, cpu ? (int64_t)cpu : STORE_NULL,
+                  peak ? (int64_t)peak : STORE_NULL, (int64_t)is_sample,
+                  end.status, p->ended_by, end.exit_code, end.signal,
+                  end.source, since_start(s, p, p->end_least_ticks),
+                  since_start(s, p, p->end_most_ticks));
     if (rc >= 0)
         rc = tables_lost(s, p);
     uint32_t context = p->entry.context;
@@ -268,6 +331,13 @@ static int lane_catch_up(struct session *s, uint32_t lane, int64_t now_ns)
     return s->lane[lane].is_waiting ? -EINPROGRESS : 0;
 }
 
+/* Until when what was open in it lasted: an exec ended it all there. */
+static uint64_t end_of_calls(const struct session_process *p)
+{
+    uint64_t t1 = p->entry.t1_ticks;
+    return t1 > p->last_ticks ? t1 : p->last_ticks;
+}
+
 /* Those that went since the last look: their lanes to the end, then they. One
  * look for all of them, or a thousand children would be as many. */
 static int finish_gone(struct session *s, int64_t now_ns)
@@ -286,7 +356,8 @@ static int finish_gone(struct session *s, int64_t now_ns)
         if (p && p->is_ended) /* with its lanes, in one transaction */
             s->lane[i].judged = head.owner;
         else if (p && p->is_gone)
-            rc = lane_finish(s, i, head.owner, p->ended_by, now_ns);
+            rc = lane_finish(s, i, head.owner, p->calls_ended_by,
+                             end_of_calls(p), now_ns);
         else if (!s->lane[i].lost) /* it may have been a dead one's before */
             rc = lane_catch_up(s, i, now_ns);
         if (rc == -EINPROGRESS) {
@@ -300,7 +371,9 @@ static int finish_gone(struct session *s, int64_t now_ns)
     s->has_ended = false;
     for (uint32_t i = 0; rc == 0 && i < s->reader.header.process_next; i++)
         if (s->process[i].is_gone && !s->process[i].is_ended) {
-            rc = drain_begun(s, s->process[i].number, s->process[i].ended_by);
+            rc = drain_begun(s, s->process[i].number,
+                             s->process[i].calls_ended_by,
+                             end_of_calls(&s->process[i]));
             if (rc == 0)
                 rc = process_end(s, i);
         }
@@ -316,8 +389,10 @@ static int processes_look(struct session *s, int64_t now_ns)
         if (!p->is_known || p->is_ended)
             continue;
         if (!p->is_gone)
-            rc = process_gone(
-                s, i, death_look(&p->death, s->dir_fd, p->entry.pid), now_ns);
+            rc = process_gone(s, i,
+                              death_look(&p->death, s->dir_fd, p->entry.pid,
+                                         &s->reader.header),
+                              now_ns);
         any |= p->is_gone;
     }
     any |= s->has_ended;

@@ -217,12 +217,16 @@ int names_meanwhile(struct session *s, uint32_t process, const void *payload,
 
 void names_pause(int64_t ns)
 {
-    struct pollfd wait = {
-        .fd = symbolize_is_busy(&worker) ? worker.fd : -1,
-        .events = worker.is_answer ? POLLIN : POLLOUT,
+    struct pollfd wait[] = {
+        {
+            .fd = symbolize_is_busy(&worker) ? worker.fd : -1,
+            .events = worker.is_answer ? POLLIN : POLLOUT,
+        },
+        {.fd = death_wait_fd(), .events = POLLIN},
     };
     struct timespec t = {ns / 1000000000, ns % 1000000000};
-    (void)ppoll(&wait, 1, &t, NULL);
+    if (ppoll(wait, 2, &t, NULL) > 0 && wait[1].revents)
+        death_gather();
 }
 
 char *names_of(struct session *s, uint64_t hash, const char **ended)

@@ -32,11 +32,12 @@ struct pending {
     int64_t children_ns; /* direct ones, on the same lane */
     struct pending_inner *inner;
     uint32_t inner_count, inner_cap;
-    uint32_t changed; /* bit per kind: not stored as it is now */
-    bool is_stored;   /* something of it is in open_frames */
-    bool is_shown;    /* its span is stored as open */
-    bool is_overdue;  /* and was looked at for that */
-    uint8_t unseen;   /* looks at its lane that did not find it open */
+    uint32_t changed;   /* bit per kind: not stored as it is now */
+    bool is_stored;     /* something of it is in open_frames */
+    bool is_shown;      /* its span is stored as open */
+    bool is_overdue;    /* and was looked at for that */
+    uint8_t unseen;     /* looks at its lane that did not find it open */
+    uint64_t unseen_at; /* position of the lane's log at the first of them */
 };
 struct pending_map {
     struct pending **chain;

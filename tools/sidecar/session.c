@@ -10,6 +10,7 @@
 #include "tools/sidecar/gap.h"
 #include "tools/sidecar/overdue.h"
 #include "tools/sidecar/types_fill.h"
+#include "tools/sidecar/words.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -525,6 +526,8 @@ static int batch(struct session *s, int64_t now_ns)
         rc = store_begin(s->store);
     if (rc == 0)
         rc = tables_sync(s);
+    if (rc == 0)
+        rc = words_read(s);
     int items = rc == 0 ? lanes_drain(s, now_ns) : rc;
     if (items < 0)
         return items;

@@ -37,6 +37,7 @@ struct session_lane {
     uint64_t stuck_at;  /* position of an item that is not committed */
     uint64_t stuck_end; /* how far the writer was then */
     int64_t stuck_since_ns, dead_since_ns;
+    uint64_t dead_ticks; /* the same moment */
 };
 struct session_process { /* a place in the table, by who has it now */
     bool is_known, is_stored, is_gone, is_ended;
@@ -45,8 +46,12 @@ struct session_process { /* a place in the table, by who has it now */
     struct lane_process entry;
     struct death death;
     int64_t gone_since_ns;
-    uint64_t last_ticks;  /* latest moment seen in its records */
-    const char *ended_by; /* of its open spans; set when it is gone */
+    uint64_t last_ticks; /* latest moment seen in its records */
+    /* of an end that is not known exactly: between; 0 not known */
+    uint64_t end_least_ticks, end_most_ticks;
+    bool is_told;    /* its parent's word was found */
+    bool is_ordered; /* ended by a signal that its own program sent to it */
+    const char *ended_by, *calls_ended_by; /* set when it is gone */
 };
 struct session_site {
     bool is_known;
@@ -83,6 +88,7 @@ struct session {
     int64_t slow_at_ns, anchor_at_ns, anchor_step_ns, free_since_ns,
         batch_at_ns;
     uint32_t note_bytes, types_modules; /* types_fill.c */
+    uint32_t words_seen;
     int64_t gone_since_ns; /* its last process; 0: some live, or not asked */
     char withheld[256];    /* why words are not kept; empty: they are */
     uint64_t loss_stored[16];
@@ -165,13 +171,15 @@ int drain_lane(struct session *session, uint32_t lane, uint32_t most,
                int64_t now_ns) __attribute__((warn_unused_result));
 /* Spans that are open in a lane, as `status`; those younger than `age_ns`
  * are left out, and all of an owner whose thread was not met in the log yet, or
- * who is not `owner` (0: whoever has it). 0 or -errno. */
+ * who is not `owner` (0: whoever has it). age_ns 0: they are over, since
+ * `now_ticks` (0: nobody knows when). 0 or -errno. */
 int drain_open(struct session *session, uint32_t lane, uint64_t owner,
                const char *status, const char *ended_by, int64_t age_ns,
                uint64_t now_ticks) __attribute__((warn_unused_result));
-/* Spans that this process (number) began and never ended are unfinished. */
-int drain_begun(struct session *session, uint32_t process, const char *ended_by)
-    __attribute__((warn_unused_result));
+/* Spans that this process (number) began and never ended are unfinished since
+ * its end. */
+int drain_begun(struct session *session, uint32_t process, const char *ended_by,
+                uint64_t end_ticks) __attribute__((warn_unused_result));
 /* Forget what waits for spans of this lane that are not open any more. */
 void drain_sweep(struct session *session, uint32_t lane);
 /* Wall-clock name of an enum lane_end. */

@@ -308,6 +308,7 @@ int stacks_gather(struct session *s, const struct drain_span *span,
     if (mark.hash && mark_counts(&mark, span->died_by)) {
         out->stack = names_of(s, mark.hash, &out->stack_ended);
         out->has_signal = mark.reason == LANE_STACK_SIGNAL;
+        out->was_left = mark.reason == LANE_STACK_LEFT;
         out->signal = mark.signal;
         out->signal_code = mark.signal_code;
         out->fault_address = mark.fault_address;

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is kept of spans of which nothing more will come: their call is open
- * nowhere any more, and no record of it came.
+ * nowhere any more, and no record of it came. An event is never open, and a
+ * call not yet when its inputs are written: their thread may be held up there
+ * for as long as the machine likes. So only what its lane has left far behind
+ * is forgotten; until then it takes no more room than that.
  */
 #include "tools/sidecar/drain_internal.h"
 
 enum {
     UNSEEN_MAX = 2,
+    BEHIND_BYTES = LANE_SEGMENT, /* of log; a line or more for each span */
 };
 
 struct sweep {
@@ -25,8 +29,11 @@ static void sweep_one(struct pending *p, void *with)
     bool is_open = false;
     for (int i = 0; i < sweep->count; i++)
         is_open |= sweep->open[i].span == p->ref;
-    p->unseen = is_open ? 0 : p->unseen + 1;
-    if (p->unseen > UNSEEN_MAX) {
+    uint64_t position = sweep->s->lane[sweep->lane].log.position;
+    if (is_open || p->unseen == 0)
+        p->unseen_at = position;
+    p->unseen = (uint8_t)(is_open ? 0 : p->unseen + (p->unseen <= UNSEEN_MAX));
+    if (p->unseen > UNSEEN_MAX && position - p->unseen_at >= BEHIND_BYTES) {
         pending_drop(&sweep->s->pending, p);
         sweep->s->is_moved = true;
     }

@@ -268,15 +268,16 @@ static void put_links(struct emit *e, const char *json)
     cJSON_Delete(links);
 }
 
-/* Captured values that could not be read: they are attributes that are not
- * there. */
+/* Captured values that could not be read, or were lost: they are attributes
+ * that are not there. */
 static uint32_t count_unreadable(const char *capture)
 {
     uint32_t count = 0;
     cJSON *marks = capture ? cJSON_Parse(capture) : NULL, *mark;
     cJSON_ArrayForEach(mark, marks)
     {
-        if (cJSON_IsTrue(cJSON_GetObjectItem(mark, "unreadable")))
+        if (cJSON_IsTrue(cJSON_GetObjectItem(mark, "unreadable")) ||
+            cJSON_HasObjectItem(mark, "lost"))
             count++;
     }
     cJSON_Delete(marks);

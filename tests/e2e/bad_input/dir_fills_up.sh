@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh" "$1"
 [ "$(id -u)" = 0 ] || exit 77
 mount -t tmpfs -o size=32m,mode=700 none "$HANDSPAN_DIR" 2>/dev/null || exit 77
-trap 'umount -l "$HANDSPAN_DIR"; rm -rf "$work"' EXIT
+trap 'bury "$HANDSPAN_DIR"' EXIT
 cat >many.c <<'C'
 #include <fcntl.h>
 #include <stdio.h>

@@ -13,7 +13,14 @@ handspan=$build/bin/handspan
 preload=$build/lib/libhandspan.so
 cases=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
-trap 'chmod -R u+rwx "$work" 2>/dev/null; rm -rf "$work"' EXIT
+# Takes away what is mounted in the folder, and the folder.
+bury() { # MOUNT...
+    python3 "$cases/../../common/alive.py" "$work"
+    for mounted in "$@"; do umount -l "$mounted"; done
+    chmod -R u+rwx "$work" 2>/dev/null
+    rm -rf "$work"
+}
+trap bury EXIT
 cd "$work" || exit 1
 for name in $(env | sed -n 's/^\(HANDSPAN[A-Z_]*\|LD_[A-Z_]*\|TRACE[A-Z]*\)=.*/\1/p'); do
     unset "$name"

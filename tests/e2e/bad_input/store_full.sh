@@ -5,7 +5,7 @@
 [ "$(id -u)" = 0 ] || exit 77
 mkdir small
 mount -t tmpfs -o size=64k,mode=700 none small 2>/dev/null || exit 77
-trap 'umount -l "$work/small"; rm -rf "$work"' EXIT
+trap 'bury "$work/small"' EXIT
 head -c 1M /dev/zero >small/ballast 2>/dev/null
 export HANDSPAN_STORE=$work/small/store.db
 same gzip --version

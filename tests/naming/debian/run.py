@@ -76,7 +76,7 @@ def mask(text):
     """collectd's lines begin with the time; what is left when it is stopped
     depends on it, too."""
     return "\n".join(line.split("] ", 1)[-1] for line in text.splitlines()
-                     if "value lists were left" not in line)
+                     if "left after shutting down" not in line)
 
 
 def wait_until_stored(env):

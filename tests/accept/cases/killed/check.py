@@ -16,6 +16,6 @@ def check(run):
     (trace,) = run.traces()
     if run.how == "run":
         expect(open_one["ended_by"], "killed", "the reaper knows")
-        expect((trace["ended_by"], trace["signal"]), ("killed", 9), "trace")
+        expect((trace["ended_by"], trace["signal"]), ("signal", 9), "trace")
     else:
         expect(open_one["ended_by"] in ("killed", "unknown"), True, "no guess")

@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""How processes end, also those that cannot say so themselves.
+
+usage: ends.py BUILD_DIR CASE
+"""
+import os
+import pathlib
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+tests = pathlib.Path(__file__).parents[1]
+sys.path[:0] = [str(tests / "process"), str(tests / "common")]
+import lock  # noqa: E402
+import process  # noqa: E402
+from process import check  # noqa: E402
+
+process.MANIFEST = """%s
+[[object(main)]];
+[[span]] int work(int how);
+[[span]] int serve(int ready);
+"""
+
+
+class Run(process.Run):
+    def __init__(self, build, scope=""):
+        super().__init__(build, scope)
+        self.step = (self.build / "bin" / "ends_step").resolve()
+
+    def begin(self, *command):
+        return subprocess.Popen(
+            [self.build / "bin" / "handspan", "run", "--summary=never", "-m",
+             self.dir / "m", "--", *command],
+            env=self.env, stdout=subprocess.PIPE, text=True)
+
+    def sql(self, query, *values):
+        db = sqlite3.connect(f"file:{self.dir}/s.db?mode=ro", uri=True)
+        try:
+            return db.execute(query, values).fetchall()
+        finally:
+            db.close()
+
+
+def wait_until(is_so, seconds=300):
+    end = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > end:
+            raise SystemExit("waited in vain")
+        time.sleep(0.005)
+
+
+# ---- cases -----------------------------------------------------------------
+
+def raw(run):
+    """Without libc's exit, or by SIGKILL: the end is that of the process, also
+    if the sidecar looks only later."""
+    for how in ("exit", "kill"):
+        other = Run(run.build)
+        sidecar = subprocess.Popen(
+            [other.build / "bin" / "handspan", "sidecar", "--stay"],
+            env=other.env, stderr=subprocess.DEVNULL)
+        wait_until(lambda d=other.dir: lock.is_held(d / "d"))
+        sidecar.send_signal(signal.SIGSTOP)
+        child = other.begin(str(other.step), "raw", how)
+        at = int(child.stdout.readline())
+        wait_until(lambda d=other.dir: list((d / "d").glob("reaped-*")))
+        most = time.time_ns()
+        wait_until(lambda most=most: time.time_ns() > most + 500_000_000)
+        sidecar.send_signal(signal.SIGCONT)
+        child.communicate(timeout=300)
+        sidecar.terminate()
+        sidecar.wait(300)
+        other.drain()
+        ((end,),) = other.sql(
+            "SELECT start_unix_ns + duration_ns FROM processes")
+        if not at <= end <= most:
+            raise SystemExit(f"{how}: {at} <= {end} <= {most}")
+
+
+def children(run):
+    """The parent waited: each has the signal that killed it."""
+    done = run.run(str(run.step), "children")
+    check(done.returncode, 0, done.stderr)
+    ends = run.sql("""SELECT coalesce(signal, 0), ended_by, count(*)
+        FROM processes WHERE parent_idx IS NOT NULL OR NOT is_root
+        GROUP BY 1, 2 ORDER BY 1""")
+    check(ends, [(0, "exit", 2), (6, "signal", 2), (9, "signal", 2),
+                 (11, "signal", 2), (15, "signal", 2)], "ends of children")
+    longer = run.sql("""SELECT k.duration_ns, r.duration_ns
+        FROM processes k, processes r
+        WHERE r.is_root AND k.duration_ns > r.duration_ns""")
+    check(longer, [], "children that outlived who waited for them")
+
+
+def open_calls(run):
+    """A call that its process's end cut short lasted until then."""
+    done = run.run(str(run.step), "server")
+    check(done.returncode, 0, done.stderr)
+    (row,) = [r for r in run.rows("stats") if r["name"] == "work"]
+    check((row["calls"], row["errors"]), (3, 1), "calls and errors in stats")
+    beyond = run.sql("""SELECT s.status, s.duration_ns, p.duration_ns
+        FROM spans s JOIN processes p
+          ON p.session = s.session AND p.idx = s.process_idx
+        WHERE s.start_unix_ns + s.duration_ns >
+              p.start_unix_ns + p.duration_ns + 100 OR s.duration_ns IS NULL""")
+    check(beyond, [], "calls that outlive their process")
+    check(run.sql("SELECT count(*) FROM spans WHERE status <> 'ok'"), [(2,)],
+          "calls that were cut short")
+    (shown,) = [r for r in run.rows("show") if r.get("name") == "work"]
+    (server,) = run.sql("SELECT duration_ns FROM processes WHERE is_root")
+    if row["max_ns"] >= server[0] // 2 or shown["max_ns"] != row["max_ns"]:
+        raise SystemExit(f"{row['max_ns']}, {shown['max_ns']} of {server[0]}")
+
+
+def pool(run):
+    """Who ends its own workers has not failed; who loses them has."""
+    done = run.run(str(run.step), "pool")
+    check(done.returncode, 0, done.stderr)
+    ends = "SELECT status, ended_by, signal FROM processes WHERE NOT is_root"
+    check(run.sql(ends), [("ok", "signal", 15)] * 3, "the workers")
+    check(run.sql("SELECT status, count(*) FROM spans GROUP BY 1"),
+          [("unfinished", 3)], "their calls")
+    check(run.handspan("errors").returncode, 1, "errors finds nothing")
+
+    other = Run(run.build)
+    child = other.begin(str(run.step), "alone")
+    for _ in range(3):
+        os.kill(int(child.stdout.readline()), signal.SIGTERM)
+    check(child.wait(300), 0, "the pool")
+    child.stdout.close()
+    other.drain()
+    check(other.sql(ends), [("error", "signal", 15)] * 3, "ended by others")
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[2]](Run(sys.argv[1]))

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Programs that end in one way or another: ends_step MODE [ARGUMENT]. */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+int work(int how);
+int serve(int how);
+
+static void pass_ms(long ms)
+{
+    struct timespec t = {ms / 1000, ms % 1000 * 1000000};
+    while (nanosleep(&t, &t) != 0)
+        ;
+}
+
+__attribute__((noinline)) int work(int how)
+{
+    pass_ms(1);
+    if (how > 0)
+        kill(getpid(), how);
+    return how;
+}
+
+/* A worker: says that it is there, and never returns by itself. */
+__attribute__((noinline)) int serve(int ready)
+{
+    if (write(ready, "r", 1) != 1)
+        return -1;
+    for (;;)
+        pause();
+}
+
+/* As Go's runtime ends a process; says when. */
+static void raw(const char *how)
+{
+    work(0);
+    pass_ms(20);
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    printf("%ld\n", now.tv_sec * 1000000000 + now.tv_nsec);
+    fflush(stdout);
+    if (strcmp(how, "kill") == 0)
+        kill(getpid(), SIGKILL);
+    syscall(SYS_exit_group, 0);
+}
+
+static pid_t start(const char *self, int signal)
+{
+    char number[8];
+    char *argv[] = {(char *)(size_t)self, (char *)(size_t) "die", number, NULL};
+    pid_t pid = -1;
+    snprintf(number, sizeof number, "%d", signal);
+    if (posix_spawn(&pid, self, NULL, NULL, argv, environ) != 0)
+        exit(9);
+    return pid;
+}
+
+/* Each is waited for in another way; half of them are not exec'ed. */
+static void children(const char *self)
+{
+    static const int signals[] = {SIGKILL, SIGSEGV, SIGABRT, SIGTERM, 0};
+    siginfo_t info;
+    int status;
+    for (unsigned i = 0; i < 5; i++) {
+        pid_t pid = start(self, signals[i]);
+        if (waitpid(pid, &status, 0) != pid)
+            exit(9);
+        pid = fork();
+        if (pid == 0)
+            exit(work(signals[i]));
+        if (i % 2 ? waitid(P_PID, (id_t)pid, &info, WEXITED) != 0
+                  : wait(NULL) != pid)
+            exit(9);
+    }
+}
+
+static void server(void)
+{
+    for (int how = 0; how < 3; how++) {
+        static const int signals[] = {0, SIGSEGV, SIGKILL};
+        if (fork() == 0)
+            exit(work(signals[how]));
+        wait(NULL);
+    }
+    pass_ms(600);
+}
+
+/* Ends its own workers; with `alone`, somebody else ends them. */
+static void pool(bool alone)
+{
+    enum {
+        WORKERS = 3
+    };
+    int ready[2];
+    char byte;
+    pid_t pid[WORKERS];
+    if (pipe(ready) != 0)
+        exit(9);
+    for (int i = 0; i < WORKERS; i++) {
+        pid[i] = fork();
+        if (pid[i] == 0)
+            exit(serve(ready[1]));
+        if (read(ready[0], &byte, 1) != 1)
+            exit(9);
+    }
+    for (int i = 0; i < WORKERS; i++) {
+        if (alone)
+            printf("%d\n", pid[i]);
+        else
+            kill(pid[i], SIGTERM);
+    }
+    fflush(stdout);
+    for (int i = 0; i < WORKERS; i++)
+        waitpid(pid[i], NULL, 0);
+}
+
+int main(int argc, char **argv)
+{
+    const char *mode = argc > 1 ? argv[1] : "";
+    if (strcmp(mode, "raw") == 0)
+        raw(argc > 2 ? argv[2] : "");
+    if (strcmp(mode, "die") == 0)
+        return work(atoi(argv[2]));
+    if (strcmp(mode, "children") == 0)
+        children(argv[0]);
+    if (strcmp(mode, "server") == 0)
+        server();
+    if (strcmp(mode, "pool") == 0)
+        pool(false);
+    if (strcmp(mode, "alone") == 0)
+        pool(true);
+    return 0;
+}
