@@ -7,7 +7,9 @@
 #include "preload/session_start.h"
 #include "preload/exit_rules.h"
 #include "preload/modules.h"
+#include "preload/sidecar_start.h"
 #include "preload/span.h"
+#include "lane/store_name.h"
 #include "lane/ids.h"
 #include <cpuid.h>
 #include <errno.h>
@@ -64,7 +66,7 @@ static void choose_policy(struct lane_config *lane)
         lane->policy = LANE_POLICY_WAIT;
 }
 
-static char session_name[96];
+static char session_name[128];
 
 static int create_session(uint64_t most_bytes)
 {
@@ -86,6 +88,11 @@ static int create_session(uint64_t most_bytes)
     text_put_number(&name, config.start_time);
     text_put(&name, "-");
     text_put_hex(&name, random_number(), 16);
+    if (sidecar_store()) {
+        text_put(&name, "-s");
+        text_put_hex(&name, lane_store_key(sidecar_store()),
+                     LANE_STORE_KEY_DIGITS);
+    }
     text_put(&name, ".lane");
     return lane_session_create(config.dir_fd, session_name, &lane,
                                &runtime.map);
@@ -259,6 +266,17 @@ static int fill_context(void)
     return 0;
 }
 
+static void fill_store(void)
+{
+    const char *path = sidecar_store();
+    struct lane_string string;
+    if (!path || lane_string_put(&runtime.map, path, (uint32_t)strlen(path),
+                                 &string) != 0)
+        return;
+    runtime.map.session->store_string = string.offset;
+    runtime.map.session->store_bytes = string.len_bytes;
+}
+
 int session_start(uint32_t manifest_errors, uint64_t most_bytes)
 {
     int err = create_session(most_bytes);
@@ -275,6 +293,7 @@ int session_start(uint32_t manifest_errors, uint64_t most_bytes)
     }
     fill_process();
     fill_service();
+    fill_store();
     runtime.map.session->manifest_errors = manifest_errors;
     exit_rules_put(runtime.map.session, runtime.manifest, config.program);
     lane_anchor_put(&runtime.map, runtime.process + 1);

@@ -6,8 +6,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* One holds the lock of `dir`. */
+/* One is at work in `dir`, for whatever store. */
 bool sidecar_is_running(const char *dir);
+/* One that takes the sessions which name this store (an absolute path). */
+bool sidecar_serves(const char *dir, const char *store);
 /* Start `handspan sidecar` in a session of its own, as no child of ours,
  * without descriptors of ours; directory and store are in the environment. 0
  * or -errno. */

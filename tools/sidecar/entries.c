@@ -2,6 +2,7 @@
 /* See entries.h. */
 #define _GNU_SOURCE
 #include "tools/sidecar/entries.h"
+#include "lane/store_name.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -179,6 +180,13 @@ static bool is_unchanged(struct entries *entries, int dir_fd)
     return is_same;
 }
 
+/* Others have sidecars of their own. */
+static bool is_ours(const struct entries *entries, const char *name)
+{
+    uint64_t key = lane_store_key_of(name);
+    return key ? key == entries->key : entries->takes_unnamed;
+}
+
 static void look_through(struct entries *entries, int dir_fd, DIR *dir,
                          int64_t now_ns)
 {
@@ -186,7 +194,8 @@ static void look_through(struct entries *entries, int dir_fd, DIR *dir,
         if (strncmp(e->d_name, "reaped-", 7) == 0)
             certificate_look(dir_fd, e->d_name);
         if (strncmp(e->d_name, "session-", 8) != 0 ||
-            strlen(e->d_name) >= SESSION_NAME_MAX)
+            strlen(e->d_name) >= SESSION_NAME_MAX ||
+            !is_ours(entries, e->d_name))
             continue;
         struct entry *known = find(entries, e->d_name);
         if (known)

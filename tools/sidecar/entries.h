@@ -35,6 +35,10 @@ TAILQ_HEAD(entry_head, entry);
 struct entries {
     struct entry_head list[ENTRY_LISTS];
     uint32_t count[ENTRY_LISTS];
+    /* Which are taken in: those that name the store of this key (0: none), and
+     * those that name no store. */
+    uint64_t key;
+    bool takes_unnamed;
     struct entry **bucket;
     uint32_t buckets, scan;
     int64_t scan_at_ns, scanned_at_ns; /* scanned: on the wall clock */
