@@ -72,15 +72,14 @@ static bool is_served(uint64_t key)
     return is;
 }
 
-/* The sidecar of this run: that of the store which it names; else the one that
- * locks the directory (of an older version only the file). */
+/* The sidecar of this run: that of the store which it names, else the one that
+ * locks the directory. One of an older version locks the file for itself. */
 static bool is_running(void)
 {
     const char *store = sidecar_store();
-    if (store)
-        return is_served(lane_store_key(store));
-    return is_locked(".", O_DIRECTORY) ||
-           is_locked("sidecar.lock", O_NOFOLLOW | O_NONBLOCK);
+    return is_locked("sidecar.lock", O_NOFOLLOW | O_NONBLOCK) ||
+           (store ? is_served(lane_store_key(store))
+                  : is_locked(".", O_DIRECTORY));
 }
 
 struct ancestor {

@@ -51,7 +51,8 @@ bool sidecar_serves(const char *dir, const char *store)
 {
     char path[PATHS_MAX + 16];
     snprintf(path, sizeof path, "%s/sidecar.lock", dir);
-    return has_byte(path, lane_store_lock_at(lane_store_key(store)), 1);
+    return is_locked(path) ||
+           has_byte(path, lane_store_lock_at(lane_store_key(store)), 1);
 }
 
 bool sidecar_trouble(const char *dir, int64_t since_unix_ns, char *out,
