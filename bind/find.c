@@ -5,6 +5,7 @@
  */
 #include "bind/find.h"
 #include "bind/names.h"
+#include "shim/plan/cxx_variant.h"
 #include <string.h>
 
 enum {
@@ -98,7 +99,8 @@ static int match_readable(void *context, const struct plan_symbol *symbol)
 {
     struct search *s = context;
     if (symbol->vaddr == 0 || (s->is_exported && !symbol->is_exported) ||
-        bind_cold_half_of(symbol->name))
+        bind_cold_half_of(symbol->name) ||
+        variant_passes_on(s->object.image, symbol))
         return 0;
     return found(s, symbol->name, symbol->vaddr);
 }

@@ -13,11 +13,13 @@
 #include "lane/keeper.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "lane/owner.h"
 #include "lane/pages.h"
@@ -137,16 +139,25 @@ static void journal_recover(struct lane_keeper *keeper,
     __atomic_store_n(&s->recycling, 0, __ATOMIC_RELEASE);
 }
 
-void lane_keeper_advance(struct lane_keeper *keeper, uint32_t index,
-                         uint64_t tail)
+/* There is room again: whoever sleeps looks for it. Killed before the call: it
+ * looks by itself after some time. */
+static void room_tell(const struct lane_keeper *keeper)
 {
     struct lane_session *s = keeper->map.session;
-    struct lane *lane = &keeper->map.lanes[index];
-    uint64_t before = tail >> LANE_SEGMENT_SHIFT;
-    if (lane->tail < tail)
-        __atomic_store_n(&lane->tail, tail, __ATOMIC_RELEASE);
-    if (before - lane->recycled > LANE_UNIT_RING && lane->recycled < before)
-        lane->recycled = before - LANE_UNIT_RING; /* nonsense was there */
+    if (keeper->minor < LANE_MINOR_ROOM)
+        return;
+    /* release; pairs with span_make_room(): who sees the count finds the room
+     */
+    __atomic_fetch_add(&s->room, 1, __ATOMIC_RELEASE);
+    if (keeper->map.policy == LANE_POLICY_WAIT)
+        (void)syscall(SYS_futex, &s->room, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+/* Give units back, the queue has room for so many at once. */
+static void units_give_back(struct lane_keeper *keeper, struct lane *lane,
+                            uint64_t before)
+{
+    struct lane_session *s = keeper->map.session;
     while (lane->recycled < before && !keeper->broken) {
         uint64_t segment = lane->recycled;
         uint32_t unit = lane->unit[segment % LANE_UNIT_RING];
@@ -160,6 +171,104 @@ void lane_keeper_advance(struct lane_keeper *keeper, uint32_t index,
         slot_clear(lane, segment);
         queue_push(s, unit);
         __atomic_store_n(&s->recycling, 0, __ATOMIC_RELEASE);
+    }
+}
+
+void lane_keeper_advance(struct lane_keeper *keeper, uint32_t index,
+                         uint64_t tail)
+{
+    struct lane *lane = &keeper->map.lanes[index];
+    uint64_t before = tail >> LANE_SEGMENT_SHIFT;
+    if (lane->tail < tail)
+        __atomic_store_n(&lane->tail, tail, __ATOMIC_RELEASE);
+    if (before - lane->recycled > LANE_UNIT_RING && lane->recycled < before)
+        lane->recycled = before - LANE_UNIT_RING; /* nonsense was there */
+    if (lane->recycled >= before)
+        return;
+    units_give_back(keeper, lane, before);
+    room_tell(keeper);
+}
+
+/* ---- units that nobody has --------------------------------------------- */
+
+struct units {
+    uint64_t seen[LANE_UNIT_MAX / 64];
+    uint32_t count; /* of units that were ever handed out */
+};
+
+static void unit_note(struct units *u, uint32_t unit_plus_1)
+{
+    if (unit_plus_1 != 0 && unit_plus_1 <= LANE_UNIT_MAX)
+        u->seen[(unit_plus_1 - 1) / 64] |= 1ULL << (unit_plus_1 - 1) % 64;
+}
+
+static bool lane_is_there(const struct lane_session *s, uint32_t index)
+{
+    /* acquire; pairs with lane_make(): a lane that is not made has no page,
+     * perhaps */
+    uint64_t word =
+        __atomic_load_n(&s->lane_made[index / 64], __ATOMIC_ACQUIRE);
+    return word >> index % 64 & 1;
+}
+
+/* What lies in the queue, what is on its way there, how many there are. */
+static void units_ready(const struct lane_keeper *keeper, struct units *u)
+{
+    const struct lane_session *s = keeper->map.session;
+    /* acquire, both; pairs with the poppers' exchanges in take.c: who took what
+     * is not seen here has said before that it does (lane.growing) */
+    uint32_t head = __atomic_load_n(&s->ready_head, __ATOMIC_ACQUIRE);
+    u->count = __atomic_load_n(&s->unit_next, __ATOMIC_ACQUIRE);
+    if (u->count > keeper->unit_max)
+        u->count = keeper->unit_max;
+    for (; head != s->ready_tail; head++)
+        unit_note(u, s->ready_unit[head % LANE_READY_RING]);
+    unit_note(u, (uint32_t)s->recycling);
+}
+
+/* What lies in a lane's ring. False: a thread has a unit in hand, perhaps. */
+static bool units_of_lanes(const struct lane_keeper *keeper, struct units *u)
+{
+    const struct lane_session *s = keeper->map.session;
+    uint32_t lanes = __atomic_load_n(&s->lane_next, __ATOMIC_ACQUIRE);
+    if (lanes > keeper->map.table[LANE_TABLE_LANES].capacity)
+        lanes = keeper->map.table[LANE_TABLE_LANES].capacity;
+    for (uint32_t i = 0; i < lanes; i++) {
+        const struct lane *lane = &keeper->map.lanes[i];
+        /* acquire; pairs with lane_grow(): what it took stands in its slot */
+        if (lane_is_there(s, i) &&
+            __atomic_load_n(&lane->growing, __ATOMIC_ACQUIRE) != 0)
+            return false;
+        for (int n = 0; lane_is_there(s, i) && n < LANE_UNIT_RING; n++)
+            unit_note(u, __atomic_load_n(&lane->unit[n], __ATOMIC_ACQUIRE));
+    }
+    return true;
+}
+
+/* A process that is killed between two steps of taking a unit has it in no
+ * place. Looked for in the order in which a unit goes, so that one that is on
+ * its way is seen: queue, lane.growing, slot. */
+static void units_recover(struct lane_keeper *keeper)
+{
+    struct lane_session *s = keeper->map.session;
+    struct units u = {.count = 0};
+    if (keeper->minor < LANE_MINOR_ROOM)
+        return;
+    units_ready(keeper, &u);
+    if (!units_of_lanes(keeper, &u))
+        return; /* when the next lane is set free */
+    for (uint32_t unit = 0; unit < u.count && !keeper->broken; unit++) {
+        uint8_t *at =
+            keeper->map.units + ((uint64_t)unit << LANE_SEGMENT_SHIFT);
+        if (u.seen[unit / 64] >> unit % 64 & 1)
+            continue;
+        /* it may be one whose pages were not to be had */
+        if (!queue_has_room(s) || pages_populate(at, LANE_SEGMENT) != 0)
+            return;
+        journal_set(s, unit + 1);
+        queue_push(s, unit + 1);
+        __atomic_store_n(&s->recycling, 0, __ATOMIC_RELEASE);
+        room_tell(keeper);
     }
 }
 
@@ -204,6 +313,7 @@ static void lane_clear(struct lane_session *s, struct lane *lane,
         if (lane->open[i].state != LANE_OPEN_FREE)
             lane->open[i].state = LANE_OPEN_FREE;
     lane->depth = 0;
+    __atomic_store_n(&lane->growing, 0, __ATOMIC_RELAXED);
     *(volatile uint32_t *)(void *)lane->robust = 0;
     lane->state = LANE_FREE;
     /* release; pairs with lane_claim() */
@@ -227,7 +337,10 @@ bool lane_keeper_free(struct lane_keeper *keeper, uint32_t index,
                                      LANE_OWNER(generation, LANE_OWNER_SIDECAR),
                                      false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
         return false;
+    bool was_growing = lane->growing != 0;
     lane_clear(s, lane, index, generation);
+    if (was_growing)
+        units_recover(keeper);
     return true;
 }
 
@@ -238,10 +351,7 @@ void lane_keeper_owners(const struct lane_keeper *keeper,
     for (uint32_t i = 0; i < LANE_PROCESS_MAX; i++)
         is_owner[i] = false;
     for (uint32_t i = 0; i < reader->header.lane_next; i++) {
-        /* a lane that is not made has no page, perhaps */
-        if (!(__atomic_load_n(&s->lane_made[i / 64], __ATOMIC_ACQUIRE) >>
-                  i % 64 &
-              1))
+        if (!lane_is_there(s, i))
             continue;
         uint32_t who = LANE_OWNER_WHO(
             __atomic_load_n(&keeper->map.lanes[i].owner, __ATOMIC_ACQUIRE));
@@ -297,7 +407,11 @@ static void fill_map(struct lane_map *map, uint8_t *base,
         .anchors = (void *)(base + t[LANE_TABLE_ANCHORS].offset),
         .lanes = (void *)(base + t[LANE_TABLE_LANES].offset),
         .units = base + t[LANE_TABLE_UNITS].offset,
+        .clock = header->clock,
+        .policy = header->policy,
+        .wait_us = header->wait_us,
     };
+    memcpy(map->table, t, sizeof map->table);
 }
 
 /* What our stores go by must be what was validated. */
@@ -336,6 +450,7 @@ int lane_keeper_open(struct lane_keeper *keeper, int dir_fd, const char *name,
                          __ATOMIC_RELAXED);
         journal_recover(keeper, reader);
         free_recover(keeper, reader);
+        units_recover(keeper);
     } else {
         lane_keeper_close(keeper);
     }

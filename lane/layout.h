@@ -37,10 +37,11 @@
 
 enum {
     LANE_MAJOR = 1, /* another major: left in place and reported */
-    LANE_MINOR = 3, /* unknown frame kinds are skipped by length */
+    LANE_MINOR = 4, /* unknown frame kinds are skipped by length */
 
     LANE_MINOR_OWNER = 2, /* `owner` of a lane, `generation` of a process */
     LANE_MINOR_WORDS = 3, /* the table of words, `loaded_ticks` */
+    LANE_MINOR_ROOM = 4,  /* `room` of the session, `growing` of a lane */
 
     LANE_LINE = 64,
     LANE_SEGMENT_SHIFT = 20,
@@ -227,7 +228,11 @@ struct lane_session {
         uint64_t stacks; /* fibers' stacks beyond what can be kept */
         uint64_t spare;
     } carry;
-    _Alignas(64) char pad2[4096 - 2112];
+
+    /* [S] counts up when units were given back, before that wakes who waits: a
+     * futex that threads sleep on where the policy is to wait */
+    _Alignas(64) uint32_t room;
+    _Alignas(64) char pad2[4096 - 2176];
 };
 
 _Static_assert(sizeof(struct lane_session) == 4096, "file format");
@@ -250,6 +255,7 @@ _Static_assert(offsetof(struct lane_session, service_string) == 1280,
                "file format");
 _Static_assert(offsetof(struct lane_session, lane_made) == 1344, "file format");
 _Static_assert(offsetof(struct lane_session, carry) == 2048, "file format");
+_Static_assert(offsetof(struct lane_session, room) == 2112, "file format");
 
 /* ---- tables ---------------------------------------------------------- */
 
@@ -421,7 +427,9 @@ struct lane {
      * kernel sets FUTEX_OWNER_DIED (bit 30) in robust_word when the thread
      * ends or execs */
     uint8_t robust[64];
-    uint64_t owner; /* [P S] owner.h */
+    uint64_t owner;   /* [P S] owner.h */
+    uint32_t growing; /* [P] its thread is taking a unit, so deep: signal
+                         handlers nest */
 
     /* what the thread changes at each call */
     _Alignas(256) uint64_t position; /* of the log: bytes reserved, grows */

@@ -212,11 +212,15 @@ static void fill_header(struct lane_session *session,
 }
 
 static void fill_map(struct lane_map *map, uint8_t *base, uint64_t len_bytes,
+                     const struct lane_config *config,
                      const struct lane_table table[LANE_TABLES])
 {
     *map = (struct lane_map){
         .base = base,
         .len_bytes = len_bytes,
+        .clock = config->clock,
+        .policy = config->policy,
+        .wait_us = config->wait_us,
         .session = (void *)base,
         .processes = (void *)(base + table[LANE_TABLE_PROCESSES].offset),
         .contexts = (void *)(base + table[LANE_TABLE_CONTEXTS].offset),
@@ -230,6 +234,8 @@ static void fill_map(struct lane_map *map, uint8_t *base, uint64_t len_bytes,
         .units = base + table[LANE_TABLE_UNITS].offset,
         .words = (void *)(base + table[LANE_TABLE_WORDS].offset),
     };
+    for (int i = 0; i < LANE_TABLES; i++)
+        map->table[i] = table[i];
 }
 
 static int session_map(int fd, const struct lane_config *config,
@@ -244,7 +250,7 @@ static int session_map(int fd, const struct lane_config *config,
     if (rc != 0)
         return rc;
     struct lane_map fresh;
-    fill_map(&fresh, base, len_bytes, table);
+    fill_map(&fresh, base, len_bytes, config, table);
     rc = lane_make_real(base, PAGE);
     if (rc == 0) /* of the anchors: without a first one there is no time */
         rc = lane_make_real(fresh.anchors, PAGE);

@@ -21,10 +21,14 @@ struct lane_config {
 };
 
 /* A mapped session. Offsets were validated once against file_bytes; the
- * pointers below stay valid as long as the mapping. */
+ * pointers below stay valid as long as the mapping. All of it is in memory of
+ * our own: whoever may write the file changes no address and no bound here. */
 struct lane_map {
     uint8_t *base;
     uint64_t len_bytes;
+    struct lane_table table[LANE_TABLES];
+    uint32_t clock;           /* enum lane_clock */
+    uint32_t policy, wait_us; /* enum lane_policy */
     struct lane_session *session;
     struct lane_process *processes;
     struct lane_context *contexts;
@@ -37,6 +41,20 @@ struct lane_map {
     struct lane *lanes;
     uint8_t *units;
     struct lane_word *words; /* of a session that we made */
+};
+
+/*
+ * What a thread addresses its lane by: in its own memory, so that no word of
+ * the lane leads its stores anywhere else. Made by lane_take(), of the thread
+ * that has the lane; all zero: of none.
+ */
+enum {
+    LANE_WINDOW = 8, /* segments that it may write at once: the last, and what
+                        signal handlers took ahead */
+};
+struct lane_window {
+    uint64_t unit[LANE_WINDOW]; /* segment << LANE_SEGMENT_SHIFT | unit + 1 */
+    uint32_t index;             /* of the lane */
 };
 
 /*
@@ -88,11 +106,13 @@ void lane_word_put(struct lane_map *map, const struct lane_word *word);
 /* Take a lane for the calling thread: a free one, one whose owner died with no
  * span open, else a fresh one. Its pages are real, `state` is TAKEN, `robust`
  * is zero (the caller arms it) and the log begins with a LANE_FRAME_THREAD
- * item of this thread; log position and counter go on from where they were.
- * NULL: none left or no memory; nothing is counted (the caller adds to
- * lost_threads once). [target, any thread, no lock, signal-safe] */
-struct lane *lane_take(struct lane_map *map, uint32_t tid, uint32_t pid,
-                       uint32_t process) __attribute__((warn_unused_result));
+ * item of this thread; log position and counter go on from where they were;
+ * `window` is made. NULL: none left or no memory; nothing is counted (the
+ * caller adds to lost_threads once). [target, any thread, no lock,
+ * signal-safe] */
+struct lane *lane_take(struct lane_map *map, struct lane_window *window,
+                       uint32_t tid, uint32_t pid, uint32_t process)
+    __attribute__((warn_unused_result));
 /* Give a lane back when its thread ends in an orderly way: no span is open and
  * the robust mutex is no longer held. Optional: a lane that is never released
  * is taken over once the kernel marked its robust word. [owner, signal-safe] */
@@ -100,7 +120,7 @@ void lane_release(struct lane *lane);
 /* Give more room to the log: the next unit (ready queue, else a fresh one
  * under the budget, made real). 0, -ENOSPC. Own thread only; errno is kept.
  * [signal-safe] */
-int lane_grow(struct lane_map *map, struct lane *lane)
-    __attribute__((warn_unused_result));
+int lane_grow(struct lane_map *map, struct lane *lane,
+              struct lane_window *window) __attribute__((warn_unused_result));
 /* Now, in the ticks of this session. [signal-safe] */
 uint64_t lane_now(const struct lane_map *map);

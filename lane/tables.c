@@ -44,7 +44,7 @@ static void real_pages_raise(uint32_t *real, uint8_t *base, uint64_t from,
 static int table_make_real(struct lane_map *map, enum lane_table_kind kind,
                            uint64_t from, uint64_t to)
 {
-    const struct lane_table *table = &map->session->table[kind];
+    const struct lane_table *table = &map->table[kind];
     uint32_t *real = &map->session->real_pages[kind];
     uint64_t have = (uint64_t)__atomic_load_n(real, __ATOMIC_RELAXED)
                     << PAGE_SHIFT;
@@ -68,7 +68,7 @@ static int table_make_real(struct lane_map *map, enum lane_table_kind kind,
 int64_t lane_table_take(struct lane_map *map, enum lane_table_kind kind,
                         uint32_t *next, uint32_t count)
 {
-    const struct lane_table *table = &map->session->table[kind];
+    const struct lane_table *table = &map->table[kind];
     uint32_t at = __atomic_load_n(next, __ATOMIC_RELAXED);
     uint32_t end;
     do {
@@ -99,8 +99,8 @@ static int64_t process_take_again(struct lane_map *map)
         << PAGE_SHIFT;
     uint32_t count = (uint32_t)(real / sizeof(struct lane_process));
     uint32_t begin = (uint32_t)(machine_ticks() >> 4);
-    if (count > LANE_PROCESS_MAX)
-        count = LANE_PROCESS_MAX;
+    if (count > map->table[LANE_TABLE_PROCESSES].capacity)
+        count = map->table[LANE_TABLE_PROCESSES].capacity;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t slot = (begin + i) % count;
         struct lane_process *entry = &map->processes[slot];
@@ -173,8 +173,8 @@ static uint64_t clock_ns(clockid_t clock)
 
 uint64_t lane_now(const struct lane_map *map)
 {
-    return map->session->clock == LANE_CLOCK_TSC ? machine_ticks()
-                                                 : clock_ns(CLOCK_MONOTONIC);
+    return map->clock == LANE_CLOCK_TSC ? machine_ticks()
+                                        : clock_ns(CLOCK_MONOTONIC);
 }
 
 /* Read all clocks; of a few tries the one that took least. */
@@ -204,7 +204,7 @@ void lane_anchor_put(struct lane_map *map, uint32_t process)
     anchor_read(map, &read);
     uint32_t number =
         __atomic_fetch_add(&map->session->anchor_next, 1, __ATOMIC_RELAXED);
-    uint32_t capacity = map->session->table[LANE_TABLE_ANCHORS].capacity;
+    uint32_t capacity = map->table[LANE_TABLE_ANCHORS].capacity;
     uint64_t offset = number % capacity * sizeof *map->anchors;
     if (table_make_real(map, LANE_TABLE_ANCHORS, offset,
                         offset + sizeof *map->anchors) != 0)
@@ -228,7 +228,7 @@ void lane_word_put(struct lane_map *map, const struct lane_word *word)
 {
     uint32_t number =
         __atomic_fetch_add(&map->session->word_next, 1, __ATOMIC_RELAXED);
-    uint32_t capacity = map->session->table[LANE_TABLE_WORDS].capacity;
+    uint32_t capacity = map->table[LANE_TABLE_WORDS].capacity;
     uint64_t offset = number % capacity * sizeof *map->words;
     if (table_make_real(map, LANE_TABLE_WORDS, offset,
                         offset + sizeof *map->words) != 0)

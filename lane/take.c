@@ -20,117 +20,156 @@
 
 enum {
     SMALL_REST = 4096, /* of a segment of 1 MiB */
+    TRIES = 64,        /* of what fails only when somebody else was faster */
 };
 
 /* ---- units ------------------------------------------------------------ */
 
-/* A unit that the sidecar gave back or laid ready. Index, or -1. */
-static int64_t unit_pop_ready(struct lane_session *session)
+/* Is that a unit + 1 of this mapping? */
+static bool unit_is_valid(const struct lane_map *map, uint32_t unit_plus_1)
 {
+    return unit_plus_1 != 0 &&
+           unit_plus_1 <= map->table[LANE_TABLE_UNITS].capacity;
+}
+
+/* A unit that the sidecar gave back or laid ready. Its number + 1, or 0. */
+static uint32_t unit_pop_ready(const struct lane_map *map)
+{
+    struct lane_session *session = map->session;
+    /* acquire; pairs with the other poppers' exchange below */
     uint32_t head = __atomic_load_n(&session->ready_head, __ATOMIC_ACQUIRE);
-    for (;;) {
-        /* acquire; pairs with the pusher's release in keeper.c */
+    for (int i = 0; i < TRIES; i++) {
+        /* acquire; pairs with queue_push() in keeper.c */
         uint32_t tail = __atomic_load_n(&session->ready_tail, __ATOMIC_ACQUIRE);
         if (head == tail)
-            return -1;
+            return 0;
         uint32_t unit = __atomic_load_n(
             &session->ready_unit[head % LANE_READY_RING], __ATOMIC_RELAXED);
-        /* the slot is not reused while head stands here */
+        /* the slot is not reused while head stands here. Acquire and release;
+         * pairs with the other poppers' and with queue_has_room() */
         if (__atomic_compare_exchange_n(&session->ready_head, &head, head + 1,
                                         false, __ATOMIC_ACQ_REL,
                                         __ATOMIC_ACQUIRE))
-            return unit == 0 || unit > session->unit_max ? -1
-                                                         : (int64_t)unit - 1;
+            return unit_is_valid(map, unit) ? unit : 0;
     }
+    return 0;
 }
 
-/* A unit never used before, under the budget and with pages. */
-static int64_t unit_take_fresh(struct lane_map *map)
+/* A unit never used before, under the budget and with pages. Its number + 1, or
+ * 0. */
+static uint32_t unit_take_fresh(const struct lane_map *map)
 {
     struct lane_session *session = map->session;
-    uint64_t mapped = (map->len_bytes - (uint64_t)(map->units - map->base)) >>
-                      LANE_SEGMENT_SHIFT;
+    /* relaxed: the number is all that is taken; pairs with the exchanges of the
+     * others */
     uint32_t unit = __atomic_load_n(&session->unit_next, __ATOMIC_RELAXED);
     do {
-        if (unit >= session->unit_max || unit >= mapped)
-            return -ENOSPC;
+        if (unit >= session->unit_max || !unit_is_valid(map, unit + 1))
+            return 0;
     } while (!__atomic_compare_exchange_n(&session->unit_next, &unit, unit + 1,
                                           false, __ATOMIC_RELAXED,
                                           __ATOMIC_RELAXED));
     uint8_t *at = map->units + ((uint64_t)unit << LANE_SEGMENT_SHIFT);
-    int rc = lane_make_real(at, LANE_SEGMENT);
-    if (rc == 0)
-        return unit;
-    /* back, if nobody took another one meanwhile; else it stays unused */
+    if (lane_make_real(at, LANE_SEGMENT) == 0)
+        return unit + 1;
+    /* back, if nobody took another one meanwhile; else the sidecar finds it:
+     * units_recover() */
     uint32_t after = unit + 1;
     (void)__atomic_compare_exchange_n(&session->unit_next, &after, unit, false,
                                       __ATOMIC_RELAXED, __ATOMIC_RELAXED);
-    return -ENOSPC;
+    return 0;
 }
 
-static bool own_cmpxchg32(uint32_t *word, uint32_t expected, uint32_t desired)
+/* The unit of a segment is known to its thread; say it to the reader, then let
+ * the log go on there. `limit` is where the segment begins. */
+static void segment_publish(struct lane *lane, uint64_t limit, uint32_t unit)
 {
-    return __atomic_compare_exchange_n(word, &expected, desired, false,
-                                       __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+    uint32_t *slot =
+        &lane->unit[(limit >> LANE_SEGMENT_SHIFT) % LANE_UNIT_RING];
+    uint32_t mine = unit;
+    /* release; pairs with lane_log_look(), which finds it below `limit` */
+    __atomic_store_n(slot, unit, __ATOMIC_RELEASE);
+    if (lane_cmpxchg_own(&lane->limit, &limit, limit + LANE_SEGMENT))
+        return;
+    /* A signal handler published it before us. If the segment was given back
+     * since, its slot was empty, and so it must be again. Relaxed: the slot is
+     * of interest to nobody before it is filled for a later segment. */
+    /* acquire; pairs with slot_clear() in keeper.c */
+    if (__atomic_load_n(&lane->recycled, __ATOMIC_ACQUIRE) > limit >>
+        LANE_SEGMENT_SHIFT)
+        (void)__atomic_compare_exchange_n(slot, &mine, 0, false,
+                                          __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
-/* The slot of the segment at `limit`: NULL if the reader has not given back
- * what the ring holds there. */
-static uint32_t *slot_of_next(struct lane *lane, uint64_t limit)
+/* May the segment at `limit` be taken: has the reader given back what the ring
+ * held in its place? */
+static bool slot_is_free(const struct lane *lane, uint64_t limit)
 {
     uint64_t segment = limit >> LANE_SEGMENT_SHIFT;
-    /* acquire; pairs with the reader's release after it cleared the slot */
+    /* acquire; pairs with slot_clear() in keeper.c */
     uint64_t recycled = __atomic_load_n(&lane->recycled, __ATOMIC_ACQUIRE);
-    if (segment >= recycled + LANE_UNIT_RING)
-        return NULL;
-    return &lane->unit[segment % LANE_UNIT_RING];
+    return segment != 0 && segment < recycled + LANE_UNIT_RING;
 }
 
-static int take_room(struct lane_map *map, struct lane *lane)
+/*
+ * The window is exchanged first: whoever finds it filled for the segment at
+ * `limit` (a handler that interrupts us, or a later call where a handler left
+ * by longjmp) does the rest. A unit that is in hand when that happens goes to
+ * the segment after it.
+ */
+static int take_room(struct lane_map *map, struct lane *lane,
+                     struct lane_window *window)
 {
-    uint64_t limit = __atomic_load_n(&lane->limit, __ATOMIC_RELAXED);
-    uint32_t *slot = slot_of_next(lane, limit);
-    if (!slot)
-        return -ENOSPC;
-    if (__atomic_load_n(slot, __ATOMIC_RELAXED) == 0) {
-        int64_t unit = unit_pop_ready(map->session);
-        if (unit < 0)
+    uint32_t unit = 0;
+    for (int i = 0; i < TRIES; i++) {
+        uint64_t limit = __atomic_load_n(&lane->limit, __ATOMIC_RELAXED);
+        uint64_t segment = limit >> LANE_SEGMENT_SHIFT;
+        uint64_t *own = &window->unit[segment % LANE_WINDOW];
+        uint64_t seen = *own;
+        bool is_filled = seen >> LANE_SEGMENT_SHIFT == segment;
+        if (!slot_is_free(lane, limit))
+            return -ENOSPC; /* a unit in hand: units_recover() */
+        if (!is_filled && unit == 0)
+            unit = unit_pop_ready(map);
+        if (!is_filled && unit == 0)
             unit = unit_take_fresh(map);
-        if (unit < 0)
+        if (!is_filled && unit == 0)
             return -ENOSPC;
-        /* a signal handler may have filled slots meanwhile: next to those */
-        for (;;) {
-            limit = __atomic_load_n(&lane->limit, __ATOMIC_RELAXED);
-            slot = slot_of_next(lane, limit);
-            if (!slot)
-                return -ENOSPC; /* the unit stays unused: handler took all */
-            if (own_cmpxchg32(slot, 0, (uint32_t)unit + 1))
-                break;
-            lane_cmpxchg_own(&lane->limit, &limit, limit + LANE_SEGMENT);
-        }
+        uint64_t mine = segment << LANE_SEGMENT_SHIFT | unit;
+        if (!is_filled && !lane_cmpxchg_own(own, &seen, mine))
+            continue;
+        segment_publish(lane, segment << LANE_SEGMENT_SHIFT,
+                        (uint32_t)(is_filled ? seen : mine) &
+                            (LANE_SEGMENT - 1));
+        if (unit == 0 || !is_filled)
+            return 0;
     }
-    /* Filled and not published yet: by us, or by the code that we interrupt,
-     * which finds its exchange done. */
-    lane_cmpxchg_own(&lane->limit, &limit, limit + LANE_SEGMENT);
-    return 0;
+    return -ENOSPC;
 }
 
 /* No room for what is wanted, but a little for less: give it up, so that the
  * reader can pass the segment and its unit comes back. */
-static void close_segment(struct lane_map *map, struct lane *lane)
+static void close_segment(struct lane_map *map, struct lane *lane,
+                          const struct lane_window *window)
 {
     uint64_t at = lane->position;
     uint64_t end = lane->limit;
     if (at < end && end - at <= SMALL_REST &&
         lane_cmpxchg_own(&lane->position, &at, end))
-        lane_commit(lane, lane_at(map, lane, at), at, LANE_ITEM_PAD);
+        lane_pad(map, lane, window, at);
 }
 
-int lane_grow(struct lane_map *map, struct lane *lane)
+int lane_grow(struct lane_map *map, struct lane *lane,
+              struct lane_window *window)
 {
-    int rc = take_room(map, lane);
+    /* release, both; pairs with units_recover(): while it is not 0, a unit may
+     * be in nobody's place but in our hand */
+    uint32_t nested = __atomic_load_n(&lane->growing, __ATOMIC_RELAXED);
+    __atomic_store_n(&lane->growing, nested + 1, __ATOMIC_SEQ_CST);
+    int rc = take_room(map, lane, window);
+    __atomic_store_n(&lane->growing, nested, __ATOMIC_RELEASE);
     if (rc != 0)
-        close_segment(map, lane);
+        close_segment(map, lane, window);
     return rc;
 }
 
@@ -172,8 +211,32 @@ static uint32_t lane_claim(struct lane *lane, uint32_t process)
     return ok ? generation : 0;
 }
 
+/* What the thread before us left half full is ours to go on with. */
+static void window_make(const struct lane_map *map, struct lane *lane,
+                        struct lane_window *window)
+{
+    for (int i = 0; i < LANE_WINDOW; i++)
+        window->unit[i] = 0;
+    window->index = (uint32_t)(lane - map->lanes);
+    uint64_t segment = lane->position >> LANE_SEGMENT_SHIFT;
+    uint64_t end = lane->limit >> LANE_SEGMENT_SHIFT;
+    if (segment == 0)
+        segment = 1;
+    /* one that its thread filled and did not come to publish as well */
+    end += slot_is_free(lane, end << LANE_SEGMENT_SHIFT);
+    for (int i = 0; i < LANE_WINDOW && segment < end; i++, segment++) {
+        /* relaxed: who had the lane released it, see lane_claim() */
+        uint32_t unit = __atomic_load_n(&lane->unit[segment % LANE_UNIT_RING],
+                                        __ATOMIC_RELAXED);
+        if (unit_is_valid(map, unit))
+            window->unit[segment % LANE_WINDOW] =
+                segment << LANE_SEGMENT_SHIFT | unit;
+    }
+}
+
 /* Tell the reader whose records follow. */
-static int lane_write_thread(struct lane_map *map, struct lane *lane)
+static int lane_write_thread(struct lane_map *map, struct lane *lane,
+                             struct lane_window *window)
 {
     struct lane_frame_thread thread = {
         .tid = lane->tid,
@@ -182,12 +245,13 @@ static int lane_write_thread(struct lane_map *map, struct lane *lane)
         .generation = lane->generation,
     };
     __builtin_memcpy(thread.name, lane->name, sizeof thread.name);
-    uint64_t at = lane_reserve(map, lane, LANE_LINE);
-    if (at == 0 && lane_grow(map, lane) == 0)
-        at = lane_reserve(map, lane, LANE_LINE);
-    if (at == 0)
+    uint64_t at = lane_reserve(map, lane, window, LANE_LINE);
+    if (at == 0 && lane_grow(map, lane, window) == 0)
+        at = lane_reserve(map, lane, window, LANE_LINE);
+    struct lane_frame *frame =
+        at ? (void *)lane_at(map, lane, window, at) : NULL;
+    if (!frame)
         return -ENOSPC;
-    struct lane_frame *frame = (void *)lane_at(map, lane, at);
     frame->payload_bytes = sizeof thread;
     frame->kind = LANE_FRAME_THREAD;
     frame->flags = 0;
@@ -196,13 +260,17 @@ static int lane_write_thread(struct lane_map *map, struct lane *lane)
     frame->site = 0;
     frame->pad0 = 0;
     __builtin_memcpy(frame->inline_bytes, &thread, sizeof thread);
-    lane_commit(lane, (uint8_t *)frame, at, LANE_ITEM_FRAME);
+    lane_commit(window, (uint8_t *)frame, at, LANE_ITEM_FRAME);
     return 0;
 }
 
-static int lane_start(struct lane_map *map, struct lane *lane, uint32_t tid,
-                      uint32_t pid, uint32_t process, uint32_t generation)
+static int lane_start(struct lane_map *map, struct lane *lane,
+                      struct lane_window *window, uint32_t tid, uint32_t pid,
+                      uint32_t process, uint32_t generation)
 {
+    window_make(map, lane, window);
+    __atomic_store_n(&lane->growing, 0, __ATOMIC_RELAXED);
+
     lane->tid = tid;
     lane->pid = pid;
     lane->process = process;
@@ -214,7 +282,7 @@ static int lane_start(struct lane_map *map, struct lane *lane, uint32_t tid,
     __atomic_store_n(&lane->generation, generation, __ATOMIC_RELEASE);
     __atomic_store_n(&lane->state, LANE_TAKEN, __ATOMIC_RELAXED);
     machine_syscall(SYS_prctl, PR_GET_NAME, (long)lane->name, 0, 0, 0, 0);
-    return lane_write_thread(map, lane);
+    return lane_write_thread(map, lane, window);
 }
 
 static bool lane_is_made(const struct lane_session *session, uint32_t index)
@@ -247,23 +315,24 @@ static struct lane *lane_make(struct lane_map *map, uint32_t process)
     return lane;
 }
 
-struct lane *lane_take(struct lane_map *map, uint32_t tid, uint32_t pid,
-                       uint32_t process)
+struct lane *lane_take(struct lane_map *map, struct lane_window *window,
+                       uint32_t tid, uint32_t pid, uint32_t process)
 {
+    uint32_t most = map->table[LANE_TABLE_LANES].capacity;
     uint32_t count =
         __atomic_load_n(&map->session->lane_next, __ATOMIC_RELAXED);
-    for (uint32_t i = 0; i < count && i < LANE_MAX; i++) {
+    for (uint32_t i = 0; i < count && i < most; i++) {
         struct lane *lane = &map->lanes[i];
         uint32_t generation =
             lane_is_made(map->session, i) ? lane_claim(lane, process) : 0;
         if (generation == 0)
             continue;
-        if (lane_start(map, lane, tid, pid, process, generation) == 0)
+        if (lane_start(map, lane, window, tid, pid, process, generation) == 0)
             return lane;
         lane_release(lane); /* no room in its log: try another */
     }
     struct lane *lane = lane_make(map, process);
-    if (lane && lane_start(map, lane, tid, pid, process, 1) == 0)
+    if (lane && lane_start(map, lane, window, tid, pid, process, 1) == 0)
         return lane;
     return NULL;
 }

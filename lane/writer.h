@@ -42,28 +42,42 @@ static inline uint64_t lane_reserve_line(struct lane *lane)
     return at;
 }
 
-/* Address of a position of the log whose segment the lane holds. */
+/* Address of a position of the log that was reserved; NULL: no segment of ours,
+ * the lane is broken. Whatever the position is, the line lies in what the
+ * window says is this thread's. */
 static inline uint8_t *lane_at(const struct lane_map *map, struct lane *lane,
+                               const struct lane_window *window,
                                uint64_t position)
 {
     uint64_t segment = position >> LANE_SEGMENT_SHIFT;
-    uint64_t offset = position & (LANE_SEGMENT - 1);
-    if (segment == 0)
-        return lane->home + (offset - LANE_FIRST_POSITION);
-    /* relaxed: the reader clears a slot only after its segment was drained */
-    uint32_t unit = __atomic_load_n(&lane->unit[segment % LANE_UNIT_RING],
-                                    __ATOMIC_RELAXED) -
-                    1;
-    return map->units + ((uint64_t)unit << LANE_SEGMENT_SHIFT) + offset;
+    uint64_t offset = position & (LANE_SEGMENT - LANE_LINE);
+    if (segment == 0) {
+        offset -= LANE_FIRST_POSITION;
+        return offset < LANE_HOME ? lane->home + offset : NULL;
+    }
+    uint64_t unit = window->unit[segment % LANE_WINDOW];
+    if (__builtin_expect((unit ^ position) >> LANE_SEGMENT_SHIFT != 0, 0))
+        return NULL;
+    return map->units - LANE_SEGMENT +
+           ((unit & (LANE_SEGMENT - 1)) << LANE_SEGMENT_SHIFT) + offset;
 }
 
-static inline void lane_commit(struct lane *lane, uint8_t *line,
+static inline void lane_commit(const struct lane_window *window, uint8_t *line,
                                uint64_t position, enum lane_item_type type)
 {
     /* release; pairs with the reader's acquire of the commit word */
     __atomic_store_n((uint64_t *)(void *)(line + 56),
-                     LANE_COMMIT(lane->index, position, type),
+                     LANE_COMMIT(window->index, position, type),
                      __ATOMIC_RELEASE);
+}
+
+/* What is left of a segment, from `at` on, becomes a pad. */
+static inline void lane_pad(const struct lane_map *map, struct lane *lane,
+                            const struct lane_window *window, uint64_t at)
+{
+    uint8_t *line = lane_at(map, lane, window, at);
+    if (line)
+        lane_commit(window, line, at, LANE_ITEM_PAD);
 }
 
 /*
@@ -71,7 +85,9 @@ static inline void lane_commit(struct lane *lane, uint8_t *line,
  * up) of the log. Position, or 0: no room now (lane_grow(), then again).
  */
 static inline uint64_t lane_reserve(const struct lane_map *map,
-                                    struct lane *lane, uint64_t len)
+                                    struct lane *lane,
+                                    const struct lane_window *window,
+                                    uint64_t len)
 {
     uint64_t at = lane->position;
     for (;;) {
@@ -84,7 +100,7 @@ static inline uint64_t lane_reserve(const struct lane_map *map,
         if (__builtin_expect(at + len > end, 0)) {
             /* crossing: what is left of this segment becomes a pad */
             if (lane_cmpxchg_own(&lane->position, &at, end)) {
-                lane_commit(lane, lane_at(map, lane, at), at, LANE_ITEM_PAD);
+                lane_pad(map, lane, window, at);
                 at = lane->position;
             }
             continue;

@@ -18,6 +18,7 @@ enum said_kind {
     SAID_ABSENT,  /* "-" */
     SAID_LATER,   /* "~" */
     SAID_MEMORY,  /* "=" */
+    SAID_KEPT,    /* "%" */
     SAID_PLACE,
 };
 struct said {
@@ -93,6 +94,8 @@ static struct said read_one(const char *text, uint32_t len)
         said.kind = SAID_LATER;
     } else if (is_text(text, len, "=")) {
         said.kind = SAID_MEMORY;
+    } else if (is_text(text, len, "%")) {
+        said.kind = SAID_KEPT;
     } else if (*text == '+') {
         place->kind = MANIFEST_STACK;
         if (!read_number(text + 1, len - 1, &place->index))
@@ -135,6 +138,8 @@ static enum verdict judge(const struct manifest_param *param,
     const struct manifest_place *here = &param->place, *there = &said->place;
     if (here->kind == MANIFEST_NOWHERE || said->kind == SAID_NOTHING)
         return VERDICT_FINE;
+    if (said->kind == SAID_KEPT)
+        return here->kind == MANIFEST_STACK ? VERDICT_LATER : VERDICT_FINE;
     if (said->kind == SAID_MEMORY)
         return here->kind == MANIFEST_STACK ? VERDICT_UNFILLED : VERDICT_FINE;
     if (said->kind != SAID_PLACE)
@@ -162,7 +167,8 @@ static void judge_all(const struct manifest_param *params, uint32_t count,
     for (uint32_t i = 0; i < count; i++) {
         struct said said = next_said(&at, ',');
         out->of[i] = (uint8_t)judge(&params[i], &said);
-        is_told[i] = (said.kind != SAID_NOTHING && said.kind != SAID_MEMORY) ||
+        is_told[i] = (said.kind != SAID_NOTHING && said.kind != SAID_MEMORY &&
+                      said.kind != SAID_KEPT) ||
                      params[i].place.kind == MANIFEST_NOWHERE;
         out->is_broken |=
             out->of[i] == VERDICT_ABSENT || out->of[i] == VERDICT_MOVED;

@@ -70,9 +70,10 @@ static bool set_attribute(const struct shim_call *call, struct lane *lane,
     struct span_place place = span_find_place(lane, call->sp);
     if (config.capture_max == MANIFEST_CAPTURE_NONE)
         return false;
-    if (LANE_REF_LANE(place.parent) != lane->index)
+    if (LANE_REF_LANE(place.parent) != span_thread.window.index)
         return false; /* the process's, or open on another thread */
-    reader_start(&reader, runtime.pid, lane->stack_low, lane->stack_high);
+    reader_start(&reader, runtime.pid, span_thread.stack_low,
+                 span_thread.stack_high);
     struct lane_attribute head = {.type = (uint16_t)type};
     uint8_t *key = bytes + sizeof head;
     head.key_bytes = (uint16_t)read_text(&reader, key, call->args.rsi,
@@ -90,8 +91,8 @@ static bool set_attribute(const struct shim_call *call, struct lane *lane,
         return false;
     }
     read_copy(frame.payload, bytes, len);
-    capture_frame_commit(lane, &frame, len, LANE_FRAME_ATTRIBUTE, 1,
-                         place.parent, (uint32_t)call->site);
+    capture_frame_commit(&frame, len, LANE_FRAME_ATTRIBUTE, 1, place.parent,
+                         (uint32_t)call->site);
     return true;
 }
 

@@ -20,8 +20,8 @@ static void set_call(struct capture_call *c, const struct lane *lane,
                      const struct shim_call *call)
 {
     struct manifest_env *env = &c->env;
-    reader_start(&c->reader, runtime.pid, lane ? lane->stack_low : 0,
-                 lane ? lane->stack_high : 0);
+    reader_start(&c->reader, runtime.pid, lane ? span_thread.stack_low : 0,
+                 lane ? span_thread.stack_high : 0);
     env->context = c;
     env->read = read_memory;
     env->ireg = &call->args.rdi; /* rdi rsi rdx rcx r8 r9 in a row */
@@ -68,7 +68,8 @@ uint64_t capture_enter(const struct site *site, struct lane *lane,
         struct capture_target target = {lane, span, site->index,
                                         LANE_FRAME_INPUT};
         uint64_t at;
-        reader_start(&c.reader, runtime.pid, lane->stack_low, lane->stack_high);
+        reader_start(&c.reader, runtime.pid, span_thread.stack_low,
+                     span_thread.stack_high);
         if (capture_write_short(list, &c.reader, &call->args.rdi, 0, false,
                                 &target, &at))
             return at;
@@ -133,7 +134,7 @@ static bool put_error(const struct site *site, struct lane *lane, uint64_t span,
         error->has_code = 1;
         error->code = (int64_t)code.bits;
     }
-    capture_frame_commit(lane, &frame, payload, LANE_FRAME_ERROR, 0, span,
+    capture_frame_commit(&frame, payload, LANE_FRAME_ERROR, 0, span,
                          site->index);
     return true;
 }

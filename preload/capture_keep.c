@@ -43,9 +43,10 @@ static struct capture_kept *place_of(const struct lane *lane,
     /* of a call beyond the entries it is somewhere else */
     size_t depth =
         ((uintptr_t)open - (uintptr_t)lane->open) / sizeof(*lane->open);
-    if (lane->index >= kept_lanes || depth >= LANE_OPEN_MAX)
+    uint32_t index = span_index(lane);
+    if (index >= kept_lanes || depth >= LANE_OPEN_MAX)
         return NULL;
-    return &kept[lane->index][depth];
+    return &kept[index][depth];
 }
 
 void capture_keep(const struct capture_plan *plan, const struct lane *lane,
@@ -59,7 +60,8 @@ void capture_keep(const struct capture_plan *plan, const struct lane *lane,
     if (plan->keeps_freg)
         shim_read_xmm(k->freg);
     if (plan->keep_bytes) {
-        reader_start(&reader, runtime.pid, lane->stack_low, lane->stack_high);
+        reader_start(&reader, runtime.pid, span_thread.stack_low,
+                     span_thread.stack_high);
         if (read_bytes(&reader, k->stack, call->sp + 8, plan->keep_bytes) !=
             plan->keep_bytes)
             return;

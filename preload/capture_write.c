@@ -6,12 +6,14 @@
  * copied, so a frame never outgrows its reservation.
  */
 #include "preload/capture_write.h"
+#include "preload/span_internal.h"
 
 enum {
     SCRATCH = 160,
     SHORT_BYTES = 192,
     SCAN = 256,
-    VALUE_HEAD = sizeof(struct lane_value)
+    VALUE_HEAD = sizeof(struct lane_value),
+    ROOM_TRIES = 8,
 };
 
 /* A text or a range of bytes, measured. */
@@ -58,17 +60,21 @@ bool capture_frame_open(struct lane *lane, uint32_t payload_bytes,
 {
     struct lane_frame *line;
     bool is_inline = payload_bytes <= sizeof(line->inline_bytes);
+    const struct lane_window *window = &span_thread.window;
     uint64_t len = LANE_LINE;
     if (!is_inline)
         len += (payload_bytes + LANE_LINE - 1) & ~(uint64_t)(LANE_LINE - 1);
-    uint64_t at = lane_reserve(&runtime.map, lane, len);
-    while (at == 0) {
-        if (lane_grow(&runtime.map, lane) != 0)
+    uint64_t at = lane_reserve(&runtime.map, lane, window, len);
+    /* what is made may be taken by a signal handler that comes in between */
+    for (int i = 0; at == 0 && i < ROOM_TRIES; i++) {
+        if (!span_make_room(lane))
             return false;
-        at = lane_reserve(&runtime.map, lane, len);
+        at = lane_reserve(&runtime.map, lane, window, len);
     }
     frame->position = at;
-    frame->line = lane_at(&runtime.map, lane, at);
+    frame->line = at ? lane_at(&runtime.map, lane, window, at) : NULL;
+    if (!frame->line)
+        return false;
     line = (struct lane_frame *)(void *)frame->line;
     zero_words(line->inline_bytes,
                line->inline_bytes + sizeof(line->inline_bytes));
@@ -78,7 +84,7 @@ bool capture_frame_open(struct lane *lane, uint32_t payload_bytes,
     return true;
 }
 
-void capture_frame_commit(struct lane *lane, const struct capture_frame *frame,
+void capture_frame_commit(const struct capture_frame *frame,
                           uint32_t payload_bytes, enum lane_frame_kind kind,
                           uint32_t count, uint64_t span, uint32_t site)
 {
@@ -90,7 +96,8 @@ void capture_frame_commit(struct lane *lane, const struct capture_frame *frame,
     line->span = span;
     line->site = site;
     line->pad0 = 0;
-    lane_commit(lane, frame->line, frame->position, LANE_ITEM_FRAME);
+    lane_commit(&span_thread.window, frame->line, frame->position,
+                LANE_ITEM_FRAME);
 }
 
 /* ---- plain values ----------------------------------------------------- */
@@ -132,7 +139,7 @@ uint64_t capture_write_plain(const struct capture_list *list,
         put_head(at, value, 0, 8);
         put_word(at + VALUE_HEAD, take_register(value, ireg, rax));
     }
-    capture_frame_commit(lane, &frame, payload, kind, list->count, span, site);
+    capture_frame_commit(&frame, payload, kind, list->count, span, site);
     return frame.position;
 }
 
@@ -211,8 +218,8 @@ bool capture_write_short(const struct capture_list *list,
     if (!capture_frame_open(target->lane, built.used, &frame))
         return true;
     copy_words(frame.payload, built.payload, built.used);
-    capture_frame_commit(target->lane, &frame, built.used, target->kind, count,
-                         target->span, target->site);
+    capture_frame_commit(&frame, built.used, target->kind, count, target->span,
+                         target->site);
     *position = frame.position;
     return true;
 }
@@ -510,6 +517,6 @@ uint64_t capture_write(const struct capture_list *list,
     struct output out = {.at = frame.payload, .end = frame.payload + payload};
     put_list(list, call, failed, &measure, &out);
     zero_words(out.at, out.end); /* values that became shorter */
-    capture_frame_commit(lane, &frame, payload, kind, out.count, span, site);
+    capture_frame_commit(&frame, payload, kind, out.count, span, site);
     return frame.position;
 }

@@ -24,8 +24,7 @@ struct capture_frame {
 HIDDEN bool capture_frame_open(struct lane *lane, uint32_t payload_bytes,
                                struct capture_frame *frame);
 /* `count`: of values; in the upper half flags of the frame. */
-HIDDEN void capture_frame_commit(struct lane *lane,
-                                 const struct capture_frame *frame,
+HIDDEN void capture_frame_commit(const struct capture_frame *frame,
                                  uint32_t payload_bytes,
                                  enum lane_frame_kind kind, uint32_t count,
                                  uint64_t span, uint32_t site);

@@ -101,8 +101,8 @@ static size_t read_memory(void *context, void *dst, uint64_t addr, size_t n)
 static void make_ready(struct carry_call *c)
 {
     struct manifest_env *env = &c->env;
-    reader_start(&c->reader, runtime.pid, c->lane->stack_low,
-                 c->lane->stack_high);
+    reader_start(&c->reader, runtime.pid, span_thread.stack_low,
+                 span_thread.stack_high);
     env->context = c;
     env->read = read_memory;
     env->ireg = &c->call->args.rdi;
@@ -171,7 +171,7 @@ static void put_frame(struct lane *lane, uint64_t span, uint32_t site,
     uint64_t *to = (uint64_t *)(void *)frame.payload;
     for (uint32_t i = 0; i < bytes / 8; i++)
         to[i] = from[i];
-    capture_frame_commit(lane, &frame, bytes, kind, 1, span, site);
+    capture_frame_commit(&frame, bytes, kind, 1, span, site);
 }
 
 /* The keys of one step, links found for them into `links`. */
@@ -250,9 +250,9 @@ static void link_batch(struct carry_call *c, const struct carry_step *step,
     }
     for (uint64_t i = n; i < most; i++)
         links[i] = (struct lane_link){0, 0, 0};
-    capture_frame_commit(
-        lane, &frame, (uint32_t)(most * sizeof(struct lane_link)),
-        LANE_FRAME_LINK, (uint32_t)n, span, (uint32_t)c->call->site);
+    capture_frame_commit(&frame, (uint32_t)(most * sizeof(struct lane_link)),
+                         LANE_FRAME_LINK, (uint32_t)n, span,
+                         (uint32_t)c->call->site);
 }
 
 /* ---- steps ------------------------------------------------------------ */
@@ -294,7 +294,7 @@ static void take_steps(struct carry_call *c, const struct carry_step *steps,
         else if (steps[i].role == CARRY_FORGET)
             carry_table_forget(key_of(c, &steps[i]));
         else if (steps[i].role == CARRY_LINK &&
-                 LANE_REF_LANE(place->parent) == lane->index)
+                 LANE_REF_LANE(place->parent) == span_thread.window.index)
             link_batch(c, &steps[i], lane, place->parent);
     }
 }

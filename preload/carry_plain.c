@@ -27,7 +27,7 @@ static inline struct lane_open *find_mark(struct lane *lane, uint64_t depth,
     if (depth == 0 || depth >= LANE_OPEN_MAX)
         return NULL;
     struct lane_open *top = &lane->open[depth - 1];
-    if (top->state != LANE_OPEN_CONTEXT || !span_on_own_stack(lane, top->sp) ||
+    if (top->state != LANE_OPEN_CONTEXT || !span_on_own_stack(top->sp) ||
         !span_context_holds(top, sp) || !span_context_is_sure(top, sp))
         return NULL;
     return top;
@@ -117,7 +117,7 @@ enter_span(struct shim_call *call, const struct site *site,
            const struct carry_plan *plan, struct lane *lane)
 {
     struct opening o;
-    uint64_t depth = lane->depth;
+    uint64_t depth = span_depth_seen(lane);
     if (!find_opening(lane, depth, call->sp, &o))
         return false;
     uint64_t tick = machine_ticks();
@@ -157,8 +157,8 @@ bool carry_enter_popped(struct shim_call *call, const struct site *site)
 
 bool carry_find_place(struct lane *lane, uint64_t sp, struct span_place *place)
 {
-    uint64_t depth = lane->depth;
-    if (!span_on_own_stack(lane, sp))
+    uint64_t depth = span_depth_seen(lane);
+    if (!span_on_own_stack(sp))
         return false;
     if (find_plain_place(lane, depth, sp, place))
         return true;
@@ -173,13 +173,12 @@ bool carry_find_place(struct lane *lane, uint64_t sp, struct span_place *place)
  */
 static inline void drop_contexts(struct lane *lane, uint64_t sp)
 {
-    uint64_t depth = lane->depth;
+    uint64_t depth = span_depth_seen(lane);
     if (depth == 0)
         return;
     if (LIKELY(depth <= LANE_OPEN_MAX)) {
         const struct lane_open *top = &lane->open[depth - 1];
-        if (top->state - 1 <= LANE_OPEN_TAIL - 1 &&
-            span_on_own_stack(lane, top->sp))
+        if (top->state - 1 <= LANE_OPEN_TAIL - 1 && span_on_own_stack(top->sp))
             return;
     }
     span_drop_contexts(lane, sp);
@@ -213,7 +212,7 @@ bool carry_enter_plain(struct shim_call *call, const struct site *site,
                        struct lane *lane, uint32_t flags)
 {
     const struct carry_plan *plan = site->carry;
-    if (UNLIKELY(!span_on_own_stack(lane, call->sp)))
+    if (UNLIKELY(!span_on_own_stack(call->sp)))
         return false;
     if (flags == SITE_CARRY)
         return plan->is_plain && enter_carrying(call, site, lane);
@@ -231,8 +230,7 @@ bool carry_leave_plain(const struct shim_call *call,
     struct carry_item item;
     if ((call->flags & ~(uint64_t)SHIM_CALL_ZERO_COPY) != SPAN_CARRY ||
         call->lane != 0 || !plan->is_pop || lane == NULL || span_busy != 0 ||
-        *runtime.alive != span_thread.alive ||
-        !span_on_own_stack(lane, call->sp))
+        *runtime.alive != span_thread.alive || !span_on_own_stack(call->sp))
         return false;
     const struct carry_value *value = &plan->leave[0].key;
     uint64_t key = carry_key(carry_word(value, regs->rax));

@@ -100,15 +100,14 @@ void cpu_start(void)
     find_word();
     if (!has_word)
         return;
-    mult =
-        runtime.map.session->clock == LANE_CLOCK_TSC ? measure() : 1ULL << 32;
+    mult = runtime.map.clock == LANE_CLOCK_TSC ? measure() : 1ULL << 32;
     fresh = cpu_ticks_of_ns(FRESH_NS);
 }
 
 uint64_t cpu_ticks_of_ns(uint64_t ns)
 {
     uint64_t rate = mult;
-    if (runtime.map.session->clock != LANE_CLOCK_TSC)
+    if (runtime.map.clock != LANE_CLOCK_TSC)
         return ns;
     if (rate == 0)
         rate = 1ULL << 29; /* 8 GHz: faster than any */

@@ -25,10 +25,11 @@ static bool is_answer(int error)
            error == EALREADY;
 }
 
-static struct reader start_reader(const struct lane *lane)
+static struct reader start_reader(void)
 {
     struct reader reader;
-    reader_start(&reader, runtime.pid, lane->stack_low, lane->stack_high);
+    reader_start(&reader, runtime.pid, span_thread.stack_low,
+                 span_thread.stack_high);
     return reader;
 }
 
@@ -48,7 +49,7 @@ static bool find_text(const struct error_crumb *crumb, uint64_t *from)
     return false;
 }
 
-static void take_text(struct error_crumb *crumb, const struct lane *lane)
+static void take_text(struct error_crumb *crumb)
 {
     uint64_t from;
     if (error_is_discreet || !find_text(crumb, &from))
@@ -57,7 +58,7 @@ static void take_text(struct error_crumb *crumb, const struct lane *lane)
         crumb->cause.text_flags = LANE_VALUE_NULL;
         return;
     }
-    struct reader reader = start_reader(lane);
+    struct reader reader = start_reader();
     struct read_part part =
         read_text(&reader, crumb->text, from, ERROR_TEXT_BYTES);
     crumb->cause.text_bytes = (uint16_t)part.len;
@@ -90,7 +91,7 @@ static void fill_crumb(struct error_crumb *crumb, struct lane *lane,
         .name_bytes = length_of(crumb->what->name),
         .format_bytes = length_of(crumb->what->format),
     };
-    take_text(crumb, lane);
+    take_text(crumb);
     error_copy_take((struct error_copy *)(void *)crumb->copy, lane, &wish);
     crumb->ticks = cause->ticks;
 }
@@ -130,7 +131,7 @@ void error_note_stderr(uint64_t from, uint64_t len)
     if (room == NULL || len == 0)
         return;
     if (room->stderr_busy++ == 0) {
-        struct reader reader = start_reader(lane);
+        struct reader reader = start_reader();
         struct error_write *write =
             &room->writes[room->write_next++ % ERROR_WRITES];
         uint64_t take = len < LANE_STDERR_MAX ? len : LANE_STDERR_MAX;
@@ -196,8 +197,7 @@ static void write_crumb(struct lane *lane, struct error_crumb *crumb,
     read_copy(to, crumb->what->format, cause->format_bytes);
     to += cause->format_bytes;
     read_copy(to, crumb->text, cause->text_bytes);
-    capture_frame_commit(lane, &frame, payload, LANE_FRAME_CAUSE, 0, span,
-                         site);
+    capture_frame_commit(&frame, payload, LANE_FRAME_CAUSE, 0, span, site);
 }
 
 /* Bytes written since t0, at most as many as there are. */
@@ -232,7 +232,7 @@ static void write_stderr(struct lane *lane, struct error_room *room,
     uint64_t first = LANE_STDERR_MAX - at < len ? LANE_STDERR_MAX - at : len;
     read_copy(frame.payload, room->stderr_bytes + at, first);
     read_copy(frame.payload + first, room->stderr_bytes, len - first);
-    capture_frame_commit(lane, &frame, (uint32_t)len, LANE_FRAME_STDERR,
+    capture_frame_commit(&frame, (uint32_t)len, LANE_FRAME_STDERR,
                          is_truncated ? LANE_STDERR_TRUNCATED << 16 : 0, span,
                          site);
 }

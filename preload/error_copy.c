@@ -163,13 +163,14 @@ static void resolve_calls(struct error_copy *copy)
 
 static void take_calls(struct error_copy *copy, const struct lane *lane)
 {
-    uint64_t depth = lane->depth < LANE_OPEN_MAX ? lane->depth : LANE_OPEN_MAX;
+    uint64_t depth = span_depth(lane);
     copy->head.call_count = 0;
     while (depth-- > 0 && copy->head.call_count < LANE_STACK_CALLS_MAX) {
         const struct lane_open *open = &lane->open[depth];
         uint32_t site = open->site_kind & 0xffffff;
         struct lane_stack_call *call = &copy->calls[copy->head.call_count];
-        if (open->state != LANE_OPEN_CALL || site >= SHIM_SITE_MAX)
+        if (open->state != LANE_OPEN_CALL ||
+            site >= runtime.map.table[LANE_TABLE_SITES].capacity)
             continue;
         *call = (struct lane_stack_call){.span = open->span, .site = site};
         if (runtime.map.sites[site].shim == LANE_SHIM_FRAME
@@ -184,12 +185,12 @@ static void take_calls(struct error_copy *copy, const struct lane *lane)
  * Where the kernel may not be asked (a seccomp filter): the thread's own stack
  * from its stack pointer up is there, unless that is what the fault is about.
  */
-static size_t read_without_kernel(struct error_copy *copy,
-                                  const struct lane *lane, uint64_t from,
+static size_t read_without_kernel(struct error_copy *copy, uint64_t from,
                                   uint32_t len)
 {
-    bool is_own = from >= lane->stack_low && from < lane->stack_high &&
-                  lane->stack_high - from >= len;
+    bool is_own = from >= span_thread.stack_low &&
+                  from < span_thread.stack_high &&
+                  span_thread.stack_high - from >= len;
     bool is_at_fault = copy->head.fault_address - (from - OVERFLOW_BYTES) <
                        OVERFLOW_BYTES + (uint64_t)len;
     if (!is_own || is_at_fault)
@@ -199,13 +200,12 @@ static size_t read_without_kernel(struct error_copy *copy,
 }
 
 /* Through the kernel, from the first page on that is there. */
-static void read_foreign(struct error_copy *copy, const struct lane *lane,
-                         uint64_t from, uint32_t len)
+static void read_foreign(struct error_copy *copy, uint64_t from, uint32_t len)
 {
     uint64_t most = from + (uint64_t)SKIP_PAGES * PAGE;
     size_t got = 0;
     if (read_is_forbidden()) {
-        got = read_without_kernel(copy, lane, from, len);
+        got = read_without_kernel(copy, from, len);
         most = from;
     }
     while (from < most) {
@@ -219,11 +219,11 @@ static void read_foreign(struct error_copy *copy, const struct lane *lane,
     copy->head.stack_bytes = (uint32_t)got & ~7u;
 }
 
-static void read_own(struct error_copy *copy, const struct lane *lane,
-                     uint64_t from, uint32_t len)
+static void read_own(struct error_copy *copy, uint64_t from, uint32_t len)
 {
     struct reader reader;
-    reader_start(&reader, runtime.pid, lane->stack_low, lane->stack_high);
+    reader_start(&reader, runtime.pid, span_thread.stack_low,
+                 span_thread.stack_high);
     /* the reader's own stack begins at its caller's frame, this one */
     if (reader.stack_low != 0)
         reader.stack_low = from;
@@ -233,12 +233,13 @@ static void read_own(struct error_copy *copy, const struct lane *lane,
 }
 
 /* How much of a stack there is above `from`, as far as is known. */
-static uint32_t stack_room(const struct lane *lane, uint64_t from,
-                           struct error_copy *copy, uint32_t limit)
+static uint32_t stack_room(uint64_t from, struct error_copy *copy,
+                           uint32_t limit)
 {
-    bool is_known = from >= lane->stack_low && from < lane->stack_high;
-    if (is_known && lane->stack_high - from <= limit)
-        return (uint32_t)(lane->stack_high - from) & ~7u;
+    bool is_known =
+        from >= span_thread.stack_low && from < span_thread.stack_high;
+    if (is_known && span_thread.stack_high - from <= limit)
+        return (uint32_t)(span_thread.stack_high - from) & ~7u;
     copy->head.flags |= LANE_STACK_TRUNCATED;
     return limit;
 }
@@ -246,30 +247,29 @@ static uint32_t stack_room(const struct lane *lane, uint64_t from,
 /* ---- secrets ------------------------------------------------------------ */
 
 /* What the unwinder needs of a word: code, and places on this stack. */
-static uint64_t only_address(const struct error_copy *copy,
-                             const struct lane *lane, uint64_t word,
+static uint64_t only_address(const struct error_copy *copy, uint64_t word,
                              uint32_t count)
 {
     uint64_t first = copy->head.first_address;
-    bool is_place = word - first <= copy->head.stack_bytes ||
-                    (word >= lane->stack_low && word < lane->stack_high);
+    bool is_place =
+        word - first <= copy->head.stack_bytes ||
+        (word >= span_thread.stack_low && word < span_thread.stack_high);
     return is_place || (count != 0 && is_code(word, count)) ? word : 0;
 }
 
 /* A secret may be anywhere on the stack, and a session lies in a file: what is
  * no address does not get there. */
-static void scrub(struct error_copy *copy, const struct lane *lane)
+static void scrub(struct error_copy *copy)
 {
     uint32_t count = __atomic_load_n(&range_count, __ATOMIC_ACQUIRE);
     for (uint32_t i = 0; i < copy->head.stack_bytes / 8; i++)
-        copy->bytes[i] = only_address(copy, lane, copy->bytes[i], count);
+        copy->bytes[i] = only_address(copy, copy->bytes[i], count);
     for (uint32_t i = 0; i < copy->head.call_count; i++)
-        copy->calls[i].rbp =
-            only_address(copy, lane, copy->calls[i].rbp, count);
+        copy->calls[i].rbp = only_address(copy, copy->calls[i].rbp, count);
     for (uint32_t i = 0; i < LANE_STACK_REGISTERS; i++)
         if (i != RSP && i != RIP)
             copy->head.registers[i] =
-                only_address(copy, lane, copy->head.registers[i], count);
+                only_address(copy, copy->head.registers[i], count);
 }
 
 static void set_head(struct lane_frame_stack *head,
@@ -298,11 +298,11 @@ void error_copy_take(struct error_copy *copy, struct lane *lane,
         error_registers(head->registers);
     uint64_t from = head->registers[RSP] - (wish->registers ? RED_ZONE : 0);
     from &= ~(uint64_t)7;
-    uint32_t len = stack_room(lane, from, copy, wish->limit_bytes);
+    uint32_t len = stack_room(from, copy, wish->limit_bytes);
     if (wish->registers)
-        read_foreign(copy, lane, from, len);
+        read_foreign(copy, from, len);
     else
-        read_own(copy, lane, from, len);
+        read_own(copy, from, len);
     /* a stack of unknown bounds ended in what is not there */
     if (head->stack_bytes < (len & ~7u) && head->stack_bytes != 0)
         head->flags &= (uint8_t)~LANE_STACK_TRUNCATED;
@@ -314,7 +314,7 @@ void error_copy_take(struct error_copy *copy, struct lane *lane,
     take_calls(copy, lane);
     checker_is_written(copy->calls, head->call_count * sizeof(*copy->calls));
     if (error_is_discreet)
-        scrub(copy, lane);
+        scrub(copy);
 }
 
 /* ---- writing ----------------------------------------------------------- */
@@ -339,8 +339,7 @@ bool error_may_pass(uint64_t *word, uint64_t ticks, uint32_t most)
     return true;
 }
 
-static void write_frame(struct lane *lane, struct error_copy *copy,
-                        uint64_t span, uint32_t site,
+static void write_frame(struct error_copy *copy, uint64_t span, uint32_t site,
                         const struct capture_frame *frame)
 {
     struct lane_frame_stack *head = &copy->head;
@@ -349,7 +348,7 @@ static void write_frame(struct lane *lane, struct error_copy *copy,
     read_copy(frame->payload + sizeof(*head), copy->calls, calls);
     read_copy(frame->payload + sizeof(*head) + calls, copy->bytes,
               head->stack_bytes);
-    capture_frame_commit(lane, frame,
+    capture_frame_commit(frame,
                          (uint32_t)sizeof(*head) + calls + head->stack_bytes,
                          LANE_FRAME_STACK, 0, span, site);
 }
@@ -406,7 +405,7 @@ uint64_t error_copy_write(struct lane *lane, struct error_copy *copy,
     bool has_room = capture_frame_open(
         lane, (uint32_t)sizeof(*head) + calls + head->stack_bytes, &frame);
     if (has_room) {
-        write_frame(lane, copy, span, site, &frame);
+        write_frame(copy, span, site, &frame);
         __atomic_store_n(mark, head->hash, __ATOMIC_RELAXED);
     }
     /* a breadcrumb may be written again, for the span around */

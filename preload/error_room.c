@@ -25,7 +25,7 @@ struct lane *error_lane(void)
 
 struct error_room *error_room_get(const struct lane *lane, bool make)
 {
-    uint32_t index = lane->index;
+    uint32_t index = span_index(lane);
     if (index >= LANE_MAX)
         return NULL;
     struct error_room *room = rooms[index];
@@ -46,7 +46,7 @@ const struct lane_open *error_open_span(struct lane *lane, uint64_t sp)
     if (lane->depth == 0)
         return NULL;
     uint64_t span = span_find_place(lane, sp).parent;
-    uint64_t depth = lane->depth < LANE_OPEN_MAX ? lane->depth : LANE_OPEN_MAX;
+    uint64_t depth = span_depth(lane);
     while (depth-- > 0) {
         if (lane->open[depth].span == span)
             return &lane->open[depth];

@@ -64,7 +64,7 @@ static void write_throw(struct lane *lane, const struct lane_open *open,
         return;
     read_copy(frame.payload, thrown, sizeof(*thrown));
     copy_words(frame.payload + sizeof(*thrown), words);
-    capture_frame_commit(lane, &frame, payload, LANE_FRAME_THROW, 0, open->span,
+    capture_frame_commit(&frame, payload, LANE_FRAME_THROW, 0, open->span,
                          site);
     if (room != NULL)
         remember(room, thrown->object, frame.position);
@@ -132,7 +132,6 @@ bool span_write_exception(struct lane *lane, uint64_t span, uint32_t site,
         return false;
     read_copy(frame.payload, &error, sizeof error);
     copy_words(frame.payload + sizeof error, &words);
-    capture_frame_commit(lane, &frame, payload, LANE_FRAME_ERROR, 0, span,
-                         site);
+    capture_frame_commit(&frame, payload, LANE_FRAME_ERROR, 0, span, site);
     return true;
 }

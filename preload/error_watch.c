@@ -134,7 +134,8 @@ static void watch_calls(void)
                                                 ? enter_writev
                                                 : NULL;
         uint32_t site = runtime.map.session->site_next;
-        if (bind_internal(name, enter, leave_call) != 0)
+        if (bind_internal(name, enter, leave_call) != 0 ||
+            site >= SHIM_SITE_MAX)
             continue;
         call_of[site] = (uint8_t)i;
         runtime.sites[site].flags |= SITE_MAY_PASS;

@@ -187,7 +187,7 @@ static size_t put_hex(char *out, uint64_t value, unsigned digits)
 void exec_env_traceparent(struct span_place place, char out[EXEC_PARENT_BYTES])
 {
     const struct lane_session *session = runtime.map.session;
-    const struct lane_context *context = &runtime.map.contexts[place.context];
+    const struct lane_context *context = span_context_at(place.context);
     size_t at = put(out, EXEC_PARENT_BYTES, 0, "TRACEPARENT=00-");
     for (int i = 0; i < 16; i++)
         at += put_hex(out + at, context->trace_id[i], 2);

@@ -279,6 +279,6 @@ void fatal_watch(void)
             sigaction(fatal[i], &ours, NULL) == 0)
             for_copies += fatal[i] == SIGSEGV || fatal[i] == SIGBUS;
     }
-    if (for_copies == 2 && runtime.map.session->clock == LANE_CLOCK_TSC)
+    if (for_copies == 2 && runtime.map.clock == LANE_CLOCK_TSC)
         read_pages_enable((uint64_t)(uintptr_t)signal_fatal_entry);
 }

@@ -110,13 +110,12 @@ void fiber_forked(uint64_t sp)
 
 void fiber_opens(uint64_t sp, const struct lane *lane)
 {
-    uint64_t low, high, bit = UINT64_C(1) << lane->index % 64;
+    uint32_t index = span_index(lane);
+    uint64_t low, high, bit = UINT64_C(1) << index % 64;
     struct fiber *fiber = fiber_find(sp, &low, &high);
-    if (fiber &&
-        (__atomic_load_n(&fiber->lanes[lane->index / 64], __ATOMIC_RELAXED) &
-         bit) == 0)
-        __atomic_fetch_or(&fiber->lanes[lane->index / 64], bit,
-                          __ATOMIC_RELAXED);
+    uint64_t *word = fiber ? &fiber->lanes[index / 64] : NULL;
+    if (word && (__atomic_load_n(word, __ATOMIC_RELAXED) & bit) == 0)
+        __atomic_fetch_or(word, bit, __ATOMIC_RELAXED);
 }
 
 /* The innermost of one lane. Its owner changes other entries meanwhile; those
@@ -125,7 +124,7 @@ static bool look_in(const struct lane *lane, const struct fiber *fiber,
                     uint64_t sp, struct lane_open *out)
 {
     bool is_found = false;
-    for (uint64_t i = 0; i < LANE_OPEN_MAX && i < lane->depth; i++) {
+    for (uint64_t i = 0, depth = span_depth(lane); i < depth; i++) {
         const struct lane_open *open = &lane->open[i];
         uint64_t state = __atomic_load_n(&open->state, __ATOMIC_ACQUIRE);
         if (open->sp < sp || open->sp >= fiber->high ||

@@ -134,12 +134,12 @@ static bool put_begun(const struct begun *new)
 
 static uint64_t take_reference(struct lane *lane)
 {
-    return LANE_REF(lane->index, lane_xadd_own(&lane->counter, 1) + 1);
+    return span_thread.ref_base + lane_xadd_own(&lane->counter, 1) + 1;
 }
 
 static uint32_t context_and_depth(const struct lane *lane, uint32_t context)
 {
-    uint64_t depth = lane->depth < 255 ? lane->depth : 255;
+    uint64_t depth = span_depth(lane) < 255 ? span_depth(lane) : 255;
     return context | (uint32_t)depth << 24;
 }
 
@@ -193,7 +193,7 @@ static bool put_begin_frame(struct lane *lane, const struct begun *entry)
     if (!capture_frame_open(lane, sizeof(begin), &frame))
         return false;
     __builtin_memcpy(frame.payload, &begin, sizeof(begin));
-    capture_frame_commit(lane, &frame, sizeof(begin), LANE_FRAME_BEGIN, 0,
+    capture_frame_commit(&frame, sizeof(begin), LANE_FRAME_BEGIN, 0,
                          entry->span, entry->site);
     return true;
 }

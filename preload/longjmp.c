@@ -37,7 +37,8 @@ static void enter_longjmp(struct shim_call *call)
     uint64_t word;
     if (lane == NULL || *runtime.alive != span_thread.alive)
         return;
-    reader_start(&reader, runtime.pid, lane->stack_low, lane->stack_high);
+    reader_start(&reader, runtime.pid, span_thread.stack_low,
+                 span_thread.stack_high);
     if (read_bytes(&reader, &word, call->args.rdi + 8 * WORD_RSP,
                    sizeof(word)) == sizeof(word))
         span_jump(lane, call->sp, demangle(word));
@@ -51,7 +52,8 @@ void longjmp_watch(void)
         return;
     for (uint32_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         uint32_t site = runtime.map.session->site_next;
-        if (bind_internal(names[i], enter_longjmp, NULL) == 0)
+        if (bind_internal(names[i], enter_longjmp, NULL) == 0 &&
+            site < SHIM_SITE_MAX)
             runtime.sites[site].flags |= SITE_MAY_PASS;
     }
 }

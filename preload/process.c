@@ -81,7 +81,7 @@ int process_register(uint32_t parent, struct span_place place)
     if (parent == 0) {
         thread_note_main();
         cpu_start();
-        if (map->session->clock != LANE_CLOCK_TSC) {
+        if (map->clock != LANE_CLOCK_TSC) {
             shim_enter = span_enter_any;
             shim_leave = span_leave_any;
         }
@@ -104,7 +104,7 @@ int process_register(uint32_t parent, struct span_place place)
     raw(SYS_prctl, PR_GET_NAME, (long)entry->name, 0);
     span_process.ref = LANE_REF(LANE_PROCESS_LANE, number + 1);
     span_process.context = entry->context;
-    span_process.is_ticks = map->session->clock == LANE_CLOCK_TSC;
+    span_process.is_ticks = map->clock == LANE_CLOCK_TSC;
     lane_process_ready(map, runtime.process, LANE_PROCESS_RUNS);
     return 0;
 }

@@ -66,10 +66,9 @@ void span_enter(struct shim_call *call)
         enter_other(call, site, lane);
         return;
     }
-    uint64_t depth = lane->depth;
+    uint64_t depth = span_depth_seen(lane);
     if (UNLIKELY(!find_plain_place(lane, depth, call->sp, &place))) {
-        if (!span_on_own_stack(lane, call->sp) ||
-            !carry_enter_popped(call, site))
+        if (!span_on_own_stack(call->sp) || !carry_enter_popped(call, site))
             enter_odd(call, site);
         return;
     }
@@ -162,7 +161,7 @@ static void enter_deep(struct shim_call *call, const struct site *site,
     lane->depth++;
     call->flags |= SPAN_DEEP;
     call->lane = (uint64_t)lane;
-    call->span = LANE_REF(lane->index, lane_xadd_own(&lane->counter, 1) + 1);
+    call->span = span_thread.ref_base + lane_xadd_own(&lane->counter, 1) + 1;
     none.site_kind = 0;
     span_enter_captures(call, site, lane, &none); /* found by its reference */
     call->flags |= none.site_kind ? SPAN_LOST : 0;
@@ -382,7 +381,12 @@ void span_leave(struct shim_call *call, const struct shim_regs *regs,
         leave_odd(call, regs, end, exception, tick);
         return;
     }
-    struct lane_record *record = (void *)lane_at(&runtime.map, lane, at);
+    struct lane_record *record =
+        (void *)lane_at(&runtime.map, lane, &span_thread.window, at);
+    if (UNLIKELY(record == NULL)) {
+        leave_odd(call, regs, end, exception, tick);
+        return;
+    }
     uint64_t t0 = open->t0_ticks;
     record->t0_ticks = t0;
     record->t1_ticks = tick;
@@ -485,7 +489,7 @@ static void leave_elsewhere(const struct shim_call *call,
     const struct lane *other = (const struct lane *)call->lane;
     struct lane_open *open = (struct lane_open *)call->open;
     if (*runtime.alive == 0 || other->process != runtime.process ||
-        LANE_REF_LANE(call->span) != other->index)
+        LANE_REF_LANE(call->span) != span_index(other))
         return;
     struct lane *lane = span_busy == 0 ? span_get_lane() : NULL;
     if (call->flags & SPAN_DEEP) {
@@ -568,37 +572,4 @@ leave_odd(struct shim_call *call, const struct shim_regs *regs,
     leave_span(call, regs, end, exception, t1);
     if (is_carrying)
         carry_left(call, regs, t1);
-}
-
-/* ---- for others ------------------------------------------------------- */
-
-struct span_place span_here(void)
-{
-    struct lane *lane = span_lane;
-    struct span_place place;
-    uint64_t sp = (uint64_t)__builtin_frame_address(0);
-    if (lane != NULL && *runtime.alive == span_thread.alive)
-        return span_find_place(lane, sp);
-    if (span_find_fiber_place(sp, &place))
-        return place;
-    if (span_thread.root_alive == *runtime.alive && *runtime.alive != 0)
-        return (struct span_place){span_thread.root, span_thread.context};
-    return (struct span_place){span_process.ref, span_process.context};
-}
-
-void span_close_all(enum lane_end end)
-{
-    struct lane *lane = span_lane;
-    if (lane == NULL || *runtime.alive != span_thread.alive)
-        return;
-    uint64_t t1 = span_now();
-    uint64_t depth = lane->depth < LANE_OPEN_MAX ? lane->depth : LANE_OPEN_MAX;
-    for (; depth > 0; depth--) {
-        struct lane_open *open = &lane->open[depth - 1];
-        if (open->state == LANE_OPEN_CALL || open->state == LANE_OPEN_TAIL)
-            span_end_open(lane, open, t1, end);
-        __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_FREE,
-                         __ATOMIC_RELEASE);
-    }
-    __atomic_store_n(&lane->depth, 0, __ATOMIC_RELAXED);
 }

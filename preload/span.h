@@ -33,6 +33,8 @@ struct span_thread {
     uint64_t
         depth_most; /* open spans up to which its stack has room for F's
                        frames without a closer look; LANE_OPEN_MAX at most */
+    uint64_t stack_low, stack_high; /* where its own stack lies; 0 unknown */
+    struct lane_window window;      /* where its lane may be written */
 };
 extern HIDDEN __thread struct span_thread span_thread
     __attribute__((tls_model("initial-exec")));
@@ -62,6 +64,12 @@ struct span_place {
 /* The innermost open span of this thread; else what its creator had open, or
  * its process's span. [any thread, signal-safe] */
 HIDDEN struct span_place span_here(void);
+/* A context of that number; the process's, where there is no such. */
+static inline const struct lane_context *span_context_at(uint32_t number)
+{
+    uint32_t most = runtime.map.table[LANE_TABLE_CONTEXTS].capacity;
+    return &runtime.map.contexts[number < most ? number : 0];
+}
 /* The same for a child of vfork or posix_spawn, which runs in our memory on a
  * stack of its own (`sp` lies on it) or on ours: what the thread was doing that
  * waits for it. */

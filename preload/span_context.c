@@ -13,6 +13,7 @@
  * Within enter and leave, as span_stack.c.
  */
 #include "preload/carry.h"
+#include "preload/fiber.h"
 
 /* site_kind: why it is an orphan, is the function that popped called directly
  * (CARRY_FRAME_DIRECT), how far below sp was the pop called, in words. */
@@ -25,6 +26,18 @@ enum {
 static uint64_t pop_sp(const struct lane_open *open)
 {
     return open->sp - ((uint64_t)(open->site_kind >> KIND_WORDS_SHIFT) << 3);
+}
+
+/* The word of a frame that stands in a mark, which anybody may have changed: it
+ * is read where it lies on a stack that is known. */
+static bool has_word(uint64_t at, uint64_t word)
+{
+    uint64_t low, high;
+    if (at - span_thread.stack_low >=
+            span_thread.stack_high - span_thread.stack_low &&
+        fiber_find(at, &low, &high) == NULL)
+        return false;
+    return *(const uint64_t *)(at & ~UINT64_C(7)) == word;
 }
 
 /*
@@ -41,7 +54,7 @@ bool span_context_holds(const struct lane_open *open, uint64_t sp)
         return false;
     if (open->capture == 0)
         return sp == open->sp;
-    return *(const uint64_t *)open->capture == open->cpu_ns;
+    return has_word(open->capture, open->cpu_ns);
 }
 
 bool span_context_is_sure(const struct lane_open *open, uint64_t sp)
@@ -75,10 +88,10 @@ static void drop(struct lane_open *open)
 
 void span_drop_contexts(struct lane *lane, uint64_t sp)
 {
-    uint64_t i = lane->depth < LANE_OPEN_MAX ? lane->depth : LANE_OPEN_MAX;
+    uint64_t i = span_depth(lane);
     if (i == 0)
         return;
-    struct span_machine_stack stack = span_stack_at(lane, sp);
+    struct span_machine_stack stack = span_stack_at(sp);
     for (; i > 0; i--) {
         struct lane_open *open = &lane->open[i - 1];
         if (open->state == LANE_OPEN_FREE)
@@ -96,14 +109,14 @@ void span_drop_contexts(struct lane *lane, uint64_t sp)
 bool span_push_context(struct lane *lane, uint64_t sp, uint64_t frame,
                        const struct span_origin *origin)
 {
-    uint64_t depth = lane->depth;
+    uint64_t depth = span_depth_seen(lane);
     if (depth >= LANE_OPEN_MAX)
         return false;
     bool direct = (frame & CARRY_FRAME_DIRECT) != 0;
     frame &= ~(uint64_t)CARRY_FRAME_DIRECT;
     uint64_t words = (frame - sp) / 8;
-    if (!span_on_own_stack(lane, sp) || frame >= lane->stack_high) {
-        struct span_machine_stack stack = span_stack_at(lane, sp);
+    if (!span_on_own_stack(sp) || frame >= span_thread.stack_high) {
+        struct span_machine_stack stack = span_stack_at(sp);
         if (!stack.is_exact || frame >= stack.high)
             frame = 0;
     }

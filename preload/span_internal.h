@@ -81,18 +81,33 @@ struct span_origin {
     uint64_t carried_ticks, adopted_ticks; /* 0: not for this span */
     struct lane_open *mark; /* the CONTEXT entry that says so, or NULL */
 };
+/* Words of a lane can be anybody's: what is taken from one counts as an index
+ * only below its bound, and is read once. */
+static inline uint64_t span_depth_seen(const struct lane *lane)
+{
+    return __atomic_load_n(&lane->depth, __ATOMIC_RELAXED);
+}
+static inline uint64_t span_depth(const struct lane *lane)
+{
+    uint64_t depth = span_depth_seen(lane);
+    return depth < LANE_OPEN_MAX ? depth : LANE_OPEN_MAX;
+}
+/* Of a lane that is known by its address. */
+static inline uint32_t span_index(const struct lane *lane)
+{
+    return (uint32_t)(lane - runtime.map.lanes);
+}
 /* The machine stack that an address lies on, as far as is known. */
 struct span_machine_stack {
     uint64_t low, high;
     bool is_exact;       /* else: what is near enough to be on it */
     struct fiber *fiber; /* NULL: the thread's own, or not known */
 };
-static inline bool span_on_own_stack(const struct lane *lane, uint64_t sp)
+static inline bool span_on_own_stack(uint64_t sp)
 {
-    return sp >= lane->stack_low && sp < lane->stack_high;
+    return sp >= span_thread.stack_low && sp < span_thread.stack_high;
 }
-HIDDEN struct span_machine_stack span_stack_at(const struct lane *lane,
-                                               uint64_t sp);
+HIDDEN struct span_machine_stack span_stack_at(uint64_t sp);
 /* What the end of a stack is where no frame of ours is put on it. */
 HIDDEN uint64_t span_end_bytes(uint64_t stack_bytes);
 /* Frames of F that a stack may hold. */
@@ -101,7 +116,7 @@ HIDDEN uint64_t span_most_frames(uint64_t stack_bytes);
 HIDDEN bool span_is_stack_full(const struct lane *lane,
                                const struct shim_call *call);
 /* Are these two on one machine stack, as far as is known? */
-HIDDEN bool span_same_stack(const struct lane *lane, uint64_t a, uint64_t b);
+HIDDEN bool span_same_stack(uint64_t a, uint64_t b);
 /* Before a span is opened at `sp`: close what a longjmp left behind. */
 HIDDEN void span_settle(struct lane *lane, uint64_t sp, bool is_tail);
 /* Parent and context of a call at `sp`. */
@@ -173,6 +188,9 @@ static inline void span_fill(struct lane_record *record,
 }
 /* Write it; if there is no room even so, count it. */
 HIDDEN void span_write(struct lane *lane, const struct lane_record *record);
+/* No room in the log: get some, wait for it where that is the policy. False:
+ * there is none. */
+HIDDEN bool span_make_room(struct lane *lane);
 /* A call without record. */
 HIDDEN void span_count(uint32_t site, uint64_t ticks, bool is_error);
 /* A call that has no frame on its stack: without a time. */

@@ -91,7 +91,7 @@ static void end_between(struct lane *lane, uint64_t low, uint64_t high)
 {
     bool are_many = cut_deep(lane, low, high);
     uint64_t t1 = 0;
-    uint64_t i = lane->depth < LANE_OPEN_MAX ? lane->depth : LANE_OPEN_MAX;
+    uint64_t i = span_depth(lane);
     for (; i > 0; i--) {
         struct lane_open *open = &lane->open[i - 1];
         if (open->state == LANE_OPEN_FREE || open->state == LANE_OPEN_DONE ||
@@ -117,7 +117,7 @@ static bool find_signal_stack(uint64_t sp, uint64_t *high)
 
 void span_jump(struct lane *lane, uint64_t from, uint64_t to)
 {
-    struct span_machine_stack stack = span_stack_at(lane, to);
+    struct span_machine_stack stack = span_stack_at(to);
     uint64_t high;
     if (shim_entries_are_kept())
         return; /* frames come back: who knows what this is */

@@ -18,7 +18,8 @@ static inline bool find_plain_place(const struct lane *lane, uint64_t depth,
         return false;
     const struct lane_open *below = &lane->open[depth - 1];
     if (UNLIKELY(below->state - 1 > LANE_OPEN_TAIL - 1 || below->sp <= sp ||
-                 below->sp >= lane->stack_high || sp < lane->stack_low))
+                 below->sp >= span_thread.stack_high ||
+                 sp < span_thread.stack_low))
         return false;
     place->parent = below->span;
     place->context = below->context_depth & 0xffffff;

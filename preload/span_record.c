@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include "preload/span_internal.h"
 
+#include <linux/futex.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -17,8 +18,8 @@
 #include "preload/sandbox.h"
 
 enum {
-    GROW_EVERY = 8, /* records dropped between tries to grow */
-    WAIT_STEP_US = 50,
+    GROW_EVERY = 8,                  /* records dropped between tries to grow */
+    WAIT_STEP_NS = 50 * 1000 * 1000, /* a killed sidecar wakes nobody */
 };
 
 static long now_slow(long a, long b)
@@ -33,7 +34,7 @@ static long now_slow(long a, long b)
 
 uint64_t span_now(void)
 {
-    if (LIKELY(runtime.map.session->clock == LANE_CLOCK_TSC && !blind))
+    if (LIKELY(runtime.map.clock == LANE_CLOCK_TSC && !blind))
         return machine_ticks();
     if (blind)
         return 0;     /* no clock is left */
@@ -58,6 +59,8 @@ static void raise_to(uint64_t *word, uint64_t value)
 void span_count(uint32_t site, uint64_t ticks, bool is_error)
 {
     struct lane_counter *counter = &runtime.map.counters[site];
+    if (UNLIKELY(site >= runtime.map.table[LANE_TABLE_COUNTERS].capacity))
+        return; /* out of a lane that is broken */
     __atomic_fetch_add(&counter->calls, 1, __ATOMIC_RELAXED);
     __atomic_fetch_add(&counter->errors, is_error, __ATOMIC_RELAXED);
     __atomic_fetch_add(&counter->total_ticks, ticks, __ATOMIC_RELAXED);
@@ -73,34 +76,65 @@ void span_count_passed(uint64_t site)
     span_count((uint32_t)site, 0, false);
 }
 
-/* The log's policy is to wait: until the sidecar made room, or wait_us. */
-static bool wait_for_room(struct lane *lane)
+/* session.room + 1 when this thread found none last; 0: it always did. */
+static __thread uint32_t vain;
+
+static uint64_t monotonic_ns(void)
 {
-    const struct lane_session *session = runtime.map.session;
-    struct timespec step = {0, WAIT_STEP_US * 1000};
-    if (session->policy != LANE_POLICY_WAIT || sandboxed)
+    struct timespec t = {0, 0};
+    machine_syscall(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&t, 0, 0, 0, 0);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* The log's policy is to wait: until the sidecar made room, or wait_us. `room`:
+ * as it was before there was none. */
+static bool wait_for_room(struct lane *lane, uint32_t *room)
+{
+    struct lane_session *session = runtime.map.session;
+    if (runtime.map.policy != LANE_POLICY_WAIT || sandboxed)
         return false;
-    for (uint32_t us = 0; us < session->wait_us; us += WAIT_STEP_US) {
-        machine_syscall(SYS_nanosleep, (long)&step, 0, 0, 0, 0, 0);
-        if (lane_grow(&runtime.map, lane) == 0)
+    uint64_t now = monotonic_ns();
+    uint64_t end = now + runtime.map.wait_us * UINT64_C(1000);
+    while (now < end) {
+        uint64_t left = end - now < WAIT_STEP_NS ? end - now : WAIT_STEP_NS;
+        struct timespec step = {0, (long)left};
+        machine_syscall(SYS_futex, (long)&session->room, FUTEX_WAIT, *room,
+                        (long)&step, 0, 0);
+        /* acquire; pairs with room_tell() in keeper.c */
+        *room = __atomic_load_n(&session->room, __ATOMIC_ACQUIRE);
+        if (lane_grow(&runtime.map, lane, &span_thread.window) == 0)
             return true;
+        now = monotonic_ns();
     }
     return false;
+}
+
+/* A full session is asked for more when something was given back since, else
+ * only now and then. Who waited in vain waits again only after that, too: one
+ * lane's last unit may be all there is, and another's thread must get on. */
+bool span_make_room(struct lane *lane)
+{
+    /* acquire; pairs with room_tell() in keeper.c */
+    uint32_t room =
+        __atomic_load_n(&runtime.map.session->room, __ATOMIC_ACQUIRE);
+    bool is_news = vain != room + 1;
+    if (!is_news && lane->dropped % GROW_EVERY != 0)
+        return false;
+    bool ok = lane_grow(&runtime.map, lane, &span_thread.window) == 0 ||
+              (is_news && wait_for_room(lane, &room));
+    vain = ok ? 0 : room + 1;
+    return ok;
 }
 
 /* Room for `len` bytes of log; 0: none. */
 static uint64_t reserve(struct lane *lane, uint64_t len)
 {
-    uint64_t at = lane_reserve(&runtime.map, lane, len);
+    const struct lane_window *window = &span_thread.window;
+    uint64_t at = lane_reserve(&runtime.map, lane, window, len);
     if (LIKELY(at != 0))
         return at;
-    /* a full session is asked for more only now and then */
-    if (lane->dropped % GROW_EVERY != 0) {
-        lane->dropped++;
-        return 0;
-    }
-    if (lane_grow(&runtime.map, lane) == 0 || wait_for_room(lane))
-        at = lane_reserve(&runtime.map, lane, len);
+    if (span_make_room(lane))
+        at = lane_reserve(&runtime.map, lane, window, len);
     if (at == 0)
         lane->dropped++;
     return at;
@@ -108,16 +142,18 @@ static uint64_t reserve(struct lane *lane, uint64_t len)
 
 void span_write(struct lane *lane, const struct lane_record *record)
 {
+    const struct lane_window *window = &span_thread.window;
     uint64_t at = reserve(lane, LANE_LINE);
-    if (at == 0) {
+    struct lane_record *to =
+        at ? (void *)lane_at(&runtime.map, lane, window, at) : NULL;
+    if (to == NULL) {
         span_count(record->site_status & 0xffffff,
                    record->t1_ticks - record->t0_ticks,
                    (record->site_status & SPAN_KIND(LANE_STATUS_ERROR)) != 0);
         return;
     }
-    struct lane_record *to = (void *)lane_at(&runtime.map, lane, at);
     __builtin_memcpy(to, record, offsetof(struct lane_record, commit));
-    lane_commit(lane, (uint8_t *)to, at, LANE_ITEM_RECORD);
+    lane_commit(window, (uint8_t *)to, at, LANE_ITEM_RECORD);
 }
 
 void span_end_open(struct lane *lane, const struct lane_open *open, uint64_t t1,

@@ -26,11 +26,11 @@ enum {
     UNKNOWN_BYTES = 64 * 1024,
 };
 
-struct span_machine_stack span_stack_at(const struct lane *lane, uint64_t sp)
+struct span_machine_stack span_stack_at(uint64_t sp)
 {
-    struct span_machine_stack stack = {lane->stack_low, lane->stack_high, true,
-                                       NULL};
-    if (span_on_own_stack(lane, sp))
+    struct span_machine_stack stack = {span_thread.stack_low,
+                                       span_thread.stack_high, true, NULL};
+    if (span_on_own_stack(sp))
         return stack;
     stack.fiber = fiber_find(sp, &stack.low, &stack.high);
     if (stack.fiber == NULL) {
@@ -46,9 +46,9 @@ static bool is_on(const struct span_machine_stack *stack, uint64_t sp)
     return sp >= stack->low && sp < stack->high;
 }
 
-bool span_same_stack(const struct lane *lane, uint64_t a, uint64_t b)
+bool span_same_stack(uint64_t a, uint64_t b)
 {
-    struct span_machine_stack stack = span_stack_at(lane, a);
+    struct span_machine_stack stack = span_stack_at(a);
     return is_on(&stack, b);
 }
 
@@ -71,7 +71,7 @@ static uint64_t count_frames(const struct lane *lane, uint64_t low,
                              uint64_t high)
 {
     uint64_t count = 0;
-    uint64_t i = lane->depth < LANE_OPEN_MAX ? lane->depth : LANE_OPEN_MAX;
+    uint64_t i = span_depth(lane);
     for (; i > 0; i--)
         count += lane->open[i - 1].sp - low < high - low;
     return count +
@@ -80,7 +80,7 @@ static uint64_t count_frames(const struct lane *lane, uint64_t low,
 
 bool span_is_stack_full(const struct lane *lane, const struct shim_call *call)
 {
-    struct span_machine_stack stack = span_stack_at(lane, call->sp);
+    struct span_machine_stack stack = span_stack_at(call->sp);
     if (!stack.is_exact) {
         stack.low = call->sp - UNKNOWN_BYTES;
         stack.high = call->sp + UNKNOWN_BYTES;
@@ -125,7 +125,7 @@ static void claim_and_end(struct lane *lane, struct lane_open *open,
 
 void span_pop_done(struct lane *lane)
 {
-    uint64_t depth = lane->depth;
+    uint64_t depth = span_depth_seen(lane);
     while (depth > 0 && depth <= LANE_OPEN_MAX &&
            lane->open[depth - 1].state == LANE_OPEN_DONE) {
         lane->open[depth - 1].state = LANE_OPEN_FREE;
@@ -137,7 +137,7 @@ void span_pop_done(struct lane *lane)
 /* One that was closed below, for a call at `sp`; false: none. */
 static bool take_done(struct lane *lane, uint64_t sp, uint64_t *depth)
 {
-    struct span_machine_stack stack = span_stack_at(lane, sp);
+    struct span_machine_stack stack = span_stack_at(sp);
     uint64_t found = LANE_OPEN_MAX, done = LANE_OPEN_DONE;
     uint64_t i = *depth < LANE_OPEN_MAX ? *depth : LANE_OPEN_MAX;
     for (; i > 0; i--) {
@@ -157,7 +157,7 @@ static bool take_done(struct lane *lane, uint64_t sp, uint64_t *depth)
 
 uint64_t span_find_entry(struct lane *lane, const struct shim_call *call)
 {
-    uint64_t depth = lane->depth;
+    uint64_t depth = span_depth_seen(lane);
     if (depth >= DONE_DEPTH && !(call->flags & SHIM_CALL_TAIL))
         (void)take_done(lane, call->sp, &depth);
     return depth;
@@ -177,8 +177,8 @@ static bool is_dead(const struct span_machine_stack *stack,
 
 void span_settle(struct lane *lane, uint64_t sp, bool is_tail)
 {
-    struct span_machine_stack stack = span_stack_at(lane, sp);
-    uint64_t i = lane->depth;
+    struct span_machine_stack stack = span_stack_at(sp);
+    uint64_t i = span_depth_seen(lane);
     uint64_t t1 = 0;
     if (i > LANE_OPEN_MAX) {
         if (!is_dead(&stack, &lane->open[LANE_OPEN_MAX - 1], sp, is_tail))
@@ -272,9 +272,9 @@ bool span_find_fiber_place(uint64_t sp, struct span_place *out)
 
 struct span_origin span_find_origin(struct lane *lane, uint64_t sp)
 {
-    struct span_machine_stack stack = span_stack_at(lane, sp);
+    struct span_machine_stack stack = span_stack_at(sp);
     struct lane_open *innermost = NULL, *own = NULL;
-    uint64_t i = lane->depth < LANE_OPEN_MAX ? lane->depth : LANE_OPEN_MAX;
+    uint64_t i = span_depth(lane);
     for (; i > 0; i--) {
         struct lane_open *open = &lane->open[i - 1];
         if (!is_open(open->state) && open->state != LANE_OPEN_CONTEXT)
@@ -311,9 +311,9 @@ struct span_place span_of_host(uint64_t sp)
 {
     struct lane *lane = span_lane;
     if (lane == NULL || *runtime.alive != span_thread.alive ||
-        span_stack_at(lane, sp).is_exact)
+        span_stack_at(sp).is_exact)
         return span_here();
-    uint64_t i = lane->depth < LANE_OPEN_MAX ? lane->depth : LANE_OPEN_MAX;
+    uint64_t i = span_depth(lane);
     for (; i > 0; i--) {
         struct lane_open *open = &lane->open[i - 1];
         if (is_open(open->state) || open->state == LANE_OPEN_CONTEXT)
@@ -326,7 +326,7 @@ struct span_place span_of_host(uint64_t sp)
 struct lane_open *span_tail_base(struct lane *lane,
                                  const struct shim_call *call)
 {
-    uint64_t depth = lane->depth;
+    uint64_t depth = span_depth_seen(lane);
     if (depth == 0 || depth > LANE_OPEN_MAX)
         return NULL;
     struct lane_open *top = &lane->open[depth - 1];
@@ -347,10 +347,10 @@ void span_close_above(struct lane *lane, struct lane_open *open, uint64_t t1,
     uint64_t index = (uint64_t)(open - lane->open);
     if (lane->depth > LANE_OPEN_MAX)
         lane->depth = LANE_OPEN_MAX;
-    uint64_t top = lane->depth;
+    uint64_t top = span_depth(lane);
     uint64_t tails = index + 1; /* first entry that is no tail span of ours */
     while (tails < top && lane->open[tails].state == LANE_OPEN_TAIL &&
-           span_same_stack(lane, open->sp, lane->open[tails].sp))
+           span_same_stack(open->sp, lane->open[tails].sp))
         tails++;
     for (uint64_t i = top; i > index + 1; i--) {
         struct lane_open *above = &lane->open[i - 1];
@@ -358,8 +358,7 @@ void span_close_above(struct lane *lane, struct lane_open *open, uint64_t t1,
             above->state = LANE_OPEN_DONE; /* its opener was longjmped over */
         else if (i <= tails)
             claim_and_end(lane, above, t1, end);
-        else if (above->sp <= open->sp &&
-                 span_same_stack(lane, open->sp, above->sp))
+        else if (above->sp <= open->sp && span_same_stack(open->sp, above->sp))
             claim_and_end(lane, above, t1, LANE_END_LONGJMP);
     }
 }
@@ -367,7 +366,7 @@ void span_close_above(struct lane *lane, struct lane_open *open, uint64_t t1,
 void span_end_stack(struct lane *lane, struct lane *of, uint64_t low,
                     uint64_t high)
 {
-    uint64_t t1 = 0, i = of->depth < LANE_OPEN_MAX ? of->depth : LANE_OPEN_MAX;
+    uint64_t t1 = 0, i = span_depth(of);
     for (; i > 0; i--) {
         struct lane_open *open = &of->open[i - 1];
         struct lane_open copy = *open;
@@ -390,4 +389,37 @@ void span_drop(struct lane *lane, struct lane_open *open)
 {
     __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_DONE, __ATOMIC_RELEASE);
     span_pop_done(lane);
+}
+
+/* ---- for others ------------------------------------------------------- */
+
+struct span_place span_here(void)
+{
+    struct lane *lane = span_lane;
+    struct span_place place;
+    uint64_t sp = (uint64_t)__builtin_frame_address(0);
+    if (lane != NULL && *runtime.alive == span_thread.alive)
+        return span_find_place(lane, sp);
+    if (span_find_fiber_place(sp, &place))
+        return place;
+    if (span_thread.root_alive == *runtime.alive && *runtime.alive != 0)
+        return (struct span_place){span_thread.root, span_thread.context};
+    return (struct span_place){span_process.ref, span_process.context};
+}
+
+void span_close_all(enum lane_end end)
+{
+    struct lane *lane = span_lane;
+    if (lane == NULL || *runtime.alive != span_thread.alive)
+        return;
+    uint64_t t1 = span_now();
+    uint64_t depth = span_depth(lane);
+    for (; depth > 0; depth--) {
+        struct lane_open *open = &lane->open[depth - 1];
+        if (open->state == LANE_OPEN_CALL || open->state == LANE_OPEN_TAIL)
+            span_end_open(lane, open, t1, end);
+        __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_FREE,
+                         __ATOMIC_RELEASE);
+    }
+    __atomic_store_n(&lane->depth, 0, __ATOMIC_RELAXED);
 }

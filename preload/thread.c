@@ -48,7 +48,7 @@ static long raw(long number, long a, long b, long c)
  * above its first frame. It may grow down to the limit. Returns where it ends:
  * the limit counts from the mapping's end, above the environment; an overflow
  * has its stack pointer beyond that, and is still one of this stack. */
-static uint64_t find_main_stack(struct lane *lane)
+static uint64_t find_main_stack(void)
 {
     struct rlimit limit = {0, 0};
     uint64_t high = getauxval(AT_RANDOM), top = getauxval(AT_EXECFN);
@@ -59,8 +59,8 @@ static uint64_t find_main_stack(struct lane *lane)
     if (len > stack_most)
         len = stack_most;
     top = ((top > high ? top : high) | (PAGE - 1)) + 1;
-    lane->stack_high = high;
-    lane->stack_low = high > len ? high - len : 0;
+    span_thread.stack_high = high;
+    span_thread.stack_low = high > len ? high - len : 0;
     return top > len ? top - len : 0;
 }
 
@@ -115,7 +115,7 @@ static bool find_mapping(uint64_t address, uint64_t *low, uint64_t *high)
 
 /* Another thread's: glibc puts the thread's control block at the top of its
  * stack's mapping, in stacks that the program gave as well. */
-static uint64_t find_thread_stack(struct lane *lane)
+static uint64_t find_thread_stack(void)
 {
     uint64_t block = (uint64_t)__builtin_thread_pointer();
     uint64_t low, high;
@@ -123,8 +123,8 @@ static uint64_t find_thread_stack(struct lane *lane)
         low = block - stack_default;
     if (thread_stack_low > low && thread_stack_low < block)
         low = thread_stack_low;
-    lane->stack_low = low;
-    lane->stack_high = block;
+    span_thread.stack_low = low;
+    span_thread.stack_high = block;
     return low;
 }
 
@@ -137,9 +137,9 @@ void thread_note_main(void)
 }
 
 /* What of it may be ours. */
-static void measure_stack(const struct lane *lane, uint64_t low)
+static void measure_stack(uint64_t low)
 {
-    uint64_t bytes = lane->stack_high - low;
+    uint64_t bytes = span_thread.stack_high - low;
     uint64_t most = span_most_frames(bytes);
     shim_floor = low + span_end_bytes(bytes);
     span_thread.depth_most = most < LANE_OPEN_MAX ? most : LANE_OPEN_MAX;
@@ -152,7 +152,8 @@ static struct lane *take_lane(void)
     uint32_t tid = (uint32_t)raw(SYS_gettid, 0, 0, 0);
     struct lane *lane = NULL;
     if (runtime.process != PROCESS_UNKNOWN)
-        lane = lane_take(&runtime.map, tid, runtime.pid, runtime.process);
+        lane = lane_take(&runtime.map, &span_thread.window, tid, runtime.pid,
+                         runtime.process);
     if (lane == NULL) {
         /* counted once per thread: span_thread.alive says it was here before */
         if (span_thread.alive != *runtime.alive)
@@ -162,19 +163,21 @@ static struct lane *take_lane(void)
     }
     robust_hold(lane);
     bool is_main = main_block == (uint64_t)__builtin_thread_pointer();
-    measure_stack(lane,
-                  is_main ? find_main_stack(lane) : find_thread_stack(lane));
+    measure_stack(is_main ? find_main_stack() : find_thread_stack());
+    lane->stack_low = span_thread.stack_low; /* for who looks from outside */
+    lane->stack_high = span_thread.stack_high;
     if (span_thread.root_alive != *runtime.alive) { /* nobody created it, or
                                                        before a fork */
         span_thread.root = span_process.ref;
         span_thread.context = span_process.context;
         span_thread.root_alive = *runtime.alive;
     }
-    span_thread.ref_base = LANE_REF(lane->index, 0);
-    span_thread.commit_base = LANE_COMMIT(lane->index, 0, LANE_ITEM_RECORD);
+    uint32_t index = span_thread.window.index;
+    span_thread.ref_base = LANE_REF(index, 0);
+    span_thread.commit_base = LANE_COMMIT(index, 0, LANE_ITEM_RECORD);
     cpu_attach(lane);
-    shim_cache_use(lane->index);
-    read_pages_use(lane->index);
+    shim_cache_use(index);
+    read_pages_use(index);
     span_thread.error =
         runtime.program_errno ? runtime.program_errno() : &errno;
     return lane;

@@ -140,7 +140,7 @@ static void set_valid(uint8_t valid)
 
 static void write_record(struct span_place place)
 {
-    const struct lane_context *context = &runtime.map.contexts[place.context];
+    const struct lane_context *context = span_context_at(place.context);
     if (UNLIKELY(announced != runtime.pid))
         announce_child();
     set_valid(0);
@@ -157,14 +157,14 @@ static void write_record(struct span_place place)
 /* What is open for the code that runs below `sp`. */
 static struct span_place place_at(struct lane *lane, uint64_t sp)
 {
-    uint64_t depth = lane->depth;
+    uint64_t depth = span_depth_seen(lane);
     if (depth == 0)
         return (struct span_place){span_thread.root, span_thread.context};
     if (depth <= LANE_OPEN_MAX) {
         const struct lane_open *top = &lane->open[depth - 1];
         if ((top->state == LANE_OPEN_CALL || top->state == LANE_OPEN_TAIL) &&
-            top->sp >= sp && top->sp < lane->stack_high &&
-            sp >= lane->stack_low)
+            top->sp >= sp && top->sp < span_thread.stack_high &&
+            sp >= span_thread.stack_low)
             return (struct span_place){top->span,
                                        top->context_depth & 0xffffff};
     }

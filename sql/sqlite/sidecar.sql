@@ -123,22 +123,42 @@ UPDATE contexts SET root_ref = ?3 WHERE session = ?1 AND context = ?2;
 UPDATE traces SET name = ?2, root_ref = ?3, start_unix_ns = ?4,
   duration_ns = ?5, status = ?6
 WHERE trace = ?1 AND session = ?7 AND context = ?8;
--- A trace whose roots are processes: one, with what it exec'ed, or those that
--- a shell outside started. It lasts until the last of them ended; its status is
--- that one's.
+-- A trace of processes lasts from its start to the end of the last of them, also
+-- of one that outlived all others. It failed if the command that `run` waited
+-- for did, else its last root; and if the process that surely ended last did,
+-- for whose end nobody was there: one that made itself a daemon.
 -- :trace_process
 UPDATE traces SET
-  duration_ns = (
-    SELECT CASE WHEN SUM(p.status = 'open') > 0 THEN NULL
-      ELSE MAX(p.start_unix_ns + COALESCE(p.duration_ns, 0))
-        - traces.start_unix_ns END
-    FROM processes p WHERE p.trace = ?1 AND p.is_root),
-  status = COALESCE((
-    SELECT p.status FROM processes p WHERE p.trace = ?1 AND p.is_root
-    ORDER BY p.status = 'open' DESC,
-      p.start_unix_ns + COALESCE(p.duration_ns, 0) DESC,
-      p.start_unix_ns DESC LIMIT 1), 'open')
+  duration_ns = CASE
+    WHEN EXISTS (SELECT 1 FROM processes p INDEXED BY processes_open
+      WHERE p.trace = ?1 AND p.status = 'open') THEN NULL
+    ELSE max(coalesce(command_end_unix_ns, 0), coalesce((
+      SELECT p.start_unix_ns + coalesce(p.duration_ns, 0)
+      FROM processes p INDEXED BY processes_ends WHERE p.trace = ?1
+      ORDER BY p.start_unix_ns + coalesce(p.duration_ns, 0) DESC LIMIT 1),
+      start_unix_ns)) - start_unix_ns END,
+  status = CASE
+    WHEN EXISTS (SELECT 1 FROM processes p INDEXED BY processes_open
+      WHERE p.trace = ?1 AND p.status = 'open') THEN 'open'
+    WHEN command_status <> 0 THEN 'error'
+    WHEN EXISTS (SELECT 1 FROM (
+      SELECT p.status, p.start_unix_ns + coalesce(p.end_least_ns,
+        p.duration_ns, 0) AS ended
+      FROM processes p INDEXED BY processes_sure_ends WHERE p.trace = ?1
+      ORDER BY p.start_unix_ns + coalesce(p.end_least_ns, p.duration_ns, 0) DESC
+      LIMIT 1) AS last
+      WHERE last.status = 'error'
+        AND last.ended > coalesce(traces.command_end_unix_ns, 0)) THEN 'error'
+    WHEN command_status = 0 THEN 'ok'
+    ELSE coalesce((
+      SELECT p.status FROM processes p WHERE p.trace = ?1 AND p.is_root
+      ORDER BY p.start_unix_ns + coalesce(p.duration_ns, 0) DESC,
+        p.start_unix_ns DESC LIMIT 1), 'open') END
 WHERE trace = ?1 AND context = 0;
+-- What `run` says of its command. A trace that is not there yet: no row.
+-- :trace_command
+UPDATE traces SET command_status = ?2, command_end_unix_ns = ?3
+WHERE trace_id = ?1;
 
 -- :site_set
 INSERT INTO sites (session, site, name, symbol, object, binding, shim, reason,

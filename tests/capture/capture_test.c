@@ -8,6 +8,7 @@
 #include "preload/capture_plan.h"
 #include "preload/read.h"
 #include "preload/read_pages.h"
+#include "preload/span_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +20,13 @@
 #include <unistd.h>
 
 struct runtime runtime; /* the one instance, as runtime.c has it */
+__thread struct span_thread span_thread; /* as span.c has it */
+
+/* as span_record.c has it where nobody waits */
+bool span_make_room(struct lane *lane)
+{
+    return lane_grow(&runtime.map, lane, &span_thread.window) == 0;
+}
 
 static int failures;
 #define CHECK(cond)                                                            \
@@ -64,7 +72,8 @@ static struct frame frame;
 
 static void take_apart(uint64_t position, enum lane_frame_kind kind)
 {
-    const uint8_t *line = lane_at(&runtime.map, lane, position);
+    const uint8_t *line =
+        lane_at(&runtime.map, lane, &span_thread.window, position);
     const struct lane_frame *f = (const void *)line;
     frame = (struct frame){.line = f};
     CHECK(f->commit == LANE_COMMIT(lane->index, position, LANE_ITEM_FRAME));
@@ -510,7 +519,8 @@ static void start(const char *folder)
     }
     unlinkat(dir, "capture-test", 0);
     runtime.pid = (uint32_t)getpid();
-    lane = lane_take(&runtime.map, (uint32_t)getpid(), (uint32_t)getpid(), 0);
+    lane = lane_take(&runtime.map, &span_thread.window, (uint32_t)getpid(),
+                     (uint32_t)getpid(), 0);
     if (!lane)
         exit(1);
     /* What was there before must not shine through. */
@@ -554,8 +564,8 @@ static void measure_all(void)
     read_pages_enable(true);
     measure("the same, page seen before");
     call.args.rdi = (uint64_t)(uintptr_t)local;
-    lane->stack_low = call.args.rdi - 65536;
-    lane->stack_high = call.args.rdi + sizeof(local);
+    span_thread.stack_low = call.args.rdi - 65536;
+    span_thread.stack_high = call.args.rdi + sizeof(local);
     measure("the same, own stack");
 }
 

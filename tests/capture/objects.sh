@@ -14,7 +14,7 @@ for object; do
     may='^$'
     case $object in *capture_keep*) may='^mmap$' ;; esac
     extra=$(nm -u "$object" | awk '{ print $2 }' | grep -v -E \
-        '^(_GLOBAL_OFFSET_TABLE_|runtime|capture_.*|read_.*|reader_start|manifest_eval(_condition)?|lane_grow|shim_read_(xmm|x87))$' |
+        '^(_GLOBAL_OFFSET_TABLE_|runtime|capture_.*|read_.*|reader_start|manifest_eval(_condition)?|span_make_room|span_thread|shim_read_(xmm|x87))$' |
         grep -v -E "$may")
     [ -z "$extra" ] || { echo "$object needs: $extra"; fault=1; }
 done

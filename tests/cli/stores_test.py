@@ -142,11 +142,23 @@ def left_behind(p):
     done = subprocess.run([HANDSPAN, "status"], env=p.env, text=True,
                           capture_output=True, check=False)
     expect(f"for the store {f}" in done.stdout, True, done.stdout)
-    p.run(HANDSPAN, "sidecar", "--once", "--store", f"{p.top}/g.db")
+    p.preloaded()
+    p.run(HANDSPAN, "sidecar", "--auto", "--store", f"{p.top}/g.db")
     expect(len(p.sessions()), 1, "another store's sidecar leaves it")
+    p.quiet()
     p.run(HANDSPAN, "sidecar", "--once")
     p.stored()
     expect((p.traces(f), p.traces(f"{p.top}/g.db")), (1, 0), "brought in")
+
+
+def into_another(p):
+    """Who types --store wants it there, whatever the run named."""
+    h = f"{p.top}/h.db"
+    p.preloaded(HANDSPAN_STORE="/nowhere/x.db", HANDSPAN_SIDECAR="/bin/true")
+    end = time.monotonic() + 300
+    while p.sessions() and time.monotonic() < end:
+        p.run(HANDSPAN, "sidecar", "--once", "--store", h)
+    expect(p.traces(h), 1, "into the one that was typed")
 
 
 def main():
@@ -154,7 +166,8 @@ def main():
                            dir=os.environ.get("TEST_MEMORY"))
     try:
         p = Place(os.path.realpath(top))
-        for case in (in_turn, at_once, unnamed, by_hand, left_behind):
+        for case in (in_turn, at_once, unnamed, by_hand, left_behind,
+                     into_another):
             case(p)
             print(case.__name__, "holds")
     finally:

@@ -18,6 +18,7 @@
 #include "lane/x86_64/machine.h"
 #include "preload/span.h"
 #include "tests/common/folder.h"
+#include "tests/lane/lane_windows.h"
 
 int harness_failures;
 static bool is_zero, is_copy;
@@ -236,7 +237,7 @@ bool harness_next_of(uint32_t index, struct harness_record *out)
         if (at >= lane->position)
             return false;
         const struct lane_record *line =
-            (const void *)lane_at(&runtime.map, lane, at);
+            (const void *)test_address(&runtime.map, lane, at);
         uint64_t commit = __atomic_load_n(&line->commit, __ATOMIC_ACQUIRE);
         uint64_t type = commit & (LANE_LINE - 1);
         if (commit != LANE_COMMIT(index, at, type))

@@ -29,6 +29,11 @@ class Run(process.Run):
     def __init__(self, build, scope=""):
         super().__init__(build, scope)
         self.step = (self.build / "bin" / "ends_step").resolve()
+        self.env["S"] = str(self.step)
+
+    def start(self, *command):
+        return self.handspan("run", "--summary=never", "-m",
+                             str(self.dir / "m"), "--", *command)
 
     def begin(self, *command):
         return subprocess.Popen(
@@ -109,10 +114,11 @@ def open_calls(run):
     check(beyond, [], "calls that outlive their process")
     check(run.sql("SELECT count(*) FROM spans WHERE status <> 'ok'"), [(2,)],
           "calls that were cut short")
-    (shown,) = [r for r in run.rows("show") if r.get("name") == "work"]
+    shown = max(r["max_ns"] for r in run.rows("show")
+                if r.get("name") == "work")
     (server,) = run.sql("SELECT duration_ns FROM processes WHERE is_root")
-    if row["max_ns"] >= server[0] // 2 or shown["max_ns"] != row["max_ns"]:
-        raise SystemExit(f"{row['max_ns']}, {shown['max_ns']} of {server[0]}")
+    if row["max_ns"] >= server[0] // 2 or shown != row["max_ns"]:
+        raise SystemExit(f"{row['max_ns']}, {shown} of {server[0]}")
 
 
 def pool(run):
@@ -133,6 +139,83 @@ def pool(run):
     child.stdout.close()
     other.drain()
     check(other.sql(ends), [("error", "signal", 15)] * 3, "ended by others")
+
+
+def outcome(run):
+    """A trace of four processes of which the second failed, and its row."""
+    line = "$S exit 0; $S exit 5 second; $S exit 0; :"
+    done = run.run("/bin/sh", "-c", line)
+    check(done.returncode, 0, done.stderr)
+    (row,) = run.traces()
+    check((row["status"], row["processes"], row["failed_processes"]),
+          ("ok", 4, 1), "the trace")
+    shown = run.handspan("list").stdout
+    if "ok, 1 of 4 processes exit 5" not in shown:
+        raise SystemExit(shown)
+    shown = run.handspan("show").stdout
+    if "ok, 1 of 4 processes exit 5" not in shown:
+        raise SystemExit(shown)
+    names = [(r["name"], r["calls"]) for r in run.rows("show")
+             if r["kind"] == "process"]
+    check(names[1:], [("ends_step", 2), ("ends_step exit 5 second: exit 5", 1)],
+          "the rows")
+    rest = [r for r in run.rows("stats") if r["name"] is None]
+    ((cpu,),) = run.sql("""SELECT sum(cpu_ns) FROM processes
+        WHERE ended_by <> 'exec'""")
+    ((top,),) = run.sql("SELECT coalesce(sum(cpu_ns), 0) FROM spans")
+    check(rest[0]["cpu_ns"], cpu - top, "CPU outside of handlers")
+
+
+def daemon(run):
+    """What outlives the others decides."""
+    done = run.run(str(run.step), "daemon")
+    check(done.returncode, 0, "the command")
+    (row,) = run.traces()
+    check((row["status"], row["ended_by"], row["exit_code"]),
+          ("error", "exit", 3), "the trace")
+    if row["duration_ns"] < 200_000_000:
+        raise SystemExit(f"{row['duration_ns']} ns of 200 ms")
+
+
+def script(run):
+    """A command outside of the manifest's scope: `run` waits for what it
+    started, and the outcome is the command's."""
+    other = Run(run.build, scope='[[program("ends_step")]];')
+    line = "for i in 1 2 3; do $S exit $i || s=$?; done; $S exit 0; exit $s"
+    done = other.start("/bin/sh", "-c", line)
+    check(done.returncode, 3, "the command")
+    left = os.listdir(other.dir / "d")
+    check([n for n in left if n.startswith(("session", "command"))], [],
+          "what is not stored when run returns")
+    (row,) = other.traces()
+    check((row["status"], row["exit_code"], row["processes"],
+           row["failed_processes"]), ("error", 3, 4, 3), "the trace")
+    shown = other.handspan("errors", "--full").stdout
+    for i in (1, 2, 3):
+        if f"Command    {other.step} exit {i}" not in shown:
+            raise SystemExit(shown)
+    other.drain()
+
+    # the last one fails, and the command says that this is well
+    other = Run(run.build, scope='[[program("ends_step")]];')
+    done = other.start("/bin/sh", "-c", "$S exit 4 || true")
+    check(done.returncode, 0, "the command")
+    (row,) = other.traces()
+    check((row["status"], row["exit_code"]), ("ok", 0), "the trace")
+    other.drain()
+
+
+def static_launcher(run):
+    """No preload reaches it; what it starts is traced, and below its trace."""
+    launcher = (run.build / "bin" / "ends_static").resolve()
+    done = run.start(str(launcher), str(run.step), "exit", "6")
+    check(done.returncode, 6, "the command")
+    if "what it starts is traced" not in done.stderr:
+        raise SystemExit(done.stderr)
+    (row,) = run.traces()
+    check((row["status"], row["exit_code"], row["spans"]), ("error", 6, 1),
+          "the trace")
+    run.drain()
 
 
 if __name__ == "__main__":

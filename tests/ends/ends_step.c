@@ -124,6 +124,16 @@ static void pool(bool alone)
         waitpid(pid[i], NULL, 0);
 }
 
+/* Leaves its work to a child that nobody waits for, and which fails. */
+static void be_daemon(void)
+{
+    if (fork() != 0)
+        _exit(0);
+    work(0);
+    pass_ms(200);
+    exit(3);
+}
+
 int main(int argc, char **argv)
 {
     const char *mode = argc > 1 ? argv[1] : "";
@@ -133,6 +143,10 @@ int main(int argc, char **argv)
         return work(atoi(argv[2]));
     if (strcmp(mode, "children") == 0)
         children(argv[0]);
+    if (strcmp(mode, "exit") == 0)
+        return work(0) + atoi(argv[2]);
+    if (strcmp(mode, "daemon") == 0)
+        be_daemon();
     if (strcmp(mode, "server") == 0)
         server();
     if (strcmp(mode, "pool") == 0)

@@ -18,6 +18,7 @@
 #include "lane/keeper.h"
 #include "lane/writer.h"
 #include "tests/common/folder.h"
+#include "tests/lane/lane_windows.h"
 
 enum {
     CHANGES_MAX = 16,
@@ -42,18 +43,19 @@ static void fail(const char *what)
 static void put(struct lane *lane, uint64_t number, uint32_t payload)
 {
     uint64_t len = payload ? 64 + ((payload + 63) & ~63u) : 64;
-    uint64_t at = lane_reserve(&map, lane, len);
-    if (at == 0 && lane_grow(&map, lane) == 0)
-        at = lane_reserve(&map, lane, len);
+    uint64_t at = test_reserve(&map, lane, len);
+    if (at == 0 && test_grow(&map, lane) == 0)
+        at = test_reserve(&map, lane, len);
     if (at == 0)
         fail("no room");
-    uint8_t *line = lane_at(&map, lane, at);
+    uint8_t *line = test_at(&map, lane, at);
     memset(line, (int)number, len);
     struct lane_frame *f = (void *)line;
     if (payload)
         *f = (struct lane_frame){
             .payload_bytes = payload, .kind = LANE_FRAME_INPUT, .span = number};
-    lane_commit(lane, line, at, payload ? LANE_ITEM_FRAME : LANE_ITEM_RECORD);
+    test_commit(&map, lane, line, at,
+                payload ? LANE_ITEM_FRAME : LANE_ITEM_RECORD);
 }
 
 static void make(int dir)
@@ -67,7 +69,7 @@ static void make(int dir)
     if (lane_string_put(&map, "\xff\xfe text", 7, &s) != 0)
         fail("no string");
     for (int i = 0; i < 3; i++) {
-        struct lane *lane = lane_take(&map, 1, 1, 0);
+        struct lane *lane = test_take(&map, 1, 1, 0);
         if (!lane)
             fail("no lane");
         for (uint64_t n = 1; n < 1500; n++)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include "lane/owner.h"
 #include "tests/lane/lane_check.h"
+#include "tests/lane/lane_windows.h"
 
 enum {
     DEAD = 7,   /* numbers of processes */
@@ -20,12 +21,13 @@ static struct lane_reader reader;
 static struct lane_keeper keeper;
 static uint64_t judged;
 
-/* ---- two take their first lane at once ------------------------------------ */
+/* ---- two take their first lane at once ------------------------------------
+ */
 
 static void take_first(void *unused)
 {
     (void)unused;
-    CHECK(lane_take(&map, 1, 1, LIVING) != NULL);
+    CHECK(test_take(&map, 1, 1, LIVING) != NULL);
 }
 
 /* One is stopped as soon as it has its number; the other one is quicker. All
@@ -36,7 +38,7 @@ static void case_together(void)
     pid_t child = stepped_start(take_first, NULL);
     while (__atomic_load_n(&map.session->lane_next, __ATOMIC_RELAXED) == 0)
         CHECK(stepped_go(child, 1));
-    struct lane *mine = lane_take(&map, 2, 2, LIVING);
+    struct lane *mine = test_take(&map, 2, 2, LIVING);
     CHECK(mine && mine->index == 1);
     stepped_finish(child);
     uint32_t real = map.session->real_pages[LANE_TABLE_LANES];
@@ -44,20 +46,21 @@ static void case_together(void)
     for (int round = 0; round < 3; round++) {
         lane_release(&map.lanes[0]);
         lane_release(&map.lanes[1]);
-        CHECK(lane_take(&map, 3, 3, LIVING) == &map.lanes[0]);
-        CHECK(lane_take(&map, 4, 4, LIVING) == &map.lanes[1]);
+        CHECK(test_take(&map, 3, 3, LIVING) == &map.lanes[0]);
+        CHECK(test_take(&map, 4, 4, LIVING) == &map.lanes[1]);
     }
     CHECK(map.session->lane_next == 2);
     test_session_end();
 }
 
-/* ---- a lane that is set free while somebody claims it ----------------------- */
+/* ---- a lane that is set free while somebody claims it -----------------------
+ */
 
 /* A thread died without an open span: everybody may have its lane. */
 static struct lane *make_dead(void)
 {
     test_session_make(1, 2);
-    struct lane *lane = lane_take(&map, 1, 1, DEAD);
+    struct lane *lane = test_take(&map, 1, 1, DEAD);
     uint32_t died = FUTEX_OWNER_DIED;
     CHECK(lane);
     memcpy(lane->robust, &died, sizeof died);
@@ -95,7 +98,7 @@ static bool free_and_claim(long steps, bool is_killed)
     struct lane *lane = make_dead();
     pid_t child = stepped_start(free_it, NULL);
     bool more = stepped_go(child, steps);
-    struct lane *got = lane_take(&map, 2, 2, LIVING);
+    struct lane *got = test_take(&map, 2, 2, LIVING);
     if (got)
         open_call(got);
     if (more && is_killed)
@@ -105,7 +108,7 @@ static bool free_and_claim(long steps, bool is_killed)
     lane_keeper_close(&keeper);
     CHECK(lane_keeper_open(&keeper, test_dir, test_name, &reader) == 0);
     free_it(NULL); /* the judgement of the one that was killed, once more */
-    if (!got && (got = lane_take(&map, 2, 2, LIVING)) != NULL)
+    if (!got && (got = test_take(&map, 2, 2, LIVING)) != NULL)
         open_call(got);
     CHECK(got == lane);
     free_it(NULL);
@@ -153,7 +156,7 @@ static void case_free(void)
 static void take_dead(void *unused)
 {
     (void)unused;
-    CHECK(lane_take(&map, 2, 2, LIVING) != NULL);
+    CHECK(test_take(&map, 2, 2, LIVING) != NULL);
 }
 
 /* And the other way round: the one who claims is met. What the kernel marked
@@ -167,7 +170,7 @@ static void case_claim(void)
         pid_t child = stepped_start(take_dead, NULL);
         CHECK(stepped_go(child, stores[i]));
         bool has_it = lane->owner != judged;
-        CHECK(has_it == (lane_take(&map, 3, 3, LIVING) == NULL));
+        CHECK(has_it == (test_take(&map, 3, 3, LIVING) == NULL));
         uint64_t owner = lane->owner;
         CHECK(lane_keeper_free(&keeper, 0, judged) == false);
         CHECK(lane->owner == owner);
@@ -180,7 +183,8 @@ static void case_claim(void)
     CHECK(count > 4);
 }
 
-/* ---- places of processes -------------------------------------------------- */
+/* ---- places of processes --------------------------------------------------
+ */
 
 static uint32_t take_place(void)
 {
@@ -203,7 +207,7 @@ static void case_places(void)
     for (uint32_t i = 0; i < LANE_PROCESS_MAX; i++)
         CHECK(take_place() == i);
     CHECK(lane_process_take(&map) == -ENOSPC);
-    CHECK(lane_take(&map, 1, 1, 4711 % 4096) != NULL);
+    CHECK(test_take(&map, 1, 1, 4711 % 4096) != NULL);
     CHECK(lane_reader_open(&reader, test_dir, test_name) == 0);
     CHECK(lane_keeper_open(&keeper, test_dir, test_name, &reader) == 0);
     lane_keeper_owners(&keeper, &reader, is_owner);

@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include <string.h>
 #include "tests/lane/lane_check.h"
+#include "tests/lane/lane_windows.h"
 
 enum {
     UNITS = LANE_UNIT_RING,
@@ -23,14 +24,15 @@ static struct lane_keeper keeper;
 static struct lane *make_full(void)
 {
     test_session_make(2, UNITS);
-    struct lane *lane = lane_take(&map, 1, 1, 0);
+    struct lane *lane = test_take(&map, 1, 1, 0);
     CHECK(lane);
     for (uint32_t segment = 1; segment < FIRST_FREE; segment++)
         lane->unit[segment % LANE_UNIT_RING] = segment;
     map.session->unit_next = UNITS;
     lane->limit = (uint64_t)FIRST_FREE << LANE_SEGMENT_SHIFT;
     lane->position = lane->limit;
-    CHECK(lane_grow(&map, lane) == -ENOSPC);
+    *test_window(&map, lane) = (struct lane_window){.index = 0};
+    CHECK(test_grow(&map, lane) == -ENOSPC);
     CHECK(lane_reader_open(&reader, test_dir, test_name) == 0);
     CHECK(lane_keeper_open(&keeper, test_dir, test_name, &reader) == 0);
     return lane;
@@ -63,7 +65,7 @@ static void check_units(const struct lane *lane)
 static uint32_t grow(struct lane *lane)
 {
     uint32_t segments = 0;
-    while (lane_grow(&map, lane) == 0) {
+    while (test_grow(&map, lane) == 0) {
         uint64_t at = lane->position;
         CHECK(at < lane->limit);
         CHECK(lane->unit[(at >> LANE_SEGMENT_SHIFT) % LANE_UNIT_RING] != 0);

@@ -28,6 +28,7 @@
 #include "lane/utf8.h"
 #include "lane/writer.h"
 #include "tests/common/folder.h"
+#include "tests/lane/lane_windows.h"
 
 #define CHECK(x)                                                               \
     do {                                                                       \
@@ -91,12 +92,12 @@ static int put(struct lane *lane, uint64_t number)
     bool is_frame = number % 4 == 3;
     uint32_t payload = is_frame ? frame_bytes(number) : 0;
     uint64_t len = 64 + (payload > 32 ? (payload + 63) & ~63u : 0);
-    uint64_t at = lane_reserve(&map, lane, len);
-    if (at == 0 && lane_grow(&map, lane) == 0)
-        at = lane_reserve(&map, lane, len);
+    uint64_t at = test_reserve(&map, lane, len);
+    if (at == 0 && test_grow(&map, lane) == 0)
+        at = test_reserve(&map, lane, len);
     if (at == 0)
         return -ENOSPC;
-    uint8_t *line = lane_at(&map, lane, at);
+    uint8_t *line = test_at(&map, lane, at);
     if (!is_frame) {
         struct lane_record *r = (void *)line;
         r->t0_ticks = r->t1_ticks = r->cpu_ns = r->parent = ~number;
@@ -110,7 +111,8 @@ static int put(struct lane *lane, uint64_t number)
         uint8_t *to = payload > 32 ? line + 64 : f->inline_bytes;
         memset(to, (int)(number & 0xff), payload);
     }
-    lane_commit(lane, line, at, is_frame ? LANE_ITEM_FRAME : LANE_ITEM_RECORD);
+    test_commit(&map, lane, line, at,
+                is_frame ? LANE_ITEM_FRAME : LANE_ITEM_RECORD);
     return 0;
 }
 
@@ -145,7 +147,7 @@ static uint32_t writers_done;
 static void *write_items(void *with)
 {
     struct writer *w = with;
-    struct lane *lane = lane_take(&map, 1, 1, 0);
+    struct lane *lane = test_take(&map, 1, 1, 0);
     CHECK(lane);
     __atomic_store_n(&w->lane, lane->index + 1, __ATOMIC_RELEASE);
     for (uint64_t i = 0; i < w->count; i++)
@@ -171,8 +173,8 @@ static uint64_t read_some(struct lane_log *log, uint64_t next)
         }
         /* ThreadSanitizer does not see what pread sees: show it */
         (void)__atomic_load_n(
-            (uint64_t *)(void *)(lane_at(&map, &map.lanes[log->lane],
-                                         item.position) +
+            (uint64_t *)(void *)(test_address(&map, &map.lanes[log->lane],
+                                              item.position) +
                                  56),
             __ATOMIC_ACQUIRE);
         check_item(&item, next++);
@@ -259,7 +261,7 @@ static struct lane_keeper killed_keeper;
 static uint64_t make_full(struct lane_reader *reader)
 {
     CHECK(create(2, 3) == 0);
-    struct lane *lane = lane_take(&map, 1, 1, 0);
+    struct lane *lane = test_take(&map, 1, 1, 0);
     for (uint64_t i = 1; put(lane, i * 4) == 0; i++)
         ;
     CHECK(map.session->unit_next == 3);
@@ -336,35 +338,35 @@ static void case_killed_keeper(void)
 static void case_budget(void)
 {
     CHECK(create(0, 3) == 0);
-    struct lane *lane = lane_take(&map, 1, 1, 0);
+    struct lane *lane = test_take(&map, 1, 1, 0);
     CHECK(lane && lane->generation == 1);
     uint64_t n = 0;
     for (;;) {
-        uint64_t at = lane_reserve(&map, lane, 64);
-        if (at == 0 && lane_grow(&map, lane) != 0)
+        uint64_t at = test_reserve(&map, lane, 64);
+        if (at == 0 && test_grow(&map, lane) != 0)
             break;
         if (at == 0)
             continue;
-        lane_commit(lane, lane_at(&map, lane, at), at, LANE_ITEM_RECORD);
+        test_commit(&map, lane, test_at(&map, lane, at), at, LANE_ITEM_RECORD);
         n++;
     }
     CHECK(n == 1024 - 1 + 3 * 16384); /* home but the thread's frame, units */
-    CHECK(lane_take(&map, 2, 2, 0) != NULL); /* another one has its home */
+    CHECK(test_take(&map, 2, 2, 0) != NULL); /* another one has its home */
     struct lane *last = NULL;
     for (int i = 0; i < LANE_MAX - 2; i++)
-        CHECK((last = lane_take(&map, 3, 3, 0)) != NULL);
-    CHECK(lane_take(&map, 4, 4, 0) == NULL);
+        CHECK((last = test_take(&map, 3, 3, 0)) != NULL);
+    CHECK(test_take(&map, 4, 4, 0) == NULL);
     last->depth = 0;
     lane_release(last);
-    struct lane *again = lane_take(&map, 5, 5, 0);
+    struct lane *again = test_take(&map, 5, 5, 0);
     CHECK(again == last && again->generation == 2 && again->tid == 5);
     /* a thread that died: its lane is taken over, unless spans are open */
     uint32_t died = FUTEX_OWNER_DIED;
     memcpy(again->robust, &died, sizeof died);
     again->depth = 1;
-    CHECK(lane_take(&map, 6, 6, 0) == NULL);
+    CHECK(test_take(&map, 6, 6, 0) == NULL);
     again->depth = 0;
-    CHECK(lane_take(&map, 6, 6, 0) == again && again->generation == 3);
+    CHECK(test_take(&map, 6, 6, 0) == again && again->generation == 3);
     CHECK(again->robust[3] == 0);
 }
 
@@ -382,8 +384,8 @@ static void with_limit(int what, rlim_t bytes, int want_least)
         }
         CHECK(rc == 0 && map.len_bytes <= bytes);
         CHECK((int)map.session->unit_max >= want_least);
-        struct lane *lane = lane_take(&map, 1, 1, 0);
-        CHECK(lane && lane_grow(&map, lane) == 0);
+        struct lane *lane = test_take(&map, 1, 1, 0);
+        CHECK(lane && test_grow(&map, lane) == 0);
         _exit(0);
     }
     int status;
@@ -416,12 +418,12 @@ static void case_full(void)
     CHECK(create(0, 0) == 0);
     int lanes = 0;
     struct lane *lane = NULL, *taken;
-    while ((taken = lane_take(&map, 1, 1, 0)) != NULL && lanes++ < 50)
+    while ((taken = test_take(&map, 1, 1, 0)) != NULL && lanes++ < 50)
         lane = taken;
     CHECK(lanes >= 2 && lanes <= 4);
     for (uint64_t i = 1; put(lane, i * 4) == 0; i++)
         ;
-    CHECK(lane_grow(&map, lane) == -ENOSPC);
+    CHECK(test_grow(&map, lane) == -ENOSPC);
     CHECK(map.session->unit_next == 0); /* a unit without pages goes back */
     struct lane_string s;
     char text[64 * 1024];
@@ -457,7 +459,7 @@ static void on_signal(int number)
 static void case_signals(void)
 {
     CHECK(create(0, 60) == 0);
-    signal_lane = lane_take(&map, 1, 1, 0);
+    signal_lane = test_take(&map, 1, 1, 0);
     struct sigaction action = {.sa_handler = on_signal};
     CHECK(sigaction(SIGALRM, &action, NULL) == 0);
     timer_t timer;
@@ -500,10 +502,10 @@ static void case_signals(void)
 static void case_skip(void)
 {
     CHECK(create(0, 4) == 0);
-    struct lane *lane = lane_take(&map, 1, 1, 0);
+    struct lane *lane = test_take(&map, 1, 1, 0);
     for (uint64_t i = 1; i <= 10; i++)
         CHECK(put(lane, i * 4) == 0);
-    CHECK(lane_reserve(&map, lane, 640) != 0);
+    CHECK(test_reserve(&map, lane, 640) != 0);
     for (uint64_t i = 11; i <= 20; i++)
         CHECK(put(lane, i * 4) == 0);
     struct lane_reader reader;

@@ -17,6 +17,7 @@
 #include "lane/reader.h"
 #include "lane/writer.h"
 #include "tests/common/folder.h"
+#include "tests/lane/lane_windows.h"
 
 #define CHECK(x)                                                               \
     do {                                                                       \
@@ -39,7 +40,7 @@ static void *take_all(void *unused)
 {
     (void)unused;
     for (uint32_t i = 0; i < LANES; i++)
-        CHECK(lane_take(&map, i + 1, 1, 0) != NULL);
+        CHECK(test_take(&map, i + 1, 1, 0) != NULL);
     __atomic_store_n(&all_taken, true, __ATOMIC_RELEASE);
     return NULL;
 }

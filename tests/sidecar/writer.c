@@ -26,6 +26,7 @@
 #include <unistd.h>
 #include "lane/histogram.h"
 #include "lane/writer.h"
+#include "tests/lane/lane_windows.h"
 
 static struct lane_map map;
 static long threads = 1, records = 1000, values, nest = 1, units, gap_us;
@@ -108,8 +109,8 @@ static void tables_put(void)
 static uint64_t room(struct lane *lane, uint64_t len)
 {
     for (;;) {
-        uint64_t at = lane_reserve(&map, lane, len);
-        if (at || (lane_grow(&map, lane) != 0 && drop))
+        uint64_t at = test_reserve(&map, lane, len);
+        if (at || (test_grow(&map, lane) != 0 && drop))
             return at;
         if (!at && lane->limit == lane->position)
             nanosleep(&(struct timespec){.tv_nsec = 20000}, NULL);
@@ -128,7 +129,7 @@ static void put_input(struct lane *lane, uint64_t ref, uint64_t number)
     uint64_t at = room(lane, 64 + ((payload + 63) & ~63u));
     if (!at)
         return;
-    uint8_t *line = lane_at(&map, lane, at);
+    uint8_t *line = test_at(&map, lane, at);
     struct lane_frame *f = (void *)line;
     *f = (struct lane_frame){.payload_bytes = payload,
                              .kind = LANE_FRAME_INPUT,
@@ -143,7 +144,7 @@ static void put_input(struct lane *lane, uint64_t ref, uint64_t number)
     v = (struct lane_value){1, 0, LANE_VALUE_UNSIGNED, 8};
     memcpy(to, &v, 8);
     memcpy(to + 8, &number, 8);
-    lane_commit(lane, line, at, LANE_ITEM_FRAME);
+    test_commit(&map, lane, line, at, LANE_ITEM_FRAME);
     __atomic_fetch_add(&inputs, 1, __ATOMIC_RELAXED);
 }
 
@@ -166,7 +167,7 @@ static void put_record_of(struct lane *lane, uint64_t ref, uint64_t parent,
         __atomic_fetch_add(&dropped, 1, __ATOMIC_RELAXED);
         return;
     }
-    struct lane_record *r = (void *)lane_at(&map, lane, at);
+    struct lane_record *r = (void *)test_at(&map, lane, at);
     *r = (struct lane_record){.t0_ticks = t0,
                               .t1_ticks = t1,
                               .span = ref,
@@ -174,7 +175,7 @@ static void put_record_of(struct lane *lane, uint64_t ref, uint64_t parent,
                               .cpu_ns = t1 - t0,
                               .capture = capture,
                               .site_status = site};
-    lane_commit(lane, (void *)r, at, LANE_ITEM_RECORD);
+    test_commit(&map, lane, (void *)r, at, LANE_ITEM_RECORD);
     __atomic_fetch_add(&written, 1, __ATOMIC_RELAXED);
 }
 
@@ -262,7 +263,7 @@ static void lose(struct lane *lane, uint64_t root)
 static void *run(void *unused)
 {
     struct lane *lane =
-        lane_take(&map, (uint32_t)syscall(SYS_gettid), (uint32_t)getpid(), 0);
+        test_take(&map, (uint32_t)syscall(SYS_gettid), (uint32_t)getpid(), 0);
     if (!lane)
         _exit(4);
     uint64_t root = LANE_REF(LANE_PROCESS_LANE, 1);
@@ -332,7 +333,7 @@ static void child(void)
                                      .program = map.processes[0].program};
     __atomic_store_n(&process->state, LANE_PROCESS_RUNS, __ATOMIC_RELEASE);
     struct lane *lane =
-        lane_take(&map, (uint32_t)getpid(), (uint32_t)getpid(), (uint32_t)p);
+        test_take(&map, (uint32_t)getpid(), (uint32_t)getpid(), (uint32_t)p);
     uint64_t t0 = lane_now(&map), root = LANE_REF(LANE_PROCESS_LANE, p + 1);
     put_record(lane, span_begin(lane, 1, root, t0), root, 1, t0);
     span_end(lane);

@@ -58,6 +58,8 @@ static int add_json(const struct query_trace *t)
     json_count(o, "signal", t->signal);
     json_int(o, "spans", t->calls);
     json_int(o, "errors", t->errors);
+    json_int(o, "processes", t->process_count);
+    json_int(o, "failed_processes", t->failed_count);
     json_int(o, "dropped_calls", t->dropped_calls);
     return json_print(stdout, o);
 }

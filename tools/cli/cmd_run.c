@@ -6,6 +6,7 @@
  */
 #include "tools/cli/child.h"
 #include "lane/words.h"
+#include "tools/cli/await.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/launch.h"
 #include "tools/cli/program.h"
@@ -40,6 +41,10 @@ struct run {
     struct launch_options options;
     const char *summary;
     bool is_strict, is_quiet, is_traced, is_in_scope, has_session;
+    bool is_static;  /* no preload reaches the command itself */
+    bool has_others; /* sessions of its trace, of what it started */
+    char trace[33];  /* of TRACEPARENT; "": none */
+    struct await await;
     int64_t start_unix_ns;
     struct child child;
 };
@@ -73,9 +78,14 @@ static bool is_reachable(struct run *r, struct program *p)
             options_trouble("%s", p->why);
         return true;
     }
-    options_trouble("%s; it runs untraced", p->why);
     r->launch.problems++;
-    return false;
+    r->is_static = p->kind == PROGRAM_STATIC;
+    if (r->is_static)
+        options_trouble("%s; it runs untraced, what it starts is traced",
+                        p->why);
+    else
+        options_trouble("%s; it runs untraced", p->why);
+    return r->is_static;
 }
 
 static const char *base(const char *path)
@@ -130,7 +140,7 @@ static void ensure_sidecar(const struct run *r)
 {
     if (r->launch.is_store_bad || is_served(r))
         return;
-    int err = sidecar_spawn();
+    int err = sidecar_spawn(r->launch.store);
     if (err)
         options_trouble("cannot start the sidecar: %s; 'handspan sidecar' "
                         "brings the trace in later",
@@ -181,6 +191,48 @@ static void write_certificate(const struct run *r, const struct child *c)
         unlink(aside);
 }
 
+static void command_path(const struct run *r, const char *prefix, char *out,
+                         size_t cap_bytes)
+{
+    snprintf(out, cap_bytes, "%s/%scommand-%s", r->launch.dir, prefix,
+             r->trace);
+}
+
+/* The same of a command that is traced by nobody, for the trace that it has:
+ * docs/lane.md. */
+static void write_command(const struct run *r, const struct child *c)
+{
+    char path[PATHS_MAX + 64], aside[PATHS_MAX + 64], text[96];
+    command_path(r, "", path, sizeof path);
+    command_path(r, ".", aside, sizeof aside);
+    int len =
+        snprintf(text, sizeof text, "status %d\nend_unix_ns %" PRId64 "\n",
+                 c->wait_status, c->end_unix_ns);
+    int fd = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return;
+    bool ok = write(fd, text, (size_t)len) == len;
+    if (close(fd) != 0 || !ok || rename(aside, path) != 0)
+        unlink(aside);
+}
+
+/* Is something of its trace there, or in the store already? */
+static bool has_trace(struct run *r)
+{
+    struct await_left left = await_look(&r->await);
+    struct query_db *db;
+    char why[PATHS_MAX + 256];
+    bool found = left.dead + left.alive > 0;
+    if (found || query_open(r->launch.store, &db, why, sizeof why) < 0)
+        return found;
+    struct query_filter any = {.pid = -1};
+    struct query_choice c = {0};
+    found = query_choose(db, r->trace, &any, &c, why, sizeof why) == 0;
+    query_choice_free(&c);
+    query_close(db);
+    return found;
+}
+
 /* Its pid is still taken: whoever looks for the process finds it dead, and the
  * certificate beside it. */
 static void on_end(void *context, const struct child *c)
@@ -191,6 +243,8 @@ static void on_end(void *context, const struct child *c)
     r->has_session = session_exists(r->launch.dir, c->pid, c->start_time);
     if (r->has_session)
         write_certificate(r, c);
+    else if (r->trace[0] && (r->has_others = has_trace(r)))
+        write_command(r, c);
 }
 
 /* What the sidecar had no use for any more. */
@@ -201,18 +255,31 @@ static void remove_certificate(const struct run *r)
     unlink(path);
 }
 
+/* What the dead of its trace left is stored, and what we said of it. */
+static bool is_all_stored(struct run *r)
+{
+    char path[PATHS_MAX + 64];
+    command_path(r, "", path, sizeof path);
+    return !r->trace[0] || (await_look(&r->await).dead == 0 &&
+                            access(path, F_OK) != 0 && errno == ENOENT);
+}
+
 /* Ask the store once. 1: complete, 0: not yet. */
-static int poll_store(const struct run *r, char id[33])
+static int poll_store(struct run *r, char id[33])
 {
     struct query_db *db;
     char why[PATHS_MAX + 256];
     bool complete = false;
+    if (r->has_others) {
+        memcpy(id, r->trace, sizeof r->trace);
+        return is_all_stored(r);
+    }
     if (query_open(r->launch.store, &db, why, sizeof why) < 0)
         return 0;
     int found = query_process_trace(
         db, r->child.pid, r->child.start_unix_ns - 1000000000, id, &complete);
     query_close(db);
-    return found > 0 && complete;
+    return found > 0 && complete && is_all_stored(r);
 }
 
 static void progress(bool *shown, bool over)
@@ -229,18 +296,17 @@ static void progress(bool *shown, bool over)
  * may be about to take the lock, hence a moment. */
 static bool is_forsaken(const struct run *r, int64_t now, int64_t *since)
 {
-    if (!r->has_session || is_served(r))
+    if ((!r->has_session && !r->has_others) || is_served(r))
         *since = now;
     return now - *since > ABSENT_MS;
 }
 
 /* Wait until the sidecar stored the trace, or says why it cannot. True: its id
  * is in `id`. */
-static bool await_trace(const struct run *r, char id[33], char *why,
-                        size_t why_bytes)
+static bool await_trace(struct run *r, char id[33], char *why, size_t why_bytes)
 {
     int64_t start = monotonic_ms(), now = start, served = start;
-    int64_t limit = r->has_session ? WAIT_MS : ABSENT_MS;
+    int64_t limit = r->has_session || r->has_others ? WAIT_MS : ABSENT_MS;
     bool shown = false, done = false;
     id[0] = 0;
     why[0] = 0;
@@ -259,7 +325,7 @@ static bool await_trace(const struct run *r, char id[33], char *why,
     return done;
 }
 
-static void report(const struct run *r)
+static void report(struct run *r)
 {
     char id[33], why[PATHS_MAX + 1024];
     bool never = strcmp(r->summary, "never") == 0;
@@ -346,6 +412,8 @@ static int run(struct run *r, char **argv)
         note_scope(r, &traced);
         note_switches(r);
         ensure_sidecar(r);
+        if (await_trace_id(r->trace))
+            await_init(&r->await, r->launch.dir, r->trace, r->start_unix_ns);
     }
     if (is_main_process())
         return become(program.path, argv);
@@ -357,8 +425,9 @@ static int run(struct run *r, char **argv)
     if (r->child.exec_errno)
         return not_runnable(argv[0], -r->child.exec_errno);
     if (r->is_traced && !r->launch.is_store_bad &&
-        (r->is_in_scope || r->has_session))
+        (r->has_session || r->has_others || (r->is_in_scope && !r->is_static)))
         report(r);
+    await_free(&r->await);
     child_exit_as(&r->child);
 }
 

@@ -3,6 +3,7 @@
 #include "tools/cli/error_screen.h"
 #include "tools/common/format.h"
 #include "tools/common/json.h"
+#include "tools/query/detail.h"
 #include "tools/query/frames.h"
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -402,11 +403,20 @@ struct ends {
     char trace[33];
     int64_t pid;
     int count;
+    bool is_told; /* its command */
 };
 
 static void put_open(void *context, const struct query_open *o)
 {
     struct ends *ends = context;
+    if (!ends->is_told && o->command) {
+        struct buf command;
+        buf_init(&command, 4096);
+        query_command_line(o->command, 0, &command);
+        print_labelled(ends->term, "Command", buf_get(&command));
+        buf_free(&command);
+        ends->is_told = true;
+    }
     memcpy(ends->trace, o->trace, sizeof ends->trace);
     ends->pid = o->pid;
     if (!o->path)
@@ -423,7 +433,8 @@ static int print_process(const struct view *v, const struct query_group *g,
         const char *source, *text;
     } sources[] = {{"marker", "the process itself"},
                    {"reaper", "who waited for it"},
-                   {"pidfd", "the kernel (pidfd)"}};
+                   {"pidfd", "the kernel (pidfd)"},
+                   {"parent", "its parent, which waited for it"}};
     struct ends ends = {.term = &v->term};
     print_head(&v->term, g, short_id, 0, 0);
     int err = query_open_spans(v->db, g->session, g->ref, put_open, &ends);

@@ -75,7 +75,7 @@ bool sidecar_trouble(const char *dir, int64_t since_unix_ns, char *out,
 }
 
 /* In the second child: become the sidecar. */
-static _Noreturn void become_sidecar(const char *self)
+static _Noreturn void become_sidecar(const char *self, const char *store)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -86,11 +86,12 @@ static _Noreturn void become_sidecar(const char *self)
             dup2(null, fd);
     close_range(3, ~0U, 0);
     if (chdir("/") == 0)
-        execl(self, "handspan", "sidecar", "--auto", (char *)NULL);
+        execl(self, "handspan", "sidecar", "--auto", "--store", store,
+              (char *)NULL);
     _exit(127);
 }
 
-int sidecar_spawn(void)
+int sidecar_spawn(const char *store)
 {
     char self[PATHS_MAX];
     int err = paths_self(self, sizeof self);
@@ -104,7 +105,7 @@ int sidecar_spawn(void)
         unsetenv("LD_PRELOAD");
         pid_t second = fork();
         if (second == 0)
-            become_sidecar(self);
+            become_sidecar(self, store);
         _exit(second < 0);
     }
     int status;

@@ -183,6 +183,22 @@ static int by_self(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
+/* Of all its processes; what exec'ed goes on in the one that it became, whose
+ * CPU time holds its own. -1: of none known. */
+static int64_t cpu_of_processes(const struct query_detail *d,
+                                const struct query_trace *t)
+{
+    int64_t sum = -1;
+    for (size_t i = 0; i < d->process_count; i++) {
+        const struct query_process *p = &d->processes[i];
+        bool goes_on =
+            p->ended_by && strcmp(p->ended_by, "exec") == 0 && !p->lost;
+        if (p->trace == t->trace && p->cpu_ns >= 0 && !goes_on)
+            sum = (sum < 0 ? 0 : sum) + p->cpu_ns;
+    }
+    return sum;
+}
+
 /* What no handler covers of the trace's time. */
 static int add_rest(struct stats *s, const struct query_trace *t,
                     const struct query_tree *tree)
@@ -193,9 +209,11 @@ static int add_rest(struct stats *s, const struct query_trace *t,
     r->is_rest = true;
     r->cpu_ns = -1;
     r->self_ns = s->wall_ns > tree->top_ns ? s->wall_ns - tree->top_ns : 0;
-    if (t->cpu_ns >= 0)
-        r->cpu_ns =
-            t->cpu_ns > tree->top_cpu_ns ? t->cpu_ns - tree->top_cpu_ns : 0;
+    int64_t cpu_ns = cpu_of_processes(&s->detail, t);
+    if (cpu_ns < 0) /* a request's: of the process that serves it */
+        cpu_ns = t->cpu_ns;
+    if (cpu_ns >= 0)
+        r->cpu_ns = cpu_ns > tree->top_cpu_ns ? cpu_ns - tree->top_cpu_ns : 0;
     return 0;
 }
 

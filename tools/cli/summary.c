@@ -24,15 +24,18 @@ static void print_result(const struct view *v, const struct query_trace *t)
         term_line_printf(&l, outcome.style, "%s after %s", outcome.text,
                          duration.text);
     else if (t->exit_code > 0)
-        term_line_printf(&l, outcome.style, "%s after %s, exit status %d",
+        term_line_printf(&l, outcome.style, "%s after %s, exit status %d%s",
                          failed ? "failed" : "done", duration.text,
-                         (int)t->exit_code);
+                         (int)t->exit_code, outcome.text + outcome.others_at);
     else
-        term_line_printf(&l, outcome.style, "%s after %s",
-                         failed                            ? "failed"
-                         : strcmp(outcome.text, "ok") == 0 ? "done"
-                                                           : outcome.text,
-                         duration.text);
+        term_line_printf(&l, outcome.style, "%s after %s%s",
+                         failed                                ? "failed"
+                         : strncmp(outcome.text, "ok", 2) == 0 ? "done"
+                                                               : outcome.text,
+                         duration.text,
+                         failed || strncmp(outcome.text, "ok", 2) == 0
+                             ? outcome.text + outcome.others_at
+                             : "");
     char id[9];
     term_line_printf(&l, TERM_PLAIN, " - trace ");
     term_line_text(&l, TERM_BOLD, view_short_id(t, id), -1);

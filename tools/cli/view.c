@@ -139,7 +139,7 @@ static bool is_crash(int64_t signal)
 
 static struct view_outcome by_process(const struct query_trace *t, bool failed)
 {
-    struct view_outcome o = {"", failed ? TERM_RED : TERM_GREEN};
+    struct view_outcome o = {.style = failed ? TERM_RED : TERM_GREEN};
     if (t->signal > 0) {
         const char *name = sigabbrev_np((int)t->signal);
         snprintf(o.text, sizeof o.text, "%s%s%s",
@@ -166,15 +166,44 @@ static struct view_outcome by_process(const struct query_trace *t, bool failed)
     return o;
 }
 
+/* "1 of 4 processes exit 1": those that failed besides the one whose end is
+ * the trace's. */
+static void put_failed(const struct query_trace *t, bool failed,
+                       struct view_outcome *o)
+{
+    bool is_alone = failed && t->failed_count == 1 && t->command_status <= 0;
+    size_t len = strlen(o->text);
+    o->others_at = (int)len;
+    if (t->failed_count == 0 || t->process_count < 2 || is_alone)
+        return;
+    const char *name =
+        t->failed_signal > 0 ? sigabbrev_np((int)t->failed_signal) : NULL;
+    len += (size_t)snprintf(
+        o->text + len, sizeof o->text - len, ", %lld of %lld processes ",
+        (long long)t->failed_count, (long long)t->process_count);
+    if (name)
+        snprintf(o->text + len, sizeof o->text - len, "SIG%s", name);
+    else if (t->failed_exit_code > 0)
+        snprintf(o->text + len, sizeof o->text - len, "exit %lld",
+                 (long long)t->failed_exit_code);
+    else
+        snprintf(o->text + len, sizeof o->text - len, "failed");
+    if (o->style == TERM_GREEN)
+        o->style = TERM_YELLOW;
+}
+
 struct view_outcome view_outcome(const struct query_trace *t)
 {
     if (is(t->status, "open"))
-        return (struct view_outcome){"running", TERM_CYAN};
+        return (struct view_outcome){"running", TERM_CYAN, 7};
     bool failed = is(t->status, "error");
-    if (t->root_ref < 0 || t->root_ref == 0)
-        return by_process(t, failed);
+    if (t->root_ref < 0 || t->root_ref == 0) {
+        struct view_outcome o = by_process(t, failed);
+        put_failed(t, failed, &o);
+        return o;
+    }
     if (is(t->status, "unfinished"))
-        return (struct view_outcome){"unfinished", TERM_YELLOW};
-    return failed ? (struct view_outcome){"FAILED", TERM_RED}
-                  : (struct view_outcome){"ok", TERM_GREEN};
+        return (struct view_outcome){"unfinished", TERM_YELLOW, 10};
+    return failed ? (struct view_outcome){"FAILED", TERM_RED, 6}
+                  : (struct view_outcome){"ok", TERM_GREEN, 2};
 }

@@ -43,10 +43,12 @@ void view_close(struct view *v);
 int view_choose(struct view *v, const char *text, struct query_trace *out);
 
 struct view_outcome {
-    char text[64];
+    char text[128];
     enum term_style style;
+    int others_at; /* where ", 1 of 4 processes exit 1" begins, or its end */
 };
-/* "ok", "FAILED exit 3", "CRASHED SIGSEGV", "KILLED SIGKILL", "running" */
+/* "ok", "ok, 1 of 4 processes exit 1", "FAILED exit 3", "CRASHED SIGSEGV",
+ * "KILLED SIGKILL", "running" */
 struct view_outcome view_outcome(const struct query_trace *t);
 /* First 8 hex digits, as on the screens. */
 const char *view_short_id(const struct query_trace *t, char out[9]);

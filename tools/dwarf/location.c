@@ -218,6 +218,9 @@ void location_at_entry(Dwarf_Die *function, Dwarf_Die *param, uint64_t pc,
     put_expression(function, &a, ops, count, is_list, out);
     if (is_gcc && strcmp(out, "-") == 0)
         snprintf(out, LOCATION_TEXT, "?");
+    /* clang takes structs in memory apart, and passes what it needs of them */
+    if (!is_gcc && strcmp(out, "?") == 0 && location_is_optimized(function))
+        snprintf(out, LOCATION_TEXT, "%%");
 }
 
 /* ---- parameters --------------------------------------------------------- */

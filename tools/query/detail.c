@@ -2,8 +2,11 @@
 /* Sessions, processes, handlers, threads, totals of one trace; see detail.h. */
 #include "tools/query/detail.h"
 #include "lane/ids.h"
+#include "tools/common/buf.h"
 #include "query_sql.h"
+#include <cjson/cJSON.h>
 #include <errno.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +14,11 @@
 
 #define PROCESS_LANE 0xffffULL
 #define COUNTER_MASK 0xffffffffffffULL
+
+enum {
+    COMMAND_MAX = 4096,
+    COMMAND_SHOWN = 200, /* bytes */
+};
 
 /* Run a statement on a trace and hand each row to `read`, which fills a zeroed
  * entry of entry_bytes. */
@@ -88,6 +96,45 @@ static char *process_label(const struct query_process *p)
     return label;
 }
 
+void query_command_line(const char *json, int from, struct buf *b)
+{
+    size_t most = b->len_bytes + COMMAND_SHOWN;
+    cJSON *argv = json ? cJSON_Parse(json) : NULL;
+    const cJSON *a;
+    cJSON_ArrayForEach(a, argv)
+    {
+        if (from-- > 0 || !cJSON_IsString(a))
+            continue;
+        if (b->len_bytes >= most) {
+            buf_text(b, " ...");
+            break;
+        }
+        if (b->len_bytes)
+            buf_char(b, ' ');
+        buf_printf(b, "%.*s", COMMAND_SHOWN, a->valuestring);
+    }
+    cJSON_Delete(argv);
+}
+
+/* A process that failed among others: which one, and how. */
+static char *failed_label(const struct query_process *p)
+{
+    struct buf b;
+    if (!p->status || strcmp(p->status, "error") != 0 || !p->label)
+        return NULL;
+    buf_init(&b, COMMAND_MAX);
+    buf_text(&b, p->label);
+    query_command_line(p->command, 1, &b);
+    const char *signal = p->signal > 0 ? sigabbrev_np((int)p->signal) : NULL;
+    if (signal)
+        buf_printf(&b, ": SIG%s", signal);
+    else if (p->exit_code >= 0)
+        buf_printf(&b, ": exit %lld", (long long)p->exit_code);
+    char *label = strdup(buf_get(&b));
+    buf_free(&b);
+    return label;
+}
+
 static void read_process(sqlite3_stmt *stmt, void *entry)
 {
     struct query_process *p = entry;
@@ -115,6 +162,7 @@ static void read_process(sqlite3_stmt *stmt, void *entry)
     p->end_least_ns = query_int(stmt, 21, -1);
     p->end_most_ns = query_int(stmt, 22, -1);
     p->label = process_label(p);
+    p->failed_label = failed_label(p);
 }
 
 static void read_site(sqlite3_stmt *stmt, void *entry)
@@ -243,7 +291,8 @@ void query_detail_free(struct query_detail *d)
               d->processes[i].program, d->processes[i].command,
               d->processes[i].status, d->processes[i].ended_by,
               d->processes[i].end_source, d->processes[i].lost,
-              d->processes[i].target, d->processes[i].label);
+              d->processes[i].target, d->processes[i].label,
+              d->processes[i].failed_label);
     FREE_EACH(sites, site_count, d->sites[i].name, d->sites[i].symbol,
               d->sites[i].object, d->sites[i].binding, d->sites[i].shim,
               d->sites[i].reason, d->sites[i].build_id, d->sites[i].declared,

@@ -26,6 +26,7 @@ struct query_process {
     char *name, *program, *command, *status, *ended_by, *end_source;
     char *lost, *target; /* why the trace ends with what it exec'ed; or NULL */
     char *label;         /* name for a tree */
+    char *failed_label;  /* with its command and end; NULL: it has not failed */
 };
 struct query_site {
     int64_t session, site, address, declaration;
@@ -77,6 +78,10 @@ int query_detail_load(struct query_db *db, int64_t trace,
     __attribute__((warn_unused_result));
 void query_detail_free(struct query_detail *d);
 
+struct buf;
+/* The words of a command (a JSON array), from the given one on, for people:
+ * some 200 bytes of them. Appends to `b`. */
+void query_command_line(const char *json, int from, struct buf *b);
 /* NULL if it is not there. */
 const struct query_session *query_session_find(const struct query_detail *d,
                                                int64_t session);

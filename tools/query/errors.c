@@ -260,6 +260,7 @@ int query_open_spans(struct query_db *db, int64_t session, int64_t idx,
             .span_id = span_id(stmt, 1, ref),
             .input = query_text(stmt, 6),
             .thread = query_text(stmt, 8),
+            .command = query_text(stmt, 9),
         };
         trace_hex(stmt, 0, o.trace);
         o.path = ref ? path_of(db, session, ref) : NULL;

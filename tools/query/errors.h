@@ -58,6 +58,7 @@ struct query_open {
     int64_t end_unix_ns, pid, tid;
     uint64_t span_id; /* 0: nothing was open */
     const char *thread, *input;
+    const char *command; /* of the process, JSON; NULL */
     char *path;
 };
 int query_open_spans(struct query_db *db, int64_t session, int64_t idx,

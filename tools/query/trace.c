@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 void query_trace_free(struct query_trace *t)
 {
@@ -22,6 +23,19 @@ static void hex_of(const uint8_t *id, char hex[33])
 {
     for (int i = 0; i < 16; i++)
         snprintf(hex + 2 * i, 3, "%02x", id[i]);
+}
+
+/* What the command was that `run` waited for says how the trace ended, but for
+ * one that outlived it and failed. */
+static void take_command(struct query_trace *t)
+{
+    int status = (int)t->command_status;
+    if (status == 0 && t->status && strcmp(t->status, "error") == 0)
+        return;
+    t->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    t->signal = WIFSIGNALED(status) ? WTERMSIG(status) : -1;
+    free(t->ended_by);
+    t->ended_by = strdup(WIFSIGNALED(status) ? "signal" : "exit");
 }
 
 /* Columns as in traces.sql. */
@@ -59,6 +73,13 @@ static void read_row(sqlite3_stmt *stmt, struct query_trace *t)
     t->calls = query_int(stmt, 27, 0);
     t->errors = query_int(stmt, 28, 0);
     t->dropped_calls = query_int(stmt, 29, 0);
+    t->command_status = query_int(stmt, 30, -1);
+    t->process_count = query_int(stmt, 31, 0);
+    t->failed_count = query_int(stmt, 32, 0);
+    t->failed_exit_code = query_int(stmt, 33, -1);
+    t->failed_signal = query_int(stmt, 34, -1);
+    if (t->command_status >= 0)
+        take_command(t);
 }
 
 struct id_range {

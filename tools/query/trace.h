@@ -15,7 +15,14 @@ struct query_trace {
     int64_t start_unix_ns, duration_ns; /* duration -1 while it runs */
     int64_t calls, errors, dropped_calls;
     char *name, *status, *host, *service, *state, *note;
-    /* the process of its root; pid -1: unknown */
+    /* of the command that `run` waited for; -1: not told. As of waitpid(). */
+    int64_t command_status;
+    /* its processes, each counted once however often it exec'ed */
+    int64_t process_count, failed_count;
+    /* of those that failed, if they ended alike; -1 */
+    int64_t failed_exit_code, failed_signal;
+    /* the process of its root, and how the one ended that its outcome is of;
+     * pid -1: unknown */
     int64_t process_idx, pid, cpu_ns, peak_bytes, exit_code, signal;
     bool peak_is_lower_bound;
     char *process, *program, *command, *process_status, *ended_by, *end_source;

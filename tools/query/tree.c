@@ -57,6 +57,18 @@ static uint32_t status_flags(const char *status, int64_t duration_ns)
     return flags;
 }
 
+/* A process that failed has a row of its own, but the trace's own one: that its
+ * headline tells. */
+static const char *row_name(const struct tree_loader *l,
+                            const struct query_process *p)
+{
+    bool is_root = query_process_ref(p->idx) == l->trace->root_ref &&
+                   p->session == l->trace->session;
+    if (p->failed_label && !is_root)
+        return p->failed_label;
+    return p->label ? p->label : "?";
+}
+
 static int add_processes(struct tree_loader *l)
 {
     const struct query_detail *d = l->tree->detail;
@@ -68,7 +80,7 @@ static int add_processes(struct tree_loader *l)
         if (err)
             return err;
         size_t at = l->tree->item_count++;
-        l->names[at] = p->label ? p->label : "?";
+        l->names[at] = row_name(l, p);
         l->reasons[at] = NULL;
         l->parent_refs[at] = p->parent_ref ? p->parent_ref
                              : p->parent_idx >= 0

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 struct session;
+struct setup_claim;
 
 enum entry_list {
     ENTRY_LIVE,    /* open, or to be opened now */
@@ -39,10 +40,14 @@ struct entries {
      * those that name no store. */
     uint64_t key;
     bool takes_unnamed;
+    /* And of dead programs what names another store that no sidecar serves, as
+     * far as that is known by this: somebody typed --store. NULL: not. */
+    const struct setup_claim *takes_left;
     struct entry **bucket;
     uint32_t buckets, scan;
     int64_t scan_at_ns, scanned_at_ns; /* scanned: on the wall clock */
-    struct timespec modified;          /* the directory, at the last scan */
+    bool has_commands; /* certificates of commands lie there: command.h */
+    struct timespec modified; /* the directory, at the last scan */
 };
 
 int entries_init(struct entries *entries);

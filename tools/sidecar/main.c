@@ -21,6 +21,7 @@
 #include "tools/common/confine.h"
 #include "tools/common/options.h"
 #include "tools/common/paths.h"
+#include "tools/sidecar/command.h"
 #include "tools/sidecar/entries.h"
 #include "tools/sidecar/health.h"
 #include "tools/sidecar/keep.h"
@@ -59,7 +60,7 @@ struct sidecar {
     struct entries entries;
     bool is_durable;  /* the directory outlives a crash of the machine */
     bool has_commits; /* that are not settled */
-    int64_t synced_at_ns, idle_since_ns;
+    int64_t synced_at_ns, idle_since_ns, commands_at_ns;
     int store_failures;
     bool is_hopeless; /* what stands in the way will not go by itself */
     bool is_told;     /* in DIR/sidecar.error, by an earlier one perhaps */
@@ -357,11 +358,23 @@ static int entry_poll(struct sidecar *c, struct entry *e, int64_t now_ns)
 
 /* ---- loop ---------------------------------------------------------------- */
 
+/* What `run` says of commands that nobody traced. */
+static void commands_look(struct sidecar *c)
+{
+    if (!c->entries.has_commands || now() < c->commands_at_ns ||
+        store_ready(c) != 0)
+        return;
+    c->commands_at_ns = now() + SCAN_NS;
+    c->entries.has_commands = command_take(c->store, c->dir_fd) != 0;
+    c->has_commits = true;
+}
+
 static int round_of_all(struct sidecar *c)
 {
     int done = 0;
     struct entry *e, *next;
     entries_scan(&c->entries, c->dir_fd, now(), false);
+    commands_look(c);
     entries_take_backlog(&c->entries, now());
     for (e = TAILQ_FIRST(&c->entries.list[ENTRY_LIVE]); e && !stop; e = next) {
         next = TAILQ_NEXT(e, of_list);
@@ -438,6 +451,7 @@ static bool claim(struct sidecar *c, bool wait)
 {
     bool has = setup_claim(&c->claim, wait);
     c->entries.takes_unnamed = !c->claim.is_named;
+    c->entries.takes_left = c->is_auto || !c->store_option ? NULL : &c->claim;
     c->entries.key = c->claim.has_key ? c->claim.key : 0;
     return has;
 }
@@ -478,33 +492,19 @@ static int open_places(struct sidecar *c)
         log_line("no place for the store: %s", strerror(-rc));
         return EXIT_TROUBLE;
     }
-    const char *named = getenv("HANDSPAN_STORE");
-    c->claim = (struct setup_claim){
-        .dir_fd = c->dir_fd,
-        .lock_fd = c->lock_fd,
-        .is_named = c->is_auto && (c->store_option || (named && *named)),
-        .is_auto = c->is_auto,
-        .key = lane_store_key(c->store_path)};
+    c->claim = (struct setup_claim){.dir_fd = c->dir_fd,
+                                    .lock_fd = c->lock_fd,
+                                    .is_named = c->is_auto && c->store_option,
+                                    .is_auto = c->is_auto,
+                                    .key = lane_store_key(c->store_path)};
     return 0;
 }
 
-/* Before the store is opened: an open one must not be forked. */
 static int uploads_start(struct sidecar *c)
 {
-    char why[1024];
-    config_set(CONFIG_UPLOAD, c->uploads.text[0] ? c->uploads.text : NULL);
-    const char *urls = config_get(CONFIG_UPLOAD);
-    if (!urls || !urls[0]) {
-        upload_forget_keys(NULL);
-        return 0;
-    }
     const int ours[] = {c->lock_fd, c->dir_fd, -1};
-    int rc = upload_start(c->store_path, urls, ours, UPLOAD_MS, log_say,
-                          &c->upload, why, sizeof why);
-    upload_forget_keys(urls);
-    if (rc != 0)
-        log_line("no upload: %s", why);
-    return rc;
+    return setup_uploads(c->uploads.text[0] ? c->uploads.text : NULL,
+                         c->store_path, ours, UPLOAD_MS, &c->upload);
 }
 
 static int serve(struct sidecar *c)

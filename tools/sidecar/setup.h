@@ -37,6 +37,8 @@ struct setup_claim {
 };
 bool setup_claim(struct setup_claim *claim, bool wait);
 void setup_leave(struct setup_claim *claim);
+/* Has a sidecar this key? */
+bool setup_is_served(const struct setup_claim *claim, uint64_t key);
 /* What sessions of this user in the directory say: for each other store that
  * they name, and that nobody serves, a sidecar is run for it; until it has
  * ended, with `wait`. Before this one has anything open. */
@@ -50,3 +52,9 @@ bool setup_maker_is_dead(const char *name);
 bool setup_is_durable(int dir_fd);
 /* What ends the sidecar in order, and what must not end it. */
 void setup_signals(void (*on_stop)(int));
+struct upload;
+/* Start what sends the store to `given` (URLs; NULL: those of the
+ * configuration), before the store is opened: an open one must not be forked.
+ * 0, also if there are none, or -errno, which is in the log. */
+int setup_uploads(const char *given, const char *store_path, const int *ours,
+                  int64_t end_ms, struct upload **out);

@@ -74,6 +74,11 @@ static bool is_served(int lock_fd, uint64_t key)
     return fcntl(lock_fd, F_GETLK, &range) == 0 && range.l_type != F_UNLCK;
 }
 
+bool setup_is_served(const struct setup_claim *claim, uint64_t key)
+{
+    return is_served(claim->lock_fd, key);
+}
+
 /* The path in a session of our own user: another one's word is none to make
  * files by. */
 static bool read_path(int dir_fd, const char *name, char path[PATHS_MAX])

@@ -63,6 +63,7 @@ static const char *const names[STORE_STATEMENTS] = {
     [STORE_TRACE_ROOTS] = "trace_roots",
     [STORE_TRACE_ROOT] = "trace_root",
     [STORE_TRACE_PROCESS] = "trace_process",
+    [STORE_TRACE_COMMAND] = "trace_command",
     [STORE_SITE_SET] = "site_set",
     [STORE_SITE_UNSEEN] = "site_unseen",
     [STORE_SPAN_PLAIN] = "span_plain",

@@ -1,7 +1,7 @@
 -- The innermost spans that were open when a process ended, one for each
 -- thread, and the process.
 SELECT t.trace_id, s.key, p.start_unix_ns + p.duration_ns, p.pid,
-       o.ref, i.name, x.input, h.tid, h.name
+       o.ref, i.name, x.input, h.tid, h.name, p.command
 FROM processes p
 JOIN sessions s ON s.session = p.session
 LEFT JOIN traces t ON t.trace = p.trace

@@ -4,8 +4,8 @@ SELECT t.trace, t.trace_id, t.session, t.name, t.start_unix_ns, t.duration_ns,
        t.status, t.root_ref, t.remote_parent,
        s.key, s.host, s.service, s.state, s.note,
        p.idx, p.pid, p.name, p.program, p.command, p.cpu_ns, p.peak_bytes,
-       p.peak_is_lower_bound, p.status, p.ended_by, p.exit_code, p.signal,
-       p.end_source,
+       p.peak_is_lower_bound, p.status, d.ended_by, d.exit_code, d.signal,
+       d.end_source,
        -- rollups hold what ended; where spans may have stayed open, count
        CASE WHEN p.ended_by = 'exit'
             THEN (SELECT sum(r.calls) FROM rollups r WHERE r.trace = t.trace)
@@ -13,7 +13,21 @@ SELECT t.trace, t.trace_id, t.session, t.name, t.start_unix_ns, t.duration_ns,
                  (SELECT coalesce(sum(r.dropped_calls), 0) FROM rollups r
                   WHERE r.trace = t.trace) END,
        (SELECT sum(r.errors) FROM rollups r WHERE r.trace = t.trace),
-       (SELECT sum(r.dropped_calls) FROM rollups r WHERE r.trace = t.trace)
+       (SELECT sum(r.dropped_calls) FROM rollups r WHERE r.trace = t.trace),
+       t.command_status,
+       (SELECT count(*) FROM processes q WHERE q.trace = t.trace
+          AND NOT (q.ended_by IS 'exec' AND q.lost IS NULL)),
+       (SELECT count(*) FROM processes q INDEXED BY processes_failed
+        WHERE q.trace = t.trace AND q.status = 'error'),
+       -- of those that failed, if they ended alike
+       (SELECT CASE WHEN count(DISTINCT coalesce(q.exit_code, -1) || ',' ||
+          coalesce(q.signal, -1)) = 1 THEN max(q.exit_code) END
+        FROM processes q INDEXED BY processes_failed
+        WHERE q.trace = t.trace AND q.status = 'error'),
+       (SELECT CASE WHEN count(DISTINCT coalesce(q.exit_code, -1) || ',' ||
+          coalesce(q.signal, -1)) = 1 THEN max(q.signal) END
+        FROM processes q INDEXED BY processes_failed
+        WHERE q.trace = t.trace AND q.status = 'error')
 FROM traces t
 JOIN sessions s ON s.session = t.session
 LEFT JOIN processes p ON p.session = t.session AND p.idx = coalesce(
@@ -22,6 +36,17 @@ LEFT JOIN processes p ON p.session = t.session AND p.idx = coalesce(
                WHERE r.session = t.session AND r.ref = t.root_ref) END,
     (SELECT min(q.idx) FROM processes q WHERE q.trace = t.trace
                                          AND q.session = t.session), 0)
+-- whose end is the trace's: the last root's, or of one that ended after all
+-- others; the one that failed, if either did
+LEFT JOIN processes d ON d.process = CASE WHEN t.root_ref < 0 THEN coalesce(
+    (SELECT q.process FROM processes q
+     WHERE q.trace = t.trace AND q.is_root AND q.status = t.status
+     ORDER BY q.start_unix_ns + coalesce(q.duration_ns, 0) DESC,
+       q.start_unix_ns DESC LIMIT 1),
+    (SELECT q.process FROM processes q INDEXED BY processes_failed
+     WHERE q.trace = t.trace AND q.status = 'error' AND t.status = 'error'
+     ORDER BY q.start_unix_ns + coalesce(q.duration_ns, 0) DESC LIMIT 1),
+    p.process) ELSE p.process END
 WHERE t.start_unix_ns >= :since AND t.start_unix_ns < :until
   AND t.trace_id >= :id_low AND t.trace_id <= :id_high
   AND (:program IS NULL OR p.name GLOB :program OR t.name GLOB :program)

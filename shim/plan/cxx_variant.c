@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See cxx_variant.h. What D0 and D1 do beside the destructor's own work is
+ * behind it and without condition, so one call or jump to another variant,
+ * wherever it stands, shows that every call comes there. Where that was
+ * inlined there is none, and the variant is a function of its own.
+ */
+#include "shim/plan/cxx_variant.h"
+#include <string.h>
+
+enum {
+    NAME_MAX_BYTES = 2048,
+};
+
+struct sibling {
+    const struct plan_image *image;
+    const char *name;
+    uint64_t vaddr;
+};
+
+static bool is_slot_of(const struct sibling *to, uint64_t vaddr)
+{
+    struct plan_slot slot;
+    return plan_image_find_slot(to->image, vaddr, &slot) == 0 &&
+           ((slot.name && strcmp(slot.name, to->name) == 0) ||
+            (slot.is_defined_here && slot.definition == to->vaddr));
+}
+
+static uint64_t target_of(const uint8_t *field, uint64_t next)
+{
+    int32_t distance;
+    memcpy(&distance, field, sizeof distance);
+    return next + (uint64_t)(int64_t)distance;
+}
+
+/* An entry of the PLT: endbr64, bnd jmp *slot(%rip). */
+static bool is_stub_of(const struct sibling *to, uint64_t vaddr)
+{
+    const uint8_t *bytes = plan_image_at(to->image, vaddr, 11);
+    uint64_t at = 0;
+    if (!bytes)
+        return false;
+    if (memcmp(bytes, "\xf3\x0f\x1e\xfa", 4) == 0)
+        at += 4;
+    if (bytes[at] == 0xf2)
+        at++;
+    return memcmp(bytes + at, "\xff\x25", 2) == 0 &&
+           is_slot_of(to, target_of(bytes + at + 2, vaddr + at + 6));
+}
+
+static bool calls(const struct sibling *to, uint64_t vaddr, uint64_t end)
+{
+    uint64_t len = end - vaddr;
+    const uint8_t *bytes = plan_image_at(to->image, vaddr, len);
+    for (uint64_t i = 0; bytes && i + 5 <= len; i++) {
+        uint64_t next = vaddr + i + 5;
+        bool is_direct = bytes[i] == 0xe8 || bytes[i] == 0xe9;
+        uint64_t target = is_direct ? target_of(bytes + i + 1, next) : 0;
+        if (is_direct && (target == to->vaddr || is_stub_of(to, target)))
+            return true;
+        if (i + 6 <= len && bytes[i] == 0xff &&
+            (bytes[i + 1] == 0x15 || bytes[i + 1] == 0x25) &&
+            is_slot_of(to, target_of(bytes + i + 2, next + 1)))
+            return true;
+    }
+    return false;
+}
+
+bool variant_passes_on(const struct plan_image *image,
+                       const struct plan_symbol *symbol)
+{
+    char name[NAME_MAX_BYTES];
+    struct plan_symbol other;
+    uint64_t end;
+    size_t len = strlen(symbol->name);
+    if (len < 8 || len >= sizeof name || symbol->name[0] != '_' ||
+        symbol->name[1] != 'Z' || symbol->name[len - 4] != 'D' ||
+        symbol->name[len - 3] < '0' || symbol->name[len - 3] > '1' ||
+        strcmp(symbol->name + len - 2, "Ev") != 0 ||
+        plan_image_function_extent(image, symbol->vaddr, &end) < 0)
+        return false;
+    memcpy(name, symbol->name, len + 1);
+    while (++name[len - 3] <= '2') {
+        struct sibling to = {.image = image, .name = name};
+        if (plan_image_find_symbol(image, name, &other) != 0 ||
+            other.vaddr == symbol->vaddr || other.vaddr == 0)
+            continue;
+        to.vaddr = other.vaddr;
+        if (calls(&to, symbol->vaddr, end))
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Compilers make several functions of one destructor: D2 for a base, D1 for a
+ * whole object, D0 for `delete`. Shared by the preload and `check`.
+ */
+#pragma once
+#include "shim/plan/image.h"
+
+/* Does this one pass each of its calls on to another that stands in the same
+ * object? Then that one is the function, and a call is one call. */
+bool variant_passes_on(const struct plan_image *image,
+                       const struct plan_symbol *symbol);
