@@ -10,9 +10,9 @@
 bool sidecar_is_running(const char *dir);
 /* One that takes the sessions which name this store (an absolute path). */
 bool sidecar_serves(const char *dir, const char *store);
-/* Start `handspan sidecar` for this store (an absolute path) in a session of its
- * own, as no child of ours, without descriptors of ours; the directory is in the
- * environment. 0 or -errno. */
+/* Start `handspan sidecar` for this store (an absolute path) in a session of
+ * its own, as no child of ours, without descriptors of ours; the directory is
+ * in the environment. 0 or -errno. */
 int sidecar_spawn(const char *store) __attribute__((warn_unused_result));
 
 /* Why nothing gets into the store, as the sidecar says it at `since_unix_ns` or
