@@ -81,17 +81,17 @@ static void put_declaration(const struct manifest_decl *decl,
 }
 
 /* A fresh index, or 0: there is none. */
-static uint32_t take_index(void)
+static uint32_t take_index(bool counts)
 {
-    struct lane_session *session = runtime.map.session;
-    int64_t at;
-    do /* index 0 is never used */
+    uint64_t *lost = &runtime.map.session->lost_sites;
+    int64_t at = 0; /* index 0 is never used */
+    while (at == 0)
         at = lane_table_take(&runtime.map, LANE_TABLE_SITES,
-                             &session->site_next, 1);
-    while (at == 0);
-    if (at > 0 && at < SHIM_SITE_MAX)
+                             &runtime.map.session->site_next, 1);
+    if (at > 0 && at < SHIM_SITE_MAX &&
+        (!counts || lane_counter_make(&runtime.map, (uint32_t)at) == 0))
         return (uint32_t)at;
-    __atomic_fetch_add(&session->lost_sites, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(lost, 1, __ATOMIC_RELAXED);
     return 0;
 }
 
@@ -111,7 +111,7 @@ static bool has_room(const struct work *work)
 
 static int take_site(struct work *work)
 {
-    uint32_t at = has_room(work) ? take_index() : 0;
+    uint32_t at = has_room(work) ? take_index(work->decl) : 0;
     if (at == 0)
         return -ENOSPC;
     work->index = at;
@@ -149,7 +149,7 @@ static void name_begin(struct work *work)
     if (!name)
         return;
     flow_name_begin(work->index, work->index);
-    uint32_t index = flow_only_name(decl) ? 0 : take_index();
+    uint32_t index = flow_only_name(decl) ? 0 : take_index(true);
     if (index == 0)
         return;
     struct lane_site *record = &runtime.map.sites[index];
