@@ -63,8 +63,8 @@ static void put_no_room(struct buf *text, const struct query_detail *d)
         buf_printf(text, "%s record%s", format_count(records).text,
                    records == 1 ? "" : "s");
     if (values)
-        buf_printf(text, "%sinputs or outputs of %s call%s",
-                   records ? " and the " : "the ", format_count(values).text,
+        buf_printf(text, "%s%s input%s or output%s", records ? " and " : "",
+                   format_count(values).text, values == 1 ? "" : "s",
                    values == 1 ? "" : "s");
     buf_printf(text,
                " in %ld MiB of shared memory: set HANDSPAN_BUDGET_MB=%ld, or "
