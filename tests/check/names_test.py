@@ -25,8 +25,9 @@ def stored(p):
          "sleep 0.02; done; exit 1")
 
 
-def run(p, *command, status=0):
-    done = p.handspan("run", "-m", "m", "--", *command, status=status)
+def run(p, *command, status=0, summary="auto"):
+    done = p.handspan("run", "--summary", summary, "-m", "m", "--", *command,
+                      status=status)
     stored(p)
     return done
 
@@ -279,12 +280,14 @@ int main(int argc, char **argv)
     p.write("m", "int work(int n); int push(long job);\n[[span]] int f(int);\n")
     said = p.handspan("check", "-m", "m", "./p", status=1).stdout
     expect("put [[span]]" in said, False, "one is a handler")
+    expect(run(p, "./p").stderr, "", "stderr is the command's")
     expect_in("the manifest's handler is not bound: handspan check --trace",
-              run(p, "./p").stderr, "run")
+              run(p, "./p", summary="always").stderr, "run")
     p.write("m", "[[span]] int work(int n);\n")
     expect_in("the manifest's handler was not called: handspan check --trace",
-              run(p, "./p").stderr, "run")
-    expect(run(p, "./p", "x").stderr, "", "something was recorded")
+              run(p, "./p", summary="always").stderr, "run")
+    expect("manifest's" in run(p, "./p", "x", summary="always").stderr, False,
+           "something was recorded")
     p.write("m", "[[carry(job)]] int push(long job);\n[[span]] typedef int "
             "job_fn(int n);\n[[callback(f, job_fn)]] void add_handler(job_fn "
             "*f);\n")

@@ -332,10 +332,13 @@ static void report(struct run *r)
     bool stored = await_trace(r, id, why, sizeof why);
     if (stored)
         remove_certificate(r);
-    if (stored && (strcmp(r->summary, "always") == 0 || (!never && isatty(2))))
+    /* elsewhere stderr is the command's alone */
+    if (stored &&
+        (strcmp(r->summary, "always") == 0 || (!never && isatty(2)))) {
         summary_print(r->launch.store, id, stderr);
-    if (stored && !never && r->launch.manifest[0])
-        summary_nothing(r->launch.store, id, stderr);
+        if (r->launch.manifest[0])
+            summary_nothing(r->launch.store, id, stderr);
+    }
     if (stored || never)
         return;
     if (!r->has_session && !id[0])
