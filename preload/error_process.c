@@ -8,6 +8,7 @@
 #include "preload/error_room.h"
 
 #include "preload/capture_write.h"
+#include "preload/process.h"
 #include "preload/read.h"
 #include "preload/span_internal.h"
 
@@ -37,7 +38,7 @@ static void give(void)
 
 void error_process_wrote(uint64_t from, uint64_t len)
 {
-    const struct reader reader = {.pid = runtime.pid};
+    const struct reader reader = {.pid = process_self()};
     uint32_t owner = *runtime.alive;
     if (error_is_discreet || len == 0 || !take())
         return;

@@ -10,6 +10,7 @@
 #include "preload/exception.h"
 
 #include "preload/capture_write.h"
+#include "preload/process.h"
 #include "preload/read.h"
 #include "preload/span_internal.h"
 
@@ -124,7 +125,7 @@ bool span_write_exception(struct lane *lane, uint64_t span, uint32_t site,
     (void)exception_look((uint64_t)exception, &type, &object);
     read_words(&words, type, object);
     uint64_t class = 0;
-    const struct reader reader = {.pid = runtime.pid};
+    const struct reader reader = {.pid = process_self()};
     (void)read_bytes(&reader, &class, (uint64_t)exception, sizeof(class));
     if (type == 0 && is_rust(class)) {
         words.type_bytes = PANIC_BYTES;
