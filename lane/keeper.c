@@ -3,11 +3,10 @@
  * The sidecar's stores into a session: see keeper.h.
  *
  * A unit goes back in steps: session.recycling names it and the queue's tail;
- * its slot becomes 0; lane.recycled passes its segment; the queue takes it;
- * recycling is 0. Whoever finds `recycling` set finishes those steps, so a
- * unit is never lost and never in two places, whenever the sidecar is killed.
- * The slot goes first: what `recycled` has passed is the writer's, and a unit
- * that stands there then is taken for one that the writer itself put in.
+ * lane.recycled passes its segment; its slot becomes 0, if it still stands
+ * there; the queue takes it; recycling is 0. Whoever finds `recycling` set
+ * finishes those steps, so a unit is never lost and never in two places,
+ * whenever the sidecar is killed.
  */
 #define _GNU_SOURCE
 #include "lane/keeper.h"
@@ -106,15 +105,42 @@ static void journal_set(struct lane_session *s, uint32_t unit_plus_1)
     __atomic_store_n(&s->recycling, entry, __ATOMIC_RELEASE);
 }
 
-/* Steps between journal and queue, from wherever they stopped. */
-static void slot_clear(struct lane *lane, uint64_t segment)
+/* Steps between journal and queue, from wherever they stopped. The writer goes
+ * by `recycled` alone and may fill the slot anew once that is raised: only what
+ * we give back is taken out then. A writer whose handler published the segment
+ * for it may store the unit there once more: if it does so before our exchange,
+ * that takes it out; after it, it sees `recycled` raised and does so itself. */
+static void slot_clear(const struct lane_keeper *keeper, struct lane *lane,
+                       uint64_t segment, uint32_t unit_plus_1)
 {
-    __atomic_store_n(&lane->unit[segment % LANE_UNIT_RING], 0,
-                     __ATOMIC_RELAXED);
-    /* release; pairs with slot_of_next() in take.c: who sees the segment passed
-     * sees its slot empty */
+    uint32_t *slot = &lane->unit[segment % LANE_UNIT_RING];
+    if (keeper->minor >= LANE_MINOR_ROOM) {
+        /* release, then a full barrier by the exchange; pairs with
+         * slot_is_free() and segment_publish() in take.c */
+        if (lane->recycled <= segment)
+            __atomic_store_n(&lane->recycled, segment + 1, __ATOMIC_RELEASE);
+        (void)__atomic_compare_exchange_n(slot, &unit_plus_1, 0, false,
+                                          __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+        return;
+    }
+    /* The writers of before take what stands in a slot for their own. */
+    __atomic_store_n(slot, 0, __ATOMIC_RELAXED);
+    /* release; pairs with theirs: who sees the segment passed sees its slot
+     * empty */
     if (lane->recycled <= segment)
         __atomic_store_n(&lane->recycled, segment + 1, __ATOMIC_RELEASE);
+}
+
+/* The unit of a segment that was being given back: `recycled` may be raised
+ * already. */
+static void slot_recover(const struct lane_keeper *keeper, struct lane *lane,
+                         uint32_t unit_plus_1)
+{
+    uint64_t segment = lane->recycled;
+    if (segment && lane->unit[segment % LANE_UNIT_RING] == unit_plus_1)
+        slot_clear(keeper, lane, segment, unit_plus_1);
+    else if (segment && keeper->minor >= LANE_MINOR_ROOM)
+        slot_clear(keeper, lane, segment - 1, unit_plus_1);
 }
 
 static void journal_recover(struct lane_keeper *keeper,
@@ -129,10 +155,7 @@ static void journal_recover(struct lane_keeper *keeper,
         struct lane_head head;
         if (lane_reader_lane(reader, i, &head) != 0 || head.limit == 0)
             continue;
-        struct lane *lane = &keeper->map.lanes[i];
-        uint64_t segment = lane->recycled; /* the only slot on its way */
-        if (segment && lane->unit[segment % LANE_UNIT_RING] == unit_plus_1)
-            slot_clear(lane, segment);
+        slot_recover(keeper, &keeper->map.lanes[i], unit_plus_1);
     }
     if (!pushed && queue_has_room(s))
         queue_push(s, unit_plus_1);
@@ -153,6 +176,42 @@ static void room_tell(const struct lane_keeper *keeper)
         (void)syscall(SYS_futex, &s->room, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
+static bool lane_is_there(const struct lane_session *s, uint32_t index)
+{
+    /* acquire; pairs with lane_make(): a lane that is not made has no page,
+     * perhaps */
+    uint64_t word =
+        __atomic_load_n(&s->lane_made[index / 64], __ATOMIC_ACQUIRE);
+    return word >> index % 64 & 1;
+}
+
+/* Lanes that there may be. */
+static uint32_t lane_count(const struct lane_keeper *keeper)
+{
+    uint32_t most = keeper->map.table[LANE_TABLE_LANES].capacity;
+    uint32_t count =
+        __atomic_load_n(&keeper->map.session->lane_next, __ATOMIC_ACQUIRE);
+    return count < most ? count : most;
+}
+
+/* Does another lane have this unit? Then somebody wrote that into this one's
+ * ring, and it is not for this one to give it back. */
+static bool unit_is_elsewhere(const struct lane_keeper *keeper,
+                              const struct lane *but, uint32_t unit_plus_1)
+{
+    uint32_t lanes = lane_count(keeper);
+    for (uint32_t i = 0; i < lanes; i++) {
+        const struct lane *lane = &keeper->map.lanes[i];
+        if (lane == but || !lane_is_there(keeper->map.session, i))
+            continue;
+        for (int n = 0; n < LANE_UNIT_RING; n++)
+            if (__atomic_load_n(&lane->unit[n], __ATOMIC_ACQUIRE) ==
+                unit_plus_1)
+                return true;
+    }
+    return false;
+}
+
 /* Give units back, the queue has room for so many at once. */
 static void units_give_back(struct lane_keeper *keeper, struct lane *lane,
                             uint64_t before)
@@ -161,14 +220,15 @@ static void units_give_back(struct lane_keeper *keeper, struct lane *lane,
     while (lane->recycled < before && !keeper->broken) {
         uint64_t segment = lane->recycled;
         uint32_t unit = lane->unit[segment % LANE_UNIT_RING];
-        if (segment == 0 || unit == 0 || unit > s->unit_max) {
-            slot_clear(lane, segment);
+        if (segment == 0 || unit == 0 || unit > keeper->unit_max ||
+            unit_is_elsewhere(keeper, lane, unit)) {
+            slot_clear(keeper, lane, segment, unit);
             continue;
         }
         if (!queue_has_room(s))
             return; /* next time */
         journal_set(s, unit);
-        slot_clear(lane, segment);
+        slot_clear(keeper, lane, segment, unit);
         queue_push(s, unit);
         __atomic_store_n(&s->recycling, 0, __ATOMIC_RELEASE);
     }
@@ -211,15 +271,6 @@ static void unit_note(struct units *u, uint32_t unit_plus_1)
         u->seen[(unit_plus_1 - 1) / 64] |= 1ULL << (unit_plus_1 - 1) % 64;
 }
 
-static bool lane_is_there(const struct lane_session *s, uint32_t index)
-{
-    /* acquire; pairs with lane_make(): a lane that is not made has no page,
-     * perhaps */
-    uint64_t word =
-        __atomic_load_n(&s->lane_made[index / 64], __ATOMIC_ACQUIRE);
-    return word >> index % 64 & 1;
-}
-
 /* What lies in the queue, what is on its way there, how many there are. */
 static void units_ready(const struct lane_keeper *keeper, struct units *u)
 {
@@ -239,9 +290,7 @@ static void units_ready(const struct lane_keeper *keeper, struct units *u)
 static bool units_of_lanes(const struct lane_keeper *keeper, struct units *u)
 {
     const struct lane_session *s = keeper->map.session;
-    uint32_t lanes = __atomic_load_n(&s->lane_next, __ATOMIC_ACQUIRE);
-    if (lanes > keeper->map.table[LANE_TABLE_LANES].capacity)
-        lanes = keeper->map.table[LANE_TABLE_LANES].capacity;
+    uint32_t lanes = lane_count(keeper);
     for (uint32_t i = 0; i < lanes; i++) {
         const struct lane *lane = &keeper->map.lanes[i];
         /* acquire; pairs with lane_grow(): what it took stands in its slot */
@@ -261,11 +310,11 @@ static void units_recover(struct lane_keeper *keeper)
 {
     struct lane_session *s = keeper->map.session;
     struct units u = {.count = 0};
-    if (keeper->minor < LANE_MINOR_ROOM)
+    if (!keeper->has_lost || keeper->minor < LANE_MINOR_ROOM)
         return;
     units_ready(keeper, &u);
     if (!units_of_lanes(keeper, &u))
-        return; /* when the next lane is set free */
+        return; /* later: keeper->has_lost */
     for (uint32_t unit = 0; unit < u.count && !keeper->broken; unit++) {
         uint8_t *at =
             keeper->map.units + ((uint64_t)unit << LANE_SEGMENT_SHIFT);
@@ -279,6 +328,7 @@ static void units_recover(struct lane_keeper *keeper)
         __atomic_store_n(&s->recycling, 0, __ATOMIC_RELEASE);
         room_tell(keeper);
     }
+    keeper->has_lost = false;
 }
 
 /* Only pages, no owner: whoever takes the unit finds them, and a sidecar that
@@ -308,6 +358,7 @@ void lane_keeper_top_up(struct lane_keeper *keeper, uint32_t want)
 
 void lane_keeper_rest(struct lane_keeper *keeper)
 {
+    units_recover(keeper);
     (void)madvise(keeper->map.base, keeper->map.len_bytes, MADV_DONTNEED);
 }
 
@@ -346,10 +397,9 @@ bool lane_keeper_free(struct lane_keeper *keeper, uint32_t index,
                                      LANE_OWNER(generation, LANE_OWNER_SIDECAR),
                                      false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
         return false;
-    bool was_growing = lane->growing != 0;
+    keeper->has_lost = keeper->has_lost || lane->growing != 0;
     lane_clear(s, lane, index, generation);
-    if (was_growing)
-        units_recover(keeper);
+    units_recover(keeper);
     return true;
 }
 
@@ -459,6 +509,7 @@ int lane_keeper_open(struct lane_keeper *keeper, int dir_fd, const char *name,
                          __ATOMIC_RELAXED);
         journal_recover(keeper, reader);
         free_recover(keeper, reader);
+        keeper->has_lost = true; /* nobody knows what the one before saw */
         units_recover(keeper);
     } else {
         lane_keeper_close(keeper);

@@ -17,6 +17,8 @@ struct lane_keeper {
     uint32_t unit_max;   /* validated */
     uint32_t unit_real;  /* units below have pages */
     uint32_t minor;      /* of the session's layout */
+    bool has_lost;       /* a unit may be in nobody's place: looked for when
+                            nobody takes one */
     volatile int broken; /* the file is not what it was: stop using it */
 };
 

@@ -27,6 +27,7 @@ struct lane_map {
     uint8_t *base;
     uint64_t len_bytes;
     struct lane_table table[LANE_TABLES];
+    uint64_t counters_made;   /* pages: first << 32 | end */
     uint32_t clock;           /* enum lane_clock */
     uint32_t policy, wait_us; /* enum lane_policy */
     struct lane_session *session;
@@ -82,6 +83,10 @@ void lane_forbid_syscalls(void);
  * backed by pages. Index, or -ENOSPC. [target, any thread] */
 int64_t lane_table_take(struct lane_map *map, enum lane_table_kind kind,
                         uint32_t *next, uint32_t count)
+    __attribute__((warn_unused_result));
+/* A site that counts calls has a page for its counter, or -ENOSPC. [target, any
+ * thread] */
+int lane_counter_make(struct lane_map *map, uint32_t site)
     __attribute__((warn_unused_result));
 /* Take a place for a process: a new one, else one whose process is stored. Its
  * number (owner.h), or -ENOSPC. The entry is all zero but `generation`; the

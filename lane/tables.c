@@ -79,11 +79,36 @@ int64_t lane_table_take(struct lane_map *map, enum lane_table_kind kind,
     /* on failure the entries stay taken and empty: readers skip them */
     int rc = table_make_real(map, kind, (uint64_t)at * table->entry_bytes,
                              (uint64_t)end * table->entry_bytes);
-    if (rc == 0 && kind == LANE_TABLE_SITES) { /* counters share the index */
-        uint64_t each = sizeof(struct lane_counter);
-        rc = table_make_real(map, LANE_TABLE_COUNTERS, at * each, end * each);
-    }
     return rc == 0 ? (int64_t)at : -ENOSPC;
+}
+
+/* Most sites of a short process are ours and count nothing: a counter has no
+ * page before it is asked for. The last pages that were made real, with those
+ * ahead, are one word. */
+int lane_counter_make(struct lane_map *map, uint32_t site)
+{
+    const struct lane_table *table = &map->table[LANE_TABLE_COUNTERS];
+    uint64_t size = (uint64_t)table->entry_bytes * table->capacity;
+    uint64_t from = (uint64_t)site * table->entry_bytes;
+    uint64_t to = from + table->entry_bytes;
+    /* relaxed; pairs with the store below: pages that are real stay so */
+    uint64_t made = __atomic_load_n(&map->counters_made, __ATOMIC_RELAXED);
+    if (site >= table->capacity)
+        return -ENOSPC;
+    if (from >> PAGE_SHIFT >= made >> 32 &&
+        (to - 1) >> PAGE_SHIFT < (uint32_t)made)
+        return 0;
+    uint8_t *base = map->base + table->offset;
+    uint64_t ahead = size - to < AHEAD ? size - to : AHEAD;
+    uint64_t end;
+    int rc = pages_make_real(base + from, to - from, made ? ahead : 0, &end);
+    if (rc != 0)
+        return rc;
+    end -= (uint64_t)(uintptr_t)base;
+    __atomic_store_n(&map->counters_made,
+                     from >> PAGE_SHIFT << 32 | end >> PAGE_SHIFT,
+                     __ATOMIC_RELAXED);
+    return 0;
 }
 
 /* ---- processes --------------------------------------------------------- */

@@ -92,9 +92,10 @@ static void segment_publish(struct lane *lane, uint64_t limit, uint32_t unit)
     if (lane_cmpxchg_own(&lane->limit, &limit, limit + LANE_SEGMENT))
         return;
     /* A signal handler published it before us. If the segment was given back
-     * since, its slot was empty, and so it must be again. Relaxed: the slot is
-     * of interest to nobody before it is filled for a later segment. */
-    /* acquire; pairs with slot_clear() in keeper.c */
+     * since, its slot was empty, and so it must be again. The barrier, then
+     * acquire; pairs with slot_clear() in keeper.c: either that finds what we
+     * stored, or we find `recycled` raised. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (__atomic_load_n(&lane->recycled, __ATOMIC_ACQUIRE) > limit >>
         LANE_SEGMENT_SHIFT)
         (void)__atomic_compare_exchange_n(slot, &mine, 0, false,

@@ -91,7 +91,7 @@ static void *make_stub(const char *name, void *function, uint32_t flags,
 {
     int64_t index = lane_table_take(&runtime.map, LANE_TABLE_SITES,
                                     &runtime.map.session->site_next, 1);
-    if (index < 0)
+    if (index < 0 || lane_counter_make(&runtime.map, (uint32_t)index) != 0)
         die("sites");
     struct site *site = &runtime.sites[index];
     site->target = (uint64_t)function;

@@ -3,9 +3,10 @@
  * Threads that fill their lanes without a pause, under signals whose handler
  * is traced as well, beside children that it forks.
  *
- * usage: stress_program THREADS CALLS CHILDREN TICK_US
+ * usage: stress_program THREADS CALLS CHILDREN TICK_US [FIRST]
  * Each thread makes CALLS calls: most without values, some with a short text,
- * some with up to 50,000 bytes. A signal comes every TICK_US (0: none). Prints
+ * some with up to 50,000 bytes. A signal comes every TICK_US (0: none). The
+ * first thread makes FIRST calls before the others, and none after. Prints
  * what they returned together, which depends on the arguments alone; then how
  * often each handler was called.
  */
@@ -130,8 +131,9 @@ static int set_timer(long us)
 int main(int argc, char **argv)
 {
     static struct work work[THREADS_MAX];
-    long count = argc == 5 ? atol(argv[1]) : 0;
-    long calls = argc == 5 ? atol(argv[2]) : 0;
+    long count = argc >= 5 ? atol(argv[1]) : 0;
+    long calls = argc >= 5 ? atol(argv[2]) : 0;
+    struct work all = {.calls = argc == 6 ? atol(argv[5]) : 0};
     struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
     if (count < 1 || count > THREADS_MAX)
         return 2;
@@ -139,6 +141,7 @@ int main(int argc, char **argv)
     memset(bytes, 'b', sizeof bytes);
     if (sigaction(SIGALRM, &action, NULL) != 0 || set_timer(atol(argv[4])) != 0)
         return 1;
+    run_thread(&all);
     for (long i = 0; i < count; i++) {
         work[i].first = i * calls;
         work[i].calls = calls;
@@ -147,7 +150,7 @@ int main(int argc, char **argv)
     }
     if (run_children(children) != 0)
         return 1;
-    struct work all = {.plain = children * CHILD_CALLS};
+    all.plain += children * CHILD_CALLS;
     for (long i = 0; i < count; i++) {
         pthread_join(work[i].thread, NULL);
         all.sum += work[i].sum;

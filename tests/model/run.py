@@ -14,15 +14,21 @@ import tempfile
 
 # model: definitions of the runs that must find nothing, and of those that must
 RUNS = {
-    "units": ([["RECORDS=5"], ["KILLS=1", "RECORDS=4"],
-               ["HANDLER=1", "RECORDS=4"]],
-              [["FAULT_SLOT"], ["FAULT_SLOT", "HANDLER=1"]]),
+    "units": ([["RECORDS=5"], ["KILLS=2", "RECORDS=3"],
+               ["HANDLER=1", "RECORDS=3"],
+               ["KILLS=1", "HANDLER=1", "RECORDS=3"]],
+              [["FAULT_SLOT"], ["FAULT_JOURNAL", "KILLS=1", "RECORDS=4"],
+               ["FAULT_EARLY", "KILLS=1", "RECORDS=4"],
+               ["FAULT_STALE", "HANDLER=1", "RECORDS=4"]]),
+    "queue": ([["TAKES=1"], ["TAKES=1", "KILLS=1"]],
+              [["FAULT_POP"], ["FAULT_GROWING"], ["FAULT_ORDER"],
+               ["FAULT_LOST"]]),
     "owner": ([["PROCESSES=2"], ["PROCESSES=2", "KILLS=1"]],
               [["FAULT_JUDGE"], ["FAULT_STALE"], ["FAULT_MARK"]]),
     "pages": ([[]], [["FAULT_GAP"]]),
 }
 STATES_MB = 1500
-CPU_S = 20  # of a search; where it is not at its end then, it says so
+CPU_S = 10  # of a search; where it is not at its end then, it says so
 
 
 def limit_cpu():

@@ -4,21 +4,25 @@
  * recycling journal. A record fills a segment; segment 0 is `home`.
  *
  *   WRITER    lane_reserve(), lane_at(), lane_commit() of lane/writer.h;
- *             slot_of_next(), take_room(), unit_pop_ready(), unit_take_fresh()
- *             of lane/take.c; and a signal handler that does the same between
- *             any two of its steps (-DHANDLER=records)
+ *             slot_is_free(), take_room(), segment_publish(),
+ *             unit_pop_ready(), unit_take_fresh() of lane/take.c; and a signal
+ *             handler that does the same between any two of its steps
+ *             (-DHANDLER=records)
  *   SIDECAR   lane_log_look() and lane_log_next() of lane/log.c, the commit of
  *             tools/sidecar/session.c, then lane_keeper_advance(),
  *             journal_set(), slot_clear(), queue_push() of lane/keeper.c;
  *             killed at any step and replaced (-DKILLS=n): journal_recover()
  *
- * Faults to be found: -DFAULT_SLOT raises `recycled` before the slot is empty,
+ * Faults to be found: -DFAULT_SLOT empties the slot whatever stands in it,
  * -DFAULT_JOURNAL gives units back without the journal (with KILLS),
- * -DFAULT_EARLY gives them back before the commit (with KILLS).
+ * -DFAULT_EARLY gives them back before the commit (with KILLS), -DFAULT_STALE
+ * leaves what was stored to the slot of a segment that a handler published and
+ * the sidecar gave back meanwhile (with HANDLER).
  *
- * Not covered: two lanes at one queue, weak ordering (what x86 may reorder:
- * a store after a later load, which no step here relies on), two sidecars,
- * a writer that dies with a unit in its hands (the unit is lost then).
+ * Not covered: weak ordering (what x86 may reorder: a store after a later load,
+ * which no step here relies on), two sidecars, windows smaller than the ring,
+ * handlers in handlers. Two lanes at one queue, and a writer that dies with a
+ * unit in its hand: queue.pml.
  */
 #ifndef RECORDS
 #define RECORDS 6
@@ -35,6 +39,8 @@ byte position, limit = 1, recycled = 1;
 byte slot[RING];
 byte ready[QUEUE], ready_head, ready_tail, unit_next;
 byte recycling, recycling_tail;
+/* the thread's own memory: struct lane_window */
+byte window[RING], window_of[RING];
 /* what stands in a unit: the position of its last record + 1 */
 byte unit_holds[UNITS + 1], home_holds;
 /* the store */
@@ -44,15 +50,19 @@ bool interrupted, ended;
 byte kills, sidecar_number;
 short written, stored;
 
-inline grow(ok, lim, unit) {
+/* take_room(): the window first, then the slot, then `limit` */
+inline grow(ok, lim, unit, seen, filled) {
   ok = 0; unit = 0;
-  lim = limit;
-  if
-  :: lim >= recycled + RING -> skip                    /* slot_of_next() */
+  do
+  :: ok -> break
   :: else ->
+     d_step { lim = limit; seen = window[lim % RING]; filled = window_of[lim % RING] == lim };
      if
-     :: slot[lim % RING] != 0 -> ok = 1                /* filled by us */
-     :: else ->
+     :: lim >= recycled + RING -> unit = 0; break      /* slot_is_free(); stays in hand */
+     :: else -> skip
+     fi;
+     if
+     :: !filled && unit == 0 ->
         d_step { if                                    /* unit_pop_ready() */
         :: ready_head != ready_tail ->
            unit = ready[ready_head % QUEUE]; ready_head++
@@ -60,29 +70,34 @@ inline grow(ok, lim, unit) {
            unit_next++; unit = unit_next               /* unit_take_fresh() */
         :: else -> skip
         fi };
-        do
-        :: unit == 0 -> break
-        :: else ->
-           lim = limit;
-           if
-           :: lim >= recycled + RING -> unit = 0       /* stays unused */
-           :: else ->
-              d_step { if
-              :: slot[lim % RING] == 0 -> slot[lim % RING] = unit; unit = 0; ok = 1
-              :: else -> skip
-              fi };
-              if
-              :: !ok -> d_step { if :: limit == lim -> limit = lim + 1 :: else -> skip fi }
-              :: else -> skip
-              fi
-           fi
-        od
+        if :: unit == 0 -> break :: else -> skip fi
+     :: else -> skip
      fi;
      if
-     :: ok -> d_step { if :: limit == lim -> limit = lim + 1 :: else -> skip fi }
+     :: !filled ->                                     /* lane_cmpxchg_own() */
+        d_step { if
+        :: window[lim % RING] == seen && window_of[lim % RING] != lim ->
+           window[lim % RING] = unit; window_of[lim % RING] = lim; seen = unit; unit = 0; ok = 1
+        :: else -> skip
+        fi }
+     :: else -> if :: unit == 0 -> ok = 1 :: else -> skip fi
+     fi;
+     if
+     :: ok || filled ->                                /* segment_publish() */
+        slot[lim % RING] = seen;
+        d_step { if :: limit == lim -> limit = lim + 1; seen = 0 :: else -> skip fi };
+#ifndef FAULT_STALE
+        if
+        :: seen != 0 && recycled > lim ->
+           d_step { if :: slot[lim % RING] == seen -> slot[lim % RING] = 0 :: else -> skip fi }
+        :: else -> skip
+        fi
+#endif
      :: else -> skip
-     fi
-  fi
+     fi;
+     seen = 0; filled = 0
+  od;
+  seen = 0; filled = 0; lim = 0; unit = 0
 }
 
 inline reserve(has, at) {
@@ -90,17 +105,18 @@ inline reserve(has, at) {
     if :: has -> position++ :: else -> skip fi }
 }
 
-inline write_record(has, at, ok, lim, unit) {
+inline write_record(has, at, ok, lim, unit, seen, filled) {
   reserve(has, at);
   if
-  :: !has -> grow(ok, lim, unit); if :: ok -> reserve(has, at) :: else -> skip fi
+  :: !has -> grow(ok, lim, unit, seen, filled); if :: ok -> reserve(has, at) :: else -> skip fi
   :: else -> skip
   fi;
   if
   :: has && at == 0 -> d_step { home_holds = 1; written++ }
   :: has && at > 0 ->
-     unit = slot[at % RING];
-     assert(unit != 0);                                /* unit -1: a wild write */
+     assert(window_of[at % RING] == at);               /* lane_at(): not NULL */
+     unit = window[at % RING];
+     assert(unit != 0);
      d_step { unit_holds[unit] = at + 1; written++ }
   :: else -> skip                                      /* counted: no record */
   fi;
@@ -108,9 +124,9 @@ inline write_record(has, at, ok, lim, unit) {
 }
 
 active proctype writer() provided (!interrupted) {
-  byte i, at, lim, unit; bool has, ok;
+  byte i, at, lim, unit, seen; bool has, ok, filled;
   do
-  :: i < RECORDS -> write_record(has, at, ok, lim, unit); i++
+  :: i < RECORDS -> write_record(has, at, ok, lim, unit, seen, filled); i++
   :: else -> break
   od;
   ended = 1
@@ -118,23 +134,22 @@ active proctype writer() provided (!interrupted) {
 
 #ifdef HANDLER
 active proctype handler() {
-  byte i, at, lim, unit; bool has, ok;
+  byte i, at, lim, unit, seen; bool has, ok, filled;
   do
   :: atomic { i < HANDLER && !ended -> interrupted = 1 };
-     write_record(has, at, ok, lim, unit);
+     write_record(has, at, ok, lim, unit, seen, filled);
      i++; interrupted = 0
   :: break
   od
 }
 #endif
 
-inline slot_clear(segment) {
-#ifdef FAULT_SLOT
+inline slot_clear(segment, unit) {
   if :: recycled <= segment -> recycled = segment + 1 :: else -> skip fi;
+#ifdef FAULT_SLOT
   slot[segment % RING] = 0
 #else
-  slot[segment % RING] = 0;
-  if :: recycled <= segment -> recycled = segment + 1 :: else -> skip fi
+  d_step { if :: slot[segment % RING] == unit -> slot[segment % RING] = 0 :: else -> skip fi }
 #endif
 }
 
@@ -148,12 +163,12 @@ inline give_back(upto, segment, unit) {
   :: recycled < upto ->
      segment = recycled; unit = slot[segment % RING];
      if
-     :: unit == 0 -> slot_clear(segment)
+     :: unit == 0 -> slot_clear(segment, unit)
      :: else ->
 #ifndef FAULT_JOURNAL
         d_step { recycling = unit; recycling_tail = ready_tail };
 #endif
-        slot_clear(segment);
+        slot_clear(segment, unit);
         queue_push(unit);
         recycling = 0
      fi
@@ -170,8 +185,11 @@ proctype sidecar(byte number) {
        unit = recycling;
        if
        :: recycling_tail == ready_tail ->
-          segment = recycled;
-          if :: slot[segment % RING] == unit -> slot_clear(segment) :: else -> skip fi;
+          segment = recycled;                          /* slot_recover() */
+          if
+          :: slot[segment % RING] == unit -> slot_clear(segment, unit)
+          :: else -> segment--; slot_clear(segment, unit)
+          fi;
           queue_push(unit)
        :: else -> skip
        fi;
@@ -183,7 +201,10 @@ proctype sidecar(byte number) {
        if
        :: at == end -> skip
        :: at < end && at == 0 -> holds = home_holds
-       :: at < end && at > 0 -> unit = slot[at % RING]; holds = unit_holds[unit]
+       :: at < end && at > 0 ->
+          unit = slot[at % RING];
+          assert(unit != 0);                           /* file_offset(): -EBADMSG */
+          holds = unit_holds[unit]
        fi;
        if
        :: at < end && holds == at + 1 ->
@@ -201,11 +222,20 @@ proctype sidecar(byte number) {
     skip;
     d_step {
       assert(stored == written);
-      segment = 0; unit = 0;
-      do :: segment < RING -> if :: slot[segment] != 0 -> unit++ :: else -> skip fi; segment++
+      segment = 0; unit = 0; holds = 0;
+      do :: segment < RING ->
+            if :: slot[segment] != 0 ->
+                  unit++; assert(!(holds & (1 << slot[segment]))); holds = holds | (1 << slot[segment])
+               :: else -> skip fi;
+            segment++
+         :: else -> break od;
+      segment = ready_head;
+      do :: segment != ready_tail ->
+            unit++; assert(!(holds & (1 << ready[segment % QUEUE])));
+            holds = holds | (1 << ready[segment % QUEUE]); segment++
          :: else -> break od;
 #ifndef HANDLER
-      assert(unit + (ready_tail - ready_head) == unit_next)
+      assert(unit == unit_next)                        /* with it one may stay in hand */
 #endif
     }
   } unless { number != sidecar_number }

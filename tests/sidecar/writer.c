@@ -59,7 +59,7 @@ static void site_put(const char *name, uint32_t item_first, uint32_t items)
 {
     int64_t i =
         lane_table_take(&map, LANE_TABLE_SITES, &map.session->site_next, 1);
-    if (i < 0)
+    if (i < 0 || lane_counter_make(&map, (uint32_t)i) != 0)
         _exit(3);
     struct lane_site *site = &map.sites[i];
     site->binding = LANE_BINDING_ENTRY;
