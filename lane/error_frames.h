@@ -131,7 +131,8 @@ _Static_assert(sizeof(struct lane_frame_throw) == 40, "file format");
 
 /*
  * The first library call that failed in a span (or in a span below it that did
- * not fail itself). After it: name of the function, format, text, without NUL.
+ * not fail itself), and then the last ones, newest first: each padded to 8
+ * bytes. After it: name of the function, format, text, without NUL.
  * The format has a character for each argument: s text (the bytes `text`, of
  * the first s), d int, u unsigned, x flags, o mode, f descriptor, p address.
  */
@@ -144,9 +145,10 @@ struct lane_frame_cause {
     int32_t error;    /* errno, 0: the function has none */
     uint8_t name_bytes, format_bytes;
     uint16_t text_bytes;
-    uint8_t text_flags; /* enum lane_value_flags: UNREADABLE, TRUNCATED (no
-                           true length here; the bytes are the head) */
-    uint8_t pad0[7];
+    uint8_t text_flags;  /* enum lane_value_flags: UNREADABLE, TRUNCATED (no
+                            true length here; the bytes are the head) */
+    uint8_t is_survived; /* 1: the thread opened or read something after it */
+    uint8_t pad0[6];
 };
 _Static_assert(sizeof(struct lane_frame_cause) == 96, "file format");
 

@@ -206,6 +206,8 @@ struct lane_session {
     uint32_t service_bytes;
     uint32_t resource_string; /* the same: OTEL_RESOURCE_ATTRIBUTES */
     uint32_t resource_bytes;
+    uint32_t store_string; /* the same: path of the store that it named */
+    uint32_t store_bytes;
 
     /* [P S] a bit for each lane that was set up: its pages are real, its
      * `limit` is there; release. Bits are only set. */

@@ -431,6 +431,22 @@ static bool link_elements(struct parser *p, const struct node *node,
     return true;
 }
 
+/* `*out` of an `entry_fn **out`, `(*list)->sign` of a `struct list **list`. */
+static bool is_out_param(const struct manifest_decl *decl,
+                         const struct node *node)
+{
+    while (node && node->kind != NODE_NAME)
+        node = node->a;
+    for (uint32_t i = 0; node && i < decl->param_count; i++) {
+        const struct manifest_param *param = &decl->params[i];
+        const struct manifest_type *type = param->type;
+        if (param->name && strcmp(param->name, node->text) == 0)
+            return type->kind == MANIFEST_POINTER && type->to &&
+                   type->to->kind == MANIFEST_POINTER;
+    }
+    return false;
+}
+
 static bool declare_flow(struct parser *p, const struct attribute *attr,
                          const struct manifest_decl *decl,
                          struct manifest_flow *flow)
@@ -451,7 +467,11 @@ static bool declare_flow(struct parser *p, const struct attribute *attr,
         return false;
     flow->key = key.expr;
     flow->many_count = count.expr;
-    return attr->kind != ATTR_CALLBACK || find_rules(p, attr, flow);
+    if (attr->kind != ATTR_CALLBACK)
+        return true;
+    flow->is_out = arg->node->kind != NODE_NAME && key.expr &&
+                   is_out_param(decl, arg->node);
+    return find_rules(p, attr, flow);
 }
 
 bool declare_flows(struct parser *p, const struct attribute *attrs,

@@ -73,8 +73,10 @@ static void apply_attribute(struct parser *p, const struct attribute *attr,
     }
     if ((attr->kind == ATTR_SPAN || attr->kind == ATTR_ROOT ||
          attr->kind == ATTR_EVENT) &&
-        attr->text)
+        attr->text) {
         decl->name = attr->text;
+        decl->is_named = true;
+    }
 }
 
 static const char *hex_name(struct parser *p, uint64_t n)

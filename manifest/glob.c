@@ -80,3 +80,19 @@ bool manifest_decl_applies(const struct manifest_decl *decl,
             return true;
     return decl->program_count == 0;
 }
+
+static bool is_named(const struct manifest *manifest, const char *program)
+{
+    for (uint32_t i = 0; i < manifest->program_count; i++)
+        if (manifest_match_glob(manifest->programs[i].pattern, program))
+            return true;
+    return manifest->program_count == 0;
+}
+
+const char *manifest_program_name(const struct manifest *manifest,
+                                  const char *called, const char *executable)
+{
+    return is_named(manifest, called)       ? called
+           : is_named(manifest, executable) ? executable
+                                            : NULL;
+}

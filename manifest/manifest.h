@@ -221,6 +221,8 @@ struct manifest_flow {
     uint8_t element_bytes; /* link of an array: of its elements, at most 255;
                               0: the key is one number */
     const struct manifest_decl *rules; /* callback: of the typedef */
+    bool is_out; /* callback: behind a pointer to a pointer, which the call
+                    fills in: there is nothing to read before it returned */
     struct manifest_position at;
 };
 
@@ -235,6 +237,7 @@ struct manifest_other {
 struct manifest_decl {
     uint32_t roles;     /* enum manifest_role; 0: only describes types */
     const char *name;   /* of the span: span("x"), else the declared name */
+    bool is_named;      /* it is the former */
     const char *ident;  /* the declared identifier, NULL if none */
     const char *match;  /* glob on symbol names, or NULL */
     const char *symbol; /* exact, mangled or demangled, or NULL */
@@ -357,6 +360,12 @@ const char *manifest_decl_other(const struct manifest_decl *decl,
 /* True if a program with this basename is in the scope of `decl`. */
 bool manifest_decl_applies(const struct manifest_decl *decl,
                            const char *program_basename);
+
+/* The basename by which a program counts for program(): the one it was called
+ * by, or where the manifest names only that one, its file's. NULL: the manifest
+ * is for other programs. */
+const char *manifest_program_name(const struct manifest *manifest,
+                                  const char *called, const char *executable);
 
 /* fnmatch-like: `*`, `?`, `[a-z]`; no special dot or slash. */
 bool manifest_match_glob(const char *pattern, const char *text);

@@ -60,6 +60,8 @@ static void recover(struct parser *p, struct mark from, const char **name)
 
 static void set_object(struct parser *p, const struct attribute *attr)
 {
+    if (p->scope.is_object_given)
+        return;
     struct manifest_object *object = PARSER_NEW(p, struct manifest_object);
     if (!object)
         return;
@@ -275,6 +277,17 @@ static bool add_typedef(struct parser *p, const struct attribute *attrs,
     return true;
 }
 
+/* A prototype alone: what a newcomer pastes first. */
+static void note_plain(struct parser *p, const struct declarator *d)
+{
+    if (p->in_types || p->is_ahead || d->type->kind != MANIFEST_FUNCTION)
+        return;
+    if (p->plain_count++ == 0) {
+        p->plain = d->name;
+        p->plain_at = d->at;
+    }
+}
+
 static bool parse_declarators(struct parser *p, const struct attribute *attrs,
                               const struct specifiers *spec, bool *declared)
 {
@@ -304,6 +317,8 @@ static bool parse_declarators(struct parser *p, const struct attribute *attrs,
             else
                 declare(p, &decl);
             *declared = true;
+        } else {
+            note_plain(p, &d);
         }
     } while (parser_accept(p, ','));
     return true;
@@ -474,8 +489,10 @@ void parse_source(struct parser *p, const struct source *src)
     struct scope scope = p->scope;
     uint32_t tok_end = p->tok_end;
     bool failed = p->failed;
-    if (src->parent)
+    if (src->parent) {
         p->include_depth++;
+        p->scope.is_object_given = p->scope.object != &any_object;
+    }
     read_ahead(p, src);
     lexer_start(&p->lex, src);
     p->tok = (struct token){.at = {.src = src}};
@@ -493,6 +510,23 @@ void parse_source(struct parser *p, const struct source *src)
 }
 
 /* ---- the result ------------------------------------------------------ */
+
+/* Functions are declared, and nothing would be recorded of any. */
+static void check_handlers(struct parser *p)
+{
+    char buf[20];
+    for (const struct decl_node *i = p->decls; i; i = i->next)
+        if ((i->decl.roles & MANIFEST_BOUND) || i->decl.disabled)
+            return;
+    if (p->plain_count == 1)
+        parser_warn(p, p->plain_at, "'", p->plain,
+                    "' is declared but no handler: put [[span]] before it");
+    else if (p->plain_count)
+        parser_warn(p, p->plain_at, "'", p->plain, "' and ",
+                    parser_decimal(p->plain_count - 1, buf),
+                    " more are declared but no handlers: put [[span]] before "
+                    "those that are to be recorded");
+}
 
 static void finish(struct parser *p)
 {
@@ -536,6 +570,8 @@ int manifest_parse(const char *file, const char *text, size_t len_bytes,
         return -ENOMEM;
     borrow_types(p);
     parse_source(p, src);
+    if (!p->fatal)
+        check_handlers(p);
     if (!p->fatal)
         finish(p);
     if (p->fatal)

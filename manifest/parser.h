@@ -303,6 +303,7 @@ struct program_node {
 /* "from here on" */
 struct scope {
     const struct manifest_object *object;
+    bool is_object_given;          /* by the including file, and that wins */
     struct program_node *programs; /* newest first */
     uint32_t program_count;
     bool programs_used; /* a declaration saw them: the next one replaces */
@@ -331,6 +332,9 @@ struct parser {
     struct manifest *out;
     struct decl_node *decls, **decls_end;
     struct program_node *programs, **programs_end;
+    struct mark plain_at; /* the first function without attributes, */
+    const char *plain;    /* NULL: there is none */
+    uint32_t plain_count;
     struct name *names[NAME_BUCKETS];
 };
 

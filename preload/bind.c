@@ -7,6 +7,8 @@
  * look alike.
  */
 #include "preload/bind.h"
+#include "bind/names.h"
+#include "bind/reason.h"
 #include "preload/ask.h"
 #include "preload/bind_lock.h"
 #include "preload/bind_patched.h"
@@ -23,10 +25,7 @@
 #include "shim/plan/plan.h"
 #include <errno.h>
 #include <string.h>
-
-enum {
-    FILES_MAX = 64
-}; /* read for the sake of one plain name */
+#include <sys/mman.h>
 
 static bool is_ours(const struct manifest_decl *decl)
 {
@@ -36,142 +35,120 @@ static bool is_ours(const struct manifest_decl *decl)
 
 struct pass {
     const struct manifest_decl *decl;
+    struct bind_world world;
     uint32_t generation; /* 0: every module */
-    uint32_t objects;    /* that the declaration's scope covers */
-    uint32_t matches;
+    struct bind_facts facts;
+    const struct module *one; /* the last object that its scope covers */
 };
 
-static bool covers(const struct pass *pass, const struct module *module)
+/* What became of each declaration so far: an array as the manifest's, or NULL.
+ */
+enum fate {
+    FATE_NONE,    /* nothing of it, and nothing said but that */
+    FATE_MISSING, /* an object of its scope came, without it, and that is said
+                   */
+    FATE_FOUND,
+};
+static uint8_t *fates;
+
+static uint8_t *fate_of(const struct manifest_decl *decl)
 {
-    return (pass->generation == 0 || module->generation == pass->generation) &&
-           module_matches(module, pass->decl->object);
+    static uint8_t nobody;
+    return fates ? &fates[decl - runtime.manifest->decls] : &nobody;
 }
 
-static int count_function(void *context, struct module *module,
-                          const char *name, uint64_t vaddr)
+static int count_function(void *context, uint32_t index, const char *name,
+                          uint64_t vaddr)
 {
     (void)context;
-    (void)module;
+    (void)index;
     (void)name;
     (void)vaddr;
     return 0;
 }
 
-static int bind_function(void *context, struct module *module, const char *name,
+static int bind_function(void *context, uint32_t index, const char *name,
                          uint64_t vaddr)
 {
     struct pass *pass = context;
-    int err =
-        bind_site_plan(pass->decl, module, name, vaddr, pass->generation == 0);
+    int err = bind_site_plan(pass->decl, &modules.at[index], name, vaddr,
+                             pass->generation == 0);
     return err == -ENOSPC ? err : 0;
 }
 
-/* A glob looks at the file too, because who writes one means static functions
- * as well; but not at the files of every library there is. */
-static bool wants_file(const struct pass *pass, const struct module *module)
+/* An object that is there, but for its build id. */
+static bool is_other_build(const struct manifest_object *scope)
 {
-    return pass->decl->match &&
-           (module->kind == MODULE_MAIN ||
-            pass->decl->object->kind != MANIFEST_OBJECT_ANY);
-}
-
-static void each_module(struct pass *pass, bool with_file, find_fn *each)
-{
-    uint32_t files = 0;
-    for (uint32_t i = 0; i < modules.count; i++) {
-        struct module *module = &modules.at[i];
-        if (!covers(pass, module))
-            continue;
-        bool file = with_file || wants_file(pass, module);
-        files += file;
-        if (file && files > FILES_MAX)
-            return;
-        int n = find_functions(module, pass->decl, file, each, pass);
-        if (n < 0)
-            return;
-        if (each == count_function)
-            pass->matches += (uint32_t)n;
-        /* a static function is looked for in one place after the other */
-        if (with_file && !pass->decl->match && n > 0 &&
-            pass->decl->object->kind == MANIFEST_OBJECT_ANY)
-            return;
-    }
-}
-
-static bool is_other_build(const struct manifest_object *object)
-{
-    struct manifest_object any = *object;
+    struct manifest_object any = *scope;
     any.build_id = NULL;
-    for (uint32_t i = 0; object->build_id && i < modules.count; i++) {
-        if (module_matches(&modules.at[i], &any))
+    for (uint32_t i = 0; scope->build_id && i < modules.count; i++) {
+        const struct module *module = &modules.at[i];
+        struct bind_object object = module_object(module);
+        if (module->is_loaded && module->is_usable &&
+            bind_in_scope(&object, &any))
             return true;
     }
     return false;
 }
 
-static void say_unbound(const struct pass *pass)
+static void say_unbound(struct pass *pass)
 {
-    char bytes[512];
-    struct text reason = {bytes, 0, sizeof(bytes)};
-    const struct manifest_decl *decl = pass->decl;
-    const char *name = decl->match    ? decl->match
-                       : decl->symbol ? decl->symbol
-                       : decl->ident  ? decl->ident
-                                      : decl->name;
-    bytes[0] = '\0';
-    if (decl->disabled) {
-        text_put(&reason, "the manifest has an error here");
-    } else if (pass->matches > config.match_max) {
-        text_put_number(&reason, pass->matches);
-        text_put(&reason, " functions match, more than ");
-        text_put_number(&reason, config.match_max);
-        text_put(&reason, config.match_max == PLAN_HANDLERS_MAX
-                              ? " that there is room for: narrow the glob"
-                              : ": narrow the glob, or raise "
-                                "HANDSPAN_MATCH_MAX");
-    } else if (pass->objects == 0 && is_other_build(decl->object)) {
-        text_put(&reason, "the object is there, but has another build id");
-    } else if (pass->objects == 0) {
-        text_put(&reason, "no object '");
-        text_put(&reason, decl->object->pattern ? decl->object->pattern : "");
-        text_put(&reason, "' was loaded at the start");
-    } else if (decl->has_at) {
-        text_put(&reason, "no function starts at that address");
-    } else {
-        text_put(&reason, "no function of that name in ");
-        if (decl->file)
-            text_put(&reason, "a .symtab of that file in ");
-        text_put_number(&reason, pass->objects);
-        text_put(&reason, pass->objects == 1 ? " object" : " objects");
-        if (find_readable_name(decl) && !demangler_is_open())
-            text_put(&reason, "; if it is C++: libhandspan-demangle.so is "
-                              "missing, write the mangled name");
-    }
-    bind_site_unbound(decl, name ? name : "", 0, bytes);
+    char reason[512];
+    pass->facts.is_other_build = is_other_build(pass->decl->object);
+    pass->facts.has_demangler = demangler_is_open();
+    (void)bind_reason_none(pass->decl, &pass->facts, reason, sizeof(reason));
+    bind_site_missing(pass->decl, pass->facts.objects == 1 ? pass->one : NULL,
+                      bind_written_name(pass->decl), reason);
 }
 
-static bool is_exact(const struct manifest_decl *decl)
+/* The objects that its scope covers. */
+static void count_objects(struct pass *pass)
 {
-    return (!decl->match || decl->file) && !decl->has_at;
+    struct bind_object object;
+    for (uint32_t i = 0; i < modules.count; i++) {
+        if (!bind_covers(&pass->world, pass->decl, i, &object))
+            continue;
+        pass->facts.objects++;
+        pass->one = &modules.at[i];
+        pass->facts.one = bind_basename(object.path);
+        pass->facts.is_stripped = object.image->symtab == NULL;
+    }
 }
 
 /* Returns how many functions the declaration now stands for. */
 static void bind_declaration(struct pass *pass)
 {
-    bool with_file = false;
-    for (uint32_t i = 0; i < modules.count; i++)
-        pass->objects += covers(pass, &modules.at[i]);
-    if (pass->objects == 0 || pass->decl->disabled)
+    find_world(&pass->world, pass->generation);
+    pass->facts.match_max = config.match_max;
+    count_objects(pass);
+    if (pass->facts.objects == 0 || pass->decl->disabled)
         return;
-    if (!pass->decl->file)
-        each_module(pass, false, count_function);
-    if (pass->matches == 0 && is_exact(pass->decl)) {
-        with_file = true;
-        each_module(pass, true, count_function);
+    int n = bind_find(&pass->world, pass->decl, count_function, pass);
+    pass->facts.matches = n > 0 ? (uint32_t)n : 0;
+    if (n <= 0) { /* files were read meanwhile */
+        pass->facts.objects = 0;
+        count_objects(pass);
+    } else if ((uint32_t)n <= config.match_max) {
+        (void)!bind_find(&pass->world, pass->decl, bind_function, pass);
     }
-    if (pass->matches == 0 || pass->matches > config.match_max)
-        return;
-    each_module(pass, with_file, bind_function);
+}
+
+/* A reason is that of the end: of a declaration that no object was there for
+ * at the start it is said what the first one that came is like; of others
+ * nobody expects that each later object has them. */
+static bool is_worth_saying(const struct pass *pass)
+{
+    uint8_t *fate = fate_of(pass->decl);
+    bool is_start = pass->generation == 0;
+    bool is_found = pass->facts.matches > 0;
+    bool is_news =
+        pass->facts.matches > config.match_max || (!is_found && is_start) ||
+        (!is_found && pass->facts.objects > 0 && fates && *fate == FATE_NONE);
+    if (is_found)
+        *fate = FATE_FOUND;
+    else if (pass->facts.objects > 0 && *fate == FATE_NONE)
+        *fate = FATE_MISSING;
+    return is_news;
 }
 
 static bool has_any_declaration(void)
@@ -191,8 +168,8 @@ static void gather_names(const struct manifest *manifest)
     cxx_begin(manifest->decl_count);
     for (uint32_t i = 0; i < manifest->decl_count; i++) {
         const struct manifest_decl *decl = &manifest->decls[i];
-        const char *name = find_exact_name(decl);
-        const char *readable = find_readable_name(decl);
+        const char *name = bind_exact_name(decl);
+        const char *readable = bind_readable_name(decl);
         if (name && is_ours(decl))
             names_add(name);
         if (readable && is_ours(decl))
@@ -216,9 +193,7 @@ static void bind_generation(uint32_t generation)
         if (!is_ours(pass.decl))
             continue;
         bind_declaration(&pass);
-        /* of a later object nobody expects every declaration */
-        if (pass.matches > config.match_max ||
-            (generation == 0 && pass.matches == 0))
+        if (is_worth_saying(&pass))
             say_unbound(&pass);
     }
     bind_round_apply();
@@ -231,14 +206,15 @@ static bool has_readable_name(void)
 {
     const struct manifest *manifest = runtime.manifest;
     for (uint32_t i = 0; manifest && i < manifest->decl_count; i++) {
-        if (is_ours(&manifest->decls[i]) &&
-            find_readable_name(&manifest->decls[i]))
+        const struct manifest_decl *decl = &manifest->decls[i];
+        if (is_ours(decl) &&
+            (bind_readable_name(decl) || bind_readable_glob(decl)))
             return true;
     }
     return false;
 }
 
-void bind_start(void)
+void bind_prepare(void)
 {
     decoder_open();
     if (has_readable_name())
@@ -246,6 +222,16 @@ void bind_start(void)
     modules_refresh(NULL);
     modules_record();
     callback_start(runtime.manifest);
+}
+
+void bind_start(void)
+{
+    if (has_any_declaration()) {
+        void *at =
+            mmap(NULL, runtime.manifest->decl_count, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        fates = at == MAP_FAILED ? NULL : at;
+    }
     bind_generation(0);
 }
 

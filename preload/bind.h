@@ -8,6 +8,8 @@
 #pragma once
 #include "preload/modules.h"
 
+/* What binding needs, also that of hooks. [constructor] */
+HIDDEN void bind_prepare(void);
 /* Everything that is loaded. [constructor] Also says in the session what could
  * not be bound, and why. */
 HIDDEN void bind_start(void);

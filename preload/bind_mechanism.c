@@ -6,6 +6,7 @@
  * would take too long.
  */
 #include "preload/bind_patched.h"
+#include "bind/reason.h"
 #include "preload/decoder.h"
 #include "manifest/eval.h"
 #include "preload/flow.h"
@@ -153,16 +154,6 @@ static void put_error(struct work *work, const char *what, int err)
     text_put(&work->reason, ")");
 }
 
-/* Calls of these are not to be intercepted by any mechanism. */
-static bool is_hopeless(enum plan_verdict verdict)
-{
-    return verdict == PLAN_NO_FUNCTION || verdict == PLAN_IFUNC_RESOLVER ||
-           verdict == PLAN_ASSEMBLY || verdict == PLAN_GO ||
-           verdict == PLAN_EXCLUDED || verdict == PLAN_THUNK ||
-           verdict == PLAN_PART || verdict == PLAN_NO_UNWIND ||
-           verdict == PLAN_PROFILED || verdict == PLAN_COLLECTED;
-}
-
 static bool has_decoder(struct work *work)
 {
     if (decoder_get() && decoder_scratch())
@@ -227,7 +218,8 @@ static void compare_with_file(struct work *work)
     uint64_t displaced =
         patch->verdict == PLAN_OK ? patch->displaced_bytes : PLAN_PATCH_BYTES;
     uint64_t len = patch->patch_at + displaced - patch->entry;
-    if (!work->decl || !work->may_use_slots || is_hopeless(patch->verdict) ||
+    if (!work->decl || !work->may_use_slots ||
+        bind_is_hopeless(patch->verdict) ||
         !module_is_changed(work->module, work->vaddr, len))
         return;
     const void *now = plan_image_at(&work->module->image, work->vaddr, len);
@@ -266,7 +258,7 @@ int bind_work_plan_entry(struct work *work, uint64_t island)
 int bind_work_plan(struct work *work)
 {
     int err = bind_work_plan_entry(work, 0);
-    if (err && (is_hopeless(work->patch.verdict) || !work->may_use_slots))
+    if (err && (bind_is_hopeless(work->patch.verdict) || !work->may_use_slots))
         return err;
     bind_work_choose_shim(work);
     return work->shim == SHIM_REFUSED ? -ENOTSUP : 0;

@@ -14,6 +14,11 @@ struct patched {
     uint64_t at; /* of the jump; 0: free */
     uint32_t site;
     uint8_t original[PLAN_PATCH_BYTES], jump[PLAN_PATCH_BYTES];
+    uint8_t copy_bytes, boundary_count; /* as in struct plan_patch */
+    struct {
+        uint8_t at, copy;
+    } boundary[PLAN_PATCH_BYTES - 1];
+    uint64_t copy_at;
 };
 static struct patched patches[SHIM_SITE_MAX];
 static uint32_t patch_count;
@@ -45,8 +50,28 @@ void bind_patched_add(const struct work *work)
     memcpy(patches[i].original, work->patch.original, PLAN_PATCH_BYTES);
     memcpy(patches[i].jump, (const void *)work->patch.patch_at,
            PLAN_PATCH_BYTES);
+    patches[i].copy_bytes = (uint8_t)work->patch.copy_len;
+    patches[i].boundary_count = work->patch.boundary_count;
+    memcpy(patches[i].boundary, work->patch.boundary,
+           sizeof(patches[i].boundary));
+    patches[i].copy_at = work->bound->island + SHIM_ISLAND_COPY;
     patch_count += i == patch_count;
     work->module->image.restore = restore;
+}
+
+uint64_t bind_patched_place(uint64_t pc)
+{
+    for (uint32_t i = 0; i < patch_count; i++) {
+        const struct patched *patch = &patches[i];
+        uint64_t offset = pc - patch->copy_at, at = 0;
+        if (patch->at == 0 || offset >= patch->copy_bytes)
+            continue;
+        for (uint32_t k = 0; k < patch->boundary_count; k++)
+            if (patch->boundary[k].copy <= offset)
+                at = patch->boundary[k].at;
+        return patch->at + at;
+    }
+    return pc;
 }
 
 void bind_patched_forget(uint64_t low, uint64_t high)

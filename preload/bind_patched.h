@@ -8,6 +8,9 @@
 
 /* After the entry was changed. Under the loader's lock, or with one thread. */
 HIDDEN void bind_patched_add(const struct work *work);
+/* The place in the function that an instruction at `pc` was moved from, where
+ * `pc` is in such a copy; else `pc`. [signal-safe] */
+HIDDEN uint64_t bind_patched_place(uint64_t pc);
 /* Of an object that is gone. As bind_patched_add(). */
 HIDDEN void bind_patched_forget(uint64_t low, uint64_t high);
 /* Tell the session of each entry that somebody changed since. Holding the lock

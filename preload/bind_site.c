@@ -8,21 +8,24 @@
  * the outcome is known.
  */
 #include "preload/bind_site.h"
+#include "bind/names.h"
+#include "bind/reason.h"
+#include "bind/reserved.h"
+#include "bind/twins.h"
 #include "preload/bind_text.h"
 #include "preload/bind_patched.h"
 #include "preload/callback.h"
-#include "preload/capture.h"
 #include "preload/carry.h"
 #include "preload/decoder.h"
 #include "preload/flow.h"
 #include "shim/live.h"
 #include <errno.h>
+#include <limits.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 
 static struct bound bounds[SHIM_SITE_MAX];
-static struct manifest_arena arena; /* capture plans */
 static uint32_t bound_count;
 
 /* 1 + highest index that is ours. runtime.site_count is this, too, but for the
@@ -51,12 +54,7 @@ static void put_string(const char *string, struct lane_string *out)
 static const char *span_name(const struct manifest_decl *decl,
                              const char *symbol)
 {
-    if (!decl->name ||
-        (decl->match &&
-         (strcmp(decl->name, decl->match) == 0 ||
-          (decl->ident && strcmp(decl->name, decl->ident) == 0))))
-        return symbol;
-    return decl->name;
+    return decl->name && (decl->is_named || !decl->match) ? decl->name : symbol;
 }
 
 /* Which declaration it is; the strings of the last one are used again. */
@@ -65,13 +63,9 @@ static void put_declaration(const struct manifest_decl *decl,
 {
     static const struct manifest_decl *last;
     static struct lane_string declared, manifest;
-    const char *names[] = {decl->match, decl->symbol, decl->ident, decl->name};
-    size_t i = 0;
     if (decl != last) {
         declared = manifest = (struct lane_string){0, 0};
-        while (i < 3 && !names[i])
-            i++;
-        put_string(names[i], &declared);
+        put_string(bind_written_name(decl), &declared);
         put_string(decl->at_source.file, &manifest);
         last = decl;
     }
@@ -98,12 +92,15 @@ static uint32_t take_index(bool counts)
 _Static_assert(PLAN_HANDLERS_MAX + 128 <= SHIM_SITE_MAX,
                "fork, exec and the end must be seen, whatever a manifest says");
 
+static uint32_t own_count; /* sites of our own that were taken so far */
+
 /* The last ones are left for sites of our own. */
 static bool has_room(const struct work *work)
 {
     struct lane_session *session = runtime.map.session;
-    if (!work->decl || __atomic_load_n(&session->site_next, __ATOMIC_RELAXED) <=
-                           PLAN_HANDLERS_MAX)
+    uint32_t next = __atomic_load_n(&session->site_next, __ATOMIC_RELAXED);
+    own_count += !work->decl;
+    if (!work->decl || next <= PLAN_HANDLERS_MAX + own_count)
         return true;
     __atomic_fetch_add(&session->lost_sites, 1, __ATOMIC_RELAXED);
     return false;
@@ -201,114 +198,6 @@ void bind_work_publish(struct work *work)
     __atomic_store_n(&work->record->state, 1, __ATOMIC_RELEASE);
 }
 
-/* ---- captures --------------------------------------------------------- */
-
-static bool grow_arena(size_t bytes)
-{
-    void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (at == MAP_FAILED)
-        return false;
-    arena = (struct manifest_arena){at, 0, bytes};
-    return true;
-}
-
-/* A clone has other arguments than its prototype says, maybe no return value
- * either: rules would read garbage, too. */
-static bool is_clone(const char *name)
-{
-    static const char *const marks[] = {".constprop.", ".isra.", ".part.",
-                                        ".lto_priv."};
-    for (size_t i = 0; i < sizeof(marks) / sizeof(*marks); i++) {
-        if (strstr(name, marks[i]))
-            return true;
-    }
-    return false;
-}
-
-/*
- * The declaration as HANDSPAN_CAPTURE lets it be. `none`: no values, not even
- * in the report of an error; its rules are judged all the same. `named`: no
- * text that nobody named. False: no memory.
- */
-static bool lower_capture(const struct manifest_decl *decl,
-                          struct manifest_decl *lowered)
-{
-    *lowered = *decl;
-    if (config.capture_max == MANIFEST_CAPTURE_NONE) {
-        lowered->item_count = 0;
-        lowered->return_is_secret = true;
-        return true;
-    }
-    if (config.capture_max >= decl->settings.capture)
-        return true;
-    size_t bytes = decl->item_count * sizeof(*decl->items);
-    size_t at = (arena.used_bytes + 15) & ~(size_t)15;
-    if (at > arena.cap_bytes || bytes > arena.cap_bytes - at)
-        return false;
-    struct manifest_item *items = (void *)(arena.base + at);
-    arena.used_bytes = at + bytes;
-    lowered->items = items;
-    lowered->item_count = 0;
-    for (uint32_t i = 0; i < decl->item_count; i++) {
-        const struct manifest_item *item = &decl->items[i];
-        bool is_text = item->type == MANIFEST_VALUE_TEXT ||
-                       item->type == MANIFEST_VALUE_BYTES;
-        if (!item->implied || !is_text)
-            items[lowered->item_count++] = *item;
-    }
-    return true;
-}
-
-static int bind_capture(struct work *work)
-{
-    struct manifest_decl lowered;
-    /* a pointer into no object is an address already */
-    uint64_t base = work->module ? work->module->base : 0;
-    if (!arena.base || !lower_capture(work->decl, &lowered))
-        return -ENOMEM;
-    int err = carry_bind(work->decl, base + work->vaddr, &arena,
-                         &work->site->flags, &work->site->carry);
-    if (err)
-        return err;
-    if ((work->decl->roles & MANIFEST_BOUND & ~(uint32_t)CARRY_ROLES) == 0) {
-        work->record->flags |= LANE_SITE_INTERNAL; /* 0 spans is no news */
-        return 0;
-    }
-    return capture_bind(&runtime.map, &lowered, &arena, work->record,
-                        &work->site->flags, &work->site->capture);
-}
-
-static void plan_capture(struct work *work)
-{
-    static const size_t sizes[] = {64 << 10, 1 << 20, 16 << 20};
-    struct site *site = work->site;
-    const char *other =
-        work->module
-            ? manifest_decl_other(work->decl, text_basename(work->module->path),
-                                  work->vaddr)
-            : NULL;
-    if (is_clone(work->name)) {
-        bind_work_say(work, "the compiler changed its arguments: times and "
-                            "exceptions only");
-        return;
-    }
-    if (other) {
-        bind_work_say(work, other);
-        return;
-    }
-    for (size_t i = 0;; i++) {
-        int err = bind_capture(work);
-        if (err == 0)
-            return;
-        if (i == sizeof(sizes) / sizeof(*sizes) || err != -ENOMEM ||
-            !grow_arena(sizes[i]))
-            break;
-    }
-    site->capture = NULL;
-    bind_work_say(work, "times only: no memory for its captures");
-}
-
 /* ---- sites ------------------------------------------------------------ */
 
 /* The site that stands on this function, or is about to. */
@@ -340,11 +229,14 @@ static void use_index(struct work *work, uint32_t index)
  * is too far from where it was, it gets a site of its own. */
 static bool plan_revival(struct work *work)
 {
+    char whole[PATH_MAX];
+    const char *path =
+        is_any_gone ? module_whole_path(work->module, whole, sizeof(whole))
+                    : "";
     for (uint32_t i = 1; is_any_gone && decoder_get() && i < bounds_end; i++) {
         struct bound *bound = &bounds[i];
         if (bound->module || bound->decl != work->decl || !bound->island ||
-            bound->vaddr != work->vaddr ||
-            !is_same_string(bound->object, work->module->path))
+            bound->vaddr != work->vaddr || !is_same_string(bound->object, path))
             continue;
         bind_work_choose_shim(work);
         use_index(work, i);
@@ -382,6 +274,16 @@ static void keep_bound(struct work *work)
     };
 }
 
+static void say_of_bound(struct work *work)
+{
+    char twins[256];
+    if (!bind_makes_spans(work->decl))
+        bind_work_say(work, bind_no_spans);
+    if (bind_twins_text(&work->module->image, work->vaddr, work->name, twins,
+                        sizeof(twins)))
+        bind_work_say(work, twins);
+}
+
 static int plan_site(struct work *work)
 {
     int err = take_site(work);
@@ -389,14 +291,14 @@ static int plan_site(struct work *work)
         return err;
     describe_site(work);
     if (work->decl)
-        plan_capture(work);
+        bind_work_plan_capture(work);
     err = bind_work_plan(work);
     if (err) {
-        if (work->decl) /* that it is not bound, is */
-            work->record->flags &= (uint8_t)~LANE_SITE_INTERNAL;
         bind_work_publish(work);
         return err;
     }
+    if (work->decl)
+        say_of_bound(work);
     keep_bound(work);
     if (work->decl && (work->decl->roles & (MANIFEST_BEGIN | MANIFEST_END))) {
         if (flow_reserve() != 0)
@@ -415,14 +317,15 @@ static int apply_site(struct work *work)
     return err;
 }
 
-static void put_line(struct work *work, const char *before, uint32_t other)
+static void put_line(struct work *work, uint32_t other)
 {
     const struct manifest_decl *decl = bounds[other].decl;
-    bind_work_say(work, before);
-    text_put(&work->reason,
-             decl ? "the declaration in line " : "handspan itself");
-    if (decl)
-        text_put_number(&work->reason, decl->at_source.line);
+    if (!decl) {
+        bind_work_say(work, bind_reserved_text);
+        return;
+    }
+    bind_work_say(work, "traced by the declaration in line ");
+    text_put_number(&work->reason, decl->at_source.line);
 }
 
 /* ---- rounds ----------------------------------------------------------- */
@@ -470,7 +373,7 @@ static void tell_other(struct work *work)
 {
     bool is_traced = bounds[work->other].module == work->module;
     if (is_traced)
-        put_line(work, "traced by ", work->other);
+        put_line(work, work->other);
     else
         bind_work_say(work, "another declaration of it could not be bound");
     bind_site_unbound(work->decl, work->name, work->vaddr, work->reason_bytes);
@@ -492,16 +395,30 @@ void bind_round_apply(void)
     bind_round.count = 0;
 }
 
-void bind_site_unbound(const struct manifest_decl *decl, const char *name,
-                       uint64_t address, const char *reason)
+static void put_unbound(const struct manifest_decl *decl, uint32_t module,
+                        const char *name, uint64_t address, const char *reason)
 {
     struct work work;
     start_work(&work, decl, NULL, name, address);
     if (take_site(&work) != 0)
         return;
     describe_site(&work);
+    work.record->module = module;
     bind_work_say(&work, reason);
     bind_work_publish(&work);
+}
+
+void bind_site_unbound(const struct manifest_decl *decl, const char *name,
+                       uint64_t address, const char *reason)
+{
+    put_unbound(decl, 0, name, address, reason);
+}
+
+void bind_site_missing(const struct manifest_decl *decl,
+                       const struct module *one, const char *name,
+                       const char *reason)
+{
+    put_unbound(decl, one ? one->record : 0, name, 0, reason);
 }
 
 void bind_site_gone(struct module *module)
@@ -556,7 +473,7 @@ int bind_site_pointer(const struct manifest_decl *decl, const char *name,
     if (err)
         return err;
     describe_site(&work);
-    plan_capture(&work);
+    bind_work_plan_capture(&work);
     work.shim = LANE_SHIM_ZERO_COPY;
     bind_work_arm(&work, address);
     bind_work_say(&work, "the pointer was replaced: rewrite(\"pointers\")");

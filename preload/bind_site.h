@@ -43,5 +43,10 @@ HIDDEN int bind_site_pointer(const struct manifest_decl *decl, const char *name,
 HIDDEN void bind_site_unbound(const struct manifest_decl *decl,
                               const char *name, uint64_t address,
                               const char *reason);
+/* The same where no function was found in the objects of its scope; `one`: that
+ * object, if it is one, else NULL. */
+HIDDEN void bind_site_missing(const struct manifest_decl *decl,
+                              const struct module *one, const char *name,
+                              const char *reason);
 /* The object of these sites is gone. */
 HIDDEN void bind_site_gone(struct module *module);

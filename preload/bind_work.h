@@ -56,6 +56,8 @@ HIDDEN int bind_late_apply(struct work *work, uint64_t island, uint64_t stub)
     __attribute__((warn_unused_result));
 /* One more part of the reason. */
 HIDDEN void bind_work_say(struct work *work, const char *text);
+/* bind_capture.c: what the site captures; what it cannot is a reason. */
+HIDDEN void bind_work_plan_capture(struct work *work);
 /* Decide on the trampoline, once. */
 HIDDEN void bind_work_choose_shim(struct work *work);
 /*

@@ -27,13 +27,20 @@ static bool is_our_process(void)
     return runtime.map.session && *runtime.alive && !process_is_guest();
 }
 
+static bool is_told(void)
+{
+    const struct lane_process *entry = process_entry();
+    return entry == NULL || entry->marker != LANE_MARKER_NONE;
+}
+
 static void mark(enum lane_marker marker, int status)
 {
     int saved = errno;
     span_busy++;
     if (!sandboxed && is_our_process()) {
         bind_end();
-        error_note_end((status & 0xff) != 0);
+        if (!is_told()) /* exit() comes by _exit(), too */
+            error_note_end(status);
         span_close_all(LANE_END_EXIT);
         process_mark_end(marker, status & 0xff, 0);
     }

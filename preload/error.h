@@ -17,6 +17,11 @@ struct lane_open;
 /* Write what led to it since `t0_ticks`: first cause, last bytes of stderr. */
 HIDDEN void error_write_cause(struct lane *lane, uint64_t span, uint32_t site,
                               uint64_t t0_ticks);
+/* The first of these alone. */
+HIDDEN void error_write_crumbs(struct lane *lane, uint64_t span, uint32_t site,
+                               uint64_t t0_ticks);
+/* The last bytes of stderr of the process, as its own. (error_process.c) */
+HIDDEN void error_write_process_stderr(struct lane *lane, uint32_t site);
 /* Write the stack as it is now. Its hash, 0: not written. */
 HIDDEN uint64_t error_write_stack(struct lane *lane, uint64_t span,
                                   uint32_t site, enum lane_stack_reason reason);
@@ -44,9 +49,13 @@ struct error_call {
     const char *format; /* lane_frame_cause */
     enum error_result result;
 };
-/* It failed: keep it for the innermost open span, if it is the first there. */
+/* It failed: keep it for the innermost open span. */
 HIDDEN void error_note_call(const struct shim_call *call, uint64_t result,
                             const struct error_call *what);
+/* A call that opens or reads something did so, after one that failed. */
+HIDDEN void error_note_work(void);
+/* Somebody writes to descriptor 2: the process's last bytes. */
+HIDDEN void error_process_wrote(uint64_t from, uint64_t len);
 /* The thread writes to descriptor 2. */
 HIDDEN void error_note_stderr(uint64_t from, uint64_t len);
 /* The same, `count` pieces, struct iovec each. */
@@ -54,15 +63,17 @@ HIDDEN void error_note_stderr_parts(uint64_t pieces, uint32_t count);
 /* An exception is thrown: std::type_info and object, 0 if not known. */
 HIDDEN void error_note_throw(enum lane_throw_kind kind, uint64_t type,
                              uint64_t object);
-/* The process ends under open spans by its own will; `failed`: its status says
- * so. */
-HIDDEN void error_note_end(bool failed);
+/* The process ends by its own will. (error_process.c) */
+HIDDEN void error_note_end(int status);
 
 struct error_fault { /* of a fatal signal */
     const uint64_t *registers;
     uint64_t address;
     int32_t signal, code;
 };
+/* Where an instruction stood before a patch moved it; NULL: none was.
+ * [constructor] */
+extern HIDDEN uint64_t (*error_place)(uint64_t pc);
 HIDDEN void error_note_signal(const struct error_fault *fault);
 
 /* ---- what an event said (error_event.c) --------------------------------- */

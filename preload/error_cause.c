@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The first cause: while a span is open, the first call of the shipped list
- * that fails in it is kept with its arguments, errno and stack, and what the
- * thread last wrote to stderr. Most spans do not fail, so all of it waits in
- * private memory; the leave of one that does writes it out.
+ * Causes: while a span is open, the first and the last calls of the shipped
+ * list that fail in it are kept with their arguments, errno and stack, and what
+ * the thread last wrote to stderr. Most spans do not fail, so all of it waits
+ * in private memory; the leave of one that does writes it out. Which of them is
+ * the cause, if one is, the reader judges.
  *
- * A call that does not fail costs its hook and one comparison. A span that has
- * its crumb already pays one comparison more for each further failure.
+ * A call that does not fail costs its hook and one comparison, two if it opens
+ * or reads something.
  */
 #include "preload/error_room.h"
 
@@ -93,8 +94,27 @@ static void fill_crumb(struct error_crumb *crumb, struct lane *lane,
         .format_bytes = length_of(crumb->what->format),
     };
     take_text(crumb);
-    error_copy_take((struct error_copy *)(void *)crumb->copy, lane, &wish);
+    crumb->has_stack = crumb->count <= ERROR_STACKS;
+    if (crumb->has_stack)
+        error_copy_take((struct error_copy *)(void *)crumb->copy, lane, &wish);
     crumb->ticks = cause->ticks;
+}
+
+/* Where it goes: the first one of a span stays, the last ones follow. */
+static struct error_crumb *choose_crumb(struct error_crumb of[ERROR_KEPT],
+                                        uint64_t span)
+{
+    uint32_t count = 1;
+    if (of[0].span == span)
+        count = ++of[0].span_count;
+    else
+        for (uint32_t i = 1; i < ERROR_KEPT; i++)
+            of[i].span = 0;
+    struct error_crumb *crumb =
+        &of[count == 1 ? 0 : 1 + (count - 2) % (ERROR_KEPT - 1)];
+    of[0].span_count = count;
+    crumb->count = count;
+    return crumb;
 }
 
 void error_note_call(const struct shim_call *call, uint64_t result,
@@ -112,11 +132,11 @@ void error_note_call(const struct shim_call *call, uint64_t result,
     struct error_room *room = error_room_get(lane, true);
     if (room == NULL)
         return;
-    struct error_crumb *crumb =
-        &room->crumbs[(uint64_t)(open - lane->open) % ERROR_CRUMBS];
-    if (crumb->span == open->span)
-        return;
     if (room->crumbs_busy++ == 0) {
+        struct error_crumb *crumb = choose_crumb(
+            room->crumbs[(uint64_t)(open - lane->open) % ERROR_CRUMBS],
+            open->span);
+        span_thread.has_crumbs = 1;
         crumb->span = open->span;
         crumb->what = what;
         fill_crumb(crumb, lane, call, result, error);
@@ -124,11 +144,21 @@ void error_note_call(const struct shim_call *call, uint64_t result,
     room->crumbs_busy--;
 }
 
+void error_note_work(void)
+{
+    struct lane *lane = error_lane();
+    struct error_room *room = lane ? error_room_get(lane, false) : NULL;
+    span_thread.has_crumbs = 0;
+    if (room != NULL)
+        room->work_ticks = span_now();
+}
+
 void error_note_stderr(uint64_t from, uint64_t len)
 {
     struct lane *lane = error_lane();
     struct error_room *room =
         lane && !error_is_discreet ? error_room_get(lane, true) : NULL;
+    error_process_wrote(from, len);
     if (room == NULL || len == 0)
         return;
     if (room->stderr_busy++ == 0) {
@@ -166,31 +196,58 @@ void error_note_stderr_parts(uint64_t pieces, uint32_t count)
 
 /* ---- writing ----------------------------------------------------------- */
 
-/* The first that was made in this span or below it. */
-static struct error_crumb *find_crumb(struct error_room *room, uint64_t t0)
+/* The oldest that was made in this span or below it. */
+static struct error_crumb *find_first(struct error_room *room, uint64_t t0)
 {
-    struct error_crumb *first = NULL;
-    for (uint32_t i = 0; i < ERROR_CRUMBS; i++) {
-        struct error_crumb *crumb = &room->crumbs[i];
+    struct error_crumb *found = NULL;
+    for (uint32_t i = 0; i < ERROR_KEPT * ERROR_CRUMBS; i++) {
+        struct error_crumb *crumb =
+            &room->crumbs[i / ERROR_KEPT][i % ERROR_KEPT];
         if (crumb->span != 0 && crumb->ticks >= t0 &&
-            (first == NULL || crumb->ticks < first->ticks))
-            first = crumb;
+            (found == NULL || crumb->ticks < found->ticks))
+            found = crumb;
     }
-    return first;
+    return found;
 }
 
-static void write_crumb(struct lane *lane, struct error_crumb *crumb,
-                        uint64_t span, uint32_t site)
+/* The newest of those between the two. */
+static struct error_crumb *find_between(struct error_room *room, uint64_t after,
+                                        uint64_t before)
 {
-    struct lane_frame_cause *cause = &crumb->cause;
-    struct capture_frame frame;
-    uint32_t payload = (uint32_t)sizeof(*cause) + cause->name_bytes +
-                       cause->format_bytes + cause->text_bytes;
-    cause->stack = error_copy_write(
-        lane, (struct error_copy *)(void *)crumb->copy, span, site);
-    if (!capture_frame_open(lane, payload, &frame))
-        return;
-    uint8_t *to = frame.payload;
+    struct error_crumb *found = NULL;
+    for (uint32_t i = 0; i < ERROR_KEPT * ERROR_CRUMBS; i++) {
+        struct error_crumb *crumb =
+            &room->crumbs[i / ERROR_KEPT][i % ERROR_KEPT];
+        if (crumb->span != 0 && crumb->ticks > after && crumb->ticks < before &&
+            (found == NULL || crumb->ticks > found->ticks))
+            found = crumb;
+    }
+    return found;
+}
+
+static uint32_t bytes_of(const struct error_crumb *crumb)
+{
+    const struct lane_frame_cause *cause = &crumb->cause;
+    return ((uint32_t)sizeof(*cause) + cause->name_bytes + cause->format_bytes +
+            cause->text_bytes + 7) &
+           ~7u;
+}
+
+/* Its stack stands before it. */
+static void write_copy(struct lane *lane, struct error_room *room,
+                       struct error_crumb *crumb, uint64_t span, uint32_t site)
+{
+    crumb->cause.is_survived = room->work_ticks > crumb->ticks;
+    crumb->cause.stack =
+        crumb->has_stack
+            ? error_copy_write(lane, (struct error_copy *)(void *)crumb->copy,
+                               span, site)
+            : 0;
+}
+
+static void put_crumb(uint8_t *to, const struct error_crumb *crumb)
+{
+    const struct lane_frame_cause *cause = &crumb->cause;
     read_copy(to, cause, sizeof(*cause));
     to += sizeof(*cause);
     read_copy(to, crumb->what->name, cause->name_bytes);
@@ -198,7 +255,29 @@ static void write_crumb(struct lane *lane, struct error_crumb *crumb,
     read_copy(to, crumb->what->format, cause->format_bytes);
     to += cause->format_bytes;
     read_copy(to, crumb->text, cause->text_bytes);
-    capture_frame_commit(&frame, payload, LANE_FRAME_CAUSE, 0, span, site);
+}
+
+static void write_crumbs(struct lane *lane, struct error_room *room,
+                         uint64_t span, uint32_t site, uint64_t t0)
+{
+    struct error_crumb *chosen[ERROR_KEPT] = {find_first(room, t0)};
+    struct capture_frame frame;
+    uint32_t count = 0, len = 0, at = 0;
+    for (uint64_t before = UINT64_MAX; chosen[count] != NULL;) {
+        write_copy(lane, room, chosen[count], span, site);
+        len += bytes_of(chosen[count]);
+        if (++count == ERROR_KEPT)
+            break;
+        chosen[count] = find_between(room, chosen[0]->ticks, before);
+        before = chosen[count] ? chosen[count]->ticks : 0;
+    }
+    if (count == 0 || !capture_frame_open(lane, len, &frame))
+        return;
+    for (uint32_t i = 0; i < count; i++) {
+        put_crumb(frame.payload + at, chosen[i]);
+        at += bytes_of(chosen[i]);
+    }
+    capture_frame_commit(&frame, len, LANE_FRAME_CAUSE, 0, span, site);
 }
 
 /* Bytes written since t0, at most as many as there are. */
@@ -238,18 +317,24 @@ static void write_stderr(struct lane *lane, struct error_room *room,
                          site);
 }
 
+void error_write_crumbs(struct lane *lane, uint64_t span, uint32_t site,
+                        uint64_t t0_ticks)
+{
+    struct error_room *room = error_room_get(lane, false);
+    if (room == NULL)
+        return;
+    if (room->crumbs_busy++ == 0)
+        write_crumbs(lane, room, span, site, t0_ticks);
+    room->crumbs_busy--;
+}
+
 void error_write_cause(struct lane *lane, uint64_t span, uint32_t site,
                        uint64_t t0_ticks)
 {
     struct error_room *room = error_room_get(lane, false);
     if (room == NULL)
         return;
-    if (room->crumbs_busy++ == 0) {
-        struct error_crumb *crumb = find_crumb(room, t0_ticks);
-        if (crumb)
-            write_crumb(lane, crumb, span, site);
-    }
-    room->crumbs_busy--;
+    error_write_crumbs(lane, span, site, t0_ticks);
     if (room->stderr_busy++ == 0)
         write_stderr(lane, room, span, site, t0_ticks);
     room->stderr_busy--;

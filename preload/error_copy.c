@@ -294,7 +294,9 @@ void error_copy_take(struct error_copy *copy, struct lane *lane,
     set_head(head, wish, lane);
     if (wish->registers)
         for (uint32_t i = 0; i < LANE_STACK_REGISTERS; i++)
-            head->registers[i] = wish->registers[i];
+            head->registers[i] = i == RIP && error_place
+                                     ? error_place(wish->registers[i])
+                                     : wish->registers[i];
     else
         error_registers(head->registers);
     uint64_t from = head->registers[RSP] - (wish->registers ? RED_ZONE : 0);

@@ -12,6 +12,7 @@
 
 static struct error_room *rooms[LANE_MAX];
 bool error_is_discreet;
+uint64_t (*error_place)(uint64_t pc);
 
 struct lane *error_lane(void)
 {
@@ -80,22 +81,6 @@ void error_write_rule(struct lane *lane, uint64_t span, uint32_t site,
                             is_left ? LANE_STACK_LEFT : LANE_STACK_RULE);
 }
 
-void error_note_end(bool failed)
-{
-    struct lane *lane = error_lane();
-    const struct lane_open *open =
-        lane ? error_open_span(lane, (uint64_t)__builtin_frame_address(0))
-             : NULL;
-    if (lane &&
-        error_finish_handled(lane, (uint64_t)__builtin_frame_address(0), NULL))
-        return;
-    if (open == NULL || !failed)
-        return;
-    uint32_t site = LANE_SITE_OF(open->site_kind);
-    error_write_cause(lane, open->span, site, open->t0_ticks);
-    (void)error_write_stack(lane, open->span, site, LANE_STACK_ABORT);
-}
-
 void error_note_signal(const struct error_fault *fault)
 {
     const struct error_wish wish = {.reason = LANE_STACK_SIGNAL,
@@ -117,8 +102,9 @@ void error_note_signal(const struct error_fault *fault)
     uint64_t span = open ? open->span : span_process.ref;
     uint32_t site = open ? LANE_SITE_OF(open->site_kind) : 0;
     struct error_copy *copy = (struct error_copy *)(void *)room->at_signal;
-    error_write_cause(lane, span, site,
-                      open ? open->t0_ticks : lane->start_ticks);
+    if (open)
+        error_write_cause(lane, span, site, open->t0_ticks);
+    error_write_process_stderr(lane, site);
     error_copy_take(copy, lane, &wish);
     (void)error_copy_write(lane, copy, span, site);
     room->signal_busy = 0;

@@ -15,9 +15,17 @@ enum {
     ERROR_THROWS = 8,
 };
 
+enum {
+    ERROR_KEPT = 4,    /* calls of a span that failed */
+    ERROR_STACKS = 64, /* of the calls that fail in one span: those after them
+                          are kept without a stack */
+};
 struct error_crumb {
     uint64_t span; /* the span it was made in; 0: none */
     uint64_t ticks;
+    uint32_t count;      /* the how manieth it is in its span */
+    uint32_t span_count; /* of the first: how many there were */
+    bool has_stack;
     const struct error_call *what;
     struct lane_frame_cause cause;
     uint8_t text[ERROR_TEXT_BYTES];
@@ -51,7 +59,9 @@ struct error_room {
     uint8_t stderr_bytes[LANE_STDERR_MAX];
     struct error_handled handled;
     struct error_event event;
-    struct error_crumb crumbs[ERROR_CRUMBS];
+    uint64_t work_ticks; /* something was opened or read: crumbs before it */
+    /* of a span the first, then the last ones */
+    struct error_crumb crumbs[ERROR_CRUMBS][ERROR_KEPT];
     _Alignas(8) uint8_t scratch[sizeof(struct error_copy) + ERROR_COPY_BYTES];
     _Alignas(
         8) uint8_t at_signal[sizeof(struct error_copy) + ERROR_SIGNAL_BYTES];

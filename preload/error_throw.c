@@ -10,6 +10,7 @@
 #include "preload/exception.h"
 
 #include "preload/capture_write.h"
+#include "preload/process.h"
 #include "preload/read.h"
 #include "preload/span_internal.h"
 
@@ -103,7 +104,17 @@ uint32_t error_throw_origin(const struct lane *lane, uint64_t object)
 
 /* ---- it passes a span -------------------------------------------------- */
 
-static const char foreign[] = "foreign exception";
+static const char foreign[] = "foreign exception", panic[] = "panic";
+enum {
+    PANIC_BYTES = sizeof panic - 1
+};
+/* _Unwind_Exception's class, "MOZ\0RUST": as a number, and since 1.80 as bytes.
+ */
+static bool is_rust(uint64_t class)
+{
+    return class == UINT64_C(0x4d4f5a0052555354) ||
+           class == UINT64_C(0x54535552005a4f4d);
+}
 
 bool span_write_exception(struct lane *lane, uint64_t span, uint32_t site,
                           uint64_t t0_ticks, const void *exception)
@@ -113,7 +124,13 @@ bool span_write_exception(struct lane *lane, uint64_t span, uint32_t site,
     uint64_t type = 0, object = 0;
     (void)exception_look((uint64_t)exception, &type, &object);
     read_words(&words, type, object);
-    if (type == 0) {
+    uint64_t class = 0;
+    const struct reader reader = {.pid = process_self()};
+    (void)read_bytes(&reader, &class, (uint64_t)exception, sizeof(class));
+    if (type == 0 && is_rust(class)) {
+        words.type_bytes = PANIC_BYTES;
+        read_copy(words.type, panic, PANIC_BYTES);
+    } else if (type == 0) {
         words.type_bytes = sizeof foreign - 1;
         read_copy(words.type, foreign, words.type_bytes);
     }

@@ -14,6 +14,7 @@
 #include "preload/error_watch.h"
 
 #include "preload/bind.h"
+#include "preload/bind_patched.h"
 #include "preload/bind_text.h"
 #include "preload/error.h"
 #include "preload/exception.h"
@@ -97,11 +98,29 @@ static inline bool has_failed(const struct error_call *what, uint64_t rax)
     return false;
 }
 
+/* What the program goes on with after a failure: something else was opened or
+ * read. Of read() and its kin 0 is the end of a file. */
+static bool is_work[CALLS];
+
+static bool is_name(const char *a, const char *b);
+static void find_work(void)
+{
+    static const char *const names[] = {"open", "openat",   "opendir",
+                                        "read", "pread",    "readv",
+                                        "recv", "recvfrom", "recvmsg"};
+    for (uint32_t i = 0; i < CALLS; i++)
+        for (uint32_t k = 0; k < sizeof(names) / sizeof(*names); k++)
+            is_work[i] |= is_name(calls[i].name, names[k]);
+}
+
 static void leave_call(struct shim_call *call, const struct shim_regs *regs)
 {
     const struct error_call *what = &calls[call_of[call->site]];
     if (__builtin_expect(has_failed(what, regs->rax), 0))
         error_note_call(call, regs->rax, what);
+    else if (__builtin_expect(span_thread.has_crumbs, 0) &&
+             is_work[call_of[call->site]] && regs->rax != 0)
+        error_note_work();
 }
 
 static void enter_write(struct shim_call *call)
@@ -127,6 +146,10 @@ static bool is_name(const char *a, const char *b)
 
 static void watch_calls(void)
 {
+    /* what getopt() complains with */
+    if (bind_internal("__write_nocancel", enter_write, NULL) == 0)
+        runtime.sites[runtime.map.session->site_next - 1].flags |=
+            SITE_MAY_PASS;
     for (uint32_t i = 0; i < CALLS; i++) {
         const char *name = calls[i].name;
         void (*enter)(struct shim_call *) = is_name(name, "write") ? enter_write
@@ -240,6 +263,7 @@ static bool is_wanted(void)
 void error_watch_start(void)
 {
     is_on = is_wanted();
+    error_place = bind_patched_place;
     if (!is_on)
         return;
     for (uint32_t i = 0; i < modules.count; i++) {
@@ -249,6 +273,7 @@ void error_watch_start(void)
         if (has_throw(&modules.at[i]))
             watch_exceptions(&modules.at[i]);
     }
+    find_work();
     watch_calls();
     last_generation = modules.generation;
 }

@@ -21,6 +21,8 @@ enum {
     DEPTH_MAX = 8,
     NAME_PIECE = 64,
     BASE_VIRTUAL = 1,
+    STRING_MOST = 1 << 20,
+    MEMBERS_BYTES = 48, /* of an exception, that are looked through */
 };
 
 static size_t read_safely(void *to, uint64_t from, size_t len)
@@ -154,6 +156,47 @@ static void find_text(uint64_t type, uint64_t object, int depth,
         look_into_bases(type, object, depth, search);
 }
 
+/* Is it a class of the kind that has one base, and in the end that one? */
+static bool derives_from(uint64_t type, const char *base)
+{
+    for (int depth = 0; type != 0 && depth < DEPTH_MAX; depth++) {
+        if (is_named(type, base))
+            return true;
+        if (!is_kind(type, "N10__cxxabiv120__si_class_type_infoE"))
+            return false;
+        type = read_word(type + 16);
+    }
+    return false;
+}
+
+/* A std::string as it must look: its text ends with a NUL, lies in itself
+ * where it is short, and no longer than there is room for. */
+static bool is_string(uint64_t at)
+{
+    uint64_t word[3];
+    char end = 1;
+    if (read_safely(word, at, sizeof word) != sizeof word || word[1] == 0 ||
+        word[1] > STRING_MOST)
+        return false;
+    bool is_short = word[0] == at + 16 && word[1] < 16;
+    bool is_long = word[0] != at + 16 && word[2] >= word[1] &&
+                   word[2] <= STRING_MOST && word[2] >= 16;
+    return (is_short || is_long) &&
+           read_safely(&end, word[0] + word[1], 1) == 1 && end == 0;
+}
+
+/* What derives from std::exception alone keeps its text itself (parquet's,
+ * arrow's): its first member that is a std::string with a text. */
+static uint64_t find_own_string(uint64_t type, uint64_t object)
+{
+    if (!derives_from(type, "St9exception"))
+        return 0;
+    for (uint64_t at = 8; at <= MEMBERS_BYTES; at += 8)
+        if (is_string(object + at))
+            return object + at;
+    return 0;
+}
+
 static size_t print_number(int64_t number, char *to)
 {
     char digits[24];
@@ -208,6 +251,9 @@ size_t exception_message(uint64_t type, uint64_t object,
         find_text(type, object, 0, &search);
     if (search.text != 0)
         return read_name(message, search.text, EXCEPTION_MESSAGE_BYTES);
+    uint64_t own = find_own_string(type, object);
+    if (own != 0)
+        return read_string(own, message);
     *has_message = false;
     return 0;
 }

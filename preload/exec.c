@@ -351,7 +351,21 @@ static void watch_threads(void)
             continue;
         if (module->kind == MODULE_LIBC)
             thread_start_libc(module->low, module->high);
-        if (strncmp(text_basename(module->path), "libgomp.so", 10) == 0)
+    }
+}
+
+/* without a handler there is nothing that a thread could belong to */
+static bool has_handlers(void)
+{
+    return runtime.manifest && runtime.manifest->decl_count > 0;
+}
+
+void exec_watch_regions(void)
+{
+    for (uint32_t i = 0; has_handlers() && i < modules.count; i++) {
+        struct module *module = &modules.at[i];
+        if (module->is_usable &&
+            strncmp(text_basename(module->path), "libgomp.so", 10) == 0)
             watch_regions(module);
     }
 }
@@ -367,7 +381,6 @@ void exec_watch(void)
     (void)bind_internal("posix_spawnp", enter_spawn, leave_spawn);
     (void)bind_internal("fork", process_fork_enter, leave_fork);
     (void)bind_internal("clone", enter_clone, NULL);
-    /* without a handler there is nothing that a thread could belong to */
-    if (runtime.manifest && runtime.manifest->decl_count > 0)
+    if (has_handlers())
         watch_threads();
 }

@@ -9,6 +9,8 @@
 /* Take in what this process was given (config.env must be as the kernel handed
  * it over), and bind fork, exec and pthread_create. [constructor] */
 HIDDEN void exec_watch(void);
+/* The parallel regions of libgomp, where no handler stands. [constructor] */
+HIDDEN void exec_watch_regions(void);
 
 /* ---- exec_env.c ------------------------------------------------------- */
 

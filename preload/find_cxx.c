@@ -5,6 +5,7 @@
  * are reserved, pages come as they are touched.
  */
 #include "preload/find_cxx.h"
+#include "bind/names.h"
 #include "preload/demangler.h"
 #include "shim/plan/cxx_name.h"
 #include "shim/plan/rust_name.h"
@@ -189,6 +190,7 @@ static int see_symbol(void *context, const struct plan_symbol *symbol)
         note_hit(context, cxx.name, symbol);
     if (mangled[1] != 'Z' || !demangler_read(mangled, cxx.name, NAME_MAX_BYTES))
         return 0;
+    bind_cut_suffix(mangled, cxx.name);
     note_hit(context, cxx.name, symbol);
     const char *untyped = name_skip_return_type(cxx.name);
     if (untyped != cxx.name)
@@ -233,4 +235,50 @@ int cxx_each(struct module *module, const char *readable,
             return result;
     }
     return 0;
+}
+
+/* ---- globs ---------------------------------------------------------------
+ */
+
+struct matching {
+    const char *glob;
+    const char *part; /* an identifier that must stand in it; NULL: none */
+    size_t part_len;
+    int (*each)(void *context, const struct plan_symbol *symbol);
+    void *context;
+};
+
+static bool is_part(void *context, const char *part, size_t len)
+{
+    const struct matching *m = context;
+    return len == m->part_len && memcmp(part, m->part, len) == 0;
+}
+
+static int see_matching(void *context, const struct plan_symbol *symbol)
+{
+    struct matching *m = context;
+    const char *mangled = symbol->name;
+    if (mangled[0] != '_' || (mangled[1] != 'Z' && mangled[1] != 'R') ||
+        symbol->vaddr == 0 || (m->part && !name_any_part(mangled, is_part, m)))
+        return 0;
+    bool matches = rust_name(mangled, cxx.name, 512) &&
+                   bind_match_readable(m->glob, cxx.name);
+    if (!matches && mangled[1] == 'Z' &&
+        demangler_read(mangled, cxx.name, NAME_MAX_BYTES)) {
+        bind_cut_suffix(mangled, cxx.name);
+        matches = bind_match_readable(m->glob, cxx.name);
+    }
+    return matches ? m->each(m->context, symbol) : 0;
+}
+
+int cxx_each_matching(struct module *module, const char *glob,
+                      int (*each)(void *context,
+                                  const struct plan_symbol *symbol),
+                      void *context)
+{
+    struct matching m = {.glob = glob, .each = each, .context = context};
+    if (!is_ready())
+        return 0;
+    m.part = bind_glob_part(glob, &m.part_len);
+    return plan_image_each_function(&module->image, see_matching, &m);
 }

@@ -18,3 +18,9 @@ HIDDEN int cxx_each(struct module *module, const char *readable,
                     int (*each)(void *context,
                                 const struct plan_symbol *symbol),
                     void *context) __attribute__((warn_unused_result));
+/* The same for every function whose readable name matches a glob. Reads all
+ * names that may, each time. */
+HIDDEN int cxx_each_matching(struct module *module, const char *glob,
+                             int (*each)(void *context,
+                                         const struct plan_symbol *symbol),
+                             void *context) __attribute__((warn_unused_result));

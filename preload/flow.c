@@ -269,8 +269,30 @@ static void end_span(const struct site *site, struct lane *lane,
  * speak of the result. */
 static bool is_late(const struct site *site, const struct manifest_flow *flow)
 {
-    return manifest_expr_needs_return(flow->key) ||
+    return manifest_expr_needs_return(flow->key) || flow->is_out ||
            (flow->role == MANIFEST_END && (site->flags & SITE_FLOW_LEAVE));
+}
+
+/* A pointer in memory may be one that the call fills in: it is looked at before
+ * and after it. */
+static bool is_read_again(const struct manifest_flow *flow)
+{
+    return flow->role == MANIFEST_CALLBACK && !flow->is_out &&
+           manifest_expr_needs_memory(flow->key);
+}
+
+/* What a call that failed left behind is no pointer to a function. */
+static bool has_failed(const struct manifest_decl *decl, struct lane *lane,
+                       const struct shim_call *call,
+                       const struct shim_regs *regs)
+{
+    struct capture_call c;
+    bool failed = false;
+    capture_call_start(&c, lane, call, regs);
+    c.env.stack_args = call->sp + 8;
+    for (uint32_t i = 0; i < decl->fails_count && !failed; i++)
+        failed = manifest_eval_condition(decl->fails[i].condition, &c.env);
+    return failed;
 }
 
 static bool read_key(const struct manifest_flow *flow, struct lane *lane,
@@ -301,6 +323,8 @@ static void follow(const struct site *site, const struct manifest_flow *flow,
         return;
     }
     if (flow->role == MANIFEST_CALLBACK) {
+        if (regs && has_failed(site->decl, lane, call, regs))
+            return;
         struct flow_pointer pointer = {site, flow, call, key};
         if (flow_callback && key != 0)
             flow_callback(&pointer);
@@ -331,12 +355,13 @@ void flow_enter(struct shim_call *call, const struct site *site, bool recording)
         const struct manifest_flow *flow = &decl->flows[i];
         if (!is_wanted(flow, recording))
             continue;
-        if (is_late(site, flow)) {
+        bool late = is_late(site, flow);
+        if (late || is_read_again(flow)) {
             call->flags &= ~(uint64_t)SHIM_CALL_TAIL;
             call->flags |= SPAN_FLOW;
-        } else {
-            follow(site, flow, lane, call, NULL, true);
         }
+        if (!late)
+            follow(site, flow, lane, call, NULL, true);
     }
     if (recording && (decl->roles & MANIFEST_EVENT))
         put_event(site, lane, call);
@@ -350,7 +375,8 @@ void flow_leave(struct shim_call *call, const struct shim_regs *regs,
     struct lane *lane = span_get_lane();
     for (uint32_t i = 0; i < decl->flow_count; i++) {
         const struct manifest_flow *flow = &decl->flows[i];
-        if (is_wanted(flow, recording) && is_late(site, flow))
+        if (is_wanted(flow, recording) &&
+            (is_late(site, flow) || is_read_again(flow)))
             follow(site, flow, lane, call, regs, has_returned);
     }
 }

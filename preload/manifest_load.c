@@ -342,24 +342,13 @@ const struct manifest *manifest_add_types(const struct manifest *manifest,
     return manifest;
 }
 
-static bool is_named(const struct manifest *manifest, const char *program)
-{
-    for (uint32_t i = 0; i < manifest->program_count; i++) {
-        if (manifest_match_glob(manifest->programs[i].pattern, program))
-            return true;
-    }
-    return manifest->program_count == 0;
-}
-
 bool manifest_is_for_us(const struct manifest *manifest)
 {
-    const char *executable = text_basename(config.exe);
-    if (is_named(manifest, config.program))
-        return true;
-    if (!is_named(manifest, executable))
-        return false;
-    config.program = executable;
-    return true;
+    const char *name = manifest_program_name(manifest, config.program,
+                                             text_basename(config.exe));
+    if (name)
+        config.program = name;
+    return name != NULL;
 }
 
 void manifest_forget(void)

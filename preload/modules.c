@@ -4,6 +4,7 @@
  * changed, so that a notification without news costs one callback.
  */
 #include "preload/modules.h"
+#include "bind/debug_file.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
@@ -24,23 +25,9 @@ struct modules modules;
 
 static enum module_kind kind_of(const struct module *module, const char *path)
 {
-    static const char *const libc[] = {"libc.so.6", "libpthread.so.0",
-                                       "libdl.so.2", "librt.so.1",
-                                       "libutil.so.1"};
-    const char *name = text_basename(path);
     if ((uint64_t)&modules >= module->low && (uint64_t)&modules < module->high)
         return MODULE_OWN;
-    if (strncmp(name, "libZydis.so", 11) == 0 ||
-        strncmp(name, "libZycore.so", 12) == 0)
-        return MODULE_OWN;
-    if (strncmp(name, "ld-linux", 8) == 0 ||
-        strncmp(name, "linux-vdso", 10) == 0)
-        return MODULE_LOADER;
-    for (size_t i = 0; i < sizeof(libc) / sizeof(*libc); i++) {
-        if (strcmp(name, libc[i]) == 0)
-            return MODULE_LIBC;
-    }
-    return MODULE_PLAIN;
+    return (enum module_kind)bind_kind_of(path);
 }
 
 static void take_extent(struct module *module, const struct dl_phdr_info *info)
@@ -64,6 +51,20 @@ static void take_extent(struct module *module, const struct dl_phdr_info *info)
         if (high > module->text_high)
             module->text_high = high;
     }
+}
+
+const char *module_whole_path(const struct module *module, char *whole,
+                              size_t cap_bytes)
+{
+    const char *path = module->path;
+    if (*path == '/' || !strchr(path, '/') || !getcwd(whole, cap_bytes))
+        return path;
+    size_t len = strlen(whole), more = strlen(path);
+    if (len + 1 + more >= cap_bytes)
+        return path;
+    whole[len] = '/';
+    memcpy(whole + len + 1, path, more + 1);
+    return whole;
 }
 
 /* A fresh entry, or that of an object that left before this refresh. */
@@ -206,15 +207,7 @@ bool modules_refresh(void (*gone)(struct module *module))
 static int put_path(const struct module *module, struct lane_string *string)
 {
     char whole[PATH_MAX];
-    const char *path = module->path;
-    if (*path != '/' && strchr(path, '/') && getcwd(whole, sizeof(whole))) {
-        size_t len = strlen(whole), more = strlen(path);
-        if (len + 1 + more < sizeof(whole)) {
-            whole[len] = '/';
-            memcpy(whole + len + 1, path, more + 1);
-            path = whole;
-        }
-    }
+    const char *path = module_whole_path(module, whole, sizeof(whole));
     return lane_string_put(&runtime.map, path, (uint32_t)strlen(path), string);
 }
 
@@ -262,17 +255,10 @@ static void drop_labels(struct module *module)
     module->image.labels = (struct plan_labels){0};
 }
 
-/* Its file, mapped, or NULL. Nothing of it is read yet. */
-static const void *map_file(const struct module *module, size_t *len)
+static const void *map_path(const char *path, size_t *len)
 {
     struct stat st;
-    /* a name that was unlinked, replaced, or never was one (memfd) */
-    const char *path = module->kind == MODULE_MAIN && !config.is_by_loader
-                           ? "/proc/self/exe"
-                           : module->path;
-    if (!module->is_usable || *path != '/')
-        return NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return NULL;
     void *at = MAP_FAILED;
@@ -285,19 +271,108 @@ static const void *map_file(const struct module *module, size_t *len)
     return at;
 }
 
+/* The kernel's own way to the file that runs. */
+static bool has_exe_link(const struct module *module)
+{
+    return module->kind == MODULE_MAIN && !config.is_by_loader;
+}
+
+/* Its file, mapped, or NULL. Nothing of it is read yet. */
+static const void *map_file(const struct module *module, size_t *len)
+{
+    char whole[PATH_MAX];
+    /* a name that was unlinked, replaced, or never was one (memfd) */
+    const char *path = has_exe_link(module)
+                           ? "/proc/self/exe"
+                           : module_whole_path(module, whole, sizeof(whole));
+    return module->is_usable && *path == '/' ? map_path(path, len) : NULL;
+}
+
+static bool is_same_segment(const struct module *module, const uint8_t *file,
+                            size_t len, const struct plan_segment *segment)
+{
+    uint8_t now[1024];
+    const struct plan_image *image = &module->image;
+    if (segment->offset > len || segment->filesz > len - segment->offset)
+        return false;
+    for (uint64_t i = 0; i < segment->filesz; i += sizeof(now)) {
+        uint64_t n = segment->filesz - i;
+        n = n < sizeof(now) ? n : sizeof(now);
+        const void *at = plan_image_at(image, segment->vaddr + i, n);
+        if (!at)
+            return false;
+        memcpy(now, at, n);
+        if (image->restore)
+            image->restore(image, segment->vaddr + i, now, n);
+        if (memcmp(now, file + segment->offset + i, n) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* An object without build id: is this the file that it was mapped from? All of
+ * its code is compared. */
+static bool is_same_text(const struct module *module, const void *file,
+                         size_t len)
+{
+    bool any = false;
+    if (module->image.build_id_len > 0)
+        return false;
+    if (has_exe_link(module))
+        return true;
+    for (uint32_t i = 0; i < module->image.segment_count; i++) {
+        const struct plan_segment *segment = &module->image.segments[i];
+        if (!(segment->flags & PF_X))
+            continue;
+        if (!is_same_segment(module, file, len, segment))
+            return false;
+        any = true;
+    }
+    return any;
+}
+
+/* The debug file of an object whose file has no symbols; `file` is that one. */
+static const void *map_debug(struct module *module, const void *file,
+                             size_t file_len, size_t *len)
+{
+    char path[PATH_MAX];
+    uint32_t crc = 0;
+    const char *link = plan_file_debuglink(file, file_len, &crc);
+    for (unsigned i = 0; i < BIND_DEBUG_PATHS; i++) {
+        if (!bind_debug_path(i, module->path, &module->image, link, path,
+                             sizeof(path)))
+            continue;
+        const void *at = map_path(path, len);
+        if (at && plan_image_add_debug(&module->image, at, *len, crc) == 0)
+            return at;
+        if (at)
+            munmap((void *)(uintptr_t)at, *len);
+    }
+    return NULL;
+}
+
 void module_add_symtab(struct module *module)
 {
-    size_t len;
+    size_t len, debug_len;
     if (module->has_symtab)
         return;
     const void *at = map_file(module, &len);
     module->has_symtab = true;
     if (!at)
         return;
-    if (plan_image_add_symtab(&module->image, at, len) != 0) {
+    bool is_it = plan_image_add_symtab(&module->image, at, len,
+                                       is_same_text(module, at, len)) == 0;
+    if (is_it && !module->image.symtab) {
+        const void *debug = map_debug(module, at, len, &debug_len);
         munmap((void *)(uintptr_t)at, len);
-        return;
+        at = debug;
+        len = debug_len;
+    } else if (!is_it) {
+        munmap((void *)(uintptr_t)at, len);
+        at = NULL;
     }
+    if (!at)
+        return;
     drop_labels(module); /* they were of .dynsym alone */
     module->file = at;
     module->file_bytes = len;
@@ -435,37 +510,10 @@ struct module *modules_find(uint64_t address)
     return NULL;
 }
 
-static bool has_build_id(const struct module *module, const char *prefix)
+struct bind_object module_object(const struct module *module)
 {
-    char hex[2 * PLAN_BUILD_ID_MAX + 1];
-    struct text text = {hex, 0, sizeof(hex)};
-    for (uint32_t i = 0; i < module->image.build_id_len; i++)
-        text_put_hex(&text, module->image.build_id[i], 2);
-    hex[text.len] = '\0';
-    return strncmp(hex, prefix, strlen(prefix)) == 0;
-}
-
-bool module_matches(const struct module *module,
-                    const struct manifest_object *object)
-{
-    const char *soname = module->image.soname;
-    if (!module->is_loaded || !module->is_usable || module->kind == MODULE_OWN)
-        return false;
-    if (object->build_id && !has_build_id(module, object->build_id))
-        return false;
-    switch (object->kind) {
-    case MANIFEST_OBJECT_ANY:
-        return module->kind == MODULE_MAIN || module->kind == MODULE_PLAIN;
-    case MANIFEST_OBJECT_MAIN:
-        return module->kind == MODULE_MAIN;
-    case MANIFEST_OBJECT_BASENAME:
-        return manifest_match_glob(object->pattern,
-                                   text_basename(module->path)) ||
-               (soname && manifest_match_glob(object->pattern, soname));
-    case MANIFEST_OBJECT_PATH:
-        return manifest_match_glob(object->pattern, module->path);
-    }
-    return false;
+    return (struct bind_object){(enum bind_kind)module->kind, module->path,
+                                &module->image};
 }
 
 const char *modules_collector(void)

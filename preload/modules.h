@@ -4,19 +4,19 @@
  * constructor, changed only under the loader's lock (from its notification).
  */
 #pragma once
+#include "bind/scope.h"
 #include "preload/config.h"
-#include "shim/plan/image.h"
 
 enum {
     MODULE_MAX = 2048
 };
 
 enum module_kind {
-    MODULE_PLAIN,
-    MODULE_MAIN,   /* the executable */
-    MODULE_LIBC,   /* libc and its satellites */
-    MODULE_LOADER, /* ld.so, the vDSO */
-    MODULE_OWN,    /* ourselves, our decoder */
+    MODULE_PLAIN = BIND_PLAIN,
+    MODULE_MAIN = BIND_MAIN,
+    MODULE_LIBC = BIND_LIBC,
+    MODULE_LOADER = BIND_LOADER,
+    MODULE_OWN = BIND_OWN,
 };
 struct module {
     uint64_t base, low, high; /* load bias; extent in memory */
@@ -74,7 +74,9 @@ HIDDEN void modules_drop_files(void);
 HIDDEN const char *modules_collector(void);
 /* The loaded module that holds a run-time address, or NULL. */
 HIDDEN struct module *modules_find(uint64_t address);
-/* Is it in the scope of an object pattern? */
-struct manifest_object;
-HIDDEN bool module_matches(const struct module *module,
-                           const struct manifest_object *object);
+/* Its path from the root on, in `whole` where it is made; a name without a
+ * slash stays one. */
+HIDDEN const char *module_whole_path(const struct module *module, char *whole,
+                                     size_t cap_bytes);
+/* As the search for functions sees it. */
+HIDDEN struct bind_object module_object(const struct module *module);

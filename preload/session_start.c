@@ -7,12 +7,15 @@
 #include "preload/session_start.h"
 #include "preload/exit_rules.h"
 #include "preload/modules.h"
+#include "preload/sidecar_start.h"
 #include "preload/span.h"
+#include "lane/store_name.h"
 #include "lane/ids.h"
 #include <cpuid.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <time.h>
@@ -63,7 +66,7 @@ static void choose_policy(struct lane_config *lane)
         lane->policy = LANE_POLICY_WAIT;
 }
 
-static char session_name[96];
+static char session_name[128];
 
 static int create_session(uint64_t most_bytes)
 {
@@ -87,6 +90,11 @@ static int create_session(uint64_t most_bytes)
     text_put_number(&name, config.start_time);
     text_put(&name, "-");
     text_put_hex(&name, random_number(), 16);
+    if (sidecar_store()) {
+        text_put(&name, "-s");
+        text_put_hex(&name, lane_store_key(sidecar_store()),
+                     LANE_STORE_KEY_DIGITS);
+    }
     text_put(&name, ".lane");
     return lane_session_create(config.dir_fd, session_name, &lane,
                                &runtime.map);
@@ -113,6 +121,27 @@ static long withhold_arguments(char *command, long len, size_t cap)
     return (long)text.len;
 }
 
+/* The path that was called: a link of another name (redis-server, awk) is what
+ * people know the program by. Of a script it is the interpreter's. */
+static const char *called_path(void)
+{
+    static char path[PATH_MAX];
+    struct text text = {path, 0, sizeof(path)};
+    struct stat called, exe;
+    if (strcmp(text_basename(config.started), text_basename(config.exe)) == 0 ||
+        stat(config.started, &called) != 0 || stat(config.exe, &exe) != 0 ||
+        called.st_dev != exe.st_dev || called.st_ino != exe.st_ino)
+        return config.exe;
+    if (*config.started != '/') {
+        if (!getcwd(path, sizeof(path)))
+            return config.exe;
+        text.len = strlen(path);
+        text_put(&text, "/");
+    }
+    text_put(&text, config.started);
+    return text_fits(&text) ? path : config.exe;
+}
+
 static void fill_process(void)
 {
     static char command[COMMAND_BYTES];
@@ -125,7 +154,8 @@ static void fill_process(void)
     if (len > 0 && lane_string_put(&runtime.map, command, (uint32_t)len,
                                    &process->command) != 0)
         process->command = (struct lane_string){0, 0};
-    if (lane_string_put(&runtime.map, config.exe, (uint32_t)strlen(config.exe),
+    const char *called = called_path();
+    if (lane_string_put(&runtime.map, called, (uint32_t)strlen(called),
                         &process->program) != 0)
         process->program = (struct lane_string){0, 0};
 }
@@ -238,6 +268,17 @@ static int fill_context(void)
     return 0;
 }
 
+static void fill_store(void)
+{
+    const char *path = sidecar_store();
+    struct lane_string string;
+    if (!path || lane_string_put(&runtime.map, path, (uint32_t)strlen(path),
+                                 &string) != 0)
+        return;
+    runtime.map.session->store_string = string.offset;
+    runtime.map.session->store_bytes = string.len_bytes;
+}
+
 int session_start(uint32_t manifest_errors, uint64_t most_bytes)
 {
     int err = create_session(most_bytes);
@@ -254,6 +295,7 @@ int session_start(uint32_t manifest_errors, uint64_t most_bytes)
     }
     fill_process();
     fill_service();
+    fill_store();
     runtime.map.session->manifest_errors = manifest_errors;
     exit_rules_put(runtime.map.session, runtime.manifest, config.program);
     lane_anchor_put(&runtime.map, runtime.process + 1);

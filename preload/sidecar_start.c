@@ -17,6 +17,7 @@
  * subreaper itself, or PID 1).
  */
 #include "preload/sidecar_start.h"
+#include "lane/store_name.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -55,11 +56,30 @@ static bool is_locked(const char *name, int flags)
     return is;
 }
 
-/* It locks the directory; one of an older version only the file. */
+/* Somebody has the byte of this store. */
+static bool is_served(uint64_t key)
+{
+    struct flock range = {.l_type = F_WRLCK,
+                          .l_whence = SEEK_SET,
+                          .l_start = lane_store_lock_at(key),
+                          .l_len = 1};
+    int fd = openat(config.dir_fd, "sidecar.lock",
+                    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0)
+        return false;
+    bool is = fcntl(fd, F_GETLK, &range) == 0 && range.l_type != F_UNLCK;
+    close(fd);
+    return is;
+}
+
+/* The sidecar of this run: that of the store which it names, else the one that
+ * locks the directory. One of an older version locks the file for itself. */
 static bool is_running(void)
 {
-    return is_locked(".", O_DIRECTORY) ||
-           is_locked("sidecar.lock", O_NOFOLLOW | O_NONBLOCK);
+    const char *store = sidecar_store();
+    return is_locked("sidecar.lock", O_NOFOLLOW | O_NONBLOCK) ||
+           (store ? is_served(lane_store_key(store))
+                  : is_locked(".", O_DIRECTORY));
 }
 
 struct ancestor {
@@ -151,7 +171,8 @@ static bool is_below_traced(void)
     return count > 0 && has_session_of(ancestors, count);
 }
 
-static const char *why_not(void)
+/* What lies in this process alone. */
+static const char *why_never(void)
 {
     int is_subreaper = 0;
     if (getpid() == 1)
@@ -161,6 +182,14 @@ static const char *why_not(void)
     if (prctl(PR_GET_CHILD_SUBREAPER, &is_subreaper, 0, 0, 0) != 0 ||
         is_subreaper)
         return "this process is a subreaper";
+    return NULL;
+}
+
+static const char *why_not(void)
+{
+    const char *why = why_never();
+    if (why)
+        return why;
     if (is_below_traced())
         return "a traced process is above this one";
     return NULL;
@@ -170,7 +199,6 @@ static const char *why_not(void)
 
 struct start {
     char program[PATH_MAX];
-    char store[PATH_MAX];
     const char *argv[9];
     char *env[ENVIRONMENT_MAX];
     uint8_t *stack; /* of both steps, half each */
@@ -213,24 +241,50 @@ static bool find_program(struct start *start)
     return false;
 }
 
+static bool is_off(void)
+{
+    const char *told = config_get("HANDSPAN_SIDECAR");
+    return told && strcmp(told, "off") == 0;
+}
+
+/* Its directory is not ours: the path from the root on. */
+static const char *store_path(void)
+{
+    static char whole[PATH_MAX];
+    const char *store = config_get("HANDSPAN_STORE");
+    struct text path = {whole, 0, sizeof(whole)};
+    if (!store || !*store)
+        return NULL;
+    if (*store != '/' && getcwd(whole, sizeof(whole))) {
+        path.len = strlen(whole);
+        text_put(&path, "/");
+    }
+    text_put(&path, store);
+    return text_fits(&path) ? whole : NULL;
+}
+
+const char *sidecar_store(void)
+{
+    static const char *store;
+    static bool is_known;
+    if (!is_known)
+        store = is_off() || why_never() ? NULL : store_path();
+    is_known = true;
+    return store;
+}
+
 static void make_arguments(struct start *start)
 {
     unsigned n = 0;
-    const char *store = config_get("HANDSPAN_STORE");
-    struct text path = {start->store, 0, sizeof(start->store)};
+    const char *store = store_path();
     start->argv[n++] = start->program;
     start->argv[n++] = "sidecar";
     start->argv[n++] = "--auto";
     start->argv[n++] = "--dir";
     start->argv[n++] = config.dir;
-    if (store) { /* its directory is not ours: make the path absolute */
-        if (*store != '/' && getcwd(start->store, sizeof(start->store))) {
-            path.len = strlen(start->store);
-            text_put(&path, "/");
-        }
-        text_put(&path, store);
+    if (store) {
         start->argv[n++] = "--store";
-        start->argv[n++] = start->store;
+        start->argv[n++] = store;
     }
     start->argv[n] = NULL;
 }
@@ -326,8 +380,7 @@ static bool run(struct start *start)
 
 void sidecar_start(void)
 {
-    const char *told = config_get("HANDSPAN_SIDECAR");
-    if ((told && strcmp(told, "off") == 0) || is_running())
+    if (is_off() || is_running())
         return;
     const char *why = why_not();
     if (why) {

@@ -8,3 +8,6 @@
 /* Not where the program could notice it (see the .c); then the session waits
  * until a sidecar comes. What was decided is noted. [constructor] */
 HIDDEN void sidecar_start(void);
+/* The absolute path of the store that this run names and whose sidecar it may
+ * start; NULL: its session is for whichever sidecar has the directory. */
+HIDDEN const char *sidecar_store(void);

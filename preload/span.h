@@ -30,6 +30,9 @@ struct span_thread {
                              had open; or the process */
     uint32_t context;     /* and their context */
     uint32_t root_alive;  /* *runtime.alive when that was so */
+    uint32_t has_crumbs;  /* a library call failed, and nothing was opened or
+                             read since */
+    uint32_t pad0;
     uint64_t
         depth_most; /* open spans up to which its stack has room for F's
                        frames without a closer look; LANE_OPEN_MAX at most */

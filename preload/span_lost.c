@@ -281,10 +281,18 @@ static void mark_open(struct lane *lane)
         lane->open[i - 1].site_kind |= LANE_SITE_KEPT;
 }
 
+/* Nothing was opened in it. */
+static bool is_leaf(const struct lane *lane, const struct lane_record *record)
+{
+    return LANE_REF_LANE(record->span) == span_thread.window.index &&
+           LANE_REF_COUNTER(record->span) == lane->counter;
+}
+
 void span_write_lost(struct lane *lane, const struct lane_record *record)
 {
     bool is_new = lane->position != lane->dropped_at;
-    bool is_kept = is_new || (record->site_status & LANE_SITE_KEPT) != 0;
+    bool is_kept = (is_new || (record->site_status & LANE_SITE_KEPT) != 0) &&
+                   !is_leaf(lane, record);
     bool is_deep = (record->site_status & LANE_SITE_DEEP) != 0;
     if (is_new)
         mark_open(lane);

@@ -118,13 +118,15 @@ static void bind_everything(void)
     }
     read_start();
     carry_start();
+    bind_prepare();
+    exec_watch(); /* before the manifest: one site each (bind/reserved.h) */
     bind_start();
     callers_start();
     fiber_watch(false);
     loader_watch();
     ends_watch();
     words_watch();
-    exec_watch(); /* before: fork, exec and pthread_create have one site */
+    exec_watch_regions();
     error_watch_start();
     longjmp_watch();
     memory_lock_watch();

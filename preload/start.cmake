@@ -11,7 +11,7 @@ add_library(handspan_preload SHARED
   start.c filter.c memory_share.c memory_lock.c config.c explicit_loader.c discreet.c exit_rules.c note.c text.c manifest_load.c types_load.c
   session_start.c modules.c decoder.c decoder_load.c demangler.c find.c
   find_names.c find_cxx.c find_ifunc.c bind.c bind_site.c bind_mechanism.c
-  bind_patched.c bind_late.c bind_lock.c bind_text.c
+  bind_capture.c bind_patched.c bind_late.c bind_lock.c bind_text.c
   callback.c callers.c
   carry_start.c fiber_watch.c loader.c ends.c fatal.c signal_stack.c altstack.c
   handled.c trap.c read_start.c
@@ -25,6 +25,7 @@ set_source_files_properties(memory_lock.c ends.c fatal.c signal_stack.c altstack
   COMPILE_OPTIONS -mgeneral-regs-only)
 target_link_libraries(handspan_preload PRIVATE house_warnings
   -Wl,--start-group handspan_runtime handspan_shim
+  handspan_bind
   handspan_plan handspan_manifest lane_writer handspan_own -Wl,--end-group gcc)
 target_link_options(handspan_preload PRIVATE -nostdlib
   -Wl,-z,initfirst -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,--as-needed

@@ -139,8 +139,7 @@ static const char *before_arguments(const char *start, const char *end)
     return start;
 }
 
-/* Has a letter of its own in mangled names ("Ss"), or is no name at all. */
-static bool is_abbreviated(const char *part, size_t len)
+bool name_is_abbreviated(const char *part, size_t len)
 {
     static const char *const words[] = {"std",          "string",
                                         "basic_string", "allocator",
@@ -189,7 +188,7 @@ const char *name_part(const char *wanted, size_t *len)
     while (start > wanted && may_stand_in_identifier(start[-1]))
         start--;
     *len = (size_t)(end - start);
-    if (*len == 0 || is_abbreviated(start, *len))
+    if (*len == 0 || name_is_abbreviated(start, *len))
         return NULL;
     return start;
 }

@@ -22,6 +22,9 @@ uint64_t name_hash(const char *name);
  * must stand there, any mangled name may be it.
  */
 const char *name_part(const char *wanted, size_t *len);
+/* Has this identifier a letter of its own in mangled names ("Ss"), or is it no
+ * name at all? */
+bool name_is_abbreviated(const char *part, size_t len);
 /* Does a mangled name have an identifier for which `is_one` is true? Tells
  * some that are none, never misses one. */
 bool name_any_part(const char *mangled,

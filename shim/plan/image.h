@@ -108,9 +108,22 @@ int plan_image_map(struct plan_image *image, uint64_t base, const void *phdr,
 int plan_image_file(struct plan_image *image, const void *bytes,
                     size_t len_bytes, const char **why)
     __attribute__((warn_unused_result));
-/* Take .symtab of the same object's file (build ids must agree: -ESTALE). */
+/* Take .symtab of the same object's file. Build ids must agree: -ESTALE; where
+ * neither has one it is for the caller to know that it is the same file
+ * (`is_same`). */
 int plan_image_add_symtab(struct plan_image *image, const void *file_bytes,
-                          size_t len_bytes) __attribute__((warn_unused_result));
+                          size_t len_bytes, bool is_same)
+    __attribute__((warn_unused_result));
+/* Take .symtab of the object's debug file: of the same build id, or where the
+ * object has none of this CRC-32. -ESTALE: it is another build's. -ENOENT: it
+ * has no symbols. */
+int plan_image_add_debug(struct plan_image *image, const void *file_bytes,
+                         size_t len_bytes, uint32_t crc)
+    __attribute__((warn_unused_result));
+/* The name of its debug file that an object's file gives (.gnu_debuglink), and
+ * that one's CRC-32; NULL: none. Points into the file's bytes. */
+const char *plan_file_debuglink(const void *file_bytes, size_t len_bytes,
+                                uint32_t *crc);
 
 /* `n` bytes at a link-time address, or NULL if they are not all there. */
 const void *plan_image_at(const struct plan_image *image, uint64_t vaddr,
@@ -160,6 +173,13 @@ int plan_image_each_in_file(const struct plan_image *image,
 int plan_image_symbol_at(const struct plan_image *image, uint64_t vaddr,
                          struct plan_symbol *out)
     __attribute__((warn_unused_result));
+/* Every function symbol that starts exactly at vaddr; exported ones first.
+ * Linear without an index of labels. `each` returns non-zero to stop; that is
+ * returned. */
+int plan_image_each_at(const struct plan_image *image, uint64_t vaddr,
+                       int (*each)(void *context,
+                                   const struct plan_symbol *symbol),
+                       void *context);
 /* The function symbol whose extent holds pc. Linear. -ENOENT. */
 int plan_image_symbol_around(const struct plan_image *image, uint64_t pc,
                              struct plan_symbol *out)

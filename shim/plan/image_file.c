@@ -26,8 +26,8 @@ static int check_header(const Elf64_Ehdr *header, const char **why)
 }
 
 /* The bytes of a section, or NULL. */
-static const void *section_bytes(const struct plan_image *image,
-                                 const Elf64_Shdr *section)
+const void *image_section_bytes(const struct plan_image *image,
+                                const Elf64_Shdr *section)
 {
     uint64_t end;
     if (section->sh_type == SHT_NOBITS || section->sh_size == 0 ||
@@ -37,9 +37,8 @@ static const void *section_bytes(const struct plan_image *image,
     return image->bytes + section->sh_offset;
 }
 
-static bool section_get(const struct plan_image *image,
-                        const Elf64_Ehdr *header, uint64_t index,
-                        Elf64_Shdr *out)
+bool image_section_get(const struct plan_image *image, const Elf64_Ehdr *header,
+                       uint64_t index, Elf64_Shdr *out)
 {
     uint64_t at, end;
     if (index >= header->e_shnum ||
@@ -50,15 +49,15 @@ static bool section_get(const struct plan_image *image,
     return true;
 }
 
-static void take_symtab(struct plan_image *image, const Elf64_Ehdr *header,
-                        const Elf64_Shdr *section)
+void image_take_symtab(struct plan_image *image, const Elf64_Ehdr *header,
+                       const Elf64_Shdr *section)
 {
     Elf64_Shdr strings;
-    const void *symbols = section_bytes(image, section);
+    const void *symbols = image_section_bytes(image, section);
     if (symbols == NULL ||
-        !section_get(image, header, section->sh_link, &strings))
+        !image_section_get(image, header, section->sh_link, &strings))
         return;
-    const char *text = section_bytes(image, &strings);
+    const char *text = image_section_bytes(image, &strings);
     if (text == NULL)
         return;
     image->symtab = symbols;
@@ -81,16 +80,16 @@ static void take_sections(struct plan_image *image, const Elf64_Ehdr *header)
     uint64_t text_len = 0;
     if (header->e_shoff == 0 || header->e_shentsize != sizeof section)
         return;
-    if (section_get(image, header, header->e_shstrndx, &names))
-        text = section_bytes(image, &names);
+    if (image_section_get(image, header, header->e_shstrndx, &names))
+        text = image_section_bytes(image, &names);
     if (text != NULL)
         text_len = image_strings_len(text, names.sh_size);
     for (uint64_t i = 0; i < header->e_shnum; i++) {
-        if (!section_get(image, header, i, &section))
+        if (!image_section_get(image, header, i, &section))
             return;
         if (section.sh_type == SHT_SYMTAB &&
             section.sh_entsize == sizeof(Elf64_Sym))
-            take_symtab(image, header, &section);
+            image_take_symtab(image, header, &section);
         if (section.sh_name < text_len)
             take_named(image, text + section.sh_name);
     }
@@ -130,14 +129,15 @@ int plan_image_file(struct plan_image *image, const void *bytes,
 }
 
 int plan_image_add_symtab(struct plan_image *image, const void *file_bytes,
-                          size_t len_bytes)
+                          size_t len_bytes, bool is_same)
 {
     struct plan_image file;
     const char *why;
     int rc = plan_image_file(&file, file_bytes, len_bytes, &why);
     if (rc < 0)
         return rc;
-    if (image->build_id_len == 0 || file.build_id_len != image->build_id_len ||
+    if ((image->build_id_len == 0 && !is_same) ||
+        file.build_id_len != image->build_id_len ||
         memcmp(file.build_id, image->build_id, image->build_id_len) != 0)
         return -ESTALE;
     image->symtab = file.symtab;

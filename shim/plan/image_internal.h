@@ -34,6 +34,15 @@ int image_take_dynamic(struct plan_image *image, const char **why);
 void image_take_notes(struct plan_image *image, const Elf64_Phdr *phdr);
 void image_take_eh_frame_hdr(struct plan_image *image);
 
+/* Sections of a file: the header at an index, its bytes (NULL: none), its
+ * symbols into the image. */
+bool image_section_get(const struct plan_image *image, const Elf64_Ehdr *header,
+                       uint64_t index, Elf64_Shdr *out);
+const void *image_section_bytes(const struct plan_image *image,
+                                const Elf64_Shdr *section);
+void image_take_symtab(struct plan_image *image, const Elf64_Ehdr *header,
+                       const Elf64_Shdr *section);
+
 /* The length of a string table up to its last NUL: below it every offset
  * names a terminated string. */
 uint64_t image_strings_len(const char *strings, uint64_t len);

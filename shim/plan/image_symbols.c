@@ -298,3 +298,31 @@ int plan_image_symbol_at(const struct plan_image *image, uint64_t vaddr,
     uint64_t end = vaddr + 1;
     return image_each_label(image, vaddr, &end, is_at, &search) ? 0 : -ENOENT;
 }
+
+struct each_at {
+    const struct plan_image *image;
+    uint64_t vaddr;
+    int (*each)(void *context, const struct plan_symbol *symbol);
+    void *context;
+};
+
+static int offer_at(void *context, bool dynamic, const Elf64_Sym *raw)
+{
+    const struct each_at *all = context;
+    struct plan_symbol symbol;
+    if (raw->st_value != all->vaddr ||
+        !image_symbol_describe(all->image, dynamic, raw, &symbol) ||
+        !symbol.is_function)
+        return 0;
+    return all->each(all->context, &symbol);
+}
+
+int plan_image_each_at(const struct plan_image *image, uint64_t vaddr,
+                       int (*each)(void *context,
+                                   const struct plan_symbol *symbol),
+                       void *context)
+{
+    struct each_at all = {image, vaddr, each, context};
+    uint64_t end = vaddr + 1;
+    return image_each_label(image, vaddr, &end, offer_at, &all);
+}

@@ -95,7 +95,8 @@ UPDATE processes SET lost = ?3, target = ?4 WHERE session = ?1 AND idx = ?2;
 -- :process_end
 UPDATE processes SET duration_ns = ?3, cpu_ns = ?4, peak_bytes = ?5,
   peak_is_lower_bound = ?6, status = ?7, ended_by = ?8, exit_code = ?9,
-  signal = ?10, end_source = ?11, end_least_ns = ?12, end_most_ns = ?13
+  signal = ?10, end_source = ?11, end_least_ns = ?12, end_most_ns = ?13,
+  error = ?14, error_group = ?15
 WHERE session = ?1 AND idx = ?2;
 -- :process_ended
 SELECT idx, ended_by FROM processes WHERE session = ?1 AND status <> 'open';

@@ -1,7 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a sidecar is at work in a session directory, and which."""
+"""Whether a sidecar is at work in a session directory, and which: it has the
+directory, or the byte of a store that a run named (lane/store_name.h)."""
 import fcntl
 import os
+import struct
+
+
+def _has_byte(fd):
+    """Any byte of it, by anybody."""
+    asked = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+    told = fcntl.fcntl(fd, fcntl.F_GETLK, asked)
+    return struct.unpack("hhqqi4x", told)[0] != fcntl.F_UNLCK
+
+
+def _has_directory(folder):
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
 
 
 def is_held(folder):
@@ -13,7 +33,7 @@ def is_held(folder):
         return False
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return False
+        return _has_byte(fd) or _has_directory(folder)
     except BlockingIOError:
         return True
     finally:
@@ -29,7 +49,8 @@ def holder(folder):
     with open("/proc/locks", encoding="ascii") as f:
         for line in f:
             words = line.split()
-            if words[1:4] == ["FLOCK", "ADVISORY", "WRITE"] and \
+            if words[1] in ("FLOCK", "POSIX") and \
+                    words[2:4] == ["ADVISORY", "WRITE"] and \
                     words[5].endswith(f":{inode}"):
                 return int(words[4])
     return None

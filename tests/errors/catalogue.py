@@ -77,7 +77,7 @@ RULES = [
     rule("mmap", "EBADF", "mmap", None),
     rule("inlined", "ENOENT", "open", "/nonexistent/i"),
     rule("inlined", "ENOENT", "open", "/nonexistent/i", build="split"),
-    rule("two", "ENOENT", "open", "/nonexistent/first"),
+    rule("two", "ENOENT", "open", "/nonexistent/second"),
     rule("lib", "ENOENT", "open", "/nonexistent/lib", "lib_open"),
     rule("plugin", "ENOENT", "open", "/nonexistent/plugin", "lib_open"),
     rule("code", None, None, None),

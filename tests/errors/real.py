@@ -41,7 +41,7 @@ CASES = [
      "fakesink", [r"gst_element_factory_find: return 0", r"avdec_h265"]),
     ("killed", SAMTOOLS, "exec 3<>fifo; samtools view fifo & p=$!; "
      "until grep -qs pipe_read /proc/$p/wchan /proc/$p/stack || "
-     "[ $((i += 1)) -gt 20 ]; do sleep 0.1; done; kill -9 $p; wait $p",
+     "[ $((i += 1)) -gt 1200 ]; do sleep 0.1; done; kill -9 $p; wait $p",
      [r"samtools: SIGKILL; 1 open handler", r"Open +(\S+ > )*\w+"]),
 ]
 
@@ -145,4 +145,5 @@ def main():
     sys.exit(failed != 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 
-CODE = ("manifest", "shim", "preload", "lane", "tools")
+CODE = ("manifest", "bind", "shim", "preload", "lane", "tools")
 
 # Folder -> folders of ours it may include from (itself always). The longest
 # matching prefix counts. docs/house.md says why.
@@ -21,7 +21,8 @@ ALLOWED = {
     "lane": [],
     "shim/plan": [],
     "shim": ["shim/plan"],
-    "preload": ["manifest", "shim", "shim/plan", "lane"],
+    "bind": ["manifest", "shim/plan"],
+    "preload": ["bind", "manifest", "shim", "shim/plan", "lane"],
     "tools/common": ["lane", "manifest"],
     "tools/store": ["tools/common"],
     "tools/query": ["lane", "tools/common", "tools/store"],
@@ -31,7 +32,7 @@ ALLOWED = {
     "tools/sidecar": ["lane", "manifest", "tools/common", "tools/store",
                       "tools/upload", "tools/dwarf", "tools/symbolize"],
     "tools/cli": ["tools/query", "tools/sidecar", "tools/store",
-                  "tools/upload", "manifest", "lane", "shim/plan",
+                  "tools/upload", "manifest", "lane", "shim/plan", "bind",
                   "tools/common", "tools/dwarf", "tools/symbolize",
                   "tools/cli"],
     "tools": ["tools/cli", "tools/common"],

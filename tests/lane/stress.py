@@ -151,7 +151,7 @@ class Round:
             seen["counted"] += dropped
         check(store.execute("PRAGMA integrity_check").fetchone()[0], "ok",
               "the store")
-        for kind in ("lost_records", "lost_captures"):
+        for kind in ("lost_records", "lost_captures", "loose"):
             seen[kind] = lost.pop(kind, 0)
         check(lost, {}, "other losses")
         seen["units"] = self.units

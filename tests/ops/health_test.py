@@ -110,7 +110,10 @@ class Health(base.Base):
         status = self.handspan("status", extra=full)
         self.assertEqual(status.returncode, 1)
         self.assertRegex(status.stdout, "full")
-        self.ok("sidecar")
+        # --store: also what names another one; not while that may be starting
+        store = self.env["HANDSPAN_STORE"]
+        self.wait_for(lambda: self.ok("sidecar", "--store", store) == "" and
+                      self.handspan("list").returncode == 0, "it is brought in")
         self.assertIn("true", self.ok("list"))
 
 

@@ -46,6 +46,7 @@ class Inject(base.Base):
             fcntl.flock(lock, fcntl.LOCK_EX)
             subprocess.run([prog], check=False, env=dict(
                 self.env, HANDSPAN_DIR=self.whole, LD_PRELOAD=library,
+                HANDSPAN_SIDECAR="off",  # it names no store then
                 HANDSPAN_MANIFEST=manifest))
         self.folder = self.path + "/store"
         self.store = self.env["HANDSPAN_STORE"] = self.folder + "/store.db"

@@ -106,7 +106,7 @@ static void try_image(struct target *t)
         try_address(t, next_random() % (t->len + 4096));
     free(branches);
     struct plan_image self = t->image;
-    if (plan_image_add_symtab(&self, t->bytes, t->len) == 0)
+    if (plan_image_add_symtab(&self, t->bytes, t->len, true) == 0)
         t->seen++;
 }
 

@@ -214,9 +214,9 @@ static int check_self(struct dl_phdr_info *info, size_t size, void *context)
     CHECK(rc == 0 && bytes != NULL && other != NULL, "cannot read itself");
     CHECK(plan_image_find_symbol(&self, "marked_static_function", &symbol) < 0,
           "a static function without .symtab");
-    CHECK(plan_image_add_symtab(&self, other, other_len) == -ESTALE,
+    CHECK(plan_image_add_symtab(&self, other, other_len, true) == -ESTALE,
           "another object's symbols were taken");
-    CHECK(plan_image_add_symtab(&self, bytes, len) == 0, "add_symtab");
+    CHECK(plan_image_add_symtab(&self, bytes, len, false) == 0, "add_symtab");
     rc = plan_image_find_symbol(&self, "marked_static_function", &symbol);
     CHECK(rc == 0 && symbol.is_local &&
               self.base + symbol.vaddr == (uintptr_t)use_it,

@@ -174,7 +174,7 @@ static void add_symtab(struct patcher *p)
     void *bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     close(fd);
     if (bytes == MAP_FAILED ||
-        plan_image_add_symtab(&p->image, bytes, (size_t)st.st_size) < 0)
+        plan_image_add_symtab(&p->image, bytes, (size_t)st.st_size, true) < 0)
         printf("no symbols but the dynamic ones\n");
 }
 

@@ -507,7 +507,10 @@ def case_race():
     p = Place()
     total = 0
     for i in range(12):
-        side = p.sidecar("--auto")
+        # started for no store in particular: it has the directory
+        side = subprocess.Popen([SIDECAR, "--dir", p.dir, "--auto"],
+                                stderr=subprocess.PIPE, text=True,
+                                env=dict(os.environ, HANDSPAN_STORE=p.store))
         total += p.wrote("records=20")[0]
         if i % 3 == 0:
             side.wait(timeout=300)

@@ -6,6 +6,10 @@
  * objects, text that cannot be written) is not seen here.
  */
 #include "tools/cli/bindings.h"
+#include "bind/names.h"
+#include "bind/reason.h"
+#include "bind/reserved.h"
+#include "bind/twins.h"
 #include "shim/plan/plan.h"
 #include "tools/common/format.h"
 #include "tools/common/text.h"
@@ -139,15 +143,6 @@ static bool has_slots(const struct bindings *b, const char *name)
     return s.found;
 }
 
-static bool is_hopeless(enum plan_verdict verdict)
-{
-    return verdict == PLAN_NO_FUNCTION || verdict == PLAN_IFUNC_RESOLVER ||
-           verdict == PLAN_ASSEMBLY || verdict == PLAN_GO ||
-           verdict == PLAN_EXCLUDED || verdict == PLAN_THUNK ||
-           verdict == PLAN_PART || verdict == PLAN_NO_UNWIND ||
-           verdict == PLAN_PROFILED || verdict == PLAN_COLLECTED;
-}
-
 void binding_remark(struct binding *out, const char *format, ...)
 {
     char text[1024];
@@ -200,11 +195,17 @@ static void decide_function(struct bindings *b, struct function *f,
     const struct plan_image *image = &f->object->image;
     const char *prefix = out->decl->match ? f->name : "";
     const char *colon = out->decl->match ? ": " : "";
+    char twins[512];
     resolver.context = b;
     resolver.resolve_slot = resolve_slot;
     if (out->function_count++ == 0) {
         out->object = f->object;
         out->vaddr = f->vaddr;
+    }
+    struct bind_object object = object_as_bound(f->object);
+    if (bind_is_reserved(&object, f->vaddr)) {
+        binding_remark(out, "%s%s%s", prefix, colon, bind_reserved_text);
+        return;
     }
     unsigned other = take_function(b, f, out->decl->at_source.line);
     if (other) {
@@ -219,11 +220,11 @@ static void decide_function(struct bindings *b, struct function *f,
         return;
     }
     b->sites_left--;
-    object_find_branches(b->objects, f->object);
+    object_find_branches(b->objects, f->object, f->vaddr);
     int err = plan_entry_patch(&plan_decoder_zydis, image, f->vaddr, 0,
                                b->scratch, &patch);
     bool entry = err == 0 && patch.verdict == PLAN_OK;
-    bool hopeless = err || is_hopeless(patch.verdict);
+    bool hopeless = err || bind_is_hopeless(patch.verdict);
     enum plan_stack stack = PLAN_STACK_UNKNOWN;
     if (entry || !hopeless) /* as the preload: also where no slot is found */
         stack = plan_prove_within(&plan_decoder_zydis, image, f->vaddr,
@@ -264,6 +265,8 @@ static void decide_function(struct bindings *b, struct function *f,
     }
     out->bound_count++;
     f->is_bound = true;
+    if (bind_twins_text(image, f->vaddr, f->name, twins, sizeof twins))
+        binding_remark(out, "%s%s%s", prefix, colon, twins);
     out->ways |= entry ? BINDING_ENTRY : BINDING_SLOTS;
     if (!entry)
         binding_remark(
@@ -313,52 +316,67 @@ static int offer(void *context, const struct plan_symbol *symbol)
         return 1;
     --*s->offers_left;
     if (!s->clone && strncmp(symbol->name, s->near.word, len) == 0 &&
-        function_is_clone(symbol->name) && symbol->name[len] == '.')
+        bind_is_clone(symbol->name) && symbol->name[len] == '.')
         s->clone = symbol->name;
     if (strncmp(symbol->name, "_Z", 2) != 0)
         text_nearest_offer(&s->near, symbol->name);
     return 0;
 }
 
-static void explain_none(struct bindings *b, struct binding *out,
-                         size_t covered, const struct object *one)
+/* What is like it, for who misspelt. */
+static void tell_nearest(struct bindings *b, struct binding *out)
 {
     struct nearest_search s = {.offers_left = &b->offers_left};
     const struct manifest_decl *decl = out->decl;
-    b->sites_left -= b->sites_left > 0;
-    if (decl->has_at) {
-        binding_remark(out, "no function starts at 0x%llx",
-                       (unsigned long long)decl->at);
+    if (decl->match || decl->has_at)
         return;
-    }
     text_nearest_init(&s.near, out->name);
-    for (size_t i = 0; !decl->match && i < b->objects->count; i++)
+    for (size_t i = 0; i < b->objects->count; i++)
         if (object_matches(&b->objects->at[i], decl->object))
             plan_image_each_function(&b->objects->at[i].image, offer, &s);
-    if (s.clone) {
+    if (s.clone)
         binding_remark(
             out,
             "the compiler left only a clone of it: symbol(\"%s\") names "
             "that one, for times alone",
             s.clone);
-        return;
-    }
-    char where[320];
-    if (covered == 1)
-        snprintf(where, sizeof where, "%s", one->name);
-    else
-        snprintf(where, sizeof where, "the %zu objects of the start", covered);
-    if (decl->match)
-        binding_remark(out, "no symbol in %s matches", where);
-    else if (!s.near.name[0])
-        binding_remark(out, "no such symbol in %s%s", where,
-                       covered == 1 && !one->image.symtab_count
-                           ? " (it is stripped: static functions have no names)"
-                           : "");
-    else
-        binding_remark(out, "no such symbol in %s; nearest: %s%s%s", where,
-                       s.near.name[0], s.near.name[1] ? ", " : "",
+    else if (s.near.name[0])
+        binding_remark(out, "nearest: %s%s%s", s.near.name[0],
+                       s.near.name[1] ? ", " : "",
                        s.near.name[1] ? s.near.name[1] : "");
+}
+
+static bool is_other_build(const struct bindings *b,
+                           const struct manifest_object *scope)
+{
+    struct manifest_object any = *scope;
+    any.build_id = NULL;
+    for (size_t i = 0; scope->build_id && i < b->objects->count; i++)
+        if (object_matches(&b->objects->at[i], &any))
+            return true;
+    return false;
+}
+
+static void explain_none(struct bindings *b, struct binding *out,
+                         size_t matches, size_t covered,
+                         const struct object *one)
+{
+    char reason[1024];
+    struct bind_facts facts = {
+        .objects = (uint32_t)covered,
+        .one = one ? one->name : NULL,
+        .is_stripped = one && !one->image.symtab_count,
+        .is_other_build = is_other_build(b, out->decl->object),
+        .matches = (uint32_t)matches,
+        .match_max = (uint32_t)b->match_max,
+        .has_demangler = true,
+    };
+    b->sites_left -= b->sites_left > 0;
+    out->status = BINDING_NONE;
+    (void)bind_reason_none(out->decl, &facts, reason, sizeof reason);
+    binding_remark(out, "%s", reason);
+    if (covered && matches == 0)
+        tell_nearest(b, out);
 }
 
 /* ---- a declaration ------------------------------------------------------ */
@@ -383,7 +401,7 @@ static void conclude(struct bindings *b, struct functions *found,
     bool clones = false;
     for (size_t i = 0; i < found->count; i++) {
         decide_function(b, &found->at[i], out);
-        clones |= function_is_clone(found->at[i].name);
+        clones |= bind_is_clone(found->at[i].name);
         out->other_count += tell_other(&found->at[i], out);
     }
     size_t own = out->function_count - out->twice_count;
@@ -402,6 +420,8 @@ static void conclude(struct bindings *b, struct functions *found,
     if (out->twice_count && decl->match)
         binding_remark(out, "%zu of them traced by declarations before this",
                        out->twice_count);
+    if (out->bound_count && !bind_makes_spans(decl))
+        binding_remark(out, "%s", bind_no_spans);
     if (out->bound_count && clones)
         binding_remark(out,
                        "the compiler changed its arguments; times and errors "
@@ -421,11 +441,7 @@ void bindings_decide(struct bindings *b, const struct manifest_decl *decl,
     const struct object *one = NULL;
     *out = (struct binding){.decl = decl};
     buf_init(&out->remark, 4096);
-    out->name = decl->match    ? decl->match
-                : decl->symbol ? decl->symbol
-                : decl->ident  ? decl->ident
-                : decl->name   ? decl->name
-                               : "?";
+    out->name = bind_written_name(decl);
     for (size_t i = 0; i < b->objects->count; i++)
         if (object_matches(&b->objects->at[i], decl->object)) {
             covered++;
@@ -433,13 +449,15 @@ void bindings_decide(struct bindings *b, const struct manifest_decl *decl,
         }
     if (decl->disabled) {
         out->status = BINDING_ERROR;
-    } else if (!manifest_decl_applies(decl, b->program)) {
+    } else if (b->program && !manifest_decl_applies(decl, b->program)) {
         out->status = BINDING_ELSEWHERE;
         binding_remark(out, "is for other programs");
     } else if (covered == 0 && missing_object(b, decl->object)) {
         out->status = BINDING_NONE;
         binding_remark(out, "%s, which the program needs, was not found",
                        missing_object(b, decl->object));
+    } else if (covered == 0 && is_other_build(b, decl->object)) {
+        explain_none(b, out, 0, covered, NULL);
     } else if (covered == 0) {
         out->status = BINDING_LATER;
         binding_remark(
@@ -450,17 +468,8 @@ void bindings_decide(struct bindings *b, const struct manifest_decl *decl,
     } else if (functions_find(b->objects, decl, &found) < 0) {
         out->status = BINDING_NONE;
         binding_remark(out, "out of memory");
-    } else if (found.count == 0) {
-        out->status = BINDING_NONE;
-        explain_none(b, out, covered, one);
-    } else if (found.count > b->match_max) {
-        out->status = BINDING_NONE;
-        binding_remark(out, "%s functions match, more than %s%s",
-                       format_count((int64_t)found.count).text,
-                       format_count((int64_t)b->match_max).text,
-                       b->match_max == PLAN_HANDLERS_MAX
-                           ? " that there is room for: narrow the glob"
-                           : ": narrow the glob, or raise HANDSPAN_MATCH_MAX");
+    } else if (found.count == 0 || found.name_count > b->match_max) {
+        explain_none(b, out, found.name_count, covered, one);
     } else {
         conclude(b, &found, out);
     }

@@ -38,8 +38,9 @@ struct binding {
 };
 
 struct bindings;
-/* `match_max`: more functions than that for one glob bind to nothing. NULL:
- * no memory. The objects must outlive it. */
+/* `program`: the name that counts for program(); NULL: any does. `match_max`:
+ * more functions than that for one glob bind to nothing. NULL: no memory. The
+ * objects must outlive it. */
 struct bindings *bindings_new(const struct objects *objects,
                               const char *program, size_t match_max);
 void bindings_free(struct bindings *b);

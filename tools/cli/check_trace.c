@@ -46,11 +46,12 @@ static void make_row(const struct seen *s, struct check_row *row)
                      (unsigned long long)s->first->address);
         snprintf(row->how, sizeof row->how, "%s %s", check_way_text(s->ways),
                  check_shim_text(s->frame_count, s->zero_copy_count));
-        buf_printf(&row->text, "%s call%s", format_count(s->calls).text,
-                   s->calls == 1 ? "" : "s");
+        if (s->is_counted)
+            buf_printf(&row->text, "%s call%s", format_count(s->calls).text,
+                       s->calls == 1 ? "" : "s");
         if (s->errors)
             buf_printf(&row->text, ", %s failed", format_count(s->errors).text);
-        if (s->remark.len_bytes)
+        if (s->remark.len_bytes && s->is_counted)
             buf_text(&row->text, "; ");
     }
     buf_text(&row->text, buf_get(&s->remark));
@@ -109,7 +110,7 @@ static void print_json(const struct query_trace *t,
         json_int(o, "frame", (int64_t)s->frame_count);
         json_int(o, "zero_copy", (int64_t)s->zero_copy_count);
         json_bool(o, "copies_known", s->is_known);
-        json_count(o, "calls", s->bound ? s->calls : -1);
+        json_count(o, "calls", s->is_counted ? s->calls : -1);
         json_int(o, "errors", s->errors);
         json_text(o, "remark",
                   s->remark.len_bytes ? buf_get(&s->remark) : NULL);

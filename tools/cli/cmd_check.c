@@ -5,6 +5,7 @@
  * why; and which text would be captured.
  */
 #include "tools/cli/bindings.h"
+#include "bind/names.h"
 #include "tools/cli/check_print.h"
 #include "shim/plan/plan.h"
 #include "tools/cli/check_trace.h"
@@ -34,6 +35,7 @@ struct check {
     struct manifest_file file;
     struct types types; /* with which the file was parsed */
     struct program program;
+    char called[256]; /* its basename, as it was given */
     struct objects objects;
     struct binding *bindings;
     size_t count;
@@ -261,8 +263,14 @@ static bool is_handler(const struct manifest_decl *d)
 static int decide(struct check *c)
 {
     const struct manifest *m = c->file.manifest;
-    struct bindings *b =
-        bindings_new(&c->objects, c->objects.at[0].name, match_max());
+    const char *name = NULL; /* a library is for any program */
+    if (c->program.kind == PROGRAM_LIBRARY)
+        c->objects.at[0].kind = OBJECT_PLAIN;
+    else
+        name = manifest_program_name(m, c->called, c->objects.at[0].name);
+    if (!name && c->program.kind != PROGRAM_LIBRARY)
+        name = c->called;
+    struct bindings *b = bindings_new(&c->objects, name, match_max());
     c->bindings = calloc(m->decl_count + 1, sizeof *c->bindings);
     if (!b || !c->bindings) {
         bindings_free(b);
@@ -281,10 +289,16 @@ static int decide(struct check *c)
     return 0;
 }
 
+/* Rules for the program's own exit may be all that somebody wants. */
+static bool is_idle(const struct check *c)
+{
+    return c->count == 0 && c->file.manifest->program_count == 0;
+}
+
 static int print(const struct check *c)
 {
     int status = c->totals[BINDING_NONE] || c->totals[BINDING_ERROR] ||
-                         c->file.manifest->error_count
+                         c->file.manifest->error_count || is_idle(c)
                      ? EXIT_FOUND
                      : EXIT_FINE;
     if (c->json) {
@@ -296,6 +310,12 @@ static int print(const struct check *c)
         return status;
     }
     manifest_file_print(&c->file, stdout, true);
+    if (c->count == 0)
+        term_wrap(&c->term, TERM_YELLOW,
+                  "No handler is declared, so nothing but the process is "
+                  "recorded. A handler is a declaration with [[span]] before "
+                  "it; 'handspan suggest PROGRAM' drafts some.",
+                  2);
     print_bindings(c);
     print_legend(c);
     print_captured(c);
@@ -316,7 +336,10 @@ static int find_program(struct check *c, const char *name)
                                : err == -EACCES ? "is not executable"
                                                 : strerror(-err));
     program_classify(&c->program);
-    if (c->program.kind == PROGRAM_NATIVE)
+    if (!c->called[0])
+        snprintf(c->called, sizeof c->called, "%s",
+                 bind_basename(c->program.path));
+    if (c->program.kind == PROGRAM_NATIVE || c->program.kind == PROGRAM_LIBRARY)
         return 0;
     options_trouble("%s", c->program.why);
     if (c->program.kind != PROGRAM_SCRIPT)

@@ -129,6 +129,8 @@ static int print_json(const struct errors *e, const struct query_group *g)
     json_int(o, "first_unix_ns", g->first_unix_ns);
     json_int(o, "last_unix_ns", g->last_unix_ns);
     json_text(o, "end_source", g->end_source);
+    if (g->is_process)
+        json_raw(o, "error", g->error, "null");
     if (found > 0) {
         struct cJSON *x = json_object();
         json_text(x, "trace_id", example.trace);

@@ -126,11 +126,21 @@ static void note_switches(struct run *r)
     r->is_in_scope = false;
 }
 
+/* By the sidecar of our store; or where programs are told to rely on another
+ * one (HANDSPAN_SIDECAR=off), by that. */
+static bool is_served(const struct run *r)
+{
+    const char *told = getenv("HANDSPAN_SIDECAR");
+    return told && strcmp(told, "off") == 0
+               ? sidecar_is_running(r->launch.dir)
+               : sidecar_serves(r->launch.dir, r->launch.store);
+}
+
 static void ensure_sidecar(const struct run *r)
 {
-    if (r->launch.is_store_bad || sidecar_is_running(r->launch.dir))
+    if (r->launch.is_store_bad || is_served(r))
         return;
-    int err = sidecar_spawn();
+    int err = sidecar_spawn(r->launch.store);
     if (err)
         options_trouble("cannot start the sidecar: %s; 'handspan sidecar' "
                         "brings the trace in later",
@@ -286,8 +296,7 @@ static void progress(bool *shown, bool over)
  * may be about to take the lock, hence a moment. */
 static bool is_forsaken(const struct run *r, int64_t now, int64_t *since)
 {
-    if ((!r->has_session && !r->has_others) ||
-        sidecar_is_running(r->launch.dir))
+    if ((!r->has_session && !r->has_others) || is_served(r))
         *since = now;
     return now - *since > ABSENT_MS;
 }
@@ -325,6 +334,8 @@ static void report(struct run *r)
         remove_certificate(r);
     if (stored && (strcmp(r->summary, "always") == 0 || (!never && isatty(2))))
         summary_print(r->launch.store, id, stderr);
+    if (stored && !never && r->launch.manifest[0])
+        summary_nothing(r->launch.store, id, stderr);
     if (stored || never)
         return;
     if (!r->has_session && !id[0])

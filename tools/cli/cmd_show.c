@@ -41,6 +41,8 @@ static void print_head(const struct view *v, const struct query_trace *t,
     term_line_printf(&l, TERM_DIM, " cpu  ");
     term_line_glyph(&l, TERM_PLAIN, g->wait, 1);
     term_line_printf(&l, TERM_DIM, " waiting  ");
+    term_line_glyph(&l, TERM_PLAIN, waterfall_sparse(&v->term), 1);
+    term_line_printf(&l, TERM_DIM, " <1/8  ");
     if (waterfall_has_queue(tree)) {
         term_line_glyph(&l, TERM_PLAIN, g->queue, 1);
         term_line_printf(&l, TERM_DIM, " queued  ");

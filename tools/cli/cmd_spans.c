@@ -102,6 +102,9 @@ static void add_error(struct cJSON *to, const char *error)
     static const char *const members[] = {
         "kind",  "type",   "rule",  "return_value", "errno",      "message",
         "cause", "origin", "stack", "stderr",       "fingerprint"};
+    /* only where there is something to say */
+    static const char *const more[] = {"stack_ended", "origin_ended", "left_by",
+                                       "withheld"};
     if (!error) {
         json_null(to, "error");
         return;
@@ -112,6 +115,14 @@ static void add_error(struct cJSON *to, const char *error)
         const char *raw = json_member(error, members[i], &len);
         char *copy = raw ? strndup(raw, (size_t)len) : NULL;
         json_raw(o, members[i], copy, "null");
+        free(copy);
+    }
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+        int len;
+        const char *raw = json_member(error, more[i], &len);
+        char *copy = raw ? strndup(raw, (size_t)len) : NULL;
+        if (copy)
+            json_raw(o, more[i], copy, "null");
         free(copy);
     }
     json_object_add(to, "error", o);

@@ -76,6 +76,7 @@ static int session_json(const struct session_info *i)
     json_int(o, "hook_faults", (int64_t)i->hook_faults);
     json_int(o, "manifest_errors", (int64_t)i->manifest_errors);
     json_bool(o, "is_off", i->is_off);
+    json_text(o, "store", i->store[0] ? i->store : NULL);
     return json_print(stdout, o);
 }
 
@@ -110,6 +111,9 @@ static void session_text(const struct status *s, const struct session_info *i)
         if (i->hook_faults)
             term_line_printf(&l, TERM_RED, ", %s faults of handspan's hooks",
                              format_count((int64_t)i->hook_faults).text);
+        if (i->store[0] && strcmp(i->store, s->store) != 0)
+            term_line_printf(&l, TERM_PLAIN, ", for the store %s",
+                             text_shown(i->store).text);
     }
     term_line_end(&l);
     term_line_free(&l);

@@ -159,14 +159,13 @@ static void print_candidate(const struct candidate *c)
 
 /* ---- all ---------------------------------------------------------------- */
 
-static void print_scope(const struct candidate *c,
-                        const struct objects *objects)
+static void print_scope(const struct candidate *c)
 {
     const struct plan_image *image = c->object ? &c->object->image : NULL;
     printf("\n");
     if (!c->object) {
         printf("[[object(\"%s\")]];\n", c->plugins ? c->plugins : "*.so");
-    } else if (c->object == &objects->at[0]) {
+    } else if (c->object->kind == OBJECT_MAIN) {
         printf("[[object(main");
         if (!c->name && image->build_id_len) {
             printf(", build_id(\"");
@@ -202,7 +201,7 @@ static void print_glob(const char *name)
                                               : *name);
 }
 
-static void print_head(const struct objects *objects,
+static void print_head(const struct objects *objects, const char *called,
                        const struct suggest_notes *notes)
 {
     const struct object *main = &objects->at[0];
@@ -223,25 +222,27 @@ static void print_head(const struct objects *objects,
         printf("// %zu more were left out; handspan suggest %s 'GLOB' shows "
                "those of a name.\n",
                notes->beyond, text_shown(main->path).text);
+    if (!called)
+        return; /* of a library: whoever loads it */
     fputs("[[program(\"", stdout);
-    print_glob(main->name);
+    print_glob(called);
     puts("\")]];");
 }
 
-static size_t print_all(const struct objects *objects,
+static size_t print_all(const struct objects *objects, const char *called,
                         const struct suggestions *s,
                         const struct suggest_notes *notes)
 {
     const struct candidate *last = NULL;
     size_t count = 0;
-    print_head(objects, notes);
+    print_head(objects, called, notes);
     for (int named = 1; named >= 0; named--)
         for (size_t i = 0; i < s->count; i++) {
             const struct candidate *c = &s->at[i];
             if (c->is_left_out || (c->name != NULL) != named)
                 continue;
             if (!is_same_scope(last, c))
-                print_scope(c, objects);
+                print_scope(c);
             print_candidate(c);
             last = c;
             count++;
@@ -264,12 +265,16 @@ static int suggest(const char *name, const struct suggest_choice *choice)
     program_classify(&program);
     if (program.kind == PROGRAM_SCRIPT)
         return options_trouble("%s", program.why);
-    if (program.kind != PROGRAM_NATIVE)
+    bool is_library = program.kind == PROGRAM_LIBRARY;
+    if (program.kind != PROGRAM_NATIVE && !is_library)
         options_trouble("%s", program.why);
     if (objects_load(program.path, &objects, why, sizeof why) < 0)
         return options_trouble("%s", why);
+    if (is_library)
+        objects.at[0].kind = OBJECT_PLAIN;
     err = suggest_choose(&objects, choice, &list, &notes);
-    size_t count = err ? 0 : print_all(&objects, &list, &notes);
+    const char *called = is_library ? NULL : bind_basename(program.path);
+    size_t count = err ? 0 : print_all(&objects, called, &list, &notes);
     suggest_free(&list);
     objects_free(&objects);
     if (err)

@@ -27,7 +27,8 @@ void error_screen_title(const struct query_group *g, struct buf *b)
 {
     if (g->rule)
         buf_text(b, g->rule);
-    else if (g->kind && strcmp(g->kind, "exception") == 0)
+    else if (g->kind && strcmp(g->kind, "exception") == 0 &&
+             !(g->type && strcmp(g->type, "panic") == 0))
         buf_text(b, "exception");
     const char *space = b->len_bytes ? " " : "";
     if (g->rule && g->type)
@@ -59,7 +60,7 @@ static void print_note(struct term_line *l, const struct query_frame *f)
         term_line_printf(l, TERM_YELLOW, "   guess");
     if (f->trouble)
         term_line_printf(l, TERM_YELLOW, "   %s", f->trouble);
-    else if (!f->file && !f->inlined && f->build_id)
+    else if (!f->file && !f->inlined && f->build_id && !f->has_debug)
         term_line_printf(l, TERM_DIM, "   no debug file %.6s", f->build_id);
 }
 
@@ -238,6 +239,7 @@ static void print_stacks(const struct term *t, const cJSON *error)
     const cJSON *stack = cJSON_GetObjectItemCaseSensitive(error, "stack");
     const char *kind = text_of(error, "kind");
     bool is_exception = kind && strcmp(kind, "exception") == 0;
+    bool is_exit = kind && strcmp(kind, "exit") == 0;
     if (text_of(cause, "call")) {
         struct term_line l;
         struct buf b;
@@ -257,9 +259,10 @@ static void print_stacks(const struct term *t, const cJSON *error)
         print_title(t, "Thrown");
     }
     if (cJSON_GetArraySize(origin) > 0)
-        print_frames(t, origin, NULL);
+        print_frames(t, origin, text_of(error, "origin_ended"));
     bool is_rule = kind && strcmp(kind, "rule") == 0;
-    bool is_in_origin = is_rule && cJSON_GetArraySize(origin) > 0;
+    bool is_in_origin = is_rule && cJSON_GetArraySize(origin) > 0 &&
+                        !text_of(error, "origin_ended");
     if (cJSON_GetArraySize(stack) > 0 && !is_in_origin) {
         bool is_signal = kind && strcmp(kind, "signal") == 0;
         bool is_overdue = kind && strcmp(kind, "overdue") == 0;
@@ -267,6 +270,7 @@ static void print_stacks(const struct term *t, const cJSON *error)
         print_title(t, is_signal      ? "Where"
                        : is_left      ? "Left by longjmp"
                        : is_overdue   ? "Where it was"
+                       : is_exit      ? "Where it ended"
                        : is_exception ? "Where it passed"
                                       : "Called from");
         print_frames(t, stack, text_of(error, "stack_ended"));
@@ -426,6 +430,24 @@ static void put_open(void *context, const struct query_open *o)
     print_values(ends->term, "  input", o->input);
 }
 
+/* The call that it ended in: its path if it is in the store, else its name. */
+static void print_innermost(const struct view *v, const struct query_group *g,
+                            const cJSON *error)
+{
+    char digits[32];
+    struct query_example e = {0};
+    struct query_group call = {.session = g->session};
+    if (json_member_text(g->error, "ref", digits, sizeof digits))
+        call.ref = strtoll(digits, NULL, 10);
+    if (call.ref && query_example_load(v->db, &call, &e) > 0 && e.path) {
+        print_labelled(&v->term, "Open", e.path);
+        print_values(&v->term, "  input", e.input);
+    } else {
+        print_labelled(&v->term, "Open", text_of(error, "handler"));
+    }
+    query_example_free(&e);
+}
+
 static int print_process(const struct view *v, const struct query_group *g,
                          const char *short_id)
 {
@@ -436,10 +458,19 @@ static int print_process(const struct view *v, const struct query_group *g,
                    {"pidfd", "the kernel (pidfd)"},
                    {"parent", "its parent, which waited for it"}};
     struct ends ends = {.term = &v->term};
+    cJSON *error = g->error ? cJSON_Parse(g->error) : NULL;
     print_head(&v->term, g, short_id, 0, 0);
     int err = query_open_spans(v->db, g->session, g->ref, put_open, &ends);
-    if (!err && !ends.count)
+    if (!err && !ends.count && text_of(error, "handler"))
+        print_innermost(v, g, error);
+    else if (!err && !ends.count)
         print_labelled(&v->term, "Open", "no handler was open when it ended");
+    print_signal(&v->term, error);
+    print_stacks(&v->term, error);
+    print_lines(&v->term, "Stderr", text_of(error, "stderr"));
+    if (error && !text_of(error, "stderr"))
+        print_withheld(&v->term, "Stderr", error);
+    cJSON_Delete(error);
     const char *source = "nobody: the cause is not known";
     for (size_t i = 0; g->end_source && i < sizeof sources / sizeof *sources;
          i++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which functions of which objects a declaration names. */
 #pragma once
+#include "bind/find.h"
 #include "tools/cli/objects.h"
 
 struct function {
@@ -12,12 +13,12 @@ struct function {
 struct functions {
     struct function *at;
     size_t count, cap;
+    size_t name_count; /* that were found, maybe several of one address */
 };
 /* One entry per address. 0 or -ENOMEM. */
 int functions_find(const struct objects *objects,
                    const struct manifest_decl *decl, struct functions *out)
     __attribute__((warn_unused_result));
 void functions_free(struct functions *f);
-/* work.constprop.0, work.isra.0 ...: made by the compiler, with arguments of
- * its own. */
-bool function_is_clone(const char *name);
+/* The objects as the search for functions sees them; number i is at[i]. */
+struct bind_world functions_world(const struct objects *objects);

@@ -2,6 +2,7 @@
 /* The objects of a program; see objects.h. Files are mapped read-only and
  * looked at through shim/plan, which checks every offset. */
 #include "tools/cli/objects.h"
+#include "bind/debug_file.h"
 #include "tools/common/paths.h"
 #include <elf.h>
 #include <errno.h>
@@ -16,19 +17,6 @@
 enum {
     OBJECTS_MAX = 2048
 };
-
-static enum object_kind kind_of(const char *name)
-{
-    static const char *const libc[] = {"libc.so.6", "libpthread.so.0",
-                                       "libdl.so.2", "librt.so.1",
-                                       "libutil.so.1"};
-    if (strncmp(name, "ld-linux", 8) == 0)
-        return OBJECT_LOADER;
-    for (size_t i = 0; i < sizeof libc / sizeof *libc; i++)
-        if (strcmp(name, libc[i]) == 0)
-            return OBJECT_LIBC;
-    return OBJECT_PLAIN;
-}
 
 static int map_file(const char *path, const void **bytes, size_t *len_bytes)
 {
@@ -82,7 +70,8 @@ static int add(struct objects *o, const char *path, size_t parent, char *why,
     }
     const char *slash = strrchr(object->path, '/');
     object->name = slash ? slash + 1 : object->path;
-    object->kind = o->count == 0 ? OBJECT_MAIN : kind_of(object->name);
+    object->kind = o->count == 0 ? OBJECT_MAIN
+                                 : (enum object_kind)bind_kind_of(object->name);
     object->names = object_names_new();
     o->count++;
     return 0;
@@ -177,6 +166,9 @@ void objects_free(struct objects *o)
 {
     for (size_t i = 0; i < o->count; i++) {
         munmap((void *)(uintptr_t)o->at[i].bytes, o->at[i].len_bytes);
+        if (o->at[i].debug_bytes)
+            munmap((void *)(uintptr_t)o->at[i].debug_bytes,
+                   o->at[i].debug_len_bytes);
         free(o->at[i].path);
         object_names_free(o->at[i].names);
         free(o->at[i].branches);
@@ -188,43 +180,58 @@ void objects_free(struct objects *o)
     *o = (struct objects){0};
 }
 
-static bool has_build_id(const struct plan_image *image, const char *prefix)
+struct bind_object object_as_bound(const struct object *o)
 {
-    char hex[2 * PLAN_BUILD_ID_MAX + 1] = "";
-    for (uint32_t i = 0; i < image->build_id_len && i < PLAN_BUILD_ID_MAX; i++)
-        snprintf(hex + 2 * (size_t)i, 3, "%02x", image->build_id[i]);
-    return strncmp(hex, prefix, strlen(prefix)) == 0;
+    return (struct bind_object){(enum bind_kind)o->kind, o->path, &o->image};
 }
 
 bool object_matches(const struct object *o, const struct manifest_object *scope)
 {
-    if (scope->build_id && !has_build_id(&o->image, scope->build_id))
+    struct bind_object object = object_as_bound(o);
+    return bind_in_scope(&object, scope);
+}
+
+static bool take_debug(struct object *own, const char *path, uint32_t crc)
+{
+    if (map_file(path, &own->debug_bytes, &own->debug_len_bytes) != 0)
         return false;
-    switch (scope->kind) {
-    case MANIFEST_OBJECT_ANY:
-        return o->kind == OBJECT_MAIN || o->kind == OBJECT_PLAIN;
-    case MANIFEST_OBJECT_MAIN:
-        return o->kind == OBJECT_MAIN;
-    case MANIFEST_OBJECT_BASENAME:
-        return manifest_match_glob(scope->pattern, o->name) ||
-               (o->image.soname &&
-                manifest_match_glob(scope->pattern, o->image.soname));
-    case MANIFEST_OBJECT_PATH:
-        return manifest_match_glob(scope->pattern, o->path);
-    }
+    if (plan_image_add_debug(&own->image, own->debug_bytes,
+                             own->debug_len_bytes, crc) == 0)
+        return true;
+    munmap((void *)(uintptr_t)own->debug_bytes, own->debug_len_bytes);
+    own->debug_bytes = NULL;
     return false;
 }
 
-void object_find_branches(const struct objects *o, const struct object *object)
+void object_add_symtab(const struct objects *o, const struct object *object)
+{
+    struct object *own = &o->at[object - o->at];
+    char path[PATHS_MAX], *real;
+    uint32_t crc = 0;
+    if (own->has_symtab || own->image.symtab)
+        return;
+    own->has_symtab = true;
+    const char *link = plan_file_debuglink(own->bytes, own->len_bytes, &crc);
+    real = realpath(own->path, NULL);
+    for (unsigned i = 0; real && i < BIND_DEBUG_PATHS; i++)
+        if (bind_debug_path(i, real, &own->image, link, path, sizeof path) &&
+            take_debug(own, path, crc))
+            break;
+    free(real);
+}
+
+void object_find_branches(const struct objects *o, const struct object *object,
+                          uint64_t vaddr)
 {
     struct object *own = &o->at[object - o->at];
     size_t len = plan_image_branches_bytes(&own->image);
-    if (own->image.branches.is_known || len == 0)
+    if (len == 0 || plan_image_has_branches(&own->image, vaddr))
         return;
     void *memory = calloc(1, len);
     if (!memory)
         return; /* nothing of it will be patched, and the reason is told */
     size_t used = plan_image_find_branches(&own->image, memory);
+    free(own->branches); /* of the time before its debug file was read */
     own->branches = realloc(memory, used ? used : 1);
     own->image.branches.at = own->branches;
 }

@@ -5,15 +5,16 @@
  * DT_NEEDED names.
  */
 #pragma once
-#include "manifest/manifest.h"
+#include "bind/scope.h"
 #include "shim/plan/image.h"
 #include "tools/cli/object_names.h"
 
 enum object_kind {
-    OBJECT_MAIN,
-    OBJECT_PLAIN,
-    OBJECT_LIBC,   /* libc and its satellites */
-    OBJECT_LOADER, /* ld.so */
+    OBJECT_MAIN = BIND_MAIN,
+    OBJECT_PLAIN = BIND_PLAIN,
+    OBJECT_LIBC = BIND_LIBC,
+    OBJECT_LOADER = BIND_LOADER,
+    OBJECT_OWN = BIND_OWN,
 };
 struct object {
     char *path;       /* as found */
@@ -25,6 +26,9 @@ struct object {
     size_t parent;              /* index of who needs it first */
     struct object_names *names; /* NULL: no memory */
     void *branches;             /* memory of image.branches */
+    bool has_symtab; /* a debug file was looked for, if it has none itself */
+    const void *debug_bytes; /* the mapped debug file; NULL: none */
+    size_t debug_len_bytes;
 };
 struct objects {
     struct object *at;
@@ -41,12 +45,17 @@ int objects_load(const char *program, struct objects *out, char *why,
 void objects_add(struct objects *o, const char *path);
 void objects_free(struct objects *o);
 
-/* Does a declaration with this scope cover the object? As in the preload. */
+/* As the search for functions sees it. */
+struct bind_object object_as_bound(const struct object *o);
+/* Full symbols of a stripped object from its debug file, once. */
+void object_add_symtab(const struct objects *o, const struct object *object);
+/* Does a declaration with this scope cover the object? */
 bool object_matches(const struct object *o,
                     const struct manifest_object *scope);
 
-/* Have its image know who branches where, once. */
-void object_find_branches(const struct objects *o, const struct object *object);
+/* Before the function at vaddr is planned: who branches where. */
+void object_find_branches(const struct objects *o, const struct object *object,
+                          uint64_t vaddr);
 
 /* Where the loader finds a library that `object` (index) needs: into `out`.
  * 0 or -ENOENT. For objects.c alone. */

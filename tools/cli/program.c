@@ -139,6 +139,29 @@ static bool read_loader(int fd, const Elf64_Ehdr *head, char *out, size_t cap)
     return false;
 }
 
+/* A shared object: what is started says so of itself (DF_1_PIE). */
+static bool is_library(int fd, const Elf64_Ehdr *head)
+{
+    Elf64_Phdr ph;
+    Elf64_Dyn d;
+    if (head->e_type != ET_DYN)
+        return false;
+    for (unsigned i = 0; i < head->e_phnum && i < 256; i++) {
+        off_t at = (off_t)(head->e_phoff + (uint64_t)i * sizeof ph);
+        if (pread(fd, &ph, sizeof ph, at) != (ssize_t)sizeof ph)
+            return false;
+        for (uint64_t n = 0; ph.p_type == PT_DYNAMIC && n < 1024; n++) {
+            at = (off_t)(ph.p_offset + n * sizeof d);
+            if (pread(fd, &d, sizeof d, at) != (ssize_t)sizeof d ||
+                d.d_tag == DT_NULL)
+                break;
+            if (d.d_tag == DT_FLAGS_1 && d.d_un.d_val & DF_1_PIE)
+                return false;
+        }
+    }
+    return true;
+}
+
 static void classify_elf(struct program *p, int fd, const Elf64_Ehdr *head)
 {
     char loader[256];
@@ -147,6 +170,11 @@ static void classify_elf(struct program *p, int fd, const Elf64_Ehdr *head)
         decide(p, PROGRAM_FOREIGN,
                "'%s' is a program for %s; handspan traces x86-64 alone",
                p->path, machine_name(head->e_machine));
+    else if (!read_loader(fd, head, loader, sizeof loader) &&
+             is_library(fd, head))
+        decide(p, PROGRAM_LIBRARY,
+               "'%s' is a library: what is traced are programs that load it",
+               p->path);
     else if (!read_loader(fd, head, loader, sizeof loader))
         decide(p, PROGRAM_STATIC,
                "'%s' is statically linked: no preload reaches it. Way out: "

@@ -10,6 +10,7 @@ enum program_kind {
     PROGRAM_STATIC,  /* no loader, no preload */
     PROGRAM_FOREIGN, /* another machine, word size or libc */
     PROGRAM_SETUID,  /* the loader ignores preloads */
+    PROGRAM_LIBRARY, /* no program: others load it */
     PROGRAM_OTHER,   /* nothing that we know */
 };
 struct program {

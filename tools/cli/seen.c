@@ -5,6 +5,7 @@
  * there is none; of several processes and sessions of a trace each has its own.
  */
 #include "tools/cli/seen.h"
+#include "bind/reason.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,11 @@ static int compare_sites(const void *a, const void *b)
 {
     const struct query_site *const *x = a, *const *y = b;
     int order = compare(*x, *y);
+    if (order == 0)
+        order = compare_texts((*x)->object, (*y)->object);
+    if (order == 0)
+        order =
+            ((*x)->address > (*y)->address) - ((*x)->address < (*y)->address);
     if (order == 0)
         order =
             ((*x)->session > (*y)->session) - ((*x)->session < (*y)->session);
@@ -80,6 +86,39 @@ static bool is_many(const struct query_site *s)
            strpbrk(s->declared, "*?[");
 }
 
+/* The preload's words for what makes no span: its calls are not counted. */
+static bool is_uncounted(const struct query_site *s)
+{
+    return s->reason && strstr(s->reason, bind_no_spans);
+}
+
+/* What the sites of a declaration come to. */
+struct whole {
+    bool is_bound;  /* somewhere */
+    bool has_cause; /* why not, other than that an object never came */
+};
+
+static bool is_absent(const struct query_site *s)
+{
+    return s->reason &&
+           strncmp(s->reason, bind_no_object, strlen(bind_no_object)) == 0;
+}
+
+static void look(const struct query_site *s, struct whole *whole)
+{
+    whole->is_bound |= is_bound(s);
+    whole->has_cause |= !is_bound(s) && !is_absent(s);
+}
+
+/* A function that one object or process lacks is no news of a declaration that
+ * is bound in another; nor that its object was not there at the start, if it
+ * came. */
+static bool is_overtaken(const struct query_site *s, const struct whole *whole)
+{
+    return !is_bound(s) && s->address < 0 && !is_twice(s) &&
+           (whole->is_bound || (whole->has_cause && is_absent(s)));
+}
+
 static void add_site(const struct query_detail *d, const struct query_site *s,
                      struct seen *out)
 {
@@ -87,17 +126,14 @@ static void add_site(const struct query_detail *d, const struct query_site *s,
     buf_init(&prefix, 4096);
     if (is_many(s))
         buf_printf(&prefix, "%s: ", s->symbol);
-    out->functions += s->address >= 0 || is_twice(s);
     out->is_known &= !is_bound(s) || s->unseen;
     if (is_bound(s)) {
         if (!out->first || !is_bound(out->first))
             out->first = s;
-        out->bound++;
         out->ways |=
             strcmp(s->binding, "slots") == 0 ? BINDING_SLOTS : BINDING_ENTRY;
-        out->frame_count += s->shim && strcmp(s->shim, "frame") == 0;
-        out->zero_copy_count += !s->shim || strcmp(s->shim, "frame") != 0;
         add_calls(d, s, out);
+        out->is_counted |= !is_uncounted(s);
     }
     out->first = out->first ? out->first : s;
     if (s->unseen && *s->unseen) {
@@ -109,6 +145,44 @@ static void add_site(const struct query_detail *d, const struct query_site *s,
         add_remark(out, buf_get(&prefix), s->reason);
     }
     buf_free(&prefix);
+}
+
+/* One function as every process of the trace has it: `n` sites. */
+static void add_function(const struct query_site *const *sites, size_t n,
+                         struct seen *out, size_t *twice)
+{
+    const struct query_site *bound = NULL;
+    size_t twices = 0, bounds = 0;
+    for (size_t i = 0; i < n; i++) {
+        twices += is_twice(sites[i]);
+        bounds += is_bound(sites[i]);
+        bound = is_bound(sites[i]) ? sites[i] : bound;
+    }
+    out->functions++;
+    out->bound += bound != NULL;
+    *twice += !bound && twices == n;
+    if (bound && bounds + twices < n)
+        out->status = BINDING_PART; /* not in all of them */
+    if (!bound)
+        return;
+    bool is_frame = bound->shim && strcmp(bound->shim, "frame") == 0;
+    out->frame_count += is_frame;
+    out->zero_copy_count += !is_frame;
+}
+
+/* Those with an address are told in the order of functions. */
+static void add_functions(const struct query_site *const *sites, size_t count,
+                          struct seen *out, size_t *twice)
+{
+    for (size_t i = 0, n; i < count; i += n) {
+        for (n = 1;
+             i + n < count && sites[i + n]->address == sites[i]->address &&
+             compare_texts(sites[i + n]->object, sites[i]->object) == 0;
+             n++)
+            ;
+        if (sites[i]->address >= 0 || is_twice(sites[i]))
+            add_function(sites + i, n, out, twice);
+    }
 }
 
 static void conclude(struct seen *s, size_t twice)
@@ -141,14 +215,18 @@ int seen_load(const struct query_detail *d, struct seen_list *out)
     for (size_t i = 0, n; i < d->site_count; i += n) {
         struct seen *s = &out->at[out->count++];
         size_t twice = 0;
+        struct whole whole = {0};
         *s = (struct seen){.status = BINDING_OK, .is_known = true};
         buf_init(&s->remark, 4096);
         for (n = 0;
-             i + n < d->site_count && compare(sites[i], sites[i + n]) == 0;
-             n++) {
-            add_site(d, sites[i + n], s);
-            twice += is_twice(sites[i + n]);
+             i + n < d->site_count && compare(sites[i], sites[i + n]) == 0; n++)
+            look(sites[i + n], &whole);
+        for (size_t j = i; j < i + n; j++) {
+            if (is_overtaken(sites[j], &whole))
+                continue;
+            add_site(d, sites[j], s);
         }
+        add_functions(sites + i, n, s, &twice);
         conclude(s, twice);
     }
     free(sites);

@@ -15,7 +15,8 @@ struct seen {
     unsigned ways; /* enum binding_way */
     size_t frame_count, zero_copy_count;
     int64_t calls, errors;
-    bool is_known; /* whether all its copies are known */
+    bool is_counted; /* some of what is bound makes spans */
+    bool is_known;   /* whether all its copies are known */
     struct buf remark;
 };
 struct seen_list {

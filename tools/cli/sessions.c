@@ -66,6 +66,9 @@ static void look(int dir_fd, const char *file, struct session_info *s)
     s->lost_processes = h->lost_processes;
     s->hook_faults = h->hook_faults;
     s->manifest_errors = h->manifest_errors;
+    lane_reader_string(&r,
+                       (struct lane_string){h->store_string, h->store_bytes}, 0,
+                       s->store, sizeof s->store);
     look_at_processes(&r, s);
     look_at_lanes(&r, s);
     lane_reader_close(&r);

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "tools/common/paths.h"
 
 struct session_info {
     char file[256];
@@ -22,6 +23,7 @@ struct session_info {
     uint64_t lost_threads, lost_calls, lost_contexts, lost_sites, lost_strings,
         lost_processes, hook_faults, manifest_errors;
     bool is_off;
+    char store[PATHS_MAX]; /* that it names; "": none */
 };
 
 /* Each "session-*" of `dir`. `each` returns 0 to go on. 0, its answer, or

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The sidecar from outside; see sidecar_control.h. */
 #include "tools/cli/sidecar_control.h"
+#include "lane/store_name.h"
 #include "tools/common/paths.h"
 #include <dirent.h>
 #include <errno.h>
@@ -25,12 +26,33 @@ static bool is_locked(const char *path)
     return locked;
 }
 
+/* A sidecar holds one of these bytes (lane/store_name.h); `bytes` 0: of all. */
+static bool has_byte(const char *path, int64_t at, int64_t bytes)
+{
+    struct flock range = {
+        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = at, .l_len = bytes};
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0)
+        return false;
+    bool is = fcntl(fd, F_GETLK, &range) == 0 && range.l_type != F_UNLCK;
+    close(fd);
+    return is;
+}
+
 /* The directory is what counts; older ones lock only the file. */
 bool sidecar_is_running(const char *dir)
 {
     char path[PATHS_MAX + 16];
     snprintf(path, sizeof path, "%s/sidecar.lock", dir);
-    return is_locked(dir) || is_locked(path);
+    return is_locked(dir) || is_locked(path) || has_byte(path, 0, 0);
+}
+
+bool sidecar_serves(const char *dir, const char *store)
+{
+    char path[PATHS_MAX + 16];
+    snprintf(path, sizeof path, "%s/sidecar.lock", dir);
+    return is_locked(path) ||
+           has_byte(path, lane_store_lock_at(lane_store_key(store)), 1);
 }
 
 bool sidecar_trouble(const char *dir, int64_t since_unix_ns, char *out,
@@ -53,7 +75,7 @@ bool sidecar_trouble(const char *dir, int64_t since_unix_ns, char *out,
 }
 
 /* In the second child: become the sidecar. */
-static _Noreturn void become_sidecar(const char *self)
+static _Noreturn void become_sidecar(const char *self, const char *store)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -64,11 +86,12 @@ static _Noreturn void become_sidecar(const char *self)
             dup2(null, fd);
     close_range(3, ~0U, 0);
     if (chdir("/") == 0)
-        execl(self, "handspan", "sidecar", "--auto", (char *)NULL);
+        execl(self, "handspan", "sidecar", "--auto", "--store", store,
+              (char *)NULL);
     _exit(127);
 }
 
-int sidecar_spawn(void)
+int sidecar_spawn(const char *store)
 {
     char self[PATHS_MAX];
     int err = paths_self(self, sizeof self);
@@ -82,7 +105,7 @@ int sidecar_spawn(void)
         unsetenv("LD_PRELOAD");
         pid_t second = fork();
         if (second == 0)
-            become_sidecar(self);
+            become_sidecar(self, store);
         _exit(second < 0);
     }
     int status;

@@ -6,12 +6,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* One holds the lock of `dir`. */
+/* One is at work in `dir`, for whatever store. */
 bool sidecar_is_running(const char *dir);
-/* Start `handspan sidecar` in a session of its own, as no child of ours,
- * without descriptors of ours; directory and store are in the environment. 0
- * or -errno. */
-int sidecar_spawn(void) __attribute__((warn_unused_result));
+/* One that takes the sessions which name this store (an absolute path). */
+bool sidecar_serves(const char *dir, const char *store);
+/* Start `handspan sidecar` for this store (an absolute path) in a session of
+ * its own, as no child of ours, without descriptors of ours; the directory is
+ * in the environment. 0 or -errno. */
+int sidecar_spawn(const char *store) __attribute__((warn_unused_result));
 
 /* Why nothing gets into the store, as the sidecar says it at `since_unix_ns` or
  * later (0: ever); false: nothing is wrong. */

@@ -183,7 +183,7 @@ static bool can_be_bound(const struct objects *objects,
     struct plan_patch patch;
     if (!c->object)
         return true;
-    object_find_branches(objects, c->object);
+    object_find_branches(objects, c->object, c->vaddr);
     return plan_entry_patch(&plan_decoder_zydis, &c->object->image, c->vaddr, 0,
                             scratch, &patch) == 0 &&
            patch.verdict == PLAN_OK;

@@ -2,6 +2,7 @@
 /* End summary: how it ended, where the time went, the first error or how to
  * see more. */
 #include "tools/cli/summary.h"
+#include "tools/cli/seen.h"
 #include "tools/cli/share.h"
 #include "tools/cli/stats.h"
 #include "tools/common/format.h"
@@ -134,6 +135,65 @@ void summary_print(const char *store, const char *id, FILE *out)
             stats_free(&s);
         }
     }
+    query_choice_free(&c);
+    view_close(&v);
+}
+
+/* False: something was recorded, or nothing was to be. */
+static bool is_nothing(const struct seen_list *list, size_t *unbound)
+{
+    int64_t calls = 0;
+    *unbound = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        const struct seen *s = &list->at[i];
+        calls += s->bound && !s->is_counted ? 1 : s->calls;
+        *unbound += s->status == BINDING_NONE;
+    }
+    return list->count > 0 && calls == 0;
+}
+
+static void put_nothing(FILE *out, size_t handlers, size_t unbound,
+                        const char *id)
+{
+    fputs("handspan: ", out);
+    if (handlers == 1)
+        fputs("the manifest's handler ", out);
+    else
+        fprintf(out, "none of the manifest's %zu handlers ", handlers);
+    if (unbound == handlers)
+        fprintf(out, handlers == 1 ? "is not bound" : "is bound");
+    else
+        fprintf(out, handlers == 1 ? "was not called" : "was called");
+    if (unbound && unbound < handlers)
+        fprintf(out, ", %zu %s not bound", unbound,
+                unbound == 1 ? "is" : "are");
+    fprintf(out, ": handspan check --trace %s\n", id);
+}
+
+static void say_nothing(const struct view *v, const struct query_trace *t,
+                        FILE *out)
+{
+    struct query_detail d = {0};
+    struct seen_list list = {0};
+    size_t unbound;
+    char id[9];
+    if (query_detail_load(v->db, t->trace, &d) == 0 &&
+        seen_load(&d, &list) == 0 && is_nothing(&list, &unbound))
+        put_nothing(out, list.count, unbound, view_short_id(t, id));
+    seen_free(&list);
+    query_detail_free(&d);
+}
+
+void summary_nothing(const char *store, const char *id, FILE *out)
+{
+    struct view v = VIEW_INIT;
+    char why[256];
+    struct query_choice c = {0};
+    v.filter.pid = -1;
+    if (query_open(store, &v.db, why, sizeof why) < 0)
+        return;
+    if (query_choose(v.db, id, &v.filter, &c, why, sizeof why) == 0)
+        say_nothing(&v, &c.found[0], out);
     query_choice_free(&c);
     view_close(&v);
 }

@@ -6,3 +6,6 @@
 /* The trace with this id (hex) out of `store`, on `out`. Silent when it cannot
  * be read. */
 void summary_print(const char *store, const char *id, FILE *out);
+/* A line on `out` if none of the handlers that its manifest names has been
+ * called: how many are not bound, and where that is told. */
+void summary_nothing(const char *store, const char *id, FILE *out);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Types of the debug information for a manifest; see types.h. */
 #include "tools/cli/types.h"
+#include "bind/names.h"
 #include "tools/cli/functions.h"
 #include "tools/cli/types_paste.h"
 #include "tools/dwarf/types.h"
@@ -70,9 +71,9 @@ static void want_function(struct compile *c, const struct manifest_want *w)
     int err = w->is_pasted ? types_paste_find(c->objects, w, &found)
                            : functions_find(c->objects, w->decl, &found);
     for (size_t i = 0; !err && i < found.count && i < FUNCTIONS_MAX; i++)
-        plain += !function_is_clone(found.at[i].name);
+        plain += !bind_is_clone(found.at[i].name);
     for (size_t i = 0; !err && i < found.count && i < FUNCTIONS_MAX; i++)
-        if (plain == 0 || !function_is_clone(found.at[i].name))
+        if (plain == 0 || !bind_is_clone(found.at[i].name))
             want_one(c, w, &found.at[i]);
     functions_free(&found);
 }

@@ -138,6 +138,17 @@ static bool is_thunk(const char *text, const char *name)
     return (size_t)(name - text) >= len && memcmp(name - len, word, len) == 0;
 }
 
+/* "label[abi:cxx11](int)": nobody writes the tags. */
+static void drop_tags(char *text)
+{
+    for (char *at = text; (at = strstr(at, "[abi:"));) {
+        const char *end = strchr(at, ']');
+        if (!end)
+            return;
+        memmove(at, end + 1, strlen(end + 1) + 1);
+    }
+}
+
 /* Behind "ns::f(" in "int ns::f<int>(int)"; NULL: another name. */
 static const char *params_of(const char *text, const char *name)
 {
@@ -163,6 +174,7 @@ static int look(void *context, const struct plan_symbol *symbol)
     if (!text || status != 0)
         return 0;
     p->buf = text;
+    drop_tags(text);
     const char *params = params_of(text, p->name);
     int score = params ? compare_params(p, params) : -1;
     if (score < 0 || score < p->score ||

@@ -31,6 +31,11 @@ struct waterfall {
     bool more[DEPTH_MAX + 1]; /* further siblings at this depth? */
 };
 
+const char *waterfall_sparse(const struct term *term)
+{
+    return term->utf8 ? "\u2581" : ",";
+}
+
 bool waterfall_has_queue(const struct query_tree *tree)
 {
     for (size_t i = 0; i < tree->node_count; i++)
@@ -165,14 +170,25 @@ static void put_branches(struct waterfall *w, uint32_t depth, const char *glyph)
                         2);
 }
 
-static const char *cell_glyph(const struct term_glyphs *g,
-                              const struct query_cell *c)
+/* A cell is CPU or waiting as a whole, so what it owes to the other is carried
+ * to the next: of a row as many cells are CPU as the share of its time. */
+static const char *cell_glyph(const struct waterfall *w,
+                              const struct query_cell *c, float *owed)
 {
+    const struct term_glyphs *g = w->term->glyphs;
+    float cell_ns =
+        (float)(w->tree->end_ns - w->tree->start_ns) / (float)w->bar_cells;
     if (!c->is_touched)
         return c->queue_ns > 0 ? g->queue : " ";
+    if (c->active_ns * 8 < cell_ns)
+        return waterfall_sparse(w->term);
     if (c->unknown_ns * 2 > c->active_ns)
         return g->unknown;
-    return c->cpu_ns * 2 >= c->active_ns ? g->cpu : g->wait;
+    *owed += c->cpu_ns < c->active_ns ? c->cpu_ns / c->active_ns : 1;
+    if (*owed < 0.5f)
+        return g->wait;
+    *owed -= 1;
+    return g->cpu;
 }
 
 static void put_bar(struct waterfall *w, const struct query_cell *row,
@@ -182,9 +198,10 @@ static void put_bar(struct waterfall *w, const struct query_cell *row,
         return;
     term_line_pad(&w->line, w->bar_start);
     struct buf bar;
+    float owed = 0;
     buf_init(&bar, 16384);
     for (int i = 0; i < w->bar_cells; i++)
-        buf_text(&bar, cell_glyph(w->term->glyphs, &row[i]));
+        buf_text(&bar, cell_glyph(w, &row[i], &owed));
     term_line_glyph(&w->line, style, buf_get(&bar), w->bar_cells);
     buf_free(&bar);
 }

@@ -8,6 +8,8 @@
  * below the pseudo node of orphans as well. 0 or -ENOMEM. */
 int waterfall_print(const struct query_tree *tree, const struct term *term,
                     bool orphans);
+/* The glyph of a cell of which less than an eighth is occupied. */
+const char *waterfall_sparse(const struct term *term);
 /* Does the picture show queue time, or time of unknown kind? */
 bool waterfall_has_queue(const struct query_tree *tree);
 bool waterfall_has_unknown(const struct query_tree *tree);

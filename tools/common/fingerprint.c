@@ -25,6 +25,17 @@ static const char *base_of(const char *path)
     return slash ? slash + 1 : path;
 }
 
+/* What a program unpacks to itself has another name each time. */
+static const char *name_of(const char *object)
+{
+    static const char *const folders[] = {"/tmp/", "/var/tmp/", "/dev/shm/",
+                                          "/run/user/"};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+        if (strncmp(object, folders[i], strlen(folders[i])) == 0)
+            return "(unpacked)";
+    return base_of(object);
+}
+
 /* The innermost frames of the program's own objects, by name: the same for
  * every build and address. */
 static uint64_t add_frames(uint64_t hash, const cJSON *frames)
@@ -35,17 +46,18 @@ static uint64_t add_frames(uint64_t hash, const cJSON *frames)
     {
         const char *object = text_of(frame, "object");
         const char *function = text_of(frame, "function");
-        if (!object || system_has_object(object))
+        if (!object || system_has_object(object) ||
+            system_has_source(text_of(frame, "file"), function))
             continue;
-        hash = hash_text(hash, function ? function : base_of(object));
+        hash = hash_text(hash, function ? function : name_of(object));
         if (++count == GROUP_FRAMES)
             break;
     }
     return hash;
 }
 
-void fingerprint_make(const cJSON *error, const char *handler,
-                      char out[FINGERPRINT_BYTES])
+/* All but the frames. */
+static uint64_t hash_error(const cJSON *error, const char *handler)
 {
     static const char *const keys[] = {"kind", "type", "rule"};
     uint64_t hash = HASH_BEGIN;
@@ -54,10 +66,26 @@ void fingerprint_make(const cJSON *error, const char *handler,
         hash = hash_text(hash, text ? text : "");
     }
     hash = hash_text(hash, handler ? handler : "");
+    const cJSON *cause = cJSON_GetObjectItemCaseSensitive(error, "cause");
+    if (text_of(cause, "call")) {
+        const char *number = text_of(cause, "error");
+        hash = hash_text(hash, text_of(cause, "call"));
+        hash = hash_text(hash, number ? number : "");
+    }
+    return hash;
+}
+
+bool fingerprint_make(const cJSON *error, const char *handler,
+                      char out[FINGERPRINT_BYTES], uint64_t *without_frames)
+{
+    uint64_t hash = hash_error(error, handler);
     const cJSON *frames = cJSON_GetObjectItemCaseSensitive(error, "origin");
     if (cJSON_GetArraySize(frames) == 0)
         frames = cJSON_GetObjectItemCaseSensitive(error, "stack");
+    if (without_frames)
+        *without_frames = hash;
     snprintf(out, FINGERPRINT_BYTES, "%016" PRIx64, add_frames(hash, frames));
+    return cJSON_GetArraySize(frames) > 0;
 }
 
 void fingerprint_of_kind(const char *kind, const char *handler,

@@ -16,3 +16,28 @@ bool system_has_object(const char *path)
             return true;
     return false;
 }
+
+bool system_has_source(const char *file, const char *function)
+{
+    static const char *const files[] = {"library/std/src/", "library/core/src/",
+                                        "library/alloc/src/"};
+    static const char *const functions[] = {"std::panicking::",
+                                            "core::panicking::",
+                                            "core::result::unwrap_failed",
+                                            "core::option::",
+                                            "std::sys_common::backtrace",
+                                            "std::rt::",
+                                            "rust_panic",
+                                            "rust_begin_unwind",
+                                            "__rust_start_panic"};
+    if (file && strncmp(file, "/usr/include/", 13) == 0)
+        return true;
+    for (size_t i = 0; file && i < sizeof files / sizeof *files; i++)
+        if (strstr(file, files[i]))
+            return true;
+    for (size_t i = 0; function && i < sizeof functions / sizeof *functions;
+         i++)
+        if (strncmp(function, functions[i], strlen(functions[i])) == 0)
+            return true;
+    return false;
+}

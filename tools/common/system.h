@@ -14,3 +14,6 @@
 
 /* `path`: of an object; only its last part counts. */
 bool system_has_object(const char *path);
+/* The same of what such a library leaves in the program itself: headers'
+ * templates, Rust's standard library. Each may be NULL. */
+bool system_has_source(const char *file, const char *function);

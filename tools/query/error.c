@@ -4,6 +4,7 @@
 #include "tools/query/frames.h"
 #include "tools/query/tree.h"
 #include <cjson/cJSON.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char *text_of(const cJSON *o, const char *key)
@@ -37,7 +38,9 @@ static void put_other(const cJSON *error, bool is_signal, struct buf *b)
     const char *type = text_of(error, "type");
     const char *message = text_of(error, "message");
     const char *address = text_of(error, "fault_address");
-    buf_printf(b, "%s%s", is_signal ? "" : "exception ", type ? type : "?");
+    bool is_panic = type && strcmp(type, "panic") == 0;
+    buf_printf(b, "%s%s", is_signal || is_panic ? "" : "exception ",
+               type ? type : "?");
     if (message)
         buf_printf(b, ": %s", message);
     if (is_signal && address && strcmp(address, "0x0") != 0)
@@ -57,9 +60,10 @@ static void put_place(const cJSON *error, bool is_rule, bool is_long,
         frames = cJSON_GetObjectItemCaseSensitive(error, "stack");
         where = is_rule && !text_of(error, "left_by") ? "called from" : "in";
     }
-    const cJSON *blamed = query_frame_to_blame(frames);
+    const cJSON *blamed = query_frame_to_blame(frames, where[0] == 'i');
     struct query_frame f = query_frame_read(blamed);
-    if (!blamed || (!f.function && !f.file))
+    if (!blamed || (!f.function && !f.file) ||
+        (f.function && strcmp(f.function, "_start") == 0))
         return;
     bool has_line = f.file && f.line;
     if (is_long || !has_line || where[0] != 'i')
@@ -82,6 +86,56 @@ static void put_stderr(const cJSON *error, struct buf *b)
         buf_printf(b, "; it wrote: %.*s", (int)(len < 400 ? len : 400), text);
 }
 
+static bool complains(const char *line)
+{
+    static const char *const words[] = {
+        "error",   "cannot",  "can't",     "could not", "couldn't",
+        "fail",    "invalid", "no such",   "denied",    "not found",
+        "unable",  "refused", "unrecogni", "unknown",   "not recogni",
+        "missing", "fatal",   "not in ",   "not a ",    "does not"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcasestr(line, words[i]))
+            return true;
+    return false;
+}
+
+/* The line of a process's words that says what went wrong: the first with a
+ * word of complaint behind a colon, as programs say such things, else with one
+ * (it may be a line of the help), else the last one. */
+static void put_complaint(const cJSON *error, struct buf *b)
+{
+    const char *text = text_of(error, "stderr");
+    char chosen[512] = "", line[512];
+    int rank = 0;
+    for (const char *at = text; at && *at; at += strspn(at, "\n\r")) {
+        size_t len = strcspn(at, "\n\r");
+        snprintf(line, sizeof line, "%.*s", (int)len, at);
+        at += len;
+        size_t word = strcspn(line, " ");
+        bool is_prefixed = word > 0 && line[word - 1] == ':';
+        int here = strspn(line, " \t") == strlen(line)     ? 0
+                   : complains(line) && strstr(line, ": ") ? 3
+                   : complains(line) || is_prefixed        ? 2
+                                                           : 1;
+        if (here > rank || (here == 1 && rank == 1)) {
+            rank = here;
+            snprintf(chosen, sizeof chosen, "%s", line);
+        }
+    }
+    if (rank)
+        buf_printf(b, "; it wrote: %.400s", chosen);
+}
+
+/* `exit 1, in load` */
+static void put_ending(const cJSON *error, struct buf *b)
+{
+    const char *type = text_of(error, "type");
+    const char *handler = text_of(error, "handler");
+    buf_text(b, type ? type : "exit");
+    if (handler)
+        buf_printf(b, " in %s", handler);
+}
+
 /* `overdue("30s"): waiting in read(4)` */
 static void put_overdue(const cJSON *error, struct buf *b)
 {
@@ -98,12 +152,17 @@ void query_error_line(const char *error_json, bool is_long, struct buf *b)
     const char *kind = text_of(error, "kind");
     bool is_signal = kind && strcmp(kind, "signal") == 0;
     bool is_overdue = kind && strcmp(kind, "overdue") == 0;
-    bool is_rule =
-        !is_signal && !is_overdue && (!kind || strcmp(kind, "exception") != 0);
+    bool is_exit = kind && strcmp(kind, "exit") == 0;
+    bool is_rule = !is_exit &&
+
+                   !is_signal && !is_overdue &&
+                   (!kind || strcmp(kind, "exception") != 0);
     if (is_overdue)
         put_overdue(error, b);
     else if (is_rule)
         put_rule(error_json, error, b);
+    else if (is_exit)
+        put_ending(error, b);
     else
         put_other(error, is_signal, b);
     const cJSON *cause = cJSON_GetObjectItemCaseSensitive(error, "cause");
@@ -117,5 +176,7 @@ void query_error_line(const char *error_json, bool is_long, struct buf *b)
     put_place(error, is_rule, is_long, b);
     if (is_long && is_rule && !text_of(cause, "call"))
         put_stderr(error, b);
+    else if (is_long && is_exit)
+        put_complaint(error, b);
     cJSON_Delete(error);
 }

@@ -87,7 +87,10 @@ static void read_end(sqlite3_stmt *stmt, struct query_group *g)
     g->ref = query_int(stmt, 10, -1);
     g->end_source = query_text_copy(stmt, 11);
     g->open_spans = query_int(stmt, 12, 0);
+    g->error = query_text_copy(stmt, 13);
+    const char *group = query_text(stmt, 14);
     uint64_t hash = hash_text(HASH_BEGIN, "process");
+    hash = group ? hash_text(hash, group) : hash;
     hash = hash_text(hash_text(hash, g->handler ? g->handler : ""), type);
     snprintf(g->id, sizeof g->id, "%016llx", (unsigned long long)hash);
 }

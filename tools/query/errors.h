@@ -17,7 +17,7 @@ struct query_group {
     int64_t first_unix_ns, last_unix_ns;
     int64_t session, ref; /* the newest example; of a process its idx; -1:
                              none is in the store any more */
-    char *error;          /* of the example, JSON; NULL: a process, or gone */
+    char *error;          /* of the example, JSON; NULL: not known, or gone */
     char *end_source;     /* of a process */
     int64_t open_spans;   /* of a process, when it ended */
 };

@@ -31,6 +31,8 @@ struct query_frame query_frame_read(const cJSON *frame)
         .handler = text_of(frame, "handler"),
         .inlined =
             cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(frame, "inlined")),
+        .has_debug =
+            cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(frame, "debug")),
         .is_guess =
             cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(frame, "guess")),
     };
@@ -42,17 +44,19 @@ const char *query_base_name(const char *path)
     return slash ? slash + 1 : path ? path : "?";
 }
 
-const cJSON *query_frame_to_blame(const cJSON *frames)
+const cJSON *query_frame_to_blame(const cJSON *frames, bool is_inside)
 {
     const cJSON *frame, *own = NULL;
     cJSON_ArrayForEach(frame, frames)
     {
         struct query_frame f = query_frame_read(frame);
-        if (!f.object || system_has_object(f.object))
-            continue;
-        if (f.file && f.line && strncmp(f.file, "/usr/include/", 13) != 0)
+        bool is_own = f.object && !system_has_object(f.object) &&
+                      !system_has_source(f.file, f.function);
+        if (is_own && f.file && f.line)
             return frame;
-        own = own ? own : frame;
+        own = own || !is_own ? own : frame;
+        if (is_inside && f.handler)
+            break;
     }
     return own ? own : cJSON_IsArray(frames) ? frames->child : NULL;
 }

@@ -13,6 +13,7 @@ struct query_frame {
     int line;            /* 0 unknown */
     const char *handler; /* name of the handler that it is */
     bool inlined, is_guess;
+    bool has_debug; /* its object's debug file is there: no line in it */
 };
 struct query_frame query_frame_read(const struct cJSON *frame);
 
@@ -23,9 +24,11 @@ const char *query_base_name(const char *path);
  * The frame that a person would look at first: the innermost one of the
  * program's own
  * objects with a line of its own sources, else the innermost one of them, else
- * the innermost of all. NULL: the array has none.
+ * the innermost of all. `is_inside`: none above the innermost handler, where it
+ * is on the stack: what called it is nobody's place. NULL: the array has none.
  */
-const struct cJSON *query_frame_to_blame(const struct cJSON *frames);
+const struct cJSON *query_frame_to_blame(const struct cJSON *frames,
+                                         bool is_inside);
 
 enum query_cause_part {
     QUERY_CAUSE_ERROR = 1, /* `open("/data/x.csv") = ENOENT` */

@@ -187,7 +187,18 @@ static int add_question(struct session *s, struct coverage *c, uint32_t site,
     return q->object && q->symbol ? 0 : -ENOMEM;
 }
 
-/* No function of that name: perhaps there are only copies. */
+/* handspan's own objects are none of the program's. */
+static bool is_own(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    return strncmp(name, "libhandspan", 11) == 0 ||
+           strncmp(name, "libZydis.so", 11) == 0 ||
+           strncmp(name, "libZycore.so", 12) == 0;
+}
+
+/* No such symbol in the objects of its scope (the one object that it has): but
+ * perhaps there are copies. */
 static int ask_everywhere(struct session *s, struct coverage *c, uint32_t index,
                           const struct lane_site *site)
 {
@@ -197,7 +208,7 @@ static int ask_everywhere(struct session *s, struct coverage *c, uint32_t index,
     int rc = 0;
     lane_reader_string(&s->reader, site->declared, 0, name, sizeof name);
     lane_reader_string(&s->reader, site->reason, 0, reason, sizeof reason);
-    if (strncmp(reason, "no function of that name", 24) != 0 || !name[0] ||
+    if (strncmp(reason, "no such symbol in ", 18) != 0 || !name[0] ||
         strpbrk(name, "*?[( "))
         return 0;
     for (uint32_t i = 0;
@@ -207,7 +218,8 @@ static int ask_everywhere(struct session *s, struct coverage *c, uint32_t index,
             break;
         lane_reader_string(&s->reader, module.path, 0, object, sizeof object);
         if (object[0] != '/' || strstr(object, "/libc.so.") ||
-            strstr(object, "/ld-linux"))
+            strstr(object, "/ld-linux") || is_own(object) ||
+            (site->module != 0 && site->module != i + 1))
             continue;
         rc = add_question(s, c, index, i + 1, object, name);
         if (rc == 0 && c->count)

@@ -38,16 +38,31 @@ struct decode_frame {
 
 /* What an error has besides its own frame: JSON texts (`stderr_text` is plain),
  * each malloc'ed or NULL. */
+enum {
+    DECODE_GROUPS = 128
+};
+/* The groups of errors that a session has had: see error.c. */
+struct decode_groups {
+    struct decode_group {
+        uint64_t base; /* 0: free */
+        char fingerprint[24];
+        bool are_several;
+    } known[DECODE_GROUPS];
+};
 struct decode_context {
+    struct decode_groups *groups; /* not owned; NULL: each error by itself */
     char *cause, *origin, *stack, *stderr_text;
     const char
         *withheld; /* why words are missing, not owned; NULL: no reason */
+    char origin_ended[64];   /* the same of `origin`, or "" */
     const char *stack_ended; /* why `stack` goes no further, NULL: whole */
     char type[512], message[2048]; /* of the exception it came from, or "" */
     /* why inputs (attributes, too) or outputs are missing; NULL: none are */
     const char *input_lost, *output_lost;
-    bool was_left;   /* by longjmp: its own frame is part of `stack` */
-    bool has_signal; /* this span is where a fatal signal came */
+    uint32_t site; /* of the innermost call, where a process ended; 0: none */
+    uint64_t open_ref; /* its reference; 0: not known */
+    bool was_left;     /* by longjmp: its own frame is part of `stack` */
+    bool has_signal;   /* this span is where a fatal signal came */
     int32_t signal, signal_code;
     uint64_t fault_address;
 };

@@ -39,6 +39,12 @@ int decode_error(const struct decode_site *site,
                  const struct decode_context *context, struct cJSON **out,
                  struct decode_result *group);
 
+/* The error of a process that ended by `kind`; `handler` was open then, or
+ * NULL. Both malloc'ed. */
+void decode_ending(const char *kind, const char *type, const char *handler,
+                   const struct decode_context *context, char **error,
+                   char **group);
+
 /* A usual frame at once, malloc'ed; NULL: it is not usual (or there is no
  * memory). quick.c */
 char *decode_quick(const struct decode_site *site,

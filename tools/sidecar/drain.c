@@ -49,6 +49,7 @@ static int values_decode(struct session *s, const struct drain_span *span,
     bool has_context =
         is_final && (error.payload || stacks_is_fatal(p, span->died_by));
     struct decode_context context = {
+        .groups = &s->groups,
         .withheld = s->withheld[0] ? s->withheld : NULL,
     };
     if (is_final)

@@ -2,6 +2,7 @@
 /* See entries.h. */
 #define _GNU_SOURCE
 #include "tools/sidecar/entries.h"
+#include "lane/store_name.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +16,7 @@
 #include "tools/sidecar/setup.h"
 
 enum {
+    LEFT_S = 2,
     BUCKETS = 1024,          /* at first; doubled as it fills */
     BACKLOG_MAX = 32,        /* sessions of the dead, at a time */
     BACKLOG_NS = 2000000000, /* one that is quiet longer waits for somebody */
@@ -180,6 +182,22 @@ static bool is_unchanged(struct entries *entries, int dir_fd)
     return is_same;
 }
 
+/* Others have sidecars of their own. */
+static bool is_ours(const struct entries *entries, int dir_fd, const char *name)
+{
+    struct stat at;
+    uint64_t key = lane_store_key_of(name);
+    if (key == 0)
+        return entries->takes_unnamed;
+    if (key == entries->key)
+        return true;
+    /* its own sidecar may be about to start */
+    return entries->takes_left && setup_maker_is_dead(name) &&
+           fstatat(dir_fd, name, &at, AT_SYMLINK_NOFOLLOW) == 0 &&
+           time(NULL) - at.st_mtime >= LEFT_S &&
+           !setup_is_served(entries->takes_left, key);
+}
+
 static void look_through(struct entries *entries, int dir_fd, DIR *dir,
                          int64_t now_ns)
 {
@@ -189,7 +207,8 @@ static void look_through(struct entries *entries, int dir_fd, DIR *dir,
         if (strncmp(e->d_name, COMMAND_PREFIX, strlen(COMMAND_PREFIX)) == 0)
             entries->has_commands = true;
         if (strncmp(e->d_name, "session-", 8) != 0 ||
-            strlen(e->d_name) >= SESSION_NAME_MAX)
+            strlen(e->d_name) >= SESSION_NAME_MAX ||
+            !is_ours(entries, dir_fd, e->d_name))
             continue;
         struct entry *known = find(entries, e->d_name);
         if (known)

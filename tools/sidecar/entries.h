@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 struct session;
+struct setup_claim;
 
 enum entry_list {
     ENTRY_LIVE,    /* open, or to be opened now */
@@ -35,6 +36,13 @@ TAILQ_HEAD(entry_head, entry);
 struct entries {
     struct entry_head list[ENTRY_LISTS];
     uint32_t count[ENTRY_LISTS];
+    /* Which are taken in: those that name the store of this key (0: none), and
+     * those that name no store. */
+    uint64_t key;
+    bool takes_unnamed;
+    /* And of dead programs what names another store that no sidecar serves, as
+     * far as that is known by this: somebody typed --store. NULL: not. */
+    const struct setup_claim *takes_left;
     struct entry **bucket;
     uint32_t buckets, scan;
     int64_t scan_at_ns, scanned_at_ns; /* scanned: on the wall clock */

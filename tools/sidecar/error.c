@@ -54,8 +54,31 @@ static const char *const kinds[] = {
     [LANE_ERROR_SIGNAL] = "signal",
 };
 
+static int cause_errno(const struct decode_context *c)
+{
+    cJSON *cause = c && c->cause ? cJSON_Parse(c->cause) : NULL;
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(cause, "errno");
+    int number = cJSON_IsNumber(item) ? item->valueint : 0;
+    cJSON_Delete(cause);
+    return number;
+}
+
+/* The rule's, or the one that errno had if that is the cause's: it may be left
+ * from before. */
+static int errno_of(const struct lane_frame_error *e,
+                    const struct decode_context *c)
+{
+    if (e->kind == LANE_ERROR_SIGNAL)
+        return 0;
+    if (e->kind == LANE_ERROR_RULE && e->has_code &&
+        strerrorname_np((int)e->code))
+        return (int)e->code;
+    return e->saved_errno && e->saved_errno == cause_errno(c) ? e->saved_errno
+                                                              : 0;
+}
+
 /* A name for statistics: of few values, the same in every run. */
-static void type_name(const struct lane_frame_error *e, char *type,
+static void type_name(const struct lane_frame_error *e, int agreed, char *type,
                       size_t cap_bytes)
 {
     if (type[0])
@@ -63,8 +86,8 @@ static void type_name(const struct lane_frame_error *e, char *type,
     const char *name = NULL;
     if (e->kind == LANE_ERROR_RULE && e->has_code)
         name = strerrorname_np((int)e->code);
-    else if (e->kind == LANE_ERROR_RULE && e->saved_errno)
-        name = strerrorname_np(e->saved_errno);
+    else if (e->kind == LANE_ERROR_RULE && agreed)
+        name = strerrorname_np(agreed);
     else if (e->kind == LANE_ERROR_SIGNAL)
         name = sigabbrev_np((int)e->code);
     if (name)
@@ -101,6 +124,8 @@ static void add_context(cJSON *o, const struct decode_context *c)
     add_text(o, "stderr", c->stderr_text);
     if (c->stack_ended)
         cJSON_AddStringToObject(o, "stack_ended", c->stack_ended);
+    if (c->origin_ended[0])
+        cJSON_AddStringToObject(o, "origin_ended", c->origin_ended);
     if (c->was_left)
         cJSON_AddStringToObject(o, "left_by", "longjmp");
     if (c->has_signal) {
@@ -112,11 +137,34 @@ static void add_context(cJSON *o, const struct decode_context *c)
     }
 }
 
-static void add_group(cJSON *o, const struct decode_site *site,
-                      struct decode_result *group)
+/* An error that fails often has its stack copied now and then only. Without one
+ * it is of the group of those that are else the same, if there is one alone. */
+static void join_group(struct decode_groups *groups, bool has_frames,
+                       uint64_t base, char fingerprint[FINGERPRINT_BYTES])
 {
+    struct decode_group *known = &groups->known[base % DECODE_GROUPS];
+    bool is_known = known->base == base;
+    if (has_frames && !is_known) {
+        known->base = base;
+        known->are_several = false;
+        snprintf(known->fingerprint, sizeof known->fingerprint, "%s",
+                 fingerprint);
+    } else if (has_frames) {
+        known->are_several |= strcmp(known->fingerprint, fingerprint) != 0;
+    } else if (is_known && !known->are_several) {
+        snprintf(fingerprint, FINGERPRINT_BYTES, "%s", known->fingerprint);
+    }
+}
+
+static void add_group(cJSON *o, const struct decode_site *site,
+                      struct decode_groups *groups, struct decode_result *group)
+{
+    uint64_t base;
     const char *type = text_of(o, "type"), *rule = text_of(o, "rule");
-    fingerprint_make(o, site->name, group->fingerprint);
+    bool has_frames =
+        fingerprint_make(o, site->name, group->fingerprint, &base);
+    if (groups)
+        join_group(groups, has_frames, base, group->fingerprint);
     cJSON_AddStringToObject(o, "fingerprint", group->fingerprint);
     group->error_type = type ? strdup(type) : NULL;
     group->error_rule = rule ? strdup(rule) : NULL;
@@ -150,6 +198,28 @@ static bool read_frame(const struct decode_site *site,
     return true;
 }
 
+/* "thread 'main' panicked at 'MESSAGE', app.rs:5:9", or, since Rust 1.73,
+ * "... panicked at app.rs:5:9:" and the message on the next line. The last one:
+ * a thread may have lived through others. */
+static void panic_message(const char *text, char *out, size_t cap_bytes)
+{
+    static const char said[] = "panicked at ";
+    const char *at = NULL, *next = text ? strstr(text, said) : NULL;
+    for (; next; next = strstr(at, said))
+        at = next + sizeof said - 1;
+    if (!at)
+        return;
+    size_t len = strcspn(at, "\n");
+    if (at[0] == '\'') {
+        const char *end = strstr(++at, "', ");
+        len = end ? (size_t)(end - at) : strcspn(at, "\n");
+    } else if (at[len] == '\n') {
+        at += len + 1;
+        len = strcspn(at, "\n");
+    }
+    snprintf(out, cap_bytes, "%.*s", (int)len, at);
+}
+
 /* What the throw knew better than the handler that it passed. */
 static void complete(const struct lane_frame_error *e,
                      const struct decode_context *c, struct error_texts *t)
@@ -160,16 +230,31 @@ static void complete(const struct lane_frame_error *e,
         if (!t->message[0])
             snprintf(t->message, sizeof t->message, "%s", c->message);
     }
-    type_name(e, t->type, sizeof t->type);
+    if (e->kind == LANE_ERROR_EXCEPTION && c && strcmp(t->type, "panic") == 0)
+        panic_message(c->stderr_text, t->message, sizeof t->message);
+    type_name(e, errno_of(e, c), t->type, sizeof t->type);
 }
 
-static int errno_of(const struct lane_frame_error *e)
+void decode_ending(const char *kind, const char *type, const char *handler,
+                   const struct decode_context *context, char **error,
+                   char **group)
 {
-    if (e->kind == LANE_ERROR_SIGNAL)
-        return 0;
-    bool is_named = e->kind == LANE_ERROR_RULE && e->has_code &&
-                    strerrorname_np((int)e->code);
-    return is_named ? (int)e->code : e->saved_errno;
+    char fingerprint[FINGERPRINT_BYTES], number[32];
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddStringToObject(o, "kind", kind);
+    add_text(o, "type", type);
+    add_text(o, "handler", handler);
+    if (handler && context->open_ref) {
+        snprintf(number, sizeof number, "%lld", (long long)context->open_ref);
+        cJSON_AddRawToObject(o, "ref", number);
+    }
+    add_context(o, context);
+    (void)fingerprint_make(o, handler, fingerprint, NULL);
+    if (context->withheld)
+        cJSON_AddStringToObject(o, "withheld", context->withheld);
+    *group = strdup(fingerprint);
+    *error = cJSON_PrintUnformatted(o);
+    cJSON_Delete(o);
 }
 
 int decode_error(const struct decode_site *site,
@@ -185,7 +270,7 @@ int decode_error(const struct decode_site *site,
         return -EBADMSG;
     complete(&e, context, &t);
     bool is_rule = e.kind == LANE_ERROR_RULE;
-    int number = errno_of(&e);
+    int number = errno_of(&e, context);
     if (is_rule && !t.message[0] && number && strerrordesc_np(number))
         snprintf(t.message, sizeof t.message, "%s", strerrordesc_np(number));
     cJSON *o = cJSON_CreateObject();
@@ -197,7 +282,7 @@ int decode_error(const struct decode_site *site,
     add_text(o, "message", t.message);
     add_context(o, context);
     group->error_kind = kinds[e.kind];
-    add_group(o, site, group);
+    add_group(o, site, context ? context->groups : NULL, group);
     if (context && context->withheld)
         cJSON_AddStringToObject(o, "withheld", context->withheld);
     *out = o;

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include "tools/sidecar/ending.h"
 #include "tools/sidecar/session.h"
 #include "tools/sidecar/setup.h"
 #include "tools/sidecar/words.h"
@@ -284,10 +285,26 @@ static int64_t since_start(const struct session *s,
     return clock_duration_ns(&s->clock, p->entry.t0_ticks, ticks);
 }
 
+/* What the screens say of one that failed. */
+static int find_ending(struct session *s, const struct session_process *p,
+                       const struct process_end *end, struct ending *out)
+{
+    bool is_signal = end->signal != STORE_NULL;
+    *out = (struct ending){NULL, NULL};
+    if (strcmp(end->status, "error") != 0)
+        return 0;
+    return ending_make(s, p->number, is_signal ? "signal" : "exit",
+                       is_signal ? end->signal : end->exit_code, out);
+}
+
 static int process_end(struct session *s, uint32_t index)
 {
     struct session_process *p = &s->process[index];
     struct process_end end = end_of(&s->reader.header, p);
+    struct ending ending;
+    int rc = find_ending(s, p, &end, &ending);
+    if (rc < 0)
+        return rc;
     bool marked = p->entry.state == LANE_PROCESS_ENDED;
     uint64_t t1 = p->entry.t1_ticks;
     if (t1 < p->last_ticks)
@@ -297,13 +314,14 @@ static int process_end(struct session *s, uint32_t index)
     uint64_t peak = marked ? p->entry.peak_bytes : p->death.peak_bytes;
     bool is_reaped = p->death.source && strcmp(p->death.source, "reaper") == 0;
     bool is_sample = !marked && !is_reaped;
-    int rc =
-        store_run(s->store, STORE_PROCESS_END, "iiiiiittiitii", s->id,
-                  (int64_t)p->number, duration, cpu ? (int64_t)cpu : STORE_NULL,
-                  peak ? (int64_t)peak : STORE_NULL, (int64_t)is_sample,
-                  end.status, p->ended_by, end.exit_code, end.signal,
-                  end.source, since_start(s, p, p->end_least_ticks),
-                  since_start(s, p, p->end_most_ticks));
+    rc = store_run(
+        s->store, STORE_PROCESS_END, "iiiiiittiitiitt", s->id,
+        (int64_t)p->number, duration, cpu ? (int64_t)cpu : STORE_NULL,
+        peak ? (int64_t)peak : STORE_NULL, (int64_t)is_sample, end.status,
+        p->ended_by, end.exit_code, end.signal, end.source,
+        since_start(s, p, p->end_least_ticks),
+        since_start(s, p, p->end_most_ticks), ending.error, ending.group);
+    ending_free(&ending);
     if (rc >= 0)
         rc = tables_lost(s, p);
     uint32_t context = p->entry.context;

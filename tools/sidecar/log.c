@@ -89,3 +89,8 @@ void log_close(void)
         close(file);
     file = -1;
 }
+
+void log_say(const char *text)
+{
+    log_line("%s", text);
+}

@@ -12,3 +12,5 @@ void log_open(int dir_fd, const char *path, mode_t mode, bool to_stderr);
 /* Control characters and bytes that are no UTF-8 come out escaped. */
 void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_close(void);
+/* A line as it is. */
+void log_say(const char *text);

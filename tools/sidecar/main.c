@@ -9,15 +9,14 @@
 #include "tools/sidecar/sidecar.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "lane/store_name.h"
 #include "tools/common/config.h"
 #include "tools/common/confine.h"
 #include "tools/common/options.h"
@@ -51,6 +50,7 @@ struct sidecar {
     bool is_auto, once, stay;
     char dir[PATHS_MAX], store_path[PATHS_MAX];
     int dir_fd, lock_fd;
+    struct setup_claim claim;
     struct store *store;
     struct option_words uploads;
     struct upload *upload; /* NULL: nowhere to */
@@ -447,17 +447,26 @@ static void work(struct sidecar *c)
     }
 }
 
+static bool claim(struct sidecar *c, bool wait)
+{
+    bool has = setup_claim(&c->claim, wait);
+    c->entries.takes_unnamed = !c->claim.is_named;
+    c->entries.takes_left = c->is_auto || !c->store_option ? NULL : &c->claim;
+    c->entries.key = c->claim.has_key ? c->claim.key : 0;
+    return has;
+}
+
 /* Work, let the lock go, and look once more: whoever made a session meanwhile
  * found the lock taken and relies on us. */
 static void work_until_quiet(struct sidecar *c)
 {
     for (;;) {
         work(c);
-        setup_unlock(c->dir_fd, c->lock_fd);
+        setup_leave(&c->claim);
         if (stop || c->once || c->store_failures)
             return;
         entries_scan(&c->entries, c->dir_fd, now(), true);
-        if (!is_waiting(c) || !setup_lock(c->dir_fd, c->lock_fd, false))
+        if (!is_waiting(c) || !claim(c, false))
             return;
         c->idle_since_ns = 0;
     }
@@ -472,27 +481,22 @@ static int open_places(struct sidecar *c)
         paths_take_dir(c->dir_option, c->dir, sizeof c->dir, why, sizeof why);
     if (c->dir_fd < 0)
         return options_trouble("%s", why);
-    mode_t mode = setup_file_mode(c->dir_fd);
-    mode_t mask = umask(0);
-    log_open(c->dir_fd, c->log_option, mode, !c->is_auto);
-    c->lock_fd =
-        openat(c->dir_fd, "sidecar.lock",
-               O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode);
-    int lock_error = errno;
-    umask(mask);
+    c->lock_fd = setup_files(c->dir_fd, c->dir, c->log_option, !c->is_auto);
     if (why[0])
         log_line("%s", why);
-    if (c->lock_fd < 0) {
-        log_line("cannot open '%s/sidecar.lock': %s", c->dir,
-                 strerror(lock_error));
+    if (c->lock_fd < 0)
         return EXIT_TROUBLE;
-    }
     int rc = paths_store(c->store_option, c->dir, c->store_path,
                          sizeof c->store_path);
     if (rc != 0) {
         log_line("no place for the store: %s", strerror(-rc));
         return EXIT_TROUBLE;
     }
+    c->claim = (struct setup_claim){.dir_fd = c->dir_fd,
+                                    .lock_fd = c->lock_fd,
+                                    .is_named = c->is_auto && c->store_option,
+                                    .is_auto = c->is_auto,
+                                    .key = lane_store_key(c->store_path)};
     return 0;
 }
 
@@ -505,11 +509,13 @@ static int uploads_start(struct sidecar *c)
 
 static int serve(struct sidecar *c)
 {
-    if (!setup_lock(c->dir_fd, c->lock_fd, !c->is_auto)) {
+    if (!claim(c, !c->is_auto)) {
         if (!c->is_auto)
             log_line("a sidecar is at work in '%s' already", c->dir);
         return 0;
     }
+    if (!c->is_auto && !c->store_option)
+        setup_serve_others(&c->claim, c->dir, c->once);
     /* a sink that is misspelt is no reason to lose spans, but one to say so to
      * whoever typed it */
     if (uploads_start(c) != 0 && !c->is_auto)
@@ -575,10 +581,7 @@ int sidecar_main(int argc, char **argv)
     int operands = options_parse(&options, argc, argv);
     if (operands < 0)
         return operands == OPTIONS_HELP ? 0 : EXIT_TROUBLE;
-    /* A session's tables are large and almost empty. glibc raises the size from
-     * which it maps (zero pages, given back) after the first free(): 15 MB of
-     * cleared memory a session then, 1.4 GB when 50 programs died at once. */
-    mallopt(M_MMAP_THRESHOLD, 128 << 10);
+    setup_memory();
     if (entries_init(&c.entries) != 0)
         return options_trouble("%s", strerror(ENOMEM));
     setup_signals(on_stop);

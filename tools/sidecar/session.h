@@ -93,7 +93,8 @@ struct session {
     uint32_t note_bytes, types_modules; /* types_fill.c */
     uint32_t words_seen;
     int64_t gone_since_ns; /* its last process; 0: some live, or not asked */
-    char withheld[256];    /* why words are not kept; empty: they are */
+    struct decode_groups groups;
+    char withheld[256]; /* why words are not kept; empty: they are */
     uint64_t loss_stored[16];
     uint32_t again_seen;   /* process_again of the last look at free places */
     uint32_t ended_places; /* of processes that wait to be set free */

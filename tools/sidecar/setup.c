@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
+#include "tools/sidecar/log.h"
 
 enum {
     LOCK_SHARED_NS = 50000, /* somebody only looks */
@@ -37,6 +39,14 @@ void setup_standard_streams(void)
         close(fd);
 }
 
+/* A session's tables are large and almost empty. glibc raises the size from
+ * which it maps (zero pages, given back) after the first free(): 15 MB of
+ * cleared memory a session then, 1.4 GB when 50 programs died at once. */
+void setup_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 128 << 10);
+}
+
 /* A directory that a group shares: what lies in it, too. */
 mode_t setup_file_mode(int dir_fd)
 {
@@ -45,6 +55,22 @@ mode_t setup_file_mode(int dir_fd)
         return 0600;
     return (at.st_mode & (S_ISGID | S_IWGRP)) == (S_ISGID | S_IWGRP) ? 0660
                                                                      : 0600;
+}
+
+int setup_files(int dir_fd, const char *dir, const char *log_option,
+                bool is_typed)
+{
+    mode_t mode = setup_file_mode(dir_fd);
+    mode_t mask = umask(0);
+    log_open(dir_fd, log_option, mode, is_typed);
+    int fd =
+        openat(dir_fd, "sidecar.lock",
+               O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode);
+    int error = errno;
+    umask(mask);
+    if (fd < 0)
+        log_line("cannot open '%s/sidecar.lock': %s", dir, strerror(error));
+    return fd;
 }
 
 /* Those who only want to know whether there is a sidecar hold the lock shared,
@@ -64,11 +90,23 @@ static bool take_lock(int lock_fd, bool wait)
     return false;
 }
 
+bool setup_share(int lock_fd, bool wait)
+{
+    for (int i = 0; i < LOCK_TRIES; i++) {
+        if (flock(lock_fd, LOCK_SH | LOCK_NB) == 0)
+            return true;
+        if (!wait)
+            return false;
+        pause_ns(LOCK_WAIT_NS);
+    }
+    return false;
+}
+
 bool setup_lock(int dir_fd, int lock_fd, bool wait)
 {
     if (!take_lock(dir_fd, wait))
         return false;
-    if (take_lock(lock_fd, wait))
+    if (setup_share(lock_fd, wait))
         return true;
     (void)flock(dir_fd, LOCK_UN);
     return false;

@@ -4,12 +4,12 @@
 #include "tools/sidecar/stacks.h"
 #include <cjson/cJSON.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "lane/error_frames.h"
 #include "lane/utf8.h"
+#include "tools/sidecar/cause.h"
 #include "tools/sidecar/names.h"
 
 /* libstdc++'s, which the tools link */
@@ -21,9 +21,21 @@ struct stack_mark {
     uint64_t hash, fault_address;
     int32_t signal, signal_code;
     uint32_t reason, flags;
+    uint32_t site, pad;
+    uint64_t open_ref; /* of the innermost call on it that is of `site` */
 };
 
 /* ---- frames -------------------------------------------------------------- */
+
+static uint64_t innermost(const struct lane_frame_stack *head,
+                          const uint8_t *payload, const struct lane_frame *f)
+{
+    struct lane_stack_call call;
+    if (head->call_count == 0 || f->payload_bytes < sizeof *head + sizeof call)
+        return 0;
+    memcpy(&call, payload + sizeof *head, sizeof call);
+    return call.site == f->site ? call.span : 0;
+}
 
 static int stack_take(struct session *s, uint32_t lane,
                       const struct lane_log_item *item)
@@ -40,8 +52,16 @@ static int stack_take(struct session *s, uint32_t lane,
     if (rc < 0 || head.reason == LANE_STACK_THROW ||
         head.reason == LANE_STACK_CAUSE || LANE_REF_COUNTER(f->span) == 0)
         return rc; /* their frames name it by its hash */
-    struct stack_mark mark = {head.hash,        head.fault_address, head.signal,
-                              head.signal_code, head.reason,        head.flags};
+    struct stack_mark mark = {
+        .hash = head.hash,
+        .fault_address = head.fault_address,
+        .signal = head.signal,
+        .signal_code = head.signal_code,
+        .reason = head.reason,
+        .flags = head.flags,
+        .site = f->site,
+        .open_ref = innermost(&head, item->payload, f),
+    };
     return pending_put_frame(&s->pending, f->span, LANE_FRAME_STACK, 0, 0,
                              &mark, sizeof mark);
 }
@@ -126,107 +146,6 @@ int stacks_take(struct session *s, uint32_t lane,
 
 /* ---- an error's context -------------------------------------------------- */
 
-static void add_argument(cJSON *list, char kind, uint64_t raw, const char *text)
-{
-    char number[32];
-    switch (kind) {
-    case 's':
-        cJSON_AddItemToArray(list, cJSON_CreateString(text));
-        return;
-    case 'd':
-    case 'f':
-        snprintf(number, sizeof number, "%d", (int)raw);
-        cJSON_AddItemToArray(list, cJSON_CreateRaw(number));
-        return;
-    case 'u':
-        snprintf(number, sizeof number, "%llu", (unsigned long long)raw);
-        cJSON_AddItemToArray(list, cJSON_CreateRaw(number));
-        return;
-    default:
-        snprintf(number, sizeof number, kind == 'o' ? "0%llo" : "0x%llx",
-                 (unsigned long long)raw);
-        cJSON_AddItemToArray(list, cJSON_CreateString(number));
-    }
-}
-
-/* The flags of open() as they are written; *out is cut where it is full. */
-static void open_flags(int flags, char *out, size_t cap_bytes)
-{
-    static const struct {
-        int bits;
-        const char *name;
-    } names[] = {
-        {O_CREAT, "O_CREAT"},       {O_EXCL, "O_EXCL"},
-        {O_TRUNC, "O_TRUNC"},       {O_APPEND, "O_APPEND"},
-        {O_NONBLOCK, "O_NONBLOCK"}, {O_DIRECTORY, "O_DIRECTORY"},
-        {O_NOFOLLOW, "O_NOFOLLOW"}, {O_CLOEXEC, "O_CLOEXEC"},
-    };
-    static const char *const modes[] = {"O_RDONLY", "O_WRONLY", "O_RDWR", "3"};
-    size_t at = (size_t)snprintf(out, cap_bytes, "%s", modes[flags & 3]);
-    int left = flags & ~3;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if ((left & names[i].bits) == names[i].bits) {
-            left &= ~names[i].bits;
-            at += (size_t)snprintf(out + at, cap_bytes - at, "|%s",
-                                   names[i].name);
-        }
-    if (left)
-        snprintf(out + at, cap_bytes - at, "|0x%x", (unsigned)left);
-}
-
-/* open() and its kin: flags by name, the mode only where it is one. */
-static void add_arguments(cJSON *list, const struct lane_frame_cause *c,
-                          const char *name, const char *format,
-                          const char *text)
-{
-    bool is_open = strncmp(name, "open", 4) == 0 && name[4] != 'd';
-    bool has_mode = true;
-    for (size_t i = 0; i < 6 && format[i]; i++) {
-        char flags[256];
-        if (is_open && format[i] == 'x') {
-            open_flags((int)c->arguments[i], flags, sizeof flags);
-            cJSON_AddItemToArray(list, cJSON_CreateString(flags));
-            has_mode = (c->arguments[i] & O_CREAT) != 0;
-        } else if (format[i] != 'o' || has_mode) {
-            add_argument(list, format[i], c->arguments[i], text);
-        }
-    }
-}
-
-/* {"call": "open", "args": [...], "errno": 2, "error": "ENOENT"} */
-static char *cause_text(const uint8_t *payload, size_t len_bytes,
-                        uint64_t *stack)
-{
-    struct lane_frame_cause c;
-    char name[256], format[256], text[4096];
-    if (len_bytes < sizeof c)
-        return NULL;
-    memcpy(&c, payload, sizeof c);
-    size_t left = len_bytes - sizeof c;
-    const uint8_t *at = payload + sizeof c;
-    if ((size_t)c.name_bytes + c.format_bytes + c.text_bytes > left)
-        return NULL;
-    utf8_clean(at, c.name_bytes, name, sizeof name, NULL);
-    utf8_clean(at + c.name_bytes, c.format_bytes, format, sizeof format, NULL);
-    utf8_clean(at + c.name_bytes + c.format_bytes, c.text_bytes, text,
-               sizeof text, NULL);
-    cJSON *o = cJSON_CreateObject();
-    cJSON_AddStringToObject(o, "call", name);
-    cJSON *args = cJSON_AddArrayToObject(o, "args");
-    add_arguments(args, &c, name, format, text);
-    if (c.error)
-        cJSON_AddNumberToObject(o, "errno", c.error);
-    else
-        cJSON_AddNullToObject(o, "errno");
-    const char *error = c.error ? strerrorname_np(c.error) : NULL;
-    if (error)
-        cJSON_AddStringToObject(o, "error", error);
-    *stack = c.stack;
-    char *out = cJSON_PrintUnformatted(o);
-    cJSON_Delete(o);
-    return out;
-}
-
 /* Thrown again: what counts is where it was thrown first. */
 static int gather_first_throw(struct session *s, uint32_t lane,
                               struct lane_frame_throw *t,
@@ -289,6 +208,39 @@ bool stacks_is_fatal(const struct pending *pending, int died_by)
     return mark.reason == LANE_STACK_SIGNAL && mark_counts(&mark, died_by);
 }
 
+/* An exception of Rust's. */
+static bool is_panic(const struct lane_frame_error *e,
+                     const struct pending_frame *error)
+{
+    static const char name[] = "panic";
+    return e->kind == LANE_ERROR_EXCEPTION &&
+           e->type_bytes == sizeof name - 1 &&
+           error->len_bytes >= sizeof *e + sizeof name - 1 &&
+           memcmp(error->payload + sizeof *e, name, sizeof name - 1) == 0;
+}
+
+static void gather_cause(struct session *s, const struct pending_frame *f,
+                         const struct lane_frame_error *e,
+                         const struct pending_frame *error,
+                         struct decode_context *out)
+{
+    bool has_error = error && error->payload;
+    const char *ended = NULL;
+    struct cause_evidence evidence = {
+        .error = has_error ? e : NULL,
+        .is_panic = has_error && is_panic(e, error),
+        .message = out->message,
+        .said = out->stderr_text ? out->stderr_text : "",
+    };
+    uint64_t hash = 0;
+    out->cause = cause_choose(f->payload, f->len_bytes, &evidence, &hash);
+    if (!out->cause || out->origin)
+        return;
+    out->origin = names_of(s, hash, &ended);
+    snprintf(out->origin_ended, sizeof out->origin_ended, "%s",
+             ended ? ended : "");
+}
+
 int stacks_gather(struct session *s, const struct drain_span *span,
                   const struct pending *pending, struct decode_context *out)
 {
@@ -308,18 +260,12 @@ int stacks_gather(struct session *s, const struct drain_span *span,
     if (mark.hash && mark_counts(&mark, span->died_by)) {
         out->stack = names_of(s, mark.hash, &out->stack_ended);
         out->has_signal = mark.reason == LANE_STACK_SIGNAL;
+        out->site = mark.site;
+        out->open_ref = mark.open_ref;
         out->was_left = mark.reason == LANE_STACK_LEFT;
         out->signal = mark.signal;
         out->signal_code = mark.signal_code;
         out->fault_address = mark.fault_address;
-    }
-    f = pending ? &pending->frame[LANE_FRAME_CAUSE] : NULL;
-    if (f && f->payload) {
-        uint64_t hash = 0;
-        const char *ended = NULL;
-        out->cause = cause_text(f->payload, f->len_bytes, &hash);
-        if (!out->origin)
-            out->origin = names_of(s, hash, &ended);
     }
     f = pending ? &pending->frame[LANE_FRAME_STDERR] : NULL;
     if (f && f->payload && f->len_bytes > 0) {
@@ -329,6 +275,9 @@ int stacks_gather(struct session *s, const struct drain_span *span,
             return -ENOMEM;
         utf8_clean(f->payload, f->len_bytes, out->stderr_text, cap, NULL);
     }
+    f = pending ? &pending->frame[LANE_FRAME_CAUSE] : NULL;
+    if (f && f->payload)
+        gather_cause(s, f, &e, error, out);
     return rc;
 }
 

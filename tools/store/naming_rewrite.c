@@ -20,8 +20,9 @@ static bool is_open(const cJSON *frame)
 {
     const cJSON *inlined = cJSON_GetObjectItemCaseSensitive(frame, "inlined");
     return cJSON_IsObject(frame) && !cJSON_IsTrue(inlined) &&
-           !has(frame, "line") && has(frame, "build_id") &&
-           has(frame, "object") && has(frame, "offset");
+           !has(frame, "line") && !has(frame, "debug") &&
+           has(frame, "build_id") && has(frame, "object") &&
+           has(frame, "offset");
 }
 
 /* The frame above it is of the same place: DWARF was there. */
@@ -82,8 +83,9 @@ static bool put_named(const cJSON *frame, const struct naming_place *place,
     int count = place ? cJSON_GetArraySize(place->frames) : 0;
     const cJSON *last =
         cJSON_GetArrayItem(place ? place->frames : NULL, count - 1);
-    bool is_more = last && (has(last, "line") || has(last, "file") ||
-                            (has(last, "function") && !has(frame, "function")));
+    bool is_more =
+        last && (has(last, "line") || has(last, "file") || has(last, "debug") ||
+                 (has(last, "function") && !has(frame, "function")));
     if (!is_more) {
         cJSON_AddItemToArray(out, cJSON_Duplicate(frame, true));
         return false;
@@ -154,7 +156,7 @@ char *naming_error(const char *error, const char *handler, naming_find_fn *find,
         free(text);
         return NULL;
     }
-    fingerprint_make(json, handler, fingerprint);
+    (void)fingerprint_make(json, handler, fingerprint, NULL);
     cJSON_Delete(json);
     snprintf(quoted, sizeof quoted, "\"%s\"", fingerprint);
     return splice(text, "fingerprint", quoted);

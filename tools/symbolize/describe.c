@@ -13,9 +13,10 @@
 #include "tools/common/text.h"
 #include "tools/symbolize/modules_internal.h"
 
-/* libstdc++'s, which the tools link */
+/* libstdc++'s and libiberty's, which the tools link */
 char *__cxa_demangle(const char *mangled, char *buf, size_t *len_bytes,
                      int *status);
+char *rust_demangle(const char *mangled, int options);
 
 enum {
     DIES_DEEP = 24,
@@ -44,9 +45,19 @@ static void add_function(cJSON *frame, const char *name)
 {
     int status = -1;
     bool is_mangled = name && name[0] == '_' && name[1] == 'Z';
-    char *text = is_mangled ? __cxa_demangle(name, NULL, NULL, &status) : NULL;
-    add_text(frame, "function", status == 0 ? text : name);
+    /* both of Rust's ways; not C++'s */
+    char *text = name && name[0] == '_' ? rust_demangle(name, 0) : NULL;
+    if (!text && is_mangled)
+        text = __cxa_demangle(name, NULL, NULL, &status);
+    add_text(frame, "function", text ? text : name);
     free(text);
+}
+
+/* Assembler's code has no lines although its object's debug file is there. */
+static bool has_debug(struct object_file *file)
+{
+    Dwarf_Addr bias;
+    return file->module && dwfl_module_getdwarf(file->module, &bias) != NULL;
 }
 
 static cJSON *add_frame(const struct object *object, uint64_t address,
@@ -72,6 +83,8 @@ static cJSON *add_frame(const struct object *object, uint64_t address,
     cJSON_AddBoolToObject(frame, "inlined", is_inlined);
     if (is_guess)
         cJSON_AddBoolToObject(frame, "guess", true);
+    if (!place.file && object && has_debug(object->file))
+        cJSON_AddBoolToObject(frame, "debug", true); /* it knows no line here */
     if (object && object->file->trouble)
         cJSON_AddStringToObject(frame, "trouble", object->file->trouble);
     cJSON_AddItemToArray(frames, frame);

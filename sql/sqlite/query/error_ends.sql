@@ -13,8 +13,9 @@ WITH failed AS (
     AND (:trace = 0 OR t.trace = :trace)
     AND (:pid < 0 OR p.pid = :pid)
 ), begun AS MATERIALIZED (
-  SELECT name, ended_by, exit_code, signal, min(end_unix_ns) AS first
-  FROM failed GROUP BY name, ended_by, exit_code, signal
+  SELECT name, ended_by, exit_code, signal, error_group,
+         min(end_unix_ns) AS first
+  FROM failed GROUP BY name, ended_by, exit_code, signal, error_group
 ), named AS MATERIALIZED (
   SELECT name, count(*) AS count FROM processes
   WHERE name IN (SELECT name FROM begun) GROUP BY name
@@ -28,10 +29,12 @@ SELECT p.name, p.ended_by, p.exit_code, p.signal, count(*),
        p.session, p.idx, p.end_source,
        (SELECT count(*) FROM span_rows o INDEXED BY spans_unfinished
         WHERE o.trace = p.trace AND o.session = p.session
-          AND o.process_idx = p.idx AND o.status = 'unfinished')
+          AND o.process_idx = p.idx AND o.status = 'unfinished'),
+       p.error, p.error_group
 FROM failed p
 JOIN begun b ON b.name = p.name AND b.ended_by IS p.ended_by
   AND b.exit_code IS p.exit_code AND b.signal IS p.signal
+  AND b.error_group IS p.error_group
 JOIN named n ON n.name = p.name
-GROUP BY p.name, p.ended_by, p.exit_code, p.signal
+GROUP BY p.name, p.ended_by, p.exit_code, p.signal, p.error_group
 ORDER BY last DESC, p.name;

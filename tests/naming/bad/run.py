@@ -182,7 +182,7 @@ def case_glob(p):
     use = str(p.at / "use")
     calls, head = p.traced([use], m)
     (reason,) = why(head, "job*")
-    for part in ("50000 functions match, more than 2000", "narrow the glob",
+    for part in ("50,000 functions match, more than 2,000", "narrow the glob",
                  "HANDSPAN_MATCH_MAX"):
         expect(part in reason, True, reason)
     said = p.check(m, use).stdout
@@ -190,7 +190,7 @@ def case_glob(p):
     p.env["HANDSPAN_MATCH_MAX"] = "60000"
     calls, head = p.traced([use], m)
     (reason,) = why(head, "job*")
-    expect("more than 3968 that there is room for" in reason, True, reason)
+    expect("more than 3,968 that there is room for" in reason, True, reason)
     said = p.check(m, use).stdout
     expect("that there is room for" in said, True, said)
     m = p.write("m", '[[object("libmany.so")]];\n[[span, match("job1?[0-9]?")]]'

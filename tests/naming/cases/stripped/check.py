@@ -30,7 +30,7 @@ def check(run):
     (head,) = [r for r in run.rows("show", trace) if r["kind"] == "trace"]
     why = {r["name"]: r["reason"] for r in head["not_bound"]}
     expect(sorted(why), ["amid", "of_another_build", "outside"], "not bound")
-    expect("no function is known to start there" in why["amid"], True,
+    expect("no function starts at that address" in why["amid"], True,
            why["amid"])
     expect("no function starts at that address" in why["outside"], True,
            why["outside"])

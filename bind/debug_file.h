@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where the full symbols of a stripped object may be: its debug file, by build
+ * id or by the name in .gnu_debuglink, as gdb looks for it. Pure: who opens
+ * files is told their names.
+ */
+#pragma once
+#include "shim/plan/image.h"
+
+enum {
+    BIND_DEBUG_PATHS = 4 /* places to look at, from 0 */
+};
+/* The name of place `number` for the object at `path` (absolute) whose file
+ * names `link` (NULL: it names none) into out, terminated. False: there is no
+ * such place, or it does not fit. */
+bool bind_debug_path(unsigned number, const char *path,
+                     const struct plan_image *image, const char *link,
+                     char *out, size_t cap_bytes);

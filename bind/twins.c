@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See twins.h. */
+#include "bind/twins.h"
+#include "bind/names.h"
+#include <string.h>
+
+enum {
+    TOLD_MAX = 3
+};
+
+struct twins {
+    const char *name;
+    const char *told[TOLD_MAX];
+    unsigned count;
+};
+
+/* The name without what does not make another function of it: underscores
+ * before it, version and suffixes behind it. */
+static const char *core_of(const char *name, size_t *len)
+{
+    if (strncmp(name, "_Z", 2) != 0 && strncmp(name, "_R", 2) != 0)
+        name += strspn(name, "_");
+    *len = 0;
+    while (name[*len] && name[*len] != '@' && name[*len] != '.')
+        ++*len;
+    return name;
+}
+
+/* Constructors and destructors of a class: C1, C2, D1, D2 among equal letters.
+ */
+static bool is_letter_of_kind(const char *a, const char *b, size_t at)
+{
+    return at > 0 && a[at] >= '0' && a[at] <= '4' && b[at] >= '0' &&
+           b[at] <= '4' && (a[at - 1] == 'C' || a[at - 1] == 'D');
+}
+
+static bool is_same(const char *one, const char *other)
+{
+    size_t a_len, b_len;
+    const char *a = core_of(one, &a_len), *b = core_of(other, &b_len);
+    if (a_len != b_len)
+        return false;
+    bool is_mangled = strncmp(a, "_Z", 2) == 0;
+    for (size_t i = 0; i < a_len; i++)
+        if (a[i] != b[i] && !(is_mangled && is_letter_of_kind(a, b, i)))
+            return false;
+    return true;
+}
+
+static int see(void *context, const struct plan_symbol *symbol)
+{
+    struct twins *twins = context;
+    if (!symbol->is_function || is_same(symbol->name, twins->name))
+        return 0;
+    for (unsigned i = 0; i < twins->count && i < TOLD_MAX; i++)
+        if (is_same(symbol->name, twins->told[i]))
+            return 0;
+    if (twins->count < TOLD_MAX)
+        twins->told[twins->count] = symbol->name;
+    twins->count++;
+    return 0;
+}
+
+struct out {
+    char *bytes;
+    size_t len, cap;
+};
+
+static void put(struct out *out, const char *text)
+{
+    size_t len = strlen(text), room = out->cap - out->len - 1;
+    len = len < room ? len : room;
+    memcpy(out->bytes + out->len, text, len);
+    out->len += len;
+    out->bytes[out->len] = '\0';
+}
+
+size_t bind_twins_text(const struct plan_image *image, uint64_t vaddr,
+                       const char *name, char *bytes, size_t cap_bytes)
+{
+    struct twins twins = {.name = name};
+    struct out out = {bytes, 0, cap_bytes};
+    bytes[0] = '\0';
+    (void)plan_image_each_at(image, vaddr, see, &twins);
+    for (unsigned i = 0; i < twins.count && i < TOLD_MAX; i++) {
+        put(&out, i ? ", " : "");
+        put(&out, twins.told[i]);
+    }
+    if (twins.count > TOLD_MAX)
+        put(&out, " and others");
+    if (twins.count)
+        put(&out, twins.count > 1 ? " have its address, too: their calls are "
+                                    "told as its"
+                                  : " has its address, too: its calls are "
+                                    "told as well");
+    return out.len;
+}

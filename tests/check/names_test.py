@@ -1,0 +1,500 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Which function a declaration means: check before the run, the run, and check
+after it say the same, of each kind of name that compilers and linkers make.
+
+usage: names_test.py HANDSPAN CASE
+"""
+import shutil
+import sys
+import time
+
+from common import CC, Place, expect, expect_in
+
+CXX = shutil.which("c++") or shutil.which("g++")
+KEYS = ("status", "functions", "bound", "binding", "frame", "zero_copy")
+
+
+def skip(why):
+    print(f"skipped: {why}")
+    sys.exit(77)
+
+
+def stored(p):
+    p.sh("for i in $(seq 1500); do ls dir | grep -q ^session || exit 0; "
+         "sleep 0.02; done; exit 1")
+
+
+def run(p, *command, status=0):
+    done = p.handspan("run", "-m", "m", "--", *command, status=status)
+    stored(p)
+    return done
+
+
+def agree(p, program, *args, but=()):
+    """Rows before and after, equal in what both can know."""
+    before = p.rows("-m", "m", program)
+    run(p, program, *args)
+    after = p.rows("--trace", "latest")
+    for name, row in before.items():
+        if name in but:
+            continue
+        expect({k: after[name][k] for k in KEYS}, {k: row[k] for k in KEYS},
+               f"check and run of {name}\n{row}\n{after[name]}")
+    return before, after
+
+
+PLAIN = r"""
+#include <stdio.h>
+#define NO __attribute__((noinline, noipa))
+NO static int stage_load(int n) { return n * 3 + getchar(); }
+NO static int stage_save(int n) { return n * 5 - getchar(); }
+NO int work(int n) { return stage_load(n) + stage_save(n); }
+int main(void) { return work(1) == 77; }
+"""
+STAGES = "[[span]] int stage_load(int n);\n[[span]] int work(int n);\n" \
+    "[[span, match(\"stage_s*\")]] int stage(int n);\n"
+
+
+def case_no_build_id(p):
+    """Without a build id the file is known by being the one that is mapped."""
+    p.write("p.c", PLAIN)
+    p.write("lib.c", "#include <stdio.h>\n__attribute__((noinline, noipa)) "
+            "static int inner(int n) { return n + getchar(); }\n"
+            "int outer(int n) { return inner(n); }\n")
+    p.write("q.c", "int outer(int n); int main(void) { return outer(1) == 9; }")
+    p.sh(f"{CC} -O1 -Wl,--build-id=none -o p p.c")
+    p.sh(f"{CC} -O1 -shared -fPIC -Wl,--build-id=none -o lib.so lib.c")
+    p.sh(f"{CC} -O1 -Wl,--build-id=none -o q q.c ./lib.so")
+    p.write("m", STAGES)
+    _, after = agree(p, "./p")
+    expect([after[n]["calls"] for n in ("stage_load", "work", "stage_s*")],
+           [1, 1, 1], "calls")
+    p.write("m", '[[object("lib.so")]];\n[[span]] int inner(int n);\n')
+    _, after = agree(p, "./q")
+    expect(after["inner"]["calls"], 1, "of a library")
+
+
+def case_debug_file(p):
+    """Names of a stripped program's static functions are in its debug file."""
+    p.write("p.c", PLAIN)
+    p.write("m", STAGES)
+    for build_id in ("sha1", "none"):
+        p.sh(f"{CC} -O1 -g -Wl,--build-id={build_id} -o p p.c && "
+             "objcopy --only-keep-debug p p.debug && strip -s p && "
+             "objcopy --add-gnu-debuglink=p.debug p")
+        _, after = agree(p, "./p")
+        expect([after[n]["calls"] for n in ("stage_load", "stage_s*")], [1, 1],
+               f"calls, build id {build_id}")
+    # that of another build is not believed
+    p.sh(f"{CC} -O2 -g -o q p.c && objcopy --only-keep-debug q p.debug")
+    before, _ = agree(p, "./p", but=("work",))
+    expect(before["stage_load"]["status"], "none", "another build's")
+    p.sh("mkdir .debug && "
+         f"{CC} -O1 -g -Wl,--build-id=none -o p p.c && "
+         "objcopy --only-keep-debug p .debug/p.debug && rm p.debug && "
+         "strip -s p && objcopy --add-gnu-debuglink=.debug/p.debug p")
+    _, after = agree(p, "./p")
+    expect(after["stage_load"]["calls"], 1, "in .debug")
+
+
+SPLIT = r"""
+#include <stdio.h>
+#include <stdexcept>
+#include <string>
+#include <vector>
+namespace etl {
+__attribute__((noinline)) int load_rows(int n)
+{
+    std::vector<int> v(10);
+    if (n > 1000)
+        throw std::runtime_error("too many: " + std::to_string(n));
+    return v.at((unsigned)n) + n;
+}
+__attribute__((noinline)) int load_keys(int n)
+{
+    std::vector<int> v(7);
+    if (n > 1000)
+        throw std::runtime_error("no such: " + std::to_string(n));
+    return v.at((unsigned)n) - n;
+}
+}
+int main() { return etl::load_rows(3) + etl::load_keys(2) == 99; }
+"""
+
+
+def case_cold(p):
+    """A function and its cold half are one function, wholly seen."""
+    p.write("p.cc", SPLIT)
+    p.sh(f"{CXX} -O2 -o p p.cc")
+    expect(p.sh("nm p | grep -c 'etl.*[.]cold'").stdout, "2\n", "cold halves")
+    p.write("m", '[[object(main)]];\n[[span, match("_ZN3etl*load_*")]];\n'
+            '[[span, match("etl::load_k*")]];\n'
+            '[[span("rows"), match("etl::load_rows")]];\n')
+    before, _ = agree(p, "./p")
+    expect((before["_ZN3etl*load_*"]["status"],
+            before["_ZN3etl*load_*"]["functions"]), ("ok", 2), "of a glob")
+    expect([before[n]["status"] for n in ("etl::load_k*", "etl::load_rows")],
+           ["named twice"] * 2, "globs on readable names")
+    expect("Partly seen" in p.handspan("show").stdout, False, "show")
+    p.write("m", '[[object(main)]];\n[[span, match("etl::*")]];\n')
+    _, after = agree(p, "./p")
+    expect((after["etl::*"]["status"], after["etl::*"]["functions"],
+            after["etl::*"]["calls"]), ("ok", 2, 2), "a readable glob")
+
+
+def case_suffixes(p):
+    """What compilers rename is the same function; what they change is not."""
+    p.write("p.c", r"""
+#include <stdio.h>
+#define NAMED(name) __asm__(name) __attribute__((noinline, noipa))
+static int promoted(int n) NAMED("promoted.llvm.1234567");
+static int unique(int n) NAMED("unique.__uniq.98765432.llvm.42");
+static int cloned(int n) NAMED("cloned.constprop.0.isra.1");
+static int cold(int n) NAMED("cold.cold");
+static int other(int n) NAMED("other.of_a_plugin");
+static int promoted(int n) { return n + getchar(); }
+static int unique(int n) { return n - getchar(); }
+static int cloned(int n) { return n * getchar(); }
+static int cold(int n) { return n ^ getchar(); }
+static int other(int n) { return n & getchar(); }
+int main(void)
+{
+    return promoted(1) + unique(2) + cloned(3) + cold(4) + other(5) == 99;
+}
+""")
+    p.sh(f"{CC} -O1 -o p p.c")
+    p.write("m", "".join(f"[[span]] int {n}(int n);\n" for n in
+                         "promoted unique cloned cold other".split()))
+    before, after = agree(p, "./p")
+    expect({n: r["status"] for n, r in before.items()},
+           {"promoted": "ok", "unique": "ok", "cloned": "times",
+            "cold": "none", "other": "none"}, "status")
+    expect([after[n]["calls"] for n in ("promoted", "unique", "cloned")],
+           [1, 1, 1], "calls")
+
+
+def case_folded(p):
+    """Two names of one address: check and run name the other one."""
+    p.write("p.s", ".globl write_row, parse_row, _write_row\n"
+            ".type write_row, @function\n.type parse_row, @function\n"
+            ".type _write_row, @function\nwrite_row: parse_row: _write_row:\n"
+            ".cfi_startproc\n lea 3(%rdi), %eax\n add $7, %eax\n"
+            " imul $5, %eax\n ret\n.cfi_endproc\n"
+            ".size write_row, .-write_row\n.size parse_row, .-parse_row\n"
+            '.section .note.GNU-stack,"",@progbits\n')
+    p.write("q.c", "int write_row(int), parse_row(int); int main(void) "
+            "{ return write_row(1) + parse_row(2) == 9; }")
+    p.sh(f"{CC} -O1 -o p q.c p.s")
+    p.write("m", "[[span]] int write_row(int n);\n")
+    before, after = agree(p, "./p")
+    for row in (before["write_row"], after["write_row"]):
+        expect_in("parse_row has its address, too", row["remark"], "the other")
+        expect("_write_row" in row["remark"], False, "no other")
+
+
+def case_reason(p):
+    """The reason why nothing is bound is that of the end."""
+    p.write("p.c", "#include <dlfcn.h>\nint main(void) { void *h = "
+            'dlopen("./plug.so", RTLD_NOW); int (*f)(int) = (int (*)(int))'
+            'dlsym(h, "run"); return f(1) == 99; }')
+    p.write("plug.c", "__attribute__((visibility(\"hidden\"), noinline, noipa)) "
+            "int inner(int n) { return n + 1; }\n"
+            "int run(int n) { return inner(n); }\n")
+    p.sh(f"{CC} -O1 -o p p.c -ldl && {CC} -O1 -fPIC -shared -s -o plug.so "
+         "plug.c")
+    p.write("m", '[[object("plug.so")]];\n[[span]] int run(int n);\n'
+            '[[span]] int inner(int n);\n[[object("other.so")]];\n'
+            '[[span]] int elsewhere(int n);\n')
+    run(p, "./p")
+    rows = p.rows("--trace", "latest")
+    expect(rows["run"]["status"], "ok", "the one that is there")
+    expect(rows["run"]["remark"], None, "and nothing else is said of it")
+    expect(rows["inner"]["remark"],
+           "no such symbol in plug.so (it is stripped: static functions have "
+           "no names)", "the one that is not")
+    expect(rows["elsewhere"]["remark"], "no object 'other.so' was loaded",
+           "of an object that never came")
+
+
+def case_labels(p):
+    """A label is one, also if it is the prototype's name."""
+    p.write("p.cc", "#include <stdio.h>\nnamespace etl { "
+            "__attribute__((noinline)) int each(int n) { return n + "
+            "getchar(); } } int main() { return etl::each(1) == 99; }")
+    p.sh(f"{CXX} -O1 -o p p.cc")
+    for label in ("each", "every"):
+        p.write("m", f'[[span("{label}"), match("_ZN3etl4each*")]] '
+                "int each(int n);\n")
+        run(p, "./p")
+        expect_in(f'"name":"{label}"', p.handspan("spans", "--json").stdout,
+                  "the span")
+    p.write("m", '[[span, match("_ZN3etl4each*")]] int each(int n);\n')
+    run(p, "./p")
+    expect_in('"name":"_ZN3etl4eachEi"', p.handspan("spans", "--json").stdout,
+              "no label")
+
+
+def case_include(p):
+    """The including scope's object wins."""
+    p.write("addon.c", "int f(int n) { return n + 1; }\n")
+    p.write("p.c", "int f(int n); int main(void) { return f(1) != 2; }")
+    p.sh(f"{CC} -O1 -fPIC -shared -o addon.so addon.c && "
+         f"{CC} -O1 -o p p.c ./addon.so")
+    p.write("shipped", '[[object("libf.so*")]];\n[[span]] int f(int n);\n')
+    p.write("m", '[[include("shipped")]];\n')
+    before, _ = agree(p, "./p", but=("f",))
+    expect(before["f"]["status"], "later", "its own object")
+    p.write("m", '[[object("addon.so")]];\n[[include("shipped")]];\n')
+    _, after = agree(p, "./p")
+    expect(after["f"]["calls"], 1, "aimed")
+
+
+def case_quiet(p):
+    """What can record nothing, or did not, says so and what to write."""
+    p.write("p.c", r"""
+#include <stdio.h>
+#define NO __attribute__((noinline, noipa))
+typedef int job_fn(int);
+NO int work(int n) { return n + getchar(); }
+NO int push(long job) { return (int)job; }
+NO void add_handler(job_fn *f) { f(1); }
+int main(int argc, char **argv)
+{
+    (void)argv;
+    for (int i = 0; argc > 1 && i < 5; i++) {
+        push(i);
+        add_handler(work);
+    }
+    return 0;
+}
+""")
+    p.sh(f"{CC} -O1 -o p p.c")
+    p.write("m", "int work(const char *s, int n);\n")
+    said = p.handspan("check", "-m", "m", "./p", status=1).stdout
+    expect_in("'work' is declared but no handler: put [[span]] before it", said,
+              "check")
+    expect_in("No handler is declared", said, "check")
+    expect_in("put [[span]] before it", run(p, "./p").stderr, "run")
+    p.write("m", "int work(int n); int push(long job);\n[[span]] int f(int);\n")
+    said = p.handspan("check", "-m", "m", "./p", status=1).stdout
+    expect("put [[span]]" in said, False, "one is a handler")
+    expect_in("the manifest's handler is not bound: handspan check --trace",
+              run(p, "./p").stderr, "run")
+    p.write("m", "[[span]] int work(int n);\n")
+    expect_in("the manifest's handler was not called: handspan check --trace",
+              run(p, "./p").stderr, "run")
+    expect(run(p, "./p", "x").stderr, "", "something was recorded")
+    p.write("m", "[[carry(job)]] int push(long job);\n[[span]] typedef int "
+            "job_fn(int n);\n[[callback(f, job_fn)]] void add_handler(job_fn "
+            "*f);\n")
+    run(p, "./p", "x")
+    rows = p.rows("--trace", "latest")
+    expect(rows["job_fn"]["calls"], 5, "the callback's")
+    for name in ("push", "add_handler"):
+        expect(rows[name]["calls"], None, f"calls of {name}")
+        expect_in("makes no spans: its calls are not counted",
+                  rows[name]["remark"], name)
+    expect("0 calls" in p.handspan("check", "--trace", "latest").stdout, False,
+           "0 calls")
+
+
+def case_called(p):
+    """The name that a program was called by counts, before and after."""
+    p.write("p.c", "__attribute__((noinline, noipa)) int work(int n) { "
+            "volatile int s = n; return s + 1; } int main(void) { return "
+            "work(1) != 2; }")
+    p.sh(f"{CC} -O1 -o real p.c && ln -s real tool")
+    p.write("m", '[[program("tool")]];\n[[span]] int work(int n);\n')
+    before, after = agree(p, "./tool")
+    expect((before["work"]["status"], after["work"]["calls"]), ("ok", 1),
+           "called by the link")
+    expect(p.handspan("list", "--program", "tool", "--json").stdout.count(
+        "trace_id"), 1, "list")
+    expect(p.rows("-m", "m", "./real")["work"]["status"], "for other programs",
+           "called by itself")
+    p.write("m", '[[program("real")]];\n[[span]] int work(int n);\n')
+    _, after = agree(p, "./tool")
+    expect(after["work"]["calls"], 1, "the file's own name")
+    expect_in('[[program("tool")]]', p.handspan("suggest", "./tool").stdout,
+              "suggest")
+
+
+def case_library(p):
+    """suggest and check of a plugin."""
+    p.write("plug.c", "#include <stdio.h>\nint plug_filter_block(int n) { "
+            "return n * 3 + getchar(); }\n")
+    p.sh(f"{CC} -O1 -g -shared -fPIC -o plug.so plug.c")
+    done = p.handspan("suggest", "./plug.so", status=0)
+    expect(done.stderr, "", "words")
+    expect_in('[[object("plug.so', done.stdout, "scope")
+    expect("program(" in done.stdout, False, "no program's")
+    p.write("m", done.stdout)
+    done = p.handspan("check", "-m", "m", "./plug.so", status=0)
+    expect(done.stderr, "", "check's words")
+    expect_in("1 ok", done.stdout, "check of the draft")
+
+
+def case_own(p):
+    """handspan's own functions are none of the program's."""
+    p.write("few.c", "__attribute__((noinline, noipa)) int step(int n) { "
+            "volatile int s = n; return s + 1; } int main(void) { return step(step(step(0))) != 3;"
+            " }")
+    p.sh(f"{CC} -O1 -g -o few few.c")
+    p.write("m", "[[span]] int step(int n);\n")
+    run(p, "sh", "-c", "./few; true")
+    # what debug information says of copies comes after the spans
+    end = time.monotonic() + 300
+    while p.handspan("status").returncode > 1 and time.monotonic() < end:
+        time.sleep(0.05)  # waits for a state
+    row = p.rows("--trace", "latest")["step"]
+    expect((row["status"], row["calls"], row["remark"]), ("ok", 3, None),
+           "one of a program that is called by a shell")
+
+
+def case_out(p):
+    """Functions that come back through an out parameter become handlers."""
+    p.write("p.c", r"""
+#include <stddef.h>
+#define NO __attribute__((noinline, noipa))
+typedef int entry_fn(int);
+struct table { int version; entry_fn *sign; };
+NO static int first(int n) { volatile int s = n; return s + 1; }
+NO static int second(int n) { volatile int s = n; return s + 2; }
+NO static int third(int n) { volatile int s = n; return s + 3; }
+NO static int stale(int n) { volatile int s = n; return s + 4; }
+static struct table functions = {1, second};
+NO int query(const char *name, entry_fn **out)
+{
+    if (!name)
+        return -1;
+    *out = first;
+    return 0;
+}
+NO int get_list(struct table **list) { *list = &functions; return 0; }
+NO int fill(struct table *t) { t->sign = third; return 0; }
+int main(void)
+{
+    entry_fn *f = stale;
+    struct table *list, t = {0};
+    int sum = query(NULL, &f) + stale(1);
+    f = NULL;
+    sum += query("a", &f) + f(1) + get_list(&list) + list->sign(1);
+    sum += fill(&t) + t.sign(1) + t.sign(2);
+    return sum == 99;
+}
+""")
+    p.sh(f"{CC} -O1 -o p p.c")
+    p.write("m", "[[object(main)]];\n[[span]] typedef int entry_fn(int n);\n"
+            "struct table { int version; entry_fn *sign; };\n"
+            "[[callback(*out, entry_fn), fails(return < 0)]] int query(const "
+            "char *name, entry_fn **out);\n"
+            "[[callback((*list)->sign, entry_fn)]] int get_list(struct table "
+            "**list);\n"
+            "[[callback(t->sign, entry_fn)]] int fill(struct table *t);\n")
+    run(p, "./p")
+    said = p.handspan("spans", "--json").stdout
+    count = {n: said.count(f'"symbol":"{n}"') for n in
+             ("first", "second", "third", "stale")}
+    expect(count, {"first": 1, "second": 1, "third": 2, "stale": 0},
+           "calls of what was handed out")
+
+
+def case_reload(p):
+    """A plugin that comes and goes by a relative path has all of its calls."""
+    p.write("plug.c", "int step(int n) { volatile int s = n; return s + 1; }\n")
+    p.write("p.c", '#include <dlfcn.h>\nint main(void) { for (int i = 0; i < '
+            '4200; i++) { void *h = dlopen("./plug.so", RTLD_NOW); int (*f)'
+            '(int) = (int (*)(int))dlsym(h, "step"); if (f(i) != i + 1) return'
+            " 1; dlclose(h); } return 0; }")
+    p.sh(f"{CC} -O1 -shared -fPIC -o plug.so plug.c && {CC} -O1 -o p p.c -ldl")
+    p.write("m", '[[object("plug.so")]];\n[[span]] int step(int n);\n')
+    run(p, "./p")
+    expect(p.rows("--trace", "latest")["step"]["calls"], 4200, "calls")
+
+
+def case_reserved(p):
+    """A manifest that names execve does not break the tree, and is told."""
+    p.write("p.c", r"""
+#include <sys/wait.h>
+#include <unistd.h>
+extern char **environ;
+__attribute__((noinline, noipa)) int work(int n)
+{
+    char *args[] = {"sh", "-c", "true", 0};
+    if (!fork()) {
+        execve("/bin/sh", args, environ);
+        _exit(1);
+    }
+    wait(0);
+    return n;
+}
+int main(void) { return work(0); }
+""")
+    p.sh(f"{CC} -O1 -o p p.c")
+    p.write("m", '[[span]] int work(int n);\n[[object("libc.so*")]];\n'
+            "[[span]] int execve(const char *, char *const *, char *const *);\n"
+            "[[span]] int getpid(void);\n")
+    before, after = agree(p, "./p")
+    for row in (before["execve"], after["execve"]):
+        expect_in("handspan itself watches it", row["remark"], "execve")
+    expect((before["execve"]["status"], before["getpid"]["status"]),
+           ("none", "ok"), "status")
+    tree = p.handspan("show").stdout
+    expect_in("\u2514 sh", tree.replace("\u2514 dash", "\u2514 sh"), "the child")
+
+
+def case_tags(p):
+    """A function that returns std::string can be written as people do."""
+    p.write("p.cc", r"""
+#include <string>
+namespace io {
+struct Saver {
+    int width;
+    std::string title(int n) const;
+};
+__attribute__((noinline)) std::string Saver::title(int n) const
+{
+    return std::string((size_t)(n + width), 'x');
+}
+__attribute__((noinline)) std::string label(int n)
+{
+    return std::string((size_t)n, 'y');
+}
+}
+int main()
+{
+    io::Saver s = {4};
+    return s.title(30).size() + io::label(20).size() == 99;
+}
+""")
+    p.sh(f"{CXX} -g -O1 -o p p.cc")
+    for line, name in (
+            ('[[span("l"), symbol("io::label[abi:cxx11](int)")]];', "label"),
+            ('[[span("l"), symbol("io::label(int)")]];', "label"),
+            ("[[span]] std::string io::label(int n);", "label"),
+            ("[[span]] io::label;", "label"),
+            ('[[span("t"), symbol("io::Saver::title[abi:cxx11](int) const")]];',
+             "title"),
+            ("[[span]] std::string io::Saver::title(int n) const;", "title")):
+        p.write("m", f"[[object(main)]];\n{line}\n")
+        _, after = agree(p, "./p")
+        (row,) = after.values()
+        expect(row["calls"], 1, line)
+        said = p.handspan("spans", "--json").stdout
+        if "(int n)" in line:
+            expect_in(f'"n":{20 if name == "label" else 30}', said, line)
+
+
+CASES = {n[5:]: f for n, f in globals().items() if n.startswith("case_")}
+
+
+def main():
+    if not CXX:
+        skip("no C++ compiler")
+    with Place() as p:
+        CASES[sys.argv[2]](p)
+    print(sys.argv[2], "agrees")
+
+
+main()

@@ -1,0 +1,183 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What is told of a failure that no return value explains: exits inside and
+outside of handlers, crashes outside of them and in the first bytes of one, which
+failed library call is a cause, where an exception of a plugin comes from and
+what it says, panics of Rust.
+
+  told_test.py HANDSPAN [NAME...]
+"""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from common import alive  # noqa: E402
+from world import World, same  # noqa: E402
+
+HERE = pathlib.Path(__file__).resolve().parent / "told"
+
+
+class Told(World):
+    def manifest(self, *lines):
+        path = self.work / f"m{self.count}.manifest"
+        path.write_text("\n".join(lines) + "\n", encoding="ascii")
+        return path
+
+    def build(self, *words):
+        subprocess.run(words, cwd=self.work, check=True,
+                       stderr=subprocess.DEVNULL)
+
+    def cc(self, name, *flags):
+        self.build(os.environ.get("CC", "cc"), "-g", "-O1", "-w",
+                   str(HERE / f"{name}.c"), "-o", name, *flags)
+
+    def flat(self, env, *words):
+        return " ".join(self.screen(env, "errors", "--trace", "latest",
+                                    *words).split())
+
+    def groups(self, env):
+        text = self.screen(env, "errors", "--json")
+        return [g for g in map(json.loads, text.splitlines()) if "group" in g]
+
+
+def has(text, wanted):
+    if wanted not in text:
+        raise AssertionError(f"no {wanted!r} in {text}")
+
+
+def has_not(text, unwanted):
+    if unwanted in text:
+        raise AssertionError(f"{unwanted!r} in {text}")
+
+
+def exits(w):
+    w.cc("exits")
+    manifest = w.manifest("[[object(main)]];",
+                          "[[span, input(f)]] int load(const char *f);")
+    _, env = w.run(["./exits", "handler"], manifest)
+    line, full = w.flat(env), w.flat(env, "--full")
+    has(line, 'exits: exit 3 in load; first cause open("/data/none.csv") = '
+        "ENOENT")
+    has(line, "it wrote: exits: cannot open /data/none.csv")
+    has(full, 'Open load input f = "/data/none.csv"')
+    has(full, "die exits.c:10")
+    has(full, "Stderr exits: cannot open /data/none.csv")
+    has_not(full, "no debug file")  # of _start, whose file has some
+    _, env = w.run(["./exits", "early"], manifest)  # no handler was open
+    has(w.flat(env), "exits: exit 3, in die at exits.c:10; it wrote: exits: "
+        "cannot open the manual")
+    _, env = w.run(["./exits", "crash"], manifest)
+    has(w.flat(env), "exits: SIGSEGV at 0x0, in outside at exits.c:22")
+    has(w.flat(env, "--full"), "Stderr exits: going to fail")
+    _, env = w.run(["./exits", "child"], manifest)
+    has(w.flat(env), "exits: exit 3 in load")
+
+
+def first(w):
+    w.cc("first")
+    spans, env = w.run(["./first"], w.manifest(
+        "[[span]] int list_sum(struct list *l);"))
+    error, = [s["error"] for s in spans if s["error"]]
+    same([(f["function"], f["line"], f.get("handler"))
+          for f in error["stack"]][:2],
+         [("list_sum", 10, "list_sum"), ("main", 15, None)], "frames")
+    has(w.flat(env), "list_sum: SIGSEGV")
+
+
+def causes(w):
+    w.cc("cause")
+    manifest = w.manifest("[[object(main)]];", "[[span, input(in), "
+                          "fails(return < 0)]] int job(const char *in);")
+
+    def error(*words):
+        spans, env = w.run(["./cause", *words], manifest)
+        found, = [s["error"] for s in spans
+                  if s["name"] == "job" and s["error"]]
+        return found, env
+    missing, _ = error("read", "/data/none.csv")
+    same(missing["cause"]["args"][0], "/data/none.csv", "the cause")
+    same(missing["type"], "ENOENT", "the errno")
+    bad, env = error("read", "/etc/passwd")
+    same((bad["cause"], bad["type"]), (None, None), "of a bad header")
+    has(w.flat(env), "job: return -1, called from main at cause.c:62; it wrote: "
+        "cause: bad header")
+    has_not(w.flat(env), "optional-cause")
+    assert missing["fingerprint"] != bad["fingerprint"]
+    full, _ = error("full", "12345")
+    same((full["cause"]["call"], full["cause"]["error"]), ("write", "ENOSPC"),
+         "the cause of a full disk")
+    wide, env = error("wide", "/none/x")
+    same(wide["cause"]["args"][0], "/none/x", "the cause")
+    same(wide["stack"][0]["function"], "main", "what called it")
+    assert wide["origin_ended"], wide
+    has(w.flat(env, "--full"), "the stack is " + wide["origin_ended"])
+
+
+def often(w):
+    """More failures than stacks are copied: one group."""
+    w.cc("cause")
+    _, env = w.run(["./cause", "often"], w.manifest(
+        "[[object(main)]];", "[[span, fails(return < 0)]] int often(int n);"))
+    groups = [g for g in w.groups(env) if g["of"] == "handler"]
+    same([g["count"] for g in groups], [2000], "calls by group")
+
+
+def host(w):
+    w.cc("host", "-fno-inline", "-ldl")
+    w.build(os.environ.get("CXX", "c++"), "-O1", "-fPIC", "-shared", "-s",
+            str(HERE / "plug.cc"), "-o", "plug.so")
+    spans, env = w.run(["./host"], w.manifest(
+        '[[object("plug.so")]];', "[[span, input(n)]] int load_rows(int n);",
+        "[[span, input(n)]] int read_table(int n);"))
+    line = w.flat(env)
+    has(line, "no such customer: 7, in load_rows of plug.so")
+    has_not(line, "host.c")
+    same([s["error"]["message"] for s in spans if s["name"] == "read_table"],
+         ["short", "couldn't deserialize thrift: no more data"], "messages")
+
+
+def panic(w):
+    rustc = shutil.which("rustc", path="/usr/bin") or shutil.which("rustc")
+    if rustc is None:
+        print("panic: skipped, no rustc")
+        return
+    w.build(rustc, "-g", "-O", str(HERE / "app.rs"), "-o", "app")
+    manifest = w.manifest("[[object(main)]];", "[[span]] int stage(int n);")
+    seen = []
+    for trace in "01":
+        w.plain["RUST_BACKTRACE"] = trace
+        spans, env = w.run(["./app"], manifest)
+        error, = [s["error"] for s in spans
+                  if s["name"] == "stage" and s["error"]]
+        same((error["type"], error["cause"]), ("panic", None), "the panic")
+        # behind a backtrace it is not among the last bytes of stderr any more
+        if trace == "0":
+            same(error["message"], "row 7 has no customer", "its message")
+            has(w.flat(env), "stage: panic: row 7 has no customer, in stage at "
+                "app.rs:6")
+        has(w.flat(env), "in stage at app.rs:6")
+        frames = [f["function"] or "" for f in error["stack"]]
+        assert not any(f.startswith("_R") or "::h" in f for f in frames), frames
+        seen.append(error["fingerprint"])
+    same(seen[0], seen[1], "its group with and without a backtrace")
+    del w.plain["RUST_BACKTRACE"]
+
+
+def main():
+    chosen = sys.argv[2:]
+    with tempfile.TemporaryDirectory() as folder:
+        told = Told(os.path.abspath(sys.argv[1]), pathlib.Path(folder))
+        for test in (exits, first, causes, often, host, panic):
+            if not chosen or test.__name__ in chosen:
+                test(told)
+                print(f"{test.__name__}: right", flush=True)
+        left = alive.wait_for_none(folder)
+        assert not left, left
+
+
+main()
