@@ -48,6 +48,8 @@ static void make_row(const struct seen *s, struct check_row *row)
                  check_shim_text(s->frame_count, s->zero_copy_count));
         buf_printf(&row->text, "%s call%s", format_count(s->calls).text,
                    s->calls == 1 ? "" : "s");
+        if (s->open)
+            buf_printf(&row->text, ", %s open", format_count(s->open).text);
         if (s->errors)
             buf_printf(&row->text, ", %s failed", format_count(s->errors).text);
         if (s->remark.len_bytes)
@@ -110,6 +112,7 @@ static void print_json(const struct query_trace *t,
         json_int(o, "zero_copy", (int64_t)s->zero_copy_count);
         json_bool(o, "copies_known", s->is_known);
         json_count(o, "calls", s->bound ? s->calls : -1);
+        json_int(o, "open", s->open);
         json_int(o, "errors", s->errors);
         json_text(o, "remark",
                   s->remark.len_bytes ? buf_get(&s->remark) : NULL);

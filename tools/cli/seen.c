@@ -98,6 +98,8 @@ static void add_site(const struct query_detail *d, const struct query_site *s,
         out->frame_count += s->shim && strcmp(s->shim, "frame") == 0;
         out->zero_copy_count += !s->shim || strcmp(s->shim, "frame") != 0;
         add_calls(d, s, out);
+        out->calls += s->open;
+        out->open += s->open;
     }
     out->first = out->first ? out->first : s;
     if (s->unseen && *s->unseen) {

@@ -345,6 +345,8 @@ static int slow_part(struct session *s, int64_t now_ns)
     if (rc == 0)
         rc = coverage_look(s, now_ns);
     types_fill_look(s);
+    if (rc == 0)
+        rc = session_look_gate(s);
     return rc == 0 ? finish_look(s, now_ns) : rc;
 }
 
@@ -386,6 +388,7 @@ static int batch_save(struct session *s, int64_t now_ns)
     int rc = rows_save(s);
     if (rc == 0)
         rc = totals_flush(&s->totals, s->store, s->id);
+    rc = rc == 0 ? work_flush(&s->work, s->store) : rc;
     if (rc == 0 && !s->is_ended)
         rc = pending_save(&s->pending, s->store, s->id);
     if (rc == 0)
