@@ -26,6 +26,7 @@ struct said {
     struct manifest_place place;
     const char *text; /* not ended */
     uint32_t len;
+    bool is_weak; /* "!": it may come there only later */
 };
 enum verdict {
     VERDICT_FINE,
@@ -80,7 +81,11 @@ static void read_register(const char *text, uint32_t len,
 
 static struct said read_one(const char *text, uint32_t len)
 {
-    struct said said = {.kind = SAID_PLACE, .text = text, .len = len};
+    bool is_weak = len && *text == '!';
+    text += is_weak;
+    len -= is_weak;
+    struct said said = {
+        .kind = SAID_PLACE, .text = text, .len = len, .is_weak = is_weak};
     struct manifest_place *place = &said.place;
     uint32_t first = 0;
     while (first < len && text[first] != ':')
@@ -145,8 +150,8 @@ static enum verdict judge(const struct manifest_param *param,
     if (said->kind != SAID_PLACE)
         return said->kind == SAID_LATER ? VERDICT_LATER : VERDICT_ABSENT;
     if (here->kind == MANIFEST_UNKNOWN)
-        return is_scalar(param->type) && !there->second_kind &&
-                       there->index != NO_REGISTER
+        return is_scalar(param->type) && !said->is_weak &&
+                       !there->second_kind && there->index != NO_REGISTER
                    ? VERDICT_TAKEN
                    : VERDICT_FINE;
     bool is_same = here->kind == there->kind && here->index == there->index;
@@ -173,8 +178,10 @@ static void judge_all(const struct manifest_param *params, uint32_t count,
         out->is_broken |=
             out->of[i] == VERDICT_ABSENT || out->of[i] == VERDICT_MOVED;
     }
-    for (uint32_t i = 0; i < count && out->is_broken; i++)
-        if (!is_told[i])
+    /* where nobody else can call it, halves of 128 bits go without a word */
+    bool is_doubtful = out->is_broken || out->has_no_result;
+    for (uint32_t i = 0; i < count && is_doubtful; i++)
+        if (!is_told[i] || out->of[i] == VERDICT_TAKEN)
             out->of[i] = VERDICT_DOUBTFUL;
 }
 
@@ -190,8 +197,9 @@ static const char *why_not(enum verdict verdict)
         return " has no value: it is passed in memory, which clang does not "
                "fill where the function does not read it";
     default:
-        return " has no value: the compiler changed other arguments, and where "
-               "this one is is not told";
+        return " has no value: the compiler may have changed the arguments, "
+               "and "
+               "where this one is is not told";
     }
 }
 

@@ -84,7 +84,7 @@ static void enter_sigaltstack(struct shim_call *call)
     if (call->args.rdi == 0 || altstack_flag() == 0 || sandboxed ||
         process_is_guest())
         return;
-    reader_start(&reader, runtime.pid, 0, 0);
+    reader_start(&reader, process_self(), 0, 0);
     if (read_bytes(&reader, &stack, call->args.rdi, sizeof(stack)) !=
             sizeof(stack) ||
         (stack.ss_flags & SS_DISABLE))

@@ -12,6 +12,10 @@
 #include <errno.h>
 #include <string.h>
 
+enum {
+    INT3 = 0xcc
+};
+
 /* Neither trampoline may carry it. */
 #define SHIM_REFUSED ((enum lane_shim)0)
 
@@ -211,16 +215,25 @@ static void say_verdict(struct work *work)
     }
 }
 
-/* What is in the file was planned; what stands there may be somebody's, who
- * will put the file's bytes back one day. Hooks of our own are put before
- * whatever is there. */
+/*
+ * What is in the file was planned; what stands there may be somebody's, who
+ * will put the file's bytes back one day. Then that is why it is not patched,
+ * whatever else the bytes looked like. Hooks of our own are put before whatever
+ * is there.
+ */
 static void compare_with_file(struct work *work)
 {
     struct plan_patch *patch = &work->patch;
-    uint64_t len = patch->patch_at + patch->displaced_bytes - patch->entry;
-    if (work->decl && work->may_use_slots && patch->verdict == PLAN_OK &&
-        module_is_changed(work->module, work->vaddr, len))
-        patch->verdict = PLAN_CHANGED;
+    uint64_t displaced =
+        patch->verdict == PLAN_OK ? patch->displaced_bytes : PLAN_PATCH_BYTES;
+    uint64_t len = patch->patch_at + displaced - patch->entry;
+    if (!work->decl || !work->may_use_slots || is_hopeless(patch->verdict) ||
+        !module_is_changed(work->module, work->vaddr, len))
+        return;
+    const void *now = plan_image_at(&work->module->image, work->vaddr, len);
+    patch->place = 0;
+    patch->verdict =
+        now && memchr(now, INT3, len) ? PLAN_BREAKPOINT : PLAN_CHANGED;
 }
 
 int bind_work_plan_entry(struct work *work, uint64_t island)

@@ -4,6 +4,7 @@
 #include "lane/x86_64/machine.h"
 #include "preload/bind_site.h"
 #include "preload/config.h"
+#include "preload/process.h"
 #include "preload/sandbox.h"
 #include <string.h>
 #include <sys/syscall.h>
@@ -62,7 +63,7 @@ static bool is_changed(const struct patched *patch)
     uint8_t now[PLAN_PATCH_BYTES];
     struct iovec to = {now, sizeof(now)};
     struct iovec from = {(void *)patch->at, sizeof(now)};
-    return machine_syscall(SYS_process_vm_readv, runtime.pid, (long)&to, 1,
+    return machine_syscall(SYS_process_vm_readv, process_self(), (long)&to, 1,
                            (long)&from, 1, 0) == sizeof(now) &&
            memcmp(now, patch->jump, sizeof(now)) != 0;
 }

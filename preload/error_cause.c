@@ -11,6 +11,7 @@
 #include "preload/error_room.h"
 
 #include "preload/capture_write.h"
+#include "preload/process.h"
 #include "preload/read.h"
 #include "preload/span_internal.h"
 
@@ -153,7 +154,7 @@ void error_note_stderr(uint64_t from, uint64_t len)
 
 void error_note_stderr_parts(uint64_t pieces, uint32_t count)
 {
-    const struct reader reader = {.pid = runtime.pid};
+    const struct reader reader = {.pid = process_self()};
     for (uint32_t i = 0; i < count && i < ERROR_WRITES; i++) {
         uint64_t piece[2]; /* struct iovec */
         if (read_bytes(&reader, piece, pieces + i * sizeof(piece),

@@ -19,6 +19,7 @@
 #include "lane/x86_64/machine.h"
 #include "preload/capture_write.h"
 #include "preload/error.h"
+#include "preload/process.h"
 #include "preload/read.h"
 #include "preload/span_internal.h"
 #include "shim/shim.h"
@@ -209,7 +210,7 @@ static void read_foreign(struct error_copy *copy, uint64_t from, uint32_t len)
         most = from;
     }
     while (from < most) {
-        got = read_by_kernel(runtime.pid, copy->bytes, from, len);
+        got = read_by_kernel(process_self(), copy->bytes, from, len);
         if (got)
             break;
         from = (from | (PAGE - 1)) + 1;
@@ -222,7 +223,7 @@ static void read_foreign(struct error_copy *copy, uint64_t from, uint32_t len)
 static void read_own(struct error_copy *copy, uint64_t from, uint32_t len)
 {
     struct reader reader;
-    reader_start(&reader, runtime.pid, span_thread.stack_low,
+    reader_start(&reader, process_self(), span_thread.stack_low,
                  span_thread.stack_high);
     /* the reader's own stack begins at its caller's frame, this one */
     if (reader.stack_low != 0)

@@ -9,6 +9,7 @@
  * below the frame that the kernel made for it and the frame is as it was.
  */
 #include "preload/error_room.h"
+#include "preload/process.h"
 #include "preload/read.h"
 #include "lane/ids.h"
 #include "preload/span_internal.h"
@@ -29,7 +30,7 @@ static bool runs(const struct error_handled *kept, uint64_t sp)
         return false;
     for (int i = 0; i < ERROR_FRAME_WORDS; i++) {
         uint64_t word;
-        if (read_by_kernel(runtime.pid, &word, kept->frame.address[i],
+        if (read_by_kernel(process_self(), &word, kept->frame.address[i],
                            sizeof(word)) != sizeof(word) ||
             word != kept->words[i])
             return false;

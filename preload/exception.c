@@ -8,6 +8,7 @@
  * type_info, found before its vtable.
  */
 #include "preload/exception.h"
+#include "preload/process.h"
 
 #include "preload/read.h"
 #include "preload/runtime.h"
@@ -24,7 +25,7 @@ enum {
 
 static size_t read_safely(void *to, uint64_t from, size_t len)
 {
-    const struct reader reader = {.pid = runtime.pid};
+    const struct reader reader = {.pid = process_self()};
     return read_bytes(&reader, to, from, len);
 }
 

@@ -10,6 +10,7 @@
  * Bounded: a stack too many is counted, and its calls are orphans.
  */
 #include "preload/fiber.h"
+#include "preload/process.h"
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -337,7 +338,7 @@ void fiber_made(uint64_t low, uint64_t high, uint64_t sp)
 /* void makecontext(ucontext_t *ucp, void (*func)(), int argc, ...) */
 void fiber_makecontext(struct shim_call *call)
 {
-    const struct reader reader = {.pid = runtime.pid};
+    const struct reader reader = {.pid = process_self()};
     stack_t stack;
     uint64_t at = call->args.rdi + offsetof(ucontext_t, uc_stack);
     if (read_bytes(&reader, &stack, at, sizeof stack) != sizeof stack)

@@ -95,9 +95,9 @@ static bool read_action(struct sigaction *to, uint64_t from)
 {
     struct reader reader;
     if (!read_is_forbidden())
-        return read_by_kernel(runtime.pid, to, from, sizeof(*to)) ==
+        return read_by_kernel(process_self(), to, from, sizeof(*to)) ==
                sizeof(*to);
-    reader_start(&reader, runtime.pid, 0, 0);
+    reader_start(&reader, process_self(), 0, 0);
     return read_bytes(&reader, to, from, sizeof(*to)) == sizeof(*to);
 }
 

@@ -16,6 +16,7 @@
 
 enum {
     PAGE = 4096,
+    LARGE_BITMAP = 4 << 20, /* is touched everywhere, and but once */
     LABELS_FROM = 3 /* functions of one object: the index costs some three */
 };
 
@@ -389,6 +390,8 @@ void module_find_branches(struct module *module, uint64_t vaddr)
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (at == MAP_FAILED)
         return; /* then nothing of it is patched, and the reason is told */
+    if (len >= LARGE_BITMAP)
+        (void)madvise(at, len, MADV_HUGEPAGE);
     drop_branches(module);
     size_t used = plan_image_find_branches(image, at);
     used = (used + PAGE) & ~(size_t)(PAGE - 1);

@@ -134,6 +134,13 @@ bool process_is_guest(void)
            (uint32_t)raw(SYS_getpid, 0, 0, 0) != runtime.pid;
 }
 
+uint32_t process_self(void)
+{
+    return runtime.alive != NULL && *runtime.alive != 0
+               ? runtime.pid
+               : (uint32_t)raw(SYS_getpid, 0, 0, 0);
+}
+
 static long register_now(long a, long b)
 {
     (void)a;

@@ -17,6 +17,11 @@ HIDDEN struct lane_process *process_entry(void);
  * What it changes of ours would be its parent's. One syscall. */
 HIDDEN bool process_is_guest(void);
 
+/* Whose memory is ours, as the kernel calls it. A forked child that did not
+ * register itself yet (by a raw clone, or before its first call) still has its
+ * parent's number in runtime.pid: what is read by that is the parent's. */
+HIDDEN uint32_t process_self(void);
+
 /* Hooks of an internal site on fork: the child's parent is the span that was
  * open there. Without them its parent is the parent's process span. */
 HIDDEN void process_fork_enter(struct shim_call *call);

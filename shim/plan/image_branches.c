@@ -18,9 +18,9 @@
 enum {
     WINDOW = 22,            /* an endbr64 and what five bytes may displace */
     FUNCTION_MAX = 1 << 16, /* with labels beside its entry */
-    STEP = 64,
-    BATCH = 512,
+    TABLES_MAX = 8,
     SLACK_BYTES = 16,   /* behind the bitmap, for reads of whole words */
+    NOWHERE = 64,       /* so far behind it no bit is set */
     ROOM_MIN = 1 << 12, /* targets that are kept */
 };
 /* Larger code is not looked at: 128 MiB of bitmap. */
@@ -32,40 +32,12 @@ struct search {
     uint64_t *at;
     uint8_t *bits;
     uint64_t span, room;
+    bool is_wide;
     struct {
         uint64_t place, offset;
         bool is_start;
     } last; /* word */
 };
-
-/* ---- raw code ------------------------------------------------------------ */
-
-static __m128i masked_equals(__m128i bytes, uint8_t mask, uint8_t value)
-{
-    return _mm_cmpeq_epi8(_mm_and_si128(bytes, _mm_set1_epi8((char)mask)),
-                          _mm_set1_epi8((char)value));
-}
-
-uint32_t image_field_mask(const uint8_t *p)
-{
-    __m128i here = _mm_loadu_si128((const __m128i *)(const void *)p);
-    __m128i before = _mm_loadu_si128((const __m128i *)(const void *)(p - 1));
-    __m128i near = masked_equals(here, 0xfe, 0xe8);    /* call, jmp */
-    __m128i operand = masked_equals(here, 0xc7, 0x05); /* disp(%rip) */
-    __m128i jcc = _mm_and_si128(masked_equals(here, 0xf0, 0x80),
-                                masked_equals(before, 0xff, 0x0f));
-    return (uint32_t)_mm_movemask_epi8(
-        _mm_or_si128(_mm_or_si128(near, operand), jcc));
-}
-
-enum image_field_kind image_field_kind(const uint8_t *p)
-{
-    if (*p == 0xe8)
-        return IMAGE_FIELD_CALL;
-    if ((*p & 0xc7) != 0x05)
-        return IMAGE_FIELD_JUMP;
-    return p[-1] == 0x8d ? IMAGE_FIELD_LEA : IMAGE_FIELD_ADDRESS;
-}
 
 /* ---- the bitmap ---------------------------------------------------------- */
 
@@ -141,40 +113,37 @@ static void keep_word(struct search *s, uint64_t offset, uint64_t vaddr)
     keep(s, offset, place | PLAN_BRANCH_WORD);
 }
 
-/*
- * Places whose target is in the code, and whose bits are looked at together:
- * the bits of calls are far from each other, and waiting for them one by one is
- * what the pass would spend its time with.
- */
-struct batch {
-    uint32_t count, at[BATCH], offset[BATCH]; /* of the byte before the
-                                                 distance; of its target */
-};
-
-static void look_at_field(const struct search *s, struct batch *batch,
-                          const uint8_t *code, uint64_t at, uint64_t behind)
+/* Where each leads to; outside of the code: behind the bitmap's end, where no
+ * bit is set. The bits are far from each other, so they are on their way before
+ * the first is looked at. */
+static void find_targets(const struct search *s,
+                         const struct image_fields *fields, const uint8_t *code,
+                         uint64_t vaddr, uint32_t *target)
 {
-    int32_t distance;
-    memcpy(&distance, code + at + 1, sizeof distance);
-    uint32_t offset = (uint32_t)(behind + at) + (uint32_t)distance;
-    batch->at[batch->count] = (uint32_t)at;
-    batch->offset[batch->count] = offset;
-    batch->count += offset < s->span;
+    uint32_t behind = (uint32_t)(vaddr - s->found->low) + 5;
+    for (uint32_t i = 0; i < fields->count; i++) {
+        uint32_t distance;
+        memcpy(&distance, code + fields->at[i] + 1, sizeof distance);
+        uint32_t to = behind + (uint32_t)fields->at[i] + distance;
+        target[i] = to < s->span ? to : (uint32_t)s->span + NOWHERE;
+        __builtin_prefetch(s->bits + target[i] / 8);
+    }
 }
 
 /* An immediate may follow a displacement: 1, 2 or 4 bytes. */
-static void look_at_batch(struct search *s, struct batch *batch,
-                          const uint8_t *code, uint64_t vaddr)
+static void look_at_fields(struct search *s, const struct image_fields *fields,
+                           const uint8_t *code, uint64_t vaddr)
 {
-    for (uint32_t i = 0; i < batch->count; i++) {
-        const uint8_t *p = code + batch->at[i];
+    uint32_t target[IMAGE_FIELDS_MAX];
+    find_targets(s, fields, code, vaddr, target);
+    for (uint32_t i = 0; i < fields->count; i++) {
+        const uint8_t *p = code + fields->at[i];
+        uint32_t bits = bits_from(s, target[i]);
         uint32_t ends = (*p & 0xc7) == 0x05 ? 1 | 2 | 4 | 16 : 1;
-        if ((bits_from(s, batch->offset[i]) & ends) &&
-            (image_field_kind(p) == IMAGE_FIELD_ADDRESS ||
-             (bits_from(s, batch->offset[i]) & 1)))
-            keep_code(s, batch->offset[i], vaddr + batch->at[i] + 1);
+        if ((bits & ends) &&
+            ((bits & 1) || image_field_kind(p) == IMAGE_FIELD_ADDRESS))
+            keep_code(s, target[i], vaddr + fields->at[i] + 1);
     }
-    batch->count = 0;
 }
 
 /* Is one of the 16 words that begin at p, p + 1 ... in [low, low + span)? */
@@ -209,35 +178,15 @@ static void look_at_constants(struct search *s, const uint8_t *code,
     }
 }
 
-static uint64_t field_mask(const uint8_t *p)
-{
-    uint64_t low = image_field_mask(p) | image_field_mask(p + 16) << 16;
-    uint64_t high = image_field_mask(p + 32) | image_field_mask(p + 48) << 16;
-    return low | high << 32;
-}
-
-static void look_at_code(struct search *s, const uint8_t *code, uint64_t vaddr,
+static void look_at_code(struct search *s, const uint8_t *bytes, uint64_t vaddr,
                          uint64_t len)
 {
-    uint8_t tail[2 * STEP + 16] = {0};
-    struct batch batch = {.count = 0};
-    uint64_t i = 1, behind = vaddr + 5 - s->found->low;
-    for (; i + STEP + 4 <= len; i += STEP) {
-        for (uint64_t m = field_mask(code + i); m != 0; m &= m - 1)
-            look_at_field(s, &batch, code, i + (uint64_t)__builtin_ctzll(m),
-                          behind);
-        if (batch.count > BATCH - STEP)
-            look_at_batch(s, &batch, code, vaddr);
-    }
-    look_at_batch(s, &batch, code, vaddr);
-    uint64_t left = len - (i - 1);
-    if (left < 6 || left > sizeof tail)
-        return;
-    memcpy(tail, code + i - 1, left); /* zeros behind it are no fields */
-    for (uint64_t at = 1; at + 5 <= left; at++)
-        if (image_field_mask(tail + at) & 1)
-            look_at_field(s, &batch, tail, at, behind + i - 1);
-    look_at_batch(s, &batch, tail, vaddr + i - 1);
+    struct image_code code = {bytes, len, s->span, s->is_wide};
+    struct image_fields fields;
+    for (uint64_t from = 0; image_code_next(&code, &from, &fields);)
+        look_at_fields(s, &fields, bytes, vaddr);
+    if (image_is_fixed(s->image))
+        look_at_constants(s, bytes, vaddr, len);
 }
 
 /* Does the label stand in the function that begins at `start`? */
@@ -333,6 +282,76 @@ static uint64_t lowest_segment(const struct plan_image *image)
     return low;
 }
 
+/* ---- what of a segment is code -------------------------------------------
+ */
+
+struct stretch {
+    const uint8_t *at;
+    uint64_t len;
+};
+
+/* What the loader and unwinders read is no code: a fifth of a large library,
+ * and full of what looks like branches. */
+static uint32_t find_tables(const struct plan_image *image,
+                            struct stretch table[TABLES_MAX])
+{
+    const uint64_t at[][2] = {{image->rela, image->rela_len},
+                              {image->jmprel, image->jmprel_len},
+                              {image->relr, image->relr_len},
+                              {image->eh_frame, image->eh_frame_len},
+                              {image->eh_frame_hdr, image->eh_frame_hdr_len}};
+    uint32_t count = 0;
+    table[count++] = (struct stretch){image->dynsym,
+                                      image->dynsym_count * sizeof(Elf64_Sym)};
+    table[count++] =
+        (struct stretch){(const void *)image->dynstr, image->dynstr_len};
+    for (size_t i = 0; i < sizeof at / sizeof *at; i++)
+        table[count++] = (struct stretch){
+            plan_image_at(image, at[i][0], at[i][1]), at[i][1]};
+    return count;
+}
+
+/* A table may be said to lie where functions are. */
+static bool has_no_function(const struct search *s, uint64_t vaddr,
+                            uint64_t len)
+{
+    uint64_t word, at = (vaddr - s->found->low) / 8, end = at + len / 8;
+    for (; at + sizeof word <= end; at += sizeof word) {
+        memcpy(&word, s->bits + at, sizeof word);
+        if (word)
+            return false;
+    }
+    while (at < end)
+        if (s->bits[at++])
+            return false;
+    return true;
+}
+
+/* The tables that begin in a segment are left out of it. */
+static void look_at_segment(struct search *s, const uint8_t *code,
+                            uint64_t vaddr, uint64_t len)
+{
+    struct stretch table[TABLES_MAX];
+    uint32_t count = find_tables(s->image, table);
+    uint64_t from = 0;
+    while (from < len) {
+        const struct stretch *next = NULL;
+        for (uint32_t i = 0; i < count; i++) {
+            uint64_t at = (uint64_t)(table[i].at - code);
+            if (table[i].at && at >= from && at < len &&
+                table[i].len <= len - at && (!next || table[i].at < next->at) &&
+                has_no_function(s, vaddr + at, table[i].len))
+                next = &table[i];
+        }
+        uint64_t end = next ? (uint64_t)(next->at - code) : len;
+        if (end > from)
+            look_at_code(s, code + from, vaddr + from, end - from);
+        from = next ? end + next->len : len;
+        if (next && next->len == 0)
+            from++;
+    }
+}
+
 size_t plan_image_find_branches(struct plan_image *image, void *memory)
 {
     struct plan_branches found = {.place_low = lowest_segment(image),
@@ -343,6 +362,7 @@ size_t plan_image_find_branches(struct plan_image *image, void *memory)
     s.span = code_span(image, &found.low);
     s.room = room_for(s.span);
     s.bits = (uint8_t *)(s.at + s.room);
+    s.is_wide = image_code_is_wide();
     each_start(&s, mark_start);
     each_start(&s, clear_start);
     for (uint32_t i = 0; i < image->segment_count; i++) {
@@ -351,13 +371,10 @@ size_t plan_image_find_branches(struct plan_image *image, void *memory)
         const uint8_t *code = plan_image_at(image, segment->vaddr, len);
         if (!(segment->flags & PF_X))
             continue;
-        if (!code) {
+        if (code)
+            look_at_segment(&s, code, segment->vaddr, len);
+        else
             found.is_cut = true; /* may be executed, not read */
-            continue;
-        }
-        look_at_code(&s, code, segment->vaddr, len);
-        if (image_is_fixed(image))
-            look_at_constants(&s, code, segment->vaddr, len);
     }
     plan_image_each_word(image, look_at_word, &s);
     sort(s.at, found.count);

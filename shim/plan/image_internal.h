@@ -69,3 +69,26 @@ enum image_field_kind {
 uint32_t image_field_mask(const uint8_t *p);
 /* What the byte at p, whose bit was set, says that it is. */
 enum image_field_kind image_field_kind(const uint8_t *p);
+
+/* A stretch of code to look at. */
+struct image_code {
+    const uint8_t *bytes;
+    uint64_t len;
+    uint64_t span; /* of all the code, at most 2^30: what leads further may be
+                      left out */
+    bool is_wide;  /* image_code_is_wide() */
+};
+enum {
+    IMAGE_FIELDS_MAX = 512
+};
+/* Places of a stretch where a distance may stand: of the byte before it. */
+struct image_fields {
+    uint32_t count;
+    uint64_t at[IMAGE_FIELDS_MAX];
+};
+/* Has this CPU AVX2, and what came with it? */
+bool image_code_is_wide(void);
+/* The next places from *from (0 at first), which goes on. False: that was
+ * all. */
+bool image_code_next(const struct image_code *code, uint64_t *from,
+                     struct image_fields *out);

@@ -161,7 +161,7 @@ static enum plan_verdict skip_padding(struct patch_job *job, uint64_t *at)
     }
     if (!plan_decode(&job->reader, *at, &insn) || !plan_insn_is_nop(&insn) ||
         insn.next > job->limit)
-        return *at >= job->end ? PLAN_TOO_SHORT : PLAN_BRANCH_INTO;
+        return *at >= job->end ? PLAN_TOO_SHORT : PLAN_BRANCH_MAYBE;
     *at = insn.next;
     return PLAN_OK;
 }
@@ -233,6 +233,14 @@ static bool starts_with_endbr(const struct patch_job *job)
            memcmp(bytes, "\xf3\x0f\x1e\xfa", ENDBR_BYTES) == 0;
 }
 
+/* The code behind a jump among the first bytes is somebody's: whose? */
+static enum plan_verdict find_branch(struct patch_job *job)
+{
+    job->displaced_end = job->patch_vaddr + PLAN_PATCH_BYTES;
+    enum plan_verdict verdict = patch_check_branches(job);
+    return verdict == PLAN_OK ? PLAN_BRANCH_MAYBE : verdict;
+}
+
 static enum plan_verdict decide(struct patch_job *job, struct copier *c)
 {
     struct plan_patch *out = c->out;
@@ -249,8 +257,10 @@ static enum plan_verdict decide(struct patch_job *job, struct copier *c)
     job->patch_vaddr = job->vaddr + (out->has_endbr ? ENDBR_BYTES : 0);
     out->patch_at = c->bias + job->patch_vaddr;
     verdict = make_copy(c);
+    if (verdict == PLAN_BRANCH_MAYBE)
+        return find_branch(job);
     if (verdict == PLAN_OK && job->limit < job->displaced_end)
-        verdict = PLAN_BRANCH_INTO; /* another entry lies in these bytes */
+        verdict = PLAN_ENTRY_INSIDE;
     if (verdict == PLAN_OK)
         verdict = patch_check_branches(job);
     if (verdict == PLAN_OK)
@@ -299,6 +309,7 @@ const char *plan_verdict_text(enum plan_verdict verdict)
         [PLAN_LABEL_INTO] = "a branch or an address leads into its first bytes",
         [PLAN_COMPUTED_JUMP] = "it computes where it jumps to from the address "
                                "of a label of its own",
+        [PLAN_ENTRY_INSIDE] = "another function starts within its first bytes",
         [PLAN_BREAKPOINT] = "a breakpoint stands there",
         [PLAN_CHANGED] = "its first bytes are not those of its file: somebody "
                          "else changed them",

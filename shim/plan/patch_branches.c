@@ -75,28 +75,32 @@ static bool names_address(const struct plan_insn *insn, uint64_t place,
 /*
  * What the code at `place` is: decoded from where its function starts.
  * *target comes in as the raw bytes have it; it stays where nobody can tell
- * how the code is to be read, and then it counts.
+ * how the code is to be read, and then it counts. An int3 on the way may be
+ * somebody's breakpoint in the place of a longer instruction: what comes behind
+ * one is read wrong until both ways of reading meet.
  */
 static enum reference reference_at(const struct patch_job *job, uint64_t place,
                                    uint64_t *target)
 {
     struct patch_region region;
     struct plan_insn insn;
+    enum reference none = REFERENCE_NONE;
     if (!patch_region_of(job->reader.image, place - 1, &region))
         return REFERENCE_UNKNOWN;
     for (uint64_t at = region.low; at <= place; at = insn.next) {
         if (!plan_decode(&job->reader, at, &insn))
             return REFERENCE_UNKNOWN;
+        if (plan_insn_is_trap(&insn))
+            none = REFERENCE_UNKNOWN;
         if (insn.next <= place)
             continue;
         if (plan_insn_target(&insn, target))
-            return insn.at + insn.in.raw.imm[0].offset != place ? REFERENCE_NONE
+            return insn.at + insn.in.raw.imm[0].offset != place ? none
                    : plan_insn_is_call(&insn)                   ? REFERENCE_CALL
                                               : REFERENCE_JUMP;
-        return names_address(&insn, place, target) ? REFERENCE_ADDRESS
-                                                   : REFERENCE_NONE;
+        return names_address(&insn, place, target) ? REFERENCE_ADDRESS : none;
     }
-    return REFERENCE_NONE;
+    return none;
 }
 
 static enum plan_verdict refuse(struct patch_job *job, uint64_t place,
@@ -137,8 +141,9 @@ static enum plan_verdict check_code(struct patch_job *job, uint64_t target,
         return PLAN_OK;
     if (inside_displaced(job, target))
         return refuse(job, place,
-                      what == REFERENCE_ADDRESS ? PLAN_LABEL_INTO
-                                                : PLAN_BRANCH_INTO);
+                      what == REFERENCE_ADDRESS   ? PLAN_LABEL_INTO
+                      : what == REFERENCE_UNKNOWN ? PLAN_BRANCH_MAYBE
+                                                  : PLAN_BRANCH_INTO);
     if (target == job->patch_vaddr && target != job->vaddr &&
         what != REFERENCE_CALL)
         return refuse(job, place, PLAN_LOOP_TO_ENTRY);
@@ -169,7 +174,7 @@ static enum plan_verdict check_anywhere(struct patch_job *job)
     if (!plan_image_has_branches(job->reader.image, job->vaddr))
         return PLAN_NOT_LOOKED_AT;
     if (b->is_cut)
-        return PLAN_BRANCH_INTO; /* cannot be excluded */
+        return PLAN_NOT_LOOKED_AT; /* not all of it */
     for (uint32_t i = first_branch(b, from < 4 ? 0 : from - 4);
          i < b->count && b->at[i] >> 32 < to && verdict == PLAN_OK; i++) {
         uint64_t target = b->low + (b->at[i] >> 32);
@@ -322,9 +327,10 @@ static enum plan_verdict check_entry_jump(struct patch_job *job,
         return PLAN_OK;
     }
     enum reference what = reference_at(job, place, &target);
-    return what == REFERENCE_JUMP || what == REFERENCE_UNKNOWN
-               ? refuse(job, place, PLAN_LOOP_TO_ENTRY)
-               : PLAN_OK;
+    if (what == REFERENCE_UNKNOWN)
+        return refuse(job, place, PLAN_BRANCH_MAYBE);
+    return what == REFERENCE_JUMP ? refuse(job, place, PLAN_LOOP_TO_ENTRY)
+                                  : PLAN_OK;
 }
 
 static enum plan_verdict check_field(struct patch_job *job, const uint8_t *p,

@@ -30,7 +30,9 @@ enum plan_verdict {
     PLAN_TOO_SHORT,
     PLAN_UNDECODABLE,
     PLAN_BRANCH_INTO,      /* a branch into the displaced bytes */
-    PLAN_BRANCH_MAYBE,     /* bytes that may be one, outside of functions */
+    PLAN_BRANCH_MAYBE,     /* bytes that may be one; nobody says how they are
+                              to be read */
+    PLAN_ENTRY_INSIDE,     /* a label of another function among them */
     PLAN_LABEL_INTO,       /* the address of one of them is taken */
     PLAN_COMPUTED_JUMP,    /* it takes the address of a label of its own */
     PLAN_BREAKPOINT,       /* int3 among the displaced bytes */

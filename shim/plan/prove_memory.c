@@ -140,6 +140,15 @@ static bool is_hint(const struct step *t)
            t->insn.in.mnemonic == ZYDIS_MNEMONIC_CLWB;
 }
 
+/* `lock or $0, (%rsp)`: a barrier, whatever word it is about. */
+static bool is_barrier(const struct step *t)
+{
+    return t->insn.in.mnemonic == ZYDIS_MNEMONIC_OR &&
+           (t->insn.in.attributes & ZYDIS_ATTRIB_HAS_LOCK) &&
+           t->insn.op[1].type == ZYDIS_OPERAND_TYPE_IMMEDIATE &&
+           t->insn.op[1].imm.value.u == 0;
+}
+
 /* Who called it (__builtin_return_address), or a frame that it copies. What
  * pushes it makes a frame for unwinders on an aligned stack. */
 static bool reads_return_address(const struct step *t,
@@ -149,7 +158,8 @@ static bool reads_return_address(const struct step *t,
     return size <= 8 && address->kind == VALUE_STACK && address->symbol == 0 &&
            !address->wide && address->low == -8 && address->high == -8 &&
            (op->actions & ZYDIS_OPERAND_ACTION_MASK_READ) &&
-           t->insn.in.mnemonic != ZYDIS_MNEMONIC_PUSH && RULE(RETURN_READ);
+           t->insn.in.mnemonic != ZYDIS_MNEMONIC_PUSH && !is_barrier(t) &&
+           RULE(RETURN_READ);
 }
 
 void step_memory(struct step *t)

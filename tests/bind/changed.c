@@ -25,11 +25,18 @@ __attribute__((noipa, naked, aligned(4096))) int moves(int n
     __asm__("mov %rdi, %rax\n add %rdi, %rax\n ret");
 }
 
+/* what is behind the first jump begins at entry + 2 */
+__attribute__((noipa, naked, aligned(16))) int turns(int n
+                                                     __attribute__((unused)))
+{
+    __asm__("jmp 2f\n 1: mov %edi, %eax\n ret\n 2: jmp 1b");
+}
+
 int main(int argc, char **argv)
 {
     int sum = 0;
     for (int i = 0; i < 100; i++)
-        sum += leaf(i) + constant() + moves(i);
+        sum += leaf(i) + constant() + moves(i) + turns(i);
     if (argc > 1 && strcmp(argv[1], "undo") == 0)
         madvise((void *)((uintptr_t)leaf & ~4095ul), 4096, MADV_DONTNEED);
     for (int i = 0; i < 100; i++)

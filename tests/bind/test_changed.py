@@ -78,6 +78,12 @@ class Changed(unittest.TestCase):
                              "changed by the program")
             self.assertNotRegex(text, "site moves binding=none")
 
+    def test_branch_behind_jump(self):
+        self.build("changed")
+        text = self.traced([self.program], "turns")
+        self.assertRegex(text, "site turns binding=none .*a branch leads into "
+                         f"its first bytes, from 0x{self.address['turns'] + 6:x}")
+
     def test_not_undone(self):
         self.build("changed")
         text = self.traced([self.program, "keep"], "leaf")
@@ -86,7 +92,7 @@ class Changed(unittest.TestCase):
 
     def test_breakpoint(self):
         self.build("changed")
-        for function, offset in (("moves", 0), ("moves", 3)):
+        for function, offset in (("moves", 0), ("moves", 3), ("turns", 2)):
             shutil.rmtree(self.dir, ignore_errors=True)
             text = self.traced(self.poke(function, offset, "cc"), "leaf",
                                function)

@@ -88,6 +88,7 @@ def main():
             bare, LD_PRELOAD=preload, HANDSPAN_MANIFEST=manifest,
             HANDSPAN_DIR=os.path.join(top, "dir"), HANDSPAN_SIDECAR="off"))
         table.check("plain", [program])
+        table.check("raw fork", [os.path.join(built, "footprint_forked")])
         table.check("own libc", [os.path.join(built, "footprint_own_libc")])
         table.check("audit", [program], {
             "LD_AUDIT": os.path.join(built, "libfootprint_audit.so")})

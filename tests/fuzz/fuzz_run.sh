@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# One target under libFuzzer (clang 14): fuzz_run.sh manifest|elf|dwarf|session RUNS DIR
+# One target under libFuzzer (clang 14): fuzz_run.sh manifest|elf|dwarf|session|answers RUNS DIR
 # What it found goes to DIR/found-NAME; the corpus here stays as it is.
 set -eu
 libraries=
@@ -9,6 +9,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 case $name in
 manifest) sources="$here/fuzz_manifest.c $root/manifest/*.c" ;;
+answers)
+    sources="$here/fuzz_answers.c $root/tools/upload/answers.c"
+    sources="$sources $root/tools/upload/otlp_answers.c"
+    sources="$sources $root/tools/upload/http.c"
+    libraries="-lcjson -lcurl" ;;
 elf) sources="$here/fuzz_elf_image.c $root/shim/plan/*.c" ;;
 dwarf)
     sources="$here/fuzz_dwarf.c $root/tools/dwarf/*.c"

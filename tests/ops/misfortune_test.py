@@ -4,8 +4,8 @@
 an older copy, loses its last moments with the machine, is held by a reader; and
 to the directory: many files that nobody can read. Each call is stored, or
 counted as lost by name."""
+import contextlib
 import os
-import shutil
 import sqlite3
 import subprocess
 
@@ -82,13 +82,6 @@ class Misfortune(base.Base):
         with open(self.dir + "/log") as f:
             return f.read()
 
-    def copy_store(self, to):
-        """As it stands, with its log; not the index, which nobody has after a
-        crash."""
-        for end in "", "-wal":
-            if os.path.exists(self.store + end):
-                shutil.copy(self.store + end, to + end)
-
     def put_back(self, from_):
         for end in "-shm", "-wal", "":
             if os.path.exists(self.store + end):
@@ -96,6 +89,12 @@ class Misfortune(base.Base):
         for end in "-wal", "":
             if os.path.exists(from_ + end):
                 os.rename(from_ + end, self.store + end)
+
+    def back_up(self, to):
+        """What all of its files say at one moment."""
+        with contextlib.closing(sqlite3.connect(self.store)) as db, \
+                contextlib.closing(sqlite3.connect(to)) as copy:
+            db.backup(copy)
 
     # ---- deleted, put back --------------------------------------------------
 
@@ -138,7 +137,7 @@ class Misfortune(base.Base):
         p = self.start()
         self.call(p, 30000)
         self.wait_for(lambda: self.calls() == 30000, "the first part")
-        self.copy_store(self.path + "/old.db")
+        self.back_up(self.path + "/old.db")
         self.call(p, 100000)
         self.wait_for(lambda: self.calls() == 130000, "the second part")
         self.put_back(self.path + "/old.db")
@@ -158,7 +157,7 @@ class Misfortune(base.Base):
         p = self.start()
         self.call(p, 30000)
         self.wait_for(lambda: self.calls() == 30000, "the first part")
-        self.copy_store(self.path + "/old.db")
+        self.back_up(self.path + "/old.db")
         self.call(p, 100000)
         self.wait_for(lambda: self.calls() == 130000, "the second part")
         side.kill()

@@ -150,7 +150,11 @@ def compare(p, functions):
             spans.setdefault(o["name"], []).append(o["attributes"])
     count = 0
     for n, (_, expressions) in enumerate(functions):
-        for want, got in zip(truth[n], spans.get(f"f{n}", [])):
+        calls = spans.get(f"f{n}", [])
+        if len(calls) != len(truth[n]):
+            print(f"f{n}: {len(calls)} spans of {len(truth[n])} calls")
+            return -1
+        for want, got in zip(truth[n], calls):
             for k, (e, _) in enumerate(expressions):
                 value = got.get(f"e{k}", "missing")
                 expected = want[f"e{k}"]

@@ -60,14 +60,19 @@ static void want_one(struct compile *c, const struct manifest_want *w,
     debug_types_want_function(c->debug, &wanted);
 }
 
-/* Every function that is meant: each may have parameters of its own. */
+/* Every function that is meant: each may have parameters of its own. Where
+ * there are only clones, of which no value is taken, the prototype is theirs:
+ * what the manifest names is no error. */
 static void want_function(struct compile *c, const struct manifest_want *w)
 {
     struct functions found = {0};
+    size_t plain = 0;
     int err = w->is_pasted ? types_paste_find(c->objects, w, &found)
                            : functions_find(c->objects, w->decl, &found);
     for (size_t i = 0; !err && i < found.count && i < FUNCTIONS_MAX; i++)
-        if (!function_is_clone(found.at[i].name))
+        plain += !function_is_clone(found.at[i].name);
+    for (size_t i = 0; !err && i < found.count && i < FUNCTIONS_MAX; i++)
+        if (plain == 0 || !function_is_clone(found.at[i].name))
             want_one(c, w, &found.at[i]);
     functions_free(&found);
 }

@@ -169,8 +169,10 @@ static void put_expression(Dwarf_Die *function, Dwarf_Attribute *a,
     } else if (number >= 0 && count == 1) {
         register_name((uint64_t)number, name);
         /* without tracking (-fno-var-tracking) gcc says where it is later */
-        if (is_list || passes_parameters(number) || !location_is_gcc(function))
-            snprintf(out, LOCATION_TEXT, "%s", name);
+        bool is_gcc = location_is_gcc(function);
+        if (is_list || passes_parameters(number) || !is_gcc)
+            snprintf(out, LOCATION_TEXT, "%s%s", is_list || is_gcc ? "" : "!",
+                     name);
     } else if (entry >= 0 && is_conversion(ops + 1, count - 1)) {
         register_name((uint64_t)entry, name);
         snprintf(out, LOCATION_TEXT, "%s", name);

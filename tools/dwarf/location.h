@@ -14,7 +14,8 @@ enum {
  * to it), "-" (it is not passed), "~" (it has places, but none so early), "="
  * (in memory, which the caller need not fill if the function does not read it:
  * optimized code of clang), "%" (the function keeps it somewhere else:
- * optimized code of clang), "?" (not told: what the psABI says), into `out`.
+ * optimized code of clang), "!rdi" (there for good, also what clang loads there
+ * first), "?" (not told: what the psABI says), into `out`.
  * `function` is the entry that has the code at `pc`. */
 void location_at_entry(Dwarf_Die *function, Dwarf_Die *param, uint64_t pc,
                        char out[LOCATION_TEXT]);

@@ -175,7 +175,8 @@ static int send_some(struct engine *e, const struct upload_row *rows,
     switch (a.verdict) {
     case SINK_OK:
         on_ok(e, n, now_ms() - from, was_full);
-        e->rejected += a.rejected;
+        /* whatever a receiver says, no more than were sent */
+        e->rejected += a.rejected < n ? a.rejected : n;
         if (a.code[0])
             say(e, "was accepted in part", &a);
         *done = n;

@@ -14,6 +14,7 @@ enum {
     SECRET_BYTES = 16384,
     SECRET_LEAST = 4, /* bytes; less would mask words */
     RUN_LEAST = 8,
+    RETRY_AFTER_MOST_S = 86400, /* the engine asks less of itself */
 };
 struct http {
     const struct upload_url *url;
@@ -212,6 +213,8 @@ static void answer_fill(struct http *http, CURLcode code)
     curl_easy_getinfo(http->curl, CURLINFO_CONTENT_TYPE, &type);
     curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &status);
     a->elapsed_ms = micros / 1000;
+    if (after > RETRY_AFTER_MOST_S)
+        after = RETRY_AFTER_MOST_S;
     a->retry_after_ms = after > 0 ? (int64_t)after * 1000 : -1;
     snprintf(a->type, sizeof a->type, "%s", type ? type : "");
     a->is_sent = code == CURLE_OK || may_be_done(code);

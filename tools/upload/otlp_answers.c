@@ -109,6 +109,15 @@ static void set_text(struct said *said, const cJSON *text)
         snprintf(said->text, sizeof said->text, "%s", text->valuestring);
 }
 
+/* The answer's double, which may be none that an integer can be. */
+static int64_t whole(double n)
+{
+    const double most = 9007199254740992.0; /* 2^53 */
+    if (n != n)
+        return 0;
+    return (int64_t)(n > most ? most : n < -most ? -most : n);
+}
+
 static bool read_json(const struct http_answer *a, bool is_good,
                       struct said *said)
 {
@@ -124,7 +133,7 @@ static bool read_json(const struct http_answer *a, bool is_good,
         if (cJSON_IsString(count)) /* a 64-bit integer */
             said->rejected = strtoll(count->valuestring, NULL, 10);
         else if (cJSON_IsNumber(count))
-            said->rejected = (int64_t)cJSON_GetNumberValue(count);
+            said->rejected = whole(cJSON_GetNumberValue(count));
         set_text(said,
                  cJSON_GetObjectItemCaseSensitive(partial, "errorMessage"));
     }

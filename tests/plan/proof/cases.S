@@ -687,6 +687,17 @@ FUNC caller_reads_return
         ret
 END caller_reads_return
 
+        /* a full barrier of older compilers, and what only looks like one */
+FUNC local_barrier
+        lock orq $0, (%rsp)
+        ret
+END local_barrier
+
+FUNC caller_no_barrier
+        lock orq $1, (%rsp)
+        ret
+END caller_no_barrier
+
 FUNC caller_tail_reads_return
         jmp     caller_reads_return
 END caller_tail_reads_return
