@@ -174,6 +174,15 @@ static void units_give_back(struct lane_keeper *keeper, struct lane *lane,
     }
 }
 
+void lane_keeper_free_kept(struct lane_keeper *keeper, uint32_t index,
+                           uint32_t slot, uint64_t commit)
+{
+    struct lane_record *kept = &keeper->map.lanes[index].kept[slot];
+    /* release; pairs with the writer's claim (span_record.c) */
+    (void)__atomic_compare_exchange_n(&kept->commit, &commit, 0, false,
+                                      __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
+
 void lane_keeper_advance(struct lane_keeper *keeper, uint32_t index,
                          uint64_t tail)
 {

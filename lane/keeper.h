@@ -36,6 +36,10 @@ bool lane_keeper_is_ours(const struct lane_keeper *keeper);
  * give the units of whole segments below it back. */
 void lane_keeper_advance(struct lane_keeper *keeper, uint32_t lane,
                          uint64_t tail);
+/* A record of lane->kept[] whose commit word was `commit` is stored: its slot
+ * is the writer's again. */
+void lane_keeper_free_kept(struct lane_keeper *keeper, uint32_t lane,
+                           uint32_t slot, uint64_t commit);
 /* See that `want` units lie ready or have at least their pages, as far as the
  * budget goes. */
 void lane_keeper_top_up(struct lane_keeper *keeper, uint32_t want);

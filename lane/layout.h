@@ -14,10 +14,11 @@
  * (session.h), so that a full tmpfs is an error code and never a SIGBUS.
  *
  * A lane is what one thread writes: its open spans, and a log. The log is a
- * linear byte position that only grows. Bits 20 and up of a position number a
- * 1 MiB segment, the low 20 bits are the offset in it; the first segment is
- * the lane's own 64 KiB `home` (positions from 1 MiB - 64 KiB on), each later
- * one a unit of the pool, named in lane.unit[segment % LANE_UNIT_RING].
+ * linear byte position that only grows. Bits 17 and up of a position number a
+ * 128 KiB segment, the low 17 bits are the offset in it; the first segment is
+ * the lane's own 48 KiB `home` (positions from 128 - 48 KiB on), each later
+ * one a unit of the pool, named in lane.unit[segment % LANE_UNIT_RING]. Units
+ * are so small that each of some hundred threads may hold one.
  *
  * The log consists of items, each a whole number of 64-byte lines, none across
  * a segment's end (a pad fills the rest). The first line of an item ends with
@@ -36,7 +37,7 @@
 #define LANE_MAGIC "hspan\r\n\032" /* 8 bytes, no NUL */
 
 enum {
-    LANE_MAJOR = 1, /* another major: left in place and reported */
+    LANE_MAJOR = 2, /* another major: left in place and reported */
     LANE_MINOR = 4, /* unknown frame kinds are skipped by length */
 
     LANE_MINOR_OWNER = 2, /* `owner` of a lane, `generation` of a process */
@@ -44,11 +45,12 @@ enum {
     LANE_MINOR_ROOM = 4,  /* `room` of the session, `growing` of a lane */
 
     LANE_LINE = 64,
-    LANE_SEGMENT_SHIFT = 20,
+    LANE_SEGMENT_SHIFT = 17,
     LANE_SEGMENT = 1 << LANE_SEGMENT_SHIFT,
-    LANE_HOME = 64 * 1024,
+    LANE_UNITS_A_MIB = (1 << 20) / LANE_SEGMENT,
+    LANE_HOME = 48 * 1024,
     LANE_FIRST_POSITION = LANE_SEGMENT - LANE_HOME,
-    LANE_UNIT_RING = 64,
+    LANE_UNIT_RING = 512,
     LANE_OPEN_MAX = 256,
     LANE_CAPTURE_MAX = 51200, /* raw bytes of one input or output */
     LANE_FRAME_MAX = LANE_LINE + LANE_CAPTURE_MAX + 1024,
@@ -62,8 +64,8 @@ enum {
     LANE_WORD_MAX = 4096,
     LANE_STRING_BYTES = 4 << 20,
     LANE_MAX = 1024,
-    LANE_UNIT_DEFAULT = 64, /* budget: 64 MiB */
-    LANE_UNIT_MAX = 4096,
+    LANE_UNIT_DEFAULT = 64 * LANE_UNITS_A_MIB, /* budget: 64 MiB */
+    LANE_UNIT_MAX = 4096 * LANE_UNITS_A_MIB,
     LANE_READY_RING = 128,
 
     LANE_NAME_BYTES = 16,
@@ -346,18 +348,7 @@ struct lane_item {
 };
 _Static_assert(sizeof(struct lane_item) == 32, "file format");
 
-/* Calls of a site whose record could not be written: over budget, lane full,
- * no lane. Shared by all threads: relaxed atomic adds. Totals of a site = its
- * records + these. Histogram of ticks: lane_histogram_bucket(). */
-struct lane_counter {
-    uint64_t calls, errors, total_ticks, max_ticks;
-    uint64_t lost_captures; /* the record was written, its values were not */
-    uint64_t over_deep;     /* of calls: beyond LANE_OPEN_MAX */
-    uint64_t unmatched;     /* begin without end, end without begin */
-    uint64_t no_frame;      /* of calls: the return address had to stay */
-    uint32_t histogram[LANE_HISTOGRAM_BUCKETS];
-};
-_Static_assert(sizeof(struct lane_counter) == 64 + 4 * 768, "file format");
+#include "lane/layout_counter.h"
 
 struct lane_module {
     uint32_t state;     /* 1: valid, release; 2: unloaded */
@@ -399,11 +390,35 @@ struct lane_open {
     uint64_t cpu_ns;    /* the lane's cpu_base_ns at t0, LANE_CPU_UNKNOWN */
     uint64_t capture;   /* as in a record */
     uint64_t sp;        /* where its call stands; never dereferenced outside */
-    uint32_t site_kind; /* site 24 bits | kind 8 << 24 */
+    uint32_t site_kind; /* site, LANE_SITE_* | kind 8 << 24 */
     uint32_t context_depth; /* context 24 bits | depth 8 << 24 */
     uint64_t state;         /* enum lane_open_state */
 };
 _Static_assert(sizeof(struct lane_open) == 64, "one cache line");
+
+/* In the site's word of an open span and of a record, beside its number: */
+enum {
+    LANE_SITE_PART = 1 << 23, /* a call that it made has no record */
+    LANE_SITE_DEEP = 1 << 22, /* beyond LANE_OPEN_MAX: the counters have its
+                                 numbers; its parent is the deepest entry */
+    LANE_SITE_KEPT = 1 << 21, /* may have records below it: see lane_kept */
+};
+#define LANE_SITE_OF(word) ((uint32_t)(word) & (LANE_SITE_MAX - 1))
+
+/* A finished span: 64 bytes, one cache line. */
+struct lane_record {
+    uint64_t t0_ticks, t1_ticks;
+    uint64_t span, parent;  /* references */
+    uint64_t cpu_ns;        /* CPU time of the thread between, or UNKNOWN */
+    uint64_t capture;       /* position of its input frame's first line, 0 none;
+                               bit 0: an output frame stands before the record,
+                               bit 1: an error frame does; bit 5: no position,
+                               see context_frames.h */
+    uint32_t site_status;   /* site, LANE_SITE_* | status 8 << 24 */
+    uint32_t context_depth; /* context 24 bits | depth 8 << 24 */
+    uint64_t commit;
+};
+_Static_assert(sizeof(struct lane_record) == 64, "one cache line");
 
 enum lane_state { /* for people; `owner` is what counts */
     LANE_FREE = 0,
@@ -442,14 +457,31 @@ struct lane {
     /* unit index + 1 by segment number modulo the ring. [P] sets an entry that
      * is 0, [S] makes it 0 again when it recycles the segment. */
     _Alignas(64) uint32_t unit[LANE_UNIT_RING];
+
+    /* [P] calls beyond LANE_OPEN_MAX: time of those that ended below the one
+     * that runs now, and a bit for each site that is open among them */
+    _Alignas(64) uint64_t deep_ticks;
+    uint64_t dropped_at; /* [P] position when LANE_SITE_KEPT was set last */
+    uint64_t kept_next;  /* [P] records put into kept[], ever */
+    _Alignas(64) uint64_t deep_sites[LANE_SITE_MAX / 64];
+
     _Alignas(4096) struct lane_open open[LANE_OPEN_MAX];
     uint8_t home[LANE_HOME];
+    /*
+     * Records that found no room in the log, by their span's place in open[].
+     * Above all of spans that were open when the room ran out: what is below
+     * them in the log would hang in the air without. Commit words as in the
+     * log, of the position at which they would stand. [P] fills a slot whose
+     * word is 0 (and makes it LANE_ITEM_PAD meanwhile), [S] makes it 0 again.
+     */
+    _Alignas(4096) struct lane_record kept[LANE_OPEN_MAX];
 };
 _Static_assert(offsetof(struct lane, robust) == 64, "file format");
 _Static_assert(offsetof(struct lane, owner) == 128, "file format");
 _Static_assert(offsetof(struct lane, position) == 256, "file format");
 _Static_assert(offsetof(struct lane, tail) == 384, "file format");
 _Static_assert(offsetof(struct lane, open) == 4096, "file format");
+_Static_assert(offsetof(struct lane, deep_ticks) == 2496, "file format");
 _Static_assert(sizeof(struct lane) == 4096 + 16384 + 65536, "file format");
 
 /* ---- items of the log ------------------------------------------------ */
@@ -474,21 +506,6 @@ enum lane_end {
     LANE_END_UNKNOWN = 8,
     LANE_END_EVENT = 9, /* a point: t0 is t1 */
 };
-
-/* A finished span: 64 bytes, one cache line. */
-struct lane_record {
-    uint64_t t0_ticks, t1_ticks;
-    uint64_t span, parent;  /* references */
-    uint64_t cpu_ns;        /* CPU time of the thread between, or UNKNOWN */
-    uint64_t capture;       /* position of its input frame's first line, 0 none;
-                               bit 0: an output frame stands before the record,
-                               bit 1: an error frame does; bit 5: no position,
-                               see context_frames.h */
-    uint32_t site_status;   /* site 24 bits | status 8 << 24 */
-    uint32_t context_depth; /* context 24 bits | depth 8 << 24 */
-    uint64_t commit;
-};
-_Static_assert(sizeof(struct lane_record) == 64, "one cache line");
 
 enum lane_frame_kind {
     LANE_FRAME_INPUT = 1,  /* values; written at enter */

@@ -283,6 +283,7 @@ int lane_reader_lane(const struct lane_reader *reader, uint32_t index,
         .dropped = lane->dropped,
         .tail = lane->tail,
         .recycled = lane->recycled,
+        .kept_next = lane->kept_next,
         .owner = owner_of(reader, owner, lane),
         .stack_low = lane->stack_low,
         .stack_high = lane->stack_high,
@@ -292,6 +293,23 @@ int lane_reader_lane(const struct lane_reader *reader, uint32_t index,
     memcpy(head.unit, lane->unit, sizeof head.unit);
     *out = head;
     return 0;
+}
+
+int lane_reader_kept(const struct lane_reader *reader, uint32_t index,
+                     struct lane_record *out)
+{
+    struct lane_record before[LANE_OPEN_MAX];
+    if (index >= reader->header.table[LANE_TABLE_LANES].capacity)
+        return -EINVAL;
+    uint64_t at = lane_offset(reader, index) + offsetof(struct lane, kept);
+    int rc = read_at(reader->fd, before, sizeof before, at);
+    if (rc == 0)
+        rc = read_at(reader->fd, out, sizeof before, at);
+    /* a slot is filled before its word, and not changed until the word is 0 */
+    for (uint32_t i = 0; rc == 0 && i < LANE_OPEN_MAX; i++)
+        if (before[i].commit != out[i].commit)
+            out[i].commit = 0;
+    return rc;
 }
 
 int lane_reader_open_spans(const struct lane_reader *reader, uint32_t index,

@@ -49,6 +49,7 @@ struct lane_head {
     uint32_t robust; /* the word */
     uint64_t owner;  /* LANE_OWNER; read before the rest of the page */
     uint64_t position, limit, counter, depth, dropped, tail, recycled;
+    uint64_t kept_next;
     uint64_t stack_low, stack_high; /* of its thread; 0 unknown */
     uint32_t unit[LANE_UNIT_RING];
 };
@@ -61,6 +62,20 @@ int lane_reader_lane(const struct lane_reader *reader, uint32_t index,
 int lane_reader_open_spans(const struct lane_reader *reader, uint32_t index,
                            struct lane_open *out, uint32_t cap, uint64_t *owner)
     __attribute__((warn_unused_result));
+
+/* The records that found no room in the lane's log: those whose commit word was
+ * the same before and after, which are whole. `out`: LANE_OPEN_MAX of them, by
+ * slot; the commit word of others is 0. 0 or -errno. */
+int lane_reader_kept(const struct lane_reader *reader, uint32_t index,
+                     struct lane_record *out)
+    __attribute__((warn_unused_result));
+/* The position in such a word; 0: it is none of this lane. */
+static inline uint64_t lane_kept_position(uint32_t lane, uint64_t commit)
+{
+    uint64_t position = commit & (LANE_COMMIT(0, 0, 0) - 1) & ~63ULL;
+    return commit == LANE_COMMIT(lane, position, LANE_ITEM_RECORD) ? position
+                                                                   : 0;
+}
 
 /* ---- the log --------------------------------------------------------- */
 

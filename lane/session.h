@@ -12,7 +12,7 @@
 
 struct lane_config {
     uint32_t lane_count; /* 0: LANE_MAX */
-    uint32_t unit_count; /* 0: LANE_UNIT_DEFAULT; budget in MiB */
+    uint32_t unit_count; /* 0: LANE_UNIT_DEFAULT; budget */
     uint32_t policy, wait_us;
     uint32_t clock;
     uint8_t build_id[20];

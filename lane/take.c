@@ -19,7 +19,7 @@
 #include "lane/x86_64/machine.h"
 
 enum {
-    SMALL_REST = 4096, /* of a segment of 1 MiB */
+    SMALL_REST = 4096, /* of a segment */
     TRIES = 64,        /* of what fails only when somebody else was faster */
 };
 
@@ -155,8 +155,12 @@ static void close_segment(struct lane_map *map, struct lane *lane,
     uint64_t at = lane->position;
     uint64_t end = lane->limit;
     if (at < end && end - at <= SMALL_REST &&
-        lane_cmpxchg_own(&lane->position, &at, end))
+        lane_cmpxchg_own(&lane->position, &at, end)) {
         lane_pad(map, lane, window, at);
+        /* nothing was written that somebody open may enclose */
+        if (lane->dropped_at == at)
+            lane->dropped_at = end;
+    }
 }
 
 int lane_grow(struct lane_map *map, struct lane *lane,

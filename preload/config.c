@@ -7,6 +7,7 @@
 #include "preload/config.h"
 #include "preload/explicit_loader.h"
 #include "lane/place.h"
+#include "lane/variables.h"
 #include "lane/words.h"
 #include "shim/plan/plan.h"
 #include <errno.h>
@@ -145,10 +146,29 @@ static void read_capture(void)
                "; nothing is captured");
 }
 
+/* A name that is nearly one of ours counts as nothing, and its reader should
+ * know. Without its value, which may be a key. */
+static void tell_misspelt(void)
+{
+    for (char **entry = config.env; entry && *entry; entry++) {
+        const char *meant = lane_variable_meant(*entry);
+        char name[64], other[64];
+        struct text said = {name, 0, sizeof(name)};
+        struct text means = {other, 0, sizeof(other)};
+        const char *end = meant ? strchr(*entry, '=') : NULL;
+        if (!end)
+            continue;
+        text_put_bytes(&said, *entry, (size_t)(end - *entry));
+        text_put(&means, "HANDSPAN_");
+        text_put(&means, meant);
+        text_put(&means, "?");
+        note_lines("context", name, "is none of ours; is it meant to be",
+                   other);
+    }
+}
+
 int config_read(void)
 {
-    char status[4096];
-    uint64_t number = 0;
     ssize_t len =
         readlink("/proc/self/exe", config.exe, sizeof(config.exe) - 1);
     config.exe[len > 0 ? len : 0] = '\0';
@@ -167,11 +187,7 @@ int config_read(void)
     if (config.match_max > PLAN_HANDLERS_MAX)
         config.match_max = PLAN_HANDLERS_MAX; /* all that there is room for */
     read_capture();
-    /* A prctl could be what the filter forbids; reading a file is not, the
-     * loader did so a moment ago. */
-    if (config_read_file("/proc/self/status", status, sizeof(status)) > 0 &&
-        config_status_number(status, "\nSeccomp:", &number))
-        config.is_seccomp = number != 0;
+    tell_misspelt();
     return 0;
 }
 

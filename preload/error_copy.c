@@ -168,7 +168,7 @@ static void take_calls(struct error_copy *copy, const struct lane *lane)
     copy->head.call_count = 0;
     while (depth-- > 0 && copy->head.call_count < LANE_STACK_CALLS_MAX) {
         const struct lane_open *open = &lane->open[depth];
-        uint32_t site = open->site_kind & 0xffffff;
+        uint32_t site = LANE_SITE_OF(open->site_kind);
         struct lane_stack_call *call = &copy->calls[copy->head.call_count];
         if (open->state != LANE_OPEN_CALL ||
             site >= runtime.map.table[LANE_TABLE_SITES].capacity)

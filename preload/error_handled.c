@@ -85,7 +85,7 @@ void error_note_handled(const struct error_fault *fault,
     if (room->signal_busy++ == 0) {
         struct error_copy *copy = (struct error_copy *)(void *)room->at_signal;
         struct error_handled *kept = &room->handled;
-        uint32_t site = open->site_kind & 0xffffff;
+        uint32_t site = LANE_SITE_OF(open->site_kind);
         /* now: what fails in the handler is no cause */
         error_write_cause(lane, open->span, site, open->t0_ticks);
         error_copy_take(copy, lane, &wish);

@@ -91,7 +91,7 @@ void error_note_end(bool failed)
         return;
     if (open == NULL || !failed)
         return;
-    uint32_t site = open->site_kind & 0xffffff;
+    uint32_t site = LANE_SITE_OF(open->site_kind);
     error_write_cause(lane, open->span, site, open->t0_ticks);
     (void)error_write_stack(lane, open->span, site, LANE_STACK_ABORT);
 }
@@ -115,7 +115,7 @@ void error_note_signal(const struct error_fault *fault)
         return;
     const struct lane_open *open = error_open_span(lane, fault->registers[7]);
     uint64_t span = open ? open->span : span_process.ref;
-    uint32_t site = open ? open->site_kind & 0xffffff : 0;
+    uint32_t site = open ? LANE_SITE_OF(open->site_kind) : 0;
     struct error_copy *copy = (struct error_copy *)(void *)room->at_signal;
     error_write_cause(lane, span, site,
                       open ? open->t0_ticks : lane->start_ticks);

@@ -58,7 +58,7 @@ static void write_throw(struct lane *lane, const struct lane_open *open,
     struct capture_frame frame;
     uint32_t payload =
         (uint32_t)sizeof(*thrown) + words->type_bytes + words->message_bytes;
-    uint32_t site = open->site_kind & 0xffffff;
+    uint32_t site = LANE_SITE_OF(open->site_kind);
     thrown->stack = error_write_stack(lane, open->span, site, LANE_STACK_THROW);
     if (!capture_frame_open(lane, payload, &frame))
         return;

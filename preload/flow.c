@@ -163,7 +163,7 @@ static void put_event(const struct site *site, struct lane *lane,
                       const struct shim_call *call)
 {
     if (lane == NULL) {
-        span_count(site->index, 0, false);
+        span_count_passed(site->index);
         return;
     }
     struct span_place place = span_find_place(lane, call->sp);

@@ -71,7 +71,9 @@ static int create_session(uint64_t most_bytes)
     struct lane_config lane = {.clock = choose_clock(),
                                .mode = config.file_mode};
     choose_policy(&lane);
-    lane.unit_count = config_number("HANDSPAN_BUDGET_MB", 0, LANE_UNIT_MAX);
+    lane.unit_count = config_number("HANDSPAN_BUDGET_MB", 0,
+                                    LANE_UNIT_MAX / LANE_UNITS_A_MIB) *
+                      LANE_UNITS_A_MIB;
     if (lane.unit_count)
         note_lines("context", "HANDSPAN_BUDGET_MB lets this session take",
                    config_get("HANDSPAN_BUDGET_MB"), "MiB of shared memory");

@@ -156,16 +156,11 @@ static void enter_deep(struct shim_call *call, const struct site *site,
         span_count_passed(call->site);
         return;
     }
-    __atomic_fetch_add(&runtime.map.counters[call->site].over_deep, 1,
-                       __ATOMIC_RELAXED);
-    lane->depth++;
-    call->flags |= SPAN_DEEP;
-    call->lane = (uint64_t)lane;
-    call->span = span_thread.ref_base + lane_xadd_own(&lane->counter, 1) + 1;
+    span_enter_deep(call, lane);
     none.site_kind = 0;
     span_enter_captures(call, site, lane, &none); /* found by its reference */
     call->flags |= none.site_kind ? SPAN_LOST : 0;
-    call->open = span_now();
+    span_start_deep(call, lane);
 }
 
 /* A tail call: does it go on as a span that the call below closes? False: it
@@ -207,9 +202,7 @@ span_enter_captures(struct shim_call *call, const struct site *site,
         capture_keep(site->capture, lane, open, call);
     if (site->flags & SITE_CAPTURE_OUT) {
         call->flags |= SPAN_OUT;
-        call->extra |=
-            (uint64_t)(span_thread.error ? (uint32_t)*span_thread.error : 0)
-            << 32;
+        call->extra |= (uint64_t)span_errno() << 32;
     }
 }
 
@@ -276,7 +269,7 @@ static bool meet_caller(struct shim_call *call, const struct site *site)
     call->flags |= SHIM_CALL_TAIL;
     if (session != NULL && session->gate == LANE_GATE_OPEN &&
         !(site->flags & (SITE_INTERNAL | SITE_NO_SPAN | SITE_OFF))) {
-        span_count((uint32_t)call->site, 0, false);
+        span_count_passed(call->site);
         __atomic_fetch_add(&runtime.map.counters[call->site].no_frame, 1,
                            __ATOMIC_RELAXED);
     }
@@ -291,7 +284,7 @@ enter_odd(struct shim_call *call, const struct site *site)
         return;
     if (call->flags & SHIM_CALL_LOST) { /* its arguments are not known */
         if (!(site->flags & (SITE_INTERNAL | SITE_NO_SPAN)) && session)
-            span_count((uint32_t)call->site, 0, false);
+            span_count_passed(call->site);
         return;
     }
     if (site->flags & SITE_INTERNAL) {
@@ -322,7 +315,7 @@ enter_odd(struct shim_call *call, const struct site *site)
         return;
     }
     if (call->flags & SHIM_CALL_TAIL) { /* no leave will come */
-        span_count((uint32_t)call->site, 0, false);
+        span_count_passed(call->site);
         return;
     }
     call->flags |= SPAN_COUNT;
@@ -425,9 +418,10 @@ static void leave_captures(struct lane *lane, const struct shim_call *call,
                            struct lane_record *record)
 {
     const struct site *site = &runtime.sites[call->site];
-    struct capture_verdict verdict = capture_leave(
-        site, lane, call->span, call, regs,
-        span_thread.error ? *span_thread.error : 0, (int)(call->extra >> 32));
+    uint64_t before = call->flags & SPAN_DEEP ? call->flags : call->extra;
+    struct capture_verdict verdict =
+        capture_leave(site, lane, call->span, call, regs, (int)span_errno(),
+                      (int)(before >> 32));
     if (UNLIKELY(verdict.is_error)) {
         record->site_status |= SPAN_KIND(LANE_STATUS_ERROR);
         error_write_rule(lane, call->span, (uint32_t)call->site,
@@ -470,7 +464,8 @@ static void leave_deep(struct lane *lane, const struct shim_call *call,
         .span = call->span,
         .parent = place.parent,
         .cpu_ns = LANE_CPU_UNKNOWN,
-        .site_status = (uint32_t)call->site | SPAN_KIND(end_of[end]),
+        .site_status =
+            (uint32_t)call->site | LANE_SITE_DEEP | SPAN_KIND(end_of[end]),
         .context_depth = place.context | 255u << 24,
     };
     if (call->flags & SPAN_LOST)
@@ -478,6 +473,7 @@ static void leave_deep(struct lane *lane, const struct shim_call *call,
     if (lane == (struct lane *)call->lane && lane->depth > LANE_OPEN_MAX)
         lane->depth--;
     leave_finish(lane, call, regs, end, exception, &record);
+    span_count_deep(lane, call, &record);
 }
 
 /* Opened on another thread (a fiber moved), or in the process that forked
@@ -496,7 +492,7 @@ static void leave_elsewhere(const struct shim_call *call,
         if (lane != NULL)
             leave_deep(lane, call, regs, end, exception, t1);
         else
-            span_count((uint32_t)call->site, t1 - call->open, end == 1);
+            span_count_deep_alone(call, end == SHIM_END_EXCEPTION, t1);
         return;
     }
     struct lane_open copy = *open;

@@ -34,7 +34,8 @@
 
 /* shim_call.flags, the runtime's bits */
 enum span_flags {
-    SPAN_DEEP = 1 << 8,   /* no open entry: `open` is the start */
+    SPAN_DEEP = 1 << 8,   /* no open entry: `open` is the start, `extra` see
+                             span_lost.c */
     SPAN_COUNT = 1 << 9,  /* no lane: counted only; `open` is the start */
     SPAN_OUT = 1 << 10,   /* capture_leave has something to do; the upper half
                              of `extra` is errno at entry */
@@ -42,6 +43,7 @@ enum span_flags {
     SPAN_FLOW = 1 << 12,  /* flow_leave() has something to do */
     SPAN_CARRY = 1 << 13, /* carry_leave() has something to do */
     SPAN_LOST = 1 << 14,  /* SPAN_DEEP: there was no room for its inputs */
+    SPAN_OUTERMOST = 1 << 15, /* SPAN_DEEP: none of its site is around it */
 };
 /* What the plain way does as well. */
 enum {
@@ -61,6 +63,11 @@ extern HIDDEN struct span_process span_process;
 HIDDEN void span_enter_any(struct shim_call *call);
 HIDDEN void span_leave_any(struct shim_call *call, const struct shim_regs *regs,
                            enum shim_end end, void *exception);
+/* The program's errno. */
+static inline uint32_t span_errno(void)
+{
+    return span_thread.error ? (uint32_t)*span_thread.error : 0;
+}
 /* This thread's lane, got now if need be; NULL: there is none. */
 HIDDEN struct lane *span_get_lane(void);
 /* May Z replace the return address of a caller that was not seen yet?
@@ -186,18 +193,36 @@ static inline void span_fill(struct lane_record *record,
     record->site_status = open->site_kind | SPAN_KIND(end);
     record->context_depth = open->context_depth;
 }
-/* Write it; if there is no room even so, count it. */
+/* Write it; if there is no room even so, keep or count it. */
 HIDDEN void span_write(struct lane *lane, const struct lane_record *record);
 /* No room in the log: get some, wait for it where that is the policy. False:
  * there is none. */
 HIDDEN bool span_make_room(struct lane *lane);
-/* A call without record. */
-HIDDEN void span_count(uint32_t site, uint64_t ticks, bool is_error);
-/* A call that has no frame on its stack: without a time. */
-HIDDEN void span_count_passed(uint64_t site);
 /* End an open span: fill, write. */
 HIDDEN void span_end_open(struct lane *lane, const struct lane_open *open,
                           uint64_t t1, enum lane_end end);
+
+/* ---- span_lost.c ------------------------------------------------------- */
+
+/* The log has no room for it. */
+HIDDEN void span_write_lost(struct lane *lane,
+                            const struct lane_record *record);
+/* A call beyond LANE_OPEN_MAX begins; and ends, on a thread with this lane; or
+ * where nobody knows what is below it. */
+HIDDEN void span_enter_deep(struct shim_call *call, struct lane *lane);
+/* Its clock starts: after that errno at entry is the upper half of its flags.
+ */
+HIDDEN void span_start_deep(struct shim_call *call, struct lane *lane);
+HIDDEN void span_count_deep(struct lane *lane, const struct shim_call *call,
+                            const struct lane_record *record);
+HIDDEN void span_count_deep_alone(const struct shim_call *call, bool is_failed,
+                                  uint64_t t1);
+/* What was beyond it is gone. */
+HIDDEN void span_forget_deep(struct lane *lane);
+/* A call without lane: nobody knows what is around it. */
+HIDDEN void span_count(uint32_t site, uint64_t ticks, bool is_error);
+/* A call that has no frame on its stack, or no leave: without a time. */
+HIDDEN void span_count_passed(uint64_t site);
 /* The error frame, and what led to it, of a span that `exception` passes.
  * False: no room. (error_throw.c) */
 HIDDEN bool span_write_exception(struct lane *lane, uint64_t span,

@@ -21,7 +21,7 @@
 /* The trampoline's call of an open span; NULL: it cannot be found. */
 static const struct shim_call *call_of(const struct lane_open *open)
 {
-    uint32_t site = open->site_kind & 0xffffff;
+    uint32_t site = LANE_SITE_OF(open->site_kind);
     if (runtime.map.sites[site].shim != LANE_SHIM_FRAME)
         return shim_entry_call(open->sp, (uint64_t)open);
     const struct shim_call *call = (const void *)(open->sp - LANE_KEPT_BELOW);
@@ -31,7 +31,7 @@ static const struct shim_call *call_of(const struct lane_open *open)
 /* The status bits of what its rules say. */
 static uint32_t judge(struct lane *lane, const struct lane_open *open)
 {
-    const struct site *site = &runtime.sites[open->site_kind & 0xffffff];
+    const struct site *site = &runtime.sites[LANE_SITE_OF(open->site_kind)];
     const struct shim_call *call = open->state == LANE_OPEN_CALL &&
                                            (site->flags & SITE_CAPTURE_OUT) &&
                                            site->capture
@@ -75,13 +75,11 @@ static void end_open(struct lane *lane, struct lane_open *open, uint64_t t1)
 /* True: deeper calls than have an entry were open. */
 static bool cut_deep(struct lane *lane, uint64_t low, uint64_t high)
 {
-    uint64_t deep = lane->depth - LANE_OPEN_MAX;
     if (lane->depth <= LANE_OPEN_MAX)
         return false;
     if (lane->open[LANE_OPEN_MAX - 1].sp - low < high - low) {
-        __atomic_fetch_add(&runtime.map.session->lost_calls, deep,
-                           __ATOMIC_RELAXED);
-        lane->depth = LANE_OPEN_MAX;
+        lane->depth = LANE_OPEN_MAX; /* they are counted, without a time */
+        span_forget_deep(lane);
     }
     return true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writing records where the plain way does not: growing the log, counting what
- * finds no room, the other clock.
+ * Writing records where the plain way does not: growing the log, the other
+ * clock. What finds no room: span_lost.c.
  *
  * Runs within enter and leave, also in signal handlers; raw syscalls, general
  * registers only, errno untouched.
@@ -13,7 +13,6 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "lane/histogram.h"
 #include "preload/blind.h"
 #include "preload/sandbox.h"
 
@@ -45,35 +44,6 @@ uint64_t span_now(void)
             return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
     }
     return (uint64_t)shim_call_slow(now_slow, 0, 0);
-}
-
-static void raise_to(uint64_t *word, uint64_t value)
-{
-    uint64_t seen = __atomic_load_n(word, __ATOMIC_RELAXED);
-    while (seen < value &&
-           !__atomic_compare_exchange_n(word, &seen, value, true,
-                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-        ;
-}
-
-void span_count(uint32_t site, uint64_t ticks, bool is_error)
-{
-    struct lane_counter *counter = &runtime.map.counters[site];
-    if (UNLIKELY(site >= runtime.map.table[LANE_TABLE_COUNTERS].capacity))
-        return; /* out of a lane that is broken */
-    __atomic_fetch_add(&counter->calls, 1, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&counter->errors, is_error, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&counter->total_ticks, ticks, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&counter->histogram[lane_histogram_bucket(ticks)], 1,
-                       __ATOMIC_RELAXED);
-    raise_to(&counter->max_ticks, ticks);
-}
-
-void span_count_passed(uint64_t site)
-{
-    __atomic_fetch_add(&runtime.map.counters[site].over_deep, 1,
-                       __ATOMIC_RELAXED);
-    span_count((uint32_t)site, 0, false);
 }
 
 /* session.room + 1 when this thread found none last; 0: it always did. */
@@ -147,9 +117,7 @@ void span_write(struct lane *lane, const struct lane_record *record)
     struct lane_record *to =
         at ? (void *)lane_at(&runtime.map, lane, window, at) : NULL;
     if (to == NULL) {
-        span_count(record->site_status & 0xffffff,
-                   record->t1_ticks - record->t0_ticks,
-                   (record->site_status & SPAN_KIND(LANE_STATUS_ERROR)) != 0);
+        span_write_lost(lane, record);
         return;
     }
     __builtin_memcpy(to, record, offsetof(struct lane_record, commit));

@@ -183,11 +183,9 @@ void span_settle(struct lane *lane, uint64_t sp, bool is_tail)
     if (i > LANE_OPEN_MAX) {
         if (!is_dead(&stack, &lane->open[LANE_OPEN_MAX - 1], sp, is_tail))
             return;
-        /* what was deeper went with it, unseen */
-        __atomic_fetch_add(&runtime.map.session->lost_calls, i - LANE_OPEN_MAX,
-                           __ATOMIC_RELAXED);
-        i = LANE_OPEN_MAX;
+        i = LANE_OPEN_MAX; /* what was deeper went with it, unseen */
         lane->depth = i;
+        span_forget_deep(lane);
     }
     for (; i > 0; i--) {
         struct lane_open *open = &lane->open[i - 1];

@@ -15,6 +15,7 @@
 #include "preload/config.h"
 #include "preload/ends.h"
 #include "preload/fiber.h"
+#include "preload/filter.h"
 #include "preload/error_watch.h"
 #include "preload/exec.h"
 #include "preload/loader.h"
@@ -171,7 +172,7 @@ __attribute__((constructor)) static void start(int argc, char **argv,
     config.env = env;
     if (config_is_disabled())
         return;
-    if (config_read() != 0)
+    if (!filter_allows_us() || config_read() != 0)
         return;
     /* it takes a far jump of the stack pointer for the program's fault */
     if (checker_start())

@@ -313,15 +313,23 @@ SELECT histogram FROM rollups
 WHERE trace = ?1 AND session = ?2 AND site = ?3;
 -- :rollup_add
 INSERT INTO rollups (trace, session, site, calls, errors, total_ns, self_ns,
-  max_ns, cpu_ns, dropped_calls, histogram, slow_calls)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+  max_ns, cpu_ns, dropped_calls, histogram, slow_calls, cpu_unknown, top_ns,
+  top_cpu_ns, dropped_top_ns, untimed_calls, loose_calls)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
+  ?17, ?18)
 ON CONFLICT (trace, session, site) DO UPDATE SET calls = calls + excluded.calls,
   errors = errors + excluded.errors, total_ns = total_ns + excluded.total_ns,
   self_ns = self_ns + excluded.self_ns, max_ns = max(max_ns, excluded.max_ns),
   cpu_ns = cpu_ns + excluded.cpu_ns,
   dropped_calls = dropped_calls + excluded.dropped_calls,
   histogram = excluded.histogram,
-  slow_calls = slow_calls + excluded.slow_calls;
+  slow_calls = slow_calls + excluded.slow_calls,
+  cpu_unknown = cpu_unknown + excluded.cpu_unknown,
+  top_ns = top_ns + excluded.top_ns,
+  top_cpu_ns = top_cpu_ns + excluded.top_cpu_ns,
+  dropped_top_ns = dropped_top_ns + excluded.dropped_top_ns,
+  untimed_calls = untimed_calls + excluded.untimed_calls,
+  loose_calls = loose_calls + excluded.loose_calls;
 
 -- :loss_set
 INSERT INTO losses (session, site, kind, count) VALUES (?1, ?2, ?3, ?4)

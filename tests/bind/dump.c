@@ -89,7 +89,7 @@ static void read_lane(const struct lane *lane)
         if (type == LANE_ITEM_RECORD && span_count < SPANS_MAX) {
             const struct lane_record *r = (const void *)line;
             spans[span_count++] =
-                (struct span){r->span, r->parent, r->site_status & 0xffffff,
+                (struct span){r->span, r->parent, LANE_SITE_OF(r->site_status),
                               (uint8_t)(r->site_status >> 24)};
         }
         at += item_bytes(line, at, type);
@@ -98,7 +98,7 @@ static void read_lane(const struct lane *lane)
         const struct lane_open *open = &lane->open[i];
         if (open->state == LANE_OPEN_CALL || open->state == LANE_OPEN_TAIL)
             spans[span_count++] = (struct span){
-                open->span, open->parent, open->site_kind & 0xffffff, 0xff};
+                open->span, open->parent, LANE_SITE_OF(open->site_kind), 0xff};
     }
 }
 

@@ -149,6 +149,14 @@ uint64_t harness_counted(const char *name)
     return sum;
 }
 
+uint64_t harness_kept(void)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < runtime.map.session->lane_next; i++)
+        sum += runtime.map.lanes[i].kept_next;
+    return sum;
+}
+
 uint64_t harness_lost(void)
 {
     return runtime.map.session->lost_calls;
@@ -200,7 +208,7 @@ static void fill(struct harness_record *out, const struct lane_record *from)
     out->parent = from->parent;
     out->cpu_ns = from->cpu_ns;
     out->capture = from->capture;
-    out->site = from->site_status & 0xffffff;
+    out->site = LANE_SITE_OF(from->site_status);
     out->name = out->site < SHIM_SITE_MAX ? names[out->site] : NULL;
     out->end = from->site_status >> 24 & 15;
     out->status = from->site_status >> 24 & 0xf0;

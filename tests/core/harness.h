@@ -42,6 +42,7 @@ uint32_t harness_lanes(void);               /* lanes ever used */
 uint64_t harness_depth(void);               /* open spans of this thread */
 uint64_t harness_opened(uint32_t lane);     /* spans opened in it so far */
 uint64_t harness_counted(const char *name); /* calls that are counted only */
+uint64_t harness_kept(void);                /* records beside the lanes' logs */
 uint64_t harness_lost(void);                /* session->lost_calls */
 uint32_t harness_processes(void);
 uint64_t harness_process_ref(void); /* of this process's own span */

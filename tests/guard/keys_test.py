@@ -211,6 +211,23 @@ class Keys(base.Base):
         ours.close()
         reader.wait(60)
 
+    def test_commands_are_confined(self):
+        """What a person lets look at a program: held up where its output is
+        not read, or its manifest does not come."""
+        fifo = os.path.join(self.top, "fifo")
+        os.mkfifo(fifo)
+        for args, waits in ((["suggest", base.HANDSPAN, "*"], "pipe"),
+                            (["check", "-m", fifo, base.HANDSPAN], "fifo"),
+                            (["types", "-m", fifo, base.HANDSPAN], "fifo")):
+            command = subprocess.Popen([base.HANDSPAN, *args], env=self.env,
+                                       stdout=subprocess.PIPE,
+                                       stderr=subprocess.DEVNULL)
+            self.until(lambda: self.status(command.pid).get("Seccomp") == "2",
+                       f"a filter of {args[0]}, held up at a {waits}")
+            self.assertEqual("1", self.status(command.pid)["NoNewPrivs"])
+            command.kill()
+            command.communicate()
+
 
 if __name__ == "__main__":
     base.main()

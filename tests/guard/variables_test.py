@@ -6,6 +6,7 @@ word but a plain no lets HANDSPAN_DISABLED trace.
   variables_test.py HANDSPAN PRELOAD
 """
 import os
+import re
 
 import base
 
@@ -73,6 +74,47 @@ class Variables(base.Base):
             log = self.log()
             self.assertIn("HANDSPAN_SIDECAR", log)
             self.assertIn(value, log)
+
+    def test_misspelt_names(self):
+        for name, meant in (("HANDSPAN_DISBALED", "HANDSPAN_DISABLED"),
+                            ("HANDSPAN_WAITMS", "HANDSPAN_WAIT_MS"),
+                            ("HANDSPAN_STROE", "HANDSPAN_STORE"),
+                            ("HANDSPAN_CAPTURES", "HANDSPAN_CAPTURE"),
+                            ("HANDSPAN_UPLOAD_KEYFILE",
+                             "HANDSPAN_UPLOAD_KEY_FILE")):
+            self.trace(**{name: "s3cret-value"})
+            log = self.log()
+            self.assertIn(f"{name} is none of ours; is it meant to be "
+                          f"{meant}?", log)
+            self.assertNotIn("s3cret-value", log)
+            done = self.handspan("config", extra={name: "s3cret-value"})
+            self.assertEqual(1, done.returncode)
+            said = done.stdout + done.stderr
+            self.assertIn(name.encode(), said)
+            self.assertIn(meant.encode(), said)
+            self.assertNotIn(b"s3cret-value", said)
+
+    def test_all_names_are_listed(self):
+        root = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                            "..", "..")
+        used = set()
+        for top in ("preload", "lane", "tools", "shim"):
+            for folder, _, files in os.walk(f"{root}/{top}"):
+                for name in files:
+                    if name.endswith((".c", ".h")):
+                        with open(f"{folder}/{name}", encoding="utf-8") as f:
+                            used |= set(re.findall(
+                                r'"HANDSPAN_([A-Z0-9_]+)"', f.read()))
+        with open(f"{root}/lane/variables.h", encoding="utf-8") as f:
+            table = f.read().split("lane_variables[] = {")[1].split("}")[0]
+        self.assertEqual(used, set(re.findall('"([A-Z0-9_]+)"', table)))
+
+    def test_names_of_others(self):
+        for name in ("HANDSPAN_DEMO", "HANDSPAN_SEED", "HANDSPAN_",
+                     "HANDSPAN_LOGS_OF_MINE", "HANDSPANSTORE",
+                     "HANDSPAN_" + "X" * 3000):
+            self.trace(**{name: "1"})
+            self.assertNotIn("none of ours", self.log())
 
     def test_screens_tell(self):
         self.trace(HANDSPAN_WAIT_MS="abc")

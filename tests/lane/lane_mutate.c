@@ -60,8 +60,9 @@ static void put(struct lane *lane, uint64_t number, uint32_t payload)
 
 static void make(int dir)
 {
-    struct lane_config config = {
-        .lane_count = 3, .unit_count = 3, .clock = LANE_CLOCK_TSC};
+    struct lane_config config = {.lane_count = 3,
+                                 .unit_count = 3 * LANE_UNITS_A_MIB,
+                                 .clock = LANE_CLOCK_TSC};
     if (lane_session_create(dir, name, &config, &map) != 0)
         fail("cannot create");
     map.session->ready = 1;

@@ -350,7 +350,8 @@ static void case_budget(void)
         test_commit(&map, lane, test_at(&map, lane, at), at, LANE_ITEM_RECORD);
         n++;
     }
-    CHECK(n == 1024 - 1 + 3 * 16384); /* home but the thread's frame, units */
+    CHECK(n == LANE_HOME / 64 - 1 + 3 * LANE_SEGMENT / 64); /* home but the
+                                                  thread's frame, units */
     CHECK(test_take(&map, 2, 2, 0) != NULL); /* another one has its home */
     struct lane *last = NULL;
     for (int i = 0; i < LANE_MAX - 2; i++)

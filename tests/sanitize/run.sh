@@ -3,7 +3,8 @@
 # The tools under ASan and UBSan (lane, sidecar, store, views), in a build of their
 # own beside the ordinary one, whose preload the traced programs have:
 #   run.sh SOURCE BUILD PYTHON WORDS...
-# runs what WORDS name: golden (screens), and *_test.py of tests/.
+# runs what WORDS name: golden (screens), upload (servers that misbehave), manifest
+# (its own tests), and *_test.py of tests/.
 set -eu
 source=$1 build=$2 python=$3
 shift 3
@@ -25,6 +26,15 @@ for word; do
             "$python" "$source/tests/cli/golden.py" "$out/bin/handspan" \
                 "$source/tests/cli" "$case" || status=1
         done
+    elif [ "$word" = upload ]; then
+        /usr/bin/python3 "$source/tests/upload/servers_test.py" \
+            "$out/bin/handspan" "$build/bin/sidecar_writer" || status=1
+    elif [ "$word" = manifest ]; then
+        ninja -C "$out" -j "$jobs" manifest_dump manifest_eval_test \
+            manifest_place_test >"$out.log" 2>&1 ||
+            { tail -40 "$out.log"; exit 1; }
+        ctest --test-dir "$out" --output-on-failure \
+            -R '^manifest_(golden|eval|place)' || status=1
     else
         "$python" "$source/tests/$word" "$out/bin/handspan" || status=1
     fi

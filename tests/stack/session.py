@@ -8,7 +8,9 @@ TABLE = {name: 112 + 16 * i for i, name in enumerate(
     "processes contexts sites items counters modules anchors strings lanes "
     "units".split())}
 HEADER = {"site": 392, "module": 400, "lane": 412}
-HOME_FIRST = (1 << 20) - (64 << 10)
+SEGMENT = 1 << 17
+RING = 512
+HOME_FIRST = SEGMENT - (48 << 10)
 LANE_HOME, LANE_UNIT, LANE_POSITION = 20480, 448, 256
 KINDS = {1: "input", 2: "output", 3: "thread", 4: "error", 6: "stack",
          7: "throw", 8: "cause", 9: "stderr"}
@@ -101,12 +103,12 @@ class Session:
         return self.data[at:at + length].decode("utf-8", "replace")
 
     def at(self, lane, position, length):
-        segment, offset = position >> 20, position & 0xfffff
+        segment, offset = divmod(position, SEGMENT)
         if segment == 0:
             at = lane + LANE_HOME + offset - HOME_FIRST
         else:
             unit, = struct.unpack_from("<I", self.data,
-                                       lane + LANE_UNIT + 4 * (segment % 64))
+                                       lane + LANE_UNIT + 4 * (segment % RING))
             at = self.entry("units", unit - 1)
             at += offset
         return self.data[at:at + length]
@@ -121,12 +123,12 @@ class Session:
             if commit & ~63 != (index + 1) << 48 | position:
                 return  # reserved by who died
             if commit & 63 == 3:
-                position = (position | 0xfffff) + 1
+                position = (position // SEGMENT + 1) * SEGMENT
             elif commit & 63 == 1:
                 span, = struct.unpack_from("<Q", line, 16)
                 word, = struct.unpack_from("<I", line, 48)
                 yield Item(kind="record", span=span, status=word >> 24,
-                           site=self.sites.get(word & 0xffffff),
+                           site=self.sites.get(word & 0xfff),
                            position=position, lane=index)
                 position += 64
             else:

@@ -5,6 +5,7 @@
  * totals of recursive handlers count outermost activations alone.
  */
 #include "tools/cli/commands.h"
+#include "tools/cli/share.h"
 #include "tools/cli/slow.h"
 #include "tools/cli/stats.h"
 #include "tools/common/format.h"
@@ -81,6 +82,14 @@ enum {
     COLUMNS = sizeof columns_head / sizeof *columns_head
 };
 
+static void put_marked(struct term_table *table, int column, const char *mark,
+                       struct format_text figure)
+{
+    char text[sizeof figure.text + 4];
+    snprintf(text, sizeof text, "%s%s", mark, figure.text);
+    term_table_cell(table, column, TERM_PLAIN, text);
+}
+
 static void add_row(struct term_table *table, const struct stats *s,
                     const struct stats_row *row,
                     const struct spark_range *range, const struct term *term)
@@ -88,20 +97,21 @@ static void add_row(struct term_table *table, const struct stats *s,
     bool utf8 = term->utf8, rest = row->is_rest;
     int64_t one = row->calls > 1 ? 1 : -1; /* percentiles of one call: none */
     struct buf spark;
+    const char *about = row->is_estimate ? "~" : "";
+    const char *least = row->cpu_unknown == 0 || row->cpu_ns < 0 ? ""
+                        : utf8                                   ? "\u2265"
+                                                                 : ">=";
     buf_init(&spark, 256);
     term_table_cell(table, 0, rest ? TERM_DIM : TERM_PLAIN, row->name);
     term_table_cell(table, 1, TERM_PLAIN,
                     format_count(rest ? -1 : row->calls).text);
     term_table_cell(table, 2, row->errors > 0 ? TERM_RED : TERM_PLAIN,
                     format_count(rest ? -1 : row->errors).text);
-    term_table_cell(table, 3, TERM_PLAIN,
-                    format_duration(rest ? -1 : row->total_ns, utf8).text);
-    term_table_cell(table, 4, TERM_PLAIN,
-                    format_duration(row->self_ns, utf8).text);
-    term_table_cell(table, 5, TERM_PLAIN,
-                    format_share(row->self_ns, s->wall_ns).text);
-    term_table_cell(table, 6, TERM_PLAIN,
-                    format_duration(row->cpu_ns, utf8).text);
+    put_marked(table, 3, rest ? "" : about,
+               format_duration(rest ? -1 : row->total_ns, utf8));
+    put_marked(table, 4, about, format_duration(row->self_ns, utf8));
+    put_marked(table, 5, about, format_share(row->self_ns, s->wall_ns));
+    put_marked(table, 6, least, format_duration(row->cpu_ns, utf8));
     term_table_cell(table, 7, TERM_PLAIN,
                     format_duration(one < 0 ? -1 : row->p50_ns, utf8).text);
     term_table_cell(table, 8, TERM_PLAIN,
@@ -142,6 +152,7 @@ static int print_text(const struct view *v, const struct query_trace *t,
               "Counts, totals, max exact; p50 and p95 from a log histogram, "
               "within 3%.",
               0);
+    share_print(&v->term, t, &s->detail, s->span_count);
     slow_print(&v->term, &s->detail);
     slow_print_throws(&v->term, &s->detail);
     if (t->status && strcmp(t->status, "open") == 0)
@@ -182,6 +193,8 @@ static int print_json(const struct query_trace *t, const struct stats *s)
         json_count(o, "max_ns", r->is_rest ? -1 : r->max_ns);
         json_count(o, "dropped_calls", r->is_rest ? -1 : r->dropped_calls);
         json_count(o, "slow_calls", r->is_rest ? -1 : r->slow_calls);
+        json_bool(o, "estimate", r->is_estimate);
+        json_count(o, "cpu_unknown_calls", r->is_rest ? -1 : r->cpu_unknown);
         add_throws(o, &s->detail, r);
         json_int(o, "wall_ns", s->wall_ns);
         err = json_print(stdout, o);

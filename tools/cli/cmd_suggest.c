@@ -7,6 +7,7 @@
 #include "tools/cli/commands.h"
 #include "tools/cli/program.h"
 #include "tools/cli/suggest_choose.h"
+#include "tools/common/confine.h"
 #include "tools/common/format.h"
 #include "tools/common/options.h"
 #include "tools/common/text.h"
@@ -292,6 +293,8 @@ int cmd_suggest(int argc, char **argv)
     int operands = options_parse(&o, argc, argv);
     if (operands < 0)
         return operands == OPTIONS_HELP ? EXIT_FINE : EXIT_TROUBLE;
+    /* a program that anybody may have built */
+    (void)confine(CONFINE_READER, NULL);
     struct suggest_choice choice = {argv + 1, (size_t)operands - 1};
     return suggest(argv[0], &choice);
 }

@@ -78,6 +78,7 @@ static int run(const struct command *c, int count, char **given)
         return options_trouble("%s: %s", given[0], strerror(-err));
     if (c->fill)
         return fill(c, program.path, count - 1, given + 1);
+    (void)confine(CONFINE_READER, NULL);
     if (objects_load(program.path, &objects, why, sizeof why) < 0)
         return options_trouble("%s", why);
     for (int i = 1; i < count; i++)

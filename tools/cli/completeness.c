@@ -2,6 +2,7 @@
 /* Nothing is lost silently: see completeness.h. */
 #include "tools/cli/completeness.h"
 #include "tools/cli/seen.h"
+#include "tools/cli/share.h"
 #include "tools/cli/slow.h"
 #include "tools/common/format.h"
 #include "tools/common/json.h"
@@ -23,6 +24,9 @@ const char *completeness_loss_text(const char *kind)
         {"lost_sites", "handlers without room in the table"},
         {"lost_strings", "names without room"},
         {"lost_processes", "processes without room in the table"},
+        {"over_deep", "calls below 256 open ones of their thread"},
+        {"untimed", "calls without a time of their own"},
+        {"loose", "calls whose caller is not known"},
         {"no_frame", "calls out of code without unwind tables (made at run "
                      "time?): counted, without times"},
         {"unmatched", "begins without end or ends without begin"},
@@ -43,26 +47,24 @@ const char *completeness_loss_text(const char *kind)
     return kind;
 }
 
-static int64_t loss(const struct query_detail *d, const char *kind)
+/* What share_put_why() tells. */
+static bool is_told(const char *kind)
 {
-    for (size_t i = 0; i < d->loss_count; i++)
-        if (d->losses[i].kind && strcmp(d->losses[i].kind, kind) == 0)
-            return d->losses[i].count;
-    return 0;
-}
-
-/* Calls that were made: stored, only counted, and seen by nobody. */
-static int64_t all_calls(const struct query_trace *t,
-                         const struct query_detail *d, int64_t stored)
-{
-    return stored + t->dropped_calls + loss(d, "lost_calls");
+    static const char *const told[] = {
+        "lost_records", "lost_captures", "lost_threads", "over_deep",
+        "untimed",      "loose",         "thinned_spans"};
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+        if (strcmp(kind, told[i]) == 0)
+            return true;
+    return false;
 }
 
 static void put_losses(struct buf *text, const struct query_detail *d)
 {
     int shown = 0;
     for (size_t i = 0; i < d->loss_count; i++) {
-        if (!d->losses[i].kind || d->losses[i].count <= 0)
+        if (!d->losses[i].kind || d->losses[i].count <= 0 ||
+            is_told(d->losses[i].kind))
             continue;
         buf_printf(text, "%s%s %s", shown++ ? ", " : " Lost: ",
                    format_count(d->losses[i].count).text,
@@ -200,8 +202,9 @@ static bool is_any_changed(const struct query_detail *d)
 void completeness_print(const struct term *term, const struct query_trace *t,
                         const struct query_detail *d, int64_t stored)
 {
-    int64_t all = all_calls(t, d, stored);
-    bool is_whole = all == stored && d->pause_count == 0 && !is_any_changed(d);
+    int64_t all = share_calls(t, d, stored);
+    bool is_whole = share_is_whole(t, d, stored) && d->pause_count == 0 &&
+                    !is_any_changed(d);
     bool runs = t->status && strcmp(t->status, "open") == 0;
     struct buf text;
     buf_init(&text, 16384);
@@ -212,8 +215,10 @@ void completeness_print(const struct term *term, const struct query_trace *t,
                format_count(stored).text, format_count(all).text,
                all == 1 ? "" : "s");
     if (all > stored && t->dropped_calls > 0)
-        buf_printf(&text, " %s counted and timed without detail.",
-                   format_count(t->dropped_calls).text);
+        buf_printf(&text, " %s without detail (%s have it).",
+                   format_count(t->dropped_calls).text,
+                   format_share(stored, all).text);
+    share_put_why(&text, d);
     put_losses(&text, d);
     print_seen(term, t, d, &text, is_whole ? TERM_PLAIN : TERM_YELLOW);
     buf_free(&text);
@@ -229,7 +234,7 @@ void completeness_json(struct cJSON *to, const struct query_trace *t,
                  *part = json_array();
     struct seen_list list;
     json_int(to, "spans", stored);
-    json_int(to, "calls", all_calls(t, d, stored));
+    json_int(to, "calls", share_calls(t, d, stored));
     json_int(to, "dropped_calls", t->dropped_calls);
     json_int(to, "pauses", (int64_t)d->pause_count);
     for (size_t i = 0; i < d->loss_count; i++)

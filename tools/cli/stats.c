@@ -102,6 +102,15 @@ static int add_rollups(struct stats *s)
         r->cpu_ns += u->cpu_ns;
         r->dropped_calls += u->dropped_calls;
         r->slow_calls += u->slow_calls;
+        r->untimed_calls += u->untimed_calls;
+        r->loose_calls += u->loose_calls;
+        r->is_estimate |= u->untimed_calls > 0 || u->loose_calls > 0;
+        r->is_cpu_nested |= u->cpu_unknown < 0;
+        r->cpu_unknown += u->cpu_unknown > 0 ? u->cpu_unknown : 0;
+        r->is_cpu_known |= u->cpu_unknown >= 0 && u->cpu_ns > 0;
+        s->dropped_top_ns += u->dropped_top_ns;
+        s->top_cpu_ns += u->top_cpu_ns;
+        s->is_top_known &= u->cpu_unknown >= 0;
         r->max_ns = u->max_ns > r->max_ns ? u->max_ns : r->max_ns;
         err = add_histogram(r, u->histogram);
     }
@@ -147,8 +156,9 @@ static int64_t *sum_below(const struct query_tree *tree)
     return below;
 }
 
-/* Rollups hold what ended (their cpu_ns is of nested activations as well); what
- * did not is in no rollup, and takes its time until the trace's end. */
+/* Rollups hold what ended (of stores from before also the CPU time of nested
+ * activations); what did not is in no rollup, and takes its time until the
+ * trace's end. */
 static int add_items(struct stats *s, const struct query_tree *tree,
                      const int64_t *below)
 {
@@ -165,12 +175,13 @@ static int add_items(struct stats *s, const struct query_tree *tree,
         bool nested = item->flags & QUERY_SPAN_NESTED;
         r->calls++;
         r->is_cpu_known |= item->cpu_ns >= 0;
-        if (nested && is_below_ended(tree, item))
+        if (r->is_cpu_nested && nested && is_below_ended(tree, item))
             r->cpu_ns -= item->cpu_ns > 0 ? item->cpu_ns : 0;
         if (!ended) {
             r->total_ns += nested ? 0 : ns;
             r->self_ns += own_ns(tree, below, i);
             r->max_ns = ns > r->max_ns ? ns : r->max_ns;
+            r->cpu_unknown += !nested;
         }
     }
     return 0;
@@ -207,14 +218,18 @@ static int add_rest(struct stats *s, const struct query_trace *t,
     struct stats_row *r = row_of(s, "(no handler)");
     if (!r)
         return -ENOMEM;
-    r->is_rest = true;
-    r->cpu_ns = -1;
-    r->self_ns = s->wall_ns > tree->top_ns ? s->wall_ns - tree->top_ns : 0;
+    int64_t top_cpu_ns = s->is_top_known ? s->top_cpu_ns : tree->top_cpu_ns;
     int64_t cpu_ns = cpu_of_processes(&s->detail, t);
+    int64_t threads = s->thread_count > 0 ? s->thread_count : 1;
+    r->is_rest = true;
     if (cpu_ns < 0) /* a request's: of the process that serves it */
         cpu_ns = t->cpu_ns;
-    if (cpu_ns >= 0)
-        r->cpu_ns = cpu_ns > tree->top_cpu_ns ? cpu_ns - tree->top_cpu_ns : 0;
+    r->cpu_ns = cpu_ns < 0 ? -1 : cpu_ns > top_cpu_ns ? cpu_ns - top_cpu_ns : 0;
+    /* of calls without a span it is known how long they took, not when: what
+     * several threads did may be at once */
+    r->is_estimate = s->dropped_top_ns > 0 && threads > 1;
+    r->self_ns = s->wall_ns - tree->top_ns - s->dropped_top_ns / threads;
+    r->self_ns = r->self_ns > 0 ? r->self_ns : 0;
     return 0;
 }
 
@@ -242,6 +257,9 @@ static void finish(struct stats *s)
         s->max_ns = r->max_ns > s->max_ns ? r->max_ns : s->max_ns;
         if (!r->is_cpu_known && r->cpu_ns == 0)
             r->cpu_ns = -1;
+        /* an open caller's time is not there yet, what it called is */
+        r->self_ns = r->self_ns > 0 ? r->self_ns : 0;
+        r->total_ns = r->total_ns > r->self_ns ? r->total_ns : r->self_ns;
         r->p50_ns = percentile(r, 50);
         r->p95_ns = percentile(r, 95);
     }
@@ -252,7 +270,7 @@ static void finish(struct stats *s)
 int stats_load(struct view *v, const struct query_trace *t, struct stats *s)
 {
     struct query_tree tree = {0};
-    *s = (struct stats){0};
+    *s = (struct stats){.is_top_known = true};
     int err = query_detail_load(v->db, t->trace, &s->detail);
     if (!err)
         err = query_tree_load(v->db, t, &s->detail, format_now_ns(), false,
@@ -275,6 +293,14 @@ int stats_load(struct view *v, const struct query_trace *t, struct stats *s)
     if (err)
         stats_free(s);
     return err;
+}
+
+int64_t stats_dropped(const struct stats *s)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < s->count; i++)
+        sum += s->rows[i].dropped_calls;
+    return sum;
 }
 
 void stats_free(struct stats *s)

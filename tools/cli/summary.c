@@ -2,6 +2,7 @@
 /* End summary: how it ended, where the time went, the first error or how to
  * see more. */
 #include "tools/cli/summary.h"
+#include "tools/cli/share.h"
 #include "tools/cli/stats.h"
 #include "tools/common/format.h"
 #include <errno.h>
@@ -66,6 +67,7 @@ static void print_time(const struct view *v, const struct stats *s)
 {
     struct term_line l;
     int shown = 0;
+    int64_t dropped = stats_dropped(s);
     term_line_init(&l, &v->term);
     term_line_printf(&l, TERM_DIM, "  time   ");
     for (size_t i = 0; i < s->count && shown < HANDLERS_SHOWN; i++) {
@@ -74,7 +76,8 @@ static void print_time(const struct view *v, const struct stats *s)
         if (shown++)
             term_line_printf(&l, TERM_PLAIN, " %s ", v->term.glyphs->dot);
         term_line_text(&l, TERM_PLAIN, s->rows[i].name, 24);
-        term_line_printf(&l, TERM_PLAIN, " %s",
+        term_line_printf(&l, TERM_PLAIN, " %s%s",
+                         s->rows[i].is_estimate ? "~" : "",
                          format_share(s->rows[i].self_ns, s->wall_ns).text);
     }
     if (shown)
@@ -82,6 +85,9 @@ static void print_time(const struct view *v, const struct stats *s)
     term_line_printf(&l, TERM_PLAIN, "%s span%s",
                      format_count(s->span_count).text,
                      s->span_count == 1 ? "" : "s");
+    if (dropped > 0)
+        term_line_printf(&l, TERM_YELLOW, ", %s calls without detail",
+                         format_count(dropped).text);
     term_line_end(&l);
     term_line_free(&l);
 }
@@ -145,6 +151,7 @@ void summary_print(const char *store, const char *id, FILE *out)
             if (!print_requests(&v, &c.found[0], &s))
                 print_time(&v, &s);
             print_error(&v, &c.found[0], &s);
+            share_print(&v.term, &c.found[0], &s.detail, s.span_count);
             stats_free(&s);
         }
     }

@@ -5,6 +5,7 @@
  * says where data is sent.
  */
 #include "tools/common/config.h"
+#include "lane/variables.h"
 #include "tools/common/format.h"
 #include "tools/common/paths.h"
 #include "tools/common/text.h"
@@ -343,6 +344,26 @@ void config_info(enum config_key key, struct config_info *out)
     }
 }
 
+/* A variable that is nearly called as one of ours. Without its value, which may
+ * be a key. */
+static int tell_misspelt(void (*each)(void *context, const char *text),
+                         void *context)
+{
+    char text[PROBLEM_BYTES];
+    int count = 0;
+    for (char **entry = environ; entry && *entry; entry++) {
+        const char *meant = lane_variable_meant(*entry);
+        if (!meant)
+            continue;
+        snprintf(text, sizeof text,
+                 "%.*s is none of ours; is it meant to be HANDSPAN_%s?",
+                 (int)strcspn(*entry, "="), *entry, meant);
+        each(context, text);
+        count++;
+    }
+    return count;
+}
+
 int config_problems(bool values, void (*each)(void *context, const char *text),
                     void *context)
 {
@@ -361,7 +382,7 @@ int config_problems(bool values, void (*each)(void *context, const char *text),
         each(context, text);
         count++;
     }
-    return count;
+    return values ? count + tell_misspelt(each, context) : count;
 }
 
 static bool is_secret_option(const char *name, size_t len)

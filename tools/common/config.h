@@ -50,7 +50,8 @@ struct config_info {
 };
 void config_info(enum config_key key, struct config_info *out);
 /* A sentence each: a line that means nothing, a file that is not trusted, a
- * value that its key cannot have (`values`: look at those as well). Returns
+ * value that its key cannot have (`values`: look at those as well, and at the
+ * names of the environment). Returns
  * their number. */
 int config_problems(bool values, void (*each)(void *context, const char *text),
                     void *context);

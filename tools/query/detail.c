@@ -212,6 +212,11 @@ static void read_rollup(sqlite3_stmt *stmt, void *entry)
     r->dropped_calls = query_int(stmt, 8, 0);
     r->histogram = query_text_copy(stmt, 9);
     r->slow_calls = query_int(stmt, 10, 0);
+    r->cpu_unknown = query_int(stmt, 11, -1);
+    r->top_cpu_ns = query_int(stmt, 12, 0);
+    r->dropped_top_ns = query_int(stmt, 13, 0);
+    r->untimed_calls = query_int(stmt, 14, 0);
+    r->loose_calls = query_int(stmt, 15, 0);
 }
 
 static void read_loss(sqlite3_stmt *stmt, void *entry)

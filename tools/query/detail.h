@@ -43,6 +43,11 @@ struct query_thread {
 struct query_rollup {
     int64_t session, site, calls, errors, total_ns, self_ns, max_ns, cpu_ns,
         dropped_calls, slow_calls;
+    int64_t cpu_unknown;    /* outermost calls without; -1: cpu_ns is of nested
+                               calls as well */
+    int64_t top_cpu_ns;     /* of calls with no handler around them */
+    int64_t dropped_top_ns; /* time of such calls that have no span */
+    int64_t untimed_calls, loose_calls;
     char *histogram;
 };
 struct query_loss {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Calls that left no record, and other losses. The session's counters only
- * grow; what of them is in the totals already is kept in counter_cursors, in
- * the same transaction. Such calls are of no known trace: they are added to
- * that of the session's process.
+ * Calls that left no record, and other losses. The session's counters grow, but
+ * for what a call takes from its caller's; what of them is in the totals
+ * already is kept in counter_cursors, in the same transaction. Such calls are
+ * of no known trace: they are added to that of the session's process.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -37,6 +37,32 @@ static int64_t grown(uint64_t now, uint64_t before)
     return now > before ? (int64_t)(now - before) : 0;
 }
 
+/* Of a word that may also have become less. */
+static int64_t changed_ns(const struct session *s, uint64_t now,
+                          uint64_t before)
+{
+    int64_t by = (int64_t)(now - before);
+    return by < 0 ? -to_ns(s, (uint64_t)-by) : to_ns(s, (uint64_t)by);
+}
+
+static void add_figures(const struct session *s, struct total *t,
+                        const struct lane_counter *now,
+                        const struct lane_counter *before)
+{
+    int64_t top = to_ns(s, (uint64_t)grown(now->top_ticks, before->top_ticks));
+    t->self_ns = clock_add_ns(
+        t->self_ns, changed_ns(s, now->self_ticks, before->self_ticks));
+    t->top_ns = clock_add_ns(t->top_ns, top);
+    t->dropped_top_ns = clock_add_ns(t->dropped_top_ns, top);
+    t->cpu_ns = clock_add_ns(t->cpu_ns, grown(now->cpu_ns, before->cpu_ns));
+    t->top_cpu_ns =
+        clock_add_ns(t->top_cpu_ns, grown(now->top_cpu_ns, before->top_cpu_ns));
+    t->cpu_unknown += grown(now->cpu_unknown, before->cpu_unknown);
+    t->untimed += (int64_t)(now->untimed - before->untimed);
+    t->loose += grown(now->loose, before->loose);
+    t->slow += grown(now->slow, before->slow);
+}
+
 static void add_to_total(const struct session *s, struct total *t,
                          const struct lane_counter *now,
                          const struct lane_counter *before)
@@ -51,6 +77,7 @@ static void add_to_total(const struct session *s, struct total *t,
         to_ns(s, (uint64_t)grown(now->total_ticks, before->total_ticks)));
     if (most > t->max_ns)
         t->max_ns = most;
+    add_figures(s, t, now, before);
     for (uint32_t i = 0; i < LANE_HISTOGRAM_BUCKETS; i++) {
         uint32_t more = now->histogram[i] - before->histogram[i];
         int64_t middle = to_ns(s, lane_histogram_middle(i));
@@ -98,7 +125,9 @@ static int counter_store(struct session *s, uint32_t index,
     add_to_total(s, t, now, &site->counted);
     int rc = counter_move(s, index, now);
     if (rc >= 0)
-        rc = loss_set(s, index, "lost_records", now->calls);
+        rc = loss_set(
+            s, index, "lost_records",
+            (uint64_t)grown(now->calls, now->over_deep + now->untimed));
     if (rc >= 0)
         rc = loss_set(s, index, "lost_captures", now->lost_captures);
     if (rc >= 0)
@@ -107,6 +136,10 @@ static int counter_store(struct session *s, uint32_t index,
         rc = loss_set(s, index, "unmatched", now->unmatched);
     if (rc >= 0)
         rc = loss_set(s, index, "no_frame", now->no_frame);
+    if (rc >= 0)
+        rc = loss_set(s, index, "untimed", now->untimed);
+    if (rc >= 0)
+        rc = loss_set(s, index, "loose", now->loose);
     site->counted = *now;
     s->is_moved = true;
     return rc < 0 ? rc : 0;
@@ -119,8 +152,8 @@ static int site_counter(struct session *s, uint32_t index)
     int rc = lane_reader_entry(&s->reader, LANE_TABLE_COUNTERS, index, &now);
     if (rc != 0)
         return rc;
-    if (now.calls == 0 && now.lost_captures == 0 && now.over_deep == 0 &&
-        now.unmatched == 0 && now.no_frame == 0)
+    if (now.calls == 0 && now.lost_captures == 0 && now.self_ticks == 0 &&
+        now.unmatched == 0)
         return 0;
     if (!site->counted_known)
         rc = counted_load(s, index);

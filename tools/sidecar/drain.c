@@ -93,7 +93,7 @@ static void row_make(struct session *s, const struct drain_span *span,
         number(span->depth),
         number(clock_unix_ns(&s->clock, span->t0)),
         number(span->duration_ns),
-        number(span->self_ns),
+        number(span->is_part || span->is_deep ? STORE_NULL : span->self_ns),
         number(span->cpu_ns),
         text(span->status),
         text(span->ended_by),
@@ -171,7 +171,8 @@ int drain_span_store(struct session *s, const struct drain_span *span,
         rc = grouped < 0 ? grouped : rc;
     }
     decode_free(&json);
-    if (rc > 0 && is_final && LANE_REF_LANE(span->ref) < LANE_MAX)
+    if (rc > 0 && is_final && !span->is_deep &&
+        LANE_REF_LANE(span->ref) < LANE_MAX)
         s->lane[LANE_REF_LANE(span->ref)].records++;
     if (rc > 0 && is_final) {
         int noted = outbox_span(&s->outbox, s->store, s->id, span->ref);
@@ -180,6 +181,7 @@ int drain_span_store(struct session *s, const struct drain_span *span,
     return rc;
 }
 
+/* The trace that this handler is the root of. */
 int drain_root_store(struct session *s, const struct drain_span *span)
 {
     int rc = store_run(s->store, STORE_CONTEXT_ROOT, "iii", s->id,
@@ -221,18 +223,29 @@ static int total_add(struct session *s, const struct drain_span *span,
     struct total *t = totals_get(&s->totals, span->trace, span->site);
     if (!t)
         return -ENOMEM;
+    if (span->is_deep) { /* counted without a record */
+        t->dropped--;
+        return 0;
+    }
     t->calls++;
     t->errors += strcmp(span->status, "error") == 0;
-    int64_t inner_ns = pending_inner_ns(p, span->context, span->site);
+    struct pending_inner inner = pending_inner_of(p, span->context, span->site);
     t->total_ns =
-        clock_add_ns(t->total_ns, clock_add_ns(span->duration_ns, -inner_ns));
+        clock_add_ns(t->total_ns, clock_add_ns(span->duration_ns, -inner.ns));
     t->self_ns = clock_add_ns(t->self_ns, span->self_ns);
     int64_t slow_ns = s->site[span->site].slow_ns;
     t->slow += slow_ns && span->duration_ns > slow_ns;
     if (span->duration_ns > t->max_ns)
         t->max_ns = span->duration_ns;
     if (span->cpu_ns != STORE_NULL)
-        t->cpu_ns = clock_add_ns(t->cpu_ns, span->cpu_ns);
+        t->cpu_ns = clock_add_ns(t->cpu_ns, span->cpu_ns - inner.cpu_ns);
+    else
+        t->cpu_unknown++;
+    if (span->depth == 0 && !span->is_apart) {
+        t->top_ns = clock_add_ns(t->top_ns, span->duration_ns);
+        if (span->cpu_ns != STORE_NULL)
+            t->top_cpu_ns = clock_add_ns(t->top_cpu_ns, span->cpu_ns);
+    }
     t->histogram[lane_histogram_bucket((uint64_t)span->duration_ns)]++;
     return 0;
 }
@@ -242,12 +255,15 @@ static int parent_add(struct session *s, const struct drain_span *span,
                       const struct pending *p)
 {
     uint32_t lane = LANE_REF_LANE(span->ref);
-    if (span->is_root || span->is_apart || LANE_REF_LANE(span->parent) != lane)
+    if (span->is_root || span->is_apart || span->is_deep ||
+        LANE_REF_LANE(span->parent) != lane)
         return 0;
     struct pending *parent = pending_get(&s->pending, span->parent);
     if (!parent)
         return -ENOMEM;
-    pending_add_child(parent, p, span->context, span->site, span->duration_ns);
+    struct pending_inner own = {span->context, span->site, span->duration_ns,
+                                span->cpu_ns == STORE_NULL ? 0 : span->cpu_ns};
+    pending_add_child(parent, p, &own);
     return 0;
 }
 
@@ -276,7 +292,7 @@ static void span_of_record(struct session *s, uint32_t lane,
         .parent = r->parent,
         .t0 = r->t0_ticks,
         .capture = r->capture,
-        .site = r->site_status & 0xffffff,
+        .site = LANE_SITE_OF(r->site_status),
         .context = r->context_depth & 0xffffff,
         .depth = r->context_depth >> 24,
         .process = s->lane[lane].process,
@@ -290,15 +306,16 @@ static void span_of_record(struct session *s, uint32_t lane,
         .ended_by = drain_end_name(status & 15),
         .is_root = (status & LANE_STATUS_ROOT) != 0,
         .is_apart = (status & LANE_STATUS_APART) != 0,
+        .is_deep = (r->site_status & LANE_SITE_DEEP) != 0,
+        .is_part = (r->site_status & LANE_SITE_PART) != 0,
         .is_lost = (status & LANE_STATUS_CAPTURE_LOST) != 0,
     };
 }
 
-static int record_take(struct session *s, uint32_t lane,
-                       const struct lane_record *r)
+int drain_record(struct session *s, uint32_t lane, const struct lane_record *r)
 {
     struct drain_span span;
-    int known = session_knows_site(s, r->site_status & 0xffffff);
+    int known = session_knows_site(s, LANE_SITE_OF(r->site_status));
     if (known < 0)
         return known;
     if (!known || !record_is_sane(s, r)) {
@@ -419,7 +436,7 @@ static int item_take(struct session *s, uint32_t lane,
     int rc = 0;
     if (opener != lane)
         rc = opener_drain(s, opener, item->record->t0_ticks);
-    return rc < 0 ? rc : record_take(s, lane, item->record);
+    return rc < 0 ? rc : drain_record(s, lane, item->record);
 }
 
 /*
@@ -470,6 +487,13 @@ static int lane_items(struct session *s, uint32_t lane, uint32_t most,
     uint32_t n = 0;
     while (n < most) {
         uint64_t position = l->log.position;
+        int rc = l->kept_count ? kept_take(s, lane) : 0;
+        if (rc == -EINPROGRESS) {
+            l->is_waiting = true;
+            break;
+        }
+        if (rc < 0)
+            return rc;
         int got = lane_log_next(&l->log, &item);
         if (got == -ENOMEM)
             return got;
@@ -484,7 +508,7 @@ static int lane_items(struct session *s, uint32_t lane, uint32_t most,
             s->is_moved = true;
             continue;
         }
-        int rc = item_take(s, lane, &item);
+        rc = item_take(s, lane, &item);
         if (rc == -EINPROGRESS) {
             l->log.position = position;
             l->is_waiting = true;
@@ -511,10 +535,11 @@ int drain_lane(struct session *s, uint32_t lane, uint32_t most, int64_t now_ns)
         s->is_moved = true;
         return 0;
     }
-    if (lane_log_at_end(&l->log))
-        return 0;
+    int rc = kept_look(s, lane);
+    if (rc != 0 || session_lane_is_read(l))
+        return rc;
     l->is_draining = true;
-    int rc = lane_items(s, lane, most, now_ns);
+    rc = lane_items(s, lane, most, now_ns);
     l->is_draining = false;
     lane_log_rest(&l->log);
     return rc;

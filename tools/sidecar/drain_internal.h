@@ -14,6 +14,8 @@ struct drain_span {
     int died_by; /* signal that ended its process, unseen from inside; or 0 */
     bool is_root;
     bool is_apart; /* its time is not part of its parent's */
+    bool is_deep;  /* the counters have its numbers */
+    bool is_part;  /* a call that it made has no record */
     bool is_lost;  /* its writer had no room for values */
 };
 
@@ -25,6 +27,15 @@ void lost_find(const struct session *session, const struct drain_span *span,
 /* Its row. Rows changed (0: a final one is there already), or -errno. */
 int drain_span_store(struct session *session, const struct drain_span *span,
                      const struct pending *pending);
+/* A record, of its lane's log or of those beside it. 0 or -errno. */
+int drain_record(struct session *session, uint32_t lane,
+                 const struct lane_record *record);
+/* Records beside the log that are new; and those whose turn it is. 0 or -errno.
+ * (kept.c) */
+int kept_look(struct session *session, uint32_t lane)
+    __attribute__((warn_unused_result));
+int kept_take(struct session *session, uint32_t lane)
+    __attribute__((warn_unused_result));
 /* The trace that this handler is the root of. 0 or -errno. */
 int drain_root_store(struct session *session, const struct drain_span *span);
 /* An ended one into the totals, and its time into what its parent's children

@@ -53,7 +53,7 @@ static int lane_finish(struct session *s, uint32_t lane, uint64_t owner,
         }
         if (l->is_waiting)
             return -EINPROGRESS;
-        if (l->lost || lane_log_at_end(&l->log))
+        if (l->lost || session_lane_is_read(l))
             break;
         /* somebody has it by now: what is reserved is being written */
         if (l->log.head.owner != owner)
@@ -408,7 +408,7 @@ static bool all_read(const struct session *s)
             return false;
     for (uint32_t i = 0; i < s->reader.header.lane_next; i++)
         if (s->lane[i].is_open && !s->lane[i].lost &&
-            !lane_log_at_end(&s->lane[i].log))
+            !session_lane_is_read(&s->lane[i]))
             return false;
     return true;
 }
@@ -507,7 +507,7 @@ int finish_look(struct session *s, int64_t now_ns)
     for (uint32_t i = 0; rc == 0 && i < s->reader.header.lane_next; i++) {
         struct session_lane *l = &s->lane[i];
         if (!l->lost &&
-            (lane_log_look(&l->log) != 0 || !lane_log_at_end(&l->log)))
+            (lane_log_look(&l->log) != 0 || !session_lane_is_read(l)))
             return 0;
     }
     if (rc == 0) /* nobody writes any more: these are the last counts */

@@ -38,7 +38,7 @@ struct copy {
 bool overdue_is(const struct session *s, const struct lane_open *open,
                 uint64_t now_ticks)
 {
-    uint32_t site = open->site_kind & 0xffffff;
+    uint32_t site = LANE_SITE_OF(open->site_kind);
     int64_t limit = site < LANE_SITE_MAX ? s->site[site].overdue_ns : 0;
     return limit > 0 && now_ticks > open->t0_ticks &&
            clock_duration_ns(&s->clock, open->t0_ticks, now_ticks) > limit;
@@ -123,7 +123,7 @@ static void take_calls(const struct session *s, int32_t pid,
     uint16_t *n = &copy->head.call_count;
     for (int i = count; i-- > 0 && *n < LANE_STACK_CALLS_MAX;) {
         struct lane_stack_call *call = &copy->call[*n];
-        uint32_t site = open[i].site_kind & 0xffffff;
+        uint32_t site = LANE_SITE_OF(open[i].site_kind);
         if (open[i].state != LANE_OPEN_CALL || site >= LANE_SITE_MAX ||
             !s->site[site].is_known)
             continue;
@@ -335,7 +335,7 @@ static int look_and_store(struct session *s, uint32_t lane,
     struct lane_head head;
     uint64_t hash = 0;
     int32_t pid = 0, tid;
-    uint32_t site = open[at].site_kind & 0xffffff;
+    uint32_t site = LANE_SITE_OF(open[at].site_kind);
     const char *ended = NULL;
     char why[128];
     memset(&look, 0, sizeof look);

@@ -139,14 +139,23 @@ int pending_put_frame(struct pending_map *map, uint64_t ref, uint32_t kind,
     return 0;
 }
 
-static void inner_add(struct pending *p, uint32_t context, uint32_t site,
-                      int64_t ns)
+static struct pending_inner *inner_find(const struct pending *p,
+                                        uint32_t context, uint32_t site)
 {
-    for (uint32_t i = 0; i < p->inner_count; i++)
-        if (p->inner[i].site == site && p->inner[i].context == context) {
-            p->inner[i].ns = clock_add_ns(p->inner[i].ns, ns);
-            return;
-        }
+    for (uint32_t i = 0; p && i < p->inner_count; i++)
+        if (p->inner[i].site == site && p->inner[i].context == context)
+            return &p->inner[i];
+    return NULL;
+}
+
+static void inner_add(struct pending *p, const struct pending_inner *more)
+{
+    struct pending_inner *there = inner_find(p, more->context, more->site);
+    if (there) {
+        there->ns = clock_add_ns(there->ns, more->ns);
+        there->cpu_ns = clock_add_ns(there->cpu_ns, more->cpu_ns);
+        return;
+    }
     if (p->inner_count == PENDING_INNER_MAX)
         return; /* then its total counts inner activations, too */
     if (p->inner_count == p->inner_cap) {
@@ -157,29 +166,27 @@ static void inner_add(struct pending *p, uint32_t context, uint32_t site,
         p->inner = grown;
         p->inner_cap = cap;
     }
-    p->inner[p->inner_count++] = (struct pending_inner){context, site, ns};
+    p->inner[p->inner_count++] = *more;
 }
 
 void pending_add_child(struct pending *into, const struct pending *child,
-                       uint32_t context, uint32_t site, int64_t ns)
+                       const struct pending_inner *own)
 {
-    into->children_ns = clock_add_ns(into->children_ns, ns);
-    inner_add(into, context, site, ns);
+    into->children_ns = clock_add_ns(into->children_ns, own->ns);
+    inner_add(into, own);
     for (uint32_t i = 0; child && i < child->inner_count; i++) {
         const struct pending_inner *below = &child->inner[i];
-        if (below->site != site || below->context != context)
-            inner_add(into, below->context, below->site, below->ns);
+        if (below->site != own->site || below->context != own->context)
+            inner_add(into, below);
     }
     into->changed |= 1;
 }
 
-int64_t pending_inner_ns(const struct pending *p, uint32_t context,
-                         uint32_t site)
+struct pending_inner pending_inner_of(const struct pending *p, uint32_t context,
+                                      uint32_t site)
 {
-    for (uint32_t i = 0; p && i < p->inner_count; i++)
-        if (p->inner[i].site == site && p->inner[i].context == context)
-            return p->inner[i].ns;
-    return 0;
+    const struct pending_inner *there = inner_find(p, context, site);
+    return there ? *there : (struct pending_inner){.site = site};
 }
 
 static void note_dropped(struct pending_map *map, uint64_t ref)
@@ -301,7 +308,7 @@ static int load_one(struct pending_map *map, uint64_t ref, uint32_t kind,
              at + sizeof *p->inner <= len_bytes; at += sizeof *p->inner) {
             struct pending_inner inner;
             memcpy(&inner, blob + at, sizeof inner);
-            inner_add(p, inner.context, inner.site, inner.ns);
+            inner_add(p, &inner);
         }
     }
     return 0;

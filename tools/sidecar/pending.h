@@ -23,7 +23,7 @@ struct pending_frame {
 /* Time of a handler's outermost activations below this span. */
 struct pending_inner {
     uint32_t context, site;
-    int64_t ns;
+    int64_t ns, cpu_ns;
 };
 struct pending {
     uint64_t ref;
@@ -58,13 +58,12 @@ int pending_put_frame(struct pending_map *map, uint64_t ref, uint32_t kind,
                       uint32_t count, uint32_t site, const void *payload,
                       uint32_t len_bytes) __attribute__((warn_unused_result));
 /* A child of `into` on the same lane is done: its time, its own handler's and
- * those below it (`child`, may be NULL). `replaced_ns`: see
- * pending_inner_ns(). */
+ * those below it (`child`, may be NULL). */
 void pending_add_child(struct pending *into, const struct pending *child,
-                       uint32_t context, uint32_t site, int64_t ns);
-/* What activations of this handler below already added to its total. */
-int64_t pending_inner_ns(const struct pending *p, uint32_t context,
-                         uint32_t site);
+                       const struct pending_inner *own);
+/* What activations of this handler below already added to its totals. */
+struct pending_inner pending_inner_of(const struct pending *p, uint32_t context,
+                                      uint32_t site);
 /* Its record came: forget it, also in the store with the next save. */
 void pending_drop(struct pending_map *map, struct pending *p);
 /* Call for each; dropping the one it is called with is allowed. */

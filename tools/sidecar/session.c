@@ -10,7 +10,6 @@
 #include "tools/sidecar/gap.h"
 #include "tools/sidecar/overdue.h"
 #include "tools/sidecar/types_fill.h"
-#include "tools/sidecar/words.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -231,8 +230,10 @@ void session_close(struct session *s)
     free(s->keeper);
     for (uint32_t i = 0;
          s->lane && i < s->reader.header.lane_next && i < LANE_MAX; i++)
-        if (s->lane[i].is_open)
+        if (s->lane[i].is_open) {
             lane_log_close(&s->lane[i].log);
+            free(s->lane[i].kept);
+        }
     free(s->lane);
     tables_free(s);
     clock_free(&s->clock);
@@ -459,6 +460,7 @@ static void give_back(struct session *s)
          * to touch one would be a SIGBUS */
         if (l->log.head.limit == 0)
             continue;
+        session_free_kept(s, i);
         lane_keeper_advance(s->keeper, i, l->stored);
         if (l->judged)
             (void)lane_keeper_free(s->keeper, i, l->judged);
@@ -486,7 +488,7 @@ static bool is_news(struct session *s)
     for (uint32_t i = 0; i < h->lane_next; i++)
         if (!s->lane[i].is_open ||
             (!s->lane[i].lost && (lane_log_look(&s->lane[i].log) != 0 ||
-                                  !lane_log_at_end(&s->lane[i].log))))
+                                  !session_lane_is_read(&s->lane[i]))))
             return true;
     return false;
 }
@@ -516,7 +518,7 @@ static void anchor_and_sample(struct session *s, int64_t now_ns)
         if (s->process[i].is_known && !s->process[i].is_ended)
             death_sample(&s->process[i].death);
     for (uint32_t i = 0; i < s->reader.header.lane_next; i++)
-        if (s->lane[i].is_open && lane_log_at_end(&s->lane[i].log))
+        if (s->lane[i].is_open && session_lane_is_read(&s->lane[i]))
             drain_sweep(s, i);
 }
 
@@ -529,8 +531,6 @@ static int batch(struct session *s, int64_t now_ns)
         rc = store_begin(s->store);
     if (rc == 0)
         rc = tables_sync(s);
-    if (rc == 0)
-        rc = words_read(s);
     int items = rc == 0 ? lanes_drain(s, now_ns) : rc;
     if (items < 0)
         return items;

@@ -32,8 +32,11 @@ struct session_lane {
     uint32_t generation, process; /* of the thread whose items come next: the
                                      number of its process */
     bool is_draining;
-    bool is_waiting; /* for the names of a stack */
-    bool lost;       /* contradicts itself: not read any more */
+    bool is_waiting;     /* for the names of a stack */
+    bool lost;           /* contradicts itself: not read any more */
+    struct kept *kept;   /* kept.c; NULL: there was none yet */
+    uint64_t kept_seen;  /* `kept_next` of the last look at them */
+    uint32_t kept_count; /* that wait for their turn */
     uint64_t judged; /* owner word to be set free once all is stored; 0 none */
     uint64_t stuck_at;  /* position of an item that is not committed */
     uint64_t stuck_end; /* how far the writer was then */
@@ -134,6 +137,16 @@ bool session_wants_room(const struct session *session);
 
 /* ---- between the parts (tables.c, drain.c, finish.c) -------------------- */
 
+/* Every byte that the lane's writer reserved, and every record beside them, was
+ * read, as of the last look. */
+static inline bool session_lane_is_read(const struct session_lane *l)
+{
+    return lane_log_at_end(&l->log) && l->kept_count == 0 &&
+           l->log.head.kept_next == l->kept_seen;
+}
+/* What was taken of the records beside a lane's log is stored: their slots are
+ * free. */
+void session_free_kept(struct session *session, uint32_t lane);
 /* The process of this number, NULL: it is stored, and its place another's. */
 struct session_process *session_process_of(const struct session *session,
                                            uint32_t number);

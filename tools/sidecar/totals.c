@@ -117,10 +117,11 @@ static int flush_one(const struct total *t, struct store *store,
         return rc;
     buf_reset(text);
     histogram_text(sum, text);
-    return store_run(store, STORE_ROLLUP_ADD, "iiiiiiiiiiti", t->trace, session,
-                     (int64_t)t->site, t->calls, t->errors, t->total_ns,
-                     t->self_ns, t->max_ns, t->cpu_ns, t->dropped,
-                     buf_get(text), t->slow);
+    return store_run(store, STORE_ROLLUP_ADD, "iiiiiiiiiitiiiiiii", t->trace,
+                     session, (int64_t)t->site, t->calls, t->errors,
+                     t->total_ns, t->self_ns, t->max_ns, t->cpu_ns, t->dropped,
+                     buf_get(text), t->slow, t->cpu_unknown, t->top_ns,
+                     t->top_cpu_ns, t->dropped_top_ns, t->untimed, t->loose);
 }
 
 int totals_flush(struct totals *totals, struct store *store, int64_t session)

@@ -12,6 +12,7 @@ struct total {
     int64_t trace;
     uint32_t site;
     int64_t calls, errors, total_ns, self_ns, max_ns, cpu_ns, dropped, slow;
+    int64_t cpu_unknown, top_ns, top_cpu_ns, dropped_top_ns, untimed, loose;
     uint32_t histogram[LANE_HISTOGRAM_BUCKETS]; /* of ns */
 };
 struct totals {
