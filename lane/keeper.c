@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "lane/assert.h"
 #include "lane/owner.h"
 #include "lane/pages.h"
 
@@ -94,6 +95,8 @@ static bool queue_has_room(const struct lane_session *s)
 static void queue_push(struct lane_session *s, uint32_t unit_plus_1)
 {
     uint32_t tail = s->ready_tail;
+    lane_assert(unit_plus_1 != 0 && unit_plus_1 <= LANE_UNIT_MAX);
+    lane_assert(queue_has_room(s));
     s->ready_unit[tail % LANE_READY_RING] = unit_plus_1;
     /* release; pairs with unit_pop_ready() in take.c */
     __atomic_store_n(&s->ready_tail, tail + 1, __ATOMIC_RELEASE);
@@ -101,6 +104,7 @@ static void queue_push(struct lane_session *s, uint32_t unit_plus_1)
 
 static void journal_set(struct lane_session *s, uint32_t unit_plus_1)
 {
+    lane_assert(unit_plus_1 != 0 && (uint32_t)s->recycling == 0);
     uint64_t entry = (uint64_t)s->ready_tail << 32 | unit_plus_1;
     __atomic_store_n(&s->recycling, entry, __ATOMIC_RELEASE);
 }

@@ -186,7 +186,6 @@ static void fill_header(struct lane_session *session,
                         const struct lane_table table[LANE_TABLES],
                         uint64_t len_bytes)
 {
-    __builtin_memcpy(session->magic, LANE_MAGIC, sizeof session->magic);
     session->major = LANE_MAJOR;
     session->minor = LANE_MINOR;
     session->header_bytes = sizeof *session;
@@ -209,6 +208,9 @@ static void fill_header(struct lane_session *session,
     session->site_next = 1;   /* 0 is no site */
     session->string_next = 8; /* 0 is no string */
     session->unit_max = table[LANE_TABLE_UNITS].capacity;
+    /* last: who finds the magic asks for the version next */
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    __builtin_memcpy(session->magic, LANE_MAGIC, sizeof session->magic);
 }
 
 static void fill_map(struct lane_map *map, uint8_t *base, uint64_t len_bytes,

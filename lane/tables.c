@@ -11,6 +11,7 @@
 #include "lane/session.h"
 #include <errno.h>
 #include <time.h>
+#include "lane/assert.h"
 #include "lane/owner.h"
 #include "lane/pages.h"
 #include "lane/x86_64/machine.h"
@@ -52,6 +53,8 @@ static int table_make_real(struct lane_map *map, enum lane_table_kind kind,
         return 0;
     uint8_t *base = map->base + table->offset;
     uint64_t size = (uint64_t)table->entry_bytes * table->capacity;
+    lane_assert(kind < LANE_TABLES && from < to && to <= size);
+    lane_assert(table->offset + size <= map->len_bytes);
     uint64_t ahead = to < AHEAD ? to : AHEAD;
     if (size - to < ahead)
         ahead = size - to;

@@ -87,6 +87,8 @@ static void segment_publish(struct lane *lane, uint64_t limit, uint32_t unit)
     uint32_t *slot =
         &lane->unit[(limit >> LANE_SEGMENT_SHIFT) % LANE_UNIT_RING];
     uint32_t mine = unit;
+    lane_assert(unit != 0 && unit <= LANE_UNIT_MAX);
+    lane_assert(limit % LANE_SEGMENT == 0 && limit != 0);
     /* release; pairs with lane_log_look(), which finds it below `limit` */
     __atomic_store_n(slot, unit, __ATOMIC_RELEASE);
     if (lane_cmpxchg_own(&lane->limit, &limit, limit + LANE_SEGMENT))
@@ -122,7 +124,10 @@ static int take_room(struct lane_map *map, struct lane *lane,
                      struct lane_window *window)
 {
     uint32_t unit = 0;
+    lane_assert(window->index == (uint32_t)(lane - map->lanes));
+    lane_assert(lane->growing != 0);
     for (int i = 0; i < TRIES; i++) {
+        lane_assert(unit == 0 || unit_is_valid(map, unit));
         uint64_t limit = __atomic_load_n(&lane->limit, __ATOMIC_RELAXED);
         uint64_t segment = limit >> LANE_SEGMENT_SHIFT;
         uint64_t *own = &window->unit[segment % LANE_WINDOW];
@@ -273,7 +278,11 @@ static int lane_start(struct lane_map *map, struct lane *lane,
                       struct lane_window *window, uint32_t tid, uint32_t pid,
                       uint32_t process, uint32_t generation)
 {
+    lane_assert(generation != 0 && process <= INT32_MAX);
+    lane_assert(LANE_OWNER_WHO(lane->owner) == process + 1);
+    lane_assert(lane->depth == 0);
     window_make(map, lane, window);
+    lane_assert(window->index < map->table[LANE_TABLE_LANES].capacity);
     __atomic_store_n(&lane->growing, 0, __ATOMIC_RELAXED);
 
     lane->tid = tid;
@@ -345,6 +354,9 @@ struct lane *lane_take(struct lane_map *map, struct lane_window *window,
 void lane_release(struct lane *lane)
 {
     uint64_t owner = __atomic_load_n(&lane->owner, __ATOMIC_RELAXED);
+    lane_assert(LANE_OWNER_WHO(owner) != 0);
+    lane_assert(LANE_OWNER_WHO(owner) != LANE_OWNER_SIDECAR);
+    lane_assert(lane->depth == 0 && lane->growing == 0);
     *(volatile uint32_t *)robust_word(lane) = 0;
     __atomic_store_n(&lane->state, LANE_FREE, __ATOMIC_RELAXED);
     /* release; pairs with lane_claim(): all that was written is the next

@@ -5,6 +5,7 @@
  */
 #pragma once
 #include <stdbool.h>
+#include "lane/assert.h"
 #include "lane/session.h"
 
 /* Unlocked compare and exchange: atomic against signal handlers of this
@@ -58,6 +59,9 @@ static inline uint8_t *lane_at(const struct lane_map *map, struct lane *lane,
     uint64_t unit = window->unit[segment % LANE_WINDOW];
     if (__builtin_expect((unit ^ position) >> LANE_SEGMENT_SHIFT != 0, 0))
         return NULL;
+    lane_assert((unit & (LANE_SEGMENT - 1)) != 0);
+    lane_assert((unit & (LANE_SEGMENT - 1)) <=
+                map->table[LANE_TABLE_UNITS].capacity);
     return map->units - LANE_SEGMENT +
            ((unit & (LANE_SEGMENT - 1)) << LANE_SEGMENT_SHIFT) + offset;
 }
@@ -65,6 +69,8 @@ static inline uint8_t *lane_at(const struct lane_map *map, struct lane *lane,
 static inline void lane_commit(const struct lane_window *window, uint8_t *line,
                                uint64_t position, enum lane_item_type type)
 {
+    lane_assert(position != 0 && window->index < LANE_MAX);
+    lane_assert(type >= LANE_ITEM_RECORD && type <= LANE_ITEM_PAD);
     /* release; pairs with the reader's acquire of the commit word */
     __atomic_store_n((uint64_t *)(void *)(line + 56),
                      LANE_COMMIT(window->index, position, type),
@@ -90,6 +96,9 @@ static inline uint64_t lane_reserve(const struct lane_map *map,
                                     uint64_t len)
 {
     uint64_t at = lane->position;
+    lane_assert(len != 0 && len % LANE_LINE == 0);
+    lane_assert(len <= LANE_FRAME_MAX + LANE_LINE);
+    lane_assert(window->index == (uint32_t)(lane - map->lanes));
     for (;;) {
         uint64_t end = (at | (LANE_SEGMENT - 1)) + 1;
         if (__builtin_expect(at + len > lane->limit, 0)) {

@@ -7,6 +7,7 @@
  */
 #include "preload/error_room.h"
 
+#include "preload/blind.h"
 #include "preload/capture_write.h"
 #include "preload/process.h"
 #include "preload/read.h"
@@ -111,7 +112,7 @@ void error_note_end(int status)
     uint64_t sp = (uint64_t)__builtin_frame_address(0);
     struct lane *lane = error_lane();
     bool failed = is_failure(status);
-    if (lane == NULL && failed && thread_attach() != NULL)
+    if (lane == NULL && failed && !blind && thread_attach() != NULL)
         lane = error_lane();
     if (lane == NULL || error_finish_handled(lane, sp, NULL) || !failed)
         return;

@@ -119,11 +119,26 @@ ON CONFLICT (trace_id) DO UPDATE SET session = excluded.session,
 WHERE excluded.start_unix_ns < traces.start_unix_ns;
 -- :context_root
 UPDATE contexts SET root_ref = ?3 WHERE session = ?1 AND context = ?2;
--- A trace whose root is a handler: what its record says.
+-- A trace whose root is a handler: what its record says. It lasts until the end
+-- of the last work that goes on for it, and fails with that.
 -- :trace_root
 UPDATE traces SET name = ?2, root_ref = ?3, start_unix_ns = ?4,
-  duration_ns = ?5, status = ?6
+  root_end_unix_ns = ?4 + ?5, root_status = ?6,
+  duration_ns = max(?5, coalesce(work_end_unix_ns, 0) - ?4),
+  status = CASE WHEN ?6 = 'ok' AND work_failed_unix_ns > ?4 + ?5 THEN 'error'
+    ELSE ?6 END
 WHERE trace = ?1 AND session = ?7 AND context = ?8;
+-- :trace_work
+UPDATE traces SET
+  work_end_unix_ns = max(coalesce(work_end_unix_ns, 0), ?2),
+  work_failed_unix_ns = nullif(max(coalesce(work_failed_unix_ns, 0), ?3), 0),
+  duration_ns = CASE WHEN root_end_unix_ns IS NULL THEN duration_ns
+    ELSE max(root_end_unix_ns, coalesce(work_end_unix_ns, 0), ?2)
+      - start_unix_ns END,
+  status = CASE WHEN root_status = 'ok'
+      AND max(coalesce(work_failed_unix_ns, 0), ?3) > root_end_unix_ns
+    THEN 'error' ELSE status END
+WHERE trace = ?1 AND context <> 0;
 -- A trace of processes lasts from its start to the end of the last of them, also
 -- of one that outlived all others. It failed if the command that `run` waited
 -- for did, else its last root; and if the process that surely ended last did,
@@ -160,6 +175,15 @@ WHERE trace = ?1 AND context = 0;
 -- :trace_command
 UPDATE traces SET command_status = ?2, command_end_unix_ns = ?3
 WHERE trace_id = ?1;
+
+-- Recording was switched off, and on again.
+-- :pause_begin
+INSERT INTO pauses (session, from_unix_ns) SELECT ?1, ?2
+WHERE NOT EXISTS (SELECT 1 FROM pauses
+  WHERE session = ?1 AND until_unix_ns IS NULL);
+-- :pause_end
+UPDATE pauses SET until_unix_ns = ?2
+WHERE session = ?1 AND until_unix_ns IS NULL;
 
 -- :site_set
 INSERT INTO sites (session, site, name, symbol, object, binding, shim, reason,

@@ -22,6 +22,10 @@ process.MANIFEST = """%s
 [[object(main)]];
 [[span]] int work(int how);
 [[span]] int serve(int ready);
+[[root("request"), carry(id)]] int request(long id);
+[[span, adopt(id), fails(return < 0)]] int handle(long id);
+[[carry(id)]] int carry(long id);
+[[span, adopt(id)]] int next(long id);
 """
 
 
@@ -216,6 +220,70 @@ def static_launcher(run):
     check((row["status"], row["exit_code"], row["spans"]), ("error", 6, 1),
           "the trace")
     run.drain()
+
+
+def open_now(run):
+    """Calls that are open now are calls."""
+    child = run.begin(str(run.step), "alone")
+    pids = [int(child.stdout.readline()) for _ in range(3)]
+
+    def said():
+        return run.handspan("check", "--pid", str(pids[0])).stdout
+    wait_until(lambda: "3 calls, 3 open" in said())
+    for pid in pids:
+        os.kill(pid, signal.SIGTERM)
+    child.communicate(timeout=300)
+    run.drain()
+    if "3 calls" not in said() or "open" in said():
+        raise SystemExit(said())
+
+
+def requests(run):
+    """A trace lasts until the work that goes on for it ends, and fails with
+    it. Handlers of a loop that follow each other are no recursion."""
+    done = run.handspan("run", "--summary=always", "-m", str(run.dir / "m"),
+                        "--", str(run.step), "requests")
+    check(done.returncode, 0, done.stderr)
+    if "3 traces of its own, 6 spans" not in done.stderr:
+        raise SystemExit(done.stderr)
+    run.drain()
+    rows = sorted((r for r in run.traces() if r["name"] == "request"),
+                  key=lambda r: r["start_unix_ns"])
+    check([r["status"] for r in rows], ["ok", "error", "ok"], "the requests")
+    check([r["cpu_ns"] for r in rows], [None] * 3, "CPU of the process")
+    if min(r["duration_ns"] for r in rows) < 20_000_000:
+        raise SystemExit(rows)
+
+    other = Run(run.build)
+    other.run(str(other.step), "chain")
+    (shown,) = [r for r in other.rows("show") if r["name"] == "next"]
+    (row,) = [r for r in other.rows("stats") if r["name"] == "next"]
+    check((shown["calls"], shown["is_recursive"]), (20, False), "the row")
+    check(shown["total_ns"], row["total_ns"], "total in show and in stats")
+    if shown["total_ns"] < 40_000_000:
+        raise SystemExit(shown)
+
+
+def off(run):
+    """`off PID` says of whom recording is off, and the trace says when."""
+    child = subprocess.Popen(
+        [run.build / "bin" / "handspan", "run", "--summary=never", "-m",
+         run.dir / "m", "--", str(run.step), "prefork"],
+        env=run.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    one, other = (child.stdout.readline().strip() for _ in range(2))
+    wait_until(lambda: run.handspan("list").returncode == 0)
+    said = run.handspan("off", one).stdout
+    if f"Process {one}: recording is off." not in said or other not in said:
+        raise SystemExit(said)
+    wait_until(lambda: run.sql("SELECT 1 FROM pauses"))
+    run.handspan("on", one)
+    wait_until(lambda: run.sql(
+        "SELECT 1 FROM pauses WHERE until_unix_ns IS NOT NULL"))
+    child.communicate("x", timeout=300)
+    run.drain()
+    shown = run.handspan("show").stdout
+    if "Incomplete" not in shown or "Recording was off for" not in shown:
+        raise SystemExit(shown)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Programs that end in one way or another: ends_step MODE [ARGUMENT]. */
 #define _GNU_SOURCE
+#include <fcntl.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
@@ -15,6 +18,10 @@
 extern char **environ;
 int work(int how);
 int serve(int how);
+int request(long id);
+int handle(long id);
+int carry(long id);
+int next(long id);
 
 static void pass_ms(long ms)
 {
@@ -134,6 +141,99 @@ static void be_daemon(void)
     exit(3);
 }
 
+/* Requests that a root handler only hands over: a thread does the work. */
+static sem_t handed, done;
+static long item;
+
+__attribute__((noinline)) int request(long id)
+{
+    item = id;
+    return sem_post(&handed);
+}
+
+__attribute__((noinline)) int handle(long id)
+{
+    pass_ms(20);
+    return id == 2 ? -1 : 0;
+}
+
+static void *handler(void *unused)
+{
+    for (;;) {
+        sem_wait(&handed);
+        if (item == 0)
+            return unused;
+        handle(item);
+        sem_post(&done);
+    }
+}
+
+static void requests(void)
+{
+    pthread_t thread;
+    sem_init(&handed, 0, 0);
+    sem_init(&done, 0, 0);
+    if (pthread_create(&thread, NULL, handler, NULL) != 0)
+        exit(9);
+    for (long id = 1; id <= 3; id++) {
+        request(id);
+        sem_wait(&done);
+    }
+    item = 0;
+    sem_post(&handed);
+    pthread_join(thread, NULL);
+}
+
+/* Handlers that follow each other by what the one before carried. */
+__attribute__((noinline)) int carry(long id)
+{
+    item = id;
+    return 0;
+}
+
+__attribute__((noinline)) int next(long id)
+{
+    pass_ms(2);
+    return id < 20 ? carry(id + 1) : 0;
+}
+
+static void chain(void)
+{
+    carry(1);
+    while (item) {
+        long id = item;
+        item = 0;
+        next(id);
+    }
+}
+
+/* Two children that call until they are told to end. */
+static void prefork(void)
+{
+    int end[2];
+    char byte;
+    if (pipe(end) != 0)
+        exit(9);
+    for (int i = 0; i < 2; i++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            close(end[1]);
+            fcntl(end[0], F_SETFL, O_NONBLOCK);
+            while (read(end[0], &byte, 1) < 0)
+                work(0);
+            exit(0);
+        }
+        printf("%d\n", pid);
+    }
+    fflush(stdout);
+    close(end[0]);
+    if (read(STDIN_FILENO, &byte, 1) < 0)
+        exit(9);
+    close(end[1]);
+    while (wait(NULL) > 0)
+        ;
+}
+
 int main(int argc, char **argv)
 {
     const char *mode = argc > 1 ? argv[1] : "";
@@ -147,6 +247,12 @@ int main(int argc, char **argv)
         return work(0) + atoi(argv[2]);
     if (strcmp(mode, "daemon") == 0)
         be_daemon();
+    if (strcmp(mode, "requests") == 0)
+        requests();
+    if (strcmp(mode, "chain") == 0)
+        chain();
+    if (strcmp(mode, "prefork") == 0)
+        prefork();
     if (strcmp(mode, "server") == 0)
         server();
     if (strcmp(mode, "pool") == 0)

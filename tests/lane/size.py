@@ -29,14 +29,13 @@ def main():
         env.update(HANDSPAN_DIR=str(temp / "d"), HANDSPAN_CONFIG="/dev/null",
                    HANDSPAN_SIDECAR="off", HANDSPAN_MANIFEST=str(temp / "m"),
                    LD_PRELOAD=str(build / "lib" / "libhandspan.so"))
-        # without arguments it says so by its status, and calls nothing
-        done = subprocess.run([build / "bin" / "stress_program"], env=env,
-                              check=False)
+        # it calls nothing, and no failure is told
+        done = subprocess.run(["true"], env=env, check=False)
         (session,) = (temp / "d").glob("session-*")
         taken = session.stat().st_blocks * 512
         print(f"status {done.returncode}, a session of {taken >> 10} KiB, at "
               f"most {MOST_BYTES >> 10}")
-        return done.returncode != 2 or not 4096 < taken <= MOST_BYTES
+        return done.returncode != 0 or not 4096 < taken <= MOST_BYTES
 
 
 sys.exit(main())

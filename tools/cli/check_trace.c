@@ -49,6 +49,8 @@ static void make_row(const struct seen *s, struct check_row *row)
         if (s->is_counted)
             buf_printf(&row->text, "%s call%s", format_count(s->calls).text,
                        s->calls == 1 ? "" : "s");
+        if (s->is_counted && s->open)
+            buf_printf(&row->text, ", %s open", format_count(s->open).text);
         if (s->errors)
             buf_printf(&row->text, ", %s failed", format_count(s->errors).text);
         if (s->remark.len_bytes && s->is_counted)
@@ -111,6 +113,7 @@ static void print_json(const struct query_trace *t,
         json_int(o, "zero_copy", (int64_t)s->zero_copy_count);
         json_bool(o, "copies_known", s->is_known);
         json_count(o, "calls", s->is_counted ? s->calls : -1);
+        json_int(o, "open", s->open);
         json_int(o, "errors", s->errors);
         json_text(o, "remark",
                   s->remark.len_bytes ? buf_get(&s->remark) : NULL);

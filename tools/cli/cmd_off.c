@@ -42,6 +42,24 @@ static int set_flag(const struct target *t)
     return 0;
 }
 
+/* The gate is one for a program and what it forked. */
+static void print_beside(const struct target *t, const char *word)
+{
+    enum {
+        SHOWN_MAX = 8
+    };
+    uint32_t pids[SHOWN_MAX];
+    int count = sessions_beside(t->dir, t->pid, pids, SHOWN_MAX);
+    if (count <= 0)
+        return;
+    printf("It shares its session with %d other process%s, of which recording "
+           "is %s as well:",
+           count, count == 1 ? "" : "es", word);
+    for (int i = 0; i < count && i < SHOWN_MAX; i++)
+        printf(" %u", pids[i]);
+    puts(count > SHOWN_MAX ? " ..." : ".");
+}
+
 static int apply(const struct target *t)
 {
     int status = set_flag(t);
@@ -52,9 +70,10 @@ static int apply(const struct target *t)
         return options_trouble("cannot reach all sessions in '%s': %s", t->dir,
                                strerror(-changed));
     const char *word = t->on ? "on" : "off";
-    if (t->pid && changed)
+    if (t->pid && changed) {
         printf("Process %u: recording is %s.\n", t->pid, word);
-    else if (!t->pid)
+        print_beside(t, word);
+    } else if (!t->pid)
         printf("Recording is %s: programs that start from now on, and %d "
                "running session%s.\n",
                word, changed, changed == 1 ? "" : "s");
@@ -79,10 +98,11 @@ static int off_or_on(int argc, char **argv, bool on)
     const struct options o = {
         .command = on ? "handspan on" : "handspan off",
         .operands = "[PID]",
-        .about = on ? "Resume recording, of one process or of all."
-                    : "Stop recording, of one process or of all: programs "
-                      "that run stop at once,\nothers do not begin. What was "
-                      "recorded stays.",
+        .about = on ? "Resume recording, of one program (with what it "
+                      "forked) or of all."
+                    : "Stop recording, of one program (with what it forked) "
+                      "or of all: programs\nthat run stop at once, others do "
+                      "not begin. What was recorded stays.",
         .specs = specs,
         .spec_count = sizeof specs / sizeof *specs,
         .operand_max = 1};

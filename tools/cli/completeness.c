@@ -155,6 +155,36 @@ static void print_seen(const struct term *term, const struct query_trace *t,
         term_wrap(term, TERM_YELLOW, buf_get(text), 2);
 }
 
+/* Calls of that time are missing. */
+static void print_pauses(const struct term *term, const struct query_trace *t,
+                         const struct query_detail *d)
+{
+    enum {
+        SHOWN_MAX = 3
+    };
+    int64_t end = t->duration_ns < 0 ? format_now_ns()
+                                     : t->start_unix_ns + t->duration_ns;
+    for (size_t i = 0; i < d->pause_count && i < SHOWN_MAX; i++) {
+        const struct query_pause *p = &d->pauses[i];
+        int64_t until = p->until_unix_ns < 0 || p->until_unix_ns > end
+                            ? end
+                            : p->until_unix_ns;
+        int64_t from = p->from_unix_ns > t->start_unix_ns ? p->from_unix_ns
+                                                          : t->start_unix_ns;
+        struct buf text;
+        buf_init(&text, 1024);
+        buf_printf(
+            &text, "Recording was off for %s",
+            format_duration(until > from ? until - from : 0, term->utf8).text);
+        buf_printf(&text,
+                   ", from %s after the start on: calls of that time "
+                   "are missing.",
+                   format_duration(from - t->start_unix_ns, term->utf8).text);
+        term_wrap(term, TERM_YELLOW, buf_get(&text), 2);
+        buf_free(&text);
+    }
+}
+
 /* Calls that nobody saw or counted: the program took a patch out. */
 static bool is_any_changed(const struct query_detail *d)
 {
@@ -173,7 +203,8 @@ void completeness_print(const struct term *term, const struct query_trace *t,
                         const struct query_detail *d, int64_t stored)
 {
     int64_t all = share_calls(t, d, stored);
-    bool is_whole = share_is_whole(t, d, stored) && !is_any_changed(d);
+    bool is_whole = share_is_whole(t, d, stored) && d->pause_count == 0 &&
+                    !is_any_changed(d);
     bool runs = t->status && strcmp(t->status, "open") == 0;
     struct buf text;
     buf_init(&text, 16384);
@@ -191,6 +222,7 @@ void completeness_print(const struct term *term, const struct query_trace *t,
     put_losses(&text, d);
     print_seen(term, t, d, &text, is_whole ? TERM_PLAIN : TERM_YELLOW);
     buf_free(&text);
+    print_pauses(term, t, d);
     slow_print(term, d);
     print_notes(term, d);
 }
@@ -204,6 +236,7 @@ void completeness_json(struct cJSON *to, const struct query_trace *t,
     json_int(to, "spans", stored);
     json_int(to, "calls", share_calls(t, d, stored));
     json_int(to, "dropped_calls", t->dropped_calls);
+    json_int(to, "pauses", (int64_t)d->pause_count);
     for (size_t i = 0; i < d->loss_count; i++)
         json_int(losses, d->losses[i].kind ? d->losses[i].kind : "?",
                  d->losses[i].count);

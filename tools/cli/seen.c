@@ -134,6 +134,8 @@ static void add_site(const struct query_detail *d, const struct query_site *s,
             strcmp(s->binding, "slots") == 0 ? BINDING_SLOTS : BINDING_ENTRY;
         add_calls(d, s, out);
         out->is_counted |= !is_uncounted(s);
+        out->calls += s->open;
+        out->open += s->open;
     }
     out->first = out->first ? out->first : s;
     if (s->unseen && *s->unseen) {

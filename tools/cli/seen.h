@@ -15,6 +15,7 @@ struct seen {
     unsigned ways; /* enum binding_way */
     size_t frame_count, zero_copy_count;
     int64_t calls, errors;
+    int64_t open;    /* of the calls */
     bool is_counted; /* some of what is bound makes spans */
     bool is_known;   /* whether all its copies are known */
     struct buf remark;

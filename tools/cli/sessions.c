@@ -105,6 +105,41 @@ static bool has_process(const struct lane_reader *r, uint32_t pid)
     return false;
 }
 
+static int add_beside(const struct lane_reader *r, uint32_t pid, uint32_t *pids,
+                      int most, int count)
+{
+    for (uint32_t i = 0; i < r->header.process_next; i++) {
+        struct lane_process p;
+        if (lane_reader_entry(r, LANE_TABLE_PROCESSES, i, &p) != 0 ||
+            p.state != LANE_PROCESS_RUNS || p.pid == pid || p.pid == 0 ||
+            (kill((pid_t)p.pid, 0) != 0 && errno != EPERM))
+            continue;
+        if (count < most)
+            pids[count] = p.pid;
+        count++;
+    }
+    return count;
+}
+
+int sessions_beside(const char *dir, uint32_t pid, uint32_t *pids, int most)
+{
+    int count = 0;
+    DIR *d = opendir(dir);
+    if (!d)
+        return -errno;
+    for (struct dirent *e; (e = readdir(d));) {
+        struct lane_reader r;
+        if (strncmp(e->d_name, "session-", 8) != 0 ||
+            lane_reader_open(&r, dirfd(d), e->d_name) < 0)
+            continue;
+        if (has_process(&r, pid))
+            count = add_beside(&r, pid, pids, most, count);
+        lane_reader_close(&r);
+    }
+    closedir(d);
+    return count;
+}
+
 /* The gate is one aligned word of a header that was validated; a file that
  * shrinks under us is written with pwrite(), which faults nobody. */
 static int set_gate(int dir_fd, const char *file, uint32_t gate)

@@ -32,6 +32,9 @@ int sessions_each(const char *dir,
                   int (*each)(void *context, const struct session_info *s),
                   void *context) __attribute__((warn_unused_result));
 
+/* Processes that share a session with `pid` and live, besides it: up to `most`
+ * of them. Number of all, or -errno. */
+int sessions_beside(const char *dir, uint32_t pid, uint32_t *pids, int most);
 /* Open or close the gate of the sessions that have a process `pid` (0: of
  * all). Number of sessions changed, or -errno. */
 int sessions_set_gate(const char *dir, uint32_t pid, bool open)

@@ -149,7 +149,8 @@ static int64_t *sum_below(const struct query_tree *tree)
             continue;
         const struct query_item *parent = &tree->items[item->parent];
         if (parent->session == item->session &&
-            parent->ref >> 48 == item->ref >> 48)
+            parent->ref >> 48 == item->ref >> 48 &&
+            !query_tree_is_after(tree, (uint32_t)i, item->parent))
             below[item->parent] += item->end_ns - item->start_ns;
     }
     return below;

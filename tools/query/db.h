@@ -12,7 +12,7 @@ struct query_db;
 struct sqlite3_stmt;
 
 enum {
-    QUERY_SCHEMA = 13 /* the newest PRAGMA user_version that we can read */
+    QUERY_SCHEMA = 14 /* the newest PRAGMA user_version that we can read */
 };
 
 /*

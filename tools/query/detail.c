@@ -184,6 +184,7 @@ static void read_site(sqlite3_stmt *stmt, void *entry)
     s->declared = query_text_copy(stmt, 13);
     s->manifest = query_text_copy(stmt, 14);
     s->unseen = query_text_copy(stmt, 15);
+    s->open = query_int(stmt, 16, 0);
 }
 
 static void read_thread(sqlite3_stmt *stmt, void *entry)
@@ -239,6 +240,14 @@ static void read_overdue(sqlite3_stmt *stmt, void *entry)
     o->duration_ns = query_int(stmt, 8, -1);
 }
 
+static void read_pause(sqlite3_stmt *stmt, void *entry)
+{
+    struct query_pause *p = entry;
+    p->session = query_int(stmt, 0, 0);
+    p->from_unix_ns = query_int(stmt, 1, 0);
+    p->until_unix_ns = query_int(stmt, 2, -1);
+}
+
 static void read_throw(sqlite3_stmt *stmt, void *entry)
 {
     struct query_throw *t = entry;
@@ -265,6 +274,7 @@ int query_detail_load(struct query_db *db, int64_t trace,
     LOAD(loss, losses, losses);
     LOAD(overdue, overdue, overdues);
     LOAD(throw, throws, throws);
+    LOAD(pause, pauses, pauses);
     if (err)
         query_detail_free(d);
     return err;
@@ -308,6 +318,7 @@ void query_detail_free(struct query_detail *d)
     FREE_EACH(overdues, overdue_count, d->overdues[i].detail,
               d->overdues[i].name, d->overdues[i].status);
     FREE_EACH(throws, throw_count, d->throws[i].name, d->throws[i].type);
+    free(d->pauses);
     *d = (struct query_detail){0};
 }
 

@@ -31,6 +31,7 @@ struct query_process {
 struct query_site {
     int64_t session, site, address, declaration;
     int64_t slow_ns; /* -1: no limit */
+    int64_t open;    /* calls of it that are open now */
     bool is_root;
     char *name, *symbol, *object, *binding, *shim, *reason, *build_id;
     char *declared, *manifest, *unseen; /* unseen NULL: not known */
@@ -65,6 +66,10 @@ struct query_throw {
     char *name, *type;
     int64_t count;
 };
+/* Recording was off. until -1: it is, or was until its end. */
+struct query_pause {
+    int64_t session, from_unix_ns, until_unix_ns;
+};
 /* Arrays sorted by their keys in the order above. */
 struct query_detail {
     struct query_session *sessions;
@@ -75,8 +80,9 @@ struct query_detail {
     struct query_loss *losses;
     struct query_overdue *overdues;
     struct query_throw *throws; /* most first */
+    struct query_pause *pauses;
     size_t session_count, process_count, site_count, thread_count, rollup_count,
-        loss_count, overdue_count, throw_count;
+        loss_count, overdue_count, throw_count, pause_count;
 };
 int query_detail_load(struct query_db *db, int64_t trace,
                       struct query_detail *out)

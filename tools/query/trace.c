@@ -80,6 +80,8 @@ static void read_row(sqlite3_stmt *stmt, struct query_trace *t)
     t->failed_signal = query_int(stmt, 34, -1);
     if (t->command_status >= 0)
         take_command(t);
+    if (t->root_ref > 0) /* the process serves others as well */
+        t->cpu_ns = t->peak_bytes = -1;
 }
 
 struct id_range {
@@ -263,4 +265,18 @@ int query_process_trace(struct query_db *db, int64_t pid, int64_t since_unix_ns,
     }
     query_finish(stmt);
     return step;
+}
+
+int query_requests(struct query_db *db, int64_t session, int64_t *traces,
+                   int64_t *calls)
+{
+    sqlite3_stmt *stmt = query_prepare(db, query_sql_session_requests);
+    if (!stmt)
+        return -EIO;
+    query_bind_int(stmt, ":session", session);
+    int step = query_step(db, stmt);
+    *traces = step > 0 ? query_int(stmt, 0, 0) : 0;
+    *calls = step > 0 ? query_int(stmt, 1, 0) : 0;
+    query_finish(stmt);
+    return step < 0 ? step : 0;
 }

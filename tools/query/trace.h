@@ -61,6 +61,11 @@ int query_choose(struct query_db *db, const char *text,
     __attribute__((warn_unused_result));
 void query_choice_free(struct query_choice *c);
 
+/* Traces that [[root]] handlers of a session began, and calls of all of its
+ * traces. 0 or -errno. */
+int query_requests(struct query_db *db, int64_t session, int64_t *traces,
+                   int64_t *calls) __attribute__((warn_unused_result));
+
 /* What the process `pid`, started at `since` or later, left. 1 if its trace is
  * in the store (then id, and whether nothing more is to come), 0 not yet. */
 int query_process_trace(struct query_db *db, int64_t pid, int64_t since_unix_ns,

@@ -241,13 +241,21 @@ static uint32_t folded_node(struct query_tree *t, uint32_t parent,
     return QUERY_NONE;
 }
 
+bool query_tree_is_after(const struct query_tree *t, uint32_t i,
+                         uint32_t parent)
+{
+    return t->items[i].start_ns >= t->items[parent].end_ns &&
+           t->items[i].end_ns > t->items[parent].end_ns;
+}
+
 static bool is_nested(const struct query_tree *t, uint32_t i)
 {
     uint64_t lane = (uint64_t)t->items[i].ref >> 48;
     uint32_t node = t->items[i].node;
     for (uint32_t at = t->items[i].parent; at != QUERY_NONE;
          at = t->items[at].parent) {
-        if ((uint64_t)t->items[at].ref >> 48 != lane)
+        if ((uint64_t)t->items[at].ref >> 48 != lane ||
+            query_tree_is_after(t, i, at))
             return false;
         if (t->items[at].node == node)
             return true;
@@ -290,16 +298,16 @@ static int place(struct tree_loader *l, uint32_t i)
     uint32_t fold = kind == QUERY_NODE_HANDLER
                         ? folded_node(t, above, l->names[i])
                         : QUERY_NONE;
-    if (fold != QUERY_NONE) {
+    if (fold != QUERY_NONE)
         item->flags |= QUERY_SPAN_FOLDED;
-        t->nodes[fold].is_recursive = true;
-    }
     item->node =
         fold != QUERY_NONE ? fold : child_node(t, above, kind, l->names[i]);
     if (item->node == QUERY_NONE)
         return -ENOMEM;
-    if (item->flags & QUERY_SPAN_FOLDED && is_nested(t, i))
+    if (item->flags & QUERY_SPAN_FOLDED && is_nested(t, i)) {
         item->flags |= QUERY_SPAN_NESTED;
+        t->nodes[item->node].is_recursive = true;
+    }
     return 0;
 }
 
@@ -460,7 +468,8 @@ static void sum_top(struct query_tree *t)
         bool is_top = item->parent == QUERY_NONE ||
                       query_ref_process(t->items[item->parent].ref) >= 0 ||
                       (uint64_t)t->items[item->parent].ref >> 48 !=
-                          (uint64_t)item->ref >> 48;
+                          (uint64_t)item->ref >> 48 ||
+                      query_tree_is_after(t, (uint32_t)i, item->parent);
         if (is_top && item->cpu_ns > 0)
             t->top_cpu_ns += item->cpu_ns;
     }

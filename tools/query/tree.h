@@ -76,6 +76,12 @@ int query_tree_load(struct query_db *db, const struct query_trace *trace,
     __attribute__((warn_unused_result));
 void query_tree_free(struct query_tree *t);
 
+/* Did this item (of the same thread) begin when its parent had returned, as the
+ * handlers of an event loop that carry context to each other? Then its time is
+ * not in the parent's. */
+bool query_tree_is_after(const struct query_tree *t, uint32_t item,
+                         uint32_t parent);
+
 /* A cell of a bar: nanoseconds of activity in it. */
 struct query_cell {
     float active_ns, cpu_ns, queue_ns, unknown_ns;

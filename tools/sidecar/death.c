@@ -76,7 +76,9 @@ static uint64_t stat_number(const char *text, int field)
 
 static bool is_same(const struct death *death, const char *stat)
 {
-    return stat_number(stat, FIELD_START) == death->start_time;
+    /* 0: it could not read its own (no /proc there, no descriptor) */
+    return death->start_time == 0 ||
+           stat_number(stat, FIELD_START) == death->start_time;
 }
 
 static uint64_t namespace_of(const char *pid)

@@ -272,6 +272,14 @@ int drain_span_count(struct session *s, const struct drain_span *span,
                      const struct pending *p)
 {
     int rc = total_add(s, span, p);
+    bool is_outermost =
+        LANE_REF_LANE(span->parent) != LANE_REF_LANE(span->ref) ||
+        span->is_apart;
+    if (rc == 0 && span->context != 0 && !span->is_root && is_outermost)
+        rc = work_add(
+            &s->work, s->store, span->trace,
+            clock_add_ns(clock_unix_ns(&s->clock, span->t0), span->duration_ns),
+            strcmp(span->status, "error") == 0);
     return rc == 0 ? parent_add(s, span, p) : rc;
 }
 

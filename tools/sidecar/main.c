@@ -45,6 +45,8 @@ enum {
     UPLOAD_MS = 10000, /* at the end, what can be sent in that time */
 };
 
+static const int64_t slow_maker_ns = 60000000000; /* its process lives */
+
 struct sidecar {
     const char *dir_option, *store_option, *log_option;
     bool is_auto, once, stay;
@@ -225,7 +227,9 @@ static int entry_open(struct sidecar *c, struct entry *e, int64_t now_ns)
         return entries_any_open(&c->entries)
                    ? 0
                    : limit_trouble(c, e, TROUBLE_FILES);
-    if (rc == -EAGAIN && now_ns - e->seen_at_ns < UNMADE_NS)
+    bool is_slow = !c->once && setup_maker_lives(e->name);
+    if (rc == -EAGAIN &&
+        now_ns - e->seen_at_ns < (is_slow ? slow_maker_ns : UNMADE_NS))
         return 0;
     entry_trouble(c, e, rc);
     return 0;

@@ -10,7 +10,6 @@
 #include "tools/sidecar/gap.h"
 #include "tools/sidecar/overdue.h"
 #include "tools/sidecar/types_fill.h"
-#include "tools/sidecar/words.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -347,6 +346,8 @@ static int slow_part(struct session *s, int64_t now_ns)
     if (rc == 0)
         rc = coverage_look(s, now_ns);
     types_fill_look(s);
+    if (rc == 0)
+        rc = session_look_gate(s);
     return rc == 0 ? finish_look(s, now_ns) : rc;
 }
 
@@ -388,6 +389,7 @@ static int batch_save(struct session *s, int64_t now_ns)
     int rc = rows_save(s);
     if (rc == 0)
         rc = totals_flush(&s->totals, s->store, s->id);
+    rc = rc == 0 ? work_flush(&s->work, s->store) : rc;
     if (rc == 0 && !s->is_ended)
         rc = pending_save(&s->pending, s->store, s->id);
     if (rc == 0)
@@ -529,8 +531,6 @@ static int batch(struct session *s, int64_t now_ns)
         rc = store_begin(s->store);
     if (rc == 0)
         rc = tables_sync(s);
-    if (rc == 0)
-        rc = words_read(s);
     int items = rc == 0 ? lanes_drain(s, now_ns) : rc;
     if (items < 0)
         return items;

@@ -17,6 +17,7 @@
 #include "tools/sidecar/rows.h"
 #include "tools/sidecar/store.h"
 #include "tools/sidecar/totals.h"
+#include "tools/sidecar/work.h"
 
 enum {
     SESSION_NAME_MAX = 256,
@@ -85,6 +86,7 @@ struct session {
     struct coverage *coverage; /* NULL: not begun */
     struct outbox outbox;
     struct rows rows;
+    struct work work;
     uint32_t next_lane; /* where the next batch begins */
     int64_t corrupt;    /* not stored yet */
     uint32_t looks;     /* at the tables for an item's sake, this batch */
@@ -92,6 +94,7 @@ struct session {
         batch_at_ns;
     uint32_t note_bytes, types_modules; /* types_fill.c */
     uint32_t words_seen;
+    bool is_gate_known, is_off; /* as the gate was seen last */
     int64_t gone_since_ns; /* its last process; 0: some live, or not asked */
     struct decode_groups groups;
     char withheld[256]; /* why words are not kept; empty: they are */
@@ -204,6 +207,9 @@ bool session_is_written(int dir_fd, const char *name);
 /* The signal that ended a process and of which the process itself said
  * nothing; 0: none, or not known. */
 int session_died_by(const struct session_process *process);
+/* Note when recording is switched off and on. 0 or -errno. */
+int session_look_gate(struct session *session)
+    __attribute__((warn_unused_result));
 /* Is there a process that is gone, and its reaper has some time to tell how? */
 bool finish_is_waiting(const struct session *session);
 /* Processes and lanes that ended; sets is_ended. 0 or -errno. */

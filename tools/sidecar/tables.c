@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "tools/sidecar/session.h"
+#include "tools/sidecar/words.h"
 
 enum {
     TEXT_MAX = 4096,
@@ -415,7 +416,9 @@ int tables_sync(struct session *s)
             rc = site_sync(s, i);
     if (rc == 0)
         rc = service_sync(s);
-    return rc == 0 ? note_sync(s) : rc;
+    if (rc == 0)
+        rc = note_sync(s);
+    return rc == 0 ? words_read(s) : rc;
 }
 
 void tables_free(struct session *s)

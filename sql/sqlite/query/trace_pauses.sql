@@ -1,0 +1,8 @@
+-- When recording was off in the sessions of a trace, while it ran.
+SELECT p.session, p.from_unix_ns, p.until_unix_ns
+FROM pauses p
+JOIN traces t ON t.trace = :trace
+WHERE p.session IN (SELECT c.session FROM contexts c WHERE c.trace = :trace)
+  AND (t.duration_ns IS NULL OR p.from_unix_ns < t.start_unix_ns + t.duration_ns)
+  AND coalesce(p.until_unix_ns, t.start_unix_ns + 1) > t.start_unix_ns
+ORDER BY p.from_unix_ns;
