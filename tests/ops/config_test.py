@@ -53,7 +53,7 @@ class Config(base.Base):
         done = self.handspan("config", extra={
             "HANDSPAN_UPLOAD_KEY": "secret3"})
         self.assertNotRegex(done.stdout + done.stderr, "secret[123]")
-        got = self.settings(extra={"HANDSPAN_UPLOAD_KEY": "secret3"})
+        got = self.settings(extra={"HANDSPAN_UPLOAD_KEY": "secret3"}, status=1)
         self.assertEqual(got["upload"], (
             "postgrest+https://***@h/p?a=1&key=***&b=2 otlp", mine + ":1"))
         self.assertEqual(got["upload_key"], ("***", "HANDSPAN_UPLOAD_KEY"))
@@ -72,6 +72,59 @@ class Config(base.Base):
         other = self.handspan("list")
         self.assertIn("keep_aeg", other.stderr)
 
+    def told(self, variable, value, status=1):
+        done = self.handspan("config", extra={variable: value})
+        self.assertEqual(done.returncode, status, (value, done.stderr))
+        if status:
+            self.assertIn(f"{variable}: ", done.stderr, value)
+        return done.stderr
+
+    def test_a_sink_that_means_nothing_is_told(self):
+        url = "postgrest+http://127.0.0.1:1"
+        for sink, words in (
+                ("ftp://x", "no sink has the scheme 'ftp'"),
+                ("x", "begins with SCHEME://"),
+                (url + "?values=maybe", "values=maybe: it is on or off"),
+                (url + "?prefx=hs_", "did you mean 'prefix'?"),
+                (url + "?gzip=on", "no option 'gzip'"),
+                (url + "?proxy=%00", "proxy= has no value"),
+                (url + "?nothing_like_it=1", "there are prefix, "),
+                (url + "?prefix=hs_&hidden", "NAME=VALUE"),
+                (url + "?key-env=NONE_SUCH", "key-env=NONE_SUCH"),
+                (url + "?key-file=/none", "'/none'"),
+                ("otlp?protocol=xml", "one of json|protobuf"),
+                ("otlp+http://h?gzip=of", "one of on|off"),
+                ("otlp otlp+http://h?timeout=x", "timeout=x: seconds"),
+                (" ".join([url] * 17), "too long a list")):
+            said = self.told("HANDSPAN_UPLOAD", sink)
+            self.assertIn(words, said)
+            self.assertEqual(said.count("\n"), 1, said)
+        said = self.told("HANDSPAN_UPLOAD", "ftp://u:secret1@x ftp://y?token="
+                         "secret2 otlp?secret3 " + url + "?token=secret4")
+        self.assertEqual(said.count("\n"), 4, said)
+        self.assertNotRegex(said, "secret[0-9]")
+        for sink in (url, url + "?prefix=hs_&values=on&timeout=2&ca-file=/x",
+                     "otlp?values=on", "otlp+https://h/b?path=/v1&gzip=off&"
+                     "protocol=json&headers-env=H&proxy=http://p:1"):
+            self.assertEqual(self.told("HANDSPAN_UPLOAD", sink, 0), "")
+
+    def test_the_sidecar_uploads_nothing_by_halves(self):
+        done = self.handspan("run", "--summary=never", "true", extra={
+            "HANDSPAN_UPLOAD": "postgrest+http://127.0.0.1:1?prefx=hs_"})
+        self.assertEqual(done.returncode, 0)
+        self.assertNotIn("127.0.0.1:1", self.ok("uploads"))
+
+    def test_an_address_that_cannot_be_is_told(self):
+        for where in ("9477", "127.0.0.1:70000", "127.0.0.1:0", "127.0.0.1:",
+                      "127.0.0.1:http", "127.0.0.1:+80", "1.2.3:80",
+                      "300.0.0.1:80", "[1::2::3]:80", "[]:80", "a b:80",
+                      "[127.0.0.1]:80", "http://127.0.0.1:80", "on"):
+            said = self.told("HANDSPAN_METRICS_LISTEN", where)
+            self.assertIn(f"metrics_listen cannot be '{where}'", said)
+        for where in ("127.0.0.1:9477", ":9477", "[::1]:9477", "::1:9477",
+                      "localhost:9477", "off"):
+            self.told("HANDSPAN_METRICS_LISTEN", where, 0)
+
     def test_a_file_of_others_is_not_read(self):
         mine = self.write(".config/handspan/config", "keep_age = 5d\n", 0o666)
         done = self.handspan("config")
@@ -89,6 +142,8 @@ class Config(base.Base):
         self.assertEqual(keys, known - {"upload_key"})
         for variable in ("HANDSPAN_KEEP_AGE", "HANDSPAN_METRICS_FILE"):
             self.assertIn(variable, text)
+        text = text.replace("/home/me/", self.path + "/")
+        self.write(".config/handspan/key", "k\n")
         self.write(".config/handspan/config",
                    re.sub(r"^#([a-z_]+ = )", r"\1", text, flags=re.M))
         self.assertEqual(self.ok("config").count("config:"),

@@ -9,6 +9,7 @@
 #include "tools/common/options.h"
 #include "tools/common/paths.h"
 #include "tools/common/term.h"
+#include "tools/upload/upload.h"
 #include <string.h>
 
 enum {
@@ -103,6 +104,20 @@ static void tell(void *context, const char *text)
     options_trouble("%s", text);
 }
 
+static void tell_sink(void *context, const char *text)
+{
+    const struct config_info *upload = context;
+    options_trouble("%s: upload %s", upload->origin, text);
+}
+
+/* What the sidecar would say of them, and then not upload. */
+static int sinks_problems(void)
+{
+    struct config_info upload;
+    config_info(CONFIG_UPLOAD, &upload);
+    return upload.value ? upload_check(upload.value, tell_sink, &upload) : 0;
+}
+
 int cmd_config(int argc, char **argv)
 {
     bool json = false;
@@ -139,5 +154,6 @@ int cmd_config(int argc, char **argv)
         else
             print_line(&term, &s);
     }
-    return config_problems(true, tell, NULL) ? EXIT_FOUND : EXIT_FINE;
+    int problems = config_problems(true, tell, NULL) + sinks_problems();
+    return problems ? EXIT_FOUND : EXIT_FINE;
 }

@@ -9,6 +9,7 @@
 #include "tools/common/format.h"
 #include "tools/common/paths.h"
 #include "tools/common/text.h"
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -33,6 +34,7 @@ enum kind {
     KIND_SIZE,
     KIND_LOG_FORMAT,
     KIND_SECRET,
+    KIND_LISTEN,
 };
 
 static const struct {
@@ -56,7 +58,8 @@ static const struct {
     [CONFIG_THIN_AGE] = {"thin_age", "HANDSPAN_THIN_AGE", "7d",
                          "older traces lose fast and good calls", KIND_AGE},
     [CONFIG_METRICS_LISTEN] = {"metrics_listen", "HANDSPAN_METRICS_LISTEN",
-                               NULL, "address:port for Prometheus", KIND_TEXT},
+                               NULL, "address:port for Prometheus",
+                               KIND_LISTEN},
     [CONFIG_METRICS_FILE] = {"metrics_file", "HANDSPAN_METRICS_FILE", NULL,
                              "file for node_exporter", KIND_TEXT},
     [CONFIG_LOG_FORMAT] = {"log_format", "HANDSPAN_LOG_FORMAT", "text",
@@ -140,6 +143,53 @@ int config_parse_size(const char *text, int64_t *out_bytes)
     return -EINVAL; /* a number alone would be a guess */
 }
 
+static bool is_port(const char *text)
+{
+    size_t len = strlen(text);
+    return len && len <= 5 && strspn(text, "0123456789") == len &&
+           strtol(text, NULL, 10) > 0 && strtol(text, NULL, 10) <= UINT16_MAX;
+}
+
+/* A name, or an address that can be one. */
+static bool is_host(const char *host, bool is_bracketed)
+{
+    struct in6_addr ignored;
+    if (is_bracketed || strchr(host, ':'))
+        return inet_pton(AF_INET6, host, &ignored) == 1;
+    if (host[strspn(host, "0123456789.")] == 0)
+        return inet_pton(AF_INET, host, &ignored) == 1;
+    for (const char *c = host; *c; c++)
+        if (!isalnum((unsigned char)*c) && !strchr("-._", *c))
+            return false;
+    return true;
+}
+
+int config_parse_listen(const char *text, char *host, size_t host_bytes,
+                        const char **port)
+{
+    const char *colon = strrchr(text, ':');
+    size_t len = colon ? (size_t)(colon - text) : 0;
+    bool is_bracketed = len > 1 && text[0] == '[' && text[len - 1] == ']';
+    if (!colon || len >= host_bytes || !is_port(colon + 1))
+        return -EINVAL;
+    if (is_bracketed)
+        text++, len -= 2;
+    if (colon == text)
+        snprintf(host, host_bytes, "127.0.0.1");
+    else
+        snprintf(host, host_bytes, "%.*s", (int)len, text);
+    *port = colon + 1;
+    return is_host(host, is_bracketed) ? 0 : -EINVAL;
+}
+
+static bool is_listen(const char *value)
+{
+    char host[256];
+    const char *port;
+    return strcmp(value, "off") == 0 ||
+           config_parse_listen(value, host, sizeof host, &port) == 0;
+}
+
 static bool is_value(enum config_key key, const char *value)
 {
     int64_t ignored;
@@ -150,6 +200,8 @@ static bool is_value(enum config_key key, const char *value)
         return config_parse_size(value, &ignored) == 0;
     case KIND_LOG_FORMAT:
         return strcmp(value, "text") == 0 || strcmp(value, "json") == 0;
+    case KIND_LISTEN:
+        return is_listen(value);
     case KIND_TEXT:
     case KIND_LIST:
     case KIND_SECRET:
@@ -412,11 +464,14 @@ void config_mask_url(const char *url, char *out, size_t cap_bytes)
         size_t step = strcspn(at, "?&");
         buf_add(&b, at, step + (at[step] != 0));
         at += step + (at[step] != 0);
-        size_t name = strcspn(at, "=&");
+        size_t name = strcspn(at, "=& ");
         if (at[name] == '=' && is_secret_option(at, name)) {
             buf_add(&b, at, name + 1);
             buf_text(&b, "***");
             at += strcspn(at, "& ");
+        } else if (name && at[name] != '=') { /* what is it? */
+            buf_text(&b, "***");
+            at += name;
         }
     }
     snprintf(out, cap_bytes, "%s", buf_get(&b));

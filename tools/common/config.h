@@ -62,6 +62,12 @@ int config_parse_age(const char *text, int64_t *out_ns)
 int config_parse_size(const char *text, int64_t *out_bytes)
     __attribute__((warn_unused_result));
 
+/* "127.0.0.1:9477", "[::1]:9477", "localhost:9477", ":9477" (this machine
+ * alone). 0, the host and its port within `text`, or -EINVAL. */
+int config_parse_listen(const char *text, char *host, size_t host_bytes,
+                        const char **port) __attribute__((warn_unused_result));
+
 /* A URL as people may see it: user, password and the values of query options
- * that hold a secret (key, token, password) are "***". */
+ * that hold a secret (key, token, password) are "***", and what is no
+ * NAME=VALUE there. */
 void config_mask_url(const char *url, char *out, size_t cap_bytes);

@@ -30,24 +30,16 @@ static int64_t unix_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* "127.0.0.1:9477", "[::1]:9477", ":9477" (this machine alone). */
 static int listen_at(const char *where)
 {
     char host[256];
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
                              .ai_flags = AI_PASSIVE | AI_NUMERICSERV},
                     *found = NULL;
-    const char *colon = strrchr(where, ':');
-    if (!colon || (size_t)(colon - where) >= sizeof host)
+    const char *port;
+    if (config_parse_listen(where, host, sizeof host, &port) < 0)
         return -EINVAL;
-    snprintf(host, sizeof host, "%.*s", (int)(colon - where), where);
-    size_t len = strlen(host);
-    if (len > 1 && host[0] == '[' && host[len - 1] == ']') {
-        memmove(host, host + 1, len - 2);
-        host[len - 2] = 0;
-    }
-    if (getaddrinfo(host[0] ? host : "127.0.0.1", colon + 1, &hints, &found) !=
-        0)
+    if (getaddrinfo(host, port, &hints, &found) != 0)
         return -EADDRNOTAVAIL;
     int fd =
         socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

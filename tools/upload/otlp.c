@@ -255,8 +255,14 @@ static void otlp_resend(void *sink, enum upload_kind kind, const char *body,
 }
 
 static const char *const schemes[] = {"otlp+http", "otlp+https", NULL};
+static const struct upload_option options[] = {{"protocol", "json|protobuf"},
+                                               {"gzip", "on|off"},
+                                               {"path", NULL},
+                                               {"headers-env", NULL},
+                                               {NULL, NULL}};
 const struct sink_ops sink_otlp = {
     .schemes = schemes,
+    .options = options,
     .batch_rows = 500,
     .batch_rows_max = 2000,
     .kinds = 1u << UPLOAD_SPANS | 1u << UPLOAD_PROCESSES,

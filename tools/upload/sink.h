@@ -147,12 +147,15 @@ struct sink_answer {
     char message[512]; /* for people; no credentials, no values */
 };
 
-/* A sink's URL, taken apart (url.h). */
+/* A sink's URL, taken apart, and an option that it may have (url.h). */
 struct upload_url;
+struct upload_option;
 
 struct sink_ops {
     /* Schemes that it answers to, NULL at the end: "postgrest+http", ... */
     const char *const *schemes;
+    /* Its own options beside those of url.h, to one without name; or NULL. */
+    const struct upload_option *options;
     /* Rows of one request at first; the engine adapts. */
     uint32_t batch_rows, batch_rows_max;
     /* Kinds that it takes, a bit each; others are passed over. */

@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "tools/common/config.h"
 #include "tools/common/confine.h"
 #include "tools/upload/engine.h"
 #include "tools/upload/http.h"
@@ -270,33 +271,75 @@ static int sink_of(const char *text, struct work *w,
     if (rc != 0)
         return rc;
     *ops = sink_find(w->url.scheme);
-    if (!*ops)
-        snprintf(why, why_bytes, "no sink has the scheme '%s'", w->url.scheme);
-    return *ops ? 0 : -EINVAL;
+    if (*ops)
+        return upload_url_check(&w->url, (*ops)->options, why, why_bytes);
+    snprintf(why, why_bytes,
+             "no sink has the scheme '%s'; there are otlp, otlp+http(s), "
+             "postgrest+http(s) and insforge+http(s)",
+             w->url.scheme);
+    return -EINVAL;
+}
+
+static const char blanks[] = " \t\r\n";
+
+/* The next of a list of URLs; false: there is none, or it is too long (then
+ * `one` is empty and *at not at the end). */
+static bool next_url(const char **at, char one[UPLOAD_URL_MAX])
+{
+    *at += strspn(*at, blanks);
+    size_t len = strcspn(*at, blanks);
+    one[0] = 0;
+    if (len == 0 || len >= UPLOAD_URL_MAX)
+        return false;
+    memcpy(one, *at, len);
+    one[len] = 0;
+    *at += len;
+    return true;
+}
+
+int upload_check(const char *urls,
+                 void (*each)(void *context, const char *text), void *context)
+{
+    char one[UPLOAD_URL_MAX], masked[UPLOAD_URL_MAX], why[1024];
+    char text[sizeof masked + sizeof why + 8];
+    int problems = 0, count = 0;
+    const struct sink_ops *ops;
+    struct work *w = calloc(1, sizeof *w);
+    while (w && next_url(&urls, one)) {
+        count++;
+        if (sink_of(one, w, &ops, why, sizeof why) == 0)
+            continue;
+        config_mask_url(one, masked, sizeof masked);
+        snprintf(text, sizeof text, "'%s': %s", masked, why);
+        each(context, text);
+        problems++;
+    }
+    if (w && (*urls || count > UPLOAD_SINKS_MAX)) {
+        each(context, "too long a list of sinks");
+        problems++;
+    }
+    if (w)
+        explicit_bzero(w, sizeof *w); /* keys */
+    free(w);
+    return problems;
 }
 
 /* `start` false: only whether they are right. */
 static int each(struct upload *u, const char *urls, struct work *w,
                 const int *close_fds, bool start, char *why, size_t why_bytes)
 {
-    static const char blanks[] = " \t\r\n";
     char one[UPLOAD_URL_MAX];
     int rc = 0, count = 0;
-    const char *at = urls + strspn(urls, blanks);
-    while (*at && rc == 0) {
+    while (rc == 0 && count <= UPLOAD_SINKS_MAX && next_url(&urls, one)) {
         const struct sink_ops *ops = NULL;
-        size_t len = strcspn(at, blanks);
-        if (len >= sizeof one || count++ == UPLOAD_SINKS_MAX) {
-            snprintf(why, why_bytes, "too long a list of sinks");
-            return -E2BIG;
-        }
-        memcpy(one, at, len);
-        one[len] = 0;
+        count++;
         rc = sink_of(one, w, &ops, why, why_bytes);
         if (rc == 0 && start)
             rc = worker_start(u, w, ops, close_fds);
-        at += len;
-        at += strspn(at, blanks);
+    }
+    if (rc == 0 && (*urls || count > UPLOAD_SINKS_MAX)) {
+        snprintf(why, why_bytes, "too long a list of sinks");
+        rc = -E2BIG;
     }
     return rc;
 }

@@ -21,6 +21,12 @@ int upload_start(const char *store, const char *urls, const int *close_fds,
                  int64_t end_ms, void (*say)(const char *text),
                  struct upload **out, char *why, size_t why_bytes)
     __attribute__((warn_unused_result));
+/* Whether upload_start() would take the list, nothing is asked or started: a
+ * sentence for each URL that it would not, without what is secret in it.
+ * Returns their number. */
+int upload_check(const char *urls,
+                 void (*each)(void *context, const char *text), void *context)
+    __attribute__((warn_unused_result));
 /* Something new is in the store. Never blocks. NULL is fine. */
 /* After that: wipe from this process's environment what only the uploaders
  * need, the keys and headers that `urls` and the settings name. */

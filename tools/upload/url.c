@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "tools/common/config.h"
+#include "tools/common/text.h"
 
 enum {
     TIMEOUT_MS = 30000,
@@ -253,6 +253,88 @@ int upload_url_parse(const char *text, struct upload_url *url, char *why,
                          rest, url->prefix[0] ? "?prefix=" : "", url->prefix);
         if (n < 0 || (size_t)n >= sizeof url->name)
             rc = refuse(why, why_bytes, "an upload URL that is too long");
+    }
+    return rc;
+}
+
+/* ---- are its options known? ---------------------------------------------- */
+
+static const struct upload_option own_options[] = {
+    {"prefix", NULL},  {"values", "on|off"},      {"key-file", NULL},
+    {"key-env", NULL}, {"ca-file", NULL},         {"proxy", NULL},
+    {"timeout", NULL}, {"connect-timeout", NULL}, {NULL, NULL},
+};
+
+static const struct upload_option *known(const struct upload_option *in,
+                                         const char *name,
+                                         struct text_nearest *near)
+{
+    for (; in && in->name; in++) {
+        if (strcmp(in->name, name) == 0)
+            return in;
+        text_nearest_offer(near, in->name);
+    }
+    return NULL;
+}
+
+static bool is_one_of(const char *words, const char *word)
+{
+    size_t len = strlen(word);
+    for (const char *at = words; *at;) {
+        size_t part = strcspn(at, "|");
+        if (part == len && strncmp(at, word, len) == 0)
+            return true;
+        at += part + (at[part] == '|');
+    }
+    return false;
+}
+
+/* Of what is not NAME=VALUE nothing is repeated: it may be a key. */
+static int check_option(const struct upload_url *url, const char *name,
+                        const struct upload_option *more, char *why,
+                        size_t why_bytes)
+{
+    char value[UPLOAD_URL_MAX];
+    struct text_nearest near;
+    text_nearest_init(&near, name);
+    const struct upload_option *o = known(own_options, name, &near);
+    o = o ? o : known(more, name, &near);
+    if (!o && near.name[0])
+        return refuse(why, why_bytes,
+                      "no option '%s' in an upload URL of this sink; did you "
+                      "mean '%s'?",
+                      name, near.name[0]);
+    if (!o)
+        return refuse(why, why_bytes,
+                      "no option '%s' in an upload URL of this sink; there "
+                      "are prefix, values, key-file, key-env, ca-file, proxy, "
+                      "timeout, connect-timeout",
+                      name);
+    if (!upload_url_option(url, name, value, sizeof value))
+        return refuse(why, why_bytes, "%s= has no value that it can have",
+                      name);
+    return !o->values || is_one_of(o->values, value)
+               ? 0
+               : refuse(why, why_bytes, "%s=%s: it is one of %s", name, value,
+                        o->values);
+}
+
+int upload_url_check(const struct upload_url *url,
+                     const struct upload_option *more, char *why,
+                     size_t why_bytes)
+{
+    char name[64];
+    int rc = 0;
+    for (const char *at = url->options; *at && rc == 0;) {
+        size_t part = strcspn(at, "&"), len = strcspn(at, "=&");
+        if (part > 0 && (len == part || len == 0 || len >= sizeof name))
+            return refuse(why, why_bytes,
+                          "the options of an upload URL are NAME=VALUE with "
+                          "'&' between");
+        snprintf(name, sizeof name, "%.*s", (int)len, at);
+        if (part > 0)
+            rc = check_option(url, name, more, why, why_bytes);
+        at += part + (at[part] == '&');
     }
     return rc;
 }

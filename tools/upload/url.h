@@ -40,6 +40,16 @@ struct upload_url {
  */
 int upload_url_parse(const char *text, struct upload_url *out, char *why,
                      size_t why_bytes) __attribute__((warn_unused_result));
+/* An option of a URL, and what it can be: words with '|' between, NULL: any
+ * text. */
+struct upload_option {
+    const char *name, *values;
+};
+/* Every option is one of ours or of `more` (to one without name; NULL: none)
+ * and has a value that it can have. 0, or -EINVAL with a sentence in `why`. */
+int upload_url_check(const struct upload_url *url,
+                     const struct upload_option *more, char *why,
+                     size_t why_bytes) __attribute__((warn_unused_result));
 /* Read the key anew (it may have been replaced). True if it changed. */
 bool upload_url_key(struct upload_url *url);
 /* An option of `options`, decoded; false: not there. */
