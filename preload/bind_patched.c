@@ -7,6 +7,7 @@
 #include "preload/process.h"
 #include "preload/sandbox.h"
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -20,7 +21,7 @@ struct patched {
     } boundary[PLAN_PATCH_BYTES - 1];
     uint64_t copy_at;
 };
-static struct patched patches[SHIM_SITE_MAX];
+static struct patched *patches; /* SHIM_SITE_MAX, once there is a first */
 static uint32_t patch_count;
 
 /* For plan_image.restore. Few plans are made after the first entry of an
@@ -38,9 +39,22 @@ static void restore(const struct plan_image *image, uint64_t vaddr,
     }
 }
 
+static bool reserve(void)
+{
+    if (patches)
+        return true;
+    void *at =
+        mmap(NULL, SHIM_SITE_MAX * sizeof(*patches), PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    patches = at == MAP_FAILED ? NULL : at;
+    return patches != NULL;
+}
+
 void bind_patched_add(const struct work *work)
 {
     uint32_t i = 0;
+    if (!reserve())
+        return; /* then nobody tells that somebody changed it */
     while (i < patch_count && patches[i].at != 0)
         i++;
     if (i == SHIM_SITE_MAX)

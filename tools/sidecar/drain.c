@@ -242,11 +242,11 @@ static int total_add(struct session *s, const struct drain_span *span,
         t->cpu_ns = clock_add_ns(t->cpu_ns, span->cpu_ns - inner.cpu_ns);
     else
         t->cpu_unknown++;
-    if (span->depth == 0 && !span->is_apart) {
+    if (span->depth == 0 && !span->is_apart)
         t->top_ns = clock_add_ns(t->top_ns, span->duration_ns);
-        if (span->cpu_ns != STORE_NULL)
-            t->top_cpu_ns = clock_add_ns(t->top_cpu_ns, span->cpu_ns);
-    }
+    /* also of one that goes on with another one's work: none runs around it */
+    if (span->depth == 0 && span->cpu_ns != STORE_NULL)
+        t->top_cpu_ns = clock_add_ns(t->top_cpu_ns, span->cpu_ns);
     t->histogram[lane_histogram_bucket((uint64_t)span->duration_ns)]++;
     return 0;
 }

@@ -261,3 +261,8 @@ bool entries_any_open(const struct entries *entries)
         return true;
     return false;
 }
+
+bool entries_any_waiting(const struct entries *entries)
+{
+    return entries->count[ENTRY_LIVE] || entries->count[ENTRY_BACKLOG];
+}

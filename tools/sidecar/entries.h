@@ -66,3 +66,5 @@ void entries_move(struct entries *entries, struct entry *entry,
 void entries_forget(struct entries *entries, struct entry *entry);
 /* Is the session of one of them open? */
 bool entries_any_open(const struct entries *entries);
+/* Is there anything to do? */
+bool entries_any_waiting(const struct entries *entries);

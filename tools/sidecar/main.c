@@ -235,11 +235,6 @@ static int entry_open(struct sidecar *c, struct entry *e, int64_t now_ns)
     return 0;
 }
 
-static bool is_waiting(const struct sidecar *c)
-{
-    return c->entries.count[ENTRY_LIVE] || c->entries.count[ENTRY_BACKLOG];
-}
-
 /* Everything of it is in the store. */
 static void entry_stored(struct entry *e)
 {
@@ -407,7 +402,7 @@ static bool is_over(struct sidecar *c, int done, int64_t now_ns)
         return true;
     if (c->once)
         return done == 0 && c->store_failures == 0;
-    if (c->stay || is_waiting(c)) {
+    if (c->stay || entries_any_waiting(&c->entries)) {
         c->idle_since_ns = 0;
         return false;
     }
@@ -470,7 +465,7 @@ static void work_until_quiet(struct sidecar *c)
         if (stop || c->once || c->store_failures)
             return;
         entries_scan(&c->entries, c->dir_fd, now(), true);
-        if (!is_waiting(c) || !claim(c, false))
+        if (!entries_any_waiting(&c->entries) || !claim(c, false))
             return;
         c->idle_since_ns = 0;
     }
