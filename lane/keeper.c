@@ -514,7 +514,7 @@ int lane_keeper_open(struct lane_keeper *keeper, int dir_fd, const char *name,
         journal_recover(keeper, reader);
         free_recover(keeper, reader);
         keeper->has_lost = true; /* nobody knows what the one before saw */
-        units_recover(keeper);
+        lane_keeper_rest(keeper);
     } else {
         lane_keeper_close(keeper);
     }

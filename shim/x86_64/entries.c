@@ -162,14 +162,13 @@ struct shim_entry *shim_entry_take(void)
     entry = cut_off(cache);
     if (entry == NULL)
         return NULL;
-    if (start == &nothing) {
-        /* the first of this ring; of two, one stays a ring of its own */
-        entry->next = entry;
-        __atomic_store_n(&cache->hint, entry, __ATOMIC_RELEASE);
-    } else {
-        insert(start, entry);
-        __atomic_store_n(&cache->hint, entry->next, __ATOMIC_RELEASE);
-    }
+    entry->next = entry; /* a ring, if it is the first */
+    if (start == &nothing &&
+        __atomic_compare_exchange_n(&cache->hint, &start, entry, false,
+                                    __ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
+        return entry;
+    insert(start, entry);
+    __atomic_store_n(&cache->hint, entry->next, __ATOMIC_RELEASE);
     return entry;
 }
 
