@@ -77,7 +77,8 @@ HANDSPAN_CALL int handspan_traceparent(char out[HANDSPAN_TRACEPARENT_BYTES])
 
 /* An attribute of the innermost traced handler that is open here. The last
  * value of a key counts. Of a key, 63 bytes are kept, of a text, 511. 1; 0: not
- * kept (nobody traces, or no handler is open). */
+ * kept (nobody traces, no handler is open, or its 64 KiB of attributes are
+ * full). */
 HANDSPAN_CALL int handspan_set_text(const char *key, const char *value)
 {
     int done = 0;

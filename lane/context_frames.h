@@ -61,4 +61,7 @@ enum {
     LANE_ATTRIBUTE_KEY_MAX = 63,
     LANE_ATTRIBUTE_VALUE_MAX = 511,
     LANE_ATTRIBUTE_MAX = 8 + LANE_ATTRIBUTE_KEY_MAX + LANE_ATTRIBUTE_VALUE_MAX,
+    /* of all attributes of one span; one that found no room there is a frame
+     * without payload, so that it is counted */
+    LANE_ATTRIBUTES_MAX = 64 * 1024,
 };

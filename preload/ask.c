@@ -14,6 +14,7 @@
 #include <link.h>
 
 #include "lane/context_frames.h"
+#include "preload/attribute_room.h"
 #include "preload/bind.h"
 #include "preload/blind.h"
 #include "preload/capture_write.h"
@@ -61,17 +62,35 @@ static uint32_t read_value(const struct reader *reader,
     return (uint32_t)read_bytes(reader, out, from, sizeof(uint64_t));
 }
 
+/* One frame of the lane; false: no room. */
+static bool put_attribute(struct lane *lane, const struct shim_call *call,
+                          uint64_t span, const uint8_t *bytes, uint32_t len)
+{
+    struct capture_frame frame;
+    if (!capture_frame_open(lane, len, &frame)) {
+        __atomic_fetch_add(&runtime.map.session->carry.frames, 1,
+                           __ATOMIC_RELAXED);
+        return false;
+    }
+    read_copy(frame.payload, bytes, len);
+    capture_frame_commit(&frame, len, LANE_FRAME_ATTRIBUTE, 1, span,
+                         (uint32_t)call->site);
+    return true;
+}
+
 static bool set_attribute(const struct shim_call *call, struct lane *lane,
                           enum lane_attribute_type type)
 {
     uint8_t bytes[LANE_ATTRIBUTE_MAX];
-    struct capture_frame frame;
     struct reader reader;
     struct span_place place = span_find_place(lane, call->sp);
     if (config.capture_max == MANIFEST_CAPTURE_NONE)
         return false;
     if (LANE_REF_LANE(place.parent) != span_thread.window.index)
         return false; /* the process's, or open on another thread */
+    uint32_t *used = attribute_room_of(lane, place.parent);
+    if (!used)
+        return false; /* of an item whose handler has ended */
     reader_start(&reader, runtime.pid, span_thread.stack_low,
                  span_thread.stack_high);
     struct lane_attribute head = {.type = (uint16_t)type};
@@ -85,14 +104,13 @@ static bool set_attribute(const struct shim_call *call, struct lane *lane,
     uint32_t len = (uint32_t)sizeof head + head.key_bytes + head.value_bytes;
     if (head.key_bytes == 0)
         return false;
-    if (!capture_frame_open(lane, len, &frame)) {
-        __atomic_fetch_add(&runtime.map.session->carry.frames, 1,
-                           __ATOMIC_RELAXED);
+    if (len > LANE_ATTRIBUTES_MAX - *used) {
+        (void)put_attribute(lane, call, place.parent, bytes, 0);
         return false;
     }
-    read_copy(frame.payload, bytes, len);
-    capture_frame_commit(&frame, len, LANE_FRAME_ATTRIBUTE, 1, place.parent,
-                         (uint32_t)call->site);
+    if (!put_attribute(lane, call, place.parent, bytes, len))
+        return false;
+    *used += len;
     return true;
 }
 
@@ -206,7 +224,8 @@ static void bind_ask(const struct search *search, uint64_t base,
     struct module *module = modules_find(function);
     if (module && module->is_usable && module->base == base &&
         (!search->only_new || module->generation == modules.generation) &&
-        carry_table_start(cpu_ticks_of_ns(carry_age_ns)) == 0)
+        carry_table_start(cpu_ticks_of_ns(carry_age_ns)) == 0 &&
+        attribute_room_start() == 0)
         (void)bind_internal_at(module, "handspan_ask", function - base,
                                enter_ask, NULL);
 }

@@ -7,6 +7,7 @@
 #include "tools/cli/commands.h"
 #include "tools/cli/slow.h"
 #include "tools/cli/view.h"
+#include "tools/cli/where.h"
 #include "tools/common/format.h"
 #include "tools/common/json.h"
 #include "tools/common/text.h"
@@ -15,57 +16,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct condition {
-    const char *key, *value;
-};
 struct spans {
     struct view *view;
     const struct query_trace *trace;
     struct query_detail detail;
-    struct condition conditions[8];
+    struct where_condition conditions[WHERE_MAX];
     int condition_count;
     int64_t seen;
     struct term_line line;
 };
-
-/* ---- --where ----------------------------------------------------------- */
-
-static const char *const keys[] = {
-    "name", "symbol", "object", "status", "ended_by", "thread_name", "tid"};
-
-static int parse_where(struct spans *s)
-{
-    struct view *v = s->view;
-    char *rest = NULL;
-    v->where_copy = strdup(v->where);
-    for (char *part = strtok_r(v->where_copy, ",", &rest); part;
-         part = strtok_r(NULL, ",", &rest)) {
-        char *equal = strchr(part, '=');
-        if (!equal)
-            return options_trouble("--where: '%s' is not KEY=VALUE", part);
-        *equal = 0;
-        struct text_nearest near;
-        text_nearest_init(&near, part);
-        bool known = false;
-        for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-            known |= strcmp(part, keys[i]) == 0;
-            text_nearest_offer(&near, keys[i]);
-        }
-        if (!known)
-            return options_trouble(
-                "--where: spans have no key '%s'; %s%s%s", part,
-                near.name[0] ? "did you mean '" : "there are ",
-                near.name[0] ? near.name[0]
-                             : "name, symbol, object, status, ended_by, "
-                               "thread_name and tid",
-                near.name[0] ? "'?" : "");
-        if (s->condition_count == 8)
-            return options_trouble("--where: more than 8 conditions");
-        s->conditions[s->condition_count++] =
-            (struct condition){part, equal + 1};
-    }
-    return 0;
-}
 
 struct row { /* a span with what its numbers mean */
     const struct query_span *span;
@@ -76,22 +35,34 @@ struct row { /* a span with what its numbers mean */
     const char *thread_name, *name;
 };
 
+/* As object("...") of the manifest: without a slash the base name is meant. */
+static const char *object_of(const struct row *r, const char *wanted)
+{
+    const char *path = r->site ? r->site->object : NULL;
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    return slash && !strchr(wanted, '/') ? slash + 1 : path;
+}
+
 static bool matches(const struct spans *s, const struct row *r)
 {
     char tid[24];
     snprintf(tid, sizeof tid, "%lld", (long long)r->tid);
-    const char *values[] = {r->name,
-                            r->site ? r->site->symbol : NULL,
-                            r->site ? r->site->object : NULL,
-                            r->span->status,
-                            r->span->ended_by,
-                            r->thread_name,
-                            tid};
-    for (int c = 0; c < s->condition_count; c++)
-        for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-            if (strcmp(s->conditions[c].key, keys[i]) == 0 &&
-                (!values[i] || strcmp(values[i], s->conditions[c].value) != 0))
+    for (int c = 0; c < s->condition_count; c++) {
+        const struct where_condition *is = &s->conditions[c];
+        const struct {
+            const char *key, *value;
+        } has[] = {{"name", r->name},
+                   {"symbol", r->site ? r->site->symbol : NULL},
+                   {"object", object_of(r, is->value)},
+                   {"status", r->span->status},
+                   {"ended_by", r->span->ended_by},
+                   {"thread_name", r->thread_name},
+                   {"tid", tid}};
+        for (size_t i = 0; i < sizeof has / sizeof *has; i++)
+            if (strcmp(is->key, has[i].key) == 0 &&
+                !query_glob(is->value, has[i].value))
                 return false;
+    }
     return true;
 }
 
@@ -328,31 +299,39 @@ static int put_process(struct spans *s, const struct query_process *p)
     return err;
 }
 
-static int print(struct view *v, const struct query_trace *trace)
+static int parse_where(struct spans *s)
 {
-    struct spans s = {.view = v, .trace = trace};
-    int status = v->where ? parse_where(&s) : 0;
-    if (status)
-        return status;
-    term_line_init(&s.line, &v->term);
-    int err = query_detail_load(v->db, trace->trace, &s.detail);
+    struct view *v = s->view;
+    v->where_copy = v->where ? strdup(v->where) : NULL;
+    if (v->where_copy)
+        s->condition_count =
+            where_parse(v->where_copy, "spans", where_span_keys, s->conditions);
+    return s->condition_count < 0 ? EXIT_TROUBLE : 0;
+}
+
+static int print(struct spans *s, const struct query_trace *trace)
+{
+    struct view *v = s->view;
+    s->trace = trace;
+    term_line_init(&s->line, &v->term);
+    int err = query_detail_load(v->db, trace->trace, &s->detail);
     if (!err && v->json)
         json_print_schema(stdout);
     else if (!err)
         printf("%s %s\n", text_shown(trace->name ? trace->name : "?").text,
                trace->hex);
-    for (size_t i = 0; !err && i < s.detail.process_count; i++)
-        if (s.detail.processes[i].trace == trace->trace)
-            err = put_process(&s, &s.detail.processes[i]);
+    for (size_t i = 0; !err && i < s->detail.process_count; i++)
+        if (s->detail.processes[i].trace == trace->trace)
+            err = put_process(s, &s->detail.processes[i]);
     if (!err)
-        err = query_spans(v->db, trace->trace, true, put_span, &s);
+        err = query_spans(v->db, trace->trace, true, put_span, s);
     if (err == 1 && !v->json)
-        printf("The first %lld; more with --limit=N.\n", (long long)s.seen);
-    term_line_free(&s.line);
-    query_detail_free(&s.detail);
+        printf("The first %lld; more with --limit=N.\n", (long long)s->seen);
+    term_line_free(&s->line);
+    query_detail_free(&s->detail);
     if (err < 0)
         return options_trouble("cannot read the store: %s", strerror(-err));
-    return s.seen ? EXIT_FINE : EXIT_FOUND;
+    return s->seen ? EXIT_FINE : EXIT_FOUND;
 }
 
 int cmd_spans(int argc, char **argv)
@@ -368,22 +347,26 @@ int cmd_spans(int argc, char **argv)
         .about = "The calls of a trace, one a line: when (from the start of "
                  "the trace), how long,\nname, why it failed, input and "
                  "output. --where here selects spans: name, symbol,\nobject, "
-                 "status, ended_by, thread_name, tid.",
+                 "status, ended_by, thread_name, tid; values are globs, and an "
+                 "object\nwithout a slash is the base name.",
         .specs = specs,
         .spec_count = sizeof specs / sizeof *specs,
         .operand_max = 1};
     int operands = options_parse(&o, argc, argv);
     if (operands < 0)
         return operands == OPTIONS_HELP ? EXIT_FINE : EXIT_TROUBLE;
+    struct spans s = {.view = &v};
     int64_t limit = v.limit;
     v.limit = 0;
-    int status = view_open(&v, true);
+    int status = parse_where(&s);
+    if (!status)
+        status = view_open(&v, true);
     v.limit = limit;
     struct query_trace trace = {0};
     if (!status)
         status = view_choose(&v, operands ? argv[0] : NULL, &trace);
     if (!status) {
-        status = print(&v, &trace);
+        status = print(&s, &trace);
         query_trace_free(&trace);
     }
     view_close(&v);

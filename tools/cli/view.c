@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Common to the views; see view.h. */
 #include "tools/cli/view.h"
+#include "tools/cli/where.h"
 #include "tools/common/format.h"
 #include "tools/common/paths.h"
 #include "tools/common/text.h"
@@ -9,48 +10,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int set_condition(struct view *v, const char *key, const char *value)
+static int parse_where(struct view *v)
 {
-    struct {
-        const char *name;
-        const char **target;
+    struct where_condition conditions[WHERE_MAX];
+    const struct {
+        const char *name, **target;
     } keys[] = {{"status", &v->filter.status},
                 {"service", &v->filter.service},
                 {"host", &v->filter.host},
-                {"name", &v->filter.program}};
-    struct text_nearest near;
-    text_nearest_init(&near, key);
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        text_nearest_offer(&near, keys[i].name);
-        if (strcmp(key, keys[i].name) == 0) {
-            *keys[i].target = value;
-            return 0;
-        }
-    }
-    if (near.name[0])
-        return options_trouble("--where: traces have no key '%s'; did you "
-                               "mean '%s'?",
-                               key, near.name[0]);
-    return options_trouble("--where: traces have no key '%s'; there are "
-                           "status, service, host and name",
-                           key);
-}
-
-static int parse_where(struct view *v)
-{
+                {"name", &v->filter.name}};
     v->where_copy = strdup(v->where);
-    char *rest = NULL;
-    for (char *part = strtok_r(v->where_copy, ",", &rest); part;
-         part = strtok_r(NULL, ",", &rest)) {
-        char *equal = strchr(part, '=');
-        if (!equal)
-            return options_trouble("--where: '%s' is not KEY=VALUE", part);
-        *equal = 0;
-        int status = set_condition(v, part, equal + 1);
-        if (status)
-            return status;
-    }
-    return 0;
+    int count = v->where_copy ? where_parse(v->where_copy, "traces",
+                                            where_trace_keys, conditions)
+                              : -1;
+    for (int c = 0; c < count; c++)
+        for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+            if (strcmp(conditions[c].key, keys[i].name) == 0)
+                *keys[i].target = conditions[c].value;
+    return count < 0 ? EXIT_TROUBLE : 0;
 }
 
 int view_open(struct view *v, bool where_for_spans)

@@ -31,7 +31,7 @@ struct view {
         {"pid", 0, OPTION_NUMBER, "PID", "traces with this process", &(v).pid}, \
     {                                                                           \
         "where", 0, OPTION_TEXT, "KEY=VALUE,...",                               \
-            "status, service, host, name", &(v).where                           \
+            "globs; status, service, host, name", &(v).where                    \
     }
 
 /* Open the store and build the filter. With `where_for_spans` the condition

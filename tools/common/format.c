@@ -217,32 +217,40 @@ static int64_t midnight(int64_t now_unix_ns, int days)
     return (int64_t)mktime(&tm) * NS_S;
 }
 
+/* mktime() made another day of it: it was 30 February, 25:00, ... */
+static int is_day(const struct tm *tm, int day, int month)
+{
+    return tm->tm_mday == day && tm->tm_mon == month;
+}
+
 /* What may follow the seconds: fraction, then Z, an offset or nothing. */
 static int parse_zone(const char *text, struct tm *tm, int64_t *out_ns)
 {
     double fraction = 0;
-    if (*text == '.') {
-        char *end;
-        fraction = strtod(text, &end);
-        text = end;
-    }
-    int64_t s;
-    int hours, minutes;
+    int64_t off = 0, s;
+    int hours, minutes, end = 0, day = tm->tm_mday, month = tm->tm_mon;
     char sign;
+    if (*text == '.') {
+        size_t digits = strspn(text + 1, "0123456789");
+        fraction = strtod(text, NULL);
+        text += 1 + digits;
+        if (!digits || (*text && !strchr("Zz+-", *text)))
+            return -EINVAL;
+    }
     if (*text == 0) {
         tm->tm_isdst = -1;
         s = (int64_t)mktime(tm);
-    } else if (strcmp(text, "Z") == 0 || strcmp(text, "z") == 0) {
-        s = (int64_t)timegm(tm);
-    } else if (sscanf(text, "%c%2d:%2d", &sign, &hours, &minutes) == 3 &&
-               (sign == '+' || sign == '-')) {
-        int off = hours * 3600 + minutes * 60;
-        s = (int64_t)timegm(tm) - (sign == '-' ? -off : off);
     } else {
-        return -EINVAL;
+        if (sscanf(text, "%c%2d:%2d%n", &sign, &hours, &minutes, &end) == 3 &&
+            !text[end] && strchr("+-", sign) && hours >= 0 && hours < 24 &&
+            minutes >= 0 && minutes < 60)
+            off = (hours * 3600 + minutes * 60) * (sign == '-' ? -1 : 1);
+        else if (strcmp(text, "Z") != 0 && strcmp(text, "z") != 0)
+            return -EINVAL;
+        s = (int64_t)timegm(tm) - off;
     }
     *out_ns = s * NS_S + (int64_t)llround(fraction * 1e9);
-    return 0;
+    return is_day(tm, day, month) ? 0 : -EINVAL;
 }
 
 int format_parse_time(const char *text, int64_t now_unix_ns, int64_t *out_ns)

@@ -298,6 +298,12 @@ int query_step(struct query_db *db, sqlite3_stmt *stmt)
     return code == SQLITE_DONE ? 0 : failed(db, code);
 }
 
+bool query_glob(const char *glob, const char *text)
+{
+    return text &&
+           (strcmp(glob, text) == 0 || sqlite3_strglob(glob, text) == 0);
+}
+
 void query_finish(sqlite3_stmt *stmt)
 {
     sqlite3_finalize(stmt);

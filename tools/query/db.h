@@ -5,6 +5,7 @@
  * without bound. Each call here is one short transaction.
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,10 @@ int query_open(const char *path, struct query_db **out, char *why,
 void query_close(struct query_db *db);
 /* What went wrong last. */
 const char *query_error(const struct query_db *db);
+
+/* Is `text` what is written, or does the glob match (*, ?, [a-z]; case
+ * counts)? NULL matches nothing. The rule of all filters, in SQL as well. */
+bool query_glob(const char *glob, const char *text);
 
 /* ---- for the files of this folder only --------------------------------- */
 

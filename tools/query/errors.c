@@ -22,6 +22,7 @@ static void bind_filter(sqlite3_stmt *stmt, const struct query_filter *f,
     query_bind_int(stmt, ":until",
                    f->until_unix_ns ? f->until_unix_ns : INT64_MAX);
     query_bind_text(stmt, ":program", f->program);
+    query_bind_text(stmt, ":name", f->name);
     query_bind_text(stmt, ":status", f->status);
     query_bind_text(stmt, ":service", f->service);
     query_bind_text(stmt, ":host", f->host);

@@ -105,6 +105,7 @@ static int load(struct query_db *db, const struct query_filter *f,
     query_bind_blob(stmt, ":id_low", range->low, 16);
     query_bind_blob(stmt, ":id_high", range->high, 16);
     query_bind_text(stmt, ":program", f->program);
+    query_bind_text(stmt, ":name", f->name);
     query_bind_text(stmt, ":status", f->status);
     query_bind_text(stmt, ":service", f->service);
     query_bind_text(stmt, ":host", f->host);

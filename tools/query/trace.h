@@ -31,10 +31,11 @@ void query_trace_free(struct query_trace *t);
 
 struct query_filter {
     int64_t since_unix_ns, until_unix_ns; /* 0: unlimited */
-    const char *program;                  /* glob on the name, NULL any */
-    const char *status, *service, *host;  /* equal, NULL any */
-    int64_t pid;                          /* -1 any */
-    int64_t limit;                        /* 0 any */
+    /* globs (query_glob()), NULL any; both of these on the name */
+    const char *program, *name;
+    const char *status, *service, *host;
+    int64_t pid;   /* -1 any */
+    int64_t limit; /* 0 any */
 };
 /* Newest first; `each` owns its trace and returns 0 to go on. 0 or -errno.
  * The rows are read before `each` is called: no transaction is open then. */

@@ -18,7 +18,6 @@
 #include "lane/utf8.h"
 
 enum {
-    SPAN_BYTES_MAX = 64 * 1024, /* of all attributes of one span */
     COUNT_MAX = UINT16_MAX,
     WIDEST = 3, /* bytes that a broken one becomes */
 };
@@ -31,7 +30,7 @@ int attribute_take(struct pending_map *map, const struct lane_log_item *item)
         return -ENOMEM;
     struct pending_frame *all = &p->frame[LANE_FRAME_ATTRIBUTE];
     if (f->payload_bytes <= LANE_ATTRIBUTE_MAX &&
-        f->payload_bytes <= SPAN_BYTES_MAX - all->len_bytes) {
+        f->payload_bytes <= LANE_ATTRIBUTES_MAX - all->len_bytes) {
         uint8_t *grown =
             realloc(all->payload, all->len_bytes + LANE_ATTRIBUTE_MAX);
         if (!grown)

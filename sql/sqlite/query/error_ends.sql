@@ -6,10 +6,13 @@ WITH failed AS (
   JOIN sessions s ON s.session = p.session
   WHERE p.status = 'error'
     AND t.start_unix_ns >= :since AND t.start_unix_ns < :until
-    AND (:program IS NULL OR p.name GLOB :program OR t.name GLOB :program)
-    AND (:status IS NULL OR t.status = :status)
-    AND (:service IS NULL OR s.service = :service)
-    AND (:host IS NULL OR s.host = :host)
+    AND (:program IS NULL OR :program IN (p.name, t.name)
+     OR p.name GLOB :program OR t.name GLOB :program)
+  AND (:name IS NULL OR :name IN (p.name, t.name)
+     OR p.name GLOB :name OR t.name GLOB :name)
+    AND (:status IS NULL OR t.status = :status OR t.status GLOB :status)
+    AND (:service IS NULL OR s.service = :service OR s.service GLOB :service)
+    AND (:host IS NULL OR s.host = :host OR s.host GLOB :host)
     AND (:trace = 0 OR t.trace = :trace)
     AND (:pid < 0 OR p.pid = :pid)
 ), begun AS MATERIALIZED (

@@ -5,10 +5,11 @@ WITH matching AS (
   SELECT t.trace FROM traces t
   JOIN sessions s ON s.session = t.session
   WHERE t.start_unix_ns >= :since AND t.start_unix_ns < :until
-    AND (:program IS NULL OR t.name GLOB :program)
-    AND (:status IS NULL OR t.status = :status)
-    AND (:service IS NULL OR s.service = :service)
-    AND (:host IS NULL OR s.host = :host)
+    AND (:program IS NULL OR t.name = :program OR t.name GLOB :program)
+    AND (:name IS NULL OR t.name = :name OR t.name GLOB :name)
+    AND (:status IS NULL OR t.status = :status OR t.status GLOB :status)
+    AND (:service IS NULL OR s.service = :service OR s.service GLOB :service)
+    AND (:host IS NULL OR s.host = :host OR s.host GLOB :host)
     AND (:trace = 0 OR t.trace = :trace)
     AND (:pid < 0 OR EXISTS (SELECT 1 FROM processes q
                              WHERE q.trace = t.trace AND q.pid = :pid))

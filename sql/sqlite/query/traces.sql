@@ -49,10 +49,13 @@ LEFT JOIN processes d ON d.process = CASE WHEN t.root_ref < 0 THEN coalesce(
     p.process) ELSE p.process END
 WHERE t.start_unix_ns >= :since AND t.start_unix_ns < :until
   AND t.trace_id >= :id_low AND t.trace_id <= :id_high
-  AND (:program IS NULL OR p.name GLOB :program OR t.name GLOB :program)
-  AND (:status IS NULL OR t.status = :status)
-  AND (:service IS NULL OR s.service = :service)
-  AND (:host IS NULL OR s.host = :host)
+  AND (:program IS NULL OR :program IN (p.name, t.name)
+     OR p.name GLOB :program OR t.name GLOB :program)
+  AND (:name IS NULL OR :name IN (p.name, t.name)
+     OR p.name GLOB :name OR t.name GLOB :name)
+  AND (:status IS NULL OR t.status = :status OR t.status GLOB :status)
+  AND (:service IS NULL OR s.service = :service OR s.service GLOB :service)
+  AND (:host IS NULL OR s.host = :host OR s.host GLOB :host)
   AND (:pid < 0 OR EXISTS (SELECT 1 FROM processes q
                            WHERE q.trace = t.trace AND q.pid = :pid))
 ORDER BY t.start_unix_ns DESC, t.trace DESC

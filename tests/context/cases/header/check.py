@@ -7,7 +7,7 @@ def check(run):
     spans = run.spans()
     by_id = {s["span_id"]: s for s in spans}
     process = next(s for s in spans if s["name"].startswith("context_"))
-    count = {}
+    count, told = {}, {}
     for s in spans:
         parent = by_id.get(s["parent_span_id"])
         name, n = s["name"], (s["input"] or {}).get("id")
@@ -21,7 +21,8 @@ def check(run):
         elif name == "crowded":
             crowd = dict(s["attributes"])
             dropped = crowd.pop("handspan.attributes_dropped")
-            expect(len(crowd) + dropped, 300, "all are counted")
+            expect(len(crowd) + dropped, 600, "all are counted")
+            told[s["span_id"]] = len(crowd)
             expect(crowd["k7"], "v" * 511, "a long one")
             expect(len(crowd) > 100, True, f"{len(crowd)} kept")
         elif name == "work":
@@ -40,5 +41,16 @@ def check(run):
                    ("submit_cpp", n % 100), f"{s}")
         elif name == "work_cpp":
             expect(parent, process, f"parent of {s}")
-    expect(count, {process["name"]: 1, "submit": 9, "work": 10, "idle": 2,
-                   "crowded": 1, "submit_cpp": 2, "work_cpp": 5}, "spans")
+        elif name == "full_again":
+            has = dict(s["attributes"])
+            dropped = has.pop("handspan.attributes_dropped", 0)
+            told[s["span_id"]] = (202 if "same" in has else 1) - dropped
+            expect(dropped > 0, "same" in has, f"dropped {dropped}")
+        elif name == "adopts_what_ended":
+            expect(s["attributes"], {}, "not its own")
+            told[s["span_id"]] = 0
+    expect({s["parent_span_id"]: s["input"]["id"] for s in spans
+            if s["name"] == "kept_count"}, told, "what the program was told")
+    expect(count, {process["name"]: 1, "submit": 10, "work": 10, "idle": 2,
+                   "crowded": 1, "full_again": 3, "kept_count": 5,
+                   "adopts_what_ended": 1, "submit_cpp": 2, "work_cpp": 5}, "spans")

@@ -2,6 +2,7 @@
 #include "include/handspan.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #ifdef __clang__
 #define NOIPA __attribute__((noinline, optnone))
@@ -36,16 +37,54 @@ NOIPA void submit(long id)
     handspan_carry(&items[id]);
 }
 
+/* Its input: what the program was told. */
+NOIPA void kept_count(long id)
+{
+    __asm__ volatile("" : : "r"(id) : "memory");
+}
+
 NOIPA void crowded(void)
 {
     char key[16], value[600];
+    int kept = 0;
     for (int i = 0; i < (int)sizeof value - 1; i++)
         value[i] = 'v';
     value[sizeof value - 1] = 0;
     for (int i = 0; i < 300; i++) {
         snprintf(key, sizeof key, "k%d", i);
-        handspan_set_text(key, value);
+        kept += handspan_set_text(key, value);
     }
+    /* what is smaller may still find room, until that is full */
+    for (int i = 0; i < 300; i++) {
+        snprintf(key, sizeof key, "small%d", i);
+        kept += handspan_set_integer(key, i);
+    }
+    kept_count(kept);
+}
+
+/* A handler within one that is full has room of its own, and the one around
+ * none yet when it has ended. */
+NOIPA void full_again(int depth)
+{
+    char value[501] = {0};
+    int kept = 0;
+    memset(value, 'w', sizeof value - 1);
+    if (depth < 2) {
+        for (int i = 0; i < 200; i++)
+            kept += handspan_set_text("same", value);
+        full_again(depth + 1);
+        kept += handspan_set_text("later", value);
+    }
+    kept += handspan_set_text("mine", value);
+    kept_count(kept);
+}
+
+NOIPA void adopts_what_ended(void)
+{
+    handspan_adopt(&items[0]);
+    int kept = handspan_set_text("whose", "nobody's");
+    handspan_adopt(NULL);
+    kept_count(kept);
 }
 
 /* One frame: what it pops is its own until it returns. */
@@ -98,6 +137,9 @@ int main(void)
     sum += work(51);
     handspan_adopt(NULL);
     crowded();
+    full_again(0);
+    submit(0);
+    adopts_what_ended();
     printf("%ld\n", sum + cpp());
     return 0;
 }

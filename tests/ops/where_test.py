@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Choosing traces and spans: --where, --program, --since. One rule: a value is
+what it says or a glob, and one that cannot be is told."""
+import base
+
+SOURCE = """
+static volatile int sink;
+__attribute__((noipa)) int step(int n) { sink = n; return sink * 3; }
+__attribute__((noipa)) int stop(int n) { sink = n; return sink * 5; }
+int main(void) { return step(0) + stop(0) + step(0); }
+"""
+
+class Where(base.Base):
+    def setUp(self):
+        super().setUp()
+        self.env["OTEL_SERVICE_NAME"] = "shop-front"
+        job = self.build(SOURCE, "job")
+        manifest = self.write("m.manifest", "[[object(main)]];\n"
+                              "[[span]] int step(int n);\n"
+                              "[[span]] int stop(int n);\n")
+        self.ok("run", "--summary=never", "-m", manifest, "--", job)
+        self.end_sidecar()
+
+    def names(self, where):
+        done = self.handspan("spans", "--json", "--where", where)
+        self.assertEqual(done.stderr, "", where)
+        return sorted(s["name"] for s in map(base.json.loads,
+                                             done.stdout.splitlines()[1:]))
+
+    def test_traces(self):
+        for where, found in (("name=job", 1), ("name=jo*", 1), ("name=jo", 0),
+                             ("service=shop-*", 1), ("service=shop", 0),
+                             ("host=*", 1), ("status=o?", 1),
+                             ("status=[^o]*", 0), ("status=err*", 0),
+                             ("status=ok,name=j*,service=*front", 1)):
+            for command in ("list", "stats", "show", "errors"):
+                done = self.handspan(command, "--where", where)
+                self.assertEqual(done.stderr if found else "", "", where)
+            self.assertEqual(len(self.json("list", "--where", where,
+                                           status=0 if found else 1)), found,
+                             where)
+        self.assertEqual(self.json("list", "--program", "j*", "--where",
+                                   "name=x*", status=1), [])
+
+    def test_spans(self):
+        calls = ["step", "step", "stop"]
+        for where, found in (
+                ("name=st*", calls), ("name=st?p", calls),
+                ("name=step", calls[:2]), ("symbol=sto[p]", calls[2:]),
+                ("object=job,name=st*", calls), ("object=j*b", calls),
+                ("object=*/job", calls), ("object=" + self.path + "/*", calls),
+                ("object=" + self.path, []), ("ended_by=ret*", calls),
+                ("tid=[0-9]*,symbol=*", calls), ("thread_name=job", calls),
+                ("tid=0", [])):
+            self.assertEqual(self.names(where), found, where)
+
+    def test_what_cannot_be_is_told(self):
+        spans = (("status=bogus", "status cannot be 'bogus'"),
+                 ("status=eror", "did you mean 'error'?"),
+                 ("ended_by=bogus", "there are return, exception, "),
+                 ("tid=x", "it is a number"), ("name=", "needs a value"),
+                 ("nam=x", "did you mean 'name'?"),
+                 ("zzzzzzzz=x", "tid and thread_name"), ("name", "KEY=VALUE"),
+                 ("", "no condition"), (",", "no condition"),
+                 ("name=a,name=b", "twice"))
+        traces = (("status=bogus", "there are ok, error, "),
+                  ("ended_by=return", "traces have no key 'ended_by'"),
+                  ("status=", "needs a value"), ("", "no condition"))
+        for command, all_of in (("spans", spans), ("list", traces),
+                                ("stats", traces), ("errors", traces),
+                                ("delete", traces)):
+            for where, words in all_of:
+                done = self.handspan(command, "--where", where)
+                self.assertEqual(done.returncode, 2, (command, where))
+                self.assertIn("--where: ", done.stderr)
+                self.assertIn(words, done.stderr)
+        self.assertEqual(len(self.json("list")), 1)
+
+    def test_times(self):
+        for time in ("2026-02-30", "2026-02-29", "2026-04-31 10:00",
+                     "2026-13-01", "2026-03-03 25:00",
+                     "2026-03-03T10:00:00+01:00x", "2026-03-03T10:00:00+99:00",
+                     "2026-03-03T10:00:00.", "2026-03-03T10:00:00.5e3"):
+            for option in ("--since", "--until"):
+                done = self.handspan("list", option, time)
+                self.assertEqual(done.returncode, 2, time)
+                self.assertIn(f"'{time}' is not a time", done.stderr)
+        for time in ("2024-02-29", "2026-03-03T10:00:00.25+01:00", "2h",
+                     "2026-12-31T23:59:59-12:00", "2026-03-03 10:00:00.5Z"):
+            self.assertIn(self.handspan("list", "--since", time).returncode,
+                          (0, 1), time)
+
+
+base.main()
