@@ -183,7 +183,7 @@ static bool is_unchanged(struct entries *entries, int dir_fd)
 }
 
 /* Others have sidecars of their own. */
-static bool is_ours(const struct entries *entries, int dir_fd, const char *name)
+static bool is_ours(struct entries *entries, int dir_fd, const char *name)
 {
     struct stat at;
     uint64_t key = lane_store_key_of(name);
@@ -191,11 +191,14 @@ static bool is_ours(const struct entries *entries, int dir_fd, const char *name)
         return entries->takes_unnamed;
     if (key == entries->key)
         return true;
+    if (!entries->takes_left || !setup_maker_is_dead(name) ||
+        fstatat(dir_fd, name, &at, AT_SYMLINK_NOFOLLOW) != 0 ||
+        setup_is_served(entries->takes_left, key))
+        return false;
     /* its own sidecar may be about to start */
-    return entries->takes_left && setup_maker_is_dead(name) &&
-           fstatat(dir_fd, name, &at, AT_SYMLINK_NOFOLLOW) == 0 &&
-           time(NULL) - at.st_mtime >= LEFT_S &&
-           !setup_is_served(entries->takes_left, key);
+    bool is_young = time(NULL) - at.st_mtime < LEFT_S;
+    entries->has_young |= is_young;
+    return !is_young;
 }
 
 static void look_through(struct entries *entries, int dir_fd, DIR *dir,
@@ -235,7 +238,7 @@ void entries_scan(struct entries *entries, int dir_fd, int64_t now_ns,
     if (!force && now_ns < entries->scan_at_ns)
         return;
     entries->scan_at_ns = now_ns + SCAN_NS;
-    if (is_unchanged(entries, dir_fd) && !force)
+    if (is_unchanged(entries, dir_fd) && !force && !entries->has_young)
         return;
     int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -245,6 +248,7 @@ void entries_scan(struct entries *entries, int dir_fd, int64_t now_ns,
         return;
     }
     entries->scan++;
+    entries->has_young = false;
     look_through(entries, dir_fd, dir, now_ns);
     closedir(dir);
     forget_gone(entries);
@@ -264,5 +268,6 @@ bool entries_any_open(const struct entries *entries)
 
 bool entries_any_waiting(const struct entries *entries)
 {
-    return entries->count[ENTRY_LIVE] || entries->count[ENTRY_BACKLOG];
+    return entries->count[ENTRY_LIVE] || entries->count[ENTRY_BACKLOG] ||
+           entries->has_young;
 }

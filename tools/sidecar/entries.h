@@ -43,6 +43,7 @@ struct entries {
     /* And of dead programs what names another store that no sidecar serves, as
      * far as that is known by this: somebody typed --store. NULL: not. */
     const struct setup_claim *takes_left;
+    bool has_young; /* of these some are too young yet */
     struct entry **bucket;
     uint32_t buckets, scan;
     int64_t scan_at_ns, scanned_at_ns; /* scanned: on the wall clock */

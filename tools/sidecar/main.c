@@ -401,7 +401,7 @@ static bool is_over(struct sidecar *c, int done, int64_t now_ns)
     if (stop || c->is_hopeless)
         return true;
     if (c->once)
-        return done == 0 && c->store_failures == 0;
+        return done == 0 && c->store_failures == 0 && !c->entries.has_young;
     if (c->stay || entries_any_waiting(&c->entries)) {
         c->idle_since_ns = 0;
         return false;

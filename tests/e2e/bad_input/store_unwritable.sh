@@ -7,7 +7,7 @@ ls "$HANDSPAN_DIR"/session-* >/dev/null 2>&1 || fail "no session was kept"
 HANDSPAN_STORE=$work/file/store.db ask sidecar
 HANDSPAN_STORE=$work/file/store.db ask list
 says 'file/store\.db.*(unable|cannot|Not a directory)'
-ask sidecar # now with a store that can be written
+ask sidecar --store "$HANDSPAN_STORE" # one that can be written
 stored
 ask list
 says gzip
