@@ -27,6 +27,7 @@ enum lane_lost {
     LANE_LOST_FOREIGN = 3,    /* another ELF class, machine or loader */
     LANE_LOST_CLEARED = 4,    /* its environment has no LD_PRELOAD of ours */
     LANE_LOST_ROOT = 5,       /* where it runs, the preload is no file */
+    LANE_LOST_USER = 6,       /* another user, who may not use our directory */
 };
 struct lane_process {
     uint32_t state;      /* enum lane_process_state, release */

@@ -11,10 +11,12 @@
  */
 #include "preload/exec.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -27,6 +29,10 @@
 #include "preload/process.h"
 #include "preload/sandbox.h"
 #include "preload/thread_start.h"
+
+enum {
+    SHARED_MODE = 02770 /* of a group's directory */
+};
 
 /* One of execve, execveat, fexecve. */
 struct exec {
@@ -43,6 +49,7 @@ struct plan {
     struct exec_env found;
     struct span_place place;
     enum lane_lost lost;
+    bool drops_preload;
     bool is_edited;
 };
 
@@ -80,10 +87,21 @@ static struct span_place find_place(void)
     return span_of_host((uint64_t)__builtin_frame_address(0));
 }
 
-/* Its loader would only complain. */
-static bool drops_preload(const struct plan *plan)
+/* This process is not any more who it was at its start (setpriv, gosu), and who
+ * it is may not use our directory; as lane/place.h has it. */
+static bool is_other_user(void)
 {
-    return plan->lost == LANE_LOST_FOREIGN || plan->lost == LANE_LOST_ROOT;
+    struct stat st;
+    uint32_t uid = (uint32_t)raw(SYS_geteuid, 0, 0, 0, 0, 0);
+    if (uid == config.uid)
+        return false;
+    long rc = raw(SYS_stat, (long)config.dir, (long)&st, 0, 0, 0);
+    if (rc != 0)
+        return rc == -EACCES;
+    if ((st.st_mode & 07777) != SHARED_MODE)
+        return st.st_uid != uid;
+    return raw(SYS_faccessat2, AT_FDCWD, (long)config.dir, W_OK | X_OK,
+               AT_EACCESS, 0) == -EACCES;
 }
 
 static void make_plan(const struct exec *exec, struct plan *plan)
@@ -93,10 +111,16 @@ static void make_plan(const struct exec *exec, struct plan *plan)
     plan->lost = exec_target_look(exec->dir_fd, exec->path);
     if (is_known && plan->lost == LANE_LOST_NOT && !plan->found.has_preload)
         plan->lost = LANE_LOST_CLEARED;
-    if (is_known && plan->lost == LANE_LOST_NOT &&
-        !exec_env_preload_is_there(&plan->found))
+    bool is_there = !is_known || exec_env_preload_is_there(&plan->found);
+    if (plan->lost == LANE_LOST_NOT && is_other_user())
+        plan->lost = LANE_LOST_USER;
+    if (plan->lost == LANE_LOST_NOT && !is_there)
         plan->lost = LANE_LOST_ROOT;
-    bool drops = drops_preload(plan) && plan->found.preload;
+    /* else its loader would only complain */
+    plan->drops_preload = plan->lost == LANE_LOST_FOREIGN ||
+                          plan->lost == LANE_LOST_ROOT ||
+                          (plan->lost == LANE_LOST_USER && !is_there);
+    bool drops = plan->drops_preload && plan->found.preload;
     plan->is_edited =
         is_known && plan->found.is_ours && (!plan->found.keeps_parent || drops);
 }
@@ -168,7 +192,7 @@ static __attribute__((noinline)) void execute_guest(const struct exec *exec,
     char *env[EXEC_GUEST_MAX + 5];
     struct exec_texts texts;
     if (plan->found.count <= EXEC_GUEST_MAX &&
-        exec_env_edit(exec->env, &plan->found, plan->place, drops_preload(plan),
+        exec_env_edit(exec->env, &plan->found, plan->place, plan->drops_preload,
                       &texts, env))
         execute(exec, env);
 }
@@ -184,7 +208,7 @@ static __attribute__((noinline)) void execute_own(const struct exec *exec,
     if (at < 0 && at > -4096)
         return;
     struct exec_texts *texts = (struct exec_texts *)at;
-    if (exec_env_edit(exec->env, &plan->found, plan->place, drops_preload(plan),
+    if (exec_env_edit(exec->env, &plan->found, plan->place, plan->drops_preload,
                       texts, (char **)(texts + 1)))
         execute(exec, (char **)(texts + 1));
     raw(SYS_munmap, at, (long)len, 0, 0, 0);

@@ -219,9 +219,11 @@ bool exec_env_preload_is_there(const struct exec_env *found)
         while (end < part.len && text[end] != ':' && text[end] != ' ')
             end++;
         text[end] = 0;
-        if (text[at] == '/' && is_us(text + at, end - at) &&
-            machine_syscall(SYS_faccessat, AT_FDCWD, (long)(text + at), R_OK, 0,
-                            0, 0) == -ENOENT)
+        long rc = 0;
+        if (text[at] == '/' && is_us(text + at, end - at))
+            rc = machine_syscall(SYS_faccessat, AT_FDCWD, (long)(text + at),
+                                 R_OK, 0, 0, 0);
+        if (rc == -ENOENT || rc == -EACCES)
             return false;
         at = end;
     }

@@ -298,6 +298,28 @@ def cleared(run):
     check("env (untraced" in shown, True, shown)
 
 
+def another_user(run):
+    """Who became somebody else and execs cannot take the trace with him, but
+    the trace says so."""
+    if os.geteuid() != 0:
+        print("only root can become another user")
+        sys.exit(77)
+    bare = ["/usr/bin/setpriv", "--reuid", "65534", "--regid", "65534",
+            "--clear-groups", "/bin/sh", "-c", "id -u; exit 3"]
+    for way in ([], ["/bin/sh", "-c", '"$@"; exit 4', "sh"],
+                [run.step, "a", "spawn"]):
+        plain = subprocess.run([*way, *bare], env=run.env, capture_output=True,
+                               text=True)
+        done = run.run(*way, *bare)
+        check((done.returncode, done.stdout, done.stderr),
+              (plain.returncode, plain.stdout, plain.stderr), "as untraced")
+        shown = run.handspan("show").stdout
+        check("sh (untraced: another user)" in shown, True, shown)
+    done = run.run("/usr/bin/setpriv", "--reuid", "0", "/bin/true")
+    shown = run.handspan("show").stdout
+    check((done.returncode, "untraced" in shown), (0, False), shown)
+
+
 def ask(run):
     """include/handspan.h: the program knows its place; else it is as empty."""
     plain = subprocess.run([run.step, "a", "ask"], capture_output=True,

@@ -71,11 +71,10 @@ static void read_session(sqlite3_stmt *stmt, void *entry)
 /* A process that left the trace is shown by what it became. */
 static char *process_label(const struct query_process *p)
 {
-    static const char *const whys[][2] = {{"static", "static"},
-                                          {"privileged", "setuid"},
-                                          {"foreign", "foreign"},
-                                          {"cleared", "cleared"},
-                                          {"root", "another root"}};
+    static const char *const whys[][2] = {
+        {"static", "static"},     {"privileged", "setuid"},
+        {"foreign", "foreign"},   {"cleared", "cleared"},
+        {"root", "another root"}, {"user", "another user"}};
     const char *why = NULL, *name = p->name;
     char *label = NULL;
     for (size_t i = 0; p->lost && i < sizeof whys / sizeof *whys; i++)

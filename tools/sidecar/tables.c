@@ -88,8 +88,8 @@ static int process_store(struct session *s, uint32_t index)
 
 int tables_lost(struct session *s, const struct session_process *process)
 {
-    static const char *const words[] = {NULL,      "static",  "privileged",
-                                        "foreign", "cleared", "root"};
+    static const char *const words[] = {
+        NULL, "static", "privileged", "foreign", "cleared", "root", "user"};
     const struct lane_process *entry = &process->entry;
     char target[TEXT_MAX];
     if (entry->lost == LANE_LOST_NOT ||
