@@ -2,7 +2,9 @@
 /* One line for each declaration; see check_print.h. The remark goes to the
  * end of the line where it fits there, else below it. */
 #include "tools/cli/check_print.h"
+#include "tools/common/apart.h"
 #include "tools/common/text.h"
+#include <stdlib.h>
 
 enum {
     STATUS_COLUMNS = 7,
@@ -42,13 +44,13 @@ const char *check_shim_text(size_t frames, size_t zero_copies)
 }
 
 static void print_row(const struct term *term, const struct check_row *row,
-                      int name_columns, int where_columns)
+                      int name_columns, int where_columns, int how)
 {
     struct term_line l;
     term_line_init(&l, term);
     term_line_text(&l, words[row->status].style, words[row->status].word, -1);
     term_line_pad(&l, STATUS_COLUMNS);
-    term_line_text(&l, TERM_PLAIN, row->name, name_columns);
+    term_line_name(&l, TERM_PLAIN, row->name, name_columns, how);
     int column = STATUS_COLUMNS + name_columns + 1;
     if (row->how[0]) {
         term_line_pad(&l, column);
@@ -74,13 +76,22 @@ void check_rows_print(const struct term *term, const struct check_row *rows,
     for (size_t i = 0; i < count; i++) {
         int columns = text_columns(rows[i].name, term->utf8);
         int most = term->width / NAME_PART;
-        columns = columns > most ? most : columns;
+        columns = term->is_narrow && columns > most ? most : columns;
         name = columns > name ? columns : name;
         columns = text_columns(rows[i].where, term->utf8);
         where = columns > where ? columns : where;
     }
+    const char **names = calloc(count + 1, sizeof *names);
+    int *how = calloc(count + 1, sizeof *how);
+    for (size_t i = 0; names && i < count; i++)
+        names[i] = rows[i].name;
+    if (names && how)
+        apart_find(names, count, name, term->utf8, how);
     for (size_t i = 0; i < count; i++)
-        print_row(term, &rows[i], name, where);
+        print_row(term, &rows[i], name, where,
+                  names && how ? how[i] : APART_WHOLE);
+    free(names);
+    free(how);
 }
 
 void check_totals_print(const struct term *term,

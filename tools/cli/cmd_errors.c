@@ -85,7 +85,7 @@ static void print_group(const struct errors *e, const struct query_group *g)
     term_line_text(&l, TERM_YELLOW, short_id(e, g, id), -1);
     term_line_printf(&l, TERM_PLAIN, "  ");
     int indent = e->digits + 2;
-    term_line_text(&l, TERM_BOLD, g->handler ? g->handler : "?", t->width / 3);
+    term_line_text(&l, TERM_BOLD, g->handler ? g->handler : "?", -1);
     term_line_printf(&l, TERM_PLAIN, ": ");
     put_reason(g, &b);
     term_line_wrap(&l, TERM_RED, buf_get(&b), indent);

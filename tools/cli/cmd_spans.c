@@ -8,6 +8,7 @@
 #include "tools/cli/slow.h"
 #include "tools/cli/view.h"
 #include "tools/cli/where.h"
+#include "tools/common/apart.h"
 #include "tools/common/format.h"
 #include "tools/common/json.h"
 #include "tools/common/text.h"
@@ -22,6 +23,7 @@ struct spans {
     struct query_detail detail;
     struct where_condition conditions[WHERE_MAX];
     int condition_count;
+    int *how; /* each site's name is cut; NULL: not known */
     int64_t seen;
     struct term_line line;
 };
@@ -200,7 +202,8 @@ static void print_text(struct spans *s, const struct row *r)
     term_line_pad(l, 16);
     term_line_glyph(l, TERM_RED, failed ? "!" : " ", 1);
     term_line_pad(l, COLUMN_NAME - 1);
-    term_line_text(l, TERM_BOLD, r->name, l->term->width / 3);
+    int how = s->how && r->site ? s->how[r->site - s->detail.sites] : APART_CUT;
+    term_line_name(l, TERM_BOLD, r->name, l->term->width / 3, how);
     if (p->status && strcmp(p->status, "ok") != 0 && !failed)
         term_line_printf(l, TERM_YELLOW, " %s", p->status);
     if (failed && p->error) {
@@ -309,12 +312,29 @@ static int parse_where(struct spans *s)
     return s->condition_count < 0 ? EXIT_TROUBLE : 0;
 }
 
+static void cut_names(struct spans *s)
+{
+    size_t count = s->detail.site_count;
+    const char **names = calloc(count + 1, sizeof *names);
+    s->how = malloc((count + 1) * sizeof *s->how);
+    for (size_t i = 0; names && i < count; i++)
+        names[i] = s->detail.sites[i].name ? s->detail.sites[i].name : "?";
+    if (names && s->how)
+        apart_find(names, count, s->view->term.width / 3, s->view->term.utf8,
+                   s->how);
+    else
+        free(s->how), s->how = NULL;
+    free(names);
+}
+
 static int print(struct spans *s, const struct query_trace *trace)
 {
     struct view *v = s->view;
     s->trace = trace;
     term_line_init(&s->line, &v->term);
     int err = query_detail_load(v->db, trace->trace, &s->detail);
+    if (!err)
+        cut_names(s);
     if (!err && v->json)
         json_print_schema(stdout);
     else if (!err)
@@ -328,6 +348,7 @@ static int print(struct spans *s, const struct query_trace *trace)
     if (err == 1 && !v->json)
         printf("The first %lld; more with --limit=N.\n", (long long)s->seen);
     term_line_free(&s->line);
+    free(s->how);
     query_detail_free(&s->detail);
     if (err < 0)
         return options_trouble("cannot read the store: %s", strerror(-err));

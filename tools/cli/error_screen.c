@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <signal.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,7 +105,8 @@ static void print_frames(const struct term *t, const cJSON *frames,
 {
     struct term_line l;
     const cJSON *item;
-    int number = 0, width = widest(frames, t->width * 3 / 8);
+    int number = 0,
+        width = widest(frames, t->is_narrow ? t->width * 3 / 8 : INT_MAX);
     term_line_init(&l, t);
     cJSON_ArrayForEach(item, frames)
     {

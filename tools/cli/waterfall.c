@@ -5,6 +5,7 @@
  * bar takes the rest, and is left out where less than 16 columns are left.
  */
 #include "tools/cli/waterfall.h"
+#include "tools/common/apart.h"
 #include "tools/common/format.h"
 #include "tools/common/text.h"
 #include <errno.h>
@@ -27,6 +28,7 @@ struct waterfall {
     bool orphans;
     int name_end, count_end, time_end, bar_start, bar_cells;
     struct query_cell *bars, *failed;
+    int *how; /* each node's name is cut; NULL: no memory */
     struct term_line line;
     bool more[DEPTH_MAX + 1]; /* further siblings at this depth? */
 };
@@ -74,8 +76,10 @@ static void lay_out(struct waterfall *w)
     int right = (count ? count + 1 : 0) + time + 1 + 2;
     int want = MARK_COLUMNS + name + 1 + right;
     int most = w->term->width * 3 / 5;
-    w->bar_start = want < LEFT_MIN ? LEFT_MIN : want > most ? most : want;
-    w->bar_cells = w->term->width - w->bar_start;
+    bool is_cut = w->term->is_narrow && want > most;
+    w->bar_start = want < LEFT_MIN ? LEFT_MIN : is_cut ? most : want;
+    w->bar_cells = w->term->width -
+                   (w->term->is_narrow || want < most ? w->bar_start : most);
     if (w->bar_cells < BAR_MIN) {
         w->bar_cells = 0;
         w->bar_start = w->term->width + 2;
@@ -83,6 +87,29 @@ static void lay_out(struct waterfall *w)
     w->time_end = w->bar_start - 2;
     w->count_end = w->time_end - time - 1;
     w->name_end = w->count_end - (count ? count + 1 : 0);
+}
+
+/* Names of one tree are told apart where the least room is. */
+static void cut_names(struct waterfall *w)
+{
+    const struct query_tree *t = w->tree;
+    const char **names = calloc(t->node_count + 1, sizeof *names);
+    int least = w->name_end;
+    w->how = malloc((t->node_count + 1) * sizeof *w->how);
+    for (size_t i = 0; names && i < t->node_count; i++) {
+        const struct query_node *n = &t->nodes[i];
+        uint32_t depth = n->depth > DEPTH_MAX ? DEPTH_MAX : n->depth;
+        int room = w->name_end - MARK_COLUMNS - 2 * (int)depth - 2;
+        names[i] = n->name;
+        if (text_columns(n->name, w->term->utf8) > room)
+            least = room < least ? room : least;
+    }
+    if (names && w->how)
+        apart_find(names, t->node_count, least > 4 ? least : 4, w->term->utf8,
+                   w->how);
+    else
+        free(w->how), w->how = NULL;
+    free(names);
 }
 
 /* A step of 1, 2 or 5 times a power of ten, in units that clocks use. */
@@ -143,8 +170,8 @@ static void print_axis(struct waterfall *w)
             w->bar_start +
             (int)((double)at / (double)(whole > 0 ? whole : 1) * w->bar_cells);
         int columns = text_columns(label, w->term->utf8);
-        if (column + columns > w->term->width)
-            column = w->term->width - columns;
+        if (column + columns > w->bar_start + w->bar_cells)
+            column = w->bar_start + w->bar_cells - columns;
         if (column <= l->column && at > 0)
             continue;
         term_line_pad(l, column);
@@ -327,8 +354,8 @@ static void print_node(struct waterfall *w, uint32_t node, bool last)
     if (orphans)
         term_line_glyph(l, TERM_YELLOW, "? ", 2);
     int room = w->name_end - l->column - (n->is_recursive ? 2 : 0);
-    term_line_text(l, n->errors ? TERM_RED : TERM_PLAIN, n->name,
-                   room > 4 ? room : 4);
+    term_line_name(l, n->errors ? TERM_RED : TERM_PLAIN, n->name,
+                   room > 4 ? room : 4, w->how ? w->how[node] : APART_CUT);
     if (n->is_recursive) {
         term_line_pad(l, l->column + 1);
         term_line_glyph(l, TERM_DIM, g->recursive, 1);
@@ -375,6 +402,7 @@ int waterfall_print(const struct query_tree *tree, const struct term *term,
 {
     struct waterfall w = {.tree = tree, .term = term, .orphans = orphans};
     lay_out(&w);
+    cut_names(&w);
     term_line_init(&w.line, term);
     if (w.bar_cells) {
         w.bars = query_tree_bars(tree, w.bar_cells, false);
@@ -388,5 +416,6 @@ int waterfall_print(const struct query_tree *tree, const struct term *term,
     term_line_free(&w.line);
     free(w.bars);
     free(w.failed);
+    free(w.how);
     return err;
 }

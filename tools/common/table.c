@@ -5,6 +5,7 @@
  * narrow. Declared in term.h.
  */
 #include "tools/common/term.h"
+#include "tools/common/apart.h"
 #include "tools/common/text.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -85,7 +86,7 @@ static void lay_out(const struct term_table *table, const struct term *t,
         if (table->columns[i].shrinks)
             shrinks = i;
     }
-    if (shrinks < 0)
+    if (shrinks < 0 || !t->is_narrow)
         return;
     for (;;) {
         int room = width[shrinks] - (total - t->width);
@@ -108,18 +109,44 @@ static void lay_out(const struct term_table *table, const struct term *t,
 
 static void put_cell(struct term_line *l, const struct term_column *column,
                      enum term_style style, const char *text, int start,
-                     int width)
+                     int width, int how)
 {
     int columns = text_columns(text, l->term->utf8);
     columns = columns > width ? width : columns;
     term_line_pad(l, column->left ? start : start + width - columns);
-    term_line_text(l, style, text, width);
+    term_line_name(l, style, text, width, how);
+}
+
+/* How the names in the column that gives way are cut: a row each, NULL: no
+ * memory. */
+static int *ways(const struct term_table *table, const struct term *t,
+                 const int *width)
+{
+    size_t rows = table->row_count + 1;
+    const char **names = calloc(rows, sizeof *names);
+    int *how = malloc(rows * sizeof *how), shrinks = 0;
+    while (shrinks < table->count && !table->columns[shrinks].shrinks)
+        shrinks++;
+    for (size_t row = 0; row < rows; row++) {
+        bool is_name = names && row && shrinks < table->count;
+        if (is_name)
+            names[row] = cell(table, row - 1, shrinks);
+        else if (names)
+            names[row] = "";
+        if (how)
+            how[row] = APART_CUT;
+    }
+    if (names && how && shrinks < table->count)
+        apart_find(names, rows, width[shrinks], t->utf8, how);
+    free(names);
+    return how;
 }
 
 int term_table_print(struct term_table *table, const struct term *t)
 {
     int width[TERM_COLUMN_MAX];
     lay_out(table, t, width);
+    int *how = ways(table, t, width);
     struct term_line l;
     term_line_init(&l, t);
     for (size_t row = 0; row <= table->row_count; row++) {
@@ -132,12 +159,14 @@ int term_table_print(struct term_table *table, const struct term *t)
                 row ? cell(table, row - 1, i) : table->columns[i].title;
             put_cell(&l, &table->columns[i],
                      row ? (enum term_style)table->styles[at] : TERM_DIM, text,
-                     start, width[i]);
+                     start, width[i],
+                     how && table->columns[i].shrinks ? how[row] : APART_CUT);
             start += width[i] + 1;
         }
         term_line_end(&l);
     }
     term_line_free(&l);
+    free(how);
     return table->failed ? -ENOMEM : 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the terminal can do, and lines on it; see term.h. */
 #include "tools/common/term.h"
+#include "tools/common/apart.h"
 #include "tools/common/text.h"
 #include <langinfo.h>
 #include <stdarg.h>
@@ -62,6 +63,8 @@ void term_detect(struct term *t, FILE *out)
     t->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
     t->colour = t->is_tty && !(no_colour && *no_colour) && kind &&
                 strcmp(kind, "dumb") != 0;
+    const char *columns = getenv("COLUMNS");
+    t->is_narrow = t->is_tty || (columns && strtol(columns, NULL, 10) > 0);
     t->width = width_of(out);
     t->glyphs = t->utf8 ? &glyphs_utf8 : &glyphs_ascii;
 }
@@ -94,6 +97,16 @@ void term_line_text(struct term_line *l, enum term_style style,
 {
     style_on(l, style);
     l->column += text_put(&l->buf, text, columns, l->term->utf8);
+    style_off(l, style);
+}
+
+void term_line_name(struct term_line *l, enum term_style style,
+                    const char *name, int columns, int how)
+{
+    style_on(l, style);
+    l->column +=
+        apart_put(&l->buf, name, columns,
+                  l->term->is_narrow ? how : APART_WHOLE, l->term->utf8);
     style_off(l, style);
 }
 

@@ -19,13 +19,15 @@ struct term {
     FILE *out;
     int width;
     bool is_tty, utf8, colour;
+    bool is_narrow; /* names are cut: a terminal, or $COLUMNS says so */
     const struct term_glyphs *glyphs;
 };
 
 /*
  * What `out` is: width from $COLUMNS, else the terminal, else 80 (never below
  * 40); UTF-8 by the locale (call setlocale(LC_CTYPE, "") first); colour on a
- * terminal only, and neither with $NO_COLOR nor with TERM=dumb.
+ * terminal only, and neither with $NO_COLOR nor with TERM=dumb. Into a file or
+ * a pipe without $COLUMNS names are whole, whatever the width.
  */
 void term_detect(struct term *t, FILE *out);
 
@@ -49,6 +51,9 @@ void term_line_init(struct term_line *l, const struct term *t);
 /* Foreign text, at most `columns` of it (< 0: all). */
 void term_line_text(struct term_line *l, enum term_style style,
                     const char *text, int columns);
+/* A name that is cut as apart.h says (`how`). */
+void term_line_name(struct term_line *l, enum term_style style,
+                    const char *name, int columns, int how);
 /* Our own text or a glyph, of `columns` columns, printed as it is. */
 void term_line_glyph(struct term_line *l, enum term_style style,
                      const char *glyph, int columns);

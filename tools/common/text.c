@@ -89,9 +89,9 @@ struct text_shown text_shown(const char *text)
     return shown;
 }
 
-static const char *skip(const char *text, int columns)
+const char *text_skip(const char *text, int columns)
 {
-    while (columns-- > 0) {
+    while (columns-- > 0 && *text) {
         size_t len = sequence((const unsigned char *)text);
         text += len ? len : 1;
     }
@@ -102,7 +102,7 @@ int text_columns(const char *text, bool utf8)
 {
     (void)utf8; /* a replaced character takes one column, too */
     int columns = 0;
-    for (; *text; text = skip(text, 1))
+    for (; *text; text = text_skip(text, 1))
         columns++;
     return columns;
 }
@@ -123,7 +123,7 @@ int text_put(struct buf *b, const char *text, int columns, bool utf8)
         return columns;
     }
     int tail = (columns - dots) / 2, head = columns - dots - tail;
-    const char *end = skip(text, all - tail);
+    const char *end = text_skip(text, all - tail);
     for (int i = 0; i < head; i++)
         text = put_one(b, text, utf8);
     buf_text(b, ellipsis);

@@ -15,6 +15,8 @@
  * middle to an ellipsis, since the ends of a symbol tell most.
  */
 int text_put(struct buf *b, const char *text, int columns, bool utf8);
+/* Behind so many columns of it, at most its end. */
+const char *text_skip(const char *text, int columns);
 /* Columns that text_put() would add without a limit. */
 int text_columns(const char *text, bool utf8);
 
