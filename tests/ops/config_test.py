@@ -86,6 +86,10 @@ class Config(base.Base):
                 ("x", "begins with SCHEME://"),
                 (url + "?values=maybe", "values=maybe: it is on or off"),
                 (url + "?prefx=hs_", "did you mean 'prefix'?"),
+                ("postgrest+http://h:99999/x", "'h:99999'"),
+                ("otlp+https://h:x?values=on", "not HOST or HOST:PORT"),
+                ("otlp+http://:4318", "':4318'"), ("otlp+http://h:", "'h:'"),
+                ("otlp+http://[::1]:0", "'[::1]:0'"),
                 (url + "?gzip=on", "no option 'gzip'"),
                 (url + "?proxy=%00", "proxy= has no value"),
                 (url + "?nothing_like_it=1", "there are prefix, "),
@@ -103,7 +107,8 @@ class Config(base.Base):
                          "secret2 otlp?secret3 " + url + "?token=secret4")
         self.assertEqual(said.count("\n"), 4, said)
         self.assertNotRegex(said, "secret[0-9]")
-        for sink in (url, url + "?prefix=hs_&values=on&timeout=2&ca-file=/x",
+        for sink in (url, "otlp+http://[::1]:80", "otlp+http://[::1]",
+                     "otlp+http://h/a:b", url + "?prefix=hs_&values=on&timeout=2&ca-file=/x",
                      "otlp?values=on", "otlp+https://h/b?path=/v1&gzip=off&"
                      "protocol=json&headers-env=H&proxy=http://p:1"):
             self.assertEqual(self.told("HANDSPAN_UPLOAD", sink, 0), "")

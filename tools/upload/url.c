@@ -194,6 +194,22 @@ static int options_take(struct upload_url *url, char *why, size_t why_bytes)
                         why_bytes);
 }
 
+/* HOST, HOST:PORT, [ADDRESS]:PORT */
+static bool is_authority(const char *text, size_t len)
+{
+    const char *colon = memrchr(text, ':', len);
+    const char *bracket = memchr(text, ']', len);
+    size_t host =
+        !colon || (bracket && bracket > colon) ? len : (size_t)(colon - text);
+    size_t digits = strspn(text + host + (host < len), "0123456789");
+    if (host == 0)
+        return false;
+    if (host == len)
+        return true;
+    long port = strtol(text + host + 1, NULL, 10);
+    return digits == len - host - 1 && digits <= 5 && port > 0 && port < 65536;
+}
+
 /* scheme://authority/path?options */
 static int split(struct upload_url *url, char *why, size_t why_bytes)
 {
@@ -211,6 +227,10 @@ static int split(struct upload_url *url, char *why, size_t why_bytes)
                       "use key-file=FILE, key-env=NAME or HANDSPAN_UPLOAD_KEY");
     if (authority == 0)
         return refuse(why, why_bytes, "an upload URL needs a host");
+    if (!is_authority(rest, authority))
+        return refuse(why, why_bytes,
+                      "'%.*s' in an upload URL is not HOST or HOST:PORT",
+                      (int)authority, rest);
     if (rest[path] == '#')
         return refuse(why, why_bytes, "an upload URL has no #fragment");
     if (rest[path] == '?')
