@@ -285,7 +285,8 @@ static void units_ready(const struct lane_keeper *keeper, struct units *u)
     u->count = __atomic_load_n(&s->unit_next, __ATOMIC_ACQUIRE);
     if (u->count > keeper->unit_max)
         u->count = keeper->unit_max;
-    for (; head != s->ready_tail; head++)
+    uint32_t ready = __atomic_load_n(&s->ready_tail, __ATOMIC_RELAXED) - head;
+    for (; ready > 0 && ready <= LANE_READY_RING; ready--, head++)
         unit_note(u, s->ready_unit[head % LANE_READY_RING]);
     unit_note(u, (uint32_t)s->recycling);
 }
