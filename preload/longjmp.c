@@ -30,18 +30,27 @@ static uint64_t demangle(uint64_t word)
     return (word >> ROTATED | word << (64 - ROTATED)) ^ guard;
 }
 
-static void enter_longjmp(struct shim_call *call)
+static long jump(long from, long buffer)
 {
-    struct lane *lane = span_lane;
     struct reader reader;
     uint64_t word;
-    if (lane == NULL || *runtime.alive != span_thread.alive)
-        return;
     reader_start(&reader, runtime.pid, span_thread.stack_low,
                  span_thread.stack_high);
-    if (read_bytes(&reader, &word, call->args.rdi + 8 * WORD_RSP,
+    if (read_bytes(&reader, &word, (uint64_t)buffer + 8 * WORD_RSP,
                    sizeof(word)) == sizeof(word))
-        span_jump(lane, call->sp, demangle(word));
+        span_jump(span_lane, (uint64_t)from, demangle(word));
+    return 0;
+}
+
+static void enter_longjmp(struct shim_call *call)
+{
+    if (span_lane == NULL || *runtime.alive != span_thread.alive)
+        return;
+    /* an alternate stack may have room for its handler alone */
+    if (span_on_own_stack(call->sp))
+        (void)jump((long)call->sp, (long)call->args.rdi);
+    else
+        (void)shim_call_slow(jump, (long)call->sp, (long)call->args.rdi);
 }
 
 void longjmp_watch(void)

@@ -315,7 +315,12 @@ static uint32_t find_tables(const struct plan_image *image,
 static bool has_no_function(const struct search *s, uint64_t vaddr,
                             uint64_t len)
 {
-    uint64_t word, at = (vaddr - s->found->low) / 8, end = at + len / 8;
+    uint64_t word, end_vaddr = vaddr + len, low = s->found->low;
+    if (end_vaddr <= low || vaddr >= low + s->span)
+        return true; /* none is looked for there */
+    uint64_t from = vaddr > low ? vaddr - low : 0;
+    uint64_t to = end_vaddr - low < s->span ? end_vaddr - low : s->span;
+    uint64_t at = from / 8, end = (to + 7) / 8;
     for (; at + sizeof word <= end; at += sizeof word) {
         memcpy(&word, s->bits + at, sizeof word);
         if (word)
