@@ -1,26 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See reason.h. */
 #include "bind/reason.h"
+#include "bind/out.h"
 #include "bind/names.h"
-#include <string.h>
 
 const char bind_no_object[] = "no object '";
 const char bind_no_symbol[] = "no such symbol in ";
 const char bind_no_spans[] = "makes no spans: its calls are not counted";
-
-struct out {
-    char *bytes;
-    size_t len, cap;
-};
-
-static void put(struct out *out, const char *text)
-{
-    size_t len = strlen(text), room = out->cap - out->len - 1;
-    len = len < room ? len : room;
-    memcpy(out->bytes + out->len, text, len);
-    out->len += len;
-    out->bytes[out->len] = '\0';
-}
 
 /* 12,345 */
 static void put_count(struct out *out, uint32_t n)
@@ -32,47 +18,48 @@ static void put_count(struct out *out, uint32_t n)
             *--at = ',';
         *--at = (char)('0' + n % 10);
     }
-    put(out, at);
+    out_put(out, at);
 }
 
 static void put_where(struct out *out, const struct bind_facts *facts)
 {
     if (facts->objects == 1 && facts->one) {
-        put(out, facts->one);
+        out_put(out, facts->one);
         return;
     }
     put_count(out, facts->objects);
-    put(out, " objects");
+    out_put(out, " objects");
 }
 
 static void put_too_many(struct out *out, const struct bind_facts *facts)
 {
     put_count(out, facts->matches);
-    put(out, " functions match, more than ");
+    out_put(out, " functions match, more than ");
     put_count(out, facts->match_max);
-    put(out, facts->match_max == PLAN_HANDLERS_MAX
-                 ? " that there is room for: narrow the glob"
-                 : ": narrow the glob, or raise HANDSPAN_MATCH_MAX");
+    out_put(out, facts->match_max == PLAN_HANDLERS_MAX
+                     ? " that there is room for: narrow the glob"
+                     : ": narrow the glob, or raise HANDSPAN_MATCH_MAX");
 }
 
 static void put_not_found(struct out *out, const struct manifest_decl *decl,
                           const struct bind_facts *facts)
 {
     bool is_name = bind_exact_name(decl) != NULL;
-    put(out, decl->match ? "no symbol in " : bind_no_symbol);
+    out_put(out, decl->match ? "no symbol in " : bind_no_symbol);
     put_where(out, facts);
     if (decl->match)
-        put(out, " matches");
+        out_put(out, " matches");
     if (decl->file) {
-        put(out, ", of a file ");
-        put(out, decl->file);
+        out_put(out, ", of a file ");
+        out_put(out, decl->file);
     }
     if ((is_name || decl->match) && facts->is_stripped && facts->objects == 1)
-        put(out, " (it is stripped: static functions have no names)");
+        out_put(out, " (it is stripped: static functions have no names)");
     if ((bind_readable_name(decl) || bind_readable_glob(decl)) &&
         !facts->has_demangler)
-        put(out, "; if it is C++: libhandspan-demangle.so is missing, write "
-                 "the mangled name");
+        out_put(out,
+                "; if it is C++: libhandspan-demangle.so is missing, write "
+                "the mangled name");
 }
 
 size_t bind_reason_none(const struct manifest_decl *decl,
@@ -82,17 +69,17 @@ size_t bind_reason_none(const struct manifest_decl *decl,
     struct out out = {bytes, 0, cap_bytes};
     *bytes = '\0';
     if (decl->disabled) {
-        put(&out, "the manifest has an error here");
+        out_put(&out, "the manifest has an error here");
     } else if (facts->matches > facts->match_max) {
         put_too_many(&out, facts);
     } else if (facts->objects == 0 && facts->is_other_build) {
-        put(&out, "the object is there, but has another build id");
+        out_put(&out, "the object is there, but has another build id");
     } else if (facts->objects == 0) {
-        put(&out, bind_no_object);
-        put(&out, decl->object->pattern ? decl->object->pattern : "");
-        put(&out, "' was loaded");
+        out_put(&out, bind_no_object);
+        out_put(&out, decl->object->pattern ? decl->object->pattern : "");
+        out_put(&out, "' was loaded");
     } else if (decl->has_at) {
-        put(&out, "no function starts at that address");
+        out_put(&out, "no function starts at that address");
     } else {
         put_not_found(&out, decl, facts);
     }

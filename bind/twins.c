@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See twins.h. */
 #include "bind/twins.h"
+#include "bind/out.h"
 #include "bind/names.h"
 #include <string.h>
 
@@ -61,20 +62,6 @@ static int see(void *context, const struct plan_symbol *symbol)
     return 0;
 }
 
-struct out {
-    char *bytes;
-    size_t len, cap;
-};
-
-static void put(struct out *out, const char *text)
-{
-    size_t len = strlen(text), room = out->cap - out->len - 1;
-    len = len < room ? len : room;
-    memcpy(out->bytes + out->len, text, len);
-    out->len += len;
-    out->bytes[out->len] = '\0';
-}
-
 size_t bind_twins_text(const struct plan_image *image, uint64_t vaddr,
                        const char *name, char *bytes, size_t cap_bytes)
 {
@@ -83,15 +70,16 @@ size_t bind_twins_text(const struct plan_image *image, uint64_t vaddr,
     bytes[0] = '\0';
     (void)plan_image_each_at(image, vaddr, see, &twins);
     for (unsigned i = 0; i < twins.count && i < TOLD_MAX; i++) {
-        put(&out, i ? ", " : "");
-        put(&out, twins.told[i]);
+        out_put(&out, i ? ", " : "");
+        out_put(&out, twins.told[i]);
     }
     if (twins.count > TOLD_MAX)
-        put(&out, " and others");
+        out_put(&out, " and others");
     if (twins.count)
-        put(&out, twins.count > 1 ? " have its address, too: their calls are "
-                                    "told as its"
-                                  : " has its address, too: its calls are "
-                                    "told as well");
+        out_put(&out, twins.count > 1
+                          ? " have its address, too: their calls are "
+                            "told as its"
+                          : " has its address, too: its calls are "
+                            "told as well");
     return out.len;
 }
