@@ -109,7 +109,9 @@ class Growth(base.Base):
             self.execute(
                 "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL "
                 "SELECT i + 1 FROM n WHERE i < 20) "
-                "INSERT INTO rollups SELECT trace + n.i, session, site + "
+                "INSERT INTO rollups (trace, session, site, calls, errors, "
+                "total_ns, self_ns, max_ns, cpu_ns, dropped_calls, histogram, "
+                "slow_calls) SELECT trace + n.i, session, site + "
                 "1000 * ?1, calls, errors, total_ns, self_ns, max_ns, cpu_ns, "
                 "dropped_calls, histogram, slow_calls FROM rollups, n "
                 "WHERE site < 1000", i)
