@@ -199,7 +199,7 @@ class Disk(base.Base):
         self.assertIn("full", trouble)
 
     def store_full(self, sidecar, sleep, **more):
-        place = self.small("2m")
+        place = self.small("1m")
         self.store = self.env["HANDSPAN_STORE"] = place + "/store.db"
         if sidecar:
             self.sidecar(stderr=subprocess.DEVNULL)
