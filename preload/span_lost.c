@@ -6,8 +6,8 @@
  *
  *  - spans that were open when the room ran out. So whatever is in the log has
  *    all that is around it there too, and of a call without record nothing
- * below it has one: then what is known here is enough for exact figures;
- *  - while their slot is free: spans that failed, that took LONG_NS, that are
+ *    below it has one: then what is known here is enough for exact figures;
+ *  - while their slot is free: spans that failed, that took long_ns, that are
  *    outermost on their thread.
  *
  * Runs within enter and leave, also in signal handlers; general registers only,
@@ -67,7 +67,7 @@ static void add_time(uint32_t site, uint64_t ticks)
 static struct lane_open *find_parent(struct lane *lane,
                                      const struct lane_record *record)
 {
-    uint64_t i = lane->depth < LANE_OPEN_MAX ? lane->depth : LANE_OPEN_MAX;
+    uint64_t i = span_depth(lane);
     if ((record->site_status & detached) != 0 ||
         LANE_REF_LANE(record->parent) != span_thread.window.index)
         return NULL;
@@ -275,7 +275,7 @@ static bool put_aside(struct lane *lane, const struct lane_record *record)
 /* What is open now may have records below it. */
 static void mark_open(struct lane *lane)
 {
-    uint64_t i = lane->depth < LANE_OPEN_MAX ? lane->depth : LANE_OPEN_MAX;
+    uint64_t i = span_depth(lane);
     lane->dropped_at = lane->position;
     for (; i > 0; i--)
         lane->open[i - 1].site_kind |= LANE_SITE_KEPT;
