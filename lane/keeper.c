@@ -88,6 +88,8 @@ bool lane_keeper_is_ours(const struct lane_keeper *keeper)
 
 static bool queue_has_room(const struct lane_session *s)
 {
+    /* acquire; pairs with the poppers' exchange in take.c: they read the slots
+     * that are free below it */
     uint32_t head = __atomic_load_n(&s->ready_head, __ATOMIC_ACQUIRE);
     return s->ready_tail - head < LANE_READY_RING;
 }
@@ -106,7 +108,16 @@ static void journal_set(struct lane_session *s, uint32_t unit_plus_1)
 {
     lane_assert(unit_plus_1 != 0 && (uint32_t)s->recycling == 0);
     uint64_t entry = (uint64_t)s->ready_tail << 32 | unit_plus_1;
+    /* release, here and in journal_end(); pairs with journal_recover(), after
+     * our death: it stands before the first of the steps and goes after the
+     * last */
     __atomic_store_n(&s->recycling, entry, __ATOMIC_RELEASE);
+}
+
+static void journal_end(struct lane_session *s)
+{
+    /* release; pairs as journal_set() says */
+    __atomic_store_n(&s->recycling, 0, __ATOMIC_RELEASE);
 }
 
 /* Steps between journal and queue, from wherever they stopped. The writer goes
@@ -163,7 +174,7 @@ static void journal_recover(struct lane_keeper *keeper,
     }
     if (!pushed && queue_has_room(s))
         queue_push(s, unit_plus_1);
-    __atomic_store_n(&s->recycling, 0, __ATOMIC_RELEASE);
+    journal_end(s);
 }
 
 /* There is room again: whoever sleeps looks for it. Killed before the call: it
@@ -193,8 +204,9 @@ static bool lane_is_there(const struct lane_session *s, uint32_t index)
 static uint32_t lane_count(const struct lane_keeper *keeper)
 {
     uint32_t most = keeper->map.table[LANE_TABLE_LANES].capacity;
+    /* relaxed; lane_is_there() says whether each one is made */
     uint32_t count =
-        __atomic_load_n(&keeper->map.session->lane_next, __ATOMIC_ACQUIRE);
+        __atomic_load_n(&keeper->map.session->lane_next, __ATOMIC_RELAXED);
     return count < most ? count : most;
 }
 
@@ -208,8 +220,9 @@ static bool unit_is_elsewhere(const struct lane_keeper *keeper,
         const struct lane *lane = &keeper->map.lanes[i];
         if (lane == but || !lane_is_there(keeper->map.session, i))
             continue;
+        /* relaxed, each: the number is all that is asked for */
         for (int n = 0; n < LANE_UNIT_RING; n++)
-            if (__atomic_load_n(&lane->unit[n], __ATOMIC_ACQUIRE) ==
+            if (__atomic_load_n(&lane->unit[n], __ATOMIC_RELAXED) ==
                 unit_plus_1)
                 return true;
     }
@@ -234,7 +247,7 @@ static void units_give_back(struct lane_keeper *keeper, struct lane *lane,
         journal_set(s, unit);
         slot_clear(keeper, lane, segment, unit);
         queue_push(s, unit);
-        __atomic_store_n(&s->recycling, 0, __ATOMIC_RELEASE);
+        journal_end(s);
     }
 }
 
@@ -252,8 +265,9 @@ void lane_keeper_advance(struct lane_keeper *keeper, uint32_t index,
 {
     struct lane *lane = &keeper->map.lanes[index];
     uint64_t before = tail >> LANE_SEGMENT_SHIFT;
+    /* relaxed: for who looks; the writer goes by `recycled` */
     if (lane->tail < tail)
-        __atomic_store_n(&lane->tail, tail, __ATOMIC_RELEASE);
+        __atomic_store_n(&lane->tail, tail, __ATOMIC_RELAXED);
     if (before - lane->recycled > LANE_UNIT_RING && lane->recycled < before)
         lane->recycled = before - LANE_UNIT_RING; /* nonsense was there */
     if (lane->recycled >= before)
@@ -330,7 +344,7 @@ static void units_recover(struct lane_keeper *keeper)
             return;
         journal_set(s, unit + 1);
         queue_push(s, unit + 1);
-        __atomic_store_n(&s->recycling, 0, __ATOMIC_RELEASE);
+        journal_end(s);
         room_tell(keeper);
     }
     keeper->has_lost = false;
@@ -341,7 +355,8 @@ static void units_recover(struct lane_keeper *keeper)
 void lane_keeper_top_up(struct lane_keeper *keeper, uint32_t want)
 {
     struct lane_session *s = keeper->map.session;
-    uint32_t head = __atomic_load_n(&s->ready_head, __ATOMIC_ACQUIRE);
+    /* relaxed, both: how many there are is all that is asked for */
+    uint32_t head = __atomic_load_n(&s->ready_head, __ATOMIC_RELAXED);
     uint32_t next = __atomic_load_n(&s->unit_next, __ATOMIC_RELAXED);
     uint32_t ready = s->ready_tail - head;
     uint32_t most = keeper->unit_max;
@@ -377,10 +392,11 @@ static void lane_clear(struct lane_session *s, struct lane *lane,
     for (int i = 0; i < LANE_OPEN_MAX; i++)
         if (lane->open[i].state != LANE_OPEN_FREE)
             lane->open[i].state = LANE_OPEN_FREE;
-    lane->depth = 0;
+    /* relaxed, all: owner_is_dead() may look at them until it sees our mark */
+    __atomic_store_n(&lane->depth, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&lane->growing, 0, __ATOMIC_RELAXED);
-    *(volatile uint32_t *)(void *)lane->robust = 0;
-    lane->state = LANE_FREE;
+    __atomic_store_n((uint32_t *)(void *)lane->robust, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&lane->state, LANE_FREE, __ATOMIC_RELAXED);
     /* release; pairs with lane_claim() */
     __atomic_store_n(&lane->owner, LANE_OWNER(generation, 0), __ATOMIC_RELEASE);
     /* its maker may have died before it said so; pairs with lane_is_made() */
@@ -417,6 +433,7 @@ void lane_keeper_owners(const struct lane_keeper *keeper,
     for (uint32_t i = 0; i < reader->header.lane_next; i++) {
         if (!lane_is_there(s, i))
             continue;
+        /* acquire; pairs with lane_claim() and lane_make() */
         uint32_t who = LANE_OWNER_WHO(
             __atomic_load_n(&keeper->map.lanes[i].owner, __ATOMIC_ACQUIRE));
         if (who != 0 && who != LANE_OWNER_SIDECAR)

@@ -208,7 +208,8 @@ static void fill_header(struct lane_session *session,
     session->site_next = 1;   /* 0 is no site */
     session->string_next = 8; /* 0 is no string */
     session->unit_max = table[LANE_TABLE_UNITS].capacity;
-    /* last: who finds the magic asks for the version next */
+    /* last; pairs with the reads of header_read(): who finds the magic asks for
+     * the version next */
     __atomic_thread_fence(__ATOMIC_RELEASE);
     __builtin_memcpy(session->magic, LANE_MAGIC, sizeof session->magic);
 }

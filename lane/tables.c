@@ -238,7 +238,8 @@ void lane_anchor_put(struct lane_map *map, uint32_t process)
                         offset + sizeof *map->anchors) != 0)
         return; /* one less: its neighbours will do */
     struct lane_anchor *at = &map->anchors[number % capacity];
-    /* the reader takes an entry whose commit is the same before and after */
+    /* fence and release; pairs with clock_read() of the sidecar, which takes
+     * an entry whose commit is the same before and after */
     __atomic_store_n(&at->commit, 0, __ATOMIC_RELAXED);
     __atomic_thread_fence(__ATOMIC_RELEASE);
     at->tick = read.tick;
@@ -247,11 +248,10 @@ void lane_anchor_put(struct lane_map *map, uint32_t process)
     at->real_ns = read.real_ns;
     at->width_ticks = read.width_ticks;
     at->process = process;
+    /* pairs as the fence does */
     __atomic_store_n(&at->commit, (uint64_t)number + 1, __ATOMIC_RELEASE);
 }
 
-/* Entries of both rings: the reader takes one whose commit is the same before
- * and after. */
 void lane_word_put(struct lane_map *map, const struct lane_word *word)
 {
     uint32_t number =
@@ -262,6 +262,7 @@ void lane_word_put(struct lane_map *map, const struct lane_word *word)
                         offset + sizeof *map->words) != 0)
         return;
     struct lane_word *at = &map->words[number % capacity];
+    /* as an anchor; the fence pairs with words_read(), too */
     __atomic_store_n(&at->commit, 0, __ATOMIC_RELAXED);
     __atomic_thread_fence(__ATOMIC_RELEASE);
     at->ticks = word->ticks;

@@ -185,9 +185,13 @@ int lane_grow(struct lane_map *map, struct lane *lane,
 
 /* ---- lanes ------------------------------------------------------------ */
 
-static uint32_t *robust_word(struct lane *lane)
+/* All words of the area. Relaxed, each: owner_is_dead() of another thread may
+ * look meanwhile, and asks `generation` whose word it saw. */
+static void robust_clear(struct lane *lane)
 {
-    return (uint32_t *)(void *)lane->robust;
+    uint32_t *word = (uint32_t *)(void *)lane->robust;
+    for (unsigned i = 0; i < sizeof lane->robust / sizeof *word; i++)
+        __atomic_store_n(&word[i], 0, __ATOMIC_RELAXED);
 }
 
 /* Did the thread end that has the lane by `owner`, with no span open? The
@@ -215,6 +219,8 @@ static uint32_t lane_claim(struct lane *lane, uint32_t process)
     if (who == LANE_OWNER_SIDECAR || generation == 0 ||
         (who != 0 && !owner_is_dead(lane, seen)))
         return 0;
+    /* acquire and release; pairs with lane_release() and lane_keeper_free(): of
+     * all who saw this word one has the lane */
     bool ok = __atomic_compare_exchange_n(
         &lane->owner, &seen, LANE_OWNER(generation, process + 1), false,
         __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
@@ -290,8 +296,7 @@ static int lane_start(struct lane_map *map, struct lane *lane,
     lane->process = process;
     lane->start_ticks = lane_now(map);
     lane->stack_low = lane->stack_high = 0;
-    for (unsigned i = 0; i < sizeof lane->robust; i++)
-        ((volatile uint8_t *)lane->robust)[i] = 0;
+    robust_clear(lane);
     /* release; pairs with owner_is_dead(): the robust word is ours now */
     __atomic_store_n(&lane->generation, generation, __ATOMIC_RELEASE);
     __atomic_store_n(&lane->state, LANE_TAKEN, __ATOMIC_RELAXED);
@@ -357,7 +362,8 @@ void lane_release(struct lane *lane)
     lane_assert(LANE_OWNER_WHO(owner) != 0);
     lane_assert(LANE_OWNER_WHO(owner) != LANE_OWNER_SIDECAR);
     lane_assert(lane->depth == 0 && lane->growing == 0);
-    *(volatile uint32_t *)robust_word(lane) = 0;
+    /* relaxed; its area is cleared by the next owner */
+    __atomic_store_n((uint32_t *)(void *)lane->robust, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&lane->state, LANE_FREE, __ATOMIC_RELAXED);
     /* release; pairs with lane_claim(): all that was written is the next
      * owner's */

@@ -25,14 +25,14 @@ session)
     sources="$here/fuzz_session.c $root/lane/*.c"
     for file in "$root"/tools/sidecar/*.c; do
         case $file in
-        */main.c | */coverage.c | */coverage_known.c | */types_fill.c | */names.c) ;;
+        */main.c | */coverage.c | */coverage_known.c | */types_fill.c | */names.c | */uploads.c) ;;
         *) sources="$sources $file" ;;
         esac
     done
     sources="$sources $root/tools/store/*.c $root/tools/common/*.c"
     sources="$sources $root/tools/symbolize/*.c $out/../../sql/*.c"
     sources="$sources $root/sql/sqlite/migrations.c"
-    libraries="-lsqlite3 -lcjson -lcurl -lunwind-generic -lunwind -lm -lstdc++" ;;
+    libraries="-lsqlite3 -lcjson -lcurl -lunwind-generic -lunwind -liberty -lm -lstdc++" ;;
 *) echo "no target '$name'" >&2; exit 2 ;;
 esac
 mkdir -p "$out/found-$name"
