@@ -60,6 +60,7 @@ int lane_keeper_guard(void)
 
 static int register_keeper(struct lane_keeper *keeper)
 {
+    lane_assert(keeper->map.base != NULL);
     for (int i = 0; i < KEEPERS_MAX; i++)
         if (!keepers[i]) {
             keepers[i] = keeper;
@@ -98,7 +99,7 @@ static void queue_push(struct lane_session *s, uint32_t unit_plus_1)
 {
     uint32_t tail = s->ready_tail;
     lane_assert(unit_plus_1 != 0 && unit_plus_1 <= LANE_UNIT_MAX);
-    lane_assert(queue_has_room(s));
+    lane_assert_shared(queue_has_room(s));
     s->ready_unit[tail % LANE_READY_RING] = unit_plus_1;
     /* release; pairs with unit_pop_ready() in take.c */
     __atomic_store_n(&s->ready_tail, tail + 1, __ATOMIC_RELEASE);
@@ -106,7 +107,8 @@ static void queue_push(struct lane_session *s, uint32_t unit_plus_1)
 
 static void journal_set(struct lane_session *s, uint32_t unit_plus_1)
 {
-    lane_assert(unit_plus_1 != 0 && (uint32_t)s->recycling == 0);
+    lane_assert(unit_plus_1 != 0 && unit_plus_1 <= LANE_UNIT_MAX);
+    lane_assert_shared((uint32_t)s->recycling == 0);
     uint64_t entry = (uint64_t)s->ready_tail << 32 | unit_plus_1;
     /* release, here and in journal_end(); pairs with journal_recover(), after
      * our death: it stands before the first of the steps and goes after the
@@ -161,10 +163,15 @@ static void slot_recover(const struct lane_keeper *keeper, struct lane *lane,
 static void journal_recover(struct lane_keeper *keeper,
                             const struct lane_reader *reader)
 {
+    lane_assert(keeper->unit_max <= LANE_UNIT_MAX);
     struct lane_session *s = keeper->map.session;
     uint32_t unit_plus_1 = (uint32_t)s->recycling;
     if (unit_plus_1 == 0)
         return;
+    if (unit_plus_1 > keeper->unit_max) { /* somebody else wrote that */
+        journal_end(s);
+        return;
+    }
     bool pushed = (uint32_t)(s->recycling >> 32) != s->ready_tail;
     for (uint32_t i = 0; !pushed && i < reader->header.lane_next; i++) {
         struct lane_head head;
@@ -193,6 +200,7 @@ static void room_tell(const struct lane_keeper *keeper)
 
 static bool lane_is_there(const struct lane_session *s, uint32_t index)
 {
+    lane_assert(index < LANE_MAX);
     /* acquire; pairs with lane_make(): a lane that is not made has no page,
      * perhaps */
     uint64_t word =
@@ -215,6 +223,7 @@ static uint32_t lane_count(const struct lane_keeper *keeper)
 static bool unit_is_elsewhere(const struct lane_keeper *keeper,
                               const struct lane *but, uint32_t unit_plus_1)
 {
+    lane_assert(unit_plus_1 != 0 && unit_plus_1 <= keeper->unit_max);
     uint32_t lanes = lane_count(keeper);
     for (uint32_t i = 0; i < lanes; i++) {
         const struct lane *lane = &keeper->map.lanes[i];
@@ -233,6 +242,8 @@ static bool unit_is_elsewhere(const struct lane_keeper *keeper,
 static void units_give_back(struct lane_keeper *keeper, struct lane *lane,
                             uint64_t before)
 {
+    lane_assert(lane >= keeper->map.lanes);
+    lane_assert(before != 0);
     struct lane_session *s = keeper->map.session;
     while (lane->recycled < before && !keeper->broken) {
         uint64_t segment = lane->recycled;
@@ -254,6 +265,8 @@ static void units_give_back(struct lane_keeper *keeper, struct lane *lane,
 void lane_keeper_free_kept(struct lane_keeper *keeper, uint32_t index,
                            uint32_t slot, uint64_t commit)
 {
+    lane_assert(index < keeper->map.table[LANE_TABLE_LANES].capacity);
+    lane_assert(slot < LANE_OPEN_MAX && commit != 0);
     struct lane_record *kept = &keeper->map.lanes[index].kept[slot];
     /* release; pairs with the writer's claim (span_record.c) */
     (void)__atomic_compare_exchange_n(&kept->commit, &commit, 0, false,
@@ -263,6 +276,8 @@ void lane_keeper_free_kept(struct lane_keeper *keeper, uint32_t index,
 void lane_keeper_advance(struct lane_keeper *keeper, uint32_t index,
                          uint64_t tail)
 {
+    lane_assert(index < keeper->map.table[LANE_TABLE_LANES].capacity);
+    lane_assert(tail % LANE_LINE == 0);
     struct lane *lane = &keeper->map.lanes[index];
     uint64_t before = tail >> LANE_SEGMENT_SHIFT;
     /* relaxed: for who looks; the writer goes by `recycled` */
@@ -299,6 +314,7 @@ static void units_ready(const struct lane_keeper *keeper, struct units *u)
     u->count = __atomic_load_n(&s->unit_next, __ATOMIC_ACQUIRE);
     if (u->count > keeper->unit_max)
         u->count = keeper->unit_max;
+    lane_assert(u->count <= LANE_UNIT_MAX);
     uint32_t ready = __atomic_load_n(&s->ready_tail, __ATOMIC_RELAXED) - head;
     for (; ready > 0 && ready <= LANE_READY_RING; ready--, head++)
         unit_note(u, s->ready_unit[head % LANE_READY_RING]);
@@ -354,6 +370,7 @@ static void units_recover(struct lane_keeper *keeper)
  * is killed here loses nothing. */
 void lane_keeper_top_up(struct lane_keeper *keeper, uint32_t want)
 {
+    lane_assert(keeper->unit_max <= LANE_UNIT_MAX);
     struct lane_session *s = keeper->map.session;
     /* relaxed, both: how many there are is all that is asked for */
     uint32_t head = __atomic_load_n(&s->ready_head, __ATOMIC_RELAXED);
@@ -378,6 +395,7 @@ void lane_keeper_top_up(struct lane_keeper *keeper, uint32_t want)
 
 void lane_keeper_rest(struct lane_keeper *keeper)
 {
+    lane_assert(keeper->map.base != NULL);
     units_recover(keeper);
     (void)madvise(keeper->map.base, keeper->map.len_bytes, MADV_DONTNEED);
 }
@@ -389,6 +407,7 @@ void lane_keeper_rest(struct lane_keeper *keeper)
 static void lane_clear(struct lane_session *s, struct lane *lane,
                        uint32_t index, uint32_t generation)
 {
+    lane_assert(index < LANE_MAX);
     for (int i = 0; i < LANE_OPEN_MAX; i++)
         if (lane->open[i].state != LANE_OPEN_FREE)
             lane->open[i].state = LANE_OPEN_FREE;
@@ -407,6 +426,8 @@ static void lane_clear(struct lane_session *s, struct lane *lane,
 bool lane_keeper_free(struct lane_keeper *keeper, uint32_t index,
                       uint64_t judged)
 {
+    lane_assert(index < keeper->map.table[LANE_TABLE_LANES].capacity);
+    lane_assert(LANE_OWNER_WHO(judged) != LANE_OWNER_SIDECAR);
     struct lane_session *s = keeper->map.session;
     struct lane *lane = &keeper->map.lanes[index];
     uint32_t generation = LANE_OWNER_GENERATION(judged);
@@ -427,6 +448,7 @@ bool lane_keeper_free(struct lane_keeper *keeper, uint32_t index,
 void lane_keeper_owners(const struct lane_keeper *keeper,
                         const struct lane_reader *reader, bool *is_owner)
 {
+    lane_assert(reader->header.lane_next <= LANE_MAX);
     const struct lane_session *s = keeper->map.session;
     for (uint32_t i = 0; i < LANE_PROCESS_MAX; i++)
         is_owner[i] = false;
@@ -443,6 +465,8 @@ void lane_keeper_owners(const struct lane_keeper *keeper,
 
 void lane_keeper_free_process(struct lane_keeper *keeper, uint32_t number)
 {
+    lane_assert(LANE_PROCESS_SLOT(number) <
+                keeper->map.table[LANE_TABLE_PROCESSES].capacity);
     struct lane_process *entry =
         &keeper->map.processes[LANE_PROCESS_SLOT(number)];
     if (keeper->minor < LANE_MINOR_OWNER ||
@@ -479,6 +503,7 @@ static bool same_file(int fd, const struct lane_reader *reader)
 static void fill_map(struct lane_map *map, uint8_t *base,
                      const struct lane_session *header)
 {
+    lane_assert(header->file_bytes >= sizeof *header);
     const struct lane_table *t = header->table;
     *map = (struct lane_map){
         .base = base,
@@ -508,6 +533,7 @@ static bool header_is_same(const struct lane_keeper *keeper,
 int lane_keeper_open(struct lane_keeper *keeper, int dir_fd, const char *name,
                      const struct lane_reader *reader)
 {
+    lane_assert(reader->fd >= 0 && reader->header.major == LANE_MAJOR);
     *keeper = (struct lane_keeper){.broken = 0};
     int fd = openat(dir_fd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)

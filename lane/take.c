@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include "lane/owner.h"
 #include "lane/x86_64/machine.h"
+#include "lane/assert.h"
 
 enum {
     SMALL_REST = 4096, /* of a segment */
@@ -59,6 +60,7 @@ static uint32_t unit_pop_ready(const struct lane_map *map)
  * 0. */
 static uint32_t unit_take_fresh(const struct lane_map *map)
 {
+    lane_assert(map->table[LANE_TABLE_UNITS].capacity <= LANE_UNIT_MAX);
     struct lane_session *session = map->session;
     /* relaxed: the number is all that is taken; pairs with the exchanges of the
      * others */
@@ -108,6 +110,7 @@ static void segment_publish(struct lane *lane, uint64_t limit, uint32_t unit)
  * held in its place? */
 static bool slot_is_free(const struct lane *lane, uint64_t limit)
 {
+    lane_assert(limit % LANE_LINE == 0);
     uint64_t segment = limit >> LANE_SEGMENT_SHIFT;
     /* acquire; pairs with slot_clear() in keeper.c */
     uint64_t recycled = __atomic_load_n(&lane->recycled, __ATOMIC_ACQUIRE);
@@ -125,7 +128,7 @@ static int take_room(struct lane_map *map, struct lane *lane,
 {
     uint32_t unit = 0;
     lane_assert(window->index == (uint32_t)(lane - map->lanes));
-    lane_assert(lane->growing != 0);
+    lane_assert_shared(lane->growing != 0);
     for (int i = 0; i < TRIES; i++) {
         lane_assert(unit == 0 || unit_is_valid(map, unit));
         uint64_t limit = __atomic_load_n(&lane->limit, __ATOMIC_RELAXED);
@@ -158,6 +161,7 @@ static int take_room(struct lane_map *map, struct lane *lane,
 static void close_segment(struct lane_map *map, struct lane *lane,
                           const struct lane_window *window)
 {
+    lane_assert(window->index == (uint32_t)(lane - map->lanes));
     uint64_t at = lane->position;
     uint64_t end = lane->limit;
     if (at < end && end - at <= SMALL_REST &&
@@ -172,6 +176,8 @@ static void close_segment(struct lane_map *map, struct lane *lane,
 int lane_grow(struct lane_map *map, struct lane *lane,
               struct lane_window *window)
 {
+    lane_assert(lane >= map->lanes);
+    lane_assert(window->index < map->table[LANE_TABLE_LANES].capacity);
     /* release, both; pairs with units_recover(): while it is not 0, a unit may
      * be in nobody's place but in our hand */
     uint32_t nested = __atomic_load_n(&lane->growing, __ATOMIC_RELAXED);
@@ -212,6 +218,7 @@ static bool owner_is_dead(const struct lane *lane, uint64_t owner)
 /* The generation of ours, 0: another one has the lane. */
 static uint32_t lane_claim(struct lane *lane, uint32_t process)
 {
+    lane_assert(process <= INT32_MAX - 1);
     /* acquire; pairs with lane_release() and lane_keeper_free() */
     uint64_t seen = __atomic_load_n(&lane->owner, __ATOMIC_ACQUIRE);
     uint32_t who = LANE_OWNER_WHO(seen);
@@ -231,6 +238,9 @@ static uint32_t lane_claim(struct lane *lane, uint32_t process)
 static void window_make(const struct lane_map *map, struct lane *lane,
                         struct lane_window *window)
 {
+    lane_assert(lane >= map->lanes);
+    lane_assert((uint64_t)(lane - map->lanes) <
+                map->table[LANE_TABLE_LANES].capacity);
     for (int i = 0; i < LANE_WINDOW; i++)
         window->unit[i] = 0;
     window->index = (uint32_t)(lane - map->lanes);
@@ -254,6 +264,7 @@ static void window_make(const struct lane_map *map, struct lane *lane,
 static int lane_write_thread(struct lane_map *map, struct lane *lane,
                              struct lane_window *window)
 {
+    lane_assert(window->index == (uint32_t)(lane - map->lanes));
     struct lane_frame_thread thread = {
         .tid = lane->tid,
         .pid = lane->pid,
@@ -285,8 +296,8 @@ static int lane_start(struct lane_map *map, struct lane *lane,
                       uint32_t process, uint32_t generation)
 {
     lane_assert(generation != 0 && process <= INT32_MAX);
-    lane_assert(LANE_OWNER_WHO(lane->owner) == process + 1);
-    lane_assert(lane->depth == 0);
+    lane_assert_shared(LANE_OWNER_WHO(lane->owner) == process + 1);
+    lane_assert_shared(lane->depth == 0);
     window_make(map, lane, window);
     lane_assert(window->index < map->table[LANE_TABLE_LANES].capacity);
     __atomic_store_n(&lane->growing, 0, __ATOMIC_RELAXED);
@@ -306,6 +317,7 @@ static int lane_start(struct lane_map *map, struct lane *lane,
 
 static bool lane_is_made(const struct lane_session *session, uint32_t index)
 {
+    lane_assert(index < LANE_MAX);
     /* acquire; pairs with lane_make() */
     uint64_t word =
         __atomic_load_n(&session->lane_made[index / 64], __ATOMIC_ACQUIRE);
@@ -320,6 +332,7 @@ static struct lane *lane_make(struct lane_map *map, uint32_t process)
     if (index < 0)
         return NULL;
     struct lane *lane = &map->lanes[index];
+    lane_assert((uint32_t)index < map->table[LANE_TABLE_LANES].capacity);
     lane->index = (uint32_t)index;
     lane->position = LANE_FIRST_POSITION;
     lane->tail = LANE_FIRST_POSITION;
@@ -337,6 +350,8 @@ static struct lane *lane_make(struct lane_map *map, uint32_t process)
 struct lane *lane_take(struct lane_map *map, struct lane_window *window,
                        uint32_t tid, uint32_t pid, uint32_t process)
 {
+    lane_assert(tid != 0 && pid != 0);
+    lane_assert(process <= INT32_MAX - 1);
     uint32_t most = map->table[LANE_TABLE_LANES].capacity;
     uint32_t count =
         __atomic_load_n(&map->session->lane_next, __ATOMIC_RELAXED);
@@ -359,9 +374,9 @@ struct lane *lane_take(struct lane_map *map, struct lane_window *window,
 void lane_release(struct lane *lane)
 {
     uint64_t owner = __atomic_load_n(&lane->owner, __ATOMIC_RELAXED);
-    lane_assert(LANE_OWNER_WHO(owner) != 0);
-    lane_assert(LANE_OWNER_WHO(owner) != LANE_OWNER_SIDECAR);
-    lane_assert(lane->depth == 0 && lane->growing == 0);
+    lane_assert_shared(LANE_OWNER_WHO(owner) != 0);
+    lane_assert_shared(LANE_OWNER_WHO(owner) != LANE_OWNER_SIDECAR);
+    lane_assert_shared(lane->depth == 0 && lane->growing == 0);
     /* relaxed; its area is cleared by the next owner */
     __atomic_store_n((uint32_t *)(void *)lane->robust, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&lane->state, LANE_FREE, __ATOMIC_RELAXED);
