@@ -110,7 +110,6 @@ static void segment_publish(struct lane *lane, uint64_t limit, uint32_t unit)
  * held in its place? */
 static bool slot_is_free(const struct lane *lane, uint64_t limit)
 {
-    lane_assert(limit % LANE_LINE == 0);
     uint64_t segment = limit >> LANE_SEGMENT_SHIFT;
     /* acquire; pairs with slot_clear() in keeper.c */
     uint64_t recycled = __atomic_load_n(&lane->recycled, __ATOMIC_ACQUIRE);
