@@ -7,6 +7,7 @@
 #include "preload/bind_work.h"
 #include "preload/capture.h"
 #include "preload/carry.h"
+#include "lane/assert.h"
 #include <errno.h>
 #include <sys/mman.h>
 
@@ -75,6 +76,7 @@ static int bind_capture(struct work *work)
 
 void bind_work_plan_capture(struct work *work)
 {
+    lane_assert(work->site != NULL && work->decl != NULL);
     static const size_t sizes[] = {64 << 10, 1 << 20, 16 << 20};
     struct site *site = work->site;
     const char *other =

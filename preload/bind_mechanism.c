@@ -10,6 +10,7 @@
 #include "preload/decoder.h"
 #include "manifest/eval.h"
 #include "preload/flow.h"
+#include "lane/assert.h"
 #include <errno.h>
 #include <string.h>
 
@@ -22,6 +23,7 @@ enum {
 
 void bind_work_say(struct work *work, const char *text)
 {
+    lane_assert(text != NULL && work->reason.len < work->reason.cap);
     if (work->reason.len > 0)
         text_put(&work->reason, "; ");
     text_put(&work->reason, text);
@@ -88,6 +90,7 @@ static enum lane_shim prove_shim(struct work *work)
 
 void bind_work_choose_shim(struct work *work)
 {
+    lane_assert(work->index != 0 || work->decl != NULL);
     if (work->shim == 0)
         work->shim = prove_shim(work);
 }
@@ -134,6 +137,8 @@ static uint32_t role_flags(const struct manifest_decl *decl)
 /* The site is complete: hooks may meet it from now on. */
 void bind_work_arm(struct work *work, uint64_t target)
 {
+    lane_assert(work->site != NULL && target != 0);
+    lane_assert(work->index != 0 && work->index < SHIM_SITE_MAX);
     struct site *site = work->site;
     work->record->shim = (uint8_t)work->shim;
     site->target = target;
@@ -230,6 +235,7 @@ static void compare_with_file(struct work *work)
 
 int bind_work_plan_entry(struct work *work, uint64_t island)
 {
+    lane_assert(work->module != NULL);
     struct plan_patch *patch = &work->patch;
     patch->verdict = PLAN_OK;
     if (!has_decoder(work))
@@ -266,6 +272,7 @@ int bind_work_plan(struct work *work)
 
 static int apply_entry(struct work *work)
 {
+    lane_assert(work->has_patch);
     uint64_t island = work->bound->island;
     bind_work_arm(work, island + SHIM_ISLAND_COPY);
     int err = work->hold
@@ -329,6 +336,7 @@ static int rewrite_slots(struct work *work)
 
 int bind_work_apply(struct work *work)
 {
+    lane_assert(work->site != NULL);
     int err = -ENOTSUP;
     if (work->has_patch)
         err = apply_entry(work);

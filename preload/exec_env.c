@@ -22,6 +22,7 @@
 #include "lane/x86_64/machine.h"
 #include "preload/config.h"
 #include "preload/read.h"
+#include "lane/assert.h"
 
 enum {
     STATE_MAX = 512 + 16,    /* W3C: at least 512 are to be passed on */
@@ -38,6 +39,7 @@ static uint64_t area_low, area_high; /* the first environment's strings */
 
 static size_t put(char *out, size_t cap, size_t at, const char *text)
 {
+    lane_assert(at <= cap);
     for (; *text && at + 1 < cap; text++)
         out[at++] = *text;
     out[at] = 0;
@@ -179,6 +181,7 @@ bool exec_env_look(char *const *env, struct exec_env *found)
 
 static size_t put_hex(char *out, uint64_t value, unsigned digits)
 {
+    lane_assert(digits <= 16);
     for (unsigned i = 0; i < digits; i++)
         out[i] = "0123456789abcdef"[value >> (digits - 1 - i) * 4 & 15];
     return digits;

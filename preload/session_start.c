@@ -11,6 +11,7 @@
 #include "preload/span.h"
 #include "lane/store_name.h"
 #include "lane/ids.h"
+#include "lane/assert.h"
 #include <cpuid.h>
 #include <errno.h>
 #include <string.h>
@@ -281,6 +282,7 @@ static void fill_store(void)
 
 int session_start(uint32_t manifest_errors, uint64_t most_bytes)
 {
+    lane_assert(runtime.map.session == NULL);
     int err = create_session(most_bytes);
     if (err)
         return err;

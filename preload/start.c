@@ -31,6 +31,7 @@
 #include "preload/span.h"
 #include "preload/thread_context.h"
 #include "preload/words.h"
+#include "lane/assert.h"
 #include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -75,6 +76,7 @@ static void reserve_entries(uint64_t share)
 
 static int prepare_runtime(uint32_t manifest_errors)
 {
+    lane_assert(runtime.site_count <= SHIM_SITE_MAX);
     uint64_t share = memory_share(config.dir_fd);
     if (share == 0)
         return -ENOMEM;
