@@ -4,6 +4,7 @@
  * where the function has the arguments that its prototype says.
  */
 #include "bind/names.h"
+#include "bind/reason.h"
 #include "preload/bind_work.h"
 #include "preload/capture.h"
 #include "preload/carry.h"
@@ -80,10 +81,10 @@ void bind_work_plan_capture(struct work *work)
     static const size_t sizes[] = {64 << 10, 1 << 20, 16 << 20};
     struct site *site = work->site;
     const char *other =
-        work->module
-            ? manifest_decl_other(work->decl, text_basename(work->module->path),
-                                  work->vaddr)
-            : NULL;
+        work->module ? bind_reason_other(work->decl, &work->module->image,
+                                         text_basename(work->module->path),
+                                         work->name, work->vaddr)
+                     : NULL;
     /* maybe no return value either: rules would read garbage, too */
     if (bind_is_clone(work->name)) {
         bind_work_say(work, "the compiler changed its arguments: times and "

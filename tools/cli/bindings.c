@@ -385,8 +385,9 @@ static void explain_none(struct bindings *b, struct binding *out,
 static bool tell_other(const struct function *f, struct binding *out)
 {
     const char *slash = strrchr(f->object->path, '/');
-    const char *why = manifest_decl_other(
-        out->decl, slash ? slash + 1 : f->object->path, f->vaddr);
+    const char *why = bind_reason_other(out->decl, &f->object->image,
+                                        slash ? slash + 1 : f->object->path,
+                                        f->name, f->vaddr);
     if (why)
         binding_remark(out, "%s at %s+0x%llx: %s; times and errors only",
                        f->name, f->object->name, (unsigned long long)f->vaddr,
