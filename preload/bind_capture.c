@@ -4,6 +4,7 @@
  * where the function has the arguments that its prototype says.
  */
 #include "bind/names.h"
+#include "bind/way.h"
 #include "preload/bind_work.h"
 #include "preload/capture.h"
 #include "preload/carry.h"
@@ -77,21 +78,13 @@ void bind_work_plan_capture(struct work *work)
 {
     static const size_t sizes[] = {64 << 10, 1 << 20, 16 << 20};
     struct site *site = work->site;
-    const char *other =
-        work->module
-            ? manifest_decl_other(work->decl, text_basename(work->module->path),
-                                  work->vaddr)
-            : NULL;
-    /* maybe no return value either: rules would read garbage, too */
-    if (bind_is_clone(work->name)) {
-        bind_work_say(work, "the compiler changed its arguments: times and "
-                            "exceptions only");
+    const char *object = text_basename(work->module ? work->module->path : "");
+    char why[256];
+    if (bind_values_text(work->decl, object, work->name, work->vaddr, why,
+                         sizeof(why)))
+        bind_work_say(work, why);
+    if (bind_other_text(work->decl, object, work->name, work->vaddr))
         return;
-    }
-    if (other) {
-        bind_work_say(work, other);
-        return;
-    }
     for (size_t i = 0;; i++) {
         int err = bind_capture(work);
         if (err == 0)
@@ -101,5 +94,5 @@ void bind_work_plan_capture(struct work *work)
             break;
     }
     site->capture = NULL;
-    bind_work_say(work, "times only: no memory for its captures");
+    bind_work_say(work, "no memory for its captures: times and errors only");
 }
