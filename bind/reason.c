@@ -104,7 +104,7 @@ const char *bind_reason_other(const struct manifest_decl *decl,
 {
     const char *why = manifest_decl_other(decl, object_basename, vaddr);
     bool is_meant = decl->symbol && strcmp(decl->symbol, symbol) == 0;
-    if (why || is_meant || !variant_has_hidden(image, symbol))
+    if (why || is_meant || !image || !variant_has_hidden(image, symbol))
         return why;
     return "the compiler added parameters, for virtual bases";
 }

@@ -28,7 +28,7 @@ extern const char bind_no_object[];
 extern const char bind_no_symbol[];
 
 /* Why this function of several that a declaration means has other parameters
- * than its prototype: times only. NULL: it has not. */
+ * than its prototype: times only. NULL: it has not. `image` may be NULL. */
 const char *bind_reason_other(const struct manifest_decl *decl,
                               const struct plan_image *image,
                               const char *object_basename, const char *symbol,

@@ -12,6 +12,7 @@
 #include "bind/reason.h"
 #include "bind/reserved.h"
 #include "bind/twins.h"
+#include "bind/way.h"
 #include "preload/bind_text.h"
 #include "preload/bind_patched.h"
 #include "preload/callback.h"
@@ -297,15 +298,16 @@ static int plan_site(struct work *work)
     if (err)
         return err;
     describe_site(work);
-    if (work->decl)
-        bind_work_plan_capture(work);
     err = bind_work_plan(work);
     if (err) {
         bind_work_publish(work);
         return err;
     }
-    if (work->decl)
+    work->refusal_len = work->reason.len;
+    if (work->decl) {
+        bind_work_plan_capture(work);
         say_of_bound(work);
+    }
     keep_bound(work);
     if (work->decl && (work->decl->roles & (MANIFEST_BEGIN | MANIFEST_END))) {
         if (flow_reserve() != 0)
@@ -332,8 +334,9 @@ static void put_line(struct work *work, uint32_t other)
         bind_work_say(work, bind_reserved_text);
         return;
     }
-    bind_work_say(work, "traced by the declaration in line ");
-    text_put_number(&work->reason, decl->at_source.line);
+    char text[64];
+    (void)bind_twice_text(decl->at_source.line, text, sizeof(text));
+    bind_work_say(work, text);
 }
 
 /* ---- rounds ----------------------------------------------------------- */
