@@ -38,11 +38,12 @@
 
 enum {
     LANE_MAJOR = 2, /* another major: left in place and reported */
-    LANE_MINOR = 4, /* unknown frame kinds are skipped by length */
+    LANE_MINOR = 5, /* unknown frame kinds are skipped by length */
 
     LANE_MINOR_OWNER = 2, /* `owner` of a lane, `generation` of a process */
     LANE_MINOR_WORDS = 3, /* the table of words, `loaded_ticks` */
     LANE_MINOR_ROOM = 4,  /* `room` of the session, `growing` of a lane */
+    LANE_MINOR_EXEC = 5,  /* `exec_ticks`, `loaded_cpu_ns` */
 
     LANE_LINE = 64,
     LANE_SEGMENT_SHIFT = 17,
@@ -214,6 +215,9 @@ struct lane_session {
     _Alignas(64) uint64_t lane_made[LANE_MAX / 64];
     /* [P] when the first handler could be called; 0: not yet */
     _Alignas(64) uint64_t loaded_ticks;
+    uint64_t exec_ticks;    /* [P] before `ready`: when the first process was
+                               exec'ed, which is its t0; 0: not known */
+    uint64_t loaded_cpu_ns; /* [P] before loaded_ticks: CPU time between */
     _Alignas(64) char pad1[2048 - 1536];
 
     /* [P] context that follows work items; [S] reads them as losses */

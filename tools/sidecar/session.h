@@ -103,7 +103,7 @@ struct session {
     uint32_t ended_places; /* of processes that wait to be set free */
     bool has_ended;        /* stored by an earlier sidecar, lanes and all */
     bool is_boot_ours;     /* ticks of today mean something in it */
-    bool is_service_known;
+    bool is_service_known, is_loading_known;
     bool has_overdue;       /* a site has such a limit */
     uint32_t overdue_looks; /* at threads, this batch */
     bool has_gap;           /* the store knows less than was given back */

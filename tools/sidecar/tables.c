@@ -381,6 +381,23 @@ static int service_sync(struct session *s)
     return rc < 0 ? rc : 0;
 }
 
+/* The first process: from its exec until its first handler could run. */
+static int loading_sync(struct session *s)
+{
+    const struct lane_session *h = &s->reader.header;
+    if (s->is_loading_known || h->loaded_ticks == 0 || !s->process[0].is_stored)
+        return 0;
+    s->is_loading_known = true;
+    if (h->minor < LANE_MINOR_EXEC || h->exec_ticks == 0 ||
+        h->exec_ticks > h->loaded_ticks)
+        return 0;
+    int64_t ns = clock_duration_ns(&s->clock, h->exec_ticks, h->loaded_ticks);
+    int rc = store_run(
+        s->store, STORE_PROCESS_LOADED, "iii", s->id, ns,
+        h->loaded_cpu_ns < (uint64_t)ns ? (int64_t)h->loaded_cpu_ns : ns);
+    return rc < 0 ? rc : 0;
+}
+
 /* "withheld: REASON (...": preload/discreet.c. */
 static void find_withheld(struct session *s, const char *note)
 {
@@ -416,6 +433,8 @@ int tables_sync(struct session *s)
             rc = site_sync(s, i);
     if (rc == 0)
         rc = service_sync(s);
+    if (rc == 0)
+        rc = loading_sync(s);
     if (rc == 0)
         rc = note_sync(s);
     return rc == 0 ? words_read(s) : rc;
