@@ -164,6 +164,10 @@ int session_knows_site(struct session *session, uint32_t site)
 
 /* Entries that are new in the tables, into the store. */
 int tables_sync(struct session *session) __attribute__((warn_unused_result));
+/* The first process: from its exec until its first handler could run;
+ * `is_over`: it has ended, there is no later look. */
+int tables_loading(struct session *session, bool is_over)
+    __attribute__((warn_unused_result));
 /* Look at the places of processes that were set free in any case. */
 void tables_look_again(struct session *session);
 /* A place of the table is nobody's from now on. */

@@ -381,12 +381,16 @@ static int service_sync(struct session *s)
     return rc < 0 ? rc : 0;
 }
 
-/* The first process: from its exec until its first handler could run. */
-static int loading_sync(struct session *s)
+int tables_loading(struct session *s, bool is_over)
 {
     const struct lane_session *h = &s->reader.header;
-    if (s->is_loading_known || h->loaded_ticks == 0 || !s->process[0].is_stored)
+    if (s->is_loading_known || !s->process[0].is_stored)
         return 0;
+    /* it may have begun and ended since the last look */
+    int err =
+        h->loaded_ticks == 0 && is_over ? lane_reader_refresh(&s->reader) : 0;
+    if (err || h->loaded_ticks == 0)
+        return err;
     s->is_loading_known = true;
     if (h->minor < LANE_MINOR_EXEC || h->exec_ticks == 0 ||
         h->exec_ticks > h->loaded_ticks)
@@ -434,7 +438,7 @@ int tables_sync(struct session *s)
     if (rc == 0)
         rc = service_sync(s);
     if (rc == 0)
-        rc = loading_sync(s);
+        rc = tables_loading(s, false);
     if (rc == 0)
         rc = note_sync(s);
     return rc == 0 ? words_read(s) : rc;
