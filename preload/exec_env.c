@@ -21,6 +21,7 @@
 #include "lane/ids.h"
 #include "lane/x86_64/machine.h"
 #include "preload/config.h"
+#include "preload/exec_time.h"
 #include "preload/read.h"
 #include "lane/assert.h"
 
@@ -141,7 +142,7 @@ static void look_preload(const struct reader *reader, const char *entry,
 static void look_entry(const struct reader *reader, const char *entry,
                        struct exec_env *found)
 {
-    char head[12]; /* TRACEPARENT= */
+    char head[sizeof LANE_EXEC_VARIABLE];
     size_t len = read_bytes(reader, head, (uint64_t)entry, sizeof head);
     if (begins(head, len, "TRACEPARENT=")) {
         found->is_ours = true;
@@ -153,6 +154,8 @@ static void look_entry(const struct reader *reader, const char *entry,
         found->has_state = true;
     } else if (begins(head, len, "BAGGAGE=")) {
         found->has_baggage = true;
+    } else if (begins(head, len, LANE_EXEC_VARIABLE "=")) {
+        found->has_time = true;
     }
 }
 
@@ -272,8 +275,10 @@ static char *edited(const struct reader *reader, char *entry,
                     const struct exec_env *found, bool is_given,
                     bool drop_preload, struct exec_texts *texts)
 {
-    char head[12];
+    char head[sizeof LANE_EXEC_VARIABLE];
     size_t len = read_bytes(reader, head, (uint64_t)entry, sizeof head);
+    if (begins(head, len, LANE_EXEC_VARIABLE "="))
+        return NULL;
     if (!found->keeps_parent &&
         (begins(head, len, "TRACEPARENT=") ||
          (!is_given && begins(head, len, "TRACESTATE="))))
@@ -297,6 +302,10 @@ bool exec_env_edit(char *const *env, const struct exec_env *found,
             out[n++] = given_state;
         if (!found->has_baggage && given_baggage[0])
             out[n++] = given_baggage;
+    }
+    if (found->is_timed) {
+        exec_time_hand_on(texts->time);
+        out[n++] = texts->time;
     }
     for (uint64_t i = 0; i < found->count; i++) {
         char *entry;

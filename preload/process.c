@@ -54,7 +54,7 @@ static uint64_t parse_start_time(const char *text, long len)
     return number;
 }
 
-static uint64_t read_start_time(void)
+uint64_t process_start_time(void)
 {
     char text[STAT_BYTES];
     long fd = raw(SYS_openat, AT_FDCWD, (long)"/proc/self/stat",
@@ -92,7 +92,7 @@ int process_register(uint32_t parent, struct span_place place)
     struct lane_process *entry = process_entry();
     runtime.pid = (uint32_t)raw(SYS_getpid, 0, 0, 0);
     entry->pid = runtime.pid;
-    entry->start_time = read_start_time();
+    entry->start_time = process_start_time();
     entry->parent = parent;
     entry->context = place.context;
     entry->parent_ref = place.parent;

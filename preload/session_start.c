@@ -5,6 +5,7 @@
  * which processes are traced.
  */
 #include "preload/session_start.h"
+#include "preload/exec_time.h"
 #include "preload/exit_rules.h"
 #include "preload/modules.h"
 #include "preload/sidecar_start.h"
@@ -295,6 +296,7 @@ int session_start(uint32_t manifest_errors, uint64_t most_bytes)
         runtime.map.session = NULL;
         return err;
     }
+    exec_time_begin();
     fill_process();
     fill_service();
     fill_store();

@@ -18,6 +18,7 @@
 #include "preload/filter.h"
 #include "preload/error_watch.h"
 #include "preload/exec.h"
+#include "preload/exec_time.h"
 #include "preload/loader.h"
 #include "preload/longjmp.h"
 #include "preload/manifest_load.h"
@@ -160,7 +161,7 @@ static void start_tracing(void)
     thread_context_start();
     bind_everything();
     sidecar_start();
-    runtime.map.session->loaded_ticks = lane_now(&runtime.map);
+    exec_time_loaded();
     note_publish();
     note_log();
 }
@@ -174,6 +175,7 @@ __attribute__((constructor)) static void start(int argc, char **argv,
         return;
     runtime.program_errno = own_program_errno;
     config.env = env;
+    exec_time_take(env);
     if (config_is_disabled())
         return;
     if (!filter_allows_us() || config_read() != 0)

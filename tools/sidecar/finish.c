@@ -332,6 +332,8 @@ static int process_end(struct session *s, uint32_t index)
     ending_free(&ending);
     if (rc >= 0)
         rc = tables_lost(s, p);
+    if (rc >= 0 && index == 0)
+        rc = tables_loading(s, true);
     uint32_t context = p->entry.context;
     int64_t trace = rc < 0 ? rc : tables_trace(s, &context, p->entry.t0_ticks);
     if (trace < 0)

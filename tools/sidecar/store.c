@@ -60,6 +60,7 @@ static const char *const names[STORE_STATEMENTS] = {
     [STORE_TRACE_ADD] = "trace_add",
     [STORE_CONTEXT_ROOT] = "context_root",
     [STORE_PROCESS_EXECED] = "process_execed",
+    [STORE_PROCESS_LOADED] = "process_loaded",
     [STORE_PROCESS_LOST] = "process_lost",
     [STORE_TRACE_ROOTS] = "trace_roots",
     [STORE_TRACE_ROOT] = "trace_root",

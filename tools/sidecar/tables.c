@@ -390,6 +390,27 @@ static int service_sync(struct session *s)
     return rc < 0 ? rc : 0;
 }
 
+int tables_loading(struct session *s, bool is_over)
+{
+    const struct lane_session *h = &s->reader.header;
+    if (s->is_loading_known || !s->process[0].is_stored)
+        return 0;
+    /* it may have begun and ended since the last look */
+    int err =
+        h->loaded_ticks == 0 && is_over ? lane_reader_refresh(&s->reader) : 0;
+    if (err || h->loaded_ticks == 0)
+        return err;
+    s->is_loading_known = true;
+    if (h->minor < LANE_MINOR_EXEC || h->exec_ticks == 0 ||
+        h->exec_ticks > h->loaded_ticks)
+        return 0;
+    int64_t ns = clock_duration_ns(&s->clock, h->exec_ticks, h->loaded_ticks);
+    int rc = store_run(
+        s->store, STORE_PROCESS_LOADED, "iii", s->id, ns,
+        h->loaded_cpu_ns < (uint64_t)ns ? (int64_t)h->loaded_cpu_ns : ns);
+    return rc < 0 ? rc : 0;
+}
+
 /* "withheld: REASON (...": preload/discreet.c. */
 static void find_withheld(struct session *s, const char *note)
 {
@@ -425,6 +446,8 @@ int tables_sync(struct session *s)
             rc = site_sync(s, i);
     if (rc == 0)
         rc = service_sync(s);
+    if (rc == 0)
+        rc = tables_loading(s, false);
     if (rc == 0)
         rc = note_sync(s);
     return rc == 0 ? words_read(s) : rc;
