@@ -49,7 +49,7 @@ static int begun_store(struct session *s, const struct pending *p,
     span.trace = tables_trace(s, &span.context, span.t0);
     if (end_ticks)
         span.duration_ns = span.self_ns =
-            clock_duration_ns(&s->clock, span.t0, end_ticks);
+            clock_until_ns(&s->clock, span.t0, end_ticks);
     int rc = span.trace < 0 ? (int)span.trace : drain_span_store(s, &span, p);
     if (rc > 0 && end_ticks)
         rc = drain_span_count(s, &span, p);

@@ -186,6 +186,13 @@ int64_t clock_unix_ns(const struct clock *clock, uint64_t tick)
                         clock_to_ns(since_first(clock, tick)));
 }
 
+int64_t clock_until_ns(const struct clock *clock, uint64_t from, uint64_t to)
+{
+    if (to <= from)
+        return 0;
+    return clock_add_ns(clock_unix_ns(clock, to), -clock_unix_ns(clock, from));
+}
+
 int64_t clock_stepped_ns(const struct clock *clock, uint64_t from, uint64_t to)
 {
     uint32_t most = sizeof clock->step / sizeof *clock->step;

@@ -289,7 +289,7 @@ static int64_t since_start(const struct session *s,
 {
     if (ticks == 0)
         return STORE_NULL;
-    return clock_duration_ns(&s->clock, p->entry.t0_ticks, ticks);
+    return clock_until_ns(&s->clock, p->entry.t0_ticks, ticks);
 }
 
 /* What the screens say of one that failed. */
@@ -317,7 +317,7 @@ static int process_end(struct session *s, uint32_t index)
     uint64_t t1 = p->entry.t1_ticks;
     if (t1 < p->last_ticks)
         t1 = p->last_ticks;
-    int64_t duration = clock_duration_ns(&s->clock, p->entry.t0_ticks, t1);
+    int64_t duration = clock_until_ns(&s->clock, p->entry.t0_ticks, t1);
     uint64_t cpu = marked ? p->entry.cpu_ns : p->death.cpu_ns;
     uint64_t peak = marked ? p->entry.peak_bytes : p->death.peak_bytes;
     bool is_reaped = p->death.source && strcmp(p->death.source, "reaper") == 0;

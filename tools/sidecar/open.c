@@ -38,7 +38,7 @@ static void span_of_open(struct session *s, uint32_t lane,
 static void span_cut(const struct session *s, struct drain_span *span,
                      const struct pending *p, uint64_t end_ticks)
 {
-    span->duration_ns = clock_duration_ns(&s->clock, span->t0, end_ticks);
+    span->duration_ns = clock_until_ns(&s->clock, span->t0, end_ticks);
     span->self_ns = clock_add_ns(span->duration_ns, -p->children_ns);
     if (span->self_ns < 0)
         span->self_ns = 0;
