@@ -134,6 +134,8 @@ def _plain(name, rest, pids, made):
         return name
     if name == "read" and rest.startswith("0, "):
         return "read(0, ...)"  # of a pipe: in pieces as they come
+    if name in ("poll", "ppoll") and "{fd=0," in rest:
+        rest = rest.split(") = ")[0]  # what is there by now, or has ended
     if name in OF_PROCESSES:
         # a number by itself: the digits of an address may be a pid's
         rest = re.sub(r"\b\d+\b", lambda m: pids.get(m[0], m[0]), rest)
