@@ -133,6 +133,10 @@ enum {
     SHIM_CACHE_MAX = 1024
 };
 void shim_cache_use(uint32_t slot);
+/* From now on no system call is made for an entry: what is accessible by then,
+ * and some 1,300 more, are all there will be; a Z call that finds none has no
+ * frame (SHIM_CALL_LOST). Not undone. [signal-safe] */
+void shim_entries_forbid(void);
 
 /* True if this return address is one of ours: a tail call, or a frame of a
  * traced call in a backtrace. */

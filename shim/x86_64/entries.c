@@ -34,6 +34,7 @@
 enum {
     RESERVE_MAX = 1 << 24,
     BATCH_BYTES = 64 * 1024,
+    LAST_BYTES = 256 * 1024, /* made accessible before no call may be made */
     SEARCH_MAX = 4096, /* the ring, for the stack of an error */
     LOOK_AT = 8,       /* entries of the ring before a new one is made */
     LEFT_MAX = 256,    /* that wait for their frame to come back */
@@ -44,6 +45,7 @@ __thread struct shim_cache *shim_cache;
 
 static uint8_t *pool;
 static uint64_t pool_bytes, pool_next, pool_ready; /* the last two: atomic */
+static bool is_forbidden;
 static struct shim_cache caches[SHIM_CACHE_MAX];
 static struct shim_cache shared; /* of threads without one */
 /* What an empty ring has: never free. */
@@ -108,12 +110,29 @@ static int make_ready(uint64_t end)
     return 0;
 }
 
+void shim_entries_forbid(void)
+{
+    uint64_t end = __atomic_load_n(&pool_next, __ATOMIC_RELAXED) + LAST_BYTES;
+    if (pool == NULL || __atomic_load_n(&is_forbidden, __ATOMIC_RELAXED))
+        return;
+    (void)make_ready(end < pool_bytes ? end : pool_bytes);
+    __atomic_store_n(&is_forbidden, true, __ATOMIC_RELAXED);
+}
+
+/* How far entries may be cut off. */
+static uint64_t pool_end(void)
+{
+    if (__atomic_load_n(&is_forbidden, __ATOMIC_RELAXED))
+        return __atomic_load_n(&pool_ready, __ATOMIC_ACQUIRE);
+    return pool_bytes;
+}
+
 /* A new entry, busy, in no ring yet. NULL: the pool is used up. */
 static struct shim_entry *cut_off(struct shim_cache *home)
 {
     uint64_t at = __atomic_load_n(&pool_next, __ATOMIC_RELAXED);
     do {
-        if (at + ENTRY_SIZE > pool_bytes)
+        if (at + ENTRY_SIZE > pool_end())
             return NULL;
     } while (!__atomic_compare_exchange_n(&pool_next, &at, at + ENTRY_SIZE,
                                           true, __ATOMIC_RELAXED,
