@@ -88,8 +88,10 @@ static long tell(long text, long unused)
 }
 
 #define FROM_NOW                                                               \
-    "of threads that begin now and of what is loaded the calls are not traced, " \
-    "calls that find no frame are counted only, and how it ends is known from " \
+    "of threads that begin now and of what is loaded the calls are not "       \
+    "traced, "                                                                 \
+    "calls that find no frame are counted only, and how it ends is known "     \
+    "from "                                                                    \
     "outside alone"
 
 /* A child of vfork runs in its parent's memory: what is forbidden to the one

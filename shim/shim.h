@@ -179,6 +179,8 @@ long shim_call_slow(long (*fn)(long a, long b), long a, long b);
 /* From now on it stays on the caller's stack: no system call is made for it.
  * Not undone. [signal-safe] */
 void shim_stacks_forbid(void);
+/* Does this stack pointer stand on a stack of ours? [signal-safe] */
+bool shim_stacks_have(uint64_t sp);
 
 /* xmm0 to xmm7 as they are now, 16 bytes each; only out of a hook that was
  * compiled with -mgeneral-regs-only. [signal-safe] */

@@ -2,9 +2,10 @@
 /*
  * The entries of Z.
  *
- *   pool    one reservation of address space, never unmapped; entries are cut
- *           off it in order, and made accessible in batches (PROT_NONE until
- *           then, so that mlockall does not fill it)
+ *   pool    one reservation of address space, never unmapped; its end is for
+ *           stacks (stacks.c). Entries are cut off it in order, and made
+ *           accessible in batches (PROT_NONE until then, so that mlockall does
+ *           not fill it)
  *   cache   the entries of one lane, a ring that only grows. An entry stays in
  *           its ring for ever.
  *
@@ -33,11 +34,11 @@
 
 enum {
     RESERVE_MAX = 1 << 24,
-    BATCH_BYTES = 64 * 1024,
+    BATCH_BYTES = SHIM_BATCH_BYTES,
     LAST_BYTES = 256 * 1024, /* made accessible before no call may be made */
-    SEARCH_MAX = 4096, /* the ring, for the stack of an error */
-    LOOK_AT = 8,       /* entries of the ring before a new one is made */
-    LEFT_MAX = 256,    /* that wait for their frame to come back */
+    SEARCH_MAX = 4096,       /* the ring, for the stack of an error */
+    LOOK_AT = 8,             /* entries of the ring before a new one is made */
+    LEFT_MAX = 256,          /* that wait for their frame to come back */
     LEFT_NEAR = 1 << 20,
 };
 
@@ -77,7 +78,7 @@ int shim_entries_reserve(size_t count)
             continue;
         /* it is taken in pieces: none is to become a huge page */
         (void)madvise(at, len, MADV_NOHUGEPAGE);
-        pool_bytes = len;
+        pool_bytes = len - shim_stacks_reserve(at, len);
         pool = at;
         return 0;
     }
