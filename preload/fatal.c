@@ -125,6 +125,7 @@ static bool run(void (*fn)(void *argument), void *argument)
 {
     if (!signal_stack_run(fn, argument))
         return false;
+    /* release; pairs with wait_for_others() */
     __atomic_store_n(&has_run, true, __ATOMIC_RELEASE);
     return true;
 }
@@ -134,6 +135,7 @@ static bool run(void (*fn)(void *argument), void *argument)
 static void wait_for_others(void)
 {
     const struct timespec step = {0, 100000};
+    /* acquire; pairs with run() */
     for (int i = 0;
          i < WAIT_STEPS && !__atomic_load_n(&has_run, __ATOMIC_ACQUIRE); i++)
         machine_syscall(SYS_nanosleep, (long)&step, 0, 0, 0, 0, 0);
@@ -257,6 +259,7 @@ void fatal_raised(int signal, uint64_t mask,
     process_mark_end(LANE_MARKER_SIGNAL, signal, 0);
     error_note_signal(&fault);
     span_busy--;
+    /* release; pairs with wait_for_others() */
     __atomic_store_n(&has_run, true, __ATOMIC_RELEASE);
     replace(signal, (struct disposition){0});
 }

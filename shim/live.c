@@ -59,6 +59,7 @@ static bool make_rows(void)
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (at == MAP_FAILED)
         return false;
+    /* release; pairs with shim_live_target() */
     __atomic_store_n(&rows, at, __ATOMIC_RELEASE);
     return true;
 }
@@ -73,12 +74,14 @@ static bool put_row(uint64_t address, uint64_t target)
         return false;
     }
     __atomic_store_n(&row->target, target, __ATOMIC_RELAXED);
+    /* release; pairs with row_of() */
     __atomic_store_n(&row->address, address, __ATOMIC_RELEASE);
     return true;
 }
 
 uint64_t shim_live_target(uint64_t address)
 {
+    /* acquire; pairs with make_rows() */
     if (!__atomic_load_n(&rows, __ATOMIC_ACQUIRE))
         return 0;
     const struct row *row = row_of(address);
