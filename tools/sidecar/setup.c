@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "tools/sidecar/log.h"
+#include "lane/assert.h"
 
 enum {
     LOCK_SHARED_NS = 50000, /* somebody only looks */
@@ -92,6 +93,7 @@ static bool take_lock(int lock_fd, bool wait)
 
 bool setup_share(int lock_fd, bool wait)
 {
+    lane_assert(lock_fd >= 0);
     for (int i = 0; i < LOCK_TRIES; i++) {
         if (flock(lock_fd, LOCK_SH | LOCK_NB) == 0)
             return true;
