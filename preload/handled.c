@@ -258,7 +258,8 @@ uint64_t handled_note(int signal, const siginfo_t *info, ucontext_t *context,
 {
     const struct slot *slot = &slots[number];
     const greg_t *registers = context->uc_mcontext.gregs;
-    if (is_our_copy(signal, context))
+    if (is_our_copy(signal, context) ||
+        fatal_is_amid_jump(signal, context->uc_mcontext.gregs))
         return 0;
     /* 32-bit code may have fs elsewhere: no thread-local variable, then */
     if ((registers[REG_CSGSFS] & 0xffff) != CODE_64)
