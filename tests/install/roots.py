@@ -51,7 +51,7 @@ class Root:
         for kind, at in (("proc", "/proc"), ("devtmpfs", "/dev"), ("tmpfs", "/dev/shm")):
             subprocess.run(["mount", "-t", kind, kind, self.path + at], check=True)
             self.mounts.insert(0, self.path + at)
-        shutil.copy(package, self.path + "/root/handspan.deb")
+        shutil.copy(package, self.path + "/handspan.deb")
 
     def close(self):
         for pid in filter(str.isdigit, os.listdir("/proc")):
@@ -64,7 +64,7 @@ class Root:
             subprocess.run(["umount", "-l", mount])
 
     def start(self, script):
-        env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root",
+        env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/var/tmp",
                "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
         return subprocess.Popen(["chroot", self.path, "bash", "-ec", script], env=env,
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -96,14 +96,14 @@ def meanwhile(root, what, command):
 def try_root(root):
     begun = time.monotonic()
     status, text = root.run("apt-get update -qq && apt-get install -y -qq "
-                            "/root/handspan.deb sqlite3")
+                            "/handspan.deb sqlite3")
     check("apt takes the package", status == 0, text)
     status, text = root.run("EXAMPLE_DIR=/tmp/x " + EXAMPLE)
     check("a first waterfall", status != 127 and re.search(r"Complete: [\d,]+ of", text), text)
     print(f"       {time.monotonic() - begun:.0f} s from the bare root to it")
     status, text = root.run("! command -v cc gcc c++ clang")
     check("no compiler was needed", status == 0, text)
-    meanwhile(root, "upgraded", "apt-get install --reinstall -y -qq /root/handspan.deb")
+    meanwhile(root, "upgraded", "apt-get install --reinstall -y -qq /handspan.deb")
     status, text = root.run("handspan list | grep -c bash")
     check("and its trace is stored", status == 0, text)
     meanwhile(root, "removed", "apt-get remove -y -qq handspan")
