@@ -342,6 +342,7 @@ static void leave_exec(struct shim_call *call, const struct shim_regs *regs)
     /* it failed: the process goes on */
     process->lost = LANE_LOST_NOT;
     __atomic_store_n(&process->state, LANE_PROCESS_RUNS, __ATOMIC_RELAXED);
+    /* release; pairs with the exchange of process_mark_end() */
     __atomic_store_n(&process->marker, LANE_MARKER_NONE, __ATOMIC_RELEASE);
 }
 

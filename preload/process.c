@@ -183,6 +183,7 @@ void process_mark_end(enum lane_marker marker, int code, uint64_t fault_address)
         return;
     uint32_t none = LANE_MARKER_NONE;
     /* the first one wins; a reader looks at `state` alone */
+    /* pairs with leave_exec(), and with another ending */
     if (!__atomic_compare_exchange_n(&entry->marker, &none, (uint32_t)marker,
                                      false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
         return;

@@ -4,7 +4,9 @@
 leaves what it does untraced, with calls of handlers open around it, and beside a
 thread that calls handlers.
 
-  odd.py PRELOAD PROGRAM [PATTERN]
+  odd.py PRELOAD PROGRAM [all] [PATTERN [PLACE,...]]
+
+Beside a thread with kind Z alone; all: with F, too.
 """
 import fnmatch
 import os
@@ -28,7 +30,8 @@ SECONDS = 120
 
 
 class Table:
-    def __init__(self, preload, program, top):
+    def __init__(self, preload, program, is_all, top):
+        self.is_all = is_all
         self.program, self.work, self.dir = program, top + "/w", top + "/d"
         os.mkdir(self.work)
         os.chmod(top, 0o755)
@@ -81,7 +84,8 @@ class Table:
             self.skipped += 1
             return
         differences = []
-        for shim in SHIMS:
+        few = place == "beside" and not self.is_all
+        for shim in SHIMS[few:]:
             self.runs += 1
             got = self.run(name, place,
                            dict(self.traced, HANDSPAN_TEST_SHIM=shim))
@@ -97,14 +101,16 @@ class Table:
 
 
 def main():
-    preload, program = sys.argv[1:3]
-    pattern = sys.argv[3] if len(sys.argv) > 3 else "*"
-    places = sys.argv[4].split(",") if len(sys.argv) > 4 else PLACES
+    preload, program, *rest = sys.argv[1:]
+    is_all = rest[:1] == ["all"]
+    rest = rest[is_all:]
+    pattern = rest[0] if rest else "*"
+    places = rest[1].split(",") if len(rest) > 1 else PLACES
     names = subprocess.run([program], capture_output=True, text=True,
                            check=True).stdout.split()
     with tempfile.TemporaryDirectory(prefix="handspan-odd-",
                                      dir=os.environ.get("TEST_MEMORY")) as top:
-        table = Table(preload, program, top)
+        table = Table(preload, program, is_all, top)
         for name in names:
             if not fnmatch.fnmatch(name, pattern):
                 continue
