@@ -134,6 +134,7 @@ static size_t not_served(uint64_t addr, size_t n)
         return n;
     for (uint32_t i = 0; i < READ_SERVED_MAX; i++) {
         const struct range *range = &served[i];
+        /* acquire; pairs with read_add_served() */
         uint64_t len = __atomic_load_n(&range->len, __ATOMIC_ACQUIRE);
         if (inside(range->low, len, addr, 1))
             return 0;
@@ -317,7 +318,9 @@ void read_drop_served(uint64_t low, uint64_t high)
     for (uint32_t i = 0; i < READ_SERVED_MAX; i++) {
         if (served[i].low != low || served[i].len != high - low)
             continue;
+        /* release; pairs with not_served() */
         __atomic_store_n(&served[i].len, 0, __ATOMIC_RELEASE);
+        /* release; pairs with the exchange in read_add_served() */
         __atomic_store_n(&served[i].low, 0, __ATOMIC_RELEASE);
     }
 }

@@ -125,6 +125,7 @@ void shim_entries_forbid(void)
 /* How far entries may be cut off. */
 static uint64_t pool_end(void)
 {
+    /* acquire; pairs with the exchange in make_ready() */
     if (__atomic_load_n(&is_forbidden, __ATOMIC_RELAXED))
         return __atomic_load_n(&pool_ready, __ATOMIC_ACQUIRE);
     return pool_bytes;
