@@ -94,9 +94,11 @@ uint64_t bind_patched_place(uint64_t pc)
 
 uint64_t bind_patched_after(uint64_t pc)
 {
+    /* acquire; pairs with bind_patched_add() */
     uint32_t count = __atomic_load_n(&patch_count, __ATOMIC_ACQUIRE);
     for (uint32_t i = 0; i < count; i++) {
         const struct patched *patch = &patches[i];
+        /* acquire; pairs with bind_patched_add() */
         uint64_t at = __atomic_load_n(&patch->at, __ATOMIC_ACQUIRE);
         if (at == 0 || pc - at >= PLAN_PATCH_BYTES)
             continue;
