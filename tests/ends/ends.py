@@ -340,5 +340,37 @@ def loading(run):
     other.drain()
 
 
+def execs(run):
+    """CPU time is of the same time as the duration: an exec keeps the
+    kernel's clock, and no thread uses more than the time that there is."""
+    s = str(run.step)
+    go = [s, "compute"]
+    python = ("import subprocess, sys; subprocess.run(sys.argv[1:]); "
+              "subprocess.run(sys.argv[1:], close_fds=False)")
+    ways = {
+        "in a loop": go * 6,
+        "below a shell": ["/bin/sh", "-c", "$S compute; exec $S compute"],
+        "env, nice": [*go, "env", "A=1", "nice", *go],
+        "timeout": [*go, "timeout", "300", *go, "env", *go],
+        "xargs": ["/bin/sh", "-c", "echo a b c | exec xargs -n1 sh -c "
+                  "'exec $S compute $S compute'"],
+        "python": ["/usr/bin/python3", "-c", python, *go, *go],
+        "raw exit": go * 3 + ["exit"],
+        "killed": go * 3 + ["kill"]}
+    for way, command in ways.items():
+        other = Run(run.build)
+        done = other.run(*command)
+        check(done.returncode, -signal.SIGKILL if way == "killed" else 0,
+              f"{way}: {done.stderr}")
+        rows = other.sql("""SELECT name, ended_by, cpu_ns, duration_ns,
+            loading_ns IS NULL AND idx = 0
+            FROM processes ORDER BY start_unix_ns""")
+        for name, ended_by, cpu, lasted, is_unknown in rows:
+            is_step = name == "ends_step"
+            if cpu is None or cpu > lasted + lasted // 1000 or \
+                    (is_step and cpu < 20_000_000) or is_unknown:
+                raise SystemExit(f"{way}: {name} ({ended_by}): {rows}")
+
+
 if __name__ == "__main__":
     globals()[sys.argv[2]](Run(sys.argv[1]))
