@@ -363,12 +363,12 @@ def execs(run):
         check(done.returncode, -signal.SIGKILL if way == "killed" else 0,
               f"{way}: {done.stderr}")
         rows = other.sql("""SELECT name, ended_by, cpu_ns, duration_ns,
-            loading_ns IS NULL AND idx = 0
+            loading_ns IS NULL AND idx = 0, peak_is_lower_bound
             FROM processes ORDER BY start_unix_ns""")
-        for name, ended_by, cpu, lasted, is_unknown in rows:
-            is_step = name == "ends_step"
-            if cpu is None or cpu > lasted + lasted // 1000 or \
-                    (is_step and cpu < 20_000_000) or is_unknown:
+        for name, ended_by, cpu, lasted, is_unknown, is_sample in rows:
+            least = 20_000_000 if name == "ends_step" and not is_sample else 0
+            if (cpu or 0) > lasted + lasted // 1000 or (cpu or 0) < least or \
+                    is_unknown:
                 raise SystemExit(f"{way}: {name} ({ended_by}): {rows}")
 
 

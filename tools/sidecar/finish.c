@@ -312,9 +312,8 @@ static uint64_t cpu_of(const struct session_process *p)
         return p->entry.cpu_ns;
     if (p->entry.marker != LANE_MARKER_NONE) /* died while it wrote its end */
         return 0;
-    return p->death.cpu_ns > p->entry.cpu_ns
-               ? p->death.cpu_ns - p->entry.cpu_ns
-               : 0;
+    return p->death.cpu_ns > p->entry.cpu_ns ? p->death.cpu_ns - p->entry.cpu_ns
+                                             : 0;
 }
 
 static int process_end(struct session *s, uint32_t index)
