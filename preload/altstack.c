@@ -74,6 +74,7 @@ static uint64_t find_frame_bytes(void)
 
 int altstack_flag(void)
 {
+    /* acquire; pairs with enter_sigaltstack() */
     return __atomic_load_n(&is_small, __ATOMIC_ACQUIRE) ? 0 : SA_ONSTACK;
 }
 
@@ -94,6 +95,7 @@ static void enter_sigaltstack(struct shim_call *call)
         read_pages_enable(0);
     if (stack.ss_size >= frame_bytes)
         return;
+    /* release; pairs with altstack_flag() */
     __atomic_store_n(&is_small, 1, __ATOMIC_RELEASE);
     fatal_leave_altstack();
 }

@@ -74,6 +74,7 @@ static struct frame_rule get_rule(uint64_t place)
     uint32_t busy = span_busy++;
     shim_call_slow(find_rule, (long)place, (long)&rule);
     span_busy = busy;
+    /* release; pairs with the acquires above */
     __atomic_store_n(&kept->place, 0, __ATOMIC_RELEASE);
     __atomic_store_n(&kept->offset, rule.offset, __ATOMIC_RELEASE);
     __atomic_store_n(&kept->function, rule.function, __ATOMIC_RELEASE);

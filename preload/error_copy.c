@@ -71,6 +71,7 @@ void error_add_code(uint64_t low, uint64_t high)
         at--;
     }
     ranges[at] = (struct range){low, high};
+    /* release; pairs with scrub() */
     __atomic_store_n(&range_count, range_count + 1, __ATOMIC_RELEASE);
 }
 
@@ -264,6 +265,7 @@ static uint64_t only_address(const struct error_copy *copy, uint64_t word,
  * no address does not get there. */
 static void scrub(struct error_copy *copy)
 {
+    /* acquire; pairs with error_add_code() */
     uint32_t count = __atomic_load_n(&range_count, __ATOMIC_ACQUIRE);
     for (uint32_t i = 0; i < copy->head.stack_bytes / 8; i++)
         copy->bytes[i] = only_address(copy, copy->bytes[i], count);

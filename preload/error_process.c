@@ -30,11 +30,13 @@ static const char between[] = "\n[...]\n";
 
 static bool take(void)
 {
+    /* acquire; pairs with give() */
     return __atomic_exchange_n(&last.busy, 1, __ATOMIC_ACQUIRE) == 0;
 }
 
 static void give(void)
 {
+    /* release; pairs with take() */
     __atomic_store_n(&last.busy, 0, __ATOMIC_RELEASE);
 }
 

@@ -220,6 +220,7 @@ static void watch_rethrow(struct module *module)
         return;
     runtimes[runtime_count].site = site;
     runtimes[runtime_count].get_globals = module->base + found.vaddr;
+    /* release; pairs with enter_rethrow() */
     __atomic_store_n(&runtime_count, runtime_count + 1, __ATOMIC_RELEASE);
 }
 

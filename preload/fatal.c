@@ -24,6 +24,7 @@
 #include "lane/x86_64/machine.h"
 #include "preload/altstack.h"
 #include "preload/bind.h"
+#include "preload/bind_patched.h"
 #include "preload/config.h"
 #include "preload/error.h"
 #include "preload/handled.h"
@@ -42,6 +43,7 @@
 
 enum {
     KERNEL_SIGSET_BYTES = 8,
+    TRAP_NO_OPCODE = 6,
     WAIT_STEPS = 1000, /* 0.1 s, or little more */
 };
 
@@ -76,6 +78,16 @@ static bool is_our_copy(int signal, const siginfo_t *info, void *context)
     ucontext_t *u = context;
     return (signal == SIGSEGV || signal == SIGBUS) && info->si_code > 0 &&
            read_fix_fault((uint64_t *)&u->uc_mcontext.gregs[REG_RIP]);
+}
+
+bool fatal_is_amid_jump(int signal, greg_t *registers)
+{
+    uint64_t at = signal == SIGILL && registers[REG_TRAPNO] == TRAP_NO_OPCODE
+                      ? bind_patched_after((uint64_t)registers[REG_RIP])
+                      : 0;
+    if (at != 0)
+        registers[REG_RIP] = (greg_t)at;
+    return at != 0;
 }
 
 /* ---- what is to be known of it ------------------------------------------
@@ -125,6 +137,7 @@ static bool run(void (*fn)(void *argument), void *argument)
 {
     if (!signal_stack_run(fn, argument))
         return false;
+    /* release; pairs with wait_for_others() */
     __atomic_store_n(&has_run, true, __ATOMIC_RELEASE);
     return true;
 }
@@ -134,6 +147,7 @@ static bool run(void (*fn)(void *argument), void *argument)
 static void wait_for_others(void)
 {
     const struct timespec step = {0, 100000};
+    /* acquire; pairs with run() */
     for (int i = 0;
          i < WAIT_STEPS && !__atomic_load_n(&has_run, __ATOMIC_ACQUIRE); i++)
         machine_syscall(SYS_nanosleep, (long)&step, 0, 0, 0, 0, 0);
@@ -143,7 +157,10 @@ HIDDEN void on_fatal(int signal, siginfo_t *info, void *context);
 
 void on_fatal(int signal, siginfo_t *info, void *context)
 {
-    if (is_our_copy(signal, info, context))
+    if (is_our_copy(signal, info, context) ||
+        (info->si_code > 0 &&
+         fatal_is_amid_jump(signal,
+                            ((ucontext_t *)context)->uc_mcontext.gregs)))
         return;
     /* the kernel's sigaction: handler, flags, restorer, mask */
     static const uint64_t by_default[4];
@@ -257,6 +274,7 @@ void fatal_raised(int signal, uint64_t mask,
     process_mark_end(LANE_MARKER_SIGNAL, signal, 0);
     error_note_signal(&fault);
     span_busy--;
+    /* release; pairs with wait_for_others() */
     __atomic_store_n(&has_run, true, __ATOMIC_RELEASE);
     replace(signal, (struct disposition){0});
 }

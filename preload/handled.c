@@ -66,6 +66,7 @@ static uint64_t entry_of(uint64_t handler, uint64_t flags)
     for (uint32_t i = 0; i < SLOTS; i++) {
         struct slot *slot = &slots[i];
         uint64_t is = 0;
+        /* acquire; pairs with the release below */
         if (__atomic_compare_exchange_n(&slot->handler, &is, 1, false,
                                         __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
             slot->flags = flags;
@@ -85,6 +86,7 @@ static uint64_t handler_of(uint64_t entry)
     uint64_t at = entry - (uint64_t)handled_entries;
     if (at >= sizeof(handled_entries) || at % ENTRY_BYTES != 0)
         return 0;
+    /* acquire; pairs with entry_of() */
     return __atomic_load_n(&slots[at / ENTRY_BYTES].handler, __ATOMIC_ACQUIRE);
 }
 
@@ -256,7 +258,8 @@ uint64_t handled_note(int signal, const siginfo_t *info, ucontext_t *context,
 {
     const struct slot *slot = &slots[number];
     const greg_t *registers = context->uc_mcontext.gregs;
-    if (is_our_copy(signal, context))
+    if (is_our_copy(signal, context) ||
+        fatal_is_amid_jump(signal, context->uc_mcontext.gregs))
         return 0;
     /* 32-bit code may have fs elsewhere: no thread-local variable, then */
     if ((registers[REG_CSGSFS] & 0xffff) != CODE_64)

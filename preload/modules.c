@@ -505,7 +505,6 @@ void modules_drop_files(void)
 
 struct module *modules_find(uint64_t address)
 {
-    lane_assert(address != 0);
     for (uint32_t i = 0; i < modules.count; i++) {
         struct module *module = &modules.at[i];
         if (module->is_loaded && address >= module->low &&

@@ -138,5 +138,6 @@ void note_publish(void)
         return;
     published = notes.len;
     __atomic_store_n(&session->note_string, string.offset, __ATOMIC_RELAXED);
+    /* release; pairs with lane_reader_refresh() */
     __atomic_store_n(&session->note_bytes, string.len_bytes, __ATOMIC_RELEASE);
 }

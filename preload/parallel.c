@@ -36,6 +36,7 @@ static struct region *take_region(uint32_t alive)
         struct region *region = &regions[at % REGIONS];
         uint32_t owner = __atomic_load_n(&region->owner, __ATOMIC_RELAXED);
         /* those of the process that forked this one are free as well */
+        /* acquire; pairs with parallel_leave() */
         if (owner != alive &&
             __atomic_compare_exchange_n(&region->owner, &owner, alive, false,
                                         __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))

@@ -96,7 +96,8 @@ void process_goes_on(void)
     struct lane_process *entry = process_entry();
     entry->lost = LANE_LOST_NOT;
     entry->cpu_ns = cpu_before_ns;
-    __atomic_store_n(&entry->state, LANE_PROCESS_RUNS, __ATOMIC_RELEASE);
+    __atomic_store_n(&entry->state, LANE_PROCESS_RUNS, __ATOMIC_RELAXED);
+    /* release; pairs with the exchange of process_mark_end() */
     __atomic_store_n(&entry->marker, LANE_MARKER_NONE, __ATOMIC_RELEASE);
 }
 
@@ -202,6 +203,7 @@ void process_mark_end(enum lane_marker marker, int code, uint64_t fault_address)
         return;
     uint32_t none = LANE_MARKER_NONE;
     /* the first one wins; a reader looks at `state` alone */
+    /* pairs with leave_exec(), and with another ending */
     if (!__atomic_compare_exchange_n(&entry->marker, &none, (uint32_t)marker,
                                      false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
         return;

@@ -110,6 +110,7 @@ int thread_context_announce(void)
     header->payload = bytes;
     uint64_t signature;
     __builtin_memcpy(&signature, "OTEL_CTX", sizeof signature);
+    /* release; pairs with readers outside: signature last */
     __atomic_store_n((uint64_t *)(void *)header->signature, signature,
                      __ATOMIC_RELEASE);
     machine_syscall(SYS_prctl, PR_SET_VMA, PR_SET_VMA_ANON_NAME, at, PAGE,
@@ -133,6 +134,7 @@ static void announce_child(void)
 
 static void set_valid(uint8_t valid)
 {
+    /* pairs with what reads while this thread stands still */
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     __atomic_store_n(&record.valid, valid, __ATOMIC_RELAXED);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);

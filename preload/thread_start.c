@@ -71,6 +71,7 @@ static struct box *take_box(uint32_t alive)
 
 static void give_back(struct box *box)
 {
+    /* release; pairs with take() */
     __atomic_store_n(&box->owner, 0, __ATOMIC_RELEASE);
 }
 

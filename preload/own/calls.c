@@ -238,6 +238,7 @@ static void large_add(uint64_t at, uint64_t len)
         if (!__atomic_compare_exchange_n(&large[i].len, &none, len, false,
                                          __ATOMIC_RELAXED, __ATOMIC_RELAXED))
             continue;
+        /* release; pairs with large_forget() and own_next_large() */
         __atomic_store_n(&large[i].at, at, __ATOMIC_RELEASE);
         return;
     }
@@ -247,12 +248,14 @@ static void large_add(uint64_t at, uint64_t len)
 static void large_forget(uint64_t at, uint64_t len)
 {
     for (int i = 0; i < LARGE_MAX; i++) {
+        /* acquire; pairs with large_add() */
         uint64_t low = __atomic_load_n(&large[i].at, __ATOMIC_ACQUIRE);
         uint64_t high = low + large[i].len, end = at + len;
         if (!low || end <= low || at >= high)
             continue;
         bool is_kept = at > low;
         __atomic_store_n(&large[i].at, is_kept ? low : 0, __ATOMIC_RELAXED);
+        /* release: free from here on; pairs with large_add() */
         __atomic_store_n(&large[i].len, is_kept ? at - low : 0,
                          __ATOMIC_RELEASE);
     }
@@ -272,6 +275,7 @@ bool own_next_large(uint64_t from, uint64_t *low, uint64_t *high)
     *low = UINT64_MAX;
     take_lower(from, (uint64_t)__ehdr_start, (uint64_t)_end, low, high);
     for (int i = 0; i < LARGE_MAX; i++) {
+        /* acquire; pairs with large_add() */
         uint64_t at = __atomic_load_n(&large[i].at, __ATOMIC_ACQUIRE);
         take_lower(from, at, at + large[i].len, low, high);
     }

@@ -57,6 +57,7 @@ class Rules(unittest.TestCase):
         self.assertTrue(self.found("pairs", "lane/x.c", g + store))
         self.assertTrue(self.found("pairs", "lane/x.c", said + store))
         self.assertFalse(self.found("pairs", "lane/x.c", g + said + store))
+        self.assertTrue(self.found("pairs", "preload/x.c", g + store))
         self.assertTrue(self.found("pairs", "lane/x.c",
                                    g + said + 8 * "\n" + store))
 
