@@ -169,7 +169,8 @@ def outcome(run):
         WHERE ended_by <> 'exec'""")
     ((top,),) = run.sql("SELECT coalesce(sum(cpu_ns), 0) FROM spans")
     ((loading,),) = run.sql("SELECT sum(loading_cpu_ns) FROM processes")
-    check(rest[0]["cpu_ns"], cpu - top - loading, "CPU outside of handlers")
+    # a call's CPU time may hold what a hypervisor took away (preload/cpu.h)
+    check(rest[0]["cpu_ns"], max(0, cpu - top - loading), "CPU of the rest")
 
 
 def daemon(run):
