@@ -44,6 +44,7 @@ static long raw(long number, long a, long b, long c)
 /* Field 22 of the text; the name in field 2 may hold anything, ')' ends it. */
 static uint64_t parse_start_time(const char *text, long len)
 {
+    lane_assert(len > 0 && len <= STAT_BYTES);
     long at = len;
     while (at > 0 && text[at - 1] != ')')
         at--;
@@ -118,6 +119,7 @@ int process_register(uint32_t parent, struct span_place place)
     runtime.process = known_number = (uint32_t)number;
     struct lane_process *entry = process_entry();
     runtime.pid = (uint32_t)raw(SYS_getpid, 0, 0, 0);
+    lane_assert(entry != NULL);
     entry->pid = runtime.pid;
     entry->start_time = process_start_time();
     entry->parent = parent;
@@ -141,6 +143,7 @@ int process_register(uint32_t parent, struct span_place place)
 
 void process_register_child(void)
 {
+    lane_assert(runtime.alive != NULL && *runtime.alive != runtime.process + 1);
     struct span_place place = {span_process.ref, span_process.context};
     uint32_t parent = known_number + 1;
     if (fork_place.parent != 0)
