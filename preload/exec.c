@@ -342,13 +342,8 @@ static void leave_exec(struct shim_call *call, const struct shim_regs *regs)
         return;
     struct lane_process *process = process_entry();
     error_note_call(call, regs->rax, &failing_exec);
-    if (process->marker != LANE_MARKER_EXEC)
-        return;
-    /* it failed: the process goes on */
-    process->lost = LANE_LOST_NOT;
-    __atomic_store_n(&process->state, LANE_PROCESS_RUNS, __ATOMIC_RELAXED);
-    /* release; pairs with the exchange of process_mark_end() */
-    __atomic_store_n(&process->marker, LANE_MARKER_NONE, __ATOMIC_RELEASE);
+    if (process->marker == LANE_MARKER_EXEC)
+        process_goes_on();
 }
 
 /* What opens a parallel region in libgomp. */
