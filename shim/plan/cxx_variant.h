@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Compilers make several functions of one destructor: D2 for a base, D1 for a
- * whole object, D0 for `delete`. Shared by the preload and `check`.
+ * Compilers make several functions of one constructor or destructor: C2 and D2
+ * for a base, C1 and D1 for a whole object, D0 for `delete`. Shared by the
+ * preload and `check`.
  */
 #pragma once
 #include "shim/plan/image.h"
@@ -11,8 +12,17 @@
 bool variant_passes_on(const struct plan_image *image,
                        const struct plan_symbol *symbol);
 
-/* Does it get parameters behind `this` that the source does not have? The
+/*
+ * Does it get parameters behind `this` that the source does not have? The
  * variant for a base (C2, D2) of a class with virtual bases gets their table
  * (Itanium C++ ABI 2.6.2), the one that gcc makes of all (C4, D4) also a flag.
+ * Whether a class has such bases is not in a function's name: clang drops the
+ * symbol of the table.
  */
-bool variant_has_hidden(const struct plan_image *image, const char *name);
+enum variant_hidden {
+    VARIANT_PLAIN,
+    VARIANT_HIDDEN,
+    VARIANT_UNKNOWN,
+};
+enum variant_hidden variant_hidden(const struct plan_image *image,
+                                   const char *name, uint64_t vaddr);
