@@ -287,8 +287,7 @@ static int look(void *context, const struct plan_symbol *symbol)
     p->buf = text;
     bind_cut_suffix(symbol->name, text);
     int score = compare(p, text);
-    if (score < 0 || score < p->score || is_known(p, symbol->vaddr) ||
-        variant_passes_on(&p->object->image, symbol))
+    if (score < 0 || score < p->score || is_known(p, symbol->vaddr))
         return 0;
     if (score == p->score && !is_variant(p, text)) {
         p->ties++;
@@ -346,6 +345,21 @@ static int look_at_all(struct paste *p, const struct objects *objects)
     return err;
 }
 
+/* What is bound by that name: variants that pass their calls on are not. */
+static int find_bound(struct paste *p, const struct objects *objects)
+{
+    struct manifest_decl decl = *p->want->decl;
+    struct functions bound;
+    decl.symbol = p->text;
+    int err = functions_find(objects, &decl, &bound);
+    if (err || !bound.count)
+        return err;
+    functions_free(p->out);
+    *p->out = bound;
+    sort_variants(p->out);
+    return 0;
+}
+
 int types_paste_find(const struct objects *objects,
                      const struct manifest_want *want, struct functions *out,
                      char **readable)
@@ -365,7 +379,8 @@ int types_paste_find(const struct objects *objects,
     free(p.wanted_params);
     if (err || p.ties)
         clear(&p);
-    sort_variants(out);
+    else if (want->pasted && p.text)
+        err = find_bound(&p, objects);
     *readable = p.text;
     return err;
 }
