@@ -119,6 +119,7 @@ static int take_site(struct work *work)
     work->bound = &bounds[at];
     if (bounds_end <= work->index)
         bounds_end = work->index + 1;
+    lane_assert(bounds_end <= SHIM_SITE_MAX);
     return 0;
 }
 
@@ -151,6 +152,7 @@ static void name_begin(struct work *work)
     uint32_t index = flow_only_name(decl) ? 0 : take_index(true);
     if (index == 0)
         return;
+    lane_assert(index != work->index && index < SHIM_SITE_MAX);
     struct lane_site *record = &runtime.map.sites[index];
     *record = *work->record;
     put_string(name, &record->name);

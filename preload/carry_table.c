@@ -121,6 +121,7 @@ static inline bool has_far(const struct set *near)
 /* Before an item comes to a far set, and after it left. */
 static void count_far(uint64_t key, uint32_t by)
 {
+    lane_assert(by == 1 || by == UINT32_MAX);
     /* pairs with has_far() */
     __atomic_fetch_add(&near_of(key)->far_count, by, __ATOMIC_ACQ_REL);
 }
@@ -209,6 +210,7 @@ static bool claim_key(struct place *place, uint64_t key)
 /* Of a place that is claimed. */
 static inline void vacate(struct set *set, struct place *place)
 {
+    lane_assert((place->version & 1) == 1);
     lane_assert(place >= set->place && place < set->place + ITEMS_A_SET);
     uint64_t key = place->key;
     set_key(set, place, 0);
@@ -263,6 +265,8 @@ static void COLD remove_all(uint64_t key, const struct place *but)
 static void write_item(struct set *set, struct place *place, uint64_t key,
                        const struct carry_item *item, uint32_t kind)
 {
+    lane_assert((place->version & 1) == 1 && place >= set->place &&
+                place < set->place + ITEMS_A_SET);
     lane_assert(key != 0 && item->context < 1u << 24 && kind <= KIND_AWAITED);
     place->parent = item->parent;
     place->ticks = item->ticks;

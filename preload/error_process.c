@@ -36,6 +36,7 @@ static bool take(void)
 
 static void give(void)
 {
+    lane_assert(last.busy != 0);
     /* release; pairs with take() */
     __atomic_store_n(&last.busy, 0, __ATOMIC_RELEASE);
 }
@@ -64,6 +65,7 @@ void error_process_wrote(uint64_t from, uint64_t len)
     uint64_t got = read_bytes(&reader, last.bytes + at, from, first);
     if (got == first && len > first)
         got += read_bytes(&reader, last.bytes, from + first, len - first);
+    lane_assert(got <= len && len <= LANE_STDERR_MAX);
     last.total += got;
     give();
 }
@@ -80,6 +82,7 @@ static void put_last(uint8_t *to, uint64_t len)
 
 void error_write_process_stderr(struct lane *lane, uint32_t site)
 {
+    lane_assert(span_is_own(lane));
     struct capture_frame frame;
     const uint64_t gap = sizeof(between) - 1;
     if (!take())

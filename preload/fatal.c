@@ -34,6 +34,7 @@
 #include "preload/span.h"
 #include "preload/trap.h"
 #include "shim/checker.h"
+#include "lane/assert.h"
 #include <errno.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -119,6 +120,7 @@ void fatal_registers(const greg_t *from, uint64_t to[LANE_STACK_REGISTERS])
 
 static void note_fatal(void *argument)
 {
+    lane_assert(span_busy != 0);
     const struct fatal_work *work = argument;
     uint64_t registers[LANE_STACK_REGISTERS];
     uint64_t address = fault_address(work->signal, work->info);
@@ -157,6 +159,7 @@ HIDDEN void on_fatal(int signal, siginfo_t *info, void *context);
 
 void on_fatal(int signal, siginfo_t *info, void *context)
 {
+    lane_assert(fatal_is_one(signal));
     if (is_our_copy(signal, info, context) ||
         (info->si_code > 0 &&
          fatal_is_amid_jump(signal,
@@ -226,6 +229,7 @@ static bool is_ours(int signal, struct disposition *now)
  * same moment: that one is put back. */
 static void replace(int signal, struct disposition wanted)
 {
+    lane_assert(fatal_is_one(signal));
     uint64_t ours = (uint64_t)(uintptr_t)signal_fatal_entry;
     struct disposition was;
     for (uint64_t set = ours;; set = wanted.handler, wanted = was) {
@@ -248,6 +252,7 @@ void fatal_retire(void)
 
 void fatal_leave_altstack(void)
 {
+    lane_assert(altstack_flag() == 0);
     struct disposition now;
     for (int i = 0; i < FATAL_COUNT; i++) {
         if (!is_ours(fatal[i], &now) || (now.flags & SA_ONSTACK) == 0)
@@ -264,6 +269,7 @@ void fatal_leave_altstack(void)
 void fatal_raised(int signal, uint64_t mask,
                   const uint64_t registers[LANE_STACK_REGISTERS])
 {
+    lane_assert(signal > 0 && signal <= 64);
     struct disposition now;
     const struct error_fault fault = {
         .registers = registers, .signal = signal, .code = SI_TKILL};

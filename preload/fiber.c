@@ -217,6 +217,7 @@ static struct fibers *get_fibers(void)
  * while that is being put there. */
 static bool is_stale(struct fibers *all, uint64_t word)
 {
+    lane_assert(word != 0);
     const struct fiber *fiber = record_of(all, word);
     /* acquire; pairs with put_fiber() */
     uint64_t generation = __atomic_load_n(&fiber->generation, __ATOMIC_ACQUIRE);
@@ -229,6 +230,7 @@ static bool is_stale(struct fibers *all, uint64_t word)
 static struct fiber *find_overlap(struct fibers *all, uint64_t low,
                                   uint64_t high, uint64_t *seen)
 {
+    lane_assert(low < high && all != NULL);
     uint64_t first = low >> GRANULE_SHIFT, last = (high - 1) >> GRANULE_SHIFT;
     if (last - first >= GRANULES_MAX)
         first = last - GRANULES_MAX + 1;
@@ -263,6 +265,7 @@ static bool claim(struct fiber *fiber, uint64_t high)
 
 static struct fiber *take_record(struct fibers *all)
 {
+    lane_assert(all != NULL);
     uint32_t at = __atomic_load_n(&all->count, __ATOMIC_RELAXED);
     if (at < FIBERS)
         at = __atomic_fetch_add(&all->count, 1, __ATOMIC_RELAXED);

@@ -24,6 +24,7 @@
 #include "preload/sandbox.h"
 #include "preload/signal_stack.h"
 #include "preload/span.h"
+#include "lane/assert.h"
 
 enum {
     SLOTS = 32, /* x86_64/signal_entry.S: ENTRIES */
@@ -63,6 +64,8 @@ static __thread int handed_changed[NESTED];
 /* Entry for a handler; 0: there is none left. */
 static uint64_t entry_of(uint64_t handler, uint64_t flags)
 {
+    lane_assert(handler > 1 &&
+                (flags & ~(uint64_t)(SA_SIGINFO | SA_RESETHAND)) == 0);
     for (uint32_t i = 0; i < SLOTS; i++) {
         struct slot *slot = &slots[i];
         uint64_t is = 0;
@@ -110,6 +113,7 @@ static int flags_for_default(int flags)
 
 void handled_toggle_default(int signal, int flags)
 {
+    lane_assert(fatal_is_one(signal));
     defaults[signal].changed ^= flags;
 }
 
@@ -137,12 +141,14 @@ void handled_enter(struct shim_call *call,
             return;
         ours->sa_sigaction = (void (*)(int, siginfo_t *, void *))entry;
     }
+    lane_assert(handed_count < NESTED);
     handed_count++;
     call->args.rsi = (uint64_t)ours;
 }
 
 static void tell_default(int signal, struct sigaction *old)
 {
+    lane_assert(fatal_is_one(signal));
     uint64_t *mask = (uint64_t *)&old->sa_mask;
     old->sa_handler = SIG_DFL;
     if (defaults[signal].is_set) {
@@ -208,6 +214,7 @@ static void guess_info(const greg_t *registers, struct error_fault *fault)
 
 static void note(void *argument)
 {
+    lane_assert(span_busy != 0 && !sandboxed);
     const struct work *work = argument;
     const greg_t *registers = work->context->uc_mcontext.gregs;
     uint64_t dwarf[LANE_STACK_REGISTERS];
@@ -229,6 +236,7 @@ static void note(void *argument)
 /* SA_RESETHAND: the kernel has put SIG_DFL there. */
 static void stand_for_default(int signal)
 {
+    lane_assert(fatal_is_one(signal));
     /* the kernel's sigaction: handler, flags, restorer, mask */
     uint64_t now[4];
     if (stands_for_default == NULL ||
@@ -287,6 +295,7 @@ static void put_off(int signal, const siginfo_t *info, ucontext_t *context,
 uint64_t handled_note(int signal, const siginfo_t *info, ucontext_t *context,
                       uint64_t frame, uint64_t number)
 {
+    lane_assert(number < SLOTS && slots[number].handler > 1);
     const struct slot *slot = &slots[number];
     const greg_t *registers = context->uc_mcontext.gregs;
     if (is_our_copy(signal, context) ||

@@ -10,6 +10,14 @@
  * calls are only counted. */
 HIDDEN void process_register_child(void);
 
+/* The entry's t0 is another time, and so much CPU was used by then.
+ * [constructor] */
+HIDDEN void process_cpu_from(uint64_t before_ns);
+
+/* The exec that process_mark_end() told of failed. The entry is there.
+ * [signal-safe] */
+HIDDEN void process_goes_on(void);
+
 /* This process's entry; NULL: it has none. */
 HIDDEN struct lane_process *process_entry(void);
 

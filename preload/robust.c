@@ -47,6 +47,7 @@ void robust_hold(struct lane *lane)
         return;
     void *self = &mutex->__data.__list.__next;
     void *first = (void *)((uintptr_t)head->list.next & ~(uintptr_t)1);
+    lane_assert(first != NULL && first != self);
     mutex->__data.__kind = ROBUST_PSHARED;
     head->list_op_pending = self;
     /* release; pairs with the kernel, which reads it when the thread is gone */

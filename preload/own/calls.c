@@ -8,6 +8,7 @@
 #include "lane/x86_64/machine.h"
 #include "shim/checker.h"
 #include "preload/own/own.h"
+#include "lane/assert.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -233,6 +234,7 @@ static struct {
 
 static void large_add(uint64_t at, uint64_t len)
 {
+    lane_assert(at != 0 && len % 4096 == 0);
     for (int i = 0; i < LARGE_MAX; i++) {
         uint64_t none = 0;
         if (!__atomic_compare_exchange_n(&large[i].len, &none, len, false,
@@ -264,6 +266,7 @@ static void large_forget(uint64_t at, uint64_t len)
 static void take_lower(uint64_t from, uint64_t at, uint64_t end, uint64_t *low,
                        uint64_t *high)
 {
+    lane_assert(at <= end);
     if (at == 0 || end <= from || at >= *low)
         return;
     *low = at;

@@ -106,6 +106,7 @@ struct store {
     char path[PATHS_MAX];
     char why[WHY_BYTES + PATHS_MAX];
     bool in_transaction, has_wal;
+    int64_t changes_before; /* the transaction */
     struct wal wal;
     ino_t log_inode; /* of the file beside it, while that was ours; 0: none */
     struct texts *texts;
@@ -187,6 +188,7 @@ static int choose_journal(struct store *store)
 
 static int set_up(struct store *store)
 {
+    lane_assert(store->db != NULL);
     sqlite3_busy_timeout(store->db, BUSY_MS);
     int rc = choose_journal(store);
     if (rc != 0)
@@ -260,6 +262,7 @@ void store_close(struct store *store)
 static void log_path(const struct store *store, const char *end, char *path,
                      size_t cap_bytes)
 {
+    lane_assert(cap_bytes > PATHS_MAX);
     snprintf(path, cap_bytes, "%s%s", store->path, end);
 }
 
@@ -308,6 +311,7 @@ void store_abandon(struct store *store)
  * the disk. */
 int store_sync(struct store *store)
 {
+    lane_assert(store->db != NULL);
     char path[PATHS_MAX + 8];
     if (!store->has_wal)
         return 0;
@@ -383,6 +387,7 @@ int store_run(struct store *store, enum store_statement statement,
 
 static int bind_cell(sqlite3_stmt *s, int index, const struct store_cell *cell)
 {
+    lane_assert(index > 0);
     if (cell->shape == 't')
         return sqlite3_bind_text(s, index, cell->text, -1, SQLITE_STATIC);
     if (cell->shape == 'a') {
@@ -457,6 +462,7 @@ const void *store_blob(struct store *store, enum store_statement statement,
  * write any more. */
 static int check_version(struct store *store)
 {
+    lane_assert(store->in_transaction);
     int rc = store_start(store, STORE_VERSION, "");
     int64_t version = rc > 0 ? store_int(store, STORE_VERSION, 0) : 0;
     while (rc > 0)
@@ -497,11 +503,19 @@ int store_begin(struct store *store)
     int rc = store_run(store, STORE_BEGIN, "");
     if (rc < 0)
         return rc;
+    lane_assert(!store->in_transaction);
     store->in_transaction = true;
+    store->changes_before = sqlite3_total_changes64(store->db);
     rc = check_version(store);
     if (rc < 0)
         store_rollback(store);
     return rc;
+}
+
+bool store_is_changed(const struct store *store)
+{
+    return store->in_transaction &&
+           sqlite3_total_changes64(store->db) != store->changes_before;
 }
 
 int store_commit(struct store *store)
