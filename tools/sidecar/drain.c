@@ -466,12 +466,12 @@ static int item_take(struct session *s, uint32_t lane,
  */
 static int opener_drain(struct session *s, uint32_t lane, uint64_t t0)
 {
-    lane_assert(lane < LANE_MAX);
     struct session_lane *l = &s->lane[lane];
     struct lane_log_item item;
     int rc = 0;
     if (lane >= s->reader.header.lane_next || l->lost || l->is_draining)
         return 0;
+    lane_assert(lane < LANE_MAX);
     if (!l->is_open)
         rc = session_begin_lane(s, lane);
     if (rc != 0 || lane_log_look(&l->log) != 0)
