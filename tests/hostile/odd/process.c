@@ -245,6 +245,40 @@ static int own_namespaces(char **argv)
     return 0;
 }
 
+static void show(const char *path)
+{
+    char bytes[2000];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = read(fd, bytes, sizeof(bytes));
+    printf("%s: %.*s\n", path, (int)(n > 0 ? n : 0), bytes);
+    close(fd);
+}
+
+/* What of a process others can see: threads, timers, limits, its signals. */
+static int what_is_there(char **argv)
+{
+    static const char *const keys[] = {
+        "Threads", "SigPnd",      "ShdPnd", "SigBlk", "NoNewPrivs", "Seccomp",
+        "CapInh",  "CoreDumping", "FDSize", "SigIgn", "THP_enabled"};
+    char line[300];
+    (void)argv;
+    works(100);
+    FILE *status = fopen("/proc/self/status", "re");
+    while (status && fgets(line, sizeof(line), status))
+        for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+            if (strncmp(line, keys[i], strlen(keys[i])) == 0)
+                fputs(line, stdout);
+    if (status)
+        fclose(status);
+    show("/proc/self/timers");
+    show("/proc/self/limits");
+    show("/proc/self/oom_score_adj");
+    show("/proc/self/timerslack_ns");
+    show("/proc/self/coredump_filter");
+    show("/proc/self/personality");
+    return 0;
+}
+
 /* ---- ends ------------------------------------------------------------------
  */
 
@@ -323,6 +357,7 @@ const struct way process_ways[] = {
     {"limits-later", limits_later},
     {"no-files", no_files},
     {"undumpable", undumpable},
+    {"what-is-there", what_is_there},
     {"own-files", own_files},
     {"own-namespaces", own_namespaces},
     {"fork-at-exit", fork_at_exit},
