@@ -294,11 +294,12 @@ static long note_shared(long unused, long unused_too)
 static void enter_clone(struct shim_call *call)
 {
     uint64_t flags = call->args.rdx;
-    if ((flags & CLONE_VM) && !(flags & (CLONE_SETTLS | CLONE_VFORK)) &&
-        runtime.map.session && *runtime.alive != 0 && !process_is_guest()) {
-        shim_call_slow(note_shared, 0, 0);
-        span_share();
-    }
+    if (!(flags & CLONE_VM) || (flags & (CLONE_SETTLS | CLONE_VFORK)) ||
+        runtime.map.session == NULL || *runtime.alive == 0 ||
+        (!sandboxed && process_is_guest()))
+        return;
+    shim_call_slow(note_shared, 0, 0);
+    span_share();
 }
 
 static void enter_spawn(struct shim_call *call)

@@ -19,6 +19,7 @@
 #include "preload/cpu.h"
 #include "preload/fiber.h"
 #include "preload/span_internal.h"
+#include "preload/sandbox.h"
 #include "lane/assert.h"
 
 enum {
@@ -172,6 +173,8 @@ void process_register_child(void)
 
 bool process_is_guest(void)
 {
+    if (sandboxed)
+        return true; /* it may not be asked: nothing is changed */
     /* in a forked child the kernel has cleared *runtime.alive */
     return *runtime.alive != 0 &&
            (uint32_t)raw(SYS_getpid, 0, 0, 0) != runtime.pid;
@@ -179,7 +182,7 @@ bool process_is_guest(void)
 
 uint32_t process_self(void)
 {
-    return runtime.alive != NULL && *runtime.alive != 0
+    return sandboxed || (runtime.alive != NULL && *runtime.alive != 0)
                ? runtime.pid
                : (uint32_t)raw(SYS_getpid, 0, 0, 0);
 }

@@ -25,7 +25,8 @@ HIDDEN struct lane_process *process_entry(void);
 HIDDEN uint64_t process_start_time(void);
 
 /* Is this a child of vfork or posix_spawn, which runs in its parent's memory?
- * What it changes of ours would be its parent's. One syscall. */
+ * What it changes of ours would be its parent's. One syscall; true as well
+ * where none may be made (sandbox.h). */
 HIDDEN bool process_is_guest(void);
 
 /* Whose memory is ours, as the kernel calls it. A forked child that did not
