@@ -162,6 +162,13 @@ int plan_image_each_function(const struct plan_image *image,
                              int (*each)(void *context,
                                          const struct plan_symbol *symbol),
                              void *context);
+/* The same of those whose name is wanted. Few should be: what else there is to
+ * know of a symbol costs more than its name (NULL: all are). */
+int plan_image_each_wanted(const struct plan_image *image,
+                           bool (*is_wanted)(void *context, const char *name),
+                           int (*each)(void *context,
+                                       const struct plan_symbol *symbol),
+                           void *context);
 /* The same of .symtab alone, with the source file that a local symbol came
  * from (NULL: a global one, or the table does not tell). */
 int plan_image_each_in_file(const struct plan_image *image,

@@ -214,10 +214,11 @@ static bool told_before(const struct plan_image *image,
            dynamic.vaddr == symbol->vaddr;
 }
 
-int plan_image_each_function(const struct plan_image *image,
-                             int (*each)(void *context,
-                                         const struct plan_symbol *symbol),
-                             void *context)
+int plan_image_each_wanted(const struct plan_image *image,
+                           bool (*is_wanted)(void *context, const char *name),
+                           int (*each)(void *context,
+                                       const struct plan_symbol *symbol),
+                           void *context)
 {
     Elf64_Sym raw;
     struct plan_symbol symbol;
@@ -225,6 +226,7 @@ int plan_image_each_function(const struct plan_image *image,
         for (uint64_t i = 0; image_symbol_get(image, dynamic, i, &raw); i++) {
             if (!image_symbol_describe(image, dynamic, &raw, &symbol) ||
                 !symbol.is_function ||
+                (is_wanted && !is_wanted(context, symbol.name)) ||
                 (!dynamic && told_before(image, &symbol)))
                 continue;
             int rc = each(context, &symbol);
@@ -233,6 +235,14 @@ int plan_image_each_function(const struct plan_image *image,
         }
     }
     return 0;
+}
+
+int plan_image_each_function(const struct plan_image *image,
+                             int (*each)(void *context,
+                                         const struct plan_symbol *symbol),
+                             void *context)
+{
+    return plan_image_each_wanted(image, NULL, each, context);
 }
 
 /* gABI: a STT_FILE symbol stands before the local symbols of its file. */

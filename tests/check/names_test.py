@@ -192,6 +192,22 @@ def case_folded(p):
     for row in (before["write_row"], after["write_row"]):
         expect_in("parse_row has its address, too", row["remark"], "the other")
         expect("_write_row" in row["remark"], False, "no other")
+    # of names that are longer than there is room for, heads and tails
+    names = ["stage_" + c * 120 + "_row" for c in "abcde"]
+    p.write("p.s", "".join(f".globl {n}\n.type {n}, @function\n"
+                           for n in names) + ": ".join(names) +
+            ":\n.cfi_startproc\n lea 3(%rdi), %eax\n add $7, %eax\n"
+            " imul $5, %eax\n ret\n.cfi_endproc\n" +
+            "".join(f".size {n}, .-{n}\n" for n in names) +
+            '.section .note.GNU-stack,"",@progbits\n')
+    p.write("q.c", f"int {names[0]}(int); int main(void) "
+            f"{{ return {names[0]}(1) == 9; }}")
+    p.sh(f"{CC} -O1 -o p q.c p.s")
+    p.write("m", f"[[span]] int {names[0]}(int n);\n")
+    before, after = agree(p, "./p")
+    for row in (before[names[0]], after[names[0]]):
+        expect(row["remark"].count("..."), 3, row["remark"])
+        expect_in("their calls are told as its", row["remark"], "whole")
 
 
 def case_refused(p):

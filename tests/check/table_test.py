@@ -88,6 +88,8 @@ def compare(command, of=None):
         p.write("m", text)
         before = declarations(p, "-m", "m", of or command[0])
         after = declarations(p, "-m", "m", "--run", "--", *command)
+    for one in before.values():  # for who misspelt: check alone says it
+        one["remark"] = (one["remark"] or "").split("; nearest: ")[0] or None
     differences = [
         (one["name"], key, one.get(key), after.get(line, {}).get(key))
         for line, one in before.items() for key in ASKED

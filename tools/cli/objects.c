@@ -73,6 +73,7 @@ static int add(struct objects *o, const char *path, size_t parent, char *why,
     object->kind = o->count == 0 ? OBJECT_MAIN
                                  : (enum object_kind)bind_kind_of(object->name);
     object->names = object_names_new();
+    object->parts = object_parts_new();
     o->count++;
     return 0;
 }
@@ -171,6 +172,7 @@ void objects_free(struct objects *o)
                    o->at[i].debug_len_bytes);
         free(o->at[i].path);
         object_names_free(o->at[i].names);
+        object_parts_free(o->at[i].parts);
         free(o->at[i].branches);
         free(o->at[i].labels);
     }

@@ -8,6 +8,7 @@
 #include "bind/scope.h"
 #include "shim/plan/image.h"
 #include "tools/cli/object_names.h"
+#include "tools/cli/object_parts.h"
 
 enum object_kind {
     OBJECT_MAIN = BIND_MAIN,
@@ -25,6 +26,7 @@ struct object {
     size_t len_bytes;
     size_t parent;              /* index of who needs it first */
     struct object_names *names; /* NULL: no memory */
+    struct object_parts *parts; /* NULL: no memory */
     void *branches;             /* memory of image.branches */
     uint32_t *labels;           /* memory of image.labels */
     const void *labels_symtab;  /* they are of the tables with this one */

@@ -167,9 +167,8 @@ static int part_objects(char **argv)
 static int part_memory(char **argv)
 {
     (void)argv;
-    int got = mlockall(MCL_CURRENT | MCL_FUTURE);
-    printf("%d %d\n", got, many_open(1));
-    munlockall();
+    int got = many_open(1);
+    printf("%d\n", got);
     got = look((const char *)(uintptr_t)0x123456789000);
     got += open("/nonexistent/file", O_RDONLY);
     printf("%d %d\n", got, deep(20000));
