@@ -103,6 +103,15 @@ void process_goes_on(void)
     __atomic_store_n(&entry->marker, LANE_MARKER_NONE, __ATOMIC_RELEASE);
 }
 
+/* `off PID` was said of who had this place before. */
+static void record_again(uint32_t slot)
+{
+    uint64_t *word = &runtime.map.session->process_off[slot / 64];
+    uint64_t bit = UINT64_C(1) << slot % 64;
+    if (__atomic_load_n(word, __ATOMIC_RELAXED) & bit)
+        __atomic_fetch_and(word, ~bit, __ATOMIC_RELAXED);
+}
+
 int process_register(uint32_t parent, struct span_place place)
 {
     struct lane_map *map = &runtime.map;
@@ -124,6 +133,7 @@ int process_register(uint32_t parent, struct span_place place)
     entry->pid = runtime.pid;
     entry->start_time = process_start_time();
     entry->parent = parent;
+    record_again(LANE_PROCESS_SLOT(number));
     entry->context = place.context;
     entry->parent_ref = place.parent;
     entry->t0_ticks = span_now();

@@ -268,7 +268,7 @@ def requests(run):
 
 
 def off(run):
-    """`off PID` says of whom recording is off, and the trace says when."""
+    """`off PID` is of that process alone, and the trace says when."""
     child = subprocess.Popen(
         [run.build / "bin" / "handspan", "run", "--summary=never", "-m",
          run.dir / "m", "--", str(run.step), "prefork"],
@@ -276,16 +276,38 @@ def off(run):
     one, other = (child.stdout.readline().strip() for _ in range(2))
     wait_until(lambda: run.handspan("list").returncode == 0)
     said = run.handspan("off", one).stdout
-    if f"Process {one}: recording is off." not in said or other not in said:
-        raise SystemExit(said)
-    wait_until(lambda: run.sql("SELECT 1 FROM pauses"))
-    run.handspan("on", one)
+    check(said, f"Process {one}: recording is off.\n", "off")
+
+    def calls(pid):
+        return run.sql("""SELECT count(*) FROM spans s JOIN processes p
+            ON p.session = s.session AND p.idx = s.process_idx
+            WHERE p.pid = ? AND s.status <> 'open'""", int(pid))[0][0]
+
+    def wait_for_more(pid):
+        most = calls(pid) + 30
+        wait_until(lambda: calls(pid) > most)
+    wait_until(lambda: run.sql("""SELECT 1 FROM pauses
+        WHERE process_idx IS NOT NULL AND until_unix_ns IS NULL"""))
+    wait_for_more(other)
+    silenced = calls(one)
+    wait_for_more(other)
+    check(calls(one), silenced, "calls while it was off")
+    check(run.handspan("on", one).stdout, f"Process {one}: recording is on.\n",
+          "on")
+    wait_for_more(one)
     wait_until(lambda: run.sql(
         "SELECT 1 FROM pauses WHERE until_unix_ns IS NOT NULL"))
+    # of all, and of one of them on: it cannot be, and that is said
+    run.handspan("off")
+    said = run.handspan("on", other).stdout
+    if f"Process {other}: recording is on." not in said or one not in said:
+        raise SystemExit(said)
+    run.handspan("on")
     child.communicate("x", timeout=300)
     run.drain()
     shown = run.handspan("show").stdout
-    if "Incomplete" not in shown or "Recording was off for" not in shown:
+    if "Incomplete" not in shown or \
+            f"Recording was off in process {one} for" not in shown:
         raise SystemExit(shown)
 
 
