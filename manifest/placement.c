@@ -310,23 +310,30 @@ static void set_others(struct parser *p, const struct declaration *d,
         struct manifest_other *other = &others[decl->other_count];
         judge_all(params, decl->param_count, n->args, &verdicts);
         bool is_other_type = !borrow_fits(d->type, n);
-        if (n == chosen ||
-            (!is_other_type && is_same(&wanted, &verdicts, decl->param_count)))
+        bool is_like =
+            !is_other_type && is_same(&wanted, &verdicts, decl->param_count);
+        if ((n == chosen || is_like) && (is_other_type || !decl->symbol))
             continue;
-        other->why = is_other_type ? "its parameters differ from this prototype"
-                                   : "the compiler changed its arguments";
+        other->why = is_like ? NULL
+                     : is_other_type
+                         ? "its parameters differ from this prototype"
+                         : "the compiler changed its arguments";
         decl->other_count += read_where(p, n->where, other);
     }
 }
 
-const char *manifest_decl_other(const struct manifest_decl *decl,
-                                const char *object_basename, uint64_t vaddr)
+bool manifest_decl_other(const struct manifest_decl *decl,
+                         const char *object_basename, uint64_t vaddr,
+                         const char **why)
 {
+    *why = NULL;
     for (uint32_t i = 0; i < decl->other_count; i++)
         if (decl->others[i].vaddr == vaddr &&
-            strcmp(decl->others[i].object, object_basename) == 0)
-            return decl->others[i].why;
-    return NULL;
+            strcmp(decl->others[i].object, object_basename) == 0) {
+            *why = decl->others[i].why;
+            return true;
+        }
+    return false;
 }
 
 void placement_apply(struct parser *p, const struct declaration *d,
@@ -340,7 +347,7 @@ void placement_apply(struct parser *p, const struct declaration *d,
         return;
     if (!chosen) /* a contradiction; the manifest wins, but for several */
         chosen = said;
-    if (said->more || decl->match)
+    if (said->more || decl->match || decl->symbol)
         set_others(p, d, decl, params, said, chosen);
     if (borrow_fits(d->type, chosen))
         apply(p, d, decl, params, chosen);

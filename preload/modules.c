@@ -4,6 +4,7 @@
  * changed, so that a notification without news costs one callback.
  */
 #include "preload/modules.h"
+#include "preload/sandbox.h"
 #include "bind/debug_file.h"
 #include "lane/assert.h"
 #include <errno.h>
@@ -151,7 +152,7 @@ static int see_module(struct dl_phdr_info *info, size_t size, void *context)
 
 static void drop_branches(struct module *module)
 {
-    if (module->branches)
+    if (module->branches && !sandboxed)
         munmap(module->branches, module->branches_bytes);
     module->branches = NULL;
     module->image.branches = (struct plan_branches){0};

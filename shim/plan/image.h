@@ -32,6 +32,7 @@ struct plan_labels {
     uint64_t low, high; /* of the code */
     uint32_t shift, parts;
     uint32_t *start, *label; /* NULL: no index */
+    uint32_t *reach; /* where the functions of a part and of those before end */
 };
 
 /* Who leads into the first bytes of a function, see
@@ -180,7 +181,8 @@ int plan_image_each_at(const struct plan_image *image, uint64_t vaddr,
                        int (*each)(void *context,
                                    const struct plan_symbol *symbol),
                        void *context);
-/* The function symbol whose extent holds pc. Linear. -ENOENT. */
+/* The function symbol in the code whose extent holds pc; exported ones first.
+ * Linear without an index of labels. -ENOENT. */
 int plan_image_symbol_around(const struct plan_image *image, uint64_t pc,
                              struct plan_symbol *out)
     __attribute__((warn_unused_result));

@@ -266,7 +266,9 @@ int cmd_errors(int argc, char **argv)
         .about = "What failed, each kind of failure once: why, how often, "
                  "when. With GROUP (the first\ndigits of its id) or --full "
                  "also where in the source, below which handlers, on\nwhich "
-                 "input. Processes that failed stand there as well.",
+                 "input. Processes that failed stand there as well.\n"
+                 "Exit status, as of grep: 0 when something is shown, 1 when "
+                 "nothing is.",
         .specs = specs,
         .spec_count = sizeof specs / sizeof *specs,
         .operand_max = 1};

@@ -106,6 +106,7 @@ struct store {
     char path[PATHS_MAX];
     char why[WHY_BYTES + PATHS_MAX];
     bool in_transaction, has_wal;
+    int64_t changes_before; /* the transaction */
     struct wal wal;
     ino_t log_inode; /* of the file beside it, while that was ours; 0: none */
     struct texts *texts;
@@ -504,10 +505,17 @@ int store_begin(struct store *store)
         return rc;
     lane_assert(!store->in_transaction);
     store->in_transaction = true;
+    store->changes_before = sqlite3_total_changes64(store->db);
     rc = check_version(store);
     if (rc < 0)
         store_rollback(store);
     return rc;
+}
+
+bool store_is_changed(const struct store *store)
+{
+    return store->in_transaction &&
+           sqlite3_total_changes64(store->db) != store->changes_before;
 }
 
 int store_commit(struct store *store)
