@@ -231,6 +231,27 @@ class Run(Base):
 
     # ---- surroundings -------------------------------------------------------
 
+    def test_what_failed_was_not_traced(self):
+        """A script's shell that the manifest leaves alone: its trace failed, and
+        no call or process in it did. `errors` does not say "No errors."."""
+        if not HAS_PRELOAD:
+            self.skipTest("the preload is not built")
+        manifest = self.write("m.manifest", '[[program("true")]];\n')
+        for times in 1, 2:
+            done = self.handspan("run", "--summary=never", "-m", manifest, "--",
+                                 "sh", "-c", "/usr/bin/true; exit 3")
+            self.assertEqual(done.returncode, 3)
+            self.end_sidecar()
+            said = self.handspan("errors")
+            self.assertEqual(said.returncode, 0, said.stdout)
+            self.assertRegex(said.stdout, {
+                1: r"but trace [0-9a-f]{8}: FAILED exit 3: what failed",
+                2: r"but 2 traces, the newest [0-9a-f]{8}: FAILED exit 3"}[times])
+        one = self.handspan("errors", "--trace", "latest~1")
+        self.assertRegex(one.stdout, r"but trace [0-9a-f]{8}: FAILED exit 3")
+        fine = self.handspan("errors", "--where", "status=ok")
+        self.assertEqual((fine.returncode, fine.stdout), (1, "No errors.\n"))
+
     def test_bad_directory(self):
         self.write("file", "")
         os.symlink(self.path, self.path + "/link")
