@@ -27,6 +27,8 @@ static const char text[] =
     "\n"
     "  handspan export [TRACE]                      OTLP, Chrome, folded, CSV\n"
     "  handspan schema KIND                         the SQL of the tables\n"
+    "  handspan doctor                              what stands in the way "
+    "here\n"
     "  handspan status                              sidecar, sessions, losses\n"
     "  handspan uploads                             where spans are sent, and "
     "what was refused\n"
