@@ -7,6 +7,7 @@
  *   odd child [quiet]   what a program that was executed finds
  */
 #include "odd.h"
+#include <semaphore.h>
 
 __attribute__((noinline)) int work(int n)
 {
@@ -104,6 +105,8 @@ static int run_chosen(int unused)
     return status;
 }
 
+static sem_t begun;
+
 static void *beside(void *unused)
 {
     const struct timespec pause = {0, 20000};
@@ -111,18 +114,26 @@ static void *beside(void *unused)
         work(i);
         look("beside");
         mean(i);
+        if (i == 0)
+            sem_post(&begun);
         syscall(SYS_nanosleep, &pause, NULL);
     }
     return unused;
 }
 
+/* It has called each once: a thread's first call has a descriptor for a moment,
+ * which some ways would see. */
 static bool start_beside(void)
 {
     pthread_t thread;
     sigset_t full, was;
+    if (sem_init(&begun, 0, 0) != 0)
+        return false;
     sigfillset(&full);
     pthread_sigmask(SIG_SETMASK, &full, &was);
     int failed = pthread_create(&thread, NULL, beside, NULL);
+    while (failed == 0 && sem_wait(&begun) != 0)
+        ;
     pthread_sigmask(SIG_SETMASK, &was, NULL);
     return failed == 0;
 }
