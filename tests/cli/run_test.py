@@ -272,6 +272,36 @@ class Run(Base):
         if HAS_PRELOAD:
             self.assertIn("file/store.db", done.stderr)
 
+    def test_store_is_no_file(self):
+        os.mkfifo(self.path + "/pipe")
+        os.mkdir(self.path + "/folder")
+        os.symlink("/dev/null", self.path + "/nothing")
+        for name in "pipe", "folder", "nothing":
+            env = dict(self.env, HANDSPAN_STORE=f"{self.path}/{name}")
+            done = self.run_quiet("sh", "-c", "echo out; exit 3", env=env)
+            self.assertEqual((done.returncode, done.stdout), (3, "out\n"))
+            self.assertIn("no regular file", done.stderr)
+            done = self.handspan("sidecar", "--once", env=env)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("no regular file", done.stderr)
+        self.assertEqual([f for f in os.listdir(self.path) if "journal" in f], [])
+        self.assertFalse(os.path.exists("/dev/null-journal"))
+
+    def test_what_is_not_there_is_said(self):
+        """By the exit status as well."""
+        self.run_quiet("true")
+        self.end_sidecar()
+        for args, status, word in (
+                (("env", "-m", "nosuch"), 2, "nosuch"),
+                (("symbolize", "--object", "nosuch"), 2, "nosuch"),
+                (("uploads", "--forget=x"), 2, "handspan uploads"),
+                (("on", str(os.getpid())), 1, "handspan run"),
+                (("off", str(os.getpid())), 1, "No traced process")):
+            done = self.handspan(*args)
+            self.assertEqual(done.returncode, status, args)
+            self.assertIn(word, done.stdout + done.stderr)
+            self.assertNotIn("export ", done.stdout)
+
     def test_missing_preload(self):
         env = dict(self.env, HANDSPAN_PRELOAD=self.path + "/none.so")
         done = self.handspan("run", "sh", "-c", "exit 3", env=env)

@@ -86,6 +86,12 @@ static int apply(const struct target *t)
                t->pid);
         return set_flag(&undo) ? EXIT_TROUBLE : EXIT_FOUND;
     }
+    if (t->pid && changed == 0) {
+        printf("No traced process %u runs here. One that was not traced from "
+               "its start cannot be:\nstart it with 'handspan run'.\n",
+               t->pid);
+        return EXIT_FOUND;
+    }
     return EXIT_FINE;
 }
 

@@ -225,10 +225,12 @@ int store_open(const char *path, struct store **out, char *why,
     if (!store)
         return -ENOMEM;
     snprintf(store->path, sizeof store->path, "%s", path);
-    int rc = paths_make_parents(path);
+    int rc = paths_is_no_file(path) ? -ENOTSUP : paths_make_parents(path);
     if (rc != 0) {
-        snprintf(why, why_bytes, "cannot create the folder of store '%s': %s",
-                 path, strerror(-rc));
+        snprintf(why, why_bytes, "%s '%s': %s",
+                 rc == -ENOTSUP ? "store" : "cannot create the folder of store",
+                 path,
+                 rc == -ENOTSUP ? "it is no regular file" : strerror(-rc));
         free(store);
         return rc;
     }
