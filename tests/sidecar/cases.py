@@ -468,6 +468,38 @@ def case_noise_inside():
     p.done()
 
 
+def case_parent_damaged():
+    """A record whose parent is the number that stands for NULL here: it is
+    stored without one, and does not hold the others up for ever."""
+    p = Place()
+    records, _, name = p.wrote("records=300", "nest=3")
+    path = os.path.join(p.dir, name)
+    shutil.copy(path, os.path.join(p.dir, "whole"))
+    p.drain()
+    parents = {ref for ref, in p.rows("SELECT DISTINCT parent_ref FROM spans "
+                                      "WHERE parent_ref > 0")}
+    os.rename(os.path.join(p.dir, "whole"), path)
+    damaged = 0
+    with open(path, "r+b") as f:
+        words = memoryview(bytearray(f.read())).cast("Q")
+        for at in range(3, len(words), 8):
+            if words[at] in parents and words[at - 1]:
+                f.seek(at * 8)
+                f.write((1 << 63).to_bytes(8, "little"))
+                damaged += 1
+    expect(damaged > 0, True, "records were found")
+    for end in "", "-wal", "-shm":
+        if os.path.exists(p.store + end):
+            os.remove(p.store + end)
+    side = p.sidecar("--once")
+    err = side.communicate(timeout=120)[1]
+    expect((side.returncode, "constraint" in err), (0, False), err)
+    ((count, orphans),) = p.rows("SELECT count(*), sum(parent_ref = 0) FROM "
+                                 "spans WHERE status = 'ok'")
+    expect((count, orphans), (records, damaged), "spans")
+    p.done()
+
+
 def case_held():
     """A thread that is held up keeps its inputs: of an event, and of a call
     that is not open yet."""
