@@ -61,6 +61,11 @@ static int lane_finish(struct session *s, uint32_t lane, uint64_t owner,
         /* somebody has it by now: what is reserved is being written */
         if (l->log.head.owner != owner)
             return 0;
+        if (rc == 0 && lane_log_at_end(&l->log)) {
+            /* and so was a place beside the log, which has nothing to skip */
+            l->kept_seen = l->log.head.kept_next;
+            break;
+        }
         if (rc == 0) { /* reserved by a thread that is no more */
             if (lane_log_skip(&l->log) != 0)
                 return -ENOMEM;
