@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include "tools/sidecar/drain_internal.h"
 #include "tools/sidecar/ending.h"
 #include "tools/sidecar/session.h"
 #include "tools/sidecar/setup.h"
@@ -62,8 +63,7 @@ static int lane_finish(struct session *s, uint32_t lane, uint64_t owner,
         if (l->log.head.owner != owner)
             return 0;
         if (rc == 0 && lane_log_at_end(&l->log)) {
-            /* and so was a place beside the log, which has nothing to skip */
-            l->kept_seen = l->log.head.kept_next;
+            kept_drop(s, lane); /* it is all that can be unread */
             break;
         }
         if (rc == 0) { /* reserved by a thread that is no more */
