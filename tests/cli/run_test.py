@@ -287,6 +287,14 @@ class Run(Base):
         self.assertEqual([f for f in os.listdir(self.path) if "journal" in f], [])
         self.assertFalse(os.path.exists("/dev/null-journal"))
 
+    def test_env_without_a_store_traces_all_the_same(self):
+        manifest = self.write("m.manifest", "[[span]] int f(int n);\n")
+        env = dict(self.env, HANDSPAN_STORE="/dev/null")
+        done = self.handspan("env", "-m", manifest, env=env)
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("no regular file", done.stderr)
+        self.assertIn(manifest, done.stdout)
+
     def test_what_is_not_there_is_said(self):
         """By the exit status as well."""
         self.run_quiet("true")

@@ -67,9 +67,9 @@ int cmd_env(int argc, char **argv)
         return operands == OPTIONS_HELP ? EXIT_FINE : EXIT_TROUBLE;
     struct launch l;
     launch_prepare(&how, &l);
-    /* a manifest that was named and cannot be had: told already */
-    bool is_fine = l.is_ready && !(how.manifest && l.problems);
-    int status = is_fine ? print(&l, json) : EXIT_TROUBLE;
+    /* a manifest that was named and cannot be read: told already */
+    bool is_unread = how.manifest && !l.file.manifest;
+    int status = l.is_ready && !is_unread ? print(&l, json) : EXIT_TROUBLE;
     launch_free(&l);
     return status;
 }
