@@ -5,6 +5,7 @@
  * counting sort of two passes. Who asks compares the names.
  */
 #include "tools/cli/object_parts.h"
+#include "tools/common/hash.h"
 #include "shim/plan/cxx_name.h"
 #include <stdlib.h>
 
@@ -24,10 +25,7 @@ struct object_parts {
 
 static uint32_t bucket_of(const char *part, size_t len)
 {
-    uint64_t hash = 14695981039346656037u;
-    for (size_t i = 0; i < len; i++)
-        hash = (hash ^ (uint8_t)part[i]) * 1099511628211u;
-    return (uint32_t)(hash >> 20) & (BUCKETS - 1);
+    return (uint32_t)(hash_bytes(HASH_BEGIN, part, len) >> 20) & (BUCKETS - 1);
 }
 
 static bool is_mangled(void *context, const char *name)

@@ -5,6 +5,7 @@
 #include "tools/cli/suggest_choose.h"
 #include "shim/plan/plan.h"
 #include "tools/cli/functions.h"
+#include "tools/common/hash.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,8 +25,8 @@ static size_t hash_of(const struct object *object, const char *name,
                       uint64_t vaddr)
 {
     uint64_t hash = (uint64_t)(uintptr_t)object * 31 + vaddr;
-    for (; !object && *name; name++)
-        hash = (hash ^ (uint8_t)*name) * 1099511628211u;
+    if (!object)
+        hash = hash_text(hash, name);
     return (size_t)(hash * 0x9e3779b97f4a7c15u >> 20);
 }
 
