@@ -96,7 +96,25 @@ def deep(_world, spans, _env):
     same(ends(spans, "recurse"), ["longjmp"], "ends")
 
 
-MODES = [requests, many, signals, threads, copied, coroutines, deep]
+def nested(_world, spans, _env):
+    """Each one's stack goes up through the trampolines of the others; one that
+    is longer than the copy says that."""
+    for name, below in ("inner", ["inner", "outer"]), ("outer", ["inner",
+                                                                "outer"]):
+        short, long = [s["error"] for s in of(spans, name)]
+        frames = [f["function"] for f in short["stack"]]
+        same(frames[:2], below, f"frames of {name}")
+        assert "main" in frames and "stack_ended" not in short, short
+        same(long.get("stack_ended"), "truncated", f"the long stack of {name}")
+        same([f["function"] for f in long["stack"]][:2],
+             ["inner", "on_much_stack"], f"frames of the long one of {name}")
+    (last,) = [s["error"] for s in of(spans, "last_words")]
+    frames = [f["function"] for f in last["stack"]]
+    same(frames[:2], ["last_words", "give_up"], "of a call that ends a function")
+    assert "main" in frames, last
+
+
+MODES = [nested, requests, many, signals, threads, copied, coroutines, deep]
 
 
 def broken_png():
