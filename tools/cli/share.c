@@ -30,6 +30,7 @@ bool share_is_whole(const struct query_trace *t, const struct query_detail *d,
         "lost_captures", "lost_threads",   "lost_store",  "lost_contexts",
         "lost_sites",    "lost_processes", "over_deep",   "untimed",
         "no_frame",      "loose",          "hook_faults", "corrupt_items",
+        "late_ends",
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (share_loss(d, kinds[i]) > 0)
@@ -81,6 +82,9 @@ void share_put_why(struct buf *text, const struct query_detail *d)
                       "timed, shown below the 256th, without input"},
         {"untimed", "counted without a time, which is their caller's (the "
                     "stack was nearly full, or they never returned)"},
+        {"late_ends", "left by a jump that nobody saw (a longjmp of the "
+                      "program's own): they last until the next handler came, "
+                      "and no rule was judged"},
         {"thinned_spans", "whose detail was removed by age or size: set "
                           "HANDSPAN_THIN_AGE and HANDSPAN_KEEP_SIZE"},
     };

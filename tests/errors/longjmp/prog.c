@@ -273,6 +273,27 @@ static __attribute__((noinline, noreturn)) void give_up(struct large *l, int n)
     escape(l);
     last_words(n);
 }
+/* Jumps that no library makes (Ruby's, and coroutines'). */
+static void *own[5];
+static ucontext_t before;
+__attribute__((noinline)) int jumps(int n)
+{
+    if (n % 2)
+        setcontext(&before);
+    __builtin_longjmp(own, 1);
+    return n;
+}
+static __attribute__((noinline)) void own_jumps(void)
+{
+    static volatile int n;
+    getcontext(&before);
+    while (n < 7) {
+        if (__builtin_setjmp(own) == 0)
+            jumps(n++);
+        said += parse(n);
+    }
+}
+
 static void nested(void)
 {
     struct large l = {{0}};
@@ -288,10 +309,10 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*run)(void);
-    } modes[] = {{"requests", requests}, {"many", many},
-                 {"signals", signals},   {"threads", threads},
-                 {"copied", copied},     {"coroutines", coroutines},
-                 {"deep", deep},         {"nested", nested}};
+    } modes[] = {
+        {"requests", requests}, {"many", many},     {"signals", signals},
+        {"threads", threads},   {"copied", copied}, {"coroutines", coroutines},
+        {"deep", deep},         {"nested", nested}, {"own_jumps", own_jumps}};
     for (size_t i = 0; argc > 1 && i < sizeof modes / sizeof *modes; i++)
         if (strcmp(argv[1], modes[i].name) == 0)
             modes[i].run();
