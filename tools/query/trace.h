@@ -35,6 +35,7 @@ struct query_filter {
     const char *program, *name;
     const char *status, *service, *host;
     int64_t pid;   /* -1 any */
+    bool is_short; /* only those with calls that have no span */
     int64_t limit; /* 0 any */
 };
 /* Newest first; `each` owns its trace and returns 0 to go on. 0 or -errno.
