@@ -218,8 +218,7 @@ struct lane_session {
     /* [O] LANE_GATE_SOME: a bit for each place; [P] clears its own */
     _Alignas(64) uint64_t process_off[LANE_PROCESS_MAX / 64];
 
-    /* [P] context that follows work items, and calls that went without a sign;
-     * [S] reads them as losses */
+    /* [P] context of work items, calls that went unseen; [S] as losses */
     _Alignas(64) struct lane_carry_counts {
         uint64_t dropped;   /* out of the full table, or its set was in use */
         uint64_t expired;   /* adopted, but too old */
