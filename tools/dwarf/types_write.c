@@ -276,39 +276,48 @@ static bool declare_named(struct debug_types *t, Dwarf_Die *type, int depth,
     return stars > 0;
 }
 
-static bool declare_vector(Dwarf_Die *type, struct types_declared *out)
+static bool declare_vector(struct debug_types *t, Dwarf_Die *type,
+                           struct types_declared *out)
 {
-    Dwarf_Word size = 0;
-    if (dwarf_aggregate_size(type, &size) != 0 ||
+    uint64_t size = 0;
+    if (!types_size(t, type, &size) ||
         (size != 8 && size != 16 && size != 32 && size != 64))
         return false;
     snprintf(out->before, sizeof out->before, "__m%u ", (unsigned)size * 8);
     return true;
 }
 
+/* `int a[]`, whose bound is nowhere. */
+static bool is_open(Dwarf_Die *range)
+{
+    return dwarf_tag(range) == DW_TAG_subrange_type &&
+           !dwarf_hasattr_integrate(range, DW_AT_upper_bound) &&
+           !dwarf_hasattr_integrate(range, DW_AT_count);
+}
+
 static bool declare_array(struct debug_types *t, Dwarf_Die *type, int depth,
                           struct types_declared *out)
 {
     Dwarf_Die element, child;
-    Dwarf_Word whole = 0, one = 0;
-    uint64_t count = 0;
-    int dimensions = 0;
+    uint64_t whole = 0, one = 0;
+    int dimensions = 0, open = 0;
     if (types_is_flag(type, DW_AT_GNU_vector))
-        return declare_vector(type, out);
+        return declare_vector(t, type, out);
     if (!types_of(type, &element) || !types_peel(&element, true))
         return false;
     for (int more = dwarf_child(type, &child); more == 0;
-         more = dwarf_siblingof(&child, &child))
+         more = dwarf_siblingof(&child, &child)) {
         dimensions += dwarf_tag(&child) == DW_TAG_subrange_type;
-    if (dwarf_aggregate_size(&element, &one) != 0 || one == 0 ||
-        dwarf_tag(&element) == DW_TAG_array_type)
+        open += is_open(&child);
+    }
+    if (!types_size(t, &element, &one) || one == 0 ||
+        dwarf_tag(&element) == DW_TAG_array_type ||
+        (!types_size(t, type, &whole) && !open))
         return false;
-    if (dwarf_aggregate_size(type, &whole) == 0)
-        count = whole / one;
     if (!types_declare(t, &element, depth, out) || out->after[0])
         return false;
     /* several dimensions are one here */
-    snprintf(out->after, sizeof out->after, "[%" PRIu64 "]", count);
+    snprintf(out->after, sizeof out->after, "[%" PRIu64 "]", whole / one);
     return dimensions > 0;
 }
 

@@ -37,7 +37,7 @@ static const struct {
     enum sink_verdict verdict;
     bool is_ambiguous;
 } by_status[] = {
-    {201, 201, SINK_OK, false},      /* also where no row was new */
+    {201, 201, SINK_OK, false},     /* also where no row was new */
     {400, 400, SINK_POISON, false}, /* no code: guarded by the engine */
     {408, 408, SINK_RETRY, true},   {413, 413, SINK_HALVE, false},
     {422, 422, SINK_POISON, false}, {425, 425, SINK_RETRY, false},
