@@ -97,6 +97,8 @@ static int preempted(char **argv)
     getcontext(&green[0]);
     if (!is_back) {
         is_back = 1;
+        /* not before one of them runs */
+        sigprocmask(SIG_BLOCK, &green[1].uc_sigmask, NULL);
         setitimer(ITIMER_REAL, &timer, NULL);
         setcontext(&green[1]);
     }
