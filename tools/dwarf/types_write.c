@@ -287,38 +287,109 @@ static bool declare_vector(struct debug_types *t, Dwarf_Die *type,
     return true;
 }
 
-/* `int a[]`, whose bound is nowhere. */
-static bool is_open(Dwarf_Die *range)
+/* One dimension. 0: none is said, or it is computed. */
+static uint64_t elements_of(Dwarf_Die *range)
 {
-    return dwarf_tag(range) == DW_TAG_subrange_type &&
-           !dwarf_hasattr_integrate(range, DW_AT_upper_bound) &&
-           !dwarf_hasattr_integrate(range, DW_AT_count);
+    Dwarf_Attribute a;
+    Dwarf_Word count = 0, lower = 0;
+    if (dwarf_attr(range, DW_AT_count, &a))
+        return dwarf_formudata(&a, &count) == 0 ? count : 0;
+    if (dwarf_attr(range, DW_AT_lower_bound, &a) &&
+        dwarf_formudata(&a, &lower) != 0)
+        return 0;
+    if (!dwarf_attr(range, DW_AT_upper_bound, &a) ||
+        dwarf_formudata(&a, &count) != 0 || count + 1 < lower)
+        return 0;
+    return count + 1 - lower;
+}
+
+static bool is_fortran(Dwarf_Die *die)
+{
+    enum {
+        FORTRAN_18 = 0x2d
+    }; /* DWARF 6 */
+    Dwarf_Die cu;
+    int language = dwarf_diecu(die, &cu, NULL, NULL) ? dwarf_srclang(&cu) : 0;
+    return language == DW_LANG_Fortran77 || language == DW_LANG_Fortran90 ||
+           language == DW_LANG_Fortran95 || language == DW_LANG_Fortran03 ||
+           language == DW_LANG_Fortran08 || language == FORTRAN_18;
+}
+
+/* "[2][3]"; Fortran has its columns the other way round: all in one there. */
+static bool put_dimensions(Dwarf_Die *type, uint64_t whole, char *out,
+                           size_t cap)
+{
+    Dwarf_Die child;
+    size_t len = 0;
+    uint64_t product = 1;
+    int dimensions = 0;
+    for (int more = dwarf_child(type, &child); more == 0;
+         more = dwarf_siblingof(&child, &child)) {
+        if (dwarf_tag(&child) != DW_TAG_subrange_type)
+            continue;
+        uint64_t count = elements_of(&child);
+        len += (size_t)snprintf(out + len, cap - len, "[%" PRIu64 "]", count);
+        if (len >= cap || (dimensions && !count))
+            return false;
+        dimensions++;
+        product *= count;
+    }
+    if (dimensions && (product != whole || is_fortran(type)))
+        snprintf(out, cap, "[%" PRIu64 "]", whole);
+    return dimensions > 0;
+}
+
+/* `int a[]`: a bound is nowhere. */
+static bool is_open(Dwarf_Die *array)
+{
+    Dwarf_Die range;
+    bool is_open = false;
+    for (int more = dwarf_child(array, &range); more == 0 && !is_open;
+         more = dwarf_siblingof(&range, &range))
+        is_open = dwarf_tag(&range) == DW_TAG_subrange_type &&
+                  !dwarf_hasattr_integrate(&range, DW_AT_upper_bound) &&
+                  !dwarf_hasattr_integrate(&range, DW_AT_count);
+    return is_open;
 }
 
 static bool declare_array(struct debug_types *t, Dwarf_Die *type, int depth,
-                          struct types_declared *out)
+                          int stars, struct types_declared *out)
 {
-    Dwarf_Die element, child;
+    Dwarf_Die element;
     uint64_t whole = 0, one = 0;
-    int dimensions = 0, open = 0;
+    struct types_declared of;
+    char own[sizeof out->after], pointers[POINTERS_MAX + 1] = "";
     if (types_is_flag(type, DW_AT_GNU_vector))
-        return declare_vector(t, type, out);
-    if (!types_of(type, &element) || !types_peel(&element, true))
+        return stars == 0 && declare_vector(t, type, out);
+    if (!types_of(type, &element) || !types_peel(&element, true) ||
+        !types_size(t, &element, &one) || one == 0)
         return false;
-    for (int more = dwarf_child(type, &child); more == 0;
-         more = dwarf_siblingof(&child, &child)) {
-        dimensions += dwarf_tag(&child) == DW_TAG_subrange_type;
-        open += is_open(&child);
+    if (!types_size(t, type, &whole)) {
+        if (!is_open(type))
+            return false;
+        whole = 0;
     }
-    if (!types_size(t, &element, &one) || one == 0 ||
-        dwarf_tag(&element) == DW_TAG_array_type ||
-        (!types_size(t, type, &whole) && !open))
+    if (!put_dimensions(type, whole / one, own, sizeof own) ||
+        !types_declare(t, &element, depth + 1, &of) || of.after[0] == ')')
         return false;
-    if (!types_declare(t, &element, depth, out) || out->after[0])
-        return false;
-    /* several dimensions are one here */
-    snprintf(out->after, sizeof out->after, "[%" PRIu64 "]", whole / one);
-    return dimensions > 0;
+    memset(pointers, '*', (size_t)stars);
+    int n = snprintf(out->before, sizeof out->before, "%s%s%s", of.before,
+                     stars ? "(" : "", pointers);
+    int m = snprintf(out->after, sizeof out->after, "%s%s%s", stars ? ")" : "",
+                     own, of.after);
+    return n > 0 && (size_t)n < sizeof out->before && m > 0 &&
+           (size_t)m < sizeof out->after;
+}
+
+/* What a pointer leads to may be anything. */
+static bool declare_far_array(struct debug_types *t, Dwarf_Die *type, int depth,
+                              int stars, struct types_declared *out)
+{
+    if (declare_array(t, type, depth, stars, out))
+        return true;
+    *out = (struct types_declared){.before = "", .after = ""};
+    put_base(out, "", "void", stars);
+    return stars > 0;
 }
 
 bool types_declare(struct debug_types *t, Dwarf_Die *type, int depth,
@@ -340,8 +411,8 @@ bool types_declare(struct debug_types *t, Dwarf_Die *type, int depth,
         if (tag == DW_TAG_unspecified_type) /* nullptr_t */
             break;
         if (!is_pointer(tag))
-            return tag == DW_TAG_array_type && stars == 0
-                       ? declare_array(t, &at, depth, out)
+            return tag == DW_TAG_array_type
+                       ? declare_far_array(t, &at, depth, stars, out)
                        : declare_named(t, &at, depth, stars, out);
         stars++;
         if (!types_of(&at, &to)) {
