@@ -367,11 +367,6 @@ bool manifest_expr_asks_longjmp(const struct manifest_expr *expr)
     return false;
 }
 
-uint32_t manifest_expr_ireg_mask(const struct manifest_expr *expr)
-{
-    return expr->ireg_mask;
-}
-
 bool manifest_expr_is_register(const struct manifest_expr *expr, uint32_t *ireg,
                                uint32_t *size_bytes, bool *is_signed)
 {

@@ -223,7 +223,6 @@ struct manifest_expr {
     bool needs_freg_params, dereferences;
     bool is_ranged;       /* TEXT: address and length, as BYTES */
     uint64_t stack_bytes; /* of the stack arguments */
-    uint32_t ireg_mask;   /* integer argument registers that it reads */
 };
 
 /* ---- attributes, as parsed ------------------------------------------- */

@@ -38,7 +38,7 @@ struct capture_verdict {
 };
 /* Judge the rules, write output and error frame of a span that returned.
  * Parameters come from call->args, the return value from `regs`. An exception
- * does not come here: span_slow.c writes its error frame. */
+ * does not come here: error_throw.c writes its error frame. */
 HIDDEN struct capture_verdict capture_leave(const struct site *site,
                                             struct lane *lane, uint64_t span,
                                             const struct shim_call *call,
