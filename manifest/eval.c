@@ -9,7 +9,7 @@
  * On the stack every integer stands extended to 64 bits by its own type; an
  * operation takes what it needs of it (size, sign) as C would.
  */
-#include "manifest/parser.h"
+#include "manifest/code.h"
 
 #include <errno.h>
 

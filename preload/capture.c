@@ -7,7 +7,6 @@
 #include "preload/capture_keep.h"
 #include "lane/error_frames.h"
 #include "preload/capture_write.h"
-#include "preload/error.h"
 #include "preload/span_internal.h"
 #include "lane/assert.h"
 

@@ -23,7 +23,6 @@
 #include <unistd.h>
 #include "lane/x86_64/machine.h"
 #include "preload/signal_stack.h"
-#include "preload/bind_lock.h"
 #include "preload/read.h"
 #include "preload/sandbox.h"
 #include "preload/text.h"
