@@ -234,4 +234,3 @@ void emit_number(struct emit *e, unsigned field, const char *name, uint32_t n)
     key(e, field, WIRE_VARINT);
     varint(e, n);
 }
-
