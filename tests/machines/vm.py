@@ -23,11 +23,13 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 PYTHON = "/usr/bin/python3"
 NEEDED = ("qemu-system-x86_64", "busybox", "cpio")
-TEST_S, ALL_S = 1500, 7200
+TOOLS = ("nm", "readelf", "objdump", "flock", "strace")
+TEST_S, ALL_S = 1500, int(os.environ.get("VM_S", "7200"))
 INIT = """#!/bin/busybox sh
 /bin/busybox --install -s /bin
 mount -t proc proc /proc; mount -t sysfs sys /sys
@@ -84,6 +86,9 @@ class Root:
         (self.temp / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\n")
         self.put(shutil.which("busybox"), "/bin/busybox")
         self.put_program(os.path.realpath(PYTHON), PYTHON)
+        for tool in filter(shutil.which, TOOLS):
+            self.put_program(os.path.realpath(shutil.which(tool)),
+                             "/usr/bin/" + tool)
         library = sysconfig.get_path("stdlib", vars={
             "installed_base": "/usr", "py_version_short": re.sub(
                 ".*python", "", os.path.realpath(PYTHON))})
@@ -141,6 +146,21 @@ def tests_of(build, regex):
         yield test["name"], folder["WORKING_DIRECTORY"], command
 
 
+def run(argv):
+    """What it says, as far as it comes; said here as well."""
+    said = ""
+    with subprocess.Popen(argv, text=True, errors="replace",
+                          stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE) as machine:
+        end = threading.Timer(ALL_S, machine.kill)
+        end.start()
+        for line in machine.stdout:
+            print(line, end="", flush=True)
+            said += line
+        end.cancel()
+    return said
+
+
 def main():
     build, regex = os.path.realpath(sys.argv[1]), sys.argv[2]
     cpu = sys.argv[3] if len(sys.argv) > 3 else "Nehalem"
@@ -162,15 +182,12 @@ def main():
         (root.temp / "init").chmod(0o755)
         root.pack(temp + "/initrd")
         later = datetime.datetime.now() + datetime.timedelta(days=365)
-        said = subprocess.run(
+        said = run(
             ["qemu-system-x86_64", "-accel", "tcg", "-cpu", cpu, "-smp", "1",
              "-m", "3072", "-rtc", f"base={later:%Y-%m-%dT%H:%M:%S}", "-net",
              "none", "-display", "none", "-serial", "stdio", "-no-reboot",
              "-kernel", kernel(temp), "-initrd", temp + "/initrd", "-append",
-             "console=ttyS0 quiet panic=-1"], text=True, errors="replace",
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            timeout=ALL_S).stdout
-    print(said)
+             "console=ttyS0 quiet panic=-1"])
     status = dict(re.findall(r"^RESULT (\S+) (\d+)", said, re.M))
     bad = [n for n, _, _ in tests if status.get(n) not in ("0", "77")]
     print(f"{cpu}: {sum(s == '0' for s in status.values())} passed, "
