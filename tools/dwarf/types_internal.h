@@ -80,6 +80,10 @@ bool types_of(Dwarf_Die *die, Dwarf_Die *type);
 /* The bytes of a type, also of an array in a unit of dwz's, which has no
  * language. False: not known. */
 bool types_size(struct debug_types *t, Dwarf_Die *type, uint64_t *bytes);
+/* How many elements a dimension has. False: not told, or not as a number. */
+bool types_elements(struct debug_types *t, Dwarf_Die *range, uint64_t *count);
+/* What arrays are counted from where nothing else is said. False: not known. */
+bool types_lower(struct debug_types *t, Dwarf_Die *die, int64_t *out);
 bool types_is_record(int tag);
 bool types_is_flag(Dwarf_Die *die, unsigned attribute);
 bool types_is_cxx(Dwarf_Die *die);

@@ -135,10 +135,17 @@ static void take_lower(struct debug_types *t, struct types_object *o)
     }
 }
 
-/* Of a unit that dwz made: it has no language, those that import it do. */
-static bool lower_bound(struct debug_types *t, Dwarf_Die *die, int64_t *out)
+/* A unit that dwz made has no language, those that import it do. */
+bool types_lower(struct debug_types *t, Dwarf_Die *die, int64_t *out)
 {
     Dwarf *dwarf = dwarf_cu_getdwarf(die->cu);
+    Dwarf_Die cu;
+    Dwarf_Sword lower;
+    int language = dwarf_diecu(die, &cu, NULL, NULL) ? dwarf_srclang(&cu) : -1;
+    if (language >= 0 && dwarf_default_lower_bound(language, &lower) == 0) {
+        *out = lower;
+        return true;
+    }
     for (size_t i = 0; i < t->object_count; i++) {
         struct types_object *o = &t->objects[i];
         if (!o->debug || (o->debug->dwarf != dwarf &&
@@ -163,15 +170,14 @@ static bool bound(Dwarf_Die *range, unsigned name, int64_t *out)
     return true;
 }
 
-/* False: no number of elements is told, or not as a number. */
-static bool count_of(struct debug_types *t, Dwarf_Die *range, uint64_t *count)
+bool types_elements(struct debug_types *t, Dwarf_Die *range, uint64_t *count)
 {
     int64_t n, upper, lower;
     if (!bound(range, DW_AT_count, &n)) {
         if (!bound(range, DW_AT_upper_bound, &upper) ||
             (dwarf_hasattr_integrate(range, DW_AT_lower_bound)
                  ? !bound(range, DW_AT_lower_bound, &lower)
-                 : !lower_bound(t, range, &lower)) ||
+                 : !types_lower(t, range, &lower)) ||
             __builtin_sub_overflow(upper, lower, &n) ||
             __builtin_add_overflow(n, 1, &n))
             return false;
@@ -199,7 +205,7 @@ static bool size_at(struct debug_types *t, Dwarf_Die *type, int depth,
     for (int more = dwarf_child(&plain, &range); more == 0;
          more = dwarf_siblingof(&range, &range))
         if (dwarf_tag(&range) != DW_TAG_subrange_type ||
-            !count_of(t, &range, &count) ||
+            !types_elements(t, &range, &count) ||
             __builtin_mul_overflow(*bytes, count, bytes))
             return false;
     return true;
