@@ -86,8 +86,6 @@ static bool emit_register(struct compile *c, enum manifest_place_kind kind,
                           bool is_signed)
 {
     if (kind == MANIFEST_IREG) {
-        if (!is_return)
-            c->ireg_mask |= 1u << index;
         c->needs_return |= is_return;
         return emit(c,
                     plain(is_return ? OP_RETURN_IREG : OP_IREG, size, is_signed,

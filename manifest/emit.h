@@ -15,7 +15,6 @@ struct compile {
     bool is_unknown;         /* a place that nobody knows */
     bool is_quiet;           /* implied: failing is no error */
     uint32_t count, stack, stack_max;
-    uint32_t ireg_mask;
     bool needs_freg, needs_stack, needs_return, needs_memory, needs_x87;
     bool needs_freg_params, dereferences;
     uint64_t stack_bytes;

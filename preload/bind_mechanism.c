@@ -23,14 +23,6 @@ enum {
 /* Neither trampoline may carry it. */
 #define SHIM_REFUSED ((enum lane_shim)0)
 
-void bind_work_say(struct work *work, const char *text)
-{
-    lane_assert(text != NULL && work->reason.len < work->reason.cap);
-    if (work->reason.len > 0)
-        text_put(&work->reason, "; ");
-    text_put(&work->reason, text);
-}
-
 /* ---- trampoline ------------------------------------------------------- */
 
 /* Where the loader made a slot lead: the word itself. Not yet relocated, or

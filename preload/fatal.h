@@ -17,6 +17,7 @@ HIDDEN void fatal_retire(void);
  * [signal-safe] */
 HIDDEN void fatal_leave_altstack(void);
 
+/* Does this signal end a process by default? [signal-safe] */
 HIDDEN bool fatal_is_one(int signal);
 /* The thread is about to send itself this one, with `mask` blocked. If it would
  * come to a handler of ours at once, note what that one would, and let it find

@@ -10,7 +10,7 @@
  * Bounded: a stack too many is counted, and its calls are orphans.
  */
 #include "preload/fiber.h"
-#include "preload/process.h"
+#include "preload/process_self.h"
 
 #include <errno.h>
 #include <sys/mman.h>

@@ -18,7 +18,7 @@
 #include "preload/altstack.h"
 #include "preload/error.h"
 #include "preload/fatal.h"
-#include "preload/process.h"
+#include "preload/process_self.h"
 #include "preload/read.h"
 #include "preload/read_pages.h"
 #include "preload/sandbox.h"

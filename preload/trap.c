@@ -22,8 +22,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 #include "lane/x86_64/machine.h"
-#include "preload/altstack.h"
-#include "preload/bind_lock.h"
+#include "preload/signal_stack.h"
 #include "preload/read.h"
 #include "preload/sandbox.h"
 #include "preload/text.h"

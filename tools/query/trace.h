@@ -27,6 +27,7 @@ struct query_trace {
     bool peak_is_lower_bound;
     char *process, *program, *command, *process_status, *ended_by, *end_source;
 };
+/* What is in it, not `t` itself; it is empty then. */
 void query_trace_free(struct query_trace *t);
 
 struct query_filter {
