@@ -276,64 +276,50 @@ static bool declare_named(struct debug_types *t, Dwarf_Die *type, int depth,
     return stars > 0;
 }
 
-static bool declare_vector(Dwarf_Die *type, struct types_declared *out)
+static bool declare_vector(struct debug_types *t, Dwarf_Die *type,
+                           struct types_declared *out)
 {
-    Dwarf_Word size = 0;
-    if (dwarf_aggregate_size(type, &size) != 0 ||
+    uint64_t size = 0;
+    if (!types_size(t, type, &size) ||
         (size != 8 && size != 16 && size != 32 && size != 64))
         return false;
     snprintf(out->before, sizeof out->before, "__m%u ", (unsigned)size * 8);
     return true;
 }
 
-/* One dimension. 0: none is said, or it is computed. */
-static uint64_t elements_of(Dwarf_Die *range)
+/* `int a[]`, whose bound is nowhere. */
+static bool is_open(Dwarf_Die *range)
 {
-    Dwarf_Attribute a;
-    Dwarf_Word count = 0, lower = 0;
-    if (dwarf_attr(range, DW_AT_count, &a))
-        return dwarf_formudata(&a, &count) == 0 ? count : 0;
-    if (dwarf_attr(range, DW_AT_lower_bound, &a) &&
-        dwarf_formudata(&a, &lower) != 0)
-        return 0;
-    if (!dwarf_attr(range, DW_AT_upper_bound, &a) ||
-        dwarf_formudata(&a, &count) != 0 || count + 1 < lower)
-        return 0;
-    return count + 1 - lower;
+    return !dwarf_hasattr_integrate(range, DW_AT_upper_bound) &&
+           !dwarf_hasattr_integrate(range, DW_AT_count);
 }
 
-static bool is_fortran(Dwarf_Die *die)
-{
-    enum {
-        FORTRAN_18 = 0x2d
-    }; /* DWARF 6 */
-    Dwarf_Die cu;
-    int language = dwarf_diecu(die, &cu, NULL, NULL) ? dwarf_srclang(&cu) : 0;
-    return language == DW_LANG_Fortran77 || language == DW_LANG_Fortran90 ||
-           language == DW_LANG_Fortran95 || language == DW_LANG_Fortran03 ||
-           language == DW_LANG_Fortran08 || language == FORTRAN_18;
-}
-
-/* "[2][3]"; Fortran has its columns the other way round: all in one there. */
-static bool put_dimensions(Dwarf_Die *type, uint64_t whole, char *out,
-                           size_t cap)
+/* "[2][3]"; Fortran, which counts from one, has its columns the other way
+ * round: all in one there, and where a stride makes more of it. */
+static bool put_dimensions(struct debug_types *t, Dwarf_Die *type,
+                           uint64_t whole, char *out, size_t cap)
 {
     Dwarf_Die child;
     size_t len = 0;
-    uint64_t product = 1;
+    uint64_t product = 1, count;
+    int64_t lower;
     int dimensions = 0;
     for (int more = dwarf_child(type, &child); more == 0;
          more = dwarf_siblingof(&child, &child)) {
         if (dwarf_tag(&child) != DW_TAG_subrange_type)
             continue;
-        uint64_t count = elements_of(&child);
+        if (!types_elements(t, &child, &count)) {
+            if (dimensions || !is_open(&child))
+                return false;
+            count = 0;
+        }
         len += (size_t)snprintf(out + len, cap - len, "[%" PRIu64 "]", count);
-        if (len >= cap || (dimensions && !count))
+        if (len >= cap)
             return false;
         dimensions++;
         product *= count;
     }
-    if (dimensions && (product != whole || is_fortran(type)))
+    if (product != whole || !types_lower(t, type, &lower) || lower != 0)
         snprintf(out, cap, "[%" PRIu64 "]", whole);
     return dimensions > 0;
 }
@@ -342,17 +328,17 @@ static bool declare_array(struct debug_types *t, Dwarf_Die *type, int depth,
                           int stars, struct types_declared *out)
 {
     Dwarf_Die element;
-    Dwarf_Word whole = 0, one = 0;
+    uint64_t whole, one;
     struct types_declared of;
     char own[sizeof out->after], pointers[POINTERS_MAX + 1] = "";
     if (types_is_flag(type, DW_AT_GNU_vector))
-        return stars == 0 && declare_vector(type, out);
+        return stars == 0 && declare_vector(t, type, out);
     if (!types_of(type, &element) || !types_peel(&element, true) ||
-        dwarf_aggregate_size(&element, &one) != 0 || one == 0)
+        !types_size(t, &element, &one) || one == 0)
         return false;
-    if (dwarf_aggregate_size(type, &whole) != 0)
+    if (!types_size(t, type, &whole))
         whole = 0;
-    if (!put_dimensions(type, whole / one, own, sizeof own) ||
+    if (!put_dimensions(t, type, whole / one, own, sizeof own) ||
         !types_declare(t, &element, depth + 1, &of) || of.after[0] == ')')
         return false;
     memset(pointers, '*', (size_t)stars);
