@@ -108,7 +108,7 @@ def main():
         rounds += 1
         if not run(rules, files, build):
             return 1
-    return 0 if rounds else 1
+    return 0 if rounds else 77
 
 
 if __name__ == "__main__":

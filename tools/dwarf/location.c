@@ -298,6 +298,23 @@ void location_at_entry(Dwarf_Die *function, Dwarf_Die *param, uint64_t pc,
         snprintf(out, LOCATION_TEXT, "%%");
 }
 
+int location_by_reference(Dwarf_Die *param, uint64_t pc)
+{
+    Dwarf_Attribute a;
+    Dwarf_Op *ops = NULL;
+    size_t count = 0;
+    if (!dwarf_attr(param, DW_AT_location, &a) ||
+        dwarf_getlocation_addr(&a, pc, &ops, &count, 1) != 1 || count == 0)
+        return -1;
+    int base = base_register_of(&ops[0]);
+    if (ops[count - 1].atom == DW_OP_deref)
+        return count == 2 ? 1 : -1;
+    if (count != 1)
+        return -1;
+    return base >= 0 && base != RSP && base != RBP &&
+           base_offset_of(&ops[0]) == 0;
+}
+
 /* ---- parameters --------------------------------------------------------- */
 
 void location_declared(Dwarf_Die *function, Dwarf_Die *out)

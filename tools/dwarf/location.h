@@ -21,6 +21,9 @@ enum {
  * at `pc`. */
 void location_at_entry(Dwarf_Die *function, Dwarf_Die *param, uint64_t pc,
                        char out[LOCATION_TEXT]);
+/* Does this place hold the address of the parameter? 1: yes; 0: no; -1: not
+ * told. For languages that hand out addresses without a pointer in the type. */
+int location_by_reference(Dwarf_Die *param, uint64_t pc);
 /* The entry with the parameters' names and types, in the order of the source:
  * the function itself, or what its DW_AT_abstract_origin names. */
 void location_declared(Dwarf_Die *function, Dwarf_Die *out);

@@ -23,6 +23,7 @@
 
 enum {
     PARAMS_MAX = 127, /* as in the manifest */
+    REGISTERS = 6,    /* for integers */
 };
 
 struct prototype {
@@ -32,6 +33,8 @@ struct prototype {
     bool is_foreign;    /* called in a way of its own */
     bool is_remarked;   /* why it cannot be written */
     bool is_promoted;   /* not prototyped: a float comes as a double */
+    enum types_language language;
+    int words; /* integer registers that Rust has used */
     struct buf text, args;
     const char *names[PARAMS_MAX];
     size_t count, given;
@@ -56,7 +59,64 @@ static bool not_told(struct prototype *p)
     return false;
 }
 
-static void put_place(struct prototype *p, Dwarf_Die *declared)
+static bool no_convention(struct prototype *p, const char *why)
+{
+    p->is_remarked = true;
+    buf_printf(&p->t->remarks,
+               "'%s': %s; write the parameters as the machine passes them\n",
+               p->w->name, why);
+    return false;
+}
+
+static bool declare(struct prototype *p, Dwarf_Die *type,
+                    struct types_declared *out)
+{
+    bool is_known = types_declare(p->t, type, 0, out);
+    return (is_known && (!out->after[0] || out->after[0] == ')')) ||
+           types_declare_alike(type, out);
+}
+
+/* Where another language passes it as C does, a C for it. */
+static bool declare_rust(struct prototype *p, Dwarf_Die *to)
+{
+    int words = types_rust_registers(to, 0);
+    bool is_split = words == 2 && p->words + words > REGISTERS;
+    p->words += words;
+    if (words != TYPES_OWN_WAY && !is_split)
+        return true;
+    return no_convention(p, "Rust passes records in ways of its own, and its "
+                            "debug information does not say which function is "
+                            "extern \"C\"");
+}
+
+static bool declare_fortran(struct prototype *p, Dwarf_Die *declared,
+                            Dwarf_Die *to, struct types_declared *out,
+                            bool *is_address)
+{
+    Dwarf_Die concrete, plain = *to;
+    int by_reference = location_concrete(&p->function, declared, &concrete)
+                           ? location_by_reference(&concrete, p->w->vaddr)
+                           : -1;
+    int tag = types_peel(&plain, true) ? dwarf_tag(&plain) : 0;
+    *is_address = by_reference == 1 && tag != DW_TAG_pointer_type &&
+                  tag != DW_TAG_reference_type;
+    if (by_reference < 0 && tag != DW_TAG_pointer_type &&
+        tag != DW_TAG_reference_type)
+        return no_convention(p, "the debug information does not say of each "
+                                "parameter whether its address is passed");
+    if (!*is_address)
+        return declare(p, to, out);
+    size_t len = 0;
+    if (!types_is_descriptor(to) && types_declare(p->t, to, 0, out))
+        len = strlen(out->before);
+    if (!len || len + 2 > sizeof out->before)
+        len = (size_t)snprintf(out->before, sizeof out->before, "void ");
+    memcpy(out->before + len, "*", 2);
+    out->after[0] = 0;
+    return true;
+}
+
+static void put_place(struct prototype *p, Dwarf_Die *declared, bool is_address)
 {
     char place[LOCATION_TEXT] = "-";
     Dwarf_Die concrete;
@@ -66,15 +126,8 @@ static void put_place(struct prototype *p, Dwarf_Die *declared)
         location_at_entry(&p->function, &concrete, p->w->vaddr, place);
     else if (location_is_gcc(&p->function))
         snprintf(place, sizeof place, "?");
-    buf_printf(&p->args, "%s%s", p->count ? ", " : " ", place);
-}
-
-static bool declare(struct prototype *p, Dwarf_Die *type,
-                    struct types_declared *out)
-{
-    bool is_known = types_declare(p->t, type, 0, out);
-    return (is_known && (!out->after[0] || out->after[0] == ')')) ||
-           types_declare_alike(type, out);
+    buf_printf(&p->args, "%s%s", p->count ? ", " : " ",
+               is_address && *place == '*' ? place + 1 : place);
 }
 
 /* What a compiler gives only some variants of a constructor: its entry says of
@@ -94,10 +147,13 @@ static bool put_parameter(struct prototype *p, Dwarf_Die *die)
     struct types_declared type;
     Dwarf_Die to;
     Dwarf_Attribute a;
-    bool hidden = false;
+    bool hidden = false, is_address = false;
     const char *name = dwarf_diename(die), *shown;
     if (p->count == PARAMS_MAX || !types_of(die, &to) ||
-        !declare(p, &to, &type))
+        !(p->language == LANGUAGE_FORTRAN
+              ? declare_fortran(p, die, &to, &type, &is_address)
+              : declare(p, &to, &type)) ||
+        (p->language == LANGUAGE_RUST && !declare_rust(p, &to)))
         return false;
     if (p->is_promoted && strcmp(type.before, "float ") == 0)
         snprintf(type.before, sizeof type.before, "double ");
@@ -112,7 +168,7 @@ static bool put_parameter(struct prototype *p, Dwarf_Die *die)
     enum types_passing passing = types_passing(&to);
     if (passing == NOT_TOLD)
         return not_told(p);
-    put_place(p, die);
+    put_place(p, die, is_address);
     buf_printf(&p->text, "%s%s%s%s%s", p->count ? ", " : "", type.before,
                passing == BY_REFERENCE ? "*" : "", shown, type.after);
     p->names[p->count++] = *shown ? shown : NULL;
@@ -141,8 +197,10 @@ static bool put_result(struct prototype *p, Dwarf_Die *die)
         p->names[p->count++] = NULL;
         return true;
     }
-    if (!declare(p, &to, &type))
+    if (!declare(p, &to, &type) ||
+        (p->language == LANGUAGE_RUST && !declare_rust(p, &to)))
         return false;
+    p->words = 0;
     buf_printf(&p->text, "%sf(", type.after[0] ? "void *" : type.before);
     return true;
 }
@@ -199,12 +257,16 @@ static bool put_all(struct prototype *p)
 {
     Dwarf_Die declared, child;
     location_declared(&p->function, &declared);
+    p->language = types_language(&p->function);
     p->is_foreign = location_is_foreign(&p->function);
     p->is_promoted = debug_is_promoted(&p->function);
     bool is_dropped = p->w->is_result_unsure &&
                       !location_is_gcc(&p->function) &&
                       location_is_optimized(&p->function);
     buf_text(&p->args, p->is_foreign ? "^:" : is_dropped ? "-:" : "?:");
+    if (p->language == LANGUAGE_UNKNOWN)
+        return no_convention(p, "it is of a language whose way to pass "
+                                "parameters is not known here");
     bool ok = put_result(p, &p->function);
     for (int more = dwarf_child(&declared, &child); ok && more == 0;
          more = dwarf_siblingof(&child, &child)) {

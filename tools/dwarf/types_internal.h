@@ -123,6 +123,22 @@ bool types_declare_alike(Dwarf_Die *type, struct types_declared *out);
 int types_member_pointer_bytes(Dwarf_Die *type);
 /* Is it passed as integers are, at whatever offset? */
 bool types_is_integers(Dwarf_Die *type);
+/* types_language.c: how the language of this entry passes parameters. */
+enum types_language {
+    LANGUAGE_C,       /* as the psABI has it: C, C++, assembler and others */
+    LANGUAGE_FORTRAN, /* by address, unless it has VALUE */
+    LANGUAGE_RUST,    /* records in ways of its own */
+    LANGUAGE_UNKNOWN,
+};
+enum types_language types_language(Dwarf_Die *die);
+/* How many integer registers Rust passes it in, the same as C (0: a floating
+ * register or nothing); TYPES_OWN_WAY: perhaps otherwise than C. */
+enum {
+    TYPES_OWN_WAY = -1
+};
+int types_rust_registers(Dwarf_Die *type, int depth);
+/* Fortran: is what is passed the address of a descriptor of an array? */
+bool types_is_descriptor(Dwarf_Die *type);
 /* "std::string", "std::vector<int>"; NULL: no container that the manifest
  * knows. */
 const char *types_container(Dwarf_Die *record, char out[TYPES_NAME]);
