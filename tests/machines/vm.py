@@ -6,8 +6,8 @@ without an invariant TSC, one of them, its clock a year ahead.
 usage: vm.py BUILD_DIR REGEX [CPU]
 
 The machine is qemu's, translated (no KVM), with Debian's kernel and all that the
-tests' commands name in its first memory disk: programs with what they load,
-scripts with their folder, python3, busybox for the rest. A test's command is the
+tests' commands name in its first memory disk: programs with what they load, the
+scripts of tests and what of the build they name, python3, busybox for the rest. A test's command is the
 one that ctest has. Skipped where qemu, busybox or a kernel are missing: the
 kernel is VM_KERNEL, the newest in /boot, or downloaded from Debian.
 """
@@ -79,8 +79,8 @@ def kernel(temp):
 class Root:
     """The folder that the machine begins with."""
 
-    def __init__(self, temp):
-        self.temp = pathlib.Path(temp)
+    def __init__(self, temp, build):
+        self.temp, self.build = pathlib.Path(temp), build
         for name in "bin", "proc", "sys", "dev", "etc", "usr/bin":
             (self.temp / name).mkdir(parents=True, exist_ok=True)
         (self.temp / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\n")
@@ -122,12 +122,18 @@ class Root:
     def put_test(self, command):
         for word in command:
             if word.startswith(str(SOURCE / "tests")):
-                self.put_folder(os.path.dirname(word))
+                self.put_named(pathlib.Path(word).read_text(errors="replace"))
             elif os.path.isfile(word):
                 self.put_program(word)
                 if word.endswith(".so"):  # of the preload: its companions
                     for beside in glob.glob(os.path.dirname(word) + "/*.so"):
                         self.put_program(beside)
+
+    def put_named(self, script):
+        """Programs of the build that a script speaks of."""
+        for name in set(re.findall(r"\w+", script)):
+            if os.path.isfile(f"{self.build}/bin/{name}"):
+                self.put_program(f"{self.build}/bin/{name}")
 
     def pack(self, out):
         subprocess.run("find . | cpio -o -H newc --quiet | gzip -1 >" + out,
@@ -169,8 +175,8 @@ def main():
         skip("not installed: " + ", ".join(missing))
     with tempfile.TemporaryDirectory(prefix="handspan-vm-") as temp:
         tests = list(tests_of(build, regex))
-        root = Root(temp + "/root")
-        root.put_folder(str(SOURCE / "tests/common"))
+        root = Root(temp + "/root", build)
+        root.put_folder(str(SOURCE / "tests"))
         for path in glob.glob(build + "/lib/*.so") + [build + "/bin/handspan"]:
             root.put_program(path)
         for name, folder, command in tests:
