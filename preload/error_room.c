@@ -6,6 +6,7 @@
 
 #include "preload/sandbox.h"
 #include "preload/span_internal.h"
+#include "shim/checker.h"
 #include "lane/assert.h"
 
 #include <sys/mman.h>
@@ -38,6 +39,7 @@ struct error_room *error_room_get(const struct lane *lane, bool make)
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (at <= 0)
         return NULL;
+    checker_is_shared((void *)at, sizeof(*room)); /* by who has the lane */
     /* a signal handler may have been here meanwhile: then one is left over */
     rooms[index] = (struct error_room *)at;
     return rooms[index];

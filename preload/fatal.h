@@ -28,6 +28,11 @@ HIDDEN void fatal_raised(int signal, uint64_t mask,
  * of ours (bind_patched.h): `registers` lead on, and the signal is none.
  * [signal-safe] */
 HIDDEN bool fatal_is_amid_jump(int signal, greg_t *registers);
+/* A look of ours at the counter, which the program has forbidden itself
+ * (PR_SET_TSC): it is taken here, `registers` lead on. [signal-safe] */
+HIDDEN bool fatal_is_counter(int signal, greg_t *registers);
+/* Somebody was there before. */
+extern HIDDEN bool fatal_counter_forbidden;
 
 /* gregs of a ucontext in DWARF's order. */
 HIDDEN void fatal_registers(const greg_t *from,
