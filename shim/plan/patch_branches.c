@@ -306,14 +306,15 @@ static enum plan_verdict check_table(struct patch_job *job, uint64_t table,
 }
 
 /* The address of a label in the function itself: jumps go to what is added to
- * it, and that may be anything. */
+ * it, and that may be anything. Its entry may be one. */
 static enum plan_verdict check_label(struct patch_job *job, uint64_t target,
                                      uint64_t place)
 {
-    if (target <= job->vaddr || target >= job->end ||
+    if (target < job->vaddr || target >= job->end ||
         reference_at(job, place, &target) != REFERENCE_ADDRESS)
         return PLAN_OK;
-    if (target > job->vaddr && target < job->end)
+    if ((target > job->vaddr && target < job->end) ||
+        (target == job->vaddr && patch_is_base(job, place)))
         job->own_label = place;
     return PLAN_OK;
 }

@@ -52,6 +52,9 @@ enum plan_verdict patch_check_names(struct patch_job *job);
 enum plan_verdict patch_check_branches(struct patch_job *job);
 /* Code of a retpoline: call; pause. Or for LVI: lfence. */
 bool patch_is_thunk(const struct plan_image *image, uint64_t vaddr);
+/* Is something added to the address of the function's entry, which the operand
+ * at `place` takes? */
+bool patch_is_base(const struct patch_job *job, uint64_t place);
 /* A name that compilers give to a part of a function. */
 bool patch_is_part(const char *name);
 /* From where to read the code at pc. Between two functions that are described
