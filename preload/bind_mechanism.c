@@ -6,6 +6,7 @@
  * would take too long.
  */
 #include "preload/bind_patched.h"
+#include "preload/branches.h"
 #include "bind/reason.h"
 #include "bind/way.h"
 #include "preload/decoder.h"

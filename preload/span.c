@@ -139,8 +139,12 @@ struct lane *span_get_lane(void)
         return NULL;
     }
     lane = (struct lane *)shim_call_slow(attach, 0, 0);
+    /* Signals are let in again at its end: where the handler of one forked, the
+     * child comes here with its parent's. */
+    if (span_is_forked())
+        lane = (struct lane *)shim_call_slow(attach, 0, 0);
     attach_wait = lane == NULL ? ATTACH_EVERY : 0;
-    return lane;
+    return span_is_forked() ? NULL : lane;
 }
 
 /* Our own code calling a traced function of libc, or a signal handler that

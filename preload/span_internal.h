@@ -250,6 +250,8 @@ HIDDEN void span_forget_deep(struct lane *lane);
 HIDDEN void span_count(uint32_t site, uint64_t ticks, bool is_error);
 /* A call that has no frame on its stack, or no leave: without a time. */
 HIDDEN void span_count_passed(uint64_t site);
+/* A call that was gone before anybody saw it: its end is not known. */
+HIDDEN void span_count_late(uint64_t site);
 /* The error frame, and what led to it, of a span that `exception` passes.
  * False: no room. (error_throw.c) */
 HIDDEN bool span_write_exception(struct lane *lane, uint64_t span,

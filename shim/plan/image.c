@@ -290,6 +290,10 @@ static void take_tag(struct plan_image *image, struct dynamic_values *v,
         break;
     case DT_FLAGS:
         image->is_symbolic |= (value & DF_SYMBOLIC) != 0;
+        image->has_text_relocations |= (value & DF_TEXTREL) != 0;
+        break;
+    case DT_TEXTREL:
+        image->has_text_relocations = true;
         break;
     case DT_FLAGS_1:
         image->is_pie |= (value & DF_1_PIE) != 0;
