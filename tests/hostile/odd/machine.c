@@ -2,6 +2,8 @@
 /* Registers, flags and switches of the machine. */
 #include "odd.h"
 #include <asm/prctl.h>
+#include <dlfcn.h>
+#include <unwind.h>
 
 enum {
     TRAP_FLAG = 0x100
@@ -33,6 +35,62 @@ static int steps_itself(char **argv)
                          : "cc", "memory");
     }
     printf("%d %d %d\n", sum, steps > 20, inner > 2);
+    return 0;
+}
+
+/* ---- who looks at the stack at every instruction --------------------------
+ */
+
+static char *whole_low, *whole_high;
+static volatile int is_reached, lost;
+
+static _Unwind_Reason_Code look_for_it(struct _Unwind_Context *at, void *unused)
+{
+    char *ip = (char *)_Unwind_GetIP(at);
+    (void)unused;
+    is_reached |= ip >= whole_low && ip < whole_high;
+    return is_reached ? _URC_END_OF_STACK : _URC_NO_REASON;
+}
+
+/* Instructions that lie in no object (pads, copies of entries) have no unwind
+ * table; from all others the caller is found. */
+static void on_looking(int number, siginfo_t *info, void *context)
+{
+    char *ip = (char *)((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
+    Dl_info of;
+    (void)number;
+    (void)info;
+    steps++;
+    is_reached = 0;
+    _Unwind_Backtrace(look_for_it, NULL);
+    lost += !is_reached && dladdr(ip, &of) != 0;
+}
+
+static int stepped_backtraces(char **argv)
+{
+    enum {
+        ITS_BYTES = 512
+    };
+    struct sigaction action = {.sa_sigaction = on_looking,
+                               .sa_flags = SA_SIGINFO};
+    int sum = works(5);
+    (void)argv;
+    whole_low = (char *)(uintptr_t)stepped_backtraces;
+    whole_high = whole_low + ITS_BYTES;
+    _Unwind_Backtrace(look_for_it, NULL); /* libgcc is loaded now */
+    sigaction(SIGTRAP, &action, NULL);
+    for (int i = 0; i < 2; i++) {
+        __asm__ volatile("pushfq; orq %0, (%%rsp); popfq"
+                         :
+                         : "i"(TRAP_FLAG)
+                         : "cc", "memory");
+        sum += work(i) + look("abc") + wide(2, work);
+        __asm__ volatile("pushfq; andq %0, (%%rsp); popfq"
+                         :
+                         : "i"(~TRAP_FLAG)
+                         : "cc", "memory");
+    }
+    printf("%d %d %d\n", sum, steps > 20, lost);
     return 0;
 }
 
@@ -154,11 +212,8 @@ static int x87_full(char **argv)
 }
 
 const struct way machine_ways[] = {
-    {"steps-itself", steps_itself},
-    {"no-counter", no_counter},
-    {"own-gs", own_gs},
-    {"misaligned", misaligned},
-    {"kept-registers", kept_registers},
-    {"x87-full", x87_full},
-    {NULL, NULL},
+    {"steps-itself", steps_itself}, {"stepped-backtraces", stepped_backtraces},
+    {"no-counter", no_counter},     {"own-gs", own_gs},
+    {"misaligned", misaligned},     {"kept-registers", kept_registers},
+    {"x87-full", x87_full},         {NULL, NULL},
 };
