@@ -38,11 +38,12 @@
 
 enum {
     LANE_MAJOR = 2, /* another major: left in place and reported */
-    LANE_MINOR = 4, /* unknown frame kinds are skipped by length */
+    LANE_MINOR = 5, /* unknown frame kinds are skipped by length */
 
     LANE_MINOR_OWNER = 2, /* `owner` of a lane, `generation` of a process */
     LANE_MINOR_WORDS = 3, /* the table of words, `loaded_ticks` */
     LANE_MINOR_ROOM = 4,  /* `room` of the session, `growing` of a lane */
+    LANE_MINOR_SPOOL = 5, /* `spool` of the session, LANE_POLICY_BRIEF */
 
     LANE_LINE = 64,
     LANE_SEGMENT_SHIFT = 17,
@@ -123,6 +124,7 @@ enum lane_clock {
 enum lane_policy {
     LANE_POLICY_DROP = 0,
     LANE_POLICY_WAIT = 1,
+    LANE_POLICY_BRIEF = 2, /* drop; but for moments, while `spool` is set */
 };
 enum lane_gate {
     LANE_GATE_OPEN = 1, /* spans are recorded */
@@ -232,6 +234,8 @@ struct lane_session {
     /* [S] counts up when units were given back, before that wakes who waits: a
      * futex that threads sleep on where the policy is to wait */
     _Alignas(64) uint32_t room;
+    uint32_t spool; /* [S] 1: full segments are set aside on a disk, so that
+                       there will be room in a moment; 0: not, or no more */
     _Alignas(64) char pad2[4096 - 2176];
 };
 
@@ -256,6 +260,7 @@ _Static_assert(offsetof(struct lane_session, service_string) == 1280,
 _Static_assert(offsetof(struct lane_session, lane_made) == 1344, "file format");
 _Static_assert(offsetof(struct lane_session, carry) == 2048, "file format");
 _Static_assert(offsetof(struct lane_session, room) == 2112, "file format");
+_Static_assert(offsetof(struct lane_session, spool) == 2116, "file format");
 
 /* ---- tables ---------------------------------------------------------- */
 

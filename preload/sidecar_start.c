@@ -378,12 +378,24 @@ static bool run(struct start *start)
     return pid > 0;
 }
 
+/* Until the sidecar says what is so: whoever finds no room while it starts
+ * sleeps for a moment. */
+static void promise(bool is_soon)
+{
+    __atomic_store_n(&runtime.map.session->spool, (uint32_t)is_soon,
+                     __ATOMIC_RELEASE);
+}
+
 void sidecar_start(void)
 {
-    if (is_off() || is_running())
+    const char *why;
+    if (is_off())
         return;
-    const char *why = why_not();
-    if (why) {
+    promise(true);
+    if (is_running())
+        return;
+    if ((why = why_not())) {
+        promise(false);
         note_lines("sidecar", "not started:", why, NULL);
         return;
     }

@@ -19,6 +19,10 @@
 enum {
     GROW_EVERY = 8,                  /* records dropped between tries to grow */
     WAIT_STEP_NS = 50 * 1000 * 1000, /* a killed sidecar wakes nobody */
+    /* for a spool: a thread sleeps so long at once, and then so small a part of
+     * its time: a disk that is too slow slows nobody down */
+    BRIEF_MOST_NS = 500 * 1000 * 1000,
+    BRIEF_PART = 20,
 };
 
 static long now_slow(long a, long b)
@@ -56,15 +60,37 @@ static uint64_t monotonic_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* The log's policy is to wait: until the sidecar made room, or wait_us. `room`:
- * as it was before there was none. */
-static bool wait_for_room(struct lane *lane, uint32_t *room)
+/* Time that this thread slept for the spool, less a part of what went by since:
+ * as of debt_at. */
+static __thread uint64_t debt_ns, debt_at;
+
+/* How long it may sleep for the spool now. */
+static uint64_t brief_wait(uint64_t now)
+{
+    uint64_t paid = (now - debt_at) / BRIEF_PART;
+    debt_ns = debt_ns > paid ? debt_ns - paid : 0;
+    debt_at = now;
+    return debt_ns < BRIEF_MOST_NS ? BRIEF_MOST_NS - debt_ns : 0;
+}
+
+static uint64_t wait_most(uint64_t now)
+{
+    const struct lane_session *session = runtime.map.session;
+    if (runtime.map.policy == LANE_POLICY_WAIT)
+        return runtime.map.wait_us * UINT64_C(1000);
+    /* acquire; pairs with lane_keeper_promise() */
+    if (runtime.map.policy == LANE_POLICY_BRIEF &&
+        __atomic_load_n(&session->spool, __ATOMIC_ACQUIRE) != 0)
+        return brief_wait(now);
+    return 0;
+}
+
+/* Until the sidecar made room, or as long as the log's policy is to wait.
+ * `room`: as it was before there was none. */
+static bool sleep_for_room(struct lane *lane, uint32_t *room, uint64_t now)
 {
     struct lane_session *session = runtime.map.session;
-    if (runtime.map.policy != LANE_POLICY_WAIT || sandboxed)
-        return false;
-    uint64_t now = monotonic_ns();
-    uint64_t end = now + runtime.map.wait_us * UINT64_C(1000);
+    uint64_t end = now + wait_most(now);
     while (now < end) {
         uint64_t left = end - now < WAIT_STEP_NS ? end - now : WAIT_STEP_NS;
         struct timespec step = {0, (long)left};
@@ -77,6 +103,16 @@ static bool wait_for_room(struct lane *lane, uint32_t *room)
         now = monotonic_ns();
     }
     return false;
+}
+
+static bool wait_for_room(struct lane *lane, uint32_t *room)
+{
+    if (runtime.map.policy == LANE_POLICY_DROP || sandboxed)
+        return false;
+    uint64_t begun = monotonic_ns();
+    bool ok = sleep_for_room(lane, room, begun);
+    debt_ns += monotonic_ns() - begun;
+    return ok;
 }
 
 /* A full session is asked for more when something was given back since, else

@@ -14,11 +14,13 @@
 #include "tools/sidecar/attribute.h"
 #include "tools/sidecar/context.h"
 #include "tools/sidecar/drain_internal.h"
+#include "tools/sidecar/gap.h"
 #include "tools/sidecar/overdue.h"
 #include "tools/sidecar/stacks.h"
 
 enum {
     STUCK_NS = 1000000000, /* an item stays uncommitted: it is damaged */
+    BUSY_BYTES = 64 << 10, /* so much new: there may be more than we can take */
 };
 
 /* ---- rows --------------------------------------------------------------- */
@@ -500,6 +502,11 @@ static int lane_items(struct session *s, uint32_t lane, uint32_t most,
             return got;
         if (got == 0 && lane_log_at_end(&l->log))
             break;
+        rc = got <= 0 ? gap_skip(s, lane) : 0;
+        if (rc < 0)
+            return rc;
+        if (l->log.position != position && got <= 0)
+            continue;
         if (got <= 0) {
             if (got == 0 && !is_stuck(l, now_ns))
                 break;
@@ -539,6 +546,8 @@ int drain_lane(struct session *s, uint32_t lane, uint32_t most, int64_t now_ns)
     int rc = kept_look(s, lane);
     if (rc != 0 || session_lane_is_read(l))
         return rc;
+    if (l->log.head.position - l->log.position >= BUSY_BYTES)
+        spool_wake();
     l->is_draining = true;
     rc = lane_items(s, lane, most, now_ns);
     l->is_draining = false;

@@ -524,6 +524,7 @@ static int serve(struct sidecar *c)
         (void)upload_finish(c->upload, 0);
         return EXIT_TROUBLE;
     }
+    setup_spool(c->store_path, c->dir);
     health_begin(&c->health, c->store_path);
     int rc = confine(CONFINE_SIDECAR, NULL);
     if (rc != 0)

@@ -159,6 +159,7 @@ static int keeper_open(struct session *s)
         free(s->keeper);
         s->keeper = NULL;
     }
+    spool_attach(s);
     return rc;
 }
 
@@ -191,6 +192,9 @@ static int session_begin(struct session *s)
         rc = store_commit(s->store);
     if (rc != 0)
         store_rollback(s->store);
+    rc = rc == 0 ? spool_open(s) : rc;
+    if (rc == 0)
+        spool_attach(s);
     return rc;
 }
 
@@ -225,6 +229,9 @@ void session_close(struct session *s)
 {
     if (!s)
         return;
+    bool has_spool = spool_close(s);
+    if (has_spool && s->is_ended)
+        spool_remove(s->reader.header.key);
     if (s->keeper)
         lane_keeper_close(s->keeper);
     free(s->keeper);
@@ -254,6 +261,7 @@ int session_begin_lane(struct session *s, uint32_t lane)
     int rc = lane_log_open(&l->log, &s->reader, lane, l->stored);
     if (rc != 0)
         return rc;
+    l->log.aside = s->aside;
     rc = gap_skip(s, lane);
     if (rc != 0)
         return rc;
@@ -461,6 +469,7 @@ static void give_back(struct session *s)
         if (l->log.head.limit == 0)
             continue;
         session_free_kept(s, i);
+        spool_trim(s, i, l->stored);
         lane_keeper_advance(s->keeper, i, l->stored);
         if (l->judged)
             (void)lane_keeper_free(s->keeper, i, l->judged);
@@ -473,6 +482,7 @@ static void give_back(struct session *s)
         lane_keeper_top_up(s->keeper, active < 8 ? active + READY_UNITS : 8);
     if (!s->has_writer)
         lane_keeper_rest(s->keeper);
+    spool_tidy(s);
 }
 
 /* Is there anything to do before the next slow look? Without a transaction. */
@@ -584,8 +594,11 @@ int session_poll(struct session *s, int64_t now_ns)
 
 void session_give_back(struct session *s)
 {
-    if (s->is_committed)
+    if (s->is_committed) {
+        spool_lock();
         give_back(s);
+        spool_unlock();
+    }
     s->is_committed = false;
 }
 

@@ -15,7 +15,9 @@
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
+#include "tools/common/config.h"
 #include "tools/sidecar/log.h"
+#include "tools/sidecar/spool.h"
 
 enum {
     LOCK_SHARED_NS = 50000, /* somebody only looks */
@@ -138,6 +140,15 @@ bool setup_is_durable(int dir_fd)
     struct statfs at;
     return fstatfs(dir_fd, &at) != 0 ||
            (at.f_type != TMPFS_MAGIC && at.f_type != RAMFS_MAGIC);
+}
+
+void setup_spool(const char *store_path, const char *dir)
+{
+    int64_t bytes = 0;
+    const char *said = config_get(CONFIG_SPOOL_SIZE);
+    if (config_parse_size(said, &bytes) != 0)
+        log_line("spool_size '%s' means nothing: there is no spool", said);
+    spool_setup(store_path, dir, bytes);
 }
 
 void setup_signals(void (*on_stop)(int))

@@ -52,6 +52,8 @@ bool setup_maker_is_dead(const char *name);
 bool setup_is_durable(int dir_fd);
 /* What ends the sidecar in order, and what must not end it. */
 void setup_signals(void (*on_stop)(int));
+/* The spool, as large as the settings say. */
+void setup_spool(const char *store_path, const char *dir);
 struct upload;
 /* Start what sends the store to `given` (URLs; NULL: those of the
  * configuration), before the store is opened: an open one must not be forked.

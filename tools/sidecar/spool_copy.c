@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The thread that copies. It sleeps until the main thread finds much to do,
+ * then looks at all lanes every 50 us to 2 ms, and sleeps again after a second
+ * without. Of a session that has more full segments than stay in a CPU's cache
+ * it copies the oldest ones: written, told to who reads, then given back.
+ *
+ * Kept apart from decoding, so that no transaction, sync or child process that
+ * the main thread waits for stops it. It opens nothing but the file of a spool,
+ * and takes no signal but SIGBUS (a session that was cut short).
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "tools/sidecar/spool_internal.h"
+
+enum {
+    SPARED = 32,    /* full segments that wait for decoding: 4 MiB */
+    SPARE_PART = 4, /* ... or this part of a small budget */
+    PAUSE_LEAST_NS = 50000,
+    PAUSE_MOST_NS = 2000000,
+};
+static const int64_t awake_ns = 1000000000, again_ns = 1000000000;
+
+static struct {
+    bool is_started, is_asleep;
+    pthread_t thread;
+    pthread_cond_t work;
+    int64_t awake_until_ns, again_at_ns;
+    int error; /* of the last copy; 0: it went well */
+    char text[PATHS_MAX + 256];
+} copier = {.work = PTHREAD_COND_INITIALIZER};
+
+struct copy {
+    struct spool *spool;
+    uint32_t lane, slot;
+    uint64_t segment;
+    const uint8_t *from;
+};
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static uint64_t spared(const struct lane_keeper *k)
+{
+    uint64_t part = k->unit_max / SPARE_PART;
+    return part > SPARED ? SPARED : part;
+}
+
+/* The oldest segment of the lane that is furthest behind; else, where an item
+ * in it is not committed, of another one. */
+static bool pick_lane(const struct lane_keeper *k, struct copy *out)
+{
+    uint32_t lanes = lane_keeper_lanes(k);
+    uint64_t behind = 0, most = 0;
+    for (uint32_t i = 0; i < lanes; i++) {
+        uint64_t own = lane_keeper_behind(k, i);
+        behind += own;
+        if (own > most) {
+            most = own;
+            out->lane = i;
+        }
+    }
+    if (behind <= spared(k))
+        return false;
+    out->from = lane_keeper_oldest(k, out->lane, &out->segment);
+    for (uint32_t i = 0; i < lanes && !out->from; i++) {
+        out->lane = i;
+        out->from = lane_keeper_oldest(k, i, &out->segment);
+    }
+    return out->from != NULL;
+}
+
+/* Sessions that are too far behind take turns. */
+static bool pick(struct copy *out)
+{
+    struct spool *sp;
+    TAILQ_FOREACH(sp, &spool_setting.list, of_list)
+    {
+        if (sp->keeper->broken || !lane_keeper_is_ours(sp->keeper) ||
+            !pick_lane(sp->keeper, out))
+            continue;
+        out->spool = sp;
+        TAILQ_REMOVE(&spool_setting.list, sp, of_list);
+        TAILQ_INSERT_TAIL(&spool_setting.list, sp, of_list);
+        return true;
+    }
+    return false;
+}
+
+static int slot_write(int fd, int64_t at, const uint8_t *from)
+{
+    size_t left = LANE_SEGMENT;
+    while (left) {
+        ssize_t n = pwrite(fd, from, left, at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : -ENOSPC;
+        from += n;
+        at += n;
+        left -= (size_t)n;
+    }
+    return 0;
+}
+
+/* First the index, then the unit: who reads finds it in one of both. */
+static int publish(const struct copy *c)
+{
+    struct lane_keeper *k = c->spool->keeper;
+    const struct lane *lane = &k->map.lanes[c->lane];
+    if (k->broken || lane->recycled != c->segment)
+        return -ESTALE; /* decoded and given back meanwhile */
+    int rc = spool_put(c->spool, c->lane, c->segment, c->slot);
+    if (rc != 0)
+        return rc;
+    lane_keeper_recycle(k, c->lane, c->segment + 1);
+    if (lane->recycled > c->segment)
+        return 0;
+    spool_take_back(c->spool, c->lane);
+    return -ESTALE;
+}
+
+static void promise(struct spool *sp, bool is_soon)
+{
+    if (sp->is_promised != is_soon && !sp->keeper->broken)
+        lane_keeper_promise(sp->keeper, is_soon);
+    sp->is_promised = is_soon;
+}
+
+static void note(int rc)
+{
+    copier.error = rc;
+    if (rc != 0)
+        copier.again_at_ns = now_ns() + again_ns;
+}
+
+/* Locked, but for the write. True: there may be more. */
+static bool copy_one(void)
+{
+    struct copy c;
+    if ((copier.error != 0 && now_ns() < copier.again_at_ns) || !pick(&c))
+        return false;
+    int64_t slot = spool_slot_take(c.spool);
+    if (slot < 0) {
+        bool is_full = spool_setting.slots_used >= spool_setting.slots_most;
+        promise(c.spool, false);
+        note(is_full ? 0 : (int)slot);
+        return false;
+    }
+    c.slot = (uint32_t)slot;
+    c.spool->is_busy = true;
+    int fd = c.spool->fd;
+    spool_unlock();
+    int rc = slot_write(fd, spool_slot_at(c.slot), c.from);
+    spool_lock();
+    c.spool->is_busy = false;
+    (void)pthread_cond_broadcast(&spool_idle);
+    note(rc);
+    promise(c.spool, rc == 0);
+    if (rc != 0 || publish(&c) != 0)
+        spool_slot_give(c.spool, c.slot);
+    return rc == 0;
+}
+
+static void *work(void *nothing)
+{
+    int64_t pause = PAUSE_LEAST_NS;
+    spool_lock();
+    for (;;) {
+        int64_t now = now_ns();
+        if (copy_one()) {
+            pause = PAUSE_LEAST_NS;
+            copier.awake_until_ns = now + awake_ns;
+            continue;
+        }
+        if (now >= copier.awake_until_ns) {
+            copier.is_asleep = true;
+            (void)pthread_cond_wait(&copier.work, &spool_mutex);
+            copier.is_asleep = false;
+            pause = PAUSE_LEAST_NS;
+            continue;
+        }
+        spool_unlock();
+        nanosleep(&(struct timespec){.tv_nsec = pause}, NULL);
+        spool_lock();
+        pause = pause * 2 < PAUSE_MOST_NS ? pause * 2 : PAUSE_MOST_NS;
+    }
+    return nothing;
+}
+
+static void start(void)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    sigdelset(&all, SIGBUS);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = pthread_create(&copier.thread, NULL, work, NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    copier.is_started = rc == 0;
+    if (rc != 0)
+        note(-rc);
+}
+
+void spool_wake(void)
+{
+    if (spool_setting.slots_most == 0)
+        return;
+    spool_lock();
+    copier.awake_until_ns = now_ns() + awake_ns;
+    if (!copier.is_started)
+        start();
+    if (copier.is_asleep)
+        (void)pthread_cond_signal(&copier.work);
+    spool_unlock();
+}
+
+const char *spool_trouble(void)
+{
+    spool_lock();
+    int error = copier.error;
+    spool_unlock();
+    if (error == 0)
+        return NULL;
+    snprintf(copier.text, sizeof copier.text,
+             "the spool beside '%s' cannot be written: %s; calls that find no "
+             "room are counted without detail",
+             spool_setting.store, strerror(-error));
+    return copier.text;
+}
