@@ -19,7 +19,7 @@ struct part {
     long from, to;
 };
 
-static void *work(void *argument)
+__attribute__((noinline)) void *work(void *argument)
 {
     const struct part *p = argument;
     for (long i = p->from; i < p->to; i++)

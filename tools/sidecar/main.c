@@ -427,6 +427,7 @@ static void work(struct sidecar *c)
     int idle_rounds = 0;
     for (;;) {
         int done = round_of_all(c);
+        spool_tell(c->dir_fd, false);
         if (done)
             upload_poke(c->upload);
         c->drained_items += done;
@@ -531,6 +532,7 @@ static int serve(struct sidecar *c)
         log_line("the sidecar runs without a seccomp filter: %s",
                  strerror(-rc));
     work_until_quiet(c);
+    spool_tell(c->dir_fd, true);
     keep_end(&c->keep);
     struct metrics_sidecar figures = figures_now(c);
     health_end(&c->health, &figures);

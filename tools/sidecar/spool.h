@@ -44,5 +44,8 @@ uint64_t spool_next(const struct session *session, uint32_t lane,
                     uint64_t segment);
 /* There is much to do: the thread looks at lanes for a while. */
 void spool_wake(void);
-/* What happened to the last copy, for people; NULL: nothing. */
-const char *spool_trouble(void);
+/* Let the thread go first for a moment, if it cannot keep up. */
+void spool_yield(void);
+/* Say, in the log and beside the sessions, if it cannot be written; and no more
+ * when it can, or at the end. */
+void spool_tell(int dir_fd, bool is_end);

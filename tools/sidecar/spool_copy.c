@@ -16,11 +16,15 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include "tools/sidecar/log.h"
 #include "tools/sidecar/spool_internal.h"
+#include "tools/sidecar/trouble.h"
 
 enum {
     SPARED = 32,    /* full segments that wait for decoding: 4 MiB */
     SPARE_PART = 4, /* ... or this part of a small budget */
+    PRESSED = 2,    /* times that: whoever decodes makes way */
+    YIELD_NS = 10000000,
     PAUSE_LEAST_NS = 50000,
     PAUSE_MOST_NS = 2000000,
 };
@@ -29,16 +33,17 @@ static const int64_t awake_ns = 1000000000, again_ns = 1000000000;
 static struct {
     bool is_started, is_asleep;
     pthread_t thread;
-    pthread_cond_t work;
+    pthread_cond_t work, eased;
+    bool is_pressed; /* written under the lock, a hint for others */
     int64_t awake_until_ns, again_at_ns;
     int error; /* of the last copy; 0: it went well */
-    char text[PATHS_MAX + 256];
-} copier = {.work = PTHREAD_COND_INITIALIZER};
+} copier = {.work = PTHREAD_COND_INITIALIZER,
+            .eased = PTHREAD_COND_INITIALIZER};
 
 struct copy {
     struct spool *spool;
     uint32_t lane, slot;
-    uint64_t segment;
+    uint64_t segment, behind;
     const uint8_t *from;
 };
 
@@ -69,6 +74,7 @@ static bool pick_lane(const struct lane_keeper *k, struct copy *out)
             out->lane = i;
         }
     }
+    out->behind = behind;
     if (behind <= spared(k))
         return false;
     out->from = lane_keeper_oldest(k, out->lane, &out->segment);
@@ -143,16 +149,45 @@ static void note(int rc)
         copier.again_at_ns = now_ns() + again_ns;
 }
 
+static void press(bool is_pressed)
+{
+    if (copier.is_pressed && !is_pressed)
+        (void)pthread_cond_broadcast(&copier.eased);
+    __atomic_store_n(&copier.is_pressed, is_pressed, __ATOMIC_RELAXED);
+}
+
+void spool_yield(void)
+{
+    struct timespec end;
+    if (!__atomic_load_n(&copier.is_pressed, __ATOMIC_RELAXED))
+        return;
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_nsec += YIELD_NS;
+    end.tv_sec += end.tv_nsec / 1000000000;
+    end.tv_nsec %= 1000000000;
+    spool_lock();
+    while (copier.is_pressed &&
+           pthread_cond_clockwait(&copier.eased, &spool_mutex, CLOCK_MONOTONIC,
+                                  &end) == 0)
+        ;
+    spool_unlock();
+}
+
 /* Locked, but for the write. True: there may be more. */
 static bool copy_one(void)
 {
     struct copy c;
-    if ((copier.error != 0 && now_ns() < copier.again_at_ns) || !pick(&c))
+    bool is_late = copier.error != 0 && now_ns() < copier.again_at_ns;
+    if (is_late || !pick(&c)) {
+        press(false);
         return false;
+    }
+    press(c.behind > PRESSED * spared(c.spool->keeper));
     int64_t slot = spool_slot_take(c.spool);
     if (slot < 0) {
         bool is_full = spool_setting.slots_used >= spool_setting.slots_most;
         promise(c.spool, false);
+        press(false);
         note(is_full ? 0 : (int)slot);
         return false;
     }
@@ -183,6 +218,7 @@ static void *work(void *nothing)
             continue;
         }
         if (now >= copier.awake_until_ns) {
+            copier.error = 0; /* nothing suffers from it */
             copier.is_asleep = true;
             (void)pthread_cond_wait(&copier.work, &spool_mutex);
             copier.is_asleep = false;
@@ -223,16 +259,21 @@ void spool_wake(void)
     spool_unlock();
 }
 
-const char *spool_trouble(void)
+void spool_tell(int dir_fd, bool is_end)
 {
+    static bool is_told;
+    char text[PATHS_MAX + 256];
     spool_lock();
-    int error = copier.error;
+    int error = is_end ? 0 : copier.error;
     spool_unlock();
-    if (error == 0)
-        return NULL;
-    snprintf(copier.text, sizeof copier.text,
+    if (is_told == (error != 0))
+        return;
+    is_told = error != 0;
+    snprintf(text, sizeof text,
              "the spool beside '%s' cannot be written: %s; calls that find no "
-             "room are counted without detail",
+             "room in shared memory are counted without detail",
              spool_setting.store, strerror(-error));
-    return copier.text;
+    trouble_set_spool(dir_fd, is_told ? text : NULL);
+    if (is_told)
+        log_line("%s", text);
 }
