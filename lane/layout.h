@@ -234,7 +234,7 @@ struct lane_session {
     /* [S] counts up when units were given back, before that wakes who waits: a
      * futex that threads sleep on where the policy is to wait */
     _Alignas(64) uint32_t room;
-    uint32_t spool; /* [S] 1: full segments are set aside on a disk, so that
+    uint32_t spool; /* [P S] 1: full segments are set aside on a disk, so that
                        there will be room in a moment; 0: not, or no more */
     _Alignas(64) char pad2[4096 - 2176];
 };

@@ -19,8 +19,8 @@
 enum {
     GROW_EVERY = 8,                  /* records dropped between tries to grow */
     WAIT_STEP_NS = 50 * 1000 * 1000, /* a killed sidecar wakes nobody */
-    /* for a spool: a thread sleeps so long at once, and beyond that this part of
-     * its time: a disk that is too slow slows nobody down */
+    /* for a spool: a thread sleeps so long at once, and beyond that this part
+     * of its time: a disk that is too slow slows nobody down */
     BRIEF_MOST_NS = 500 * 1000 * 1000,
     BRIEF_PART = 2,
 };

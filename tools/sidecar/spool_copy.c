@@ -242,6 +242,8 @@ static void start(void)
     int rc = pthread_create(&copier.thread, NULL, work, NULL);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     copier.is_started = rc == 0;
+    if (rc == 0) /* for people */
+        (void)pthread_setname_np(copier.thread, "handspan-spool");
     if (rc != 0)
         note(-rc);
 }
