@@ -123,7 +123,7 @@ static bool row_is_plain(const struct row *row)
 /* Those that went well and are not there yet wait for others. Rows changed, or
  * -errno. */
 static int row_write(struct session *s, struct row *row,
-                     const struct pending *p, bool is_final)
+                     const struct pending *p, bool is_final, bool is_beside)
 {
     bool is_plain = row_is_plain(row), is_there = p && p->is_shown;
     int rc = is_final && !is_plain ? row_spread(s->store, row) : 0;
@@ -131,7 +131,7 @@ static int row_write(struct session *s, struct row *row,
         row_free(row);
         return rc;
     }
-    if (is_final && !is_there && !row->cell[22].text) {
+    if (is_final && !is_there && !is_beside && !row->cell[22].text) {
         rc = rows_add(&s->rows, s->store, row, is_plain);
         return rc < 0 ? rc : 1;
     }
@@ -165,7 +165,7 @@ int drain_span_store(struct session *s, const struct drain_span *span,
     if (rc == 0) {
         struct row row;
         row_make(s, span, p, &json, links, &row);
-        rc = row_write(s, &row, p, is_final);
+        rc = row_write(s, &row, p, is_final, span->is_beside);
     }
     if (rc > 0 && json.fingerprint[0]) {
         int grouped = stacks_store_group(s, span, &json);
@@ -313,7 +313,8 @@ static void span_of_record(struct session *s, uint32_t lane,
     };
 }
 
-int drain_record(struct session *s, uint32_t lane, const struct lane_record *r)
+int drain_record(struct session *s, uint32_t lane, const struct lane_record *r,
+                 bool is_beside)
 {
     struct drain_span span;
     int known = session_knows_site(s, LANE_SITE_OF(r->site_status));
@@ -324,6 +325,7 @@ int drain_record(struct session *s, uint32_t lane, const struct lane_record *r)
         return 0;
     }
     span_of_record(s, lane, r, &span);
+    span.is_beside = is_beside;
     span.trace = tables_trace(s, &span.context, r->t0_ticks);
     if (span.trace < 0)
         return (int)span.trace;
@@ -437,7 +439,7 @@ static int item_take(struct session *s, uint32_t lane,
     int rc = 0;
     if (opener != lane)
         rc = opener_drain(s, opener, item->record->t0_ticks);
-    return rc < 0 ? rc : drain_record(s, lane, item->record);
+    return rc < 0 ? rc : drain_record(s, lane, item->record, false);
 }
 
 /*

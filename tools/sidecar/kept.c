@@ -67,7 +67,7 @@ int kept_take(struct session *s, uint32_t lane)
     while ((i = kept_next(l, lane)) >= 0) {
         struct lane_record *r = &l->kept->record[i];
         int64_t corrupt = s->corrupt;
-        int rc = drain_record(s, lane, r);
+        int rc = drain_record(s, lane, r, true);
         if (rc < 0)
             return rc;
         s->corrupt = corrupt; /* it may be there from before */
