@@ -27,13 +27,13 @@ enum {
     THREAD_NS = 1000000000, /* so long a dead thread's process may follow */
     SENT_NS = 100000000,    /* ... and others' words to be read */
     FORK_NS = 1000000000,   /* ... and a forked child may take to be seen */
-    MOST_ITEMS = 1 << 20,
+    MOST_ITEMS = 1 << 14,   /* of a lane in one transaction */
 };
 
 /* ---- lanes of the dead -------------------------------------------------- */
 
 /*
- * To its end; -EINPROGRESS: a stack of it is being named.
+ * To its end; -EINPROGRESS: a stack of it is being named, or there is more.
  * What a thread was writing as it died is no loss: its call did not return.
  * Only where the thread went on after it an item is missing.
  */
@@ -52,7 +52,7 @@ static int lane_finish(struct session *s, uint32_t lane, uint64_t owner,
             s->corrupt += cut;
             cut = 0;
         }
-        if (l->is_waiting)
+        if (l->is_waiting || rc == MOST_ITEMS)
             return -EINPROGRESS;
         if (l->lost || session_lane_is_read(l))
             break;
@@ -346,7 +346,7 @@ static int lane_catch_up(struct session *s, uint32_t lane, int64_t now_ns)
     int rc = drain_lane(s, lane, MOST_ITEMS, now_ns);
     if (rc < 0)
         return rc;
-    return s->lane[lane].is_waiting ? -EINPROGRESS : 0;
+    return s->lane[lane].is_waiting || rc == MOST_ITEMS ? -EINPROGRESS : 0;
 }
 
 /* Until when what was open in it lasted: an exec ended it all there. */
