@@ -27,6 +27,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "../common"))
 import alive  # noqa: E402
+import lock  # noqa: E402
 
 MANIFEST = """[[span, input(number, text)]] long step(long number, const char *text);
 [[span]] void *work(void *part);
@@ -135,12 +136,15 @@ class Case:
 
 
 def burst(one, count):
-    """By itself: the program starts its sidecar, as it comes."""
-    del one.traced["HANDSPAN_SIDECAR"]
+    """Nothing is set: the default budget, the default policy."""
+    sidecar = one.sidecar("--stay")
+    wait_for(lambda: lock.is_held(str(one.temp / "d")), "the sidecar")
     program = one.program(count, stays=False)
     said = program.communicate()[0].strip()
     check(program.returncode, 0, "the program's end")
-    check(alive.wait_for_none(one.temp, seconds=900), {}, "still at work")
+    wait_for(lambda: not list((one.temp / "d").glob("session-*")), "all stored")
+    sidecar.terminate()
+    sidecar.wait()
     check(one.spools(), [], "spools left")
     one.whole(count)
     print(f"{said}; every one is in the store")
@@ -195,7 +199,7 @@ def full(one, count):
     most = 0
     while not is_read(one, count):
         most = max(most, one.spooled())
-        time.sleep(0.01)  # looks at a state
+        time.sleep(0.01)  # waits for a state
     one.end(program)
     sidecar.terminate()
     sidecar.wait()

@@ -27,8 +27,7 @@ enum {
     THREAD_NS = 1000000000, /* so long a dead thread's process may follow */
     SENT_NS = 100000000,    /* ... and others' words to be read */
     FORK_NS = 1000000000,   /* ... and a forked child may take to be seen */
-    MOST_ITEMS =
-        1 << 14, /* of a lane in one transaction: there may be a spool */
+    MOST_ITEMS = 1 << 14,   /* of a lane in one transaction */
 };
 
 /* ---- lanes of the dead -------------------------------------------------- */

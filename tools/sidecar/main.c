@@ -428,8 +428,7 @@ static void work(struct sidecar *c)
     for (;;) {
         int done = round_of_all(c);
         spool_tell(c->dir_fd, false);
-        if (done)
-            upload_poke(c->upload);
+        upload_poke(done ? c->upload : NULL);
         c->drained_items += done;
         struct metrics_sidecar figures = figures_now(c);
         health_step(&c->health, &figures, now());

@@ -9,6 +9,7 @@
 #include "tools/sidecar/session.h"
 #include "tools/sidecar/gap.h"
 #include "tools/sidecar/overdue.h"
+#include "tools/sidecar/setup.h"
 #include "tools/sidecar/types_fill.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -131,21 +132,8 @@ static int ended_load(struct session *s)
 
 static bool boot_is_ours(const struct lane_session *header)
 {
-    char text[64] = "";
-    uint8_t ours[16] = {0};
-    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
-    if (fd >= 0)
-        close(fd);
-    int digits = 0;
-    for (ssize_t i = 0; i < n && digits < 32; i++) {
-        char digit[2] = {text[i], 0};
-        if (text[i] == '-')
-            continue;
-        unsigned value = (unsigned)strtoul(digit, NULL, 16);
-        ours[digits / 2] = (uint8_t)(ours[digits / 2] * 16u + value);
-        digits++;
-    }
+    uint8_t ours[16];
+    setup_boot_id(ours);
     return memcmp(ours, header->boot_id, sizeof ours) == 0;
 }
 
@@ -229,8 +217,7 @@ void session_close(struct session *s)
 {
     if (!s)
         return;
-    bool has_spool = spool_close(s);
-    if (has_spool && s->is_ended)
+    if (spool_close(s) && s->is_ended)
         spool_remove(s->reader.header.key);
     if (s->keeper)
         lane_keeper_close(s->keeper);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "tools/sidecar/session.h"
+#include "tools/sidecar/setup.h"
 #include "tools/sidecar/spool_internal.h"
 
 struct spool_setting spool_setting = {
@@ -26,24 +27,6 @@ void spool_unlock(void)
     (void)pthread_mutex_unlock(&spool_mutex);
 }
 
-static void read_boot_id(uint8_t out[16])
-{
-    char text[64] = "";
-    int digits = 0;
-    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
-    if (fd >= 0)
-        close(fd);
-    for (ssize_t i = 0; i < n && digits < 32; i++) {
-        char digit[2] = {text[i], 0};
-        if (text[i] == '-')
-            continue;
-        unsigned value = (unsigned)strtoul(digit, NULL, 16);
-        out[digits / 2] = (uint8_t)(out[digits / 2] * 16u + value);
-        digits++;
-    }
-}
-
 void spool_setup(const char *store, const char *dir, int64_t most_bytes)
 {
     struct spool_setting *to = &spool_setting;
@@ -52,7 +35,7 @@ void spool_setup(const char *store, const char *dir, int64_t most_bytes)
         slots = 0;
     snprintf(to->store, sizeof to->store, "%s", store);
     snprintf(to->dir, sizeof to->dir, "%s", dir);
-    read_boot_id(to->boot_id);
+    setup_boot_id(to->boot_id);
     to->slots_most = slots <= 0                ? 0
                      : slots > SPOOL_SLOTS_MAX ? SPOOL_SLOTS_MAX
                                                : (uint32_t)slots;

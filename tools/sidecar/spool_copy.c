@@ -123,7 +123,7 @@ static int publish(const struct copy *c)
 {
     struct lane_keeper *k = c->spool->keeper;
     const struct lane *lane = &k->map.lanes[c->lane];
-    if (k->broken || lane->recycled != c->segment)
+    if (k->broken || !lane_keeper_is_ours(k) || lane->recycled != c->segment)
         return -ESTALE; /* decoded and given back meanwhile */
     int rc = spool_put(c->spool, c->lane, c->segment, c->slot);
     if (rc != 0)
