@@ -191,9 +191,15 @@ static void file_drop(struct spool *sp)
     spool_remove(sp->head.key);
 }
 
+/* Another sidecar took the session over: its file is that one's, too. */
+static bool is_taken(const struct spool *sp)
+{
+    return sp->keeper && !lane_keeper_is_ours(sp->keeper);
+}
+
 void spool_tidy(struct session *s)
 {
-    if (s->spool && s->spool->used == 0)
+    if (s->spool && s->spool->used == 0 && !is_taken(s->spool))
         file_drop(s->spool);
 }
 
@@ -243,9 +249,11 @@ bool spool_close(struct session *s)
     struct spool *sp = s->spool;
     if (!sp)
         return false;
-    spool_detach(s);
     spool_lock();
     spool_tidy(s);
+    spool_unlock();
+    spool_detach(s); /* waits for a copy that is being written */
+    spool_lock();
     bool stays = sp->fd >= 0;
     spool_setting.slots_used -= sp->used;
     spool_unlock();
@@ -278,7 +286,7 @@ void spool_detach(struct session *s)
     if (!s->spool || !s->spool->keeper)
         return;
     spool_lock();
-    if (!s->spool->keeper->broken)
+    if (!s->spool->keeper->broken && !is_taken(s->spool))
         lane_keeper_promise(s->spool->keeper, false);
     TAILQ_REMOVE(&spool_setting.list, s->spool, of_list);
     while (s->spool->is_busy)
