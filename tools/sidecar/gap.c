@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See gap.h. */
 #include "tools/sidecar/gap.h"
+#include <errno.h>
 #include <string.h>
 #include "lane/owner.h"
 #include "lane/utf8.h"
@@ -50,6 +51,8 @@ int gap_skip(struct session *s, uint32_t lane)
     uint64_t first = first_there(s, lane, l->log.position, head.recycled);
     if (first == l->log.position)
         return 0;
+    if (spool_was_written(s, lane, l->log.position >> LANE_SEGMENT_SHIFT))
+        return -EALREADY;
     if (!s->has_gap)
         log_line("session '%s': the store does not have all that was taken "
                  "from it (deleted, or an older copy?); what is missing will "

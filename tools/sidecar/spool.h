@@ -42,6 +42,10 @@ void spool_tidy(struct session *session);
 /* The first segment from `segment` on that is set aside; UINT64_MAX: none. */
 uint64_t spool_next(const struct session *session, uint32_t lane,
                     uint64_t segment);
+/* Is it in the file all the same? Then another sidecar put it there, by a lock
+ * that did not keep it out: the session is to be opened again. */
+bool spool_was_written(const struct session *session, uint32_t lane,
+                       uint64_t segment);
 /* There is much to do: the thread looks at lanes for a while. */
 void spool_wake(void);
 /* Let the thread go first for a moment, if it cannot keep up. */

@@ -113,6 +113,21 @@ static bool read_claim(int fd, uint32_t slot, struct claim *out)
     return position % LANE_SEGMENT == 0;
 }
 
+bool spool_was_written(const struct session *s, uint32_t lane, uint64_t segment)
+{
+    struct stat at;
+    struct claim claim;
+    int fd = s->spool ? s->spool->fd : -1;
+    if (fd < 0 || fstat(fd, &at) != 0)
+        return false;
+    for (uint32_t i = 0; i < SPOOL_SLOTS_MAX && spool_slot_at(i) < at.st_size;
+         i++)
+        if (read_claim(fd, i, &claim) && claim.lane == lane &&
+            claim.segment == segment)
+            return true;
+    return false;
+}
+
 static bool counts(const struct session *s, const struct claim *c)
 {
     struct lane_head head;
