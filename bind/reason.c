@@ -3,6 +3,8 @@
 #include "bind/reason.h"
 #include "bind/out.h"
 #include "bind/names.h"
+#include "shim/plan/cxx_variant.h"
+#include <string.h>
 
 const char bind_no_object[] = "no object '";
 const char bind_no_symbol[] = "no such symbol in ";
@@ -93,4 +95,16 @@ bool bind_is_hopeless(enum plan_verdict verdict)
            verdict == PLAN_EXCLUDED || verdict == PLAN_THUNK ||
            verdict == PLAN_PART || verdict == PLAN_NO_UNWIND ||
            verdict == PLAN_PROFILED || verdict == PLAN_COLLECTED;
+}
+
+const char *bind_reason_other(const struct manifest_decl *decl,
+                              const struct plan_image *image,
+                              const char *object_basename, const char *symbol,
+                              uint64_t vaddr)
+{
+    const char *why = manifest_decl_other(decl, object_basename, vaddr);
+    bool is_meant = decl->symbol && strcmp(decl->symbol, symbol) == 0;
+    if (why || is_meant || !image || !variant_has_hidden(image, symbol))
+        return why;
+    return "the compiler added parameters, for virtual bases";
 }

@@ -27,6 +27,13 @@ extern const char bind_no_object[];
 /* ... and where no function of its name is in those that were. */
 extern const char bind_no_symbol[];
 
+/* Why this function of several that a declaration means has other parameters
+ * than its prototype: times only. NULL: it has not. `image` may be NULL. */
+const char *bind_reason_other(const struct manifest_decl *decl,
+                              const struct plan_image *image,
+                              const char *object_basename, const char *symbol,
+                              uint64_t vaddr);
+
 /* What is said of a function that is bound without making spans. */
 extern const char bind_no_spans[];
 

@@ -60,6 +60,7 @@ int lane_keeper_guard(void)
 
 static int register_keeper(struct lane_keeper *keeper)
 {
+    lane_assert(keeper->map.base != NULL);
     for (int i = 0; i < KEEPERS_MAX; i++)
         if (!keepers[i]) {
             keepers[i] = keeper;
@@ -88,6 +89,8 @@ bool lane_keeper_is_ours(const struct lane_keeper *keeper)
 
 static bool queue_has_room(const struct lane_session *s)
 {
+    /* acquire; pairs with the poppers' exchange in take.c: they read the slots
+     * that are free below it */
     uint32_t head = __atomic_load_n(&s->ready_head, __ATOMIC_ACQUIRE);
     return s->ready_tail - head < LANE_READY_RING;
 }
@@ -96,7 +99,7 @@ static void queue_push(struct lane_session *s, uint32_t unit_plus_1)
 {
     uint32_t tail = s->ready_tail;
     lane_assert(unit_plus_1 != 0 && unit_plus_1 <= LANE_UNIT_MAX);
-    lane_assert(queue_has_room(s));
+    lane_assert_shared(queue_has_room(s));
     s->ready_unit[tail % LANE_READY_RING] = unit_plus_1;
     /* release; pairs with unit_pop_ready() in take.c */
     __atomic_store_n(&s->ready_tail, tail + 1, __ATOMIC_RELEASE);
@@ -104,9 +107,19 @@ static void queue_push(struct lane_session *s, uint32_t unit_plus_1)
 
 static void journal_set(struct lane_session *s, uint32_t unit_plus_1)
 {
-    lane_assert(unit_plus_1 != 0 && (uint32_t)s->recycling == 0);
+    lane_assert(unit_plus_1 != 0 && unit_plus_1 <= LANE_UNIT_MAX);
+    lane_assert_shared((uint32_t)s->recycling == 0);
     uint64_t entry = (uint64_t)s->ready_tail << 32 | unit_plus_1;
+    /* release, here and in journal_end(); pairs with journal_recover(), after
+     * our death: it stands before the first of the steps and goes after the
+     * last */
     __atomic_store_n(&s->recycling, entry, __ATOMIC_RELEASE);
+}
+
+static void journal_end(struct lane_session *s)
+{
+    /* release; pairs as journal_set() says */
+    __atomic_store_n(&s->recycling, 0, __ATOMIC_RELEASE);
 }
 
 /* Steps between journal and queue, from wherever they stopped. The writer goes
@@ -150,10 +163,15 @@ static void slot_recover(const struct lane_keeper *keeper, struct lane *lane,
 static void journal_recover(struct lane_keeper *keeper,
                             const struct lane_reader *reader)
 {
+    lane_assert(keeper->unit_max <= LANE_UNIT_MAX);
     struct lane_session *s = keeper->map.session;
     uint32_t unit_plus_1 = (uint32_t)s->recycling;
     if (unit_plus_1 == 0)
         return;
+    if (unit_plus_1 > keeper->unit_max) { /* somebody else wrote that */
+        journal_end(s);
+        return;
+    }
     bool pushed = (uint32_t)(s->recycling >> 32) != s->ready_tail;
     for (uint32_t i = 0; !pushed && i < reader->header.lane_next; i++) {
         struct lane_head head;
@@ -163,7 +181,7 @@ static void journal_recover(struct lane_keeper *keeper,
     }
     if (!pushed && queue_has_room(s))
         queue_push(s, unit_plus_1);
-    __atomic_store_n(&s->recycling, 0, __ATOMIC_RELEASE);
+    journal_end(s);
 }
 
 /* There is room again: whoever sleeps looks for it. Killed before the call: it
@@ -182,6 +200,7 @@ static void room_tell(const struct lane_keeper *keeper)
 
 static bool lane_is_there(const struct lane_session *s, uint32_t index)
 {
+    lane_assert(index < LANE_MAX);
     /* acquire; pairs with lane_make(): a lane that is not made has no page,
      * perhaps */
     uint64_t word =
@@ -194,13 +213,15 @@ static bool lane_is_there(const struct lane_session *s, uint32_t index)
 static bool unit_is_elsewhere(const struct lane_keeper *keeper,
                               const struct lane *but, uint32_t unit_plus_1)
 {
+    lane_assert(unit_plus_1 != 0 && unit_plus_1 <= keeper->unit_max);
     uint32_t lanes = lane_keeper_lanes(keeper);
     for (uint32_t i = 0; i < lanes; i++) {
         const struct lane *lane = &keeper->map.lanes[i];
         if (lane == but || !lane_is_there(keeper->map.session, i))
             continue;
+        /* relaxed, each: the number is all that is asked for */
         for (int n = 0; n < LANE_UNIT_RING; n++)
-            if (__atomic_load_n(&lane->unit[n], __ATOMIC_ACQUIRE) ==
+            if (__atomic_load_n(&lane->unit[n], __ATOMIC_RELAXED) ==
                 unit_plus_1)
                 return true;
     }
@@ -211,6 +232,8 @@ static bool unit_is_elsewhere(const struct lane_keeper *keeper,
 static void units_give_back(struct lane_keeper *keeper, struct lane *lane,
                             uint64_t before)
 {
+    lane_assert(lane >= keeper->map.lanes);
+    lane_assert(before != 0);
     struct lane_session *s = keeper->map.session;
     while (lane->recycled < before && !keeper->broken) {
         uint64_t segment = lane->recycled;
@@ -225,13 +248,15 @@ static void units_give_back(struct lane_keeper *keeper, struct lane *lane,
         journal_set(s, unit);
         slot_clear(keeper, lane, segment, unit);
         queue_push(s, unit);
-        __atomic_store_n(&s->recycling, 0, __ATOMIC_RELEASE);
+        journal_end(s);
     }
 }
 
 void lane_keeper_free_kept(struct lane_keeper *keeper, uint32_t index,
                            uint32_t slot, uint64_t commit)
 {
+    lane_assert(index < keeper->map.table[LANE_TABLE_LANES].capacity);
+    lane_assert(slot < LANE_OPEN_MAX && commit != 0);
     struct lane_record *kept = &keeper->map.lanes[index].kept[slot];
     /* release; pairs with the writer's claim (span_record.c) */
     (void)__atomic_compare_exchange_n(&kept->commit, &commit, 0, false,
@@ -241,6 +266,7 @@ void lane_keeper_free_kept(struct lane_keeper *keeper, uint32_t index,
 void lane_keeper_recycle(struct lane_keeper *keeper, uint32_t index,
                          uint64_t before)
 {
+    lane_assert(index < keeper->map.table[LANE_TABLE_LANES].capacity);
     struct lane *lane = &keeper->map.lanes[index];
     if (before - lane->recycled > LANE_UNIT_RING && lane->recycled < before)
         lane->recycled = before - LANE_UNIT_RING; /* nonsense was there */
@@ -253,9 +279,12 @@ void lane_keeper_recycle(struct lane_keeper *keeper, uint32_t index,
 void lane_keeper_advance(struct lane_keeper *keeper, uint32_t index,
                          uint64_t tail)
 {
+    lane_assert(index < keeper->map.table[LANE_TABLE_LANES].capacity);
+    lane_assert(tail % LANE_LINE == 0);
     struct lane *lane = &keeper->map.lanes[index];
+    /* relaxed: for who looks; the writer goes by `recycled` */
     if (lane->tail < tail)
-        __atomic_store_n(&lane->tail, tail, __ATOMIC_RELEASE);
+        __atomic_store_n(&lane->tail, tail, __ATOMIC_RELAXED);
     lane_keeper_recycle(keeper, index, tail >> LANE_SEGMENT_SHIFT);
 }
 
@@ -282,6 +311,7 @@ static void units_ready(const struct lane_keeper *keeper, struct units *u)
     u->count = __atomic_load_n(&s->unit_next, __ATOMIC_ACQUIRE);
     if (u->count > keeper->unit_max)
         u->count = keeper->unit_max;
+    lane_assert(u->count <= LANE_UNIT_MAX);
     uint32_t ready = __atomic_load_n(&s->ready_tail, __ATOMIC_RELAXED) - head;
     for (; ready > 0 && ready <= LANE_READY_RING; ready--, head++)
         unit_note(u, s->ready_unit[head % LANE_READY_RING]);
@@ -327,7 +357,7 @@ static void units_recover(struct lane_keeper *keeper)
             return;
         journal_set(s, unit + 1);
         queue_push(s, unit + 1);
-        __atomic_store_n(&s->recycling, 0, __ATOMIC_RELEASE);
+        journal_end(s);
         room_tell(keeper);
     }
     keeper->has_lost = false;
@@ -337,8 +367,10 @@ static void units_recover(struct lane_keeper *keeper)
  * is killed here loses nothing. */
 void lane_keeper_top_up(struct lane_keeper *keeper, uint32_t want)
 {
+    lane_assert(keeper->unit_max <= LANE_UNIT_MAX);
     struct lane_session *s = keeper->map.session;
-    uint32_t head = __atomic_load_n(&s->ready_head, __ATOMIC_ACQUIRE);
+    /* relaxed, both: how many there are is all that is asked for */
+    uint32_t head = __atomic_load_n(&s->ready_head, __ATOMIC_RELAXED);
     uint32_t next = __atomic_load_n(&s->unit_next, __ATOMIC_RELAXED);
     uint32_t ready = s->ready_tail - head;
     uint32_t most = keeper->unit_max;
@@ -360,6 +392,7 @@ void lane_keeper_top_up(struct lane_keeper *keeper, uint32_t want)
 
 void lane_keeper_rest(struct lane_keeper *keeper)
 {
+    lane_assert(keeper->map.base != NULL);
     units_recover(keeper);
     (void)madvise(keeper->map.base, keeper->map.len_bytes, MADV_DONTNEED);
 }
@@ -371,13 +404,15 @@ void lane_keeper_rest(struct lane_keeper *keeper)
 static void lane_clear(struct lane_session *s, struct lane *lane,
                        uint32_t index, uint32_t generation)
 {
+    lane_assert(index < LANE_MAX);
     for (int i = 0; i < LANE_OPEN_MAX; i++)
         if (lane->open[i].state != LANE_OPEN_FREE)
             lane->open[i].state = LANE_OPEN_FREE;
-    lane->depth = 0;
+    /* relaxed, all: owner_is_dead() may look at them until it sees our mark */
+    __atomic_store_n(&lane->depth, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&lane->growing, 0, __ATOMIC_RELAXED);
-    *(volatile uint32_t *)(void *)lane->robust = 0;
-    lane->state = LANE_FREE;
+    __atomic_store_n((uint32_t *)(void *)lane->robust, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&lane->state, LANE_FREE, __ATOMIC_RELAXED);
     /* release; pairs with lane_claim() */
     __atomic_store_n(&lane->owner, LANE_OWNER(generation, 0), __ATOMIC_RELEASE);
     /* its maker may have died before it said so; pairs with lane_is_made() */
@@ -388,6 +423,8 @@ static void lane_clear(struct lane_session *s, struct lane *lane,
 bool lane_keeper_free(struct lane_keeper *keeper, uint32_t index,
                       uint64_t judged)
 {
+    lane_assert(index < keeper->map.table[LANE_TABLE_LANES].capacity);
+    lane_assert(LANE_OWNER_WHO(judged) != LANE_OWNER_SIDECAR);
     struct lane_session *s = keeper->map.session;
     struct lane *lane = &keeper->map.lanes[index];
     uint32_t generation = LANE_OWNER_GENERATION(judged);
@@ -408,12 +445,14 @@ bool lane_keeper_free(struct lane_keeper *keeper, uint32_t index,
 void lane_keeper_owners(const struct lane_keeper *keeper,
                         const struct lane_reader *reader, bool *is_owner)
 {
+    lane_assert(reader->header.lane_next <= LANE_MAX);
     const struct lane_session *s = keeper->map.session;
     for (uint32_t i = 0; i < LANE_PROCESS_MAX; i++)
         is_owner[i] = false;
     for (uint32_t i = 0; i < reader->header.lane_next; i++) {
         if (!lane_is_there(s, i))
             continue;
+        /* acquire; pairs with lane_claim() and lane_make() */
         uint32_t who = LANE_OWNER_WHO(
             __atomic_load_n(&keeper->map.lanes[i].owner, __ATOMIC_ACQUIRE));
         if (who != 0 && who != LANE_OWNER_SIDECAR)
@@ -423,6 +462,8 @@ void lane_keeper_owners(const struct lane_keeper *keeper,
 
 void lane_keeper_free_process(struct lane_keeper *keeper, uint32_t number)
 {
+    lane_assert(LANE_PROCESS_SLOT(number) <
+                keeper->map.table[LANE_TABLE_PROCESSES].capacity);
     struct lane_process *entry =
         &keeper->map.processes[LANE_PROCESS_SLOT(number)];
     if (keeper->minor < LANE_MINOR_OWNER ||
@@ -459,6 +500,7 @@ static bool same_file(int fd, const struct lane_reader *reader)
 static void fill_map(struct lane_map *map, uint8_t *base,
                      const struct lane_session *header)
 {
+    lane_assert(header->file_bytes >= sizeof *header);
     const struct lane_table *t = header->table;
     *map = (struct lane_map){
         .base = base,
@@ -488,6 +530,7 @@ static bool header_is_same(const struct lane_keeper *keeper,
 int lane_keeper_open(struct lane_keeper *keeper, int dir_fd, const char *name,
                      const struct lane_reader *reader)
 {
+    lane_assert(reader->fd >= 0 && reader->header.major == LANE_MAJOR);
     *keeper = (struct lane_keeper){.broken = 0};
     int fd = openat(dir_fd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)

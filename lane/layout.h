@@ -38,12 +38,13 @@
 
 enum {
     LANE_MAJOR = 2, /* another major: left in place and reported */
-    LANE_MINOR = 5, /* unknown frame kinds are skipped by length */
+    LANE_MINOR = 6, /* unknown frame kinds are skipped by length */
 
     LANE_MINOR_OWNER = 2, /* `owner` of a lane, `generation` of a process */
     LANE_MINOR_WORDS = 3, /* the table of words, `loaded_ticks` */
     LANE_MINOR_ROOM = 4,  /* `room` of the session, `growing` of a lane */
-    LANE_MINOR_SPOOL = 5, /* `spool` of the session, LANE_POLICY_BRIEF */
+    LANE_MINOR_EXEC = 5,  /* `exec_ticks`, `loaded_cpu_ns` */
+    LANE_MINOR_SPOOL = 6, /* `spool` of the session, LANE_POLICY_BRIEF */
 
     LANE_LINE = 64,
     LANE_SEGMENT_SHIFT = 17,
@@ -152,7 +153,6 @@ struct lane_session {
     uint32_t uid, pad0;
     struct lane_table table[LANE_TABLES];
 
-    /* what follows changes: groups on lines of their own */
     _Alignas(64) uint32_t ready; /* [P] 1 when all above is valid; release */
     uint32_t gate;               /* [O] enum lane_gate */
 
@@ -178,8 +178,7 @@ struct lane_session {
     _Alignas(64) uint32_t ready_unit[LANE_READY_RING];
 
     /* Losses, all [P], all counts. */
-    uint64_t lost_threads;  /* threads without lane: nothing of theirs is
-                               known but these calls: */
+    uint64_t lost_threads;  /* without lane: known are but these calls: */
     uint64_t lost_calls;    /* calls that no lane and no counter saw */
     uint64_t lost_contexts; /* roots that stayed in the process's trace */
     uint64_t lost_sites;
@@ -211,11 +210,12 @@ struct lane_session {
     uint32_t store_string; /* the same: path of the store that it named */
     uint32_t store_bytes;
 
-    /* [P S] a bit for each lane that was set up: its pages are real, its
-     * `limit` is there; release. Bits are only set. */
+    /* [P S] a bit for each lane that was set up; only set, with release */
     _Alignas(64) uint64_t lane_made[LANE_MAX / 64];
     /* [P] when the first handler could be called; 0: not yet */
     _Alignas(64) uint64_t loaded_ticks;
+    uint64_t exec_ticks;    /* [P] t0 of the first process; 0: not known */
+    uint64_t loaded_cpu_ns; /* [P] from there on; before loaded_ticks */
     _Alignas(64) char pad1[2048 - 1536];
 
     /* [P] context that follows work items; [S] reads them as losses */

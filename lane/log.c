@@ -9,6 +9,7 @@
  */
 #define _GNU_SOURCE
 #include "lane/reader.h"
+#include "lane/assert.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@ static const uint64_t position_end = 1ULL << 48;
 int lane_log_open(struct lane_log *log, const struct lane_reader *reader,
                   uint32_t lane, uint64_t position)
 {
+    lane_assert(lane < LANE_MAX);
     *log = (struct lane_log){
         .reader = reader,
         .lane = lane,
@@ -65,6 +67,10 @@ int lane_log_look(struct lane_log *log)
 /* Where in the file a position is. -EBADMSG: its segment has no unit. */
 static int64_t file_offset(const struct lane_log *log, uint64_t position)
 {
+    lane_assert(position % LANE_LINE == 0 && position < position_end);
+    lane_assert(log->lane <
+                log->reader->header.table[LANE_TABLE_LANES].capacity);
+    lane_assert(position >= LANE_FIRST_POSITION);
     const struct lane_session *header = &log->reader->header;
     uint64_t segment = position >> LANE_SEGMENT_SHIFT;
     uint64_t offset = position & SEGMENT_MASK;
@@ -82,6 +88,7 @@ static int64_t file_offset(const struct lane_log *log, uint64_t position)
 
 static int read_file(int fd, int64_t at, void *out, uint64_t len_bytes)
 {
+    lane_assert(len_bytes <= LANE_CHUNK);
     uint8_t *to = out;
     while (len_bytes) {
         ssize_t n = pread(fd, to, len_bytes, at);
@@ -110,6 +117,7 @@ static bool is_aside(const struct lane_log *log, uint64_t position, int *fd,
 static int read_log(const struct lane_log *log, uint64_t position, void *out,
                     uint64_t len_bytes)
 {
+    lane_assert((position & SEGMENT_MASK) + len_bytes <= LANE_SEGMENT);
     int fd;
     int64_t at;
     if (is_aside(log, position, &fd, &at))
@@ -124,6 +132,7 @@ static int read_log(const struct lane_log *log, uint64_t position, void *out,
 
 int64_t lane_item_bytes(uint32_t lane, uint64_t position, const uint8_t *line)
 {
+    lane_assert(position % LANE_LINE == 0);
     uint64_t commit;
     memcpy(&commit, line + 56, sizeof commit);
     uint64_t type = commit & TYPE_MASK;
@@ -155,6 +164,7 @@ int64_t lane_item_bytes(uint32_t lane, uint64_t position, const uint8_t *line)
 static uint64_t committed_length(const struct lane_log *log,
                                  const uint8_t *copy, uint64_t len_bytes)
 {
+    lane_assert(len_bytes <= LANE_CHUNK && len_bytes % LANE_LINE == 0);
     uint64_t at = 0;
     while (at < len_bytes) {
         uint64_t position = log->position + at;
@@ -179,11 +189,13 @@ static int chunk_make(struct lane_log *log)
 /* Bring the items at `position` into the chunk. 1; 0: nothing committed. */
 static int fill(struct lane_log *log)
 {
+    lane_assert(log->position < log->head.position);
     uint64_t len = LANE_SEGMENT - (log->position & SEGMENT_MASK);
     if (len > LANE_CHUNK)
         len = LANE_CHUNK;
     if (len > log->head.position - log->position)
         len = log->head.position - log->position;
+    lane_assert(len != 0);
     log->chunk_at = log->position;
     log->chunk_len_bytes = 0;
     if (chunk_make(log) != 0)
@@ -200,11 +212,13 @@ static int fill(struct lane_log *log)
     if (rc != 0)
         return rc;
     log->chunk_len_bytes = len;
+    lane_assert(len <= LANE_CHUNK && len % LANE_LINE == 0);
     return 1;
 }
 
 static const uint8_t *in_chunk(const struct lane_log *log)
 {
+    lane_assert(log->chunk_len_bytes == 0 || log->chunk != NULL);
     uint64_t at = log->position - log->chunk_at;
     if (log->position < log->chunk_at || at >= log->chunk_len_bytes)
         return NULL;
@@ -215,6 +229,7 @@ static const uint8_t *in_chunk(const struct lane_log *log)
 static void item_set(const struct lane_log *log, const uint8_t *line,
                      struct lane_log_item *item)
 {
+    lane_assert(line >= log->chunk && line < log->chunk + LANE_CHUNK);
     uint64_t commit;
     memcpy(&commit, line + 56, sizeof commit);
     *item = (struct lane_log_item){
@@ -259,6 +274,7 @@ int lane_log_next(struct lane_log *log, struct lane_log_item *item)
 
 int lane_log_skip(struct lane_log *log)
 {
+    lane_assert(log->position % LANE_LINE == 0);
     uint64_t end = log->head.position;
     uint64_t segment_end = (log->position | SEGMENT_MASK) + 1;
     if (log->position >= end)
@@ -269,6 +285,7 @@ int lane_log_skip(struct lane_log *log)
     log->chunk_len_bytes = 0;
     uint64_t stop = end < segment_end ? end : segment_end;
     uint64_t at = log->position + LANE_LINE;
+    lane_assert(stop > log->position && stop <= segment_end);
     log->position = stop;
     while (at < stop) {
         uint64_t len = stop - at < LANE_CHUNK ? stop - at : LANE_CHUNK;

@@ -14,6 +14,7 @@
 #include <sys/uio.h>
 #include "lane/pages.h"
 #include "lane/x86_64/machine.h"
+#include "lane/assert.h"
 
 enum {
     PAGE = 4096,
@@ -24,6 +25,7 @@ enum {
 
 static int populate(uint64_t from, uint64_t to)
 {
+    lane_assert(from < to && from % PAGE == 0);
     for (int i = 0; i < TRIES; i++) {
         long rc = machine_syscall(SYS_madvise, (long)from, (long)(to - from),
                                   POPULATE_WRITE, 0, 0, 0);
@@ -41,6 +43,7 @@ static int populate(uint64_t from, uint64_t to)
  * and reports a page that it cannot make instead of raising a signal. */
 static int write_through_kernel(uint64_t from, uint64_t to)
 {
+    lane_assert(from < to);
     static const char zero;
     struct iovec local[IOV_MAX_HERE], remote[IOV_MAX_HERE];
     long pid = machine_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
@@ -64,6 +67,7 @@ static int write_through_kernel(uint64_t from, uint64_t to)
 
 int pages_populate(void *at, uint64_t len_bytes)
 {
+    lane_assert(at != NULL && len_bytes != 0);
     uint64_t from = (uint64_t)(uintptr_t)at;
     return populate(from, from + len_bytes);
 }
@@ -84,6 +88,7 @@ void lane_forbid_syscalls(void)
 int pages_make_real(void *at, uint64_t len_bytes, uint64_t ahead_bytes,
                     uint64_t *end)
 {
+    lane_assert(at != NULL && len_bytes != 0);
     uint64_t from = (uint64_t)(uintptr_t)at;
     uint64_t first = from & ~(uint64_t)(PAGE - 1);
     uint64_t own = (from + len_bytes + PAGE - 1) & ~(uint64_t)(PAGE - 1);
@@ -95,6 +100,7 @@ int pages_make_real(void *at, uint64_t len_bytes, uint64_t ahead_bytes,
     if (rc != 0 && last != own) {
         last = own;
         rc = populate(first, last);
+        lane_assert(first < own && own <= last);
     }
     if (rc == -EINVAL || rc == -EPERM || rc == -ENOSYS || rc == -EACCES) {
         /* only bytes of our own: neighbours on the page may be in use */

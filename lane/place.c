@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include "lane/place.h"
+#include "lane/assert.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -41,6 +42,7 @@ static uint64_t fresh_number(void)
 /* Puts `text` behind out[*len]; false: no room. */
 static bool put(char *out, size_t cap, size_t *len, const char *text)
 {
+    lane_assert(*len < cap);
     size_t n = strlen(text);
     if (*len + n + 1 > cap)
         return false;
@@ -71,6 +73,7 @@ static bool is_in_public(int fd)
 
 static int judge_named(int fd, uint32_t uid, uint32_t *file_mode)
 {
+    lane_assert(fd >= 0 && file_mode != NULL);
     struct stat st;
     if (fstat(fd, &st) != 0)
         return -errno;
@@ -90,6 +93,7 @@ static int judge_named(int fd, uint32_t uid, uint32_t *file_mode)
 /* Missing, and not to be made: 0, fd stays -1. */
 static int open_at(int parent, const char *name, bool make, int *out)
 {
+    lane_assert(name[0] != 0);
     const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     *out = openat(parent, name, flags);
     if (*out >= 0 || errno != ENOENT || !make)
@@ -164,6 +168,7 @@ static int parent_open(const char *path, uint32_t uid, struct parent *out)
 
 static int judge_chosen(int fd, const struct parent *parent)
 {
+    lane_assert(fd >= 0 && parent->fd >= 0);
     struct stat st;
     if (fstat(fd, &st) != 0)
         return -errno;
@@ -178,6 +183,7 @@ static int judge_chosen(int fd, const struct parent *parent)
 static int try_name(const struct parent *parent, const char *name, bool make,
                     int *fd, bool *is_held)
 {
+    lane_assert(parent->fd >= 0);
     struct stat st;
     int err = open_at(parent->fd, name, make, fd);
     *is_held = false;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include "lane/owner.h"
 #include "lane/utf8.h"
+#include "lane/assert.h"
 
 enum {
     FIXED_BYTES = offsetof(struct lane_session, ready),
@@ -37,6 +38,7 @@ static const struct {
 
 static int read_at(int fd, void *out, uint64_t len_bytes, uint64_t offset)
 {
+    lane_assert(fd >= 0);
     uint8_t *to = out;
     while (len_bytes) {
         ssize_t n = pread(fd, to, len_bytes, (off_t)offset);
@@ -86,6 +88,9 @@ static void cut(uint32_t *count, uint32_t capacity)
 
 static void header_cut(struct lane_session *h)
 {
+    lane_assert(h->table[LANE_TABLE_LANES].capacity <= LANE_MAX);
+    lane_assert(h->table[LANE_TABLE_UNITS].capacity <= LANE_UNIT_MAX);
+    lane_assert(h->table[LANE_TABLE_PROCESSES].capacity <= LANE_PROCESS_MAX);
     cut(&h->process_next, h->table[LANE_TABLE_PROCESSES].capacity);
     cut(&h->context_next, h->table[LANE_TABLE_CONTEXTS].capacity);
     cut(&h->site_next, h->table[LANE_TABLE_SITES].capacity);
@@ -151,6 +156,7 @@ void lane_reader_close(struct lane_reader *reader)
 
 int lane_reader_refresh(struct lane_reader *reader)
 {
+    lane_assert(reader->fd >= 0);
     struct lane_session fresh;
     struct stat at;
     if (fstat(reader->fd, &at) != 0)
@@ -186,6 +192,7 @@ int lane_reader_entry(const struct lane_reader *reader,
 int lane_reader_process_states(const struct lane_reader *reader, uint32_t count,
                                uint32_t *state)
 {
+    lane_assert(count <= LANE_PROCESS_MAX);
     struct lane_process some[64];
     const struct lane_table *table =
         &reader->header.table[LANE_TABLE_PROCESSES];
@@ -207,6 +214,7 @@ void lane_reader_string(const struct lane_reader *reader,
                         struct lane_string string, char nul, char *out,
                         size_t cap_bytes)
 {
+    lane_assert(cap_bytes == 0 || out != NULL);
     const struct lane_table *table = &reader->header.table[LANE_TABLE_STRINGS];
     char raw[8192];
     uint32_t end;
@@ -227,6 +235,7 @@ void lane_reader_string(const struct lane_reader *reader,
 
 static uint64_t lane_offset(const struct lane_reader *reader, uint32_t index)
 {
+    lane_assert(index < reader->header.table[LANE_TABLE_LANES].capacity);
     return reader->header.table[LANE_TABLE_LANES].offset +
            (uint64_t)index * sizeof(struct lane);
 }
@@ -242,6 +251,7 @@ static int owner_read(const struct lane_reader *reader, uint32_t index,
 static uint64_t owner_of(const struct lane_reader *reader, uint64_t owner,
                          const struct lane *lane)
 {
+    lane_assert(reader->header.major == LANE_MAJOR);
     if (reader->header.minor >= LANE_MINOR_OWNER)
         return owner;
     return LANE_OWNER(lane->generation,
@@ -315,6 +325,7 @@ int lane_reader_kept(const struct lane_reader *reader, uint32_t index,
 int lane_reader_open_spans(const struct lane_reader *reader, uint32_t index,
                            struct lane_open *out, uint32_t cap, uint64_t *owner)
 {
+    lane_assert(cap == 0 || out != NULL);
     struct lane_head head, after;
     int rc = lane_reader_lane(reader, index, &head);
     if (rc != 0)
@@ -334,6 +345,7 @@ int lane_reader_open_spans(const struct lane_reader *reader, uint32_t index,
     if (after.owner != head.owner)
         return 0;
     uint32_t n = 0;
+    lane_assert(depth <= LANE_OPEN_MAX);
     for (uint32_t i = 0; i < depth && n < cap; i++) {
         if (memcmp(&first[i], &second[i], sizeof *first) != 0 ||
             (first[i].state != LANE_OPEN_CALL &&

@@ -22,6 +22,7 @@
 #include <unistd.h>
 #include "lane/ids.h"
 #include "lane/x86_64/machine.h"
+#include "lane/assert.h"
 
 enum {
     PAGE = 4096,
@@ -60,6 +61,7 @@ static uint32_t at_least(uint32_t value, uint32_t least)
 static uint64_t layout_compute(const struct lane_config *config, int step,
                                struct lane_table table[LANE_TABLES])
 {
+    lane_assert(step >= 0 && step < SHRINK_STEPS);
     uint32_t lanes = config->lane_count ? config->lane_count : LANE_MAX;
     uint32_t units =
         config->unit_count ? config->unit_count : LANE_UNIT_DEFAULT;
@@ -85,6 +87,8 @@ static uint64_t layout_compute(const struct lane_config *config, int step,
     uint64_t at = PAGE; /* the header */
     for (int i = 0; i < LANE_TABLES; i++) {
         table[i] = (struct lane_table){at, entry_bytes[i], capacity[i]};
+        lane_assert(entry_bytes[i] != 0 && capacity[i] != 0);
+        lane_assert(at % PAGE == 0);
         at += (uint64_t)entry_bytes[i] * capacity[i];
         at = (at + PAGE - 1) & ~(uint64_t)(PAGE - 1);
     }
@@ -94,6 +98,7 @@ static uint64_t layout_compute(const struct lane_config *config, int step,
 /* Bytes that we may use of a limit. */
 static uint64_t limit_of(__rlimit_resource_t what, uint64_t part)
 {
+    lane_assert(part != 0);
     struct rlimit limit;
     if (getrlimit(what, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
         return UINT64_MAX;
@@ -186,6 +191,9 @@ static void fill_header(struct lane_session *session,
                         const struct lane_table table[LANE_TABLES],
                         uint64_t len_bytes)
 {
+    lane_assert(len_bytes % PAGE == 0);
+    lane_assert(config->clock == LANE_CLOCK_TSC ||
+                config->clock == LANE_CLOCK_MONOTONIC);
     session->major = LANE_MAJOR;
     session->minor = LANE_MINOR;
     session->header_bytes = sizeof *session;
@@ -208,7 +216,8 @@ static void fill_header(struct lane_session *session,
     session->site_next = 1;   /* 0 is no site */
     session->string_next = 8; /* 0 is no string */
     session->unit_max = table[LANE_TABLE_UNITS].capacity;
-    /* last: who finds the magic asks for the version next */
+    /* last; pairs with the reads of header_read(): who finds the magic asks for
+     * the version next */
     __atomic_thread_fence(__ATOMIC_RELEASE);
     __builtin_memcpy(session->magic, LANE_MAGIC, sizeof session->magic);
 }
@@ -217,6 +226,8 @@ static void fill_map(struct lane_map *map, uint8_t *base, uint64_t len_bytes,
                      const struct lane_config *config,
                      const struct lane_table table[LANE_TABLES])
 {
+    lane_assert(base != NULL && (uintptr_t)base % PAGE == 0);
+    lane_assert(table[LANE_TABLE_WORDS].offset < len_bytes);
     *map = (struct lane_map){
         .base = base,
         .len_bytes = len_bytes,
@@ -243,6 +254,7 @@ static void fill_map(struct lane_map *map, uint8_t *base, uint64_t len_bytes,
 static int session_map(int fd, const struct lane_config *config,
                        struct lane_map *map)
 {
+    lane_assert(fd >= 0);
     struct lane_table table[LANE_TABLES];
     uint8_t *base = NULL;
     uint64_t len_bytes = 0;
@@ -269,6 +281,7 @@ static int session_map(int fd, const struct lane_config *config,
 int lane_session_create(int dir_fd, const char *name,
                         const struct lane_config *config, struct lane_map *map)
 {
+    lane_assert(config->lane_count <= LANE_MAX);
     int kept = errno;
     int fd = openat(dir_fd, name,
                     O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);

@@ -29,6 +29,7 @@ enum {
 static void real_pages_raise(uint32_t *real, uint8_t *base, uint64_t from,
                              uint32_t pages)
 {
+    lane_assert(pages != 0);
     uint32_t before = __atomic_load_n(real, __ATOMIC_RELAXED);
     while (before < pages) {
         uint64_t end = (uint64_t)before << PAGE_SHIFT;
@@ -71,6 +72,8 @@ static int table_make_real(struct lane_map *map, enum lane_table_kind kind,
 int64_t lane_table_take(struct lane_map *map, enum lane_table_kind kind,
                         uint32_t *next, uint32_t count)
 {
+    lane_assert(kind < LANE_TABLES && count != 0);
+    lane_assert(map->table[kind].entry_bytes != 0);
     const struct lane_table *table = &map->table[kind];
     uint32_t at = __atomic_load_n(next, __ATOMIC_RELAXED);
     uint32_t end;
@@ -90,6 +93,8 @@ int64_t lane_table_take(struct lane_map *map, enum lane_table_kind kind,
  * ahead, are one word. */
 int lane_counter_make(struct lane_map *map, uint32_t site)
 {
+    lane_assert(map->table[LANE_TABLE_COUNTERS].entry_bytes ==
+                sizeof(struct lane_counter));
     const struct lane_table *table = &map->table[LANE_TABLE_COUNTERS];
     uint64_t size = (uint64_t)table->entry_bytes * table->capacity;
     uint64_t from = (uint64_t)site * table->entry_bytes;
@@ -120,6 +125,7 @@ int lane_counter_make(struct lane_map *map, uint32_t site)
  * not all at the same place. */
 static int64_t process_take_again(struct lane_map *map)
 {
+    lane_assert(map->table[LANE_TABLE_PROCESSES].capacity <= LANE_PROCESS_MAX);
     const struct lane_session *session = map->session;
     uint64_t real =
         (uint64_t)__atomic_load_n(&session->real_pages[LANE_TABLE_PROCESSES],
@@ -145,6 +151,7 @@ static int64_t process_take_again(struct lane_map *map)
         for (unsigned at = sizeof entry->state; at < sizeof *entry; at++)
             bytes[at] = 0;
         entry->generation = generation;
+        lane_assert(slot < map->table[LANE_TABLE_PROCESSES].capacity);
         return LANE_PROCESS_NUMBER(generation, slot);
     }
     return -ENOSPC;
@@ -163,6 +170,9 @@ int64_t lane_process_take(struct lane_map *map)
 void lane_process_ready(struct lane_map *map, uint32_t number,
                         enum lane_process_state state)
 {
+    lane_assert(LANE_PROCESS_SLOT(number) <
+                map->table[LANE_TABLE_PROCESSES].capacity);
+    lane_assert(state != LANE_PROCESS_NONE && state != LANE_PROCESS_FREE);
     struct lane_process *entry = &map->processes[LANE_PROCESS_SLOT(number)];
     /* release; pairs with the reader's acquire */
     __atomic_store_n(&entry->state, (uint32_t)state, __ATOMIC_RELEASE);
@@ -176,6 +186,7 @@ void lane_process_ready(struct lane_map *map, uint32_t number,
 int lane_string_put(struct lane_map *map, const void *bytes, uint32_t len_bytes,
                     struct lane_string *out)
 {
+    lane_assert(len_bytes == 0 || bytes != NULL);
     *out = (struct lane_string){0, 0};
     if (len_bytes == 0)
         return 0;
@@ -186,6 +197,8 @@ int lane_string_put(struct lane_map *map, const void *bytes, uint32_t len_bytes,
         return -ENOSPC;
     }
     const char *from = bytes;
+    lane_assert((uint64_t)at + len_bytes <=
+                map->table[LANE_TABLE_STRINGS].capacity);
     for (uint32_t i = 0; i < len_bytes; i++)
         map->strings[(uint64_t)at + i] = from[i];
     *out = (struct lane_string){(uint32_t)at, len_bytes};
@@ -208,6 +221,8 @@ uint64_t lane_now(const struct lane_map *map)
 /* Read all clocks; of a few tries the one that took least. */
 static void anchor_read(const struct lane_map *map, struct lane_anchor *best)
 {
+    lane_assert(map->clock == LANE_CLOCK_TSC ||
+                map->clock == LANE_CLOCK_MONOTONIC);
     best->width_ticks = UINT64_MAX;
     for (int i = 0; i < 4; i++) {
         uint64_t before = lane_now(map);
@@ -228,6 +243,7 @@ static void anchor_read(const struct lane_map *map, struct lane_anchor *best)
 
 void lane_anchor_put(struct lane_map *map, uint32_t process)
 {
+    lane_assert(map->table[LANE_TABLE_ANCHORS].capacity != 0);
     struct lane_anchor read = {.process = process};
     anchor_read(map, &read);
     uint32_t number =
@@ -238,7 +254,8 @@ void lane_anchor_put(struct lane_map *map, uint32_t process)
                         offset + sizeof *map->anchors) != 0)
         return; /* one less: its neighbours will do */
     struct lane_anchor *at = &map->anchors[number % capacity];
-    /* the reader takes an entry whose commit is the same before and after */
+    /* fence and release; pairs with clock_read() of the sidecar, which takes
+     * an entry whose commit is the same before and after */
     __atomic_store_n(&at->commit, 0, __ATOMIC_RELAXED);
     __atomic_thread_fence(__ATOMIC_RELEASE);
     at->tick = read.tick;
@@ -247,13 +264,13 @@ void lane_anchor_put(struct lane_map *map, uint32_t process)
     at->real_ns = read.real_ns;
     at->width_ticks = read.width_ticks;
     at->process = process;
+    /* pairs as the fence does */
     __atomic_store_n(&at->commit, (uint64_t)number + 1, __ATOMIC_RELEASE);
 }
 
-/* Entries of both rings: the reader takes one whose commit is the same before
- * and after. */
 void lane_word_put(struct lane_map *map, const struct lane_word *word)
 {
+    lane_assert(map->words != NULL && word->kind != 0);
     uint32_t number =
         __atomic_fetch_add(&map->session->word_next, 1, __ATOMIC_RELAXED);
     uint32_t capacity = map->table[LANE_TABLE_WORDS].capacity;
@@ -262,6 +279,7 @@ void lane_word_put(struct lane_map *map, const struct lane_word *word)
                         offset + sizeof *map->words) != 0)
         return;
     struct lane_word *at = &map->words[number % capacity];
+    /* as an anchor; the fence pairs with words_read(), too */
     __atomic_store_n(&at->commit, 0, __ATOMIC_RELAXED);
     __atomic_thread_fence(__ATOMIC_RELEASE);
     at->ticks = word->ticks;

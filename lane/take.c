@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include "lane/owner.h"
 #include "lane/x86_64/machine.h"
+#include "lane/assert.h"
 
 enum {
     SMALL_REST = 4096, /* of a segment */
@@ -59,6 +60,7 @@ static uint32_t unit_pop_ready(const struct lane_map *map)
  * 0. */
 static uint32_t unit_take_fresh(const struct lane_map *map)
 {
+    lane_assert(map->table[LANE_TABLE_UNITS].capacity <= LANE_UNIT_MAX);
     struct lane_session *session = map->session;
     /* relaxed: the number is all that is taken; pairs with the exchanges of the
      * others */
@@ -125,7 +127,7 @@ static int take_room(struct lane_map *map, struct lane *lane,
 {
     uint32_t unit = 0;
     lane_assert(window->index == (uint32_t)(lane - map->lanes));
-    lane_assert(lane->growing != 0);
+    lane_assert_shared(lane->growing != 0);
     for (int i = 0; i < TRIES; i++) {
         lane_assert(unit == 0 || unit_is_valid(map, unit));
         uint64_t limit = __atomic_load_n(&lane->limit, __ATOMIC_RELAXED);
@@ -158,6 +160,7 @@ static int take_room(struct lane_map *map, struct lane *lane,
 static void close_segment(struct lane_map *map, struct lane *lane,
                           const struct lane_window *window)
 {
+    lane_assert(window->index == (uint32_t)(lane - map->lanes));
     uint64_t at = lane->position;
     uint64_t end = lane->limit;
     if (at < end && end - at <= SMALL_REST &&
@@ -172,6 +175,8 @@ static void close_segment(struct lane_map *map, struct lane *lane,
 int lane_grow(struct lane_map *map, struct lane *lane,
               struct lane_window *window)
 {
+    lane_assert(lane >= map->lanes);
+    lane_assert(window->index < map->table[LANE_TABLE_LANES].capacity);
     /* release, both; pairs with units_recover(): while it is not 0, a unit may
      * be in nobody's place but in our hand */
     uint32_t nested = __atomic_load_n(&lane->growing, __ATOMIC_RELAXED);
@@ -185,9 +190,13 @@ int lane_grow(struct lane_map *map, struct lane *lane,
 
 /* ---- lanes ------------------------------------------------------------ */
 
-static uint32_t *robust_word(struct lane *lane)
+/* All words of the area. Relaxed, each: owner_is_dead() of another thread may
+ * look meanwhile, and asks `generation` whose word it saw. */
+static void robust_clear(struct lane *lane)
 {
-    return (uint32_t *)(void *)lane->robust;
+    uint32_t *word = (uint32_t *)(void *)lane->robust;
+    for (unsigned i = 0; i < sizeof lane->robust / sizeof *word; i++)
+        __atomic_store_n(&word[i], 0, __ATOMIC_RELAXED);
 }
 
 /* Did the thread end that has the lane by `owner`, with no span open? The
@@ -208,6 +217,7 @@ static bool owner_is_dead(const struct lane *lane, uint64_t owner)
 /* The generation of ours, 0: another one has the lane. */
 static uint32_t lane_claim(struct lane *lane, uint32_t process)
 {
+    lane_assert(process <= INT32_MAX - 1);
     /* acquire; pairs with lane_release() and lane_keeper_free() */
     uint64_t seen = __atomic_load_n(&lane->owner, __ATOMIC_ACQUIRE);
     uint32_t who = LANE_OWNER_WHO(seen);
@@ -215,6 +225,8 @@ static uint32_t lane_claim(struct lane *lane, uint32_t process)
     if (who == LANE_OWNER_SIDECAR || generation == 0 ||
         (who != 0 && !owner_is_dead(lane, seen)))
         return 0;
+    /* acquire and release; pairs with lane_release() and lane_keeper_free(): of
+     * all who saw this word one has the lane */
     bool ok = __atomic_compare_exchange_n(
         &lane->owner, &seen, LANE_OWNER(generation, process + 1), false,
         __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
@@ -225,6 +237,9 @@ static uint32_t lane_claim(struct lane *lane, uint32_t process)
 static void window_make(const struct lane_map *map, struct lane *lane,
                         struct lane_window *window)
 {
+    lane_assert(lane >= map->lanes);
+    lane_assert((uint64_t)(lane - map->lanes) <
+                map->table[LANE_TABLE_LANES].capacity);
     for (int i = 0; i < LANE_WINDOW; i++)
         window->unit[i] = 0;
     window->index = (uint32_t)(lane - map->lanes);
@@ -248,6 +263,7 @@ static void window_make(const struct lane_map *map, struct lane *lane,
 static int lane_write_thread(struct lane_map *map, struct lane *lane,
                              struct lane_window *window)
 {
+    lane_assert(window->index == (uint32_t)(lane - map->lanes));
     struct lane_frame_thread thread = {
         .tid = lane->tid,
         .pid = lane->pid,
@@ -279,8 +295,8 @@ static int lane_start(struct lane_map *map, struct lane *lane,
                       uint32_t process, uint32_t generation)
 {
     lane_assert(generation != 0 && process <= INT32_MAX);
-    lane_assert(LANE_OWNER_WHO(lane->owner) == process + 1);
-    lane_assert(lane->depth == 0);
+    lane_assert_shared(LANE_OWNER_WHO(lane->owner) == process + 1);
+    lane_assert_shared(lane->depth == 0);
     window_make(map, lane, window);
     lane_assert(window->index < map->table[LANE_TABLE_LANES].capacity);
     __atomic_store_n(&lane->growing, 0, __ATOMIC_RELAXED);
@@ -290,8 +306,7 @@ static int lane_start(struct lane_map *map, struct lane *lane,
     lane->process = process;
     lane->start_ticks = lane_now(map);
     lane->stack_low = lane->stack_high = 0;
-    for (unsigned i = 0; i < sizeof lane->robust; i++)
-        ((volatile uint8_t *)lane->robust)[i] = 0;
+    robust_clear(lane);
     /* release; pairs with owner_is_dead(): the robust word is ours now */
     __atomic_store_n(&lane->generation, generation, __ATOMIC_RELEASE);
     __atomic_store_n(&lane->state, LANE_TAKEN, __ATOMIC_RELAXED);
@@ -301,6 +316,7 @@ static int lane_start(struct lane_map *map, struct lane *lane,
 
 static bool lane_is_made(const struct lane_session *session, uint32_t index)
 {
+    lane_assert(index < LANE_MAX);
     /* acquire; pairs with lane_make() */
     uint64_t word =
         __atomic_load_n(&session->lane_made[index / 64], __ATOMIC_ACQUIRE);
@@ -315,6 +331,7 @@ static struct lane *lane_make(struct lane_map *map, uint32_t process)
     if (index < 0)
         return NULL;
     struct lane *lane = &map->lanes[index];
+    lane_assert((uint32_t)index < map->table[LANE_TABLE_LANES].capacity);
     lane->index = (uint32_t)index;
     lane->position = LANE_FIRST_POSITION;
     lane->tail = LANE_FIRST_POSITION;
@@ -332,6 +349,8 @@ static struct lane *lane_make(struct lane_map *map, uint32_t process)
 struct lane *lane_take(struct lane_map *map, struct lane_window *window,
                        uint32_t tid, uint32_t pid, uint32_t process)
 {
+    lane_assert(tid != 0 && pid != 0);
+    lane_assert(process <= INT32_MAX - 1);
     uint32_t most = map->table[LANE_TABLE_LANES].capacity;
     uint32_t count =
         __atomic_load_n(&map->session->lane_next, __ATOMIC_RELAXED);
@@ -354,10 +373,11 @@ struct lane *lane_take(struct lane_map *map, struct lane_window *window,
 void lane_release(struct lane *lane)
 {
     uint64_t owner = __atomic_load_n(&lane->owner, __ATOMIC_RELAXED);
-    lane_assert(LANE_OWNER_WHO(owner) != 0);
-    lane_assert(LANE_OWNER_WHO(owner) != LANE_OWNER_SIDECAR);
-    lane_assert(lane->depth == 0 && lane->growing == 0);
-    *(volatile uint32_t *)robust_word(lane) = 0;
+    lane_assert_shared(LANE_OWNER_WHO(owner) != 0);
+    lane_assert_shared(LANE_OWNER_WHO(owner) != LANE_OWNER_SIDECAR);
+    lane_assert_shared(lane->depth == 0 && lane->growing == 0);
+    /* relaxed; its area is cleared by the next owner */
+    __atomic_store_n((uint32_t *)(void *)lane->robust, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&lane->state, LANE_FREE, __ATOMIC_RELAXED);
     /* release; pairs with lane_claim(): all that was written is the next
      * owner's */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Foreign bytes as valid UTF-8: see utf8.h. */
 #include "lane/utf8.h"
+#include "lane/assert.h"
 #include <string.h>
 
 size_t utf8_sequence(const unsigned char *at, size_t len_bytes)
@@ -30,6 +31,7 @@ size_t utf8_clean(const void *bytes, size_t len_bytes, char *out,
     size_t i = 0, n = 0, wrong = 0;
     while (i < len_bytes) {
         size_t len = utf8_sequence(at + i, len_bytes - i);
+        lane_assert(len <= len_bytes - i);
         const void *from = at + i;
         size_t put = len;
         if (len == 0) {
@@ -43,6 +45,7 @@ size_t utf8_clean(const void *bytes, size_t len_bytes, char *out,
         if (n + put >= cap_bytes)
             break;
         memcpy(out + n, from, put);
+        lane_assert(n + put < cap_bytes && put <= 4);
         n += put;
         i += len ? len : 1;
     }

@@ -65,15 +65,17 @@ static const char *text_of(const struct attribute *attrs,
     return a ? a->text : NULL;
 }
 
+/* What is no function stands for one whose prototype C cannot say: its symbol
+ * is known. */
 void borrow_keep(struct parser *p, const struct declaration *d)
 {
     const char *key = text_of(d->attrs, ATTR_SPAN);
-    if (!key || d->type->kind != MANIFEST_FUNCTION)
+    if (!key)
         return;
     struct name *name = add_prototype(p, key);
     if (!name)
         return;
-    name->ctype = d->type;
+    name->ctype = d->type->kind == MANIFEST_FUNCTION ? d->type : NULL;
     name->at = d->at;
     name->symbol = text_of(d->attrs, ATTR_SYMBOL);
     name->where = text_of(d->attrs, ATTR_FILE);
@@ -158,6 +160,10 @@ const struct name *borrow_prototype(struct parser *p, struct declaration *d,
     }
     if (w.is_pasted && name->symbol)
         decl->symbol = name->symbol;
+    if (!name->ctype) {
+        d->type = w.is_pasted ? NULL : d->type;
+        return NULL;
+    }
     if (!w.has_params || w.is_pasted)
         d->type = name->ctype;
     else if (p->host->compares && !decl->match && w.has_params &&
@@ -316,6 +322,8 @@ static void compare_meaning(struct parser *p, struct mark at, struct mark there,
 
 bool borrow_fits(const struct manifest_type *function, const struct name *said)
 {
+    if (!said->ctype)
+        return false;
     const struct type *mine = type_of(function), *other = type_of(said->ctype);
     if (mine->param_count != other->param_count)
         return false;

@@ -19,6 +19,7 @@ enum said_kind {
     SAID_LATER,   /* "~" */
     SAID_MEMORY,  /* "=" */
     SAID_KEPT,    /* "%" */
+    SAID_FOREIGN, /* "^" */
     SAID_PLACE,
 };
 struct said {
@@ -35,6 +36,7 @@ enum verdict {
     VERDICT_UNFILLED, /* on the stack, perhaps not written by the caller */
     VERDICT_ABSENT,
     VERDICT_MOVED,
+    VERDICT_FOREIGN,
     VERDICT_DOUBTFUL, /* not told, but others were moved */
 };
 enum {
@@ -43,7 +45,7 @@ enum {
 /* Of one function, each parameter. */
 struct verdicts {
     uint8_t of[LIMIT_PARAMS];
-    bool has_no_result, is_broken;
+    bool has_no_result, has_foreign_result, is_broken;
 };
 
 /* ---- the text ----------------------------------------------------------- */
@@ -101,6 +103,8 @@ static struct said read_one(const char *text, uint32_t len)
         said.kind = SAID_MEMORY;
     } else if (is_text(text, len, "%")) {
         said.kind = SAID_KEPT;
+    } else if (is_text(text, len, "^")) {
+        said.kind = SAID_FOREIGN;
     } else if (*text == '+') {
         place->kind = MANIFEST_STACK;
         if (!read_number(text + 1, len - 1, &place->index))
@@ -141,6 +145,8 @@ static enum verdict judge(const struct manifest_param *param,
                           const struct said *said)
 {
     const struct manifest_place *here = &param->place, *there = &said->place;
+    if (said->kind == SAID_FOREIGN)
+        return VERDICT_FOREIGN;
     if (here->kind == MANIFEST_NOWHERE || said->kind == SAID_NOTHING)
         return VERDICT_FINE;
     if (said->kind == SAID_KEPT)
@@ -168,7 +174,8 @@ static void judge_all(const struct manifest_param *params, uint32_t count,
     bool is_told[LIMIT_PARAMS];
     *out = (struct verdicts){.is_broken = false};
     struct said result = next_said(&at, ':');
-    out->has_no_result = result.kind == SAID_ABSENT;
+    out->has_foreign_result = result.kind == SAID_FOREIGN;
+    out->has_no_result = result.kind == SAID_ABSENT || out->has_foreign_result;
     for (uint32_t i = 0; i < count; i++) {
         struct said said = next_said(&at, ',');
         out->of[i] = (uint8_t)judge(&params[i], &said);
@@ -193,6 +200,9 @@ static const char *why_not(enum verdict verdict)
     case VERDICT_LATER:
         return " has no value: the debug information does not say where it is "
                "when the function is called, only later";
+    case VERDICT_FOREIGN:
+        return " has no value: the function has a calling convention of its "
+               "own, says the debug information";
     case VERDICT_UNFILLED:
         return " has no value: it is passed in memory, which clang does not "
                "fill where the function does not read it";
@@ -249,8 +259,11 @@ static void apply(struct parser *p, const struct declaration *d,
         return;
     decl->return_place = (struct manifest_place){.kind = MANIFEST_ABSENT};
     parser_report(p, MANIFEST_NOT_YET, d->at, "the result of '", decl->name,
-                  "' has no value: nobody uses it, so the compiler may have "
-                  "left it away",
+                  verdicts.has_foreign_result
+                      ? "' has no value: the function has a calling convention "
+                        "of its own"
+                      : "' has no value: nobody uses it, so the compiler may "
+                        "have left it away",
                   NULL);
 }
 

@@ -2,6 +2,7 @@
 /* See attribute_room.h. A place is another span's when its reference says so:
  * nothing is done where a call begins or ends. */
 #include "preload/attribute_room.h"
+#include "lane/assert.h"
 #include <errno.h>
 #include <sys/mman.h>
 
@@ -26,6 +27,7 @@ int attribute_room_start(void)
 
 uint32_t *attribute_room_of(const struct lane *lane, uint64_t span)
 {
+    lane_assert(span_is_own(lane));
     uint32_t index = span_index(lane);
     for (uint64_t i = span_depth(lane); i > 0 && index < LANE_MAX; i--) {
         const struct lane_open *open = &lane->open[i - 1];

@@ -4,9 +4,11 @@
  * where the function has the arguments that its prototype says.
  */
 #include "bind/names.h"
+#include "bind/way.h"
 #include "preload/bind_work.h"
 #include "preload/capture.h"
 #include "preload/carry.h"
+#include "lane/assert.h"
 #include <errno.h>
 #include <sys/mman.h>
 
@@ -75,23 +77,17 @@ static int bind_capture(struct work *work)
 
 void bind_work_plan_capture(struct work *work)
 {
+    lane_assert(work->site != NULL && work->decl != NULL);
     static const size_t sizes[] = {64 << 10, 1 << 20, 16 << 20};
     struct site *site = work->site;
-    const char *other =
-        work->module
-            ? manifest_decl_other(work->decl, text_basename(work->module->path),
-                                  work->vaddr)
-            : NULL;
-    /* maybe no return value either: rules would read garbage, too */
-    if (bind_is_clone(work->name)) {
-        bind_work_say(work, "the compiler changed its arguments: times and "
-                            "exceptions only");
+    const char *object = text_basename(work->module ? work->module->path : "");
+    const struct plan_image *image = work->module ? &work->module->image : NULL;
+    char why[256];
+    if (bind_values_text(work->decl, image, object, work->name, work->vaddr,
+                         why, sizeof(why)))
+        bind_work_say(work, why);
+    if (bind_other_text(work->decl, image, object, work->name, work->vaddr))
         return;
-    }
-    if (other) {
-        bind_work_say(work, other);
-        return;
-    }
     for (size_t i = 0;; i++) {
         int err = bind_capture(work);
         if (err == 0)
@@ -101,5 +97,5 @@ void bind_work_plan_capture(struct work *work)
             break;
     }
     site->capture = NULL;
-    bind_work_say(work, "times only: no memory for its captures");
+    bind_work_say(work, "no memory for its captures: times and errors only");
 }

@@ -10,12 +10,14 @@
 #include "preload/bind_work.h"
 #include "preload/trap.h"
 #include "shim/live.h"
+#include "lane/assert.h"
 #include <errno.h>
 
 /* Whoever meets a record must know its site: published before the first byte
  * changes. */
 static void publish(struct work *work)
 {
+    lane_assert(work->site != NULL);
     work->record->binding = LANE_BINDING_ENTRY;
     work->record->shim = (uint8_t)work->shim;
     bind_work_publish(work);
@@ -38,6 +40,7 @@ static bool may_patch_plainly(const struct work *work, uint64_t mask)
 
 int bind_late_apply(struct work *work, uint64_t island, uint64_t stub)
 {
+    lane_assert(work->hold != NULL && stub != 0);
     uint64_t mask = work->hold->mask;
     bool is_plain =
         may_patch_plainly(work, mask) && work->patch.boundary_count == 0;

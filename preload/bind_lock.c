@@ -12,6 +12,7 @@
 #include <time.h>
 #include "lane/x86_64/machine.h"
 #include "preload/sandbox.h"
+#include "lane/assert.h"
 
 enum {
     MASK_BYTES = 8,
@@ -42,6 +43,7 @@ static int try(void)
  * (trap.c), and a signal need not wait with us. */
 bool bind_lock(struct bind_hold *hold)
 {
+    lane_assert(hold != NULL);
     struct timespec step = {0, STEP_NS};
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &hold->cancel_state);
     hold->mask = 0;
@@ -73,6 +75,7 @@ bool bind_lock_now(struct bind_hold *hold)
 
 void bind_unlock(const struct bind_hold *hold)
 {
+    lane_assert(hold != NULL);
     __atomic_store_n(&holder, 0, __ATOMIC_RELEASE);
     set_mask(hold->mask, NULL);
     pthread_setcancelstate(hold->cancel_state, NULL);

@@ -7,9 +7,11 @@
  */
 #include "preload/bind_patched.h"
 #include "bind/reason.h"
+#include "bind/way.h"
 #include "preload/decoder.h"
 #include "manifest/eval.h"
 #include "preload/flow.h"
+#include "lane/assert.h"
 #include <errno.h>
 #include <string.h>
 
@@ -22,6 +24,7 @@ enum {
 
 void bind_work_say(struct work *work, const char *text)
 {
+    lane_assert(text != NULL && work->reason.len < work->reason.cap);
     if (work->reason.len > 0)
         text_put(&work->reason, "; ");
     text_put(&work->reason, text);
@@ -49,47 +52,42 @@ static int resolve_slot(void *context, const struct plan_image *image,
     return 0;
 }
 
-static enum lane_shim prove_shim(struct work *work)
+static const char *find_collector(void *context)
 {
-    static const struct plan_resolver resolver = {NULL, resolve_slot};
-    struct plan_reason reason = {NULL, 0, 0};
+    (void)context;
+    return modules_collector();
+}
+
+static enum lane_shim choose_shim(struct work *work)
+{
+    struct bind_choice choice;
     /* libc's own _exit, execve, fork, sigaction: compiled C of at most three
      * arguments; every process would pay for their proofs */
     if (!work->decl)
         return LANE_SHIM_FRAME;
     if (config.force_shim)
         return config.force_shim;
-    if (!decoder_get() || !decoder_scratch())
-        return LANE_SHIM_ZERO_COPY;
-    enum plan_stack stack = plan_prove_within(
-        decoder_get(), &work->module->image, work->vaddr, &resolver,
-        decoder_scratch(), &bind_round.steps_left, &reason);
-    if (stack == PLAN_STACK_COPIED)
-        work->copy_words = (reason.args_bytes + 7) / 8;
-    if (stack == PLAN_STACK_LOCAL || stack == PLAN_STACK_COPIED)
-        return LANE_SHIM_FRAME;
-    if (stack == PLAN_STACK_CALLER) {
-        work->reason.len = 0; /* whatever its entry is like */
-        bind_work_say(work, plan_stack_text(stack));
-        return SHIM_REFUSED;
-    }
-    if (reason.text == plan_proof_too_long)
-        bind_work_say(work, reason.text);
-    const char *collector = modules_collector();
-    if (collector) {
-        work->reason.len = 0;
-        bind_work_say(work, collector);
-        text_put(&work->reason, ", and it is not proved to have no stack "
-                                "arguments");
-        return SHIM_REFUSED;
-    }
-    return LANE_SHIM_ZERO_COPY;
+    struct bind_means means = {.decoder = decoder_get(),
+                               .resolver = {NULL, resolve_slot},
+                               .steps_left = &bind_round.steps_left,
+                               .collector = find_collector};
+    means.scratch = means.decoder ? decoder_scratch() : NULL;
+    bind_choose_carrier(&means, &work->module->image, work->vaddr, &choice);
+    work->copy_words = choice.copy_words;
+    if (choice.carrier != BIND_REFUSED)
+        return choice.carrier == BIND_FRAME ? LANE_SHIM_FRAME
+                                            : LANE_SHIM_ZERO_COPY;
+    work->reason.len = 0; /* whatever its entry is like */
+    bind_work_say(work, choice.why[0]);
+    text_put(&work->reason, choice.why[1]);
+    return SHIM_REFUSED;
 }
 
 void bind_work_choose_shim(struct work *work)
 {
+    lane_assert(work->index != 0 || work->decl != NULL);
     if (work->shim == 0)
-        work->shim = prove_shim(work);
+        work->shim = choose_shim(work);
 }
 
 static uint64_t stub_of(const struct work *work)
@@ -134,6 +132,8 @@ static uint32_t role_flags(const struct manifest_decl *decl)
 /* The site is complete: hooks may meet it from now on. */
 void bind_work_arm(struct work *work, uint64_t target)
 {
+    lane_assert(work->site != NULL && target != 0);
+    lane_assert(work->index != 0 && work->index < SHIM_SITE_MAX);
     struct site *site = work->site;
     work->record->shim = (uint8_t)work->shim;
     site->target = target;
@@ -196,16 +196,6 @@ static int plan_reaching(struct work *work, uint64_t *island)
                      island);
 }
 
-static void say_verdict(struct work *work)
-{
-    const struct plan_patch *patch = &work->patch;
-    bind_work_say(work, plan_verdict_text(patch->verdict));
-    if (patch->place) {
-        text_put(&work->reason, ", from 0x");
-        text_put_hex(&work->reason, patch->place, 1);
-    }
-}
-
 /*
  * What is in the file was planned; what stands there may be somebody's, who
  * will put the file's bytes back one day. Then that is why it is not patched,
@@ -230,6 +220,7 @@ static void compare_with_file(struct work *work)
 
 int bind_work_plan_entry(struct work *work, uint64_t island)
 {
+    lane_assert(work->module != NULL);
     struct plan_patch *patch = &work->patch;
     patch->verdict = PLAN_OK;
     if (!has_decoder(work))
@@ -247,7 +238,9 @@ int bind_work_plan_entry(struct work *work, uint64_t island)
     bool is_jump =
         patch->verdict == PLAN_EXCLUDED && patch->copy_len > 0 && !work->decl;
     if (patch->verdict != PLAN_OK && !is_jump) {
-        say_verdict(work);
+        char why[128];
+        (void)bind_verdict_text(patch, why, sizeof(why));
+        bind_work_say(work, why);
         return -ENOTSUP;
     }
     work->bound->island = island;
@@ -258,7 +251,7 @@ int bind_work_plan_entry(struct work *work, uint64_t island)
 int bind_work_plan(struct work *work)
 {
     int err = bind_work_plan_entry(work, 0);
-    if (err && (bind_is_hopeless(work->patch.verdict) || !work->may_use_slots))
+    if (!bind_is_reachable(err == 0, work->patch.verdict, work->may_use_slots))
         return err;
     bind_work_choose_shim(work);
     return work->shim == SHIM_REFUSED ? -ENOTSUP : 0;
@@ -266,6 +259,7 @@ int bind_work_plan(struct work *work)
 
 static int apply_entry(struct work *work)
 {
+    lane_assert(work->has_patch);
     uint64_t island = work->bound->island;
     bind_work_arm(work, island + SHIM_ISLAND_COPY);
     int err = work->hold
@@ -317,18 +311,19 @@ static int rewrite_slots(struct work *work)
         if (n > 0)
             total += n;
     }
-    if (total == 0) {
-        bind_work_say(work, "no object calls it through its PLT");
+    if (total == 0) { /* whatever was said of it as bound */
+        work->reason.len = work->refusal_len;
+        bind_work_say(work, bind_no_slots_text);
         return -ENOTSUP;
     }
-    bind_work_say(work, "seen are calls from other objects that were loaded at "
-                        "the start");
+    bind_work_say(work, bind_slots_text);
     work->record->binding = LANE_BINDING_SLOTS;
     return 0;
 }
 
 int bind_work_apply(struct work *work)
 {
+    lane_assert(work->site != NULL);
     int err = -ENOTSUP;
     if (work->has_patch)
         err = apply_entry(work);

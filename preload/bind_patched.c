@@ -6,6 +6,7 @@
 #include "preload/config.h"
 #include "preload/process.h"
 #include "preload/sandbox.h"
+#include "lane/assert.h"
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -52,6 +53,7 @@ static bool reserve(void)
 
 void bind_patched_add(const struct work *work)
 {
+    lane_assert(work->module != NULL);
     uint32_t i = 0;
     if (!reserve())
         return; /* then nobody tells that somebody changed it */
@@ -90,6 +92,7 @@ uint64_t bind_patched_place(uint64_t pc)
 
 void bind_patched_forget(uint64_t low, uint64_t high)
 {
+    lane_assert(low <= high);
     for (uint32_t i = 0; i < patch_count; i++) {
         if (patches[i].at >= low && patches[i].at < high)
             patches[i].at = 0;

@@ -12,6 +12,7 @@
 #include "bind/reason.h"
 #include "bind/reserved.h"
 #include "bind/twins.h"
+#include "bind/way.h"
 #include "preload/bind_text.h"
 #include "preload/bind_patched.h"
 #include "preload/callback.h"
@@ -19,6 +20,7 @@
 #include "preload/decoder.h"
 #include "preload/flow.h"
 #include "shim/live.h"
+#include "lane/assert.h"
 #include <errno.h>
 #include <limits.h>
 #include <stddef.h>
@@ -108,6 +110,7 @@ static bool has_room(const struct work *work)
 
 static int take_site(struct work *work)
 {
+    lane_assert(work->site == NULL || work->index != 0);
     uint32_t at = has_room(work) ? take_index(work->decl) : 0;
     if (at == 0)
         return -ENOSPC;
@@ -160,6 +163,7 @@ static void name_begin(struct work *work)
 
 static void describe_site(struct work *work)
 {
+    lane_assert(work->index != 0 && work->record != NULL);
     struct lane_site *record = work->record;
     const struct manifest_decl *decl = work->decl;
     put_string(work->name, &record->symbol);
@@ -192,6 +196,7 @@ static void describe_site(struct work *work)
 
 void bind_work_publish(struct work *work)
 {
+    lane_assert(work->index != 0 && work->record != NULL);
     if (work->reason.len > 0)
         put_string(work->reason.bytes, &work->record->reason);
     /* release; pairs with the reader's acquire */
@@ -218,6 +223,7 @@ static bool is_same_string(struct lane_string a, const char *text)
 
 static void use_index(struct work *work, uint32_t index)
 {
+    lane_assert(index != 0 && index < SHIM_SITE_MAX);
     work->index = index;
     work->site = &runtime.sites[index];
     work->record = &runtime.map.sites[index];
@@ -254,6 +260,7 @@ static bool plan_revival(struct work *work)
 static void start_work(struct work *work, const struct manifest_decl *decl,
                        struct module *module, const char *name, uint64_t vaddr)
 {
+    lane_assert(decl != NULL || module != NULL);
     memset(work, 0, sizeof(*work));
     work->decl = decl;
     work->module = module;
@@ -265,6 +272,7 @@ static void start_work(struct work *work, const struct manifest_decl *decl,
 
 static void keep_bound(struct work *work)
 {
+    lane_assert(work->index != 0 && work->bound != NULL);
     *work->bound = (struct bound){
         .decl = work->decl,
         .module = work->module,
@@ -290,15 +298,16 @@ static int plan_site(struct work *work)
     if (err)
         return err;
     describe_site(work);
-    if (work->decl)
-        bind_work_plan_capture(work);
     err = bind_work_plan(work);
     if (err) {
         bind_work_publish(work);
         return err;
     }
-    if (work->decl)
+    work->refusal_len = work->reason.len;
+    if (work->decl) {
+        bind_work_plan_capture(work);
         say_of_bound(work);
+    }
     keep_bound(work);
     if (work->decl && (work->decl->roles & (MANIFEST_BEGIN | MANIFEST_END))) {
         if (flow_reserve() != 0)
@@ -310,6 +319,7 @@ static int plan_site(struct work *work)
 
 static int apply_site(struct work *work)
 {
+    lane_assert(work->index != 0 && work->site != NULL);
     int err = bind_work_apply(work);
     if (err)
         *work->bound = (struct bound){.decl = NULL};
@@ -324,8 +334,9 @@ static void put_line(struct work *work, uint32_t other)
         bind_work_say(work, bind_reserved_text);
         return;
     }
-    bind_work_say(work, "traced by the declaration in line ");
-    text_put_number(&work->reason, decl->at_source.line);
+    char text[64];
+    (void)bind_twice_text(decl->at_source.line, text, sizeof(text));
+    bind_work_say(work, text);
 }
 
 /* ---- rounds ----------------------------------------------------------- */
@@ -348,6 +359,7 @@ int bind_round_begin(void)
 int bind_site_plan(const struct manifest_decl *decl, struct module *module,
                    const char *name, uint64_t vaddr, bool may_use_slots)
 {
+    lane_assert(decl != NULL && module != NULL);
     if (bind_round.count == SHIM_SITE_MAX)
         return -ENOSPC;
     struct work *work = &bind_round.at[bind_round.count];
@@ -423,6 +435,7 @@ void bind_site_missing(const struct manifest_decl *decl,
 
 void bind_site_gone(struct module *module)
 {
+    lane_assert(module != NULL);
     if (module->record != 0) {
         struct lane_module *record = &runtime.map.modules[module->record - 1];
         record->unloaded_ticks = lane_now(&runtime.map);
@@ -443,6 +456,7 @@ int bind_site_late(const struct manifest_decl *decl, struct module *module,
                    const char *name, const char *own_name, uint64_t vaddr,
                    const struct bind_hold *hold)
 {
+    lane_assert(decl != NULL && module != NULL && hold != NULL);
     struct work work;
     start_work(&work, decl, module, name, vaddr);
     work.own_name = own_name;
@@ -466,6 +480,7 @@ int bind_site_late(const struct manifest_decl *decl, struct module *module,
 int bind_site_pointer(const struct manifest_decl *decl, const char *name,
                       const char *own_name, uint64_t address, uint64_t *stub)
 {
+    lane_assert(decl != NULL && address != 0 && stub != NULL);
     struct work work;
     start_work(&work, decl, NULL, name, address);
     work.own_name = own_name;
@@ -503,6 +518,7 @@ int bind_internal_at(struct module *module, const char *symbol, uint64_t vaddr,
                      void (*leave)(struct shim_call *call,
                                    const struct shim_regs *regs))
 {
+    lane_assert(module != NULL && (enter != NULL || leave != NULL));
     struct work work;
     start_work(&work, NULL, module, symbol, vaddr);
     if (find_bound(&work) != 0)

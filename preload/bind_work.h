@@ -34,6 +34,7 @@ struct work {
     const struct bind_hold *hold; /* while the program runs; else NULL */
     const char *own_name;         /* of the span; NULL: the declaration's */
     struct text reason;
+    size_t refusal_len; /* of it: why its entry is not patched */
     char reason_bytes[256];
 };
 

@@ -15,6 +15,7 @@
 #include "preload/flow.h"
 #include "preload/sandbox.h"
 #include "preload/span.h"
+#include "lane/assert.h"
 
 enum {
     SEEN_MAX = 4096, /* power of two */
@@ -50,6 +51,7 @@ static const struct seen *find_seen(uint64_t address,
 static void remember(uint64_t address, const struct manifest_decl *rules,
                      uint64_t stub)
 {
+    lane_assert(address != 0 && stub != 0);
     struct seen *entry = (struct seen *)(uintptr_t)find_seen(address, rules);
     if (!entry || entry->address != 0 || seen_count == SEEN_MOST)
         return;

@@ -8,6 +8,7 @@
 #include "lane/error_frames.h"
 #include "preload/capture_write.h"
 #include "preload/error.h"
+#include "lane/assert.h"
 
 static size_t read_memory(void *context, void *dst, uint64_t addr, size_t n)
 {
@@ -43,6 +44,7 @@ void capture_call_start(struct capture_call *c, const struct lane *lane,
                         const struct shim_call *call,
                         const struct shim_regs *regs)
 {
+    lane_assert(call->site < SHIM_SITE_MAX);
     set_call(c, lane, call);
     if (!regs)
         return;
@@ -55,6 +57,7 @@ void capture_call_start(struct capture_call *c, const struct lane *lane,
 uint64_t capture_enter(const struct site *site, struct lane *lane,
                        uint64_t span, const struct shim_call *call)
 {
+    lane_assert(site->capture != NULL && site->index < SHIM_SITE_MAX);
     const struct capture_list *list = &site->capture->in;
     struct capture_call c;
     uint8_t freg[8][16];
@@ -87,6 +90,8 @@ uint64_t capture_enter(const struct site *site, struct lane *lane,
 static const struct capture_rule *judge(const struct capture_plan *plan,
                                         const struct manifest_env *env)
 {
+    lane_assert(plan->fails_count == 0 || plan->fails != NULL);
+    lane_assert(plan->benign_count == 0 || plan->benign != NULL);
     const struct capture_rule *fired = NULL;
     for (uint32_t i = 0; i < plan->fails_count && !fired; i++)
         if (manifest_eval_condition(plan->fails[i].condition, env))
@@ -102,6 +107,8 @@ static bool put_error(const struct site *site, struct lane *lane, uint64_t span,
                       const struct manifest_env *env, int entry_errno,
                       const struct error_event *why)
 {
+    lane_assert(rule != NULL && site->capture != NULL);
+    lane_assert(why == NULL || why->len_bytes <= UINT16_MAX);
     const struct capture_plan *plan = site->capture;
     struct capture_frame frame;
     struct manifest_value code;
@@ -143,6 +150,7 @@ static uint64_t put_outputs(const struct site *site, struct lane *lane,
                             uint64_t span, const struct capture_call *c,
                             bool failed)
 {
+    lane_assert(site->capture != NULL);
     const struct capture_list *list = &site->capture->out;
     if (list->count == 0)
         return 0;
@@ -174,6 +182,7 @@ struct capture_verdict capture_leave(const struct site *site, struct lane *lane,
                                      const struct shim_regs *regs,
                                      int saved_errno, int entry_errno)
 {
+    lane_assert(site->capture != NULL);
     const struct capture_plan *plan = site->capture;
     struct capture_verdict verdict = {0};
     struct capture_call c;
@@ -207,6 +216,7 @@ struct capture_verdict capture_left(const struct site *site, struct lane *lane,
                                     uint64_t span, const struct shim_call *call,
                                     const struct error_event *why)
 {
+    lane_assert(site->capture != NULL);
     struct capture_verdict verdict = {0};
     struct capture_call c;
     capture_call_start(&c, lane, call, NULL);
@@ -228,6 +238,7 @@ struct capture_verdict capture_end(const struct site *site, struct lane *lane,
                                    const struct shim_regs *regs,
                                    int saved_errno)
 {
+    lane_assert(site->capture != NULL);
     const struct capture_plan *plan = site->capture;
     struct capture_verdict verdict = {0};
     struct capture_call c;

@@ -6,6 +6,7 @@
  */
 #include "preload/capture_keep.h"
 #include "lane/error_frames.h"
+#include "lane/assert.h"
 
 #include <errno.h>
 #include <string.h>
@@ -14,6 +15,7 @@ bool capture_asks_longjmp;
 
 static void *take(struct manifest_arena *memory, size_t count, size_t size)
 {
+    lane_assert(size != 0);
     size_t at = (memory->used_bytes + 15) & ~(size_t)15;
     size_t bytes = count * size; /* counts are the manifest's, small */
     if (at > memory->cap_bytes || bytes > memory->cap_bytes - at)
@@ -93,6 +95,7 @@ static void put_items(struct lane_map *map, const struct manifest_decl *decl,
 static void set_value(const struct manifest_item *item, uint16_t index,
                       struct capture_value *value)
 {
+    lane_assert(item != NULL);
     uint32_t reg, size;
     bool is_signed;
     *value = (struct capture_value){.expr = item->expr,
@@ -215,6 +218,7 @@ int capture_bind(struct lane_map *map, const struct manifest_decl *decl,
                  struct manifest_arena *memory, struct lane_site *lane_site,
                  uint32_t *flags, const struct capture_plan **plan)
 {
+    lane_assert(decl != NULL && lane_site != NULL);
     uint32_t count = count_items(decl);
     uint32_t rule_count = decl->fails_count + decl->benign_count;
     if (count == 0)

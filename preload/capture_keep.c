@@ -6,6 +6,7 @@
  */
 #include "preload/capture_keep.h"
 #include "preload/read.h"
+#include "lane/assert.h"
 #include <errno.h>
 #include <sys/mman.h>
 
@@ -40,6 +41,7 @@ int capture_keep_reserve(void)
 static struct capture_kept *place_of(const struct lane *lane,
                                      const struct lane_open *open)
 {
+    lane_assert(kept_lanes == 0 || kept != NULL);
     /* of a call beyond the entries it is somewhere else */
     size_t depth =
         ((uintptr_t)open - (uintptr_t)lane->open) / sizeof(*lane->open);
@@ -52,6 +54,7 @@ static struct capture_kept *place_of(const struct lane *lane,
 void capture_keep(const struct capture_plan *plan, const struct lane *lane,
                   const struct lane_open *open, const struct shim_call *call)
 {
+    lane_assert(plan->keep_bytes <= CAPTURE_KEEP_BYTES && span_is_own(lane));
     struct capture_kept *k = place_of(lane, open);
     struct reader reader;
     if (!k)

@@ -7,6 +7,7 @@
  */
 #include "preload/capture_write.h"
 #include "preload/span_internal.h"
+#include "lane/assert.h"
 
 enum {
     SCRATCH = 160,
@@ -39,6 +40,7 @@ struct output {
 /* volatile: a loop of these must not become a call of libc's memset */
 static void zero_words(uint8_t *at, const uint8_t *end)
 {
+    lane_assert(at <= end + 7);
     for (; at < end; at += 8)
         *(volatile uint64_t *)(void *)at = 0;
 }
@@ -58,6 +60,8 @@ static bool is_range(const struct capture_value *value)
 bool capture_frame_open(struct lane *lane, uint32_t payload_bytes,
                         struct capture_frame *frame)
 {
+    lane_assert(span_is_own(lane) &&
+                payload_bytes <= LANE_FRAME_MAX - LANE_LINE);
     struct lane_frame *line;
     bool is_inline = payload_bytes <= sizeof(line->inline_bytes);
     const struct lane_window *window = &span_thread.window;
@@ -88,6 +92,9 @@ void capture_frame_commit(const struct capture_frame *frame,
                           uint32_t payload_bytes, enum lane_frame_kind kind,
                           uint32_t count, uint64_t span, uint32_t site)
 {
+    lane_assert(frame->line != NULL && frame->position != 0);
+    lane_assert(payload_bytes <= LANE_FRAME_MAX - LANE_LINE);
+    lane_assert(kind != 0 && kind <= LANE_FRAME_ATTRIBUTE);
     struct lane_frame *line = (struct lane_frame *)(void *)frame->line;
     line->payload_bytes = payload_bytes;
     line->kind = (uint8_t)kind;
@@ -105,6 +112,7 @@ void capture_frame_commit(const struct capture_frame *frame,
 static void put_head(uint8_t *at, const struct capture_value *value,
                      uint32_t flags, uint64_t len)
 {
+    lane_assert(len <= LANE_FRAME_MAX);
     struct lane_value *head = (struct lane_value *)(void *)at;
     head->item = value->item;
     head->flags = (uint8_t)flags;
@@ -120,6 +128,7 @@ static void put_word(uint8_t *at, uint64_t word)
 static uint64_t take_register(const struct capture_value *value,
                               const uint64_t *ireg, uint64_t rax)
 {
+    lane_assert(value->source <= CAPTURE_RAX);
     uint64_t raw = value->source == CAPTURE_RAX ? rax : ireg[value->source];
     return capture_extend(raw, value->size_bytes, value->is_signed);
 }
@@ -129,6 +138,7 @@ uint64_t capture_write_plain(const struct capture_list *list,
                              enum lane_frame_kind kind, struct lane *lane,
                              uint64_t span, uint32_t site)
 {
+    lane_assert(list->is_plain && list->count != 0);
     struct capture_frame frame;
     uint32_t payload = list->count * (VALUE_HEAD + 8);
     if (!capture_frame_open(lane, payload, &frame))
@@ -188,6 +198,7 @@ bool capture_write_short(const struct capture_list *list,
                          const struct capture_target *target,
                          uint64_t *position)
 {
+    lane_assert(list->is_direct && list->count != 0);
     struct short_frame built;
     struct capture_frame frame;
     uint32_t count = 0;
@@ -294,6 +305,7 @@ static void measure_range(const struct capture_call *call,
                           const struct capture_value *value,
                           struct measure *measure)
 {
+    lane_assert(is_range(value) && measure->range_count <= CAPTURE_RANGE_MAX);
     struct manifest_value result;
     if (measure->range_count == CAPTURE_RANGE_MAX) {
         measure->fixed_bytes += VALUE_HEAD + 8;
@@ -327,6 +339,7 @@ static void measure_range(const struct capture_call *call,
  */
 static uint64_t share(const struct measure *measure, uint64_t budget)
 {
+    lane_assert(measure->range_count <= CAPTURE_RANGE_MAX);
     uint64_t settled = 0, limit = 0;
     if (measure->wanted_bytes <= budget)
         return UINT64_MAX;
@@ -401,6 +414,7 @@ static uint64_t copy_part(const struct capture_call *call,
                           const struct range *range, uint64_t offset,
                           uint64_t len, uint8_t *dst)
 {
+    lane_assert(offset + len <= range->true_bytes);
     if (range->scratch_at) {
         const uint8_t *kept = (const uint8_t *)measure->scratch;
         return read_guarded_copy(dst, kept + range->scratch_at - 1 + offset,
@@ -419,6 +433,7 @@ static void put_range(const struct capture_call *call,
                       const struct measure *measure, const struct range *range,
                       const struct capture_value *value, struct output *out)
 {
+    lane_assert(is_range(value));
     uint64_t wanted = range->true_bytes, flags = range->flags;
     bool cut = wanted > measure->limit;
     uint64_t len = cut ? measure->limit : wanted;
@@ -454,6 +469,7 @@ static void put_range(const struct capture_call *call,
 static void put_scalar(const struct capture_call *call,
                        const struct capture_value *value, struct output *out)
 {
+    lane_assert(!is_range(value));
     struct manifest_value result;
     uint32_t len = value->type == LANE_VALUE_F80   ? 16
                    : value->type == LANE_VALUE_F32 ? 4
@@ -516,6 +532,7 @@ uint64_t capture_write(const struct capture_list *list,
         return UINT64_MAX;
     struct output out = {.at = frame.payload, .end = frame.payload + payload};
     put_list(list, call, failed, &measure, &out);
+    lane_assert(out.at <= out.end && out.count <= list->count);
     zero_words(out.at, out.end); /* values that became shorter */
     capture_frame_commit(&frame, payload, kind, out.count, span, site);
     return frame.position;

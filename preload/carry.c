@@ -12,6 +12,7 @@
 #include "preload/capture_write.h"
 #include "preload/cpu.h"
 #include "preload/span_open.h"
+#include "lane/assert.h"
 
 enum {
     FUNCTIONS = 4096,
@@ -26,11 +27,13 @@ static bool has_too_many;
 
 static uint64_t *function_at(uint64_t function, uint32_t probe)
 {
+    lane_assert(probe < FUNCTION_PROBES);
     return &functions[(lane_mix64(function) + probe) % FUNCTIONS];
 }
 
 static void note_function(uint64_t function)
 {
+    lane_assert(function != 0);
     for (uint32_t i = 0; i < FUNCTION_PROBES; i++) {
         uint64_t *at = function_at(function, i);
         uint64_t stands = __atomic_load_n(at, __ATOMIC_RELAXED);
@@ -100,6 +103,7 @@ static size_t read_memory(void *context, void *dst, uint64_t addr, size_t n)
 
 static void make_ready(struct carry_call *c)
 {
+    lane_assert(!c->is_ready && c->call != NULL);
     struct manifest_env *env = &c->env;
     reader_start(&c->reader, runtime.pid, span_thread.stack_low,
                  span_thread.stack_high);
@@ -120,6 +124,7 @@ static void make_ready(struct carry_call *c)
 static bool evaluate(struct carry_call *c, const struct carry_value *value,
                      struct manifest_value *out)
 {
+    lane_assert(value->expr != NULL);
     if (!c->is_ready)
         make_ready(c);
     return manifest_eval(value->expr, &c->env, out) == 0 && !out->is_unreadable;
@@ -127,6 +132,8 @@ static bool evaluate(struct carry_call *c, const struct carry_value *value,
 
 static uint64_t word_of(struct carry_call *c, const struct carry_value *value)
 {
+    lane_assert(value->source == CARRY_EVALUATE || value->source <= CARRY_RAX);
+    lane_assert(value->source != CARRY_RAX || c->regs != NULL);
     struct manifest_value result;
     uint64_t word;
     if (value->source == CARRY_EVALUATE)
@@ -162,6 +169,7 @@ static void put_frame(struct lane *lane, uint64_t span, uint32_t site,
                       enum lane_frame_kind kind, const void *payload,
                       uint32_t bytes)
 {
+    lane_assert(bytes % 8 == 0 && span_is_own(lane));
     struct capture_frame frame;
     if (!capture_frame_open(lane, bytes, &frame)) {
         count(&losses()->frames);
@@ -183,6 +191,7 @@ struct batch {
 static bool batch_of(struct carry_call *c, const struct carry_step *step,
                      struct batch *out)
 {
+    lane_assert(step->element_bytes != 0);
     struct manifest_value value;
     if (!evaluate(c, &step->key, &value) || value.is_null)
         return false;
@@ -196,6 +205,7 @@ static bool batch_of(struct carry_call *c, const struct carry_step *step,
 static uint64_t batch_key(const struct carry_call *c, const struct batch *batch,
                           uint64_t i)
 {
+    lane_assert(i < batch->count && c->is_ready);
     uint64_t at = batch->at + i * batch->element_bytes, word = 0;
     if (batch->element_bytes > 8)
         return carry_key(at);
@@ -226,6 +236,7 @@ static bool take_link(uint64_t key, uint64_t now, struct lane_link *link)
 static void link_batch(struct carry_call *c, const struct carry_step *step,
                        struct lane *lane, uint64_t span)
 {
+    lane_assert(step->role == CARRY_LINK && span_is_own(lane));
     struct batch batch = {0, 1, 0};
     struct capture_frame frame;
     uint64_t now = span_now(), n = 0, most;
@@ -248,6 +259,7 @@ static void link_batch(struct carry_call *c, const struct carry_step *step,
             step->element_bytes ? batch_key(c, &batch, i) : key_of(c, step);
         n += take_link(key, now, &links[n]);
     }
+    lane_assert(n <= most);
     for (uint64_t i = n; i < most; i++)
         links[i] = (struct lane_link){0, 0, 0};
     capture_frame_commit(&frame, (uint32_t)(most * sizeof(struct lane_link)),
@@ -260,6 +272,7 @@ static void link_batch(struct carry_call *c, const struct carry_step *step,
 static void carry(struct carry_call *c, const struct carry_step *step,
                   const struct span_place *place)
 {
+    lane_assert(step->role == CARRY_HAND);
     uint64_t key = key_of(c, step);
     if (key == 0)
         return;
@@ -277,6 +290,7 @@ static void count_orphan(const struct span_origin *origin)
 
 struct span_origin carry_orphan(enum carry_found found)
 {
+    lane_assert(found != CARRY_FOUND);
     struct span_origin origin = span_orphan(
         found == CARRY_EXPIRED ? LANE_ORPHAN_EXPIRED : LANE_ORPHAN_NO_CARRIER);
     count_orphan(&origin);
@@ -288,6 +302,7 @@ static void take_steps(struct carry_call *c, const struct carry_step *steps,
                        uint32_t steps_count, struct lane *lane,
                        const struct span_place *place)
 {
+    lane_assert(steps_count == 0 || steps != NULL);
     for (uint32_t i = 0; i < steps_count; i++) {
         if (steps[i].role == CARRY_HAND)
             carry(c, &steps[i], place);
@@ -313,6 +328,7 @@ static struct span_place place_of(const struct shim_call *call,
 void carry_enter(struct shim_call *call, const struct site *site,
                  struct lane *lane)
 {
+    lane_assert(site->carry != NULL && (site->flags & SITE_CARRY) != 0);
     const struct carry_plan *plan = site->carry;
     if (plan->enter_count != 0 && lane != NULL) {
         struct carry_call c;
@@ -379,6 +395,7 @@ static bool adopt_pair(const struct shim_call *call,
                        const struct carry_plan *plan,
                        struct span_origin *origin, uint8_t *reason)
 {
+    lane_assert(plan->pair_args <= 6);
     const uint64_t *args = &call->args.rdi;
     uint64_t now = span_now();
     for (int i = 0; i < plan->pair_args; i++)
@@ -391,6 +408,7 @@ static bool adopt_pair(const struct shim_call *call,
 void carry_adopt(const struct shim_call *call, const struct site *site,
                  struct lane *lane, struct span_origin *origin)
 {
+    lane_assert(site->carry != NULL && span_is_own(lane));
     const struct carry_plan *plan = site->carry;
     struct carry_call c;
     uint8_t reason = 0;
@@ -414,6 +432,8 @@ void carry_adopt(const struct shim_call *call, const struct site *site,
 void carry_tell_origin(struct lane *lane, struct lane_open *open, uint32_t site,
                        const struct span_origin *origin)
 {
+    lane_assert(origin->is_apart || origin->carried_ticks || origin->orphan);
+    lane_assert(span_has_entry(lane, open));
     open->site_kind |= SPAN_KIND(LANE_STATUS_APART);
     if (origin->orphan) {
         struct lane_frame_orphan orphan = {origin->orphan, 0};
@@ -435,6 +455,7 @@ void carry_opened(struct shim_call *call, const struct site *site,
                   struct lane *lane, struct lane_open *open,
                   const struct span_origin *origin)
 {
+    lane_assert(span_is_own(lane) && span_has_entry(lane, open));
     if (origin->is_apart)
         carry_tell_origin(lane, open, (uint32_t)call->site, origin);
     if ((site->flags & SITE_CARRY) == 0)
@@ -461,6 +482,7 @@ static struct lane *lane_here(void)
 
 void carry_leave(const struct shim_call *call, const struct shim_regs *regs)
 {
+    lane_assert(runtime.sites[call->site].carry != NULL);
     const struct carry_plan *plan = runtime.sites[call->site].carry;
     const struct lane_open *open = (const struct lane_open *)call->open;
     struct lane *lane = lane_here();
@@ -482,6 +504,7 @@ void carry_leave(const struct shim_call *call, const struct shim_regs *regs)
 void carry_push(const struct shim_call *call, struct lane *lane,
                 const struct span_origin *origin)
 {
+    lane_assert(span_is_own(lane));
     uint64_t frame = carry_find_frame ? carry_find_frame(call->sp) : 0;
     if (!span_push_context(lane, call->sp, frame, origin))
         count(&losses()->frames);

@@ -11,6 +11,7 @@
 #include "preload/carry.h"
 #include "preload/cpu.h"
 #include "preload/span_open.h"
+#include "lane/assert.h"
 
 static inline uint64_t key_of(const struct carry_value *value,
                               const uint64_t *words)
@@ -65,6 +66,7 @@ static inline void adopt(const struct shim_call *call,
                          const struct carry_step *step, uint64_t now,
                          bool is_outermost, struct opening *o)
 {
+    lane_assert(step->role == CARRY_ADOPT);
     struct carry_item item;
     uint64_t key = key_of(&step->key, &call->args.rdi);
     if (key == 0)
@@ -104,6 +106,7 @@ static inline void hand_over(const struct shim_call *call,
                              const struct carry_step *step, uint64_t now,
                              const struct span_place *place)
 {
+    lane_assert(step->role == CARRY_HAND);
     uint64_t key = key_of(&step->key, &call->args.rdi);
     struct carry_item item = {place->parent, now, 0, place->context,
                               step->is_many};
@@ -116,6 +119,7 @@ static inline __attribute__((always_inline)) bool
 enter_span(struct shim_call *call, const struct site *site,
            const struct carry_plan *plan, struct lane *lane)
 {
+    lane_assert(span_is_own(lane) && span_busy == 0);
     struct opening o;
     uint64_t depth = span_depth_seen(lane);
     if (!find_opening(lane, depth, call->sp, &o))
@@ -195,6 +199,7 @@ static bool __attribute__((noinline))
 enter_bare(struct shim_call *call, const struct carry_plan *plan,
            struct lane *lane)
 {
+    lane_assert(plan->is_plain || plan->is_pop);
     struct span_place place;
     if (plan->is_pop) { /* what was popped before is done */
         drop_contexts(lane, call->sp);

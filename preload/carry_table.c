@@ -26,6 +26,7 @@
 
 #include "lane/ids.h"
 #include "preload/span_internal.h"
+#include "lane/assert.h"
 
 /* Kept out of the short way, which needs few registers then. */
 #define COLD __attribute__((noinline, cold))
@@ -151,6 +152,7 @@ static inline bool claim(struct place *place, uint32_t version)
 
 static void settle(struct place *place)
 {
+    lane_assert((place->version & 1) == 1);
     __atomic_store_n(&place->version, place->version + 1, __ATOMIC_RELEASE);
 }
 
@@ -168,6 +170,8 @@ static uint64_t key_at(const struct place *place)
  * handed an item sees it, who races may miss it as one may miss the key. */
 static void set_key(struct set *set, struct place *place, uint64_t key)
 {
+    lane_assert(place >= set->place && place < set->place + ITEMS_A_SET);
+    lane_assert((place->version & 1) == 1);
     __atomic_store_n(&set->tag[place - set->place], key ? tag_of(key) : 0,
                      __ATOMIC_RELAXED);
     __atomic_store_n(&place->key, key, __ATOMIC_RELAXED);
@@ -185,6 +189,7 @@ static inline uint64_t scan(const struct set *set, uint64_t key, uint64_t *free)
 
 static struct place *first_of(struct set *set, uint64_t places)
 {
+    lane_assert(places != 0 && (places & TAGS_USED) == places);
     return &set->place[__builtin_ctzll(places) >> 3];
 }
 
@@ -198,6 +203,7 @@ static bool claim_key(struct place *place, uint64_t key)
 /* Of a place that is claimed. */
 static inline void vacate(struct set *set, struct place *place)
 {
+    lane_assert(place >= set->place && place < set->place + ITEMS_A_SET);
     uint64_t key = place->key;
     set_key(set, place, 0);
     settle(place);
@@ -251,6 +257,7 @@ static void COLD remove_all(uint64_t key, const struct place *but)
 static void write_item(struct set *set, struct place *place, uint64_t key,
                        const struct carry_item *item, uint32_t kind)
 {
+    lane_assert(key != 0 && item->context < 1u << 24 && kind <= KIND_AWAITED);
     place->parent = item->parent;
     place->ticks = item->ticks;
     place->context_kind = item->context | kind << 24;
@@ -360,6 +367,7 @@ static void COLD look_for_adopter(uint64_t key, struct set *set,
 
 void carry_table_put(uint64_t key, const struct carry_item *item)
 {
+    lane_assert(key != 0 && sets != NULL);
     if (!sets)
         return;
     struct set *set = near_of(key);
@@ -466,6 +474,7 @@ static enum carry_found COLD await(uint64_t key, uint64_t now_ticks,
 enum carry_found carry_table_take(uint64_t key, uint64_t now_ticks,
                                   struct carry_item *out)
 {
+    lane_assert(key != 0 && sets != NULL);
     if (!sets)
         return CARRY_NONE;
     struct set *near = near_of(key);

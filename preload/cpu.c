@@ -12,6 +12,7 @@
 
 #include "preload/span.h"
 #include "shim/lookup.h"
+#include "lane/assert.h"
 
 enum {
     RSEQ_CPU_ID = 4, /* offsets in struct rseq */
@@ -122,6 +123,7 @@ void cpu_forbid_syscalls(void)
 
 void cpu_attach(struct lane *lane)
 {
+    lane_assert(lane >= runtime.map.lanes);
     lane->cpu_mult = 0;
     if (!has_word || mult == 0)
         return;
@@ -137,6 +139,7 @@ void cpu_attach(struct lane *lane)
 
 void cpu_resync(struct lane *lane)
 {
+    lane_assert(lane >= runtime.map.lanes);
     if (lane->cpu_mult == 0)
         return;
     if (__atomic_load_n(&mult, __ATOMIC_RELAXED) == 0) {

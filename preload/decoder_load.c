@@ -12,6 +12,7 @@
  * else is refused.
  */
 #include "preload/decoder_load.h"
+#include "lane/assert.h"
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -102,6 +103,7 @@ static int check_header(struct load *load, const uint8_t *bytes)
 
 static int map_segment(const struct load *load, const Elf64_Phdr *at)
 {
+    lane_assert(at->p_type == PT_LOAD);
     int prot = (at->p_flags & PF_R ? PROT_READ : 0) |
                (at->p_flags & PF_W ? PROT_WRITE : 0) |
                (at->p_flags & PF_X ? PROT_EXEC : 0);

@@ -15,6 +15,7 @@
 #include "preload/process.h"
 #include "preload/read.h"
 #include "preload/span_internal.h"
+#include "lane/assert.h"
 
 #include <errno.h>
 
@@ -80,6 +81,7 @@ static uint8_t length_of(const char *text)
 static void fill_crumb(struct error_crumb *crumb, struct lane *lane,
                        const struct shim_call *call, uint64_t result, int error)
 {
+    lane_assert(crumb != NULL && span_is_own(lane));
     const struct error_wish wish = {.reason = LANE_STACK_CAUSE,
                                     .limit_bytes = ERROR_CAUSE_BYTES};
     struct lane_frame_cause *cause = &crumb->cause;
@@ -120,6 +122,7 @@ static struct error_crumb *choose_crumb(struct error_crumb of[ERROR_KEPT],
 void error_note_call(const struct shim_call *call, uint64_t result,
                      const struct error_call *what)
 {
+    lane_assert(what != NULL);
     struct lane *lane = error_lane();
     if (lane == NULL || lane->depth == 0 || span_thread.error == NULL)
         return;
@@ -260,6 +263,7 @@ static void put_crumb(uint8_t *to, const struct error_crumb *crumb)
 static void write_crumbs(struct lane *lane, struct error_room *room,
                          uint64_t span, uint32_t site, uint64_t t0)
 {
+    lane_assert(room != NULL && span_is_own(lane));
     struct error_crumb *chosen[ERROR_KEPT] = {find_first(room, t0)};
     struct capture_frame frame;
     uint32_t count = 0, len = 0, at = 0;
@@ -303,6 +307,7 @@ static uint64_t stderr_since(const struct error_room *room, uint64_t t0,
 static void write_stderr(struct lane *lane, struct error_room *room,
                          uint64_t span, uint32_t site, uint64_t t0)
 {
+    lane_assert(room != NULL && span_is_own(lane));
     struct capture_frame frame;
     bool is_truncated = false;
     uint64_t len = stderr_since(room, t0, &is_truncated);

@@ -24,6 +24,7 @@
 #include "preload/span_internal.h"
 #include "shim/shim.h"
 #include "shim/x86_64/layout.h"
+#include "lane/assert.h"
 
 enum {
     PAGE = 4096,
@@ -61,6 +62,7 @@ static uint32_t range_count;
 
 void error_add_code(uint64_t low, uint64_t high)
 {
+    lane_assert(low <= high);
     uint32_t at = range_count;
     if (low >= high || range_count == RANGES)
         return;
@@ -290,6 +292,7 @@ static void set_head(struct lane_frame_stack *head,
 void error_copy_take(struct error_copy *copy, struct lane *lane,
                      const struct error_wish *wish)
 {
+    lane_assert(span_is_own(lane));
     struct lane_frame_stack *head = &copy->head;
     set_head(head, wish, lane);
     if (wish->registers)
@@ -387,6 +390,7 @@ static void set_hash(struct error_copy *copy, uint32_t site)
 uint64_t error_copy_write(struct lane *lane, struct error_copy *copy,
                           uint64_t span, uint32_t site)
 {
+    lane_assert(span_is_own(lane) && site < SHIM_SITE_MAX);
     struct lane_frame_stack *head = &copy->head;
     struct capture_frame frame;
     struct limit *limit = &site_limits[site % SHIM_SITE_MAX];

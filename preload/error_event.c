@@ -10,6 +10,7 @@
 #include "preload/capture_write.h"
 #include "preload/read.h"
 #include "preload/span_internal.h"
+#include "lane/assert.h"
 
 /* The first text that it captures. */
 static bool find_text(const struct site *site, struct capture_call *c,
@@ -37,6 +38,7 @@ static void take_name(struct error_event *event, const struct site *site)
 void error_note_event(struct lane *lane, const struct site *site,
                       const struct shim_call *call)
 {
+    lane_assert(span_is_own(lane));
     struct capture_call c;
     struct manifest_value text = {0};
     if (!capture_asks_longjmp || lane == NULL)

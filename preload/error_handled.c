@@ -13,6 +13,7 @@
 #include "preload/read.h"
 #include "lane/ids.h"
 #include "preload/span_internal.h"
+#include "lane/assert.h"
 
 enum {
     PLACES = 64,
@@ -59,6 +60,7 @@ bool error_wants_handled(uint64_t pc, uint64_t sp)
 static void keep(struct error_handled *kept,
                  const struct error_handler_frame *frame)
 {
+    lane_assert(kept != NULL && frame != NULL);
     for (int i = 0; i < ERROR_FRAME_WORDS; i++) {
         kept->words[i] = *(const uint64_t *)frame->address[i];
         if (i > 0)

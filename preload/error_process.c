@@ -12,6 +12,7 @@
 #include "preload/process.h"
 #include "preload/read.h"
 #include "preload/span_internal.h"
+#include "lane/assert.h"
 
 enum {
     FIRST_BYTES = 384
@@ -68,6 +69,7 @@ void error_process_wrote(uint64_t from, uint64_t len)
 /* The newest `len` bytes. */
 static void put_last(uint8_t *to, uint64_t len)
 {
+    lane_assert(len <= LANE_STDERR_MAX);
     uint64_t at = (last.total - len) % LANE_STDERR_MAX;
     uint64_t first = LANE_STDERR_MAX - at < len ? LANE_STDERR_MAX - at : len;
     read_copy(to, last.bytes + at, first);

@@ -6,6 +6,7 @@
 
 #include "preload/sandbox.h"
 #include "preload/span_internal.h"
+#include "lane/assert.h"
 
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -26,6 +27,7 @@ struct lane *error_lane(void)
 
 struct error_room *error_room_get(const struct lane *lane, bool make)
 {
+    lane_assert(lane != NULL && span_index(lane) < LANE_MAX);
     uint32_t index = span_index(lane);
     if (index >= LANE_MAX)
         return NULL;
@@ -58,6 +60,7 @@ const struct lane_open *error_open_span(struct lane *lane, uint64_t sp)
 uint64_t error_write_stack(struct lane *lane, uint64_t span, uint32_t site,
                            enum lane_stack_reason reason)
 {
+    lane_assert(span_is_own(lane));
     const struct error_wish wish = {.reason = reason,
                                     .limit_bytes = ERROR_COPY_BYTES};
     struct error_room *room = error_room_get(lane, true);
@@ -76,6 +79,7 @@ uint64_t error_write_stack(struct lane *lane, uint64_t span, uint32_t site,
 void error_write_rule(struct lane *lane, uint64_t span, uint32_t site,
                       uint64_t t0_ticks, bool is_left)
 {
+    lane_assert(span_is_own(lane));
     error_write_cause(lane, span, site, t0_ticks);
     (void)error_write_stack(lane, span, site,
                             is_left ? LANE_STACK_LEFT : LANE_STACK_RULE);

@@ -13,6 +13,7 @@
 #include "preload/process.h"
 #include "preload/read.h"
 #include "preload/span_internal.h"
+#include "lane/assert.h"
 
 struct words { /* of an exception */
     char type[EXCEPTION_TYPE_BYTES], message[EXCEPTION_MESSAGE_BYTES];
@@ -55,6 +56,7 @@ static void write_throw(struct lane *lane, const struct lane_open *open,
                         struct lane_frame_throw *thrown,
                         const struct words *words)
 {
+    lane_assert(span_is_own(lane));
     struct error_room *room = error_room_get(lane, true);
     struct capture_frame frame;
     uint32_t payload =
@@ -119,6 +121,7 @@ static bool is_rust(uint64_t class)
 bool span_write_exception(struct lane *lane, uint64_t span, uint32_t site,
                           uint64_t t0_ticks, const void *exception)
 {
+    lane_assert(span_is_own(lane));
     struct words words;
     struct capture_frame frame;
     uint64_t type = 0, object = 0;

@@ -121,8 +121,10 @@ static void make_plan(const struct exec *exec, struct plan *plan)
                           plan->lost == LANE_LOST_ROOT ||
                           (plan->lost == LANE_LOST_USER && !is_there);
     bool drops = plan->drops_preload && plan->found.preload;
-    plan->is_edited =
-        is_known && plan->found.is_ours && (!plan->found.keeps_parent || drops);
+    plan->found.is_timed = plan->lost == LANE_LOST_NOT;
+    plan->is_edited = is_known && plan->found.is_ours &&
+                      (!plan->found.keeps_parent || drops ||
+                       plan->found.is_timed || plan->found.has_time);
 }
 
 /* ---- what the session learns ------------------------------------------ */
@@ -189,7 +191,7 @@ static void mark(const struct exec *exec, const struct plan *plan)
 static __attribute__((noinline)) void execute_guest(const struct exec *exec,
                                                     const struct plan *plan)
 {
-    char *env[EXEC_GUEST_MAX + 5];
+    char *env[EXEC_GUEST_MAX + 6];
     struct exec_texts texts;
     if (plan->found.count <= EXEC_GUEST_MAX &&
         exec_env_edit(exec->env, &plan->found, plan->place, plan->drops_preload,
@@ -202,7 +204,7 @@ static __attribute__((noinline)) void execute_own(const struct exec *exec,
                                                   const struct plan *plan)
 {
     size_t len =
-        sizeof(struct exec_texts) + (plan->found.count + 5) * sizeof(char *);
+        sizeof(struct exec_texts) + (plan->found.count + 6) * sizeof(char *);
     long at = machine_syscall(SYS_mmap, 0, (long)len, PROT_READ | PROT_WRITE,
                               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (at < 0 && at > -4096)

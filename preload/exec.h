@@ -4,6 +4,7 @@
  * of the environment that the program meant to give it.
  */
 #pragma once
+#include "lane/exec_time.h"
 #include "preload/span.h"
 
 /* Take in what this process was given (config.env must be as the kernel handed
@@ -21,12 +22,14 @@ enum {
 };
 /* What is to be said to the child, and how. */
 struct exec_env {
-    uint64_t count; /* of the program's entries; the edited copy has up to 4
+    uint64_t count; /* of the program's entries; the edited copy has up to 5
                        more, and NULL */
     bool is_ours;   /* LD_PRELOAD names us, or a TRACEPARENT was there */
     bool has_preload;
     bool keeps_parent; /* the program made a TRACEPARENT of its own */
     bool has_state, has_baggage;
+    bool has_time; /* a variable of ours that is stale by now */
+    bool is_timed; /* set by who knows: it is to be told when it was exec'ed */
     const char *preload; /* the program's own string of LD_PRELOAD */
 };
 /* Look through `env`; false: it cannot be read. [any thread, signal-safe] */
@@ -38,8 +41,9 @@ HIDDEN bool exec_env_preload_is_there(const struct exec_env *found);
 struct exec_texts {
     char parent[EXEC_PARENT_BYTES];
     char preload[EXEC_PRELOAD_MAX];
+    char time[LANE_EXEC_BYTES];
 };
-/* Make the edited copy in `out` (count + 5 entries): `place` as parent, without
+/* Make the edited copy in `out` (count + 6 entries): `place` as parent, without
  * us in LD_PRELOAD if `drop_preload`. False: the program changed the array
  * meanwhile. */
 HIDDEN bool exec_env_edit(char *const *env, const struct exec_env *found,

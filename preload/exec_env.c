@@ -21,7 +21,9 @@
 #include "lane/ids.h"
 #include "lane/x86_64/machine.h"
 #include "preload/config.h"
+#include "preload/exec_time.h"
 #include "preload/read.h"
+#include "lane/assert.h"
 
 enum {
     STATE_MAX = 512 + 16,    /* W3C: at least 512 are to be passed on */
@@ -38,6 +40,7 @@ static uint64_t area_low, area_high; /* the first environment's strings */
 
 static size_t put(char *out, size_t cap, size_t at, const char *text)
 {
+    lane_assert(at <= cap);
     for (; *text && at + 1 < cap; text++)
         out[at++] = *text;
     out[at] = 0;
@@ -139,7 +142,7 @@ static void look_preload(const struct reader *reader, const char *entry,
 static void look_entry(const struct reader *reader, const char *entry,
                        struct exec_env *found)
 {
-    char head[12]; /* TRACEPARENT= */
+    char head[sizeof LANE_EXEC_VARIABLE];
     size_t len = read_bytes(reader, head, (uint64_t)entry, sizeof head);
     if (begins(head, len, "TRACEPARENT=")) {
         found->is_ours = true;
@@ -151,6 +154,8 @@ static void look_entry(const struct reader *reader, const char *entry,
         found->has_state = true;
     } else if (begins(head, len, "BAGGAGE=")) {
         found->has_baggage = true;
+    } else if (begins(head, len, LANE_EXEC_VARIABLE "=")) {
+        found->has_time = true;
     }
 }
 
@@ -179,6 +184,7 @@ bool exec_env_look(char *const *env, struct exec_env *found)
 
 static size_t put_hex(char *out, uint64_t value, unsigned digits)
 {
+    lane_assert(digits <= 16);
     for (unsigned i = 0; i < digits; i++)
         out[i] = "0123456789abcdef"[value >> (digits - 1 - i) * 4 & 15];
     return digits;
@@ -269,8 +275,10 @@ static char *edited(const struct reader *reader, char *entry,
                     const struct exec_env *found, bool is_given,
                     bool drop_preload, struct exec_texts *texts)
 {
-    char head[12];
+    char head[sizeof LANE_EXEC_VARIABLE];
     size_t len = read_bytes(reader, head, (uint64_t)entry, sizeof head);
+    if (begins(head, len, LANE_EXEC_VARIABLE "="))
+        return NULL;
     if (!found->keeps_parent &&
         (begins(head, len, "TRACEPARENT=") ||
          (!is_given && begins(head, len, "TRACESTATE="))))
@@ -294,6 +302,10 @@ bool exec_env_edit(char *const *env, const struct exec_env *found,
             out[n++] = given_state;
         if (!found->has_baggage && given_baggage[0])
             out[n++] = given_baggage;
+    }
+    if (found->is_timed) {
+        exec_time_hand_on(texts->time);
+        out[n++] = texts->time;
     }
     for (uint64_t i = 0; i < found->count; i++) {
         char *entry;

@@ -18,6 +18,7 @@
 #include <ucontext.h>
 
 #include "preload/read.h"
+#include "lane/assert.h"
 
 enum {
     FIBERS = 16384,
@@ -50,11 +51,13 @@ static uint64_t word_of(uint64_t generation, uint64_t granule, uint64_t record)
 
 static uint64_t granule_of(uint64_t word)
 {
+    lane_assert(word != 0);
     return word >> 14 & 0x7fffffff;
 }
 
 static struct fiber *record_of(struct fibers *all, uint64_t word)
 {
+    lane_assert(word != 0);
     return &all->at[word & (FIBERS - 1)];
 }
 
@@ -111,6 +114,7 @@ void fiber_forked(uint64_t sp)
 
 void fiber_opens(uint64_t sp, const struct lane *lane)
 {
+    lane_assert(span_is_own(lane));
     uint32_t index = span_index(lane);
     uint64_t low, high, bit = UINT64_C(1) << index % 64;
     struct fiber *fiber = fiber_find(sp, &low, &high);
@@ -124,6 +128,7 @@ void fiber_opens(uint64_t sp, const struct lane *lane)
 static bool look_in(const struct lane *lane, const struct fiber *fiber,
                     uint64_t sp, struct lane_open *out)
 {
+    lane_assert(out != NULL && lane >= runtime.map.lanes);
     bool is_found = false;
     for (uint64_t i = 0, depth = span_depth(lane); i < depth; i++) {
         const struct lane_open *open = &lane->open[i];
@@ -229,6 +234,7 @@ static struct fiber *find_overlap(struct fibers *all, uint64_t low,
 
 static bool claim(struct fiber *fiber, uint64_t high)
 {
+    lane_assert(fiber != NULL);
     return high != CLAIMED && __atomic_compare_exchange_n(
                                   &fiber->high, &high, (uint64_t)CLAIMED, false,
                                   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
@@ -252,6 +258,7 @@ static struct fiber *take_record(struct fibers *all)
 
 static bool put_word(struct fibers *all, uint64_t granule, uint64_t mine)
 {
+    lane_assert(mine != 0);
     for (uint32_t i = 0; i < PROBES; i++) {
         uint64_t *word = &all->word[word_at(granule, i)];
         uint64_t stands = __atomic_load_n(word, __ATOMIC_ACQUIRE);
@@ -267,6 +274,7 @@ static bool put_word(struct fibers *all, uint64_t granule, uint64_t mine)
 static bool put_fiber(struct fibers *all, struct fiber *fiber, uint64_t low,
                       uint64_t high, struct span_place maker)
 {
+    lane_assert(low < high);
     uint64_t first = low >> GRANULE_SHIFT, last = (high - 1) >> GRANULE_SHIFT;
     bool ok = true;
     uint64_t generation = (fiber->generation + 1) & GENERATIONS;
@@ -290,6 +298,7 @@ static bool put_fiber(struct fibers *all, struct fiber *fiber, uint64_t low,
 static void end_spans(struct lane *lane, const struct fiber *fiber,
                       uint64_t low, uint64_t high)
 {
+    lane_assert(low <= high);
     if (lane == NULL)
         return;
     span_end_stack(lane, lane, low, high);

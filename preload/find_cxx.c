@@ -9,6 +9,7 @@
 #include "preload/demangler.h"
 #include "shim/plan/cxx_name.h"
 #include "shim/plan/rust_name.h"
+#include "lane/assert.h"
 #include <string.h>
 #include <sys/mman.h>
 
@@ -227,6 +228,7 @@ int cxx_each(struct module *module, const char *readable,
              int (*each)(void *context, const struct plan_symbol *symbol),
              void *context)
 {
+    lane_assert(module != NULL && each != NULL);
     const struct pass *pass = cxx.name_count > 0 ? pass_of(module) : NULL;
     uint32_t at = pass ? pass->first[slot_of(readable)] : 0;
     for (; at; at = cxx.hits[at - 1].next) {

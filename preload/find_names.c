@@ -5,6 +5,7 @@
  * for the most there can be are reserved, pages come as they are touched.
  */
 #include "preload/find_names.h"
+#include "lane/assert.h"
 #include <string.h>
 #include <sys/mman.h>
 
@@ -91,6 +92,7 @@ static uint64_t hash_of(const char *name, size_t len)
 /* The slot of a name, or the free one where it belongs. */
 static uint32_t slot_of(const char *name, size_t len, uint64_t hash)
 {
+    lane_assert(name != NULL && len != 0);
     uint32_t mask = names.slots - 1, slot = (uint32_t)hash & mask;
     for (; names.wanted[slot].name; slot = (slot + 1) & mask) {
         const struct wanted *wanted = &names.wanted[slot];
@@ -172,6 +174,7 @@ int names_each(struct module *module, const char *name,
                            const char *file),
                void *context)
 {
+    lane_assert(module != NULL && each != NULL);
     struct pass *pass = names.slots ? pass_of(module) : NULL;
     size_t len = strlen(name);
     if (!pass || names.is_full)

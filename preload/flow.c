@@ -17,6 +17,7 @@
 #include "preload/capture_write.h"
 #include "preload/error.h"
 #include "preload/span_internal.h"
+#include "lane/assert.h"
 
 enum {
     BEGUN_MAX = 8192, /* power of two */
@@ -80,6 +81,7 @@ static struct begun *entry_of(uint64_t name, uint64_t key, uint32_t i)
 
 static bool claim(struct begun *entry, uint64_t from)
 {
+    lane_assert(entry != NULL);
     /* acquire; pairs with the release of put_begun() */
     return __atomic_compare_exchange_n(&entry->state, &from,
                                        (uint64_t)BEGUN_BUSY, false,
@@ -100,6 +102,7 @@ static bool is_same(const struct begun *entry, uint64_t name, uint64_t key)
 /* Out of the table, into `out`. */
 static bool take_begun(uint64_t name, uint64_t key, struct begun *out)
 {
+    lane_assert(out != NULL);
     for (uint32_t i = 0; begun && i < WINDOW; i++) {
         struct begun *entry = entry_of(name, key, i);
         if (__atomic_load_n(&entry->state, __ATOMIC_ACQUIRE) != BEGUN_OPEN ||
@@ -134,6 +137,7 @@ static bool put_begun(const struct begun *new)
 
 static uint64_t take_reference(struct lane *lane)
 {
+    lane_assert(span_is_own(lane));
     return span_thread.ref_base + lane_xadd_own(&lane->counter, 1) + 1;
 }
 
@@ -162,6 +166,7 @@ static void put_inputs(const struct site *site, struct lane *lane,
 static void put_event(const struct site *site, struct lane *lane,
                       const struct shim_call *call)
 {
+    lane_assert(span_is_own(lane));
     if (lane == NULL) {
         span_count_passed(site->index);
         return;
@@ -202,6 +207,7 @@ static void begin_span(const struct site *site, struct lane *lane,
                        const struct shim_call *call, const char *name,
                        uint64_t key)
 {
+    lane_assert(span_is_own(lane) && name != NULL);
     struct begun old;
     uint64_t hash = hash_name(name);
     if (lane == NULL) {
@@ -233,6 +239,7 @@ static void end_span(const struct site *site, struct lane *lane,
                      const struct shim_call *call, const struct shim_regs *regs,
                      bool has_returned, const struct begun *entry)
 {
+    lane_assert(span_is_own(lane));
     uint32_t end = has_returned ? LANE_END_RETURN : LANE_END_EXCEPTION;
     struct lane_record record = {
         .t0_ticks = entry->t0_ticks,
@@ -346,6 +353,7 @@ static bool is_wanted(const struct manifest_flow *flow, bool recording)
 
 void flow_enter(struct shim_call *call, const struct site *site, bool recording)
 {
+    lane_assert((site->flags & SITE_FLOW) != 0);
     const struct manifest_decl *decl = site->decl;
     struct lane *lane = span_get_lane();
     bool is_tail = (call->flags & SHIM_CALL_TAIL) != 0;

@@ -5,6 +5,7 @@
  */
 #include "preload/modules.h"
 #include "bind/debug_file.h"
+#include "lane/assert.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
@@ -213,6 +214,7 @@ static int put_path(const struct module *module, struct lane_string *string)
 
 static void record_module(struct module *module, struct lane_module *record)
 {
+    lane_assert(record != NULL);
     const struct plan_image *image = &module->image;
     record->process = runtime.process + 1;
     record->base = module->base;
@@ -419,6 +421,7 @@ static void see_word(void *context, uint64_t place, uint64_t target)
 
 bool module_is_changed(struct module *module, uint64_t vaddr, size_t n)
 {
+    lane_assert(module != NULL && n != 0);
     struct range range = {vaddr, n, false};
     const void *now = plan_image_at(&module->image, vaddr, n);
     open_text(module);
@@ -457,6 +460,7 @@ void module_index_labels(struct module *module)
 
 void module_find_branches(struct module *module, uint64_t vaddr)
 {
+    lane_assert(module != NULL);
     struct plan_image *image = &module->image;
     size_t len = plan_image_branches_bytes(image);
     if (len == 0 || plan_image_has_branches(image, vaddr))
@@ -501,6 +505,7 @@ void modules_drop_files(void)
 
 struct module *modules_find(uint64_t address)
 {
+    lane_assert(address != 0);
     for (uint32_t i = 0; i < modules.count; i++) {
         struct module *module = &modules.at[i];
         if (module->is_loaded && address >= module->low &&

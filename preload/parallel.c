@@ -13,6 +13,7 @@
  */
 #include "preload/parallel.h"
 #include "preload/span_internal.h"
+#include "lane/assert.h"
 
 enum {
     REGIONS = 512, /* open at the same time */
@@ -56,6 +57,7 @@ static void work(void *argument)
 
 void parallel_enter(struct shim_call *call)
 {
+    lane_assert(call->site < SHIM_SITE_MAX);
     uint32_t alive = *runtime.alive;
     struct region *region =
         runtime.map.session != NULL && alive != 0 ? take_region(alive) : NULL;

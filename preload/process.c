@@ -18,6 +18,7 @@
 #include "preload/cpu.h"
 #include "preload/fiber.h"
 #include "preload/span_internal.h"
+#include "lane/assert.h"
 
 enum {
     STAT_BYTES = 1024,
@@ -53,7 +54,7 @@ static uint64_t parse_start_time(const char *text, long len)
     return number;
 }
 
-static uint64_t read_start_time(void)
+uint64_t process_start_time(void)
 {
     char text[STAT_BYTES];
     long fd = raw(SYS_openat, AT_FDCWD, (long)"/proc/self/stat",
@@ -67,6 +68,7 @@ static uint64_t read_start_time(void)
 
 struct lane_process *process_entry(void)
 {
+    lane_assert(runtime.map.session != NULL);
     if (runtime.map.session == NULL || runtime.process == PROCESS_UNKNOWN)
         return NULL;
     return &runtime.map.processes[LANE_PROCESS_SLOT(runtime.process)];
@@ -90,7 +92,7 @@ int process_register(uint32_t parent, struct span_place place)
     struct lane_process *entry = process_entry();
     runtime.pid = (uint32_t)raw(SYS_getpid, 0, 0, 0);
     entry->pid = runtime.pid;
-    entry->start_time = read_start_time();
+    entry->start_time = process_start_time();
     entry->parent = parent;
     entry->context = place.context;
     entry->parent_ref = place.parent;
@@ -172,6 +174,7 @@ static uint64_t microseconds_to_ns(struct timeval t)
 
 void process_mark_end(enum lane_marker marker, int code, uint64_t fault_address)
 {
+    lane_assert(marker != 0);
     struct lane_process *entry = process_entry();
     if (entry == NULL || *runtime.alive != runtime.process + 1)
         return;

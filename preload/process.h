@@ -13,6 +13,9 @@ HIDDEN void process_register_child(void);
 /* This process's entry; NULL: it has none. */
 HIDDEN struct lane_process *process_entry(void);
 
+/* Field 22 of /proc/self/stat; 0: no /proc. Three syscalls. [signal-safe] */
+HIDDEN uint64_t process_start_time(void);
+
 /* Is this a child of vfork or posix_spawn, which runs in its parent's memory?
  * What it changes of ours would be its parent's. One syscall. */
 HIDDEN bool process_is_guest(void);

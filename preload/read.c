@@ -6,6 +6,7 @@
 #include "preload/read.h"
 #include "shim/checker.h"
 #include "preload/read_pages.h"
+#include "lane/assert.h"
 
 #include <asm/unistd.h>
 #include <errno.h>
@@ -43,6 +44,7 @@ static long process_vm_readv_raw(uint32_t pid, const struct iovec *to,
 void reader_start(struct reader *reader, uint32_t pid, uint64_t low,
                   uint64_t high)
 {
+    lane_assert(low <= high && pid != 0);
     uint64_t sp = (uint64_t)(uintptr_t)__builtin_frame_address(0);
     bool inside = sp >= low && sp < high;
     reader->pid = pid;
@@ -62,6 +64,7 @@ static inline size_t inside(uint64_t low, uint64_t len, uint64_t addr, size_t n)
 
 static inline size_t inside_range(uint32_t index, uint64_t addr, size_t n)
 {
+    lane_assert(index < READ_RANGE_MAX);
     const struct range *range = &ranges[index];
     return inside(range->low, __atomic_load_n(&range->len, __ATOMIC_RELAXED),
                   addr, n);
@@ -176,6 +179,7 @@ static struct read_part copy_known_text(uint8_t *to, uint64_t at, size_t n)
 size_t read_bytes(const struct reader *reader, void *dst, uint64_t addr,
                   size_t n)
 {
+    lane_assert(n == 0 || dst != NULL);
     size_t done = 0;
     n = clamp(addr, n);
     while (done < n) {
@@ -197,6 +201,7 @@ size_t read_bytes(const struct reader *reader, void *dst, uint64_t addr,
 struct read_part read_text(const struct reader *reader, void *dst,
                            uint64_t addr, size_t n)
 {
+    lane_assert(n == 0 || dst != NULL);
     struct read_part part = {0, READ_FULL};
     size_t done = 0, most = clamp(addr, n);
     while (done < most && part.end == READ_FULL) {
@@ -234,6 +239,7 @@ static void remove_dropped(void)
 
 int read_add_range(uint64_t low, uint64_t high)
 {
+    lane_assert(low <= high);
     if (low >= high)
         return 0;
     remove_dropped();
@@ -256,6 +262,7 @@ int read_add_range(uint64_t low, uint64_t high)
 
 void read_drop_range(uint64_t low, uint64_t high)
 {
+    lane_assert(low <= high);
     for (uint32_t i = 0; i < range_count; i++) {
         struct range *range = &ranges[i];
         if (range->low < high && low < range->low + range->len)

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <sys/syscall.h>
 #include "lane/x86_64/machine.h"
+#include "lane/assert.h"
 
 enum {
     ROBUST_PSHARED = 16 | 128, /* PTHREAD_MUTEX_ROBUST_NORMAL_NP, pshared */
@@ -34,6 +35,7 @@ static void **prev_of(void *next)
 
 void robust_hold(struct lane *lane)
 {
+    lane_assert(lane >= runtime.map.lanes);
     pthread_mutex_t *mutex = (pthread_mutex_t *)(void *)lane->robust;
     _Static_assert(sizeof(*mutex) <= sizeof(lane->robust), "layout");
     struct robust_list_head *head = NULL;

@@ -5,12 +5,14 @@
  * which processes are traced.
  */
 #include "preload/session_start.h"
+#include "preload/exec_time.h"
 #include "preload/exit_rules.h"
 #include "preload/modules.h"
 #include "preload/sidecar_start.h"
 #include "preload/span.h"
 #include "lane/store_name.h"
 #include "lane/ids.h"
+#include "lane/assert.h"
 #include <cpuid.h>
 #include <errno.h>
 #include <string.h>
@@ -283,6 +285,7 @@ static void fill_store(void)
 
 int session_start(uint32_t manifest_errors, uint64_t most_bytes)
 {
+    lane_assert(runtime.map.session == NULL);
     int err = create_session(most_bytes);
     if (err)
         return err;
@@ -295,6 +298,7 @@ int session_start(uint32_t manifest_errors, uint64_t most_bytes)
         runtime.map.session = NULL;
         return err;
     }
+    exec_time_begin();
     fill_process();
     fill_service();
     fill_store();

@@ -8,6 +8,7 @@
 #include "lane/x86_64/machine.h"
 #include "preload/error_copy.h"
 #include "shim/checker.h"
+#include "lane/assert.h"
 
 HIDDEN uint8_t signal_stacks[SIGNAL_STACKS][SIGNAL_STACK_BYTES]
     __attribute__((aligned(64)));
@@ -27,6 +28,7 @@ uint8_t *signal_stack_take(void)
 
 void signal_stack_give(const uint8_t *end)
 {
+    lane_assert(end != NULL);
     uint64_t i = (uint64_t)(end - signal_stacks[0]) / SIGNAL_STACK_BYTES - 1;
     __atomic_store_n(&signal_stacks_taken[i], 0, __ATOMIC_RELEASE);
 }
@@ -49,6 +51,7 @@ bool signal_stack_run(void (*fn)(void *argument), void *argument)
 
 void signal_stack_call(void (*fn)(void *argument), void *argument)
 {
+    lane_assert(fn != NULL);
     const uint64_t all = UINT64_MAX;
     uint64_t mask;
     if (!signal_may_switch ||

@@ -18,6 +18,7 @@
 #include "preload/fiber.h"
 #include "preload/flow.h"
 #include "preload/read_pages.h"
+#include "lane/assert.h"
 
 enum {
     TAIL_DEPTH_MAX = 128, /* deeper tail calls share one open entry */
@@ -44,6 +45,7 @@ start_after_switch(struct lane *lane, struct lane_open *open)
 static void __attribute__((noinline))
 enter_other(struct shim_call *call, const struct site *site, struct lane *lane)
 {
+    lane_assert(lane != NULL && site == &runtime.sites[call->site]);
     uint32_t flags = site->flags & ~(uint32_t)SITE_CAPTURES;
     if (span_busy != 0 || (flags & SITE_CARRY) == 0 ||
         !carry_enter_plain(call, site, lane, flags))
@@ -52,6 +54,8 @@ enter_other(struct shim_call *call, const struct site *site, struct lane *lane)
 
 void span_enter(struct shim_call *call)
 {
+    lane_assert(call->site != 0 && call->site < SHIM_SITE_MAX);
+    lane_assert(span_lane == NULL || span_lane >= runtime.map.lanes);
     const struct site *site = &runtime.sites[call->site];
     struct lane *lane = span_lane;
     struct span_place place;
@@ -85,6 +89,7 @@ void span_enter(struct shim_call *call)
 
 void span_enter_any(struct shim_call *call)
 {
+    lane_assert(call->site != 0 && call->site < SHIM_SITE_MAX);
     const struct site *site = &runtime.sites[call->site];
     call->target = site->target;
     enter_odd(call, site);
@@ -92,6 +97,7 @@ void span_enter_any(struct shim_call *call)
 
 static void enter_internal(struct shim_call *call, const struct site *site)
 {
+    lane_assert((site->flags & SITE_INTERNAL) != 0);
     if (site->hook_leave == NULL) /* a jump: its stack arguments stay */
         call->flags |= SHIM_CALL_TAIL;
     if (span_busy != 0)
@@ -151,6 +157,7 @@ static void pass_busy(const struct shim_call *call)
 static void enter_deep(struct shim_call *call, const struct site *site,
                        struct lane *lane)
 {
+    lane_assert(span_is_own(lane) && (call->flags & SPAN_DEEP) == 0);
     struct lane_open none;
     if (call->flags & SHIM_CALL_TAIL) {
         span_count_passed(call->site);
@@ -168,6 +175,7 @@ static void enter_deep(struct shim_call *call, const struct site *site,
 static bool enter_as_tail(struct shim_call *call, const struct site *site,
                           struct lane *lane)
 {
+    lane_assert((call->flags & SHIM_CALL_TAIL) != 0);
     struct lane_open *base = span_tail_base(lane, call);
     if (base == NULL)
         return false;
@@ -188,6 +196,8 @@ void __attribute__((noinline))
 span_enter_captures(struct shim_call *call, const struct site *site,
                     struct lane *lane, struct lane_open *open)
 {
+    lane_assert(site == &runtime.sites[call->site]);
+    lane_assert((site->flags & SITE_CAPTURES) == 0 || site->capture != NULL);
     if (site->flags & SITE_CAPTURE_IN) {
         uint64_t at = capture_enter(site, lane, call->span, call);
         if (at == UINT64_MAX) {
@@ -209,6 +219,8 @@ span_enter_captures(struct shim_call *call, const struct site *site,
 static void open_odd(struct shim_call *call, const struct site *site,
                      struct lane *lane)
 {
+    lane_assert(span_is_own(lane) && span_busy == 0);
+    lane_assert((site->flags & (SITE_INTERNAL | SITE_NO_SPAN)) == 0);
     span_settle(lane, call->sp, (call->flags & SHIM_CALL_TAIL) != 0);
     if ((call->flags & SHIM_CALL_TAIL) && !enter_as_tail(call, site, lane))
         call->flags &= ~(uint64_t)SHIM_CALL_TAIL;
@@ -258,6 +270,7 @@ long (*span_caller_is_known)(long return_address, long unused);
  * and the call is only counted. */
 static bool meet_caller(struct shim_call *call, const struct site *site)
 {
+    lane_assert((call->flags & SHIM_CALL_CALLER) != 0);
     struct lane_session *session = runtime.map.session;
     uint64_t from = *(const uint64_t *)call->sp;
     call->flags &= ~(uint64_t)SHIM_CALL_CALLER;
@@ -279,6 +292,7 @@ static bool meet_caller(struct shim_call *call, const struct site *site)
 static void __attribute__((noinline))
 enter_odd(struct shim_call *call, const struct site *site)
 {
+    lane_assert(site == &runtime.sites[call->site]);
     struct lane_session *session = runtime.map.session;
     if (UNLIKELY(call->flags & SHIM_CALL_CALLER) && !meet_caller(call, site))
         return;
@@ -335,6 +349,9 @@ static void __attribute__((noinline))
 leave_capturing(struct shim_call *call, const struct shim_regs *regs,
                 struct lane *lane, struct lane_open *open, uint64_t tick)
 {
+    lane_assert(span_is_own(lane) && span_has_entry(lane, open));
+    lane_assert((call->flags & SPAN_OUT) != 0);
+    lane_assert((uint32_t)call->extra < LANE_OPEN_MAX);
     struct lane_record record;
     uint64_t t0 = open->t0_ticks, depth = (uint32_t)call->extra;
     uint64_t cpu_ns = cpu_spent(lane, open->cpu_ns, t0, tick);
@@ -417,6 +434,8 @@ static void leave_captures(struct lane *lane, const struct shim_call *call,
                            const struct shim_regs *regs,
                            struct lane_record *record)
 {
+    lane_assert(runtime.sites[call->site].capture != NULL);
+    lane_assert((call->flags & SPAN_OUT) != 0);
     const struct site *site = &runtime.sites[call->site];
     uint64_t before = call->flags & SPAN_DEEP ? call->flags : call->extra;
     struct capture_verdict verdict =
@@ -441,6 +460,9 @@ static void leave_finish(struct lane *lane, const struct shim_call *call,
                          const struct shim_regs *regs, enum shim_end end,
                          const void *exception, struct lane_record *record)
 {
+    lane_assert(span_is_own(lane));
+    lane_assert(end < sizeof end_of / sizeof *end_of);
+    lane_assert(record->span == call->span);
     if ((call->flags & SPAN_OUT) && end == SHIM_END_RETURN)
         leave_captures(lane, call, regs, record);
     if (end == SHIM_END_EXCEPTION) {
@@ -457,6 +479,7 @@ static void leave_deep(struct lane *lane, const struct shim_call *call,
                        const struct shim_regs *regs, enum shim_end end,
                        const void *exception, uint64_t t1)
 {
+    lane_assert((call->flags & SPAN_DEEP) != 0 && span_is_own(lane));
     struct span_place place = span_find_place(lane, call->sp);
     struct lane_record record = {
         .t0_ticks = call->open,
@@ -482,6 +505,7 @@ static void leave_elsewhere(const struct shim_call *call,
                             const struct shim_regs *regs, enum shim_end end,
                             const void *exception, uint64_t t1)
 {
+    lane_assert(call->lane != 0 && (call->flags & SPAN_COUNT) == 0);
     const struct lane *other = (const struct lane *)call->lane;
     struct lane_open *open = (struct lane_open *)call->open;
     if (*runtime.alive == 0 || other->process != runtime.process ||
@@ -514,6 +538,7 @@ static void leave_elsewhere(const struct shim_call *call,
 static void leave_span(struct shim_call *call, const struct shim_regs *regs,
                        enum shim_end end, void *exception, uint64_t t1)
 {
+    lane_assert(call->site != 0 && call->site < SHIM_SITE_MAX);
     if (call->lane == 0 && (call->flags & SPAN_COUNT) == 0)
         return;
     if (call->flags & SPAN_COUNT) {
@@ -550,6 +575,7 @@ static void __attribute__((noinline))
 leave_odd(struct shim_call *call, const struct shim_regs *regs,
           enum shim_end end, void *exception, uint64_t tick)
 {
+    lane_assert(end < sizeof end_of / sizeof *end_of);
     if (UNLIKELY(call->flags & SHIM_CALL_LEFT))
         shim_entries_keep();
     if (call->flags & SPAN_HOOK) {

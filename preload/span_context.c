@@ -14,6 +14,7 @@
  */
 #include "preload/carry.h"
 #include "preload/fiber.h"
+#include "lane/assert.h"
 
 /* site_kind: why it is an orphan, is the function that popped called directly
  * (CARRY_FRAME_DIRECT), how far below sp was the pop called, in words. */
@@ -88,6 +89,7 @@ static void drop(struct lane_open *open)
 
 void span_drop_contexts(struct lane *lane, uint64_t sp)
 {
+    lane_assert(span_is_own(lane));
     uint64_t i = span_depth(lane);
     if (i == 0)
         return;
@@ -109,6 +111,7 @@ void span_drop_contexts(struct lane *lane, uint64_t sp)
 bool span_push_context(struct lane *lane, uint64_t sp, uint64_t frame,
                        const struct span_origin *origin)
 {
+    lane_assert(span_is_own(lane));
     uint64_t depth = span_depth_seen(lane);
     if (depth >= LANE_OPEN_MAX)
         return false;
@@ -143,6 +146,7 @@ bool span_push_context(struct lane *lane, uint64_t sp, uint64_t frame,
 
 bool span_take_context(uint32_t *context)
 {
+    lane_assert(runtime.map.contexts != NULL);
     struct lane_session *session = runtime.map.session;
     int64_t index = lane_table_take(&runtime.map, LANE_TABLE_CONTEXTS,
                                     &session->context_next, 1);

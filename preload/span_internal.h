@@ -104,6 +104,17 @@ static inline uint32_t span_index(const struct lane *lane)
 {
     return (uint32_t)(lane - runtime.map.lanes);
 }
+/* For assertions, by addresses alone: is this the calling thread's lane? Does
+ * an entry stand in it? */
+static inline bool span_is_own(const struct lane *lane)
+{
+    return lane != NULL && span_index(lane) == span_thread.window.index;
+}
+static inline bool span_has_entry(const struct lane *lane,
+                                  const struct lane_open *open)
+{
+    return open >= lane->open && open < lane->open + LANE_OPEN_MAX;
+}
 /* The machine stack that an address lies on, as far as is known. */
 struct span_machine_stack {
     uint64_t low, high;

@@ -14,6 +14,7 @@
 #include "preload/sandbox.h"
 #include "preload/span_internal.h"
 #include "lane/error_frames.h"
+#include "lane/assert.h"
 
 #include <signal.h>
 #include <sys/syscall.h>
@@ -31,6 +32,7 @@ static const struct shim_call *call_of(const struct lane_open *open)
 /* The status bits of what its rules say. */
 static uint32_t judge(struct lane *lane, const struct lane_open *open)
 {
+    lane_assert(span_has_entry(lane, open));
     const struct site *site = &runtime.sites[LANE_SITE_OF(open->site_kind)];
     const struct shim_call *call = open->state == LANE_OPEN_CALL &&
                                            (site->flags & SITE_CAPTURE_OUT) &&
@@ -51,6 +53,7 @@ static uint32_t judge(struct lane *lane, const struct lane_open *open)
 /* Judged while it is open: its frame is part of the stack that is copied. */
 static void end_open(struct lane *lane, struct lane_open *open, uint64_t t1)
 {
+    lane_assert(span_is_own(lane) && span_has_entry(lane, open));
     struct lane_open copy = *open;
     uint64_t state = copy.state, cpu = LANE_CPU_UNKNOWN;
     if (state == LANE_OPEN_CONTEXT) {
@@ -75,6 +78,7 @@ static void end_open(struct lane *lane, struct lane_open *open, uint64_t t1)
 /* True: deeper calls than have an entry were open. */
 static bool cut_deep(struct lane *lane, uint64_t low, uint64_t high)
 {
+    lane_assert(low <= high);
     if (lane->depth <= LANE_OPEN_MAX)
         return false;
     if (lane->open[LANE_OPEN_MAX - 1].sp - low < high - low) {
@@ -87,6 +91,7 @@ static bool cut_deep(struct lane *lane, uint64_t low, uint64_t high)
 /* What stands in [low, high), innermost first. */
 static void end_between(struct lane *lane, uint64_t low, uint64_t high)
 {
+    lane_assert(low <= high && span_is_own(lane));
     bool are_many = cut_deep(lane, low, high);
     uint64_t t1 = 0;
     uint64_t i = span_depth(lane);

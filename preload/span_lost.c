@@ -17,6 +17,7 @@
 
 #include "lane/histogram.h"
 #include "preload/cpu.h"
+#include "lane/assert.h"
 
 static const uint64_t long_ns = 1000 * 1000;
 /* What its time is no part of. */
@@ -53,6 +54,8 @@ static struct lane_counter *counter_of(uint64_t site)
 
 static void add_time(uint32_t site, uint64_t ticks)
 {
+    lane_assert(site < SHIM_SITE_MAX);
+    lane_assert(lane_histogram_bucket(ticks) < LANE_HISTOGRAM_BUCKETS);
     struct lane_counter *counter = counter_of(site);
     const struct manifest_decl *decl = runtime.sites[site].decl;
     __atomic_fetch_add(&counter->histogram[lane_histogram_bucket(ticks)], 1,
@@ -67,6 +70,7 @@ static void add_time(uint32_t site, uint64_t ticks)
 static struct lane_open *find_parent(struct lane *lane,
                                      const struct lane_record *record)
 {
+    lane_assert(span_is_own(lane));
     uint64_t i = span_depth(lane);
     if ((record->site_status & detached) != 0 ||
         LANE_REF_LANE(record->parent) != span_thread.window.index)
@@ -107,6 +111,7 @@ static void take_from_parent(struct lane_open *parent, uint64_t ticks)
 
 static void count_record(struct lane *lane, const struct lane_record *record)
 {
+    lane_assert(span_is_own(lane));
     uint32_t site = LANE_SITE_OF(record->site_status);
     uint32_t context = record->context_depth & 0xffffff;
     struct lane_counter *counter = counter_of(site);
@@ -134,6 +139,7 @@ static void count_record(struct lane *lane, const struct lane_record *record)
 
 void span_count(uint32_t site, uint64_t ticks, bool is_failed)
 {
+    lane_assert(site != 0 && site < SHIM_SITE_MAX);
     struct lane_counter *counter = counter_of(site);
     add(&counter->calls, 1);
     add(&counter->loose, 1);
@@ -146,6 +152,7 @@ void span_count(uint32_t site, uint64_t ticks, bool is_failed)
 
 void span_count_passed(uint64_t site)
 {
+    lane_assert(site != 0 && site < SHIM_SITE_MAX);
     add(&counter_of(site)->calls, 1);
     add(&counter_of(site)->untimed, 1);
 }
@@ -165,6 +172,7 @@ void span_forget_deep(struct lane *lane)
 
 static bool is_around(struct lane *lane, uint64_t site)
 {
+    lane_assert(site < LANE_SITE_MAX);
     for (int i = 0; i < LANE_OPEN_MAX; i++)
         if (LANE_SITE_OF(lane->open[i].site_kind) == site)
             return true;
@@ -174,6 +182,7 @@ static bool is_around(struct lane *lane, uint64_t site)
 /* No activation of its site is around it: the one that counts in its total. */
 static bool enter_site(struct lane *lane, uint64_t site)
 {
+    lane_assert(site < LANE_SITE_MAX);
     uint64_t bit = 1ULL << site % 64, *word = &lane->deep_sites[site / 64];
     if (*word & bit)
         return false;
@@ -183,6 +192,7 @@ static bool enter_site(struct lane *lane, uint64_t site)
 
 void span_enter_deep(struct shim_call *call, struct lane *lane)
 {
+    lane_assert(span_is_own(lane) && call->site < SHIM_SITE_MAX);
     struct lane_counter *counter = counter_of(call->site);
     add(&counter->calls, 1);
     add(&counter->over_deep, 1);
@@ -200,6 +210,7 @@ void span_enter_deep(struct shim_call *call, struct lane *lane)
 
 void span_start_deep(struct shim_call *call, struct lane *lane)
 {
+    lane_assert((call->flags & SPAN_DEEP) != 0 && span_is_own(lane));
     call->flags |= call->extra >> 32 << 32;
     call->extra = lane->deep_ticks;
     lane->deep_ticks = 0;
@@ -209,6 +220,7 @@ void span_start_deep(struct shim_call *call, struct lane *lane)
 void span_count_deep_alone(const struct shim_call *call, bool is_failed,
                            uint64_t t1)
 {
+    lane_assert((call->flags & SPAN_DEEP) != 0);
     struct lane_counter *counter = counter_of(call->site);
     uint64_t ticks = t1 - call->open;
     add(&counter->untimed, (uint64_t)-1);
@@ -222,6 +234,7 @@ void span_count_deep_alone(const struct shim_call *call, bool is_failed,
 void span_count_deep(struct lane *lane, const struct shim_call *call,
                      const struct lane_record *record)
 {
+    lane_assert((call->flags & SPAN_DEEP) != 0 && record->span == call->span);
     uint32_t site = (uint32_t)call->site;
     struct lane_counter *counter = counter_of(site);
     uint64_t ticks = record->t1_ticks - record->t0_ticks;
@@ -255,6 +268,8 @@ static bool is_worth_keeping(const struct lane_record *record)
 /* False: what was put there before was not taken yet. */
 static bool put_aside(struct lane *lane, const struct lane_record *record)
 {
+    lane_assert(span_is_own(lane) &&
+                record->context_depth >> 24 < LANE_OPEN_MAX);
     struct lane_record *slot = &lane->kept[record->context_depth >> 24];
     uint64_t empty = 0;
     /* acquire; pairs with lane_keeper_free_kept(). Against our own signal
@@ -275,6 +290,7 @@ static bool put_aside(struct lane *lane, const struct lane_record *record)
 /* What is open now may have records below it. */
 static void mark_open(struct lane *lane)
 {
+    lane_assert(span_is_own(lane));
     uint64_t i = span_depth(lane);
     lane->dropped_at = lane->position;
     for (; i > 0; i--)
@@ -290,6 +306,7 @@ static bool is_leaf(const struct lane *lane, const struct lane_record *record)
 
 void span_write_lost(struct lane *lane, const struct lane_record *record)
 {
+    lane_assert(span_is_own(lane));
     bool is_new = lane->position != lane->dropped_at;
     bool is_kept = (is_new || (record->site_status & LANE_SITE_KEPT) != 0) &&
                    !is_leaf(lane, record);

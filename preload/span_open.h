@@ -5,11 +5,14 @@
  */
 #pragma once
 #include "preload/span_internal.h"
+#include "lane/assert.h"
 
 /* The usual case: the innermost open span is on this stack, above us. */
 static inline bool find_plain_place(const struct lane *lane, uint64_t depth,
                                     uint64_t sp, struct span_place *place)
 {
+    lane_assert(span_thread.depth_most <= LANE_OPEN_MAX);
+    lane_assert(span_thread.stack_low <= span_thread.stack_high);
     place->parent = span_thread.root;
     place->context = span_thread.context;
     if (depth == 0)
@@ -41,6 +44,9 @@ static inline struct lane_open *fill_open(struct lane *lane, uint64_t depth,
                                           struct shim_call *call,
                                           const struct span_place *place)
 {
+    lane_assert(span_is_own(lane) && depth < LANE_OPEN_MAX);
+    lane_assert(call->site != 0 && call->site < LANE_SITE_MAX);
+    lane_assert(place->context < 1u << 24);
     struct lane_open *open = &lane->open[depth];
     uint64_t span = span_thread.ref_base + lane_xadd_own(&lane->counter, 1) + 1;
     open->span = span;
@@ -61,6 +67,7 @@ static inline struct lane_open *take_open(struct lane *lane, uint64_t depth,
                                           struct shim_call *call,
                                           const struct span_place *place)
 {
+    lane_assert(depth < LANE_OPEN_MAX);
     __atomic_store_n(&lane->depth, depth + 1, __ATOMIC_RELAXED);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     return fill_open(lane, depth, call, place);
@@ -70,6 +77,7 @@ static inline struct lane_open *take_open(struct lane *lane, uint64_t depth,
 static inline void start_open(struct lane_open *open, uint64_t tick,
                               uint64_t base, enum lane_open_state state)
 {
+    lane_assert(state == LANE_OPEN_CALL || state == LANE_OPEN_TAIL);
     open->cpu_ns = base;
     open->t0_ticks = tick;
     /* release; pairs with the reader's acquire of an open entry */

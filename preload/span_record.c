@@ -15,6 +15,7 @@
 
 #include "preload/blind.h"
 #include "preload/sandbox.h"
+#include "lane/assert.h"
 
 enum {
     GROW_EVERY = 8,                  /* records dropped between tries to grow */
@@ -89,6 +90,7 @@ static uint64_t wait_most(uint64_t now)
  * `room`: as it was before there was none. */
 static bool sleep_for_room(struct lane *lane, uint32_t *room, uint64_t now)
 {
+    lane_assert(runtime.map.session != NULL);
     struct lane_session *session = runtime.map.session;
     uint64_t end = now + wait_most(now);
     while (now < end) {
@@ -120,6 +122,7 @@ static bool wait_for_room(struct lane *lane, uint32_t *room)
  * lane's last unit may be all there is, and another's thread must get on. */
 bool span_make_room(struct lane *lane)
 {
+    lane_assert(span_is_own(lane));
     /* acquire; pairs with room_tell() in keeper.c */
     uint32_t room =
         __atomic_load_n(&runtime.map.session->room, __ATOMIC_ACQUIRE);
@@ -135,6 +138,7 @@ bool span_make_room(struct lane *lane)
 /* Room for `len` bytes of log; 0: none. */
 static uint64_t reserve(struct lane *lane, uint64_t len)
 {
+    lane_assert(len != 0 && len % LANE_LINE == 0);
     const struct lane_window *window = &span_thread.window;
     uint64_t at = lane_reserve(&runtime.map, lane, window, len);
     if (LIKELY(at != 0))
@@ -148,6 +152,7 @@ static uint64_t reserve(struct lane *lane, uint64_t len)
 
 void span_write(struct lane *lane, const struct lane_record *record)
 {
+    lane_assert(span_is_own(lane));
     const struct lane_window *window = &span_thread.window;
     uint64_t at = reserve(lane, LANE_LINE);
     struct lane_record *to =
@@ -163,6 +168,7 @@ void span_write(struct lane *lane, const struct lane_record *record)
 void span_end_open(struct lane *lane, const struct lane_open *open, uint64_t t1,
                    enum lane_end end)
 {
+    lane_assert(span_is_own(lane) && end <= LANE_END_EVENT);
     struct lane_record record;
     span_fill(&record, open, t1, LANE_CPU_UNKNOWN, end);
     if (end == LANE_END_EXCEPTION)

@@ -11,6 +11,7 @@
 #include "preload/fiber.h"
 #include "preload/span_internal.h"
 #include "preload/sandbox.h"
+#include "lane/assert.h"
 
 #include <signal.h>
 #include <sys/syscall.h>
@@ -80,6 +81,7 @@ static uint64_t count_frames(const struct lane *lane, uint64_t low,
 
 bool span_is_stack_full(const struct lane *lane, const struct shim_call *call)
 {
+    lane_assert(lane != NULL);
     struct span_machine_stack stack = span_stack_at(call->sp);
     if (!stack.is_exact) {
         stack.low = call->sp - UNKNOWN_BYTES;
@@ -94,6 +96,7 @@ bool span_is_stack_full(const struct lane *lane, const struct shim_call *call)
 
 uint64_t span_pass(uint64_t index)
 {
+    lane_assert(index != 0 && index < SHIM_SITE_MAX);
     const struct site *site = &runtime.sites[index];
     const struct lane_session *session = runtime.map.session;
     if (site->flags & SITE_INTERNAL)
@@ -113,6 +116,7 @@ static bool is_open(uint64_t state)
 static void claim_and_end(struct lane *lane, struct lane_open *open,
                           uint64_t t1, enum lane_end end)
 {
+    lane_assert(span_has_entry(lane, open) && end <= LANE_END_EVENT);
     struct lane_open copy = *open;
     uint64_t state = copy.state;
     if (state == LANE_OPEN_CONTEXT)
@@ -125,6 +129,7 @@ static void claim_and_end(struct lane *lane, struct lane_open *open,
 
 void span_pop_done(struct lane *lane)
 {
+    lane_assert(span_is_own(lane));
     uint64_t depth = span_depth_seen(lane);
     while (depth > 0 && depth <= LANE_OPEN_MAX &&
            lane->open[depth - 1].state == LANE_OPEN_DONE) {
@@ -137,6 +142,7 @@ void span_pop_done(struct lane *lane)
 /* One that was closed below, for a call at `sp`; false: none. */
 static bool take_done(struct lane *lane, uint64_t sp, uint64_t *depth)
 {
+    lane_assert(span_is_own(lane));
     struct span_machine_stack stack = span_stack_at(sp);
     uint64_t found = LANE_OPEN_MAX, done = LANE_OPEN_DONE;
     uint64_t i = *depth < LANE_OPEN_MAX ? *depth : LANE_OPEN_MAX;
@@ -152,11 +158,13 @@ static bool take_done(struct lane *lane, uint64_t sp, uint64_t *depth)
         !lane_cmpxchg_own(&lane->open[found].state, &done, LANE_OPEN_FREE))
         return false;
     *depth = found;
+    lane_assert(found < LANE_OPEN_MAX);
     return true;
 }
 
 uint64_t span_find_entry(struct lane *lane, const struct shim_call *call)
 {
+    lane_assert(span_is_own(lane));
     uint64_t depth = span_depth_seen(lane);
     if (depth >= DONE_DEPTH && !(call->flags & SHIM_CALL_TAIL))
         (void)take_done(lane, call->sp, &depth);
@@ -177,6 +185,7 @@ static bool is_dead(const struct span_machine_stack *stack,
 
 void span_settle(struct lane *lane, uint64_t sp, bool is_tail)
 {
+    lane_assert(span_is_own(lane));
     struct span_machine_stack stack = span_stack_at(sp);
     uint64_t i = span_depth_seen(lane);
     uint64_t t1 = 0;
@@ -225,6 +234,7 @@ static struct span_origin origin_in(struct lane_open *open, uint64_t sp)
 
 struct span_origin span_orphan(enum lane_orphan reason)
 {
+    lane_assert(reason >= LANE_ORPHAN_NO_CARRIER && reason <= UINT8_MAX);
     return (struct span_origin){.parent = span_process.ref,
                                 .context = span_process.context,
                                 .is_apart = true,
@@ -239,6 +249,7 @@ static struct span_origin origin_of_fiber(const struct lane *lane,
                                           struct fiber *fiber, uint64_t sp,
                                           struct lane_open *own)
 {
+    lane_assert(fiber != NULL);
     struct lane_open copy;
     struct span_origin origin = {.is_apart = true, .is_outermost = true};
     if (fiber_find_open(fiber, lane, sp, &copy) &&
@@ -270,6 +281,7 @@ bool span_find_fiber_place(uint64_t sp, struct span_place *out)
 
 struct span_origin span_find_origin(struct lane *lane, uint64_t sp)
 {
+    lane_assert(span_is_own(lane));
     struct span_machine_stack stack = span_stack_at(sp);
     struct lane_open *innermost = NULL, *own = NULL;
     uint64_t i = span_depth(lane);
@@ -324,6 +336,7 @@ struct span_place span_of_host(uint64_t sp)
 struct lane_open *span_tail_base(struct lane *lane,
                                  const struct shim_call *call)
 {
+    lane_assert(span_is_own(lane) && (call->flags & SHIM_CALL_TAIL) != 0);
     uint64_t depth = span_depth_seen(lane);
     if (depth == 0 || depth > LANE_OPEN_MAX)
         return NULL;
@@ -342,6 +355,7 @@ struct lane_open *span_tail_base(struct lane *lane,
 void span_close_above(struct lane *lane, struct lane_open *open, uint64_t t1,
                       enum lane_end end)
 {
+    lane_assert(span_is_own(lane) && span_has_entry(lane, open));
     uint64_t index = (uint64_t)(open - lane->open);
     if (lane->depth > LANE_OPEN_MAX)
         lane->depth = LANE_OPEN_MAX;
@@ -364,6 +378,7 @@ void span_close_above(struct lane *lane, struct lane_open *open, uint64_t t1,
 void span_end_stack(struct lane *lane, struct lane *of, uint64_t low,
                     uint64_t high)
 {
+    lane_assert(low <= high && span_is_own(lane));
     uint64_t t1 = 0, i = span_depth(of);
     for (; i > 0; i--) {
         struct lane_open *open = &of->open[i - 1];
@@ -385,6 +400,7 @@ void span_end_stack(struct lane *lane, struct lane *of, uint64_t low,
 
 void span_drop(struct lane *lane, struct lane_open *open)
 {
+    lane_assert(span_is_own(lane) && span_has_entry(lane, open));
     __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_DONE, __ATOMIC_RELEASE);
     span_pop_done(lane);
 }

@@ -18,6 +18,7 @@
 #include "preload/filter.h"
 #include "preload/error_watch.h"
 #include "preload/exec.h"
+#include "preload/exec_time.h"
 #include "preload/loader.h"
 #include "preload/longjmp.h"
 #include "preload/manifest_load.h"
@@ -31,6 +32,7 @@
 #include "preload/span.h"
 #include "preload/thread_context.h"
 #include "preload/words.h"
+#include "lane/assert.h"
 #include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -75,6 +77,7 @@ static void reserve_entries(uint64_t share)
 
 static int prepare_runtime(uint32_t manifest_errors)
 {
+    lane_assert(runtime.site_count <= SHIM_SITE_MAX);
     uint64_t share = memory_share(config.dir_fd);
     if (share == 0)
         return -ENOMEM;
@@ -158,7 +161,7 @@ static void start_tracing(void)
     thread_context_start();
     bind_everything();
     sidecar_start();
-    runtime.map.session->loaded_ticks = lane_now(&runtime.map);
+    exec_time_loaded();
     note_publish();
     note_log();
 }
@@ -172,6 +175,7 @@ __attribute__((constructor)) static void start(int argc, char **argv,
         return;
     runtime.program_errno = own_program_errno;
     config.env = env;
+    exec_time_take(env);
     if (config_is_disabled())
         return;
     if (!filter_allows_us() || config_read() != 0)

@@ -4,10 +4,12 @@
  */
 #include "preload/text.h"
 #include "lane/utf8.h"
+#include "lane/assert.h"
 #include <string.h>
 
 void text_put_bytes(struct text *text, const void *bytes, size_t len)
 {
+    lane_assert(text->cap == 0 || text->len < text->cap);
     if (text->cap == 0)
         return;
     size_t room = text->cap - 1 - text->len;
@@ -26,6 +28,7 @@ void text_put(struct text *text, const char *string)
 static void put_digits(struct text *text, uint64_t number, unsigned base,
                        unsigned digits)
 {
+    lane_assert(base >= 2 && base <= 16);
     char buf[24];
     size_t at = sizeof(buf);
     do {
@@ -37,6 +40,7 @@ static void put_digits(struct text *text, uint64_t number, unsigned base,
 
 static void put_escaped(struct text *text, unsigned char c)
 {
+    lane_assert(text->bytes != NULL);
     if (c == '\n') {
         text_put(text, "\\n");
         return;

@@ -27,6 +27,7 @@
 #include "preload/read_pages.h"
 #include "preload/robust.h"
 #include "preload/sandbox.h"
+#include "lane/assert.h"
 
 enum {
     ALIVE_REGISTERING = -1, /* a thread of a fresh child registers it */
@@ -73,6 +74,7 @@ struct maps_reader {
 /* One character of /proc/self/maps; true when the wanted line was read. */
 static bool maps_feed(struct maps_reader *reader, char c)
 {
+    lane_assert(reader->column <= 2);
     if (c == '\n') {
         reader->column = 0;
         reader->number = 0;
@@ -139,6 +141,7 @@ void thread_note_main(void)
 /* What of it may be ours. */
 static void measure_stack(uint64_t low)
 {
+    lane_assert(low <= span_thread.stack_high);
     uint64_t bytes = span_thread.stack_high - low;
     uint64_t most = span_most_frames(bytes);
     shim_floor = low + span_end_bytes(bytes);
@@ -149,6 +152,7 @@ static void measure_stack(uint64_t low)
 
 static struct lane *take_lane(void)
 {
+    lane_assert(span_busy != 0 && runtime.map.session != NULL);
     uint32_t tid = (uint32_t)raw(SYS_gettid, 0, 0, 0);
     struct lane *lane = NULL;
     if (runtime.process != PROCESS_UNKNOWN)
@@ -173,6 +177,7 @@ static struct lane *take_lane(void)
         span_thread.root_alive = *runtime.alive;
     }
     uint32_t index = span_thread.window.index;
+    lane_assert(span_is_own(lane));
     span_thread.ref_base = LANE_REF(index, 0);
     span_thread.commit_base = LANE_COMMIT(index, 0, LANE_ITEM_RECORD);
     cpu_attach(lane);

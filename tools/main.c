@@ -61,6 +61,22 @@ static int unknown(const char *name)
     return EXIT_TROUBLE;
 }
 
+static const struct command *find(const char *name)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(name, commands[i].name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+/* handspan help COMMAND: as handspan COMMAND --help. */
+static int help(const char *name)
+{
+    const struct command *command = find(name);
+    char *with[] = {(char *)name, "--help", NULL};
+    return command ? command->run(2, with) : unknown(name);
+}
+
 static void tell(void *context, const char *text)
 {
     (void)context;
@@ -91,9 +107,10 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[1], "config") != 0) /* it tells them itself */
         (void)config_problems(false, tell, NULL);
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        if (strcmp(argv[1], commands[i].name) == 0)
-            return check_output(commands[i].name,
-                                commands[i].run(argc - 1, argv + 1));
-    return unknown(argv[1]);
+    if (strcmp(argv[1], "help") == 0 && argc > 2)
+        return check_output("help", help(argv[2]));
+    const struct command *command = find(argv[1]);
+    if (!command)
+        return unknown(argv[1]);
+    return check_output(command->name, command->run(argc - 1, argv + 1));
 }

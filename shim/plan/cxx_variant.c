@@ -91,3 +91,63 @@ bool variant_passes_on(const struct plan_image *image,
     }
     return false;
 }
+
+/* ---- hidden parameters --------------------------------------------------- */
+
+/* Behind an identifier, a substitution, or one letter of a mangled name. */
+static const char *next_part(const char *at)
+{
+    size_t len = 0;
+    if (*at == 'S' || *at == 'T') {
+        size_t end = 1 + strspn(at + 1, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+        return at[end] == '_' ? at + end + 1 : at + 1 + (at[1] != 0);
+    }
+    for (; *at >= '0' && *at <= '9' && len < NAME_MAX_BYTES; at++)
+        len = len * 10 + (size_t)(*at - '0');
+    if (len == 0)
+        return at + (*at != 0);
+    while (len-- && *at)
+        at++;
+    return at;
+}
+
+/* "C1E..." of "_ZN1t1VC1Ei"; NULL: no constructor or destructor. */
+static const char *find_mark(const char *name)
+{
+    if (strncmp(name, "_ZN", 3) != 0)
+        return NULL;
+    for (const char *at = name + 3; *at; at = next_part(at))
+        if ((*at == 'C' || *at == 'D') && at[1] >= '0' && at[1] <= '4' &&
+            at[2] == 'E')
+            return at;
+    return NULL;
+}
+
+/* Only a class with virtual bases has a table of them: _ZTTN1t1VE, _ZTT1V. */
+static bool has_base_table(const struct plan_image *image, const char *class,
+                           size_t len)
+{
+    static const char prefix[] = "_ZTTN";
+    char table[NAME_MAX_BYTES];
+    struct plan_symbol found;
+    size_t n = sizeof prefix - 1;
+    if (n + len + 2 > sizeof table)
+        return false;
+    memcpy(table, prefix, n);
+    memcpy(table + n, class, len);
+    memcpy(table + n + len, "E", 2);
+    if (plan_image_find_symbol(image, table, &found) == 0)
+        return true;
+    memmove(table + n - 1, table + n, len);
+    table[n - 1 + len] = 0;
+    return plan_image_find_symbol(image, table, &found) == 0;
+}
+
+bool variant_has_hidden(const struct plan_image *image, const char *name)
+{
+    const char *mark = find_mark(name);
+    if (!mark || mark[1] < '2')
+        return false;
+    return mark[1] == '4' ||
+           has_base_table(image, name + 3, (size_t)(mark - name) - 3);
+}

@@ -10,3 +10,9 @@
  * object? Then that one is the function, and a call is one call. */
 bool variant_passes_on(const struct plan_image *image,
                        const struct plan_symbol *symbol);
+
+/* Does it get parameters behind `this` that the source does not have? The
+ * variant for a base (C2, D2) of a class with virtual bases gets their table
+ * (Itanium C++ ABI 2.6.2), the one that gcc makes of all (C4, D4) also a flag.
+ */
+bool variant_has_hidden(const struct plan_image *image, const char *name);

@@ -90,6 +90,9 @@ UPDATE processes SET is_root = EXISTS (
   WHERE q.trace = ?1 AND q.pid = processes.pid AND q.idx = 0
     AND c.remote_parent IS t.remote_parent)
 WHERE trace = ?1 AND idx = 0;
+-- :process_loaded
+UPDATE processes SET loading_ns = ?2, loading_cpu_ns = ?3
+WHERE session = ?1 AND idx = 0;
 -- :process_lost
 UPDATE processes SET lost = ?3, target = ?4 WHERE session = ?1 AND idx = ?2;
 -- :process_end

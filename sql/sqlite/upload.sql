@@ -113,7 +113,7 @@ SELECT p.idx, p.parent_idx, p.parent_ref, t.trace_id, e.key,
     THEN t.remote_parent ELSE (SELECT c.remote_parent FROM contexts c
       WHERE c.session = p.session AND c.context = 0
         AND p.parent_idx IS NULL) END,
-  e.resource, p.lost, p.target, p.is_root
+  e.resource, p.lost, p.target, p.is_root, p.loading_ns
 FROM processes p
 JOIN sessions e ON e.session = p.session
 JOIN traces t ON t.trace = p.trace

@@ -258,7 +258,7 @@ def case_quiet(p):
 #define NO __attribute__((noinline, noipa))
 typedef int job_fn(int);
 NO int work(int n) { return n + getchar(); }
-NO int push(long job) { return (int)job; }
+NO int push(long job) { return job > 99 ? getchar() : (int)job; }
 NO void add_handler(job_fn *f) { f(1); }
 int main(int argc, char **argv)
 {

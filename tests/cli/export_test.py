@@ -81,6 +81,9 @@ class Export(unittest.TestCase):
                        cwd=cls.path, check=True)
         subprocess.run([HANDSPAN, "run", "-m", "m.manifest", "./prog"],
                        cwd=cls.path, env=cls.env, capture_output=True)
+        # stores what is there, or waits for the one that does
+        subprocess.run([HANDSPAN, "sidecar"], cwd=cls.path, env=cls.env,
+                       check=True, capture_output=True, timeout=300)
         assert alive.wait_for_none(cls.path) == {}
         cls.spans = {s["span_id"]: s for s in map(
             json.loads, cls.out("spans", "--json").splitlines()[1:])}
@@ -154,6 +157,11 @@ class Export(unittest.TestCase):
         last = [e for e in self.of("X") if e["name"] == "last"]
         self.assertEqual([e["args"]["status"] for e in last], ["error"])
         self.assertGreater(float(last[0]["dur"]), 0)
+        # it ends with its process, in the same nanosecond
+        span, = [s for s in self.spans.values() if s["name"] == "last"]
+        root = self.spans[span["parent_span_id"]]
+        self.assertEqual(span["start_unix_ns"] + span["duration_ns"],
+                         root["start_unix_ns"] + root["duration_ns"])
 
     def test_durations_are_the_stores(self):
         for e in self.of("X"):

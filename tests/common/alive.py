@@ -41,10 +41,13 @@ def processes(*folders):
 
 
 def wait_for_none(*folders, seconds=300):
-    """What is still alive then; nothing, as it should be."""
-    end = time.monotonic() + seconds
-    while (left := processes(*folders)) and time.monotonic() < end:
-        time.sleep(0.05)  # waits for a state
+    """What is still alive then; nothing, as it should be. Nothing twice: one
+    that forks or execs just when it is looked at is not seen."""
+    end, none = time.monotonic() + seconds, 0
+    while none < 2 and time.monotonic() < end:
+        left = processes(*folders)
+        none = 0 if left else none + 1
+        time.sleep(0.02)  # waits for a state
     return left
 
 

@@ -96,21 +96,23 @@ static void test_cpu_time(double ns_per_tick)
         puts("no rseq: CPU time is not known here");
         return;
     }
-    /* time that the hypervisor takes away is seen by one clock alone: most
-     * calls must agree, not each */
+    /* time that the hypervisor takes away is seen by one clock alone, and a
+     * thread may lose its processor between the record's time and the truth's:
+     * most calls must agree, not each */
     int far = 0;
     for (int i = 0; i < 10; i++) {
         stubs[i % 2](SPIN_NS);
         CHECK(harness_next(&record));
         double wall = (double)(record.t1 - record.t0) * ns_per_tick;
         uint64_t slack = truth_cpu / 100 + 30000;
-        CHECK(difference((uint64_t)wall, truth_wall) <
-              truth_wall / 100 + 100000);
-        if (difference(record.cpu_ns, truth_cpu) < slack)
+        CHECK(wall * 1.01 + 100000 > (double)truth_wall); /* it is around it */
+        if (difference(record.cpu_ns, truth_cpu) < slack &&
+            wall < (double)truth_wall * 1.01 + 100000)
             continue;
         far++;
-        fprintf(stderr, "%s: cpu %ld, truth %ld\n", record.name,
-                (long)record.cpu_ns, (long)truth_cpu);
+        fprintf(stderr, "%s: cpu %ld, truth %ld; wall %ld, truth %ld\n",
+                record.name, (long)record.cpu_ns, (long)truth_cpu, (long)wall,
+                (long)truth_wall);
     }
     CHECK(far <= 3);
 }

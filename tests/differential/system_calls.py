@@ -134,8 +134,11 @@ def _plain(name, rest, pids, made):
         return name
     if name == "read" and rest.startswith("0, "):
         return "read(0, ...)"  # of a pipe: in pieces as they come
+    if name in ("poll", "ppoll") and "{fd=0," in rest:
+        rest = rest.split(") = ")[0]  # what is there by now, or has ended
     if name in OF_PROCESSES:
-        rest = re.sub(r"\d+", lambda m: pids.get(m[0], m[0]), rest)
+        # a number by itself: the digits of an address may be a pid's
+        rest = re.sub(r"\b\d+\b", lambda m: pids.get(m[0], m[0]), rest)
     if name.startswith("exec"):
         rest = re.sub(r", \]", "]", ADDED_VARIABLES.sub("", rest))
     for n, temporary in enumerate(made):

@@ -4,6 +4,7 @@
 
 usage: ends.py BUILD_DIR CASE
 """
+import json
 import os
 import pathlib
 import signal
@@ -167,7 +168,8 @@ def outcome(run):
     ((cpu,),) = run.sql("""SELECT sum(cpu_ns) FROM processes
         WHERE ended_by <> 'exec'""")
     ((top,),) = run.sql("SELECT coalesce(sum(cpu_ns), 0) FROM spans")
-    check(rest[0]["cpu_ns"], cpu - top, "CPU outside of handlers")
+    ((loading,),) = run.sql("SELECT sum(loading_cpu_ns) FROM processes")
+    check(rest[0]["cpu_ns"], cpu - top - loading, "CPU outside of handlers")
 
 
 def daemon(run):
@@ -284,6 +286,58 @@ def off(run):
     shown = run.handspan("show").stdout
     if "Incomplete" not in shown or "Recording was off for" not in shown:
         raise SystemExit(shown)
+
+
+def loading(run):
+    """A process begins with its exec; the time until its first handler has a
+    row of its own, everywhere the same."""
+    step = (run.build / "bin" / "ends_loading").resolve()
+    spun = 50_000_000
+    done = run.run(str(step))
+    check(done.returncode, 0, done.stderr)
+    ((took, cpu, lasted, used),) = run.sql("""SELECT loading_ns,
+        loading_cpu_ns, duration_ns, cpu_ns FROM processes""")
+    if not spun <= cpu <= took <= lasted or used > lasted + 4_000_000:
+        raise SystemExit(f"{spun}, {cpu}, {took} of {used}, {lasted}")
+    (row,) = [r for r in run.rows("show") if r["kind"] == "loading"]
+    check((row["path"], row["total_ns"], row["cpu_ns"]),
+          (["ends_loading", "(loading)"], took, cpu), "show")
+    rows = {r["name"]: r for r in run.rows("stats")}
+    check((rows["(loading)"]["self_ns"], rows["(loading)"]["cpu_ns"]),
+          (took, cpu), "stats")
+    check(rows[None]["self_ns"] + rows["work"]["total_ns"] + took, lasted,
+          "all of the time")
+    check(rows[None]["cpu_ns"] + rows["work"]["cpu_ns"] + cpu, used,
+          "all of the CPU time")
+    folded = run.handspan("export", "--format=folded").stdout
+    if f"ends_loading;(loading) {took}\n" not in folded:
+        raise SystemExit(folded)
+    chrome = json.loads(run.handspan("export", "--format=chrome").stdout)
+    check([e["args"]["loading_ns"] for e in chrome["traceEvents"]
+           if e["ph"] == "X" and "loading_ns" in e["args"]], [took], "Chrome")
+    if f'"handspan.loading_ns","value":{{"intValue":"{took}"}}' not in \
+            run.handspan("export").stdout:
+        raise SystemExit("OTLP")
+
+    # who execs itself out of a handler begins there
+    other = Run(run.build)
+    other.run(str(step), "again")
+    (first, second) = other.sql("""SELECT start_unix_ns, duration_ns,
+        loading_ns FROM processes ORDER BY start_unix_ns""")
+    apart = second[0] - first[0] - first[1]
+    if not -5_000_000 < apart < spun or min(first[2], second[2]) < spun:
+        raise SystemExit(f"{first}, {second}")
+
+    # the time of an exec is told to none but the image that it made
+    other = Run(run.build, scope='[[program("ends_loading")]];')
+    done = other.start("/bin/sh", "-c", f"exec {step}")
+    check(done.returncode, 0, done.stderr)
+    other.drain()
+    check(other.sql("SELECT loading_ns FROM processes"), [(None,)], "unknown")
+    said = other.handspan("run", "--summary=never", "--", "env").stdout
+    (variable,) = [s for s in said.split() if s.startswith("HANDSPAN_EXEC=")]
+    check(variable.split("=")[1].strip("0-"), "", "the variable")
+    other.drain()
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# One target under libFuzzer (clang 14): fuzz_run.sh manifest|elf|dwarf|session|answers RUNS DIR
+# One target under libFuzzer (clang 14):
+#   fuzz_run.sh manifest|elf|dwarf|session|answers RUNS DIR [CORPUS]
 # What it found goes to DIR/found-NAME; the corpus here stays as it is.
 set -eu
 libraries=
 name=$1 runs=$2 out=$3
 here=$(cd "$(dirname "$0")" && pwd)
+corpus=${4:-$here/corpus/$name}
 root=$(cd "$here/../.." && pwd)
 case $name in
 manifest) sources="$here/fuzz_manifest.c $root/manifest/*.c" ;;
@@ -25,14 +27,14 @@ session)
     sources="$here/fuzz_session.c $root/lane/*.c"
     for file in "$root"/tools/sidecar/*.c; do
         case $file in
-        */main.c | */coverage.c | */coverage_known.c | */types_fill.c | */names.c) ;;
+        */main.c | */coverage.c | */coverage_known.c | */types_fill.c | */names.c | */uploads.c) ;;
         *) sources="$sources $file" ;;
         esac
     done
     sources="$sources $root/tools/store/*.c $root/tools/common/*.c"
     sources="$sources $root/tools/symbolize/*.c $out/../../sql/*.c"
     sources="$sources $root/sql/sqlite/migrations.c"
-    libraries="-lsqlite3 -lcjson -lcurl -lunwind-generic -lunwind -lm -lstdc++" ;;
+    libraries="-lsqlite3 -lcjson -lcurl -lunwind-generic -lunwind -liberty -lm -lstdc++" ;;
 *) echo "no target '$name'" >&2; exit 2 ;;
 esac
 mkdir -p "$out/found-$name"
@@ -42,4 +44,4 @@ clang -std=gnu17 -O1 -g -w -D_GNU_SOURCE -DHANDSPAN_VERSION='"fuzz"' -I"$root" -
     -o "$out/libfuzzer_$name" $sources -lZydis -ldw -lelf $libraries
 exec "$out/libfuzzer_$name" -runs="$runs" -timeout=10 -rss_limit_mb=4096 \
     -max_len=65536 -artifact_prefix="$out/crash-$name-" \
-    "$out/found-$name" "$here/corpus/$name"
+    "$out/found-$name" "$corpus"

@@ -5,7 +5,8 @@
  * bytes, again and again; tests/fuzz/session_pack.py makes it of a real one.
  * The file's key is set to another one each time, so that the store takes it as
  * a new session, and its boot is not this one, so that no process it names is
- * looked at. Its own processes for debug information are left out.
+ * looked at. Its own processes for debug information are left out. Where not
+ * one of the inputs was a session nothing was tested, and that is a fault.
  */
 #include "tests/fuzz/fuzz.h"
 #include "tools/sidecar/coverage.h"
@@ -28,6 +29,7 @@ static const char name[] = "session-4194303-1-0123456789abcdef.lane";
 static char dir[64], store_path[96];
 static struct store *store;
 static int dir_fd = -1;
+static uint64_t opened, items;
 
 /* ---- what other processes do in a sidecar ---------------------------------
  */
@@ -91,6 +93,10 @@ static void tidy(void)
     store_drop();
     (void)unlinkat(dir_fd, name, 0);
     (void)rmdir(dir);
+    printf("%lu sessions opened, %lu items read\n", opened, items);
+    fflush(stdout);
+    if (opened == 0 || items == 0)
+        _exit(1);
 }
 
 static void set_up(void)
@@ -143,9 +149,12 @@ static void read_all(void)
     int64_t now = 1000000000;
     if (session_open(dir_fd, name, store, &s) != 0)
         return;
+    opened++;
     for (int i = 0; i < ROUNDS && !s->is_ended; i++, now += STEP_NS) {
-        if (session_poll(s, now) < 0)
+        int rc = session_poll(s, now);
+        if (rc < 0)
             break;
+        items += (uint64_t)rc;
         session_give_back(s);
     }
     session_close(s);

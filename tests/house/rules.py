@@ -3,7 +3,7 @@
 """The rules of the house that a machine can check: who may include whom,
 sizes, banned calls, layout, nothing that names one machine.
 
-usage: rules.py includes|size|banned|paths|format ROOT
+usage: rules.py includes|size|banned|paths|format|pairs ROOT
 Prints one line per fault and exits with 1 if there is any.
 """
 import os
@@ -161,9 +161,42 @@ def check_format(root):
             yield f"{path}: not laid out by clang-format -i"
 
 
+ORDERED = re.compile(r"__ATOMIC_(ACQUIRE|RELEASE|ACQ_REL|SEQ_CST)\b")
+PAIRED = re.compile(r"\bpairs\s+(with|as)\b")
+PAIR_LINES = 8  # between the words and what they are about
+
+
+def without_stars(lines):
+    """Comments' words as one text."""
+    return " ".join(re.sub(r"^\s*(/?\*+(?!/))?", "", line) for line in lines)
+
+
+def check_pairs(root):
+    """Every ordered load, store, exchange and fence of the lane says what it
+    pairs with, and the functions that its words name exist."""
+    known = set()
+    for path in files(root, (".c", ".h", ".S")):
+        text = re.sub(r"/\*.*?\*/", "", read(root, path), flags=re.S)
+        known.update(re.findall(r"\b(\w+)\(", text))
+    for path in files(root, (".c", ".h"), ("lane",)):
+        text = read(root, path)
+        lines = text.splitlines()
+        for n, line in enumerate(lines):
+            near = lines[max(0, n - PAIR_LINES):n + 1]
+            if ORDERED.search(line) and not PAIRED.search(without_stars(near)):
+                yield f"{path}:{n + 1}: does not say what it pairs with"
+        for comment in re.finditer(r"/\*.*?\*/", text, re.S):
+            words = without_stars(comment.group().splitlines())
+            if PAIRED.search(words):
+                for name in re.findall(r"\b(\w+)\(\)", words):
+                    if name not in known:
+                        n = text.count("\n", 0, comment.start()) + 1
+                        yield f"{path}:{n}: there is no {name}()"
+
+
 CHECKS = {"includes": check_includes, "size": check_size,
           "banned": check_banned, "paths": check_paths,
-          "format": check_format}
+          "format": check_format, "pairs": check_pairs}
 
 
 def main():

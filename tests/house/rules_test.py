@@ -50,6 +50,16 @@ class Rules(unittest.TestCase):
     def test_format(self):
         self.assertTrue(self.found("format", "lane/x.c", "int   f( void ){}\n"))
 
+    def test_pairs(self):
+        store = "    __atomic_store_n(&x->y, 1, __ATOMIC_RELEASE);\n"
+        said = "    /* release; pairs\n     * with g() */\n"
+        g = "void g(void)\n{\n}\n"
+        self.assertTrue(self.found("pairs", "lane/x.c", g + store))
+        self.assertTrue(self.found("pairs", "lane/x.c", said + store))
+        self.assertFalse(self.found("pairs", "lane/x.c", g + said + store))
+        self.assertTrue(self.found("pairs", "lane/x.c",
+                                   g + said + 8 * "\n" + store))
+
 
 if __name__ == "__main__":
     unittest.main()

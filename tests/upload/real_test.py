@@ -133,7 +133,7 @@ def local_answers(w, fill):
     db = dict(w.rows("SELECT lower(hex(trace_id)), trace FROM traces"))
 
     def stats_of(t):  # without the line of what is in no handler
-        return [r for r in w.json("stats", t) if r["name"]]
+        return [r for r in w.json("stats", t) if r.get("calls") is not None]
     stats = stats_of(trace)
     here = [t for t in lists if t["name"] == fill["program"]]
     groups = [g for g in w.json("errors") if g["of"] == "handler"]

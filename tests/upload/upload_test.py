@@ -441,7 +441,7 @@ def case_questions(w):
                 expect(json.load(answer), rows, f"question {number}")
     assert some >= 10, some  # the synthetic run has no failed call
     here = {r["name"]: r for r in map(json.loads, w.run(
-        "stats", "--json", trace).splitlines()) if r.get("name")}
+        "stats", "--json", trace).splitlines()) if r.get("calls") is not None}
     keys = ("calls", "errors", "total_ns", "self_ns", "max_ns", "p50_ns",
             "p95_ns")
     for row in w.pg.rows(f"SELECT name, {', '.join(keys)} FROM "

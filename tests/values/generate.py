@@ -6,16 +6,19 @@ before it passes them; what handspan captured is compared with that. No value
 may be wrong, and each that is missing needs a reason in `check`.
 
 usage: generate.py HANDSPAN VALUES [CALLS [SEED]]
-CALLS of each function, 60; fewer make more programs of as many values. Without
-a SEED that of HANDSPAN_SEED, else each run has one of its own. It is printed,
-and repeats the run.
+CALLS of each function, 60; fewer make more programs of as many values. SEED is
+a number, or `commit`: that of the commit that is checked out, 77 where there is
+none. HANDSPAN_SEED is before it; without both each run has one of its own. It
+is printed, and repeats the run.
 """
 import json
 import os
 import random
 import re
 import shutil
+import subprocess
 import sys
+import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "check"))
@@ -374,12 +377,20 @@ def run(r, build, functions, calls, figures):
         return ok
 
 
+def choose_seed(said):
+    if said != "commit":
+        return int(said or int.from_bytes(os.urandom(4), "little"))
+    here = os.path.dirname(os.path.abspath(__file__))
+    done = subprocess.run(["git", "-C", here, "rev-parse", "HEAD"],
+                          capture_output=True, check=False)
+    return zlib.crc32(done.stdout) if done.returncode == 0 else 77
+
+
 def main():
     wanted = int(sys.argv[2])
     calls = int(sys.argv[3]) if len(sys.argv) > 3 else 60
-    seed = int((sys.argv[4] if len(sys.argv) > 4 else "")
-               or os.environ.get("HANDSPAN_SEED")
-               or int.from_bytes(os.urandom(4), "little"))
+    seed = choose_seed(os.environ.get("HANDSPAN_SEED")
+                       or (sys.argv[4] if len(sys.argv) > 4 else ""))
     print(f"HANDSPAN_SEED={seed}")
     r = random.Random(seed)
     builds = [b for b in BUILDS if shutil.which(b[0])]

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Declarations against objects; see bindings.h. The order of preference is the
- * preload's (preload/bind*.c): entry patch, else call slots; F where it is
- * proved, else Z. What only the running process knows (interposition by later
- * objects, text that cannot be written) is not seen here.
+ * Declarations against objects; see bindings.h. Decided as in the preload, by
+ * bind/. What only the running process knows (interposition by later objects,
+ * text that cannot be written) is not seen here.
  */
 #include "tools/cli/bindings.h"
 #include "bind/names.h"
 #include "bind/reason.h"
 #include "bind/reserved.h"
 #include "bind/twins.h"
-#include "shim/plan/plan.h"
+#include "bind/way.h"
+#include "tools/cli/remark.h"
 #include "tools/common/format.h"
 #include "tools/common/text.h"
+#include <elf.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -76,8 +77,34 @@ void binding_free(struct binding *b)
 
 /* ---- one function ------------------------------------------------------- */
 
-/* Where an import leads: the first object that exports the name, as the
- * loader searches. */
+/* Its call slots lead somewhere at their first call only. */
+static bool is_lazy(const struct plan_image *image)
+{
+    const char *now = getenv("LD_BIND_NOW");
+    const char *table =
+        plan_image_at(image, image->dynamic, image->dynamic_len);
+    for (uint64_t i = 0; table && i < image->dynamic_len / sizeof(Elf64_Dyn);
+         i++) {
+        Elf64_Dyn d;
+        memcpy(&d, table + i * sizeof d, sizeof d);
+        if (d.d_tag == DT_BIND_NOW ||
+            (d.d_tag == DT_FLAGS && d.d_un.d_val & DF_BIND_NOW) ||
+            (d.d_tag == DT_FLAGS_1 && d.d_un.d_val & DF_1_NOW))
+            return false;
+        if (d.d_tag == DT_NULL)
+            break;
+    }
+    return !now || !*now;
+}
+
+/* Of an object that others load nothing is resolved when it is bound. */
+static bool is_later(const struct bindings *b)
+{
+    return b->objects->at[0].kind != OBJECT_MAIN;
+}
+
+/* Where an import leads when the process starts: the first object that exports
+ * the name, as the loader searches. */
 static int resolve_slot(void *context, const struct plan_image *image,
                         uint64_t slot_vaddr, const struct plan_image **target,
                         uint64_t *target_vaddr)
@@ -85,7 +112,8 @@ static int resolve_slot(void *context, const struct plan_image *image,
     const struct bindings *b = context;
     struct plan_slot slot;
     struct plan_symbol symbol;
-    if (plan_image_find_slot(image, slot_vaddr, &slot) < 0)
+    if (is_later(b) || plan_image_find_slot(image, slot_vaddr, &slot) < 0 ||
+        (slot.type == R_X86_64_JUMP_SLOT && is_lazy(image)))
         return -ENOENT;
     if (slot.is_bound_here && slot.is_defined_here) {
         *target = image;
@@ -118,22 +146,6 @@ static int look_at_slot(void *context, const struct plan_slot *slot)
     return s->found;
 }
 
-/* "a branch leads into its first bytes, from 0x2b5a5 (f+0x15)" */
-static void verdict_text(const struct plan_image *image,
-                         const struct plan_patch *patch, char *out, size_t cap)
-{
-    struct plan_symbol symbol;
-    unsigned long place = patch->place;
-    const char *text = plan_verdict_text(patch->verdict);
-    if (place == 0)
-        snprintf(out, cap, "%s", text);
-    else if (plan_image_symbol_around(image, place, &symbol) == 0)
-        snprintf(out, cap, "%s, from 0x%lx (%s+0x%lx)", text, place,
-                 symbol.name, place - symbol.vaddr);
-    else
-        snprintf(out, cap, "%s, from 0x%lx", text, place);
-}
-
 static bool has_slots(const struct bindings *b, const char *name)
 {
     struct slot_search s = {.name = name};
@@ -150,11 +162,15 @@ void binding_remark(struct binding *out, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    if (out->remark.len_bytes > 600)
-        return; /* enough said */
-    if (out->remark.len_bytes)
-        buf_text(&out->remark, "; ");
-    buf_text(&out->remark, text);
+    remark_add(&out->remark, "", text);
+}
+
+/* One more part of what is said of a function. */
+static void say(struct function *f, const char *text)
+{
+    if (f->said.len_bytes)
+        buf_text(&f->said, "; ");
+    buf_text(&f->said, text);
 }
 
 /* The line of the declaration that has this function already, 0: none; then
@@ -177,107 +193,120 @@ static unsigned take_function(struct bindings *b, const struct function *f,
     return 0;
 }
 
-/* As modules_collector() of the preload. */
-static const char *find_collector(const struct bindings *b)
+static const char *find_collector(void *context)
 {
+    const struct bindings *b = context;
     const char *text = NULL;
     for (size_t i = 0; !text && i < b->objects->count; i++)
         text = plan_image_collector(&b->objects->at[i].image);
     return text;
 }
 
+static void say_of_bound(struct function *f, const struct binding *out)
+{
+    char text[512];
+    const struct plan_image *image = &f->object->image;
+    if (bind_values_text(out->decl, image, bind_basename(f->object->path),
+                         f->name, f->vaddr, text, sizeof text))
+        say(f, text);
+    f->has_times_only = text[0] != 0;
+    if (!bind_makes_spans(out->decl))
+        say(f, bind_no_spans);
+    if (bind_twins_text(image, f->vaddr, f->name, text, sizeof text))
+        say(f, text);
+}
+
+/* Is it bound already, never to be, or is there no room? Says so. */
+static bool is_taken(struct bindings *b, struct function *f,
+                     struct binding *out)
+{
+    char text[128];
+    struct bind_object object = object_as_bound(f->object);
+    if (bind_is_reserved(&object, f->vaddr)) {
+        say(f, bind_reserved_text);
+        return true;
+    }
+    unsigned line = take_function(b, f, out->decl->at_source.line);
+    if (line) {
+        out->twice_count++;
+        (void)bind_twice_text(line, text, sizeof text);
+        say(f, text);
+        return true;
+    }
+    if (b->sites_left == 0) {
+        snprintf(text, sizeof text, "a process has room for %s handlers",
+                 format_count(PLAN_HANDLERS_MAX).text);
+        say(f, text);
+        return true;
+    }
+    b->sites_left--;
+    return false;
+}
+
+/* By which trampoline; that none may carry it is said. */
+static enum bind_carrier choose_carrier(struct bindings *b, struct function *f)
+{
+    struct bind_choice choice;
+    struct bind_means means = {.decoder = &plan_decoder_zydis,
+                               .scratch = b->scratch,
+                               .resolver = {b, resolve_slot},
+                               .steps_left = &b->steps_left,
+                               .collector = find_collector,
+                               .context = b};
+    bind_choose_carrier(&means, &f->object->image, f->vaddr, &choice);
+    if (choice.carrier == BIND_REFUSED) {
+        buf_reset(&f->said);
+        buf_printf(&f->said, "%s%s", choice.why[0], choice.why[1]);
+    }
+    return choice.carrier;
+}
+
+static void take_chosen(struct function *f, struct binding *out)
+{
+    f->is_bound = true;
+    out->ways |= BINDING_CHOSEN;
+    say(f, "an ifunc: what its resolver chooses is traced if the loader asks "
+           "it at the start (all but lazy binding alone)");
+}
+
 static void decide_function(struct bindings *b, struct function *f,
                             struct binding *out)
 {
-    static const struct plan_resolver none;
-    struct plan_resolver resolver = none;
     struct plan_patch patch;
-    const struct plan_image *image = &f->object->image;
-    const char *prefix = out->decl->match ? f->name : "";
-    const char *colon = out->decl->match ? ": " : "";
-    char twins[512];
-    resolver.context = b;
-    resolver.resolve_slot = resolve_slot;
-    if (out->function_count++ == 0) {
-        out->object = f->object;
-        out->vaddr = f->vaddr;
-    }
-    struct bind_object object = object_as_bound(f->object);
-    if (bind_is_reserved(&object, f->vaddr)) {
-        binding_remark(out, "%s%s%s", prefix, colon, bind_reserved_text);
+    char text[128];
+    if (is_taken(b, f, out))
         return;
-    }
-    unsigned other = take_function(b, f, out->decl->at_source.line);
-    if (other) {
-        out->twice_count++;
-        if (!out->decl->match)
-            binding_remark(out, "traced by the declaration in line %u", other);
-        return;
-    }
-    if (b->sites_left == 0) {
-        binding_remark(out, "a process has room for %s handlers",
-                       format_count(PLAN_HANDLERS_MAX).text);
-        return;
-    }
-    b->sites_left--;
     object_find_branches(b->objects, f->object, f->vaddr);
-    int err = plan_entry_patch(&plan_decoder_zydis, image, f->vaddr, 0,
-                               b->scratch, &patch);
-    bool entry = err == 0 && patch.verdict == PLAN_OK;
-    bool hopeless = err || bind_is_hopeless(patch.verdict);
-    enum plan_stack stack = PLAN_STACK_UNKNOWN;
-    if (entry || !hopeless) /* as the preload: also where no slot is found */
-        stack = plan_prove_within(&plan_decoder_zydis, image, f->vaddr,
-                                  &resolver, b->scratch, &b->steps_left, NULL);
+    if (plan_entry_patch(&plan_decoder_zydis, &f->object->image, f->vaddr, 0,
+                         b->scratch, &patch) != 0) {
+        say(f, "its entry cannot be patched");
+        return;
+    }
     if (patch.verdict == PLAN_IFUNC_RESOLVER) {
-        out->bound_count++;
-        f->is_bound = true;
-        out->ways |= BINDING_CHOSEN;
-        binding_remark(out,
-                       "%s%san ifunc: what its resolver chooses is traced "
-                       "if the loader asks it at the start (all but lazy "
-                       "binding alone)",
-                       prefix, colon);
+        take_chosen(f, out);
         return;
     }
-    if (stack == PLAN_STACK_CALLER) {
-        binding_remark(out, "%s%s%s", prefix, colon, plan_stack_text(stack));
+    bool has_patch = patch.verdict == PLAN_OK;
+    if (!has_patch) {
+        (void)bind_verdict_text(&patch, text, sizeof text);
+        say(f, text);
+    }
+    if (!bind_is_reachable(has_patch, patch.verdict, !is_later(b)))
+        return;
+    enum bind_carrier carrier = choose_carrier(b, f);
+    if (carrier == BIND_REFUSED)
+        return;
+    f->is_bound = has_patch || has_slots(b, f->name);
+    if (!f->is_bound) {
+        say(f, bind_no_slots_text);
         return;
     }
-    const char *collector = stack == PLAN_STACK_LOCAL ||
-                                    stack == PLAN_STACK_COPIED ||
-                                    (!entry && hopeless)
-                                ? NULL
-                                : find_collector(b);
-    if (collector) {
-        binding_remark(out,
-                       "%s%s%s, and it is not proved to have no stack "
-                       "arguments",
-                       prefix, colon, collector);
-        return;
-    }
-    char verdict[512];
-    verdict_text(image, &patch, verdict, sizeof verdict);
-    if (!entry && (hopeless || !has_slots(b, f->name))) {
-        binding_remark(out, "%s%s%s", prefix, colon,
-                       err ? strerror(-err) : verdict);
-        return;
-    }
-    out->bound_count++;
-    f->is_bound = true;
-    if (bind_twins_text(image, f->vaddr, f->name, twins, sizeof twins))
-        binding_remark(out, "%s%s%s", prefix, colon, twins);
-    out->ways |= entry ? BINDING_ENTRY : BINDING_SLOTS;
-    if (!entry)
-        binding_remark(
-            out,
-            "%s%s%s, so only calls from other objects through their PLT "
-            "are seen",
-            prefix, colon, verdict);
-    if (stack == PLAN_STACK_LOCAL || stack == PLAN_STACK_COPIED)
-        out->frame_count++;
-    else
-        out->zero_copy_count++;
+    say_of_bound(f, out);
+    if (!has_patch)
+        say(f, bind_slots_text);
+    out->ways |= has_patch ? BINDING_ENTRY : BINDING_SLOTS;
+    out->frame_count += carrier == BIND_FRAME;
+    out->zero_copy_count += carrier == BIND_ZERO_COPY;
 }
 
 /* ---- nothing found ------------------------------------------------------ */
@@ -381,56 +410,65 @@ static void explain_none(struct bindings *b, struct binding *out,
 
 /* ---- a declaration ------------------------------------------------------ */
 
-/* True: it has no values, though others of this name may have. */
-static bool tell_other(const struct function *f, struct binding *out)
+/* In the order in which a trace tells them. */
+static int compare_functions(const void *one, const void *other)
 {
-    const char *slash = strrchr(f->object->path, '/');
-    const char *why = manifest_decl_other(
-        out->decl, slash ? slash + 1 : f->object->path, f->vaddr);
-    if (why)
-        binding_remark(out, "%s at %s+0x%llx: %s; times and errors only",
-                       f->name, f->object->name, (unsigned long long)f->vaddr,
-                       why);
-    return why != NULL;
+    const struct function *const *a = one, *const *b = other;
+    int order = strcmp((*a)->object->path, (*b)->object->path);
+    return order ? order
+                 : ((*a)->vaddr > (*b)->vaddr) - ((*a)->vaddr < (*b)->vaddr);
+}
+
+static void tell_functions(const struct functions *found, struct binding *out)
+{
+    const struct function **order = calloc(found->count, sizeof *order);
+    if (!order)
+        return;
+    for (size_t i = 0; i < found->count; i++)
+        order[i] = &found->at[i];
+    qsort(order, found->count, sizeof *order, compare_functions);
+    for (size_t i = 0; i < found->count; i++) {
+        char prefix[1024] = "";
+        if (remark_is_many(out->name, order[i]->name))
+            snprintf(prefix, sizeof prefix, "%s: ", order[i]->name);
+        if (order[i]->said.len_bytes)
+            remark_add(&out->remark, prefix, buf_get(&order[i]->said));
+    }
+    /* what is told of the whole is told of what is bound, if anything is */
+    for (size_t i = found->count; i-- > 0;)
+        if (!out->object || order[i]->is_bound || !out->bound_count) {
+            out->object = order[i]->object;
+            out->vaddr = order[i]->vaddr;
+        }
+    free(order);
+}
+
+static enum binding_status status_of(const struct binding *out, size_t times)
+{
+    size_t own = out->function_count - out->twice_count;
+    if (own == 0)
+        return BINDING_TWICE;
+    if (out->bound_count == 0)
+        return BINDING_NONE;
+    if (out->bound_count < own || out->ways & (BINDING_SLOTS | BINDING_CHOSEN))
+        return BINDING_PART;
+    return times == out->bound_count ? BINDING_TIMES : BINDING_OK;
 }
 
 static void conclude(struct bindings *b, struct functions *found,
                      struct binding *out)
 {
-    const struct manifest_decl *decl = out->decl;
-    bool clones = false;
+    size_t times = 0;
+    out->function_count = found->count;
     for (size_t i = 0; i < found->count; i++) {
         decide_function(b, &found->at[i], out);
-        clones |= bind_is_clone(found->at[i].name);
-        out->other_count += tell_other(&found->at[i], out);
+        out->bound_count += found->at[i].is_bound;
+        times += found->at[i].has_times_only;
     }
-    size_t own = out->function_count - out->twice_count;
-    if (own == 0)
-        out->status = BINDING_TWICE;
-    else if (out->bound_count == 0)
-        out->status = BINDING_NONE;
-    else if (out->bound_count < own ||
-             out->ways & (BINDING_SLOTS | BINDING_CHOSEN))
-        out->status = BINDING_PART;
-    else if (clones || decl->capture_disabled ||
-             (out->other_count && out->other_count == found->count))
-        out->status = BINDING_TIMES;
-    else
-        out->status = BINDING_OK;
-    if (out->twice_count && decl->match)
-        binding_remark(out, "%zu of them traced by declarations before this",
-                       out->twice_count);
-    if (out->bound_count && !bind_makes_spans(decl))
-        binding_remark(out, "%s", bind_no_spans);
-    if (out->bound_count && clones)
-        binding_remark(out,
-                       "the compiler changed its arguments; times and errors "
-                       "only, no input");
-    else if (out->bound_count && decl->capture_disabled)
-        binding_remark(out,
-                       "its prototype cannot be used; times and errors only");
-    else if (out->bound_count && !decl->has_prototype)
-        binding_remark(out, "no prototype, so no values");
+    out->status = status_of(out, times);
+    tell_functions(found, out);
+    if (out->bound_count && times == 0 && !out->decl->has_prototype)
+        out->hint = "no prototype, so no values";
 }
 
 void bindings_decide(struct bindings *b, const struct manifest_decl *decl,

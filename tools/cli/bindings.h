@@ -29,12 +29,12 @@ struct binding {
     const char *name; /* as written: symbol, glob or identifier */
     struct functions functions;
     size_t function_count, bound_count, twice_count;
-    size_t other_count;          /* without values: manifest_decl_other() */
-    const struct object *object; /* of the first function */
+    const struct object *object; /* of the first function that is bound */
     uint64_t vaddr;
     unsigned ways; /* enum binding_way of all its functions */
     size_t frame_count, zero_copy_count;
     struct buf remark; /* what is not seen, and why; "" if nothing */
+    const char *hint;  /* for who writes a manifest; NULL: none */
 };
 
 struct bindings;

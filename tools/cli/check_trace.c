@@ -106,8 +106,8 @@ static void print_json(const struct query_trace *t,
         json_text(o, "status", check_status_word(s->status));
         json_int(o, "functions", (int64_t)s->functions);
         json_int(o, "bound", (int64_t)s->bound);
-        json_text(o, "object", s->bound ? s->first->object : NULL);
-        json_count(o, "address", s->bound ? s->first->address : -1);
+        json_text(o, "object", s->first->object);
+        json_count(o, "address", s->first->address);
         json_text(o, "binding", s->bound ? check_way_text(s->ways) : NULL);
         json_int(o, "frame", (int64_t)s->frame_count);
         json_int(o, "zero_copy", (int64_t)s->zero_copy_count);

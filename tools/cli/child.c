@@ -6,6 +6,7 @@
  * killed: it is.
  */
 #include "tools/cli/child.h"
+#include "lane/exec_time.h"
 #include "tools/cli/sidecar_control.h"
 #include "lane/x86_64/machine.h"
 #include "tools/common/format.h"
@@ -115,8 +116,32 @@ static void exec_by_shell(const char *path, char **argv)
     free(shell);
 }
 
+static int64_t clock_ns(clockid_t clock)
+{
+    struct timespec t = {0};
+    clock_gettime(clock, &t);
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+/* Nobody else will know when it was exec'ed; last of all. */
+static void tell_time(void)
+{
+    static char variable[LANE_EXEC_BYTES];
+    pid_t pid = getpid();
+    struct lane_exec_time time = {.pid = (uint64_t)pid,
+                                  .start_time = process_start_time(pid)};
+    if (!getenv(LANE_EXEC_VARIABLE))
+        return; /* launch_set_environment() asks for it */
+    time.cpu_ns = (uint64_t)clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    time.monotonic_ns = (uint64_t)clock_ns(CLOCK_MONOTONIC);
+    time.ticks = machine_ticks();
+    lane_exec_time_put(&time, variable);
+    putenv(variable);
+}
+
 void child_exec(const char *path, char **argv)
 {
+    tell_time();
     execv(path, argv);
     if (errno == ENOEXEC)
         exec_by_shell(path, argv);

@@ -93,6 +93,9 @@ static void make_row(const struct binding *b, struct check_row *row)
             buf_text(&row->text, "; ");
     }
     buf_text(&row->text, buf_get(&b->remark));
+    if (b->hint)
+        buf_printf(&row->text, "%s%s", row->text.len_bytes ? "; " : "",
+                   b->hint);
 }
 
 static void print_bindings(const struct check *c)
@@ -234,6 +237,7 @@ static void binding_json(const struct binding *b)
                b->decl->overdue_ns ? (int64_t)b->decl->overdue_ns : -1);
     json_bool(o, "overdue_stop", b->decl->overdue_stop);
     json_text(o, "remark", b->remark.len_bytes ? buf_get(&b->remark) : NULL);
+    json_text(o, "hint", b->hint);
     for (uint32_t i = 0; i < b->decl->item_count; i++)
         if (b->decl->items[i].type == MANIFEST_VALUE_TEXT ||
             b->decl->items[i].type == MANIFEST_VALUE_BYTES)

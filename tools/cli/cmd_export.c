@@ -87,6 +87,7 @@ static int put_process(struct otlp_export *x, const struct query_process *p)
     o->start_unix_ns = p->start_unix_ns;
     o->duration_ns = number(p->duration_ns);
     o->cpu_ns = number(p->cpu_ns);
+    o->loading_ns = number(p->loading_ns);
     o->peak_bytes = number(p->peak_bytes);
     o->exit_code = number(p->exit_code);
     o->signal = number(p->signal);

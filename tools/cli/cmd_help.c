@@ -39,7 +39,7 @@ static const char text[] =
     "  handspan version\n"
     "\n"
     "TRACE is a hex prefix (4 digits or more), latest, latest~N or a\n"
-    "traceparent. 'handspan COMMAND --help' tells the options of a command;\n"
+    "traceparent. 'handspan help COMMAND' tells the options of a command;\n"
     "--json prints one object a line. Exit status: 0 fine, 1 found something,\n"
     "2 trouble; run returns the command's own.\n";
 

@@ -406,7 +406,7 @@ static int run(struct run *r, char **argv)
         options_trouble("'%s' runs untraced", argv[0]);
     else if (r->is_traced && !r->launch.manifest[0] && !r->is_quiet)
         launch_print_draft();
-    if (r->is_traced && launch_set_environment(&r->launch) < 0) {
+    if (r->is_traced && launch_set_environment(&r->launch, !r->is_static) < 0) {
         options_trouble("out of memory");
         return EXIT_STRICT;
     }

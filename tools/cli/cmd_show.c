@@ -73,7 +73,8 @@ static struct cJSON *path_of(const struct query_tree *tree, uint32_t node)
 
 static int print_node_json(const struct query_tree *tree, uint32_t at)
 {
-    static const char *const kinds[] = {"process", "handler", "orphans"};
+    static const char *const kinds[] = {"process", "handler", "loading",
+                                        "orphans"};
     const struct query_node *n = &tree->nodes[at];
     struct cJSON *o = json_object(), *reasons = json_array();
     json_text(o, "kind", kinds[n->kind]);

@@ -94,7 +94,7 @@ static void add_row(struct term_table *table, const struct stats *s,
                     const struct stats_row *row,
                     const struct spark_range *range, const struct term *term)
 {
-    bool utf8 = term->utf8, rest = row->is_rest;
+    bool utf8 = term->utf8, rest = row->is_rest, loading = row->is_loading;
     int64_t one = row->calls > 1 ? 1 : -1; /* percentiles of one call: none */
     struct buf spark;
     const char *about = row->is_estimate ? "~" : "";
@@ -102,11 +102,12 @@ static void add_row(struct term_table *table, const struct stats *s,
                         : utf8                                   ? "\u2265"
                                                                  : ">=";
     buf_init(&spark, 256);
-    term_table_cell(table, 0, rest ? TERM_DIM : TERM_PLAIN, row->name);
+    term_table_cell(table, 0, rest || loading ? TERM_DIM : TERM_PLAIN,
+                    row->name);
     term_table_cell(table, 1, TERM_PLAIN,
-                    format_count(rest ? -1 : row->calls).text);
+                    format_count(rest || loading ? -1 : row->calls).text);
     term_table_cell(table, 2, row->errors > 0 ? TERM_RED : TERM_PLAIN,
-                    format_count(rest ? -1 : row->errors).text);
+                    format_count(rest || loading ? -1 : row->errors).text);
     put_marked(table, 3, rest ? "" : about,
                format_duration(rest ? -1 : row->total_ns, utf8));
     put_marked(table, 4, about, format_duration(row->self_ns, utf8));
@@ -118,7 +119,7 @@ static void add_row(struct term_table *table, const struct stats *s,
                     format_duration(one < 0 ? -1 : row->p95_ns, utf8).text);
     term_table_cell(table, 9, TERM_PLAIN,
                     format_duration(rest ? -1 : row->max_ns, utf8).text);
-    if (!rest)
+    if (!rest && !loading)
         put_spark(&spark, row, range, term->glyphs);
     term_table_cell(table, 10, TERM_PLAIN, buf_get(&spark));
     buf_free(&spark);
@@ -180,11 +181,12 @@ static int print_json(const struct query_trace *t, const struct stats *s)
     json_print_schema(stdout);
     for (size_t i = 0; i < s->count && !err; i++) {
         const struct stats_row *r = &s->rows[i];
+        bool is_part = r->is_rest || r->is_loading; /* of no handler */
         struct cJSON *o = json_object();
         json_text(o, "trace_id", t->hex);
         json_text(o, "name", r->is_rest ? NULL : r->name);
-        json_count(o, "calls", r->is_rest ? -1 : r->calls);
-        json_count(o, "errors", r->is_rest ? -1 : r->errors);
+        json_count(o, "calls", is_part ? -1 : r->calls);
+        json_count(o, "errors", is_part ? -1 : r->errors);
         json_count(o, "total_ns", r->is_rest ? -1 : r->total_ns);
         json_count(o, "self_ns", r->self_ns);
         json_count(o, "cpu_ns", r->cpu_ns);
@@ -223,7 +225,8 @@ int cmd_stats(int argc, char **argv)
         .operands = "[TRACE]",
         .about = "The handlers of a trace by the time spent in them: self is "
                  "without what they\ncall, share is self of the trace's "
-                 "duration, (no handler) what none covers.",
+                 "duration, (no handler) what none covers,\n(loading) from the "
+                 "exec until the first handler could run.",
         .specs = specs,
         .spec_count = sizeof specs / sizeof *specs,
         .operand_max = 1};

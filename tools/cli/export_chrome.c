@@ -407,6 +407,8 @@ static int put_process(struct chrome *c, const struct query_process *p)
                                           : 0;
     struct cJSON *args =
         args_of(c, p->session, query_process_ref(p->idx), parent, p->status);
+    if (p->loading_ns >= 0)
+        json_int(args, "loading_ns", p->loading_ns);
     return err ? err : put_slice(c, &at, args);
 }
 

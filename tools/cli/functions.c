@@ -14,6 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+    SAID_BYTES = 4096
+};
+
 /* ---- objects ------------------------------------------------------------ */
 
 static bool get_object(void *context, uint32_t index, struct bind_object *out)
@@ -136,7 +140,9 @@ static int add(void *context, uint32_t index, const char *name, uint64_t vaddr)
         f->at = grown;
         f->cap = cap;
     }
-    f->at[f->count++] = (struct function){object, name, vaddr, false};
+    f->at[f->count] =
+        (struct function){.object = object, .name = name, .vaddr = vaddr};
+    buf_init(&f->at[f->count++].said, SAID_BYTES);
     return 0;
 }
 
@@ -154,6 +160,8 @@ int functions_find(const struct objects *objects,
 
 void functions_free(struct functions *f)
 {
+    for (size_t i = 0; i < f->count; i++)
+        buf_free(&f->at[i].said);
     free(f->at);
     *f = (struct functions){0};
 }

@@ -3,12 +3,15 @@
 #pragma once
 #include "bind/find.h"
 #include "tools/cli/objects.h"
+#include "tools/common/buf.h"
 
 struct function {
     const struct object *object;
     const char *name; /* points into the object */
     uint64_t vaddr;
-    bool is_bound; /* for bindings.c */
+    /* for bindings.c */
+    bool is_bound, has_times_only;
+    struct buf said; /* what there is to say of it */
 };
 struct functions {
     struct function *at;

@@ -2,6 +2,7 @@
 /* Preparing a traced start; see launch.h. Whatever is wrong, the program is
  * to run: problems are counted and told, never fatal here. */
 #include "tools/cli/launch.h"
+#include "lane/exec_time.h"
 #include "lane/place.h"
 #include "tools/cli/origin.h"
 #include "tools/cli/types.h"
@@ -204,7 +205,7 @@ static int set_trace(void)
     return setenv("TRACEPARENT", fresh, 1) ? -ENOMEM : 0;
 }
 
-int launch_set_environment(const struct launch *l)
+int launch_set_environment(const struct launch *l, bool has_preload)
 {
     const char *old = getenv("LD_PRELOAD");
     size_t cap = sizeof l->preload + (old ? strlen(old) : 0) + 2;
@@ -217,5 +218,10 @@ int launch_set_environment(const struct launch *l)
               setenv("HANDSPAN_STORE", l->store, 1) ||
               (l->manifest[0] && setenv("HANDSPAN_MANIFEST", l->manifest, 1));
     free(value);
+    /* child_exec() fills it in; a static program would only hand it on */
+    if (!err && has_preload)
+        err = setenv(LANE_EXEC_VARIABLE, "0", 1);
+    else
+        unsetenv(LANE_EXEC_VARIABLE);
     return err ? -ENOMEM : set_trace();
 }

@@ -31,8 +31,9 @@ void launch_free(struct launch *l);
 bool launch_covers(const struct launch *l, const char *basename);
 /* Say how to write a manifest, on stderr. */
 void launch_print_draft(void);
-/* Put it into the environment of this process. 0 or -ENOMEM. */
-int launch_set_environment(const struct launch *l)
+/* Put it into the environment of this process; of what no preload will run in
+ * the time of its exec is not told. 0 or -ENOMEM. */
+int launch_set_environment(const struct launch *l, bool has_preload)
     __attribute__((warn_unused_result));
 /* LD_PRELOAD with ours in front of what is there already. */
 void launch_preload_value(const struct launch *l, char *out, size_t cap_bytes);

@@ -6,6 +6,8 @@
  */
 #include "tools/cli/seen.h"
 #include "bind/reason.h"
+#include "bind/way.h"
+#include "tools/cli/remark.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +54,7 @@ static bool is_bound(const struct query_site *s)
 static bool is_twice(const struct query_site *s)
 {
     return !is_bound(s) && s->reason &&
-           strncmp(s->reason, "traced by ", 10) == 0;
+           strncmp(s->reason, bind_twice, strlen(bind_twice)) == 0;
 }
 
 static void add_calls(const struct query_detail *d, const struct query_site *s,
@@ -67,35 +69,23 @@ static void add_calls(const struct query_detail *d, const struct query_site *s,
     }
 }
 
-/* The same site of several processes says the same. */
-static void add_remark(struct seen *out, const char *prefix, const char *text)
-{
-    struct buf part;
-    buf_init(&part, 8192);
-    buf_printf(&part, "%s%s", prefix, text);
-    if (!strstr(buf_get(&out->remark), buf_get(&part)) &&
-        out->remark.len_bytes < 600)
-        buf_printf(&out->remark, "%s%s", out->remark.len_bytes ? "; " : "",
-                   buf_get(&part));
-    buf_free(&part);
-}
-
-static bool is_many(const struct query_site *s)
-{
-    return s->declared && s->symbol && strcmp(s->declared, s->symbol) != 0 &&
-           strpbrk(s->declared, "*?[");
-}
-
 /* The preload's words for what makes no span: its calls are not counted. */
 static bool is_uncounted(const struct query_site *s)
 {
     return s->reason && strstr(s->reason, bind_no_spans);
 }
 
+static bool has_times_only(const struct query_site *s)
+{
+    return s->reason && strstr(s->reason, bind_times_only);
+}
+
 /* What the sites of a declaration come to. */
 struct whole {
     bool is_bound;  /* somewhere */
     bool has_cause; /* why not, other than that an object never came */
+    size_t twice;   /* functions that earlier declarations have */
+    size_t times;   /* functions that are bound without values */
 };
 
 static bool is_absent(const struct query_site *s)
@@ -106,7 +96,7 @@ static bool is_absent(const struct query_site *s)
 
 static void look(const struct query_site *s, struct whole *whole)
 {
-    whole->is_bound |= is_bound(s);
+    whole->is_bound |= is_bound(s) || is_twice(s);
     whole->has_cause |= !is_bound(s) && !is_absent(s);
 }
 
@@ -122,10 +112,6 @@ static bool is_overtaken(const struct query_site *s, const struct whole *whole)
 static void add_site(const struct query_detail *d, const struct query_site *s,
                      struct seen *out)
 {
-    struct buf prefix;
-    buf_init(&prefix, 4096);
-    if (is_many(s))
-        buf_printf(&prefix, "%s: ", s->symbol);
     out->is_known &= !is_bound(s) || s->unseen;
     if (is_bound(s)) {
         if (!out->first || !is_bound(out->first))
@@ -138,20 +124,34 @@ static void add_site(const struct query_detail *d, const struct query_site *s,
         out->open += s->open;
     }
     out->first = out->first ? out->first : s;
-    if (s->unseen && *s->unseen) {
-        if (is_bound(s))
-            buf_text(&prefix, "not seen: ");
-        add_remark(out, buf_get(&prefix), s->unseen);
+    if (s->unseen && *s->unseen)
         out->status = BINDING_PART;
-    } else if (s->reason && *s->reason) {
-        add_remark(out, buf_get(&prefix), s->reason);
-    }
+}
+
+/* The same site of several processes says the same. */
+static void say(const struct query_site *s, const char *what, const char *text,
+                struct seen *out)
+{
+    struct buf prefix;
+    buf_init(&prefix, 4096);
+    if (remark_is_many(s->declared, s->symbol))
+        buf_printf(&prefix, "%s: ", s->symbol);
+    buf_text(&prefix, what);
+    if (text && *text)
+        remark_add(&out->remark, buf_get(&prefix), text);
     buf_free(&prefix);
+}
+
+static void say_reason(const struct query_site *s, struct seen *out)
+{
+    bool is_inlined = !is_bound(s) && s->unseen && *s->unseen;
+    if (!is_inlined)
+        say(s, "", s->reason, out);
 }
 
 /* One function as every process of the trace has it: `n` sites. */
 static void add_function(const struct query_site *const *sites, size_t n,
-                         struct seen *out, size_t *twice)
+                         struct seen *out, struct whole *whole)
 {
     const struct query_site *bound = NULL;
     size_t twices = 0, bounds = 0;
@@ -162,11 +162,12 @@ static void add_function(const struct query_site *const *sites, size_t n,
     }
     out->functions++;
     out->bound += bound != NULL;
-    *twice += !bound && twices == n;
+    whole->twice += !bound && twices == n;
     if (bound && bounds + twices < n)
         out->status = BINDING_PART; /* not in all of them */
     if (!bound)
         return;
+    whole->times += has_times_only(bound);
     bool is_frame = bound->shim && strcmp(bound->shim, "frame") == 0;
     out->frame_count += is_frame;
     out->zero_copy_count += !is_frame;
@@ -174,7 +175,7 @@ static void add_function(const struct query_site *const *sites, size_t n,
 
 /* Those with an address are told in the order of functions. */
 static void add_functions(const struct query_site *const *sites, size_t count,
-                          struct seen *out, size_t *twice)
+                          struct seen *out, struct whole *whole)
 {
     for (size_t i = 0, n; i < count; i += n) {
         for (n = 1;
@@ -183,23 +184,46 @@ static void add_functions(const struct query_site *const *sites, size_t count,
              n++)
             ;
         if (sites[i]->address >= 0 || is_twice(sites[i]))
-            add_function(sites + i, n, out, twice);
+            add_function(sites + i, n, out, whole);
     }
 }
 
-static void conclude(struct seen *s, size_t twice)
+static void conclude(struct seen *s, const struct whole *whole)
 {
-    const char *remark = buf_get(&s->remark);
     if (s->bound == 0)
-        s->status =
-            twice && twice == s->functions ? BINDING_TWICE : BINDING_NONE;
-    else if (s->status == BINDING_PART || s->bound + twice < s->functions ||
-             s->ways & BINDING_SLOTS)
+        s->status = whole->twice && whole->twice == s->functions ? BINDING_TWICE
+                                                                 : BINDING_NONE;
+    else if (s->status == BINDING_PART ||
+             s->bound + whole->twice < s->functions || s->ways & BINDING_SLOTS)
         s->status = BINDING_PART;
-    else if (strstr(remark, "times only") || strstr(remark, "exceptions only"))
+    else if (whole->times == s->bound)
         s->status = BINDING_TIMES;
     else
         s->status = BINDING_OK;
+}
+
+/* The sites of one declaration. */
+static void load(const struct query_detail *d,
+                 const struct query_site *const *sites, size_t n,
+                 struct seen *s)
+{
+    struct whole whole = {0};
+    *s = (struct seen){.status = BINDING_OK, .is_known = true};
+    buf_init(&s->remark, 4096);
+    for (size_t i = 0; i < n; i++)
+        look(sites[i], &whole);
+    for (size_t i = 0; i < n; i++) {
+        if (is_overtaken(sites[i], &whole))
+            continue;
+        add_site(d, sites[i], s);
+        say_reason(sites[i], s);
+    }
+    add_functions(sites, n, s, &whole);
+    for (size_t i = 0; i < n; i++)
+        if (!is_overtaken(sites[i], &whole))
+            say(sites[i], is_bound(sites[i]) ? "not seen: " : "",
+                sites[i]->unseen, s);
+    conclude(s, &whole);
 }
 
 int seen_load(const struct query_detail *d, struct seen_list *out)
@@ -215,21 +239,10 @@ int seen_load(const struct query_detail *d, struct seen_list *out)
         sites[i] = &d->sites[i];
     qsort(sites, d->site_count, sizeof *sites, compare_sites);
     for (size_t i = 0, n; i < d->site_count; i += n) {
-        struct seen *s = &out->at[out->count++];
-        size_t twice = 0;
-        struct whole whole = {0};
-        *s = (struct seen){.status = BINDING_OK, .is_known = true};
-        buf_init(&s->remark, 4096);
-        for (n = 0;
+        for (n = 1;
              i + n < d->site_count && compare(sites[i], sites[i + n]) == 0; n++)
-            look(sites[i + n], &whole);
-        for (size_t j = i; j < i + n; j++) {
-            if (is_overtaken(sites[j], &whole))
-                continue;
-            add_site(d, sites[j], s);
-        }
-        add_functions(sites + i, n, s, &twice);
-        conclude(s, twice);
+            ;
+        load(d, sites + i, n, &out->at[out->count++]);
     }
     free(sites);
     return 0;
@@ -246,7 +259,7 @@ void seen_free(struct seen_list *list)
 const char *seen_name(const struct seen *s)
 {
     const struct query_site *site = s->first;
-    if (is_many(site) && s->functions != 1)
+    if (remark_is_many(site->declared, site->symbol) && s->functions != 1)
         return site->declared;
     return site->name && *site->name ? site->name
            : site->declared          ? site->declared

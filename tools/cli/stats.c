@@ -211,6 +211,30 @@ static int64_t cpu_of_processes(const struct query_detail *d,
     return sum;
 }
 
+/* Processes from their exec until a handler could run. */
+static int add_loading(struct stats *s, const struct query_tree *tree)
+{
+    struct stats_row *r = NULL;
+    for (size_t i = 0; i < tree->item_count; i++) {
+        const struct query_item *item = &tree->items[i];
+        if (!(item->flags & QUERY_SPAN_LOADING))
+            continue;
+        if (!r && !(r = row_of(s, "(loading)")))
+            return -ENOMEM;
+        int64_t ns = item->end_ns - item->start_ns;
+        r->is_loading = true;
+        r->calls++;
+        r->total_ns += ns;
+        r->self_ns += ns;
+        r->cpu_ns += item->cpu_ns > 0 ? item->cpu_ns : 0;
+        r->max_ns = ns > r->max_ns ? ns : r->max_ns;
+        s->loading_cpu_ns = r->cpu_ns;
+    }
+    if (r)
+        r->p50_ns = r->p95_ns = -1;
+    return 0;
+}
+
 /* What no handler covers of the trace's time. */
 static int add_rest(struct stats *s, const struct query_trace *t,
                     const struct query_tree *tree)
@@ -224,11 +248,13 @@ static int add_rest(struct stats *s, const struct query_trace *t,
     r->is_rest = true;
     if (cpu_ns < 0) /* a request's: of the process that serves it */
         cpu_ns = t->cpu_ns;
+    top_cpu_ns += s->loading_cpu_ns;
     r->cpu_ns = cpu_ns < 0 ? -1 : cpu_ns > top_cpu_ns ? cpu_ns - top_cpu_ns : 0;
     /* of calls without a span it is known how long they took, not when: what
      * several threads did may be at once */
     r->is_estimate = s->dropped_top_ns > 0 && threads > 1;
-    r->self_ns = s->wall_ns - tree->top_ns - s->dropped_top_ns / threads;
+    r->self_ns = s->wall_ns - tree->top_ns - tree->loading_ns -
+                 s->dropped_top_ns / threads;
     r->self_ns = r->self_ns > 0 ? r->self_ns : 0;
     return 0;
 }
@@ -287,6 +313,9 @@ int stats_load(struct view *v, const struct query_trace *t, struct stats *s)
         s->span_count = tree.span_count;
         s->thread_count = count_threads(&s->detail, &tree);
         finish(s);
+        err = add_loading(s, &tree);
+    }
+    if (!err) {
         err = add_rest(s, t, &tree);
     }
     query_tree_free(&tree);

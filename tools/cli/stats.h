@@ -19,13 +19,16 @@ struct stats_row {
     bool is_cpu_nested; /* until stats_load() has taken that away */
     bool is_estimate;   /* total and self; at most so much, but of the rest */
     bool is_rest;       /* (no handler) */
+    bool is_loading;    /* (loading); calls: processes */
 };
 struct stats {
     struct query_detail detail;
-    struct stats_row *rows; /* by self, most first; (no handler) last */
+    struct stats_row
+        *rows; /* by self, most first; (loading) and (no handler) last */
     size_t count, cap;
     int64_t wall_ns, thread_count, min_ns, max_ns, span_count;
     int64_t dropped_top_ns, top_cpu_ns; /* of the rollups */
+    int64_t loading_cpu_ns;
     bool is_top_known;
 };
 /* 0 or -errno. */

@@ -72,7 +72,7 @@ static void print_time(const struct view *v, const struct stats *s)
     term_line_init(&l, &v->term);
     term_line_printf(&l, TERM_DIM, "  time   ");
     for (size_t i = 0; i < s->count && shown < HANDLERS_SHOWN; i++) {
-        if (s->rows[i].is_rest)
+        if (s->rows[i].is_rest || s->rows[i].is_loading)
             continue;
         if (shown++)
             term_line_printf(&l, TERM_PLAIN, " %s ", v->term.glyphs->dot);

@@ -182,7 +182,8 @@ static int look(void *context, const struct plan_symbol *symbol)
         return 0;
     p->ties = score == p->score ? p->ties + 1 : 0;
     p->score = score;
-    p->best = (struct function){p->object, symbol->name, symbol->vaddr, false};
+    p->best = (struct function){
+        .object = p->object, .name = symbol->name, .vaddr = symbol->vaddr};
     return 0;
 }
 

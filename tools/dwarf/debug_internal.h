@@ -32,6 +32,9 @@ bool debug_is_identifier(const char *name);
 bool debug_is_word(const char *name);
 /* "unsigned int"; NULL: no scalar of the manifest. */
 const char *debug_base_type(Dwarf_Die *die);
+bool debug_is_bit_int(Dwarf_Die *die);
+/* `int f(a) float a; {}`: its callers know no parameters, and pass a double. */
+bool debug_is_promoted(Dwarf_Die *function);
 /* The name as the linker knows it, else as the source has it; NULL if
  * none. */
 const char *debug_linkage_name(Dwarf_Die *die);

@@ -17,6 +17,9 @@ enum {
     XMM0 = 17,
     CALL_BYTES = 8, /* the return address, at the stack pointer */
     PIECES = 2,
+    CC_X86_64_SYSV = 0xc2, /* LLVM's; the parameters of these are as usual */
+    CC_PRESERVE_MOST = 0xc9,
+    CC_PRESERVE_ALL = 0xca,
 };
 
 static const char *const gprs[16] = {"rax", "rdx", "rcx", "rbx", "rsi", "rdi",
@@ -71,6 +74,16 @@ bool location_is_gcc(Dwarf_Die *function)
     return producer && strncmp(producer, "GNU ", 4) == 0;
 }
 
+bool location_is_foreign(Dwarf_Die *function)
+{
+    Dwarf_Attribute a;
+    Dwarf_Word how;
+    return dwarf_attr_integrate(function, DW_AT_calling_convention, &a) &&
+           dwarf_formudata(&a, &how) == 0 && how >= DW_CC_lo_user &&
+           how != CC_X86_64_SYSV && how != CC_PRESERVE_MOST &&
+           how != CC_PRESERVE_ALL;
+}
+
 /* ---- memory ------------------------------------------------------------- */
 
 static void put_stack(int64_t offset, char out[LOCATION_TEXT])
@@ -79,19 +92,34 @@ static void put_stack(int64_t offset, char out[LOCATION_TEXT])
         snprintf(out, LOCATION_TEXT, "+%" PRId64, offset);
 }
 
+/* In DWARF 2 a list. */
+static const Dwarf_Op *frame_base(Dwarf_Die *function)
+{
+    Dwarf_Attribute a;
+    Dwarf_Op *base;
+    Dwarf_Addr low;
+    size_t count = 0;
+    if (!dwarf_attr(function, DW_AT_frame_base, &a))
+        return NULL;
+    if (dwarf_getlocation(&a, &base, &count) != 0 &&
+        (!debug_entry_pc(function, &low) ||
+         dwarf_getlocation_addr(&a, low, &base, &count, 1) != 1))
+        return NULL;
+    return count == 1 ? base : NULL;
+}
+
 /* DW_OP_fbreg: from the canonical frame address, where the stack arguments
  * begin; or from a register that the prologue sets. */
 static void put_frame(Dwarf_Die *function, int64_t offset, bool is_list,
                       char out[LOCATION_TEXT])
 {
-    Dwarf_Attribute a;
-    Dwarf_Op *base;
-    size_t count;
-    if (!dwarf_attr(function, DW_AT_frame_base, &a) ||
-        dwarf_getlocation(&a, &base, &count) != 0 || count != 1)
+    const Dwarf_Op *base = frame_base(function);
+    if (!base)
         return;
     if (base[0].atom == DW_OP_call_frame_cfa)
         put_stack(offset, out);
+    else if (base_register_of(&base[0]) == RSP)
+        put_stack(offset + base_offset_of(&base[0]) - CALL_BYTES, out);
     else if (register_of(&base[0]) == RSP && is_list)
         put_stack(offset - CALL_BYTES, out);
     else if (register_of(&base[0]) == RBP && !is_list) /* rbp, once it is set */

@@ -29,6 +29,8 @@ bool location_concrete(Dwarf_Die *function, Dwarf_Die *declared,
 /* Was it compiled by gcc, which gives a function whose parameters it changes
  * another name? */
 bool location_is_gcc(Dwarf_Die *function);
+/* Does it say that it is called otherwise than psABI 3.2.3 has it? */
+bool location_is_foreign(Dwarf_Die *function);
 /* Of another compiler than gcc: may it have changed how functions are called?
  */
 bool location_is_optimized(Dwarf_Die *function);

@@ -147,12 +147,19 @@ static const char *complex_floating(Dwarf_Die *die)
     }
 }
 
+/* `_BitInt(7)`: how many bits it has is not told, the others are anything. */
+bool debug_is_bit_int(Dwarf_Die *die)
+{
+    const char *name = dwarf_diename(die);
+    return name && strstr(name, "_BitInt");
+}
+
 const char *debug_base_type(Dwarf_Die *die)
 {
     Dwarf_Attribute a;
     Dwarf_Word encoding;
     if (!dwarf_attr(die, DW_AT_encoding, &a) ||
-        dwarf_formudata(&a, &encoding) != 0)
+        dwarf_formudata(&a, &encoding) != 0 || debug_is_bit_int(die))
         return NULL;
     switch (encoding) {
     case DW_ATE_boolean:
@@ -235,6 +242,16 @@ static bool type_text(Dwarf_Die *die, char *out, size_t cap)
 
 /* ---- a prototype -------------------------------------------------------- */
 
+bool debug_is_promoted(Dwarf_Die *function)
+{
+    Dwarf_Die cu;
+    int language =
+        dwarf_diecu(function, &cu, NULL, NULL) ? dwarf_srclang(&cu) : 0;
+    return (language == DW_LANG_C89 || language == DW_LANG_C ||
+            language == DW_LANG_C99 || language == DW_LANG_C11) &&
+           !dwarf_hasattr_integrate(function, DW_AT_prototyped);
+}
+
 static void put(char **list, const char *name)
 {
     char *grown = NULL;
@@ -260,7 +277,7 @@ bool debug_is_word(const char *name)
 }
 
 static bool put_parameter(struct debug_function *f, Dwarf_Die *die, FILE *out,
-                          int index)
+                          int index, bool is_promoted)
 {
     char type[TYPE_BYTES], plain[32];
     Dwarf_Attribute a;
@@ -274,6 +291,8 @@ static bool put_parameter(struct debug_function *f, Dwarf_Die *die, FILE *out,
     }
     if (!type_text(die, type, sizeof type) || strcmp(type, "void ") == 0)
         return false;
+    if (is_promoted && strcmp(type, "float ") == 0)
+        snprintf(type, sizeof type, "double ");
     if (!debug_is_word(name)) {
         snprintf(plain, sizeof plain, "arg%d", index + 1);
         name = plain;
@@ -293,6 +312,7 @@ static char *make_prototype(struct debug_function *f, Dwarf_Die *die)
     int index = 0;
     if (!type_text(die, type, sizeof type))
         return NULL;
+    bool is_promoted = debug_is_promoted(die);
     FILE *out = fmemopen(text, sizeof text - 1, "w");
     if (!out)
         return NULL;
@@ -304,7 +324,7 @@ static char *make_prototype(struct debug_function *f, Dwarf_Die *die)
         if (tag == DW_TAG_unspecified_parameters)
             fprintf(out, "%s...", index++ ? ", " : "");
         else if (tag == DW_TAG_formal_parameter)
-            ok = put_parameter(f, &child, out, index++);
+            ok = put_parameter(f, &child, out, index++, is_promoted);
     }
     fprintf(out, "%s)", index ? "" : "void");
     ok = ok && !ferror(out);

@@ -6,7 +6,11 @@
  *   int f(int a, int b, long c);
  *
  * `args` has the result ("?": as the prototype says, "-": perhaps there is
- * none) and, for each parameter, what location.h says.
+ * none) and, for each parameter, what location.h says; "^" for each and the
+ * result if the function has another calling convention. Of a function with a
+ * prototype that C cannot say, only which symbol it is:
+ *
+ *   [[span("NAME"), symbol("SYMBOL")]] int f;
  */
 #include "tools/dwarf/location.h"
 #include "tools/dwarf/types_internal.h"
@@ -25,6 +29,9 @@ struct prototype {
     struct debug_types *t;
     const struct types_want *w;
     Dwarf_Die function; /* that has the code */
+    bool is_foreign;    /* called in a way of its own */
+    bool is_remarked;   /* why it cannot be written */
+    bool is_promoted;   /* not prototyped: a float comes as a double */
     struct buf text, args;
     const char *names[PARAMS_MAX];
     size_t count, given;
@@ -38,8 +45,9 @@ static bool is_taken(const struct prototype *p, const char *name)
     return false;
 }
 
-static bool not_told(const struct prototype *p)
+static bool not_told(struct prototype *p)
 {
+    p->is_remarked = true;
     buf_printf(&p->t->remarks,
                "'%s': a class is passed by value, and its debug information "
                "does not say whether in registers or by a pointer (DWARF 5 "
@@ -52,11 +60,20 @@ static void put_place(struct prototype *p, Dwarf_Die *declared)
 {
     char place[LOCATION_TEXT] = "-";
     Dwarf_Die concrete;
-    if (location_concrete(&p->function, declared, &concrete))
+    if (p->is_foreign)
+        snprintf(place, sizeof place, "^");
+    else if (location_concrete(&p->function, declared, &concrete))
         location_at_entry(&p->function, &concrete, p->w->vaddr, place);
     else if (location_is_gcc(&p->function))
         snprintf(place, sizeof place, "?");
     buf_printf(&p->args, "%s%s", p->count ? ", " : " ", place);
+}
+
+static bool declare(struct prototype *p, Dwarf_Die *type,
+                    struct types_declared *out)
+{
+    return (types_declare(p->t, type, 0, out) && !out->after[0]) ||
+           types_declare_alike(type, out);
 }
 
 static bool put_parameter(struct prototype *p, Dwarf_Die *die)
@@ -67,8 +84,10 @@ static bool put_parameter(struct prototype *p, Dwarf_Die *die)
     bool hidden = false;
     const char *name = dwarf_diename(die), *shown;
     if (p->count == PARAMS_MAX || !types_of(die, &to) ||
-        !types_declare(p->t, &to, 0, &type) || type.after[0])
+        !declare(p, &to, &type))
         return false;
+    if (p->is_promoted && strcmp(type.before, "float ") == 0)
+        snprintf(type.before, sizeof type.before, "double ");
     if (dwarf_attr_integrate(die, DW_AT_artificial, &a))
         (void)!dwarf_formflag(&a, &hidden);
     if (hidden && name && strcmp(name, "this") == 0)
@@ -109,7 +128,7 @@ static bool put_result(struct prototype *p, Dwarf_Die *die)
         p->names[p->count++] = NULL;
         return true;
     }
-    if (!types_declare(p->t, &to, 0, &type) || type.after[0])
+    if (!declare(p, &to, &type))
         return false;
     buf_printf(&p->text, "%sf(", type.before);
     return true;
@@ -155,10 +174,12 @@ static bool put_all(struct prototype *p)
 {
     Dwarf_Die declared, child;
     location_declared(&p->function, &declared);
+    p->is_foreign = location_is_foreign(&p->function);
+    p->is_promoted = debug_is_promoted(&p->function);
     bool is_dropped = p->w->is_result_unsure &&
                       !location_is_gcc(&p->function) &&
                       location_is_optimized(&p->function);
-    buf_text(&p->args, is_dropped ? "-:" : "?:");
+    buf_text(&p->args, p->is_foreign ? "^:" : is_dropped ? "-:" : "?:");
     bool ok = put_result(p, &p->function);
     for (int more = dwarf_child(&declared, &child); ok && more == 0;
          more = dwarf_siblingof(&child, &child)) {
@@ -184,6 +205,25 @@ static void put_where(struct prototype *p, struct buf *out)
     types_put_string(out, where);
     buf_text(out, "), args(");
     types_put_string(out, buf_get(&p->args));
+}
+
+/* Whoever names a function by its name in C++ is told which symbol it is, also
+ * where nothing is known of its parameters. */
+static void write_symbol(struct prototype *p)
+{
+    struct buf *out = &p->t->text;
+    if (!p->w->symbol)
+        return;
+    if (!p->is_remarked)
+        buf_printf(&p->t->remarks,
+                   "'%s': its parameters or its result are of a type that is "
+                   "not known here: times only\n",
+                   p->w->name);
+    buf_text(out, "[[span(");
+    types_put_string(out, p->w->name);
+    buf_text(out, "), symbol(");
+    types_put_string(out, p->w->symbol);
+    buf_text(out, ")]] int f;\n");
 }
 
 static void write_whole(struct prototype *p)
@@ -213,6 +253,8 @@ bool types_write_function(struct debug_types *t, const struct types_want *w,
     bool ok = put_all(&p);
     if (ok)
         write_whole(&p);
+    else
+        write_symbol(&p);
     buf_free(&p.text);
     buf_free(&p.args);
     return ok;

@@ -105,6 +105,13 @@ struct types_declared {
 };
 bool types_declare(struct debug_types *t, Dwarf_Die *type, int depth,
                    struct types_declared *out);
+/* types_alike.c: a parameter or result of a type that C has no word for, as one
+ * that is passed alike. False: none is. */
+bool types_declare_alike(Dwarf_Die *type, struct types_declared *out);
+/* Of a pointer to a member; gcc does not say. */
+int types_member_pointer_bytes(Dwarf_Die *type);
+/* Is it passed as integers are, at whatever offset? */
+bool types_is_integers(Dwarf_Die *type);
 /* "std::string", "std::vector<int>"; NULL: no container that the manifest
  * knows. */
 const char *types_container(Dwarf_Die *record, char out[TYPES_NAME]);

@@ -230,9 +230,11 @@ static uint64_t size_of(Dwarf_Die *type)
 {
     Dwarf_Word size = 0;
     Dwarf_Die plain = *type;
-    if (!types_peel(&plain, true) || dwarf_aggregate_size(&plain, &size) != 0)
+    if (!types_peel(&plain, true))
         return 0;
-    return size;
+    if (dwarf_tag(&plain) == DW_TAG_ptr_to_member_type)
+        return (uint64_t)types_member_pointer_bytes(&plain);
+    return dwarf_aggregate_size(&plain, &size) == 0 ? size : 0;
 }
 
 static bool write_body(struct debug_types *t, Dwarf_Die *die, int depth,
@@ -240,12 +242,12 @@ static bool write_body(struct debug_types *t, Dwarf_Die *die, int depth,
 
 /* Bytes that no type of the manifest stands for. A pointer to a member is
  * passed as an integer, as char is; of others nobody knows. */
-static void declare_bytes(int tag, uint64_t bytes, struct types_declared *type)
+static void declare_bytes(Dwarf_Die *plain, uint64_t bytes,
+                          struct types_declared *type)
 {
-    snprintf(type->before, sizeof type->before, "char ");
+    snprintf(type->before, sizeof type->before, "unsigned char ");
     snprintf(type->after, sizeof type->after, "[%" PRIu64 "]%s", bytes,
-             tag == DW_TAG_ptr_to_member_type ? ""
-                                              : " __attribute__((unplaced))");
+             types_is_integers(plain) ? "" : " __attribute__((unplaced))");
 }
 
 /* One member at m->bit; its bits, 0: it cannot be written. */
@@ -273,7 +275,7 @@ static uint64_t write_member(struct debug_types *t, struct member *m,
     if (!types_declare(t, &to, depth, &type)) {
         if (!bits || m->width)
             return 0;
-        declare_bytes(dwarf_tag(&plain), bits / 8, &type);
+        declare_bytes(&plain, bits / 8, &type);
     }
     if (is_shown)
         buf_printf(out, "    %s%s%s", type.before, m->name, type.after);
@@ -304,7 +306,7 @@ static uint64_t alignment_of(struct debug_types *t, Dwarf_Die *type, int depth)
         return types_of(&plain, &child) ? alignment_of(t, &child, depth + 1)
                                         : 1;
     if (!types_is_record(tag)) {
-        n = size_of(&plain);
+        n = tag == DW_TAG_ptr_to_member_type ? 8 : size_of(&plain);
         if (number(&plain, DW_AT_encoding, &encoding) &&
             encoding == DW_ATE_complex_float)
             n /= 2;

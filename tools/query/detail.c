@@ -160,6 +160,8 @@ static void read_process(sqlite3_stmt *stmt, void *entry)
     p->target = query_text_copy(stmt, 20);
     p->end_least_ns = query_int(stmt, 21, -1);
     p->end_most_ns = query_int(stmt, 22, -1);
+    p->loading_ns = query_int(stmt, 23, -1);
+    p->loading_cpu_ns = query_int(stmt, 24, -1);
     p->label = process_label(p);
     p->failed_label = failed_label(p);
 }

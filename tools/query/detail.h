@@ -22,6 +22,7 @@ struct query_process {
     /* of an end that is only known to lie between, since the start; -1: exact,
      * or nothing is known */
     int64_t end_least_ns, end_most_ns;
+    int64_t loading_ns, loading_cpu_ns; /* exec to first handler; -1 unknown */
     bool peak_is_lower_bound;
     char *name, *program, *command, *status, *ended_by, *end_source;
     char *lost, *target; /* why the trace ends with what it exec'ed; or NULL */

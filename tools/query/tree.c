@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int grow_items(struct tree_loader *l)
+int query_tree_grow(struct tree_loader *l)
 {
     struct query_tree *t = l->tree;
     if (t->item_count < t->item_cap)
@@ -76,7 +76,7 @@ static int add_processes(struct tree_loader *l)
         const struct query_process *p = &d->processes[i];
         if (p->trace != l->trace->trace)
             continue;
-        int err = grow_items(l);
+        int err = query_tree_grow(l);
         if (err)
             return err;
         size_t at = l->tree->item_count++;
@@ -120,7 +120,7 @@ static int note_orphan(struct tree_loader *l, const char *reason)
 static int add_span(void *context, const struct query_span *s)
 {
     struct tree_loader *l = context;
-    int err = grow_items(l);
+    int err = query_tree_grow(l);
     if (err)
         return err;
     const struct query_detail *d = l->tree->detail;
@@ -282,9 +282,10 @@ static int place(struct tree_loader *l, uint32_t i)
 {
     struct query_tree *t = l->tree;
     struct query_item *item = &t->items[i];
-    enum query_node_kind kind = query_ref_process(item->ref) >= 0
-                                    ? QUERY_NODE_PROCESS
-                                    : QUERY_NODE_HANDLER;
+    enum query_node_kind kind =
+        item->flags & QUERY_SPAN_LOADING    ? QUERY_NODE_LOADING
+        : query_ref_process(item->ref) >= 0 ? QUERY_NODE_PROCESS
+                                            : QUERY_NODE_HANDLER;
     uint32_t above = QUERY_NONE;
     if (item->flags & QUERY_SPAN_ORPHAN ||
         (item->parent == QUERY_NONE && !query_tree_is_root(l, i))) {
@@ -458,7 +459,8 @@ static void sum_top(struct query_tree *t)
     int64_t until = INT64_MIN;
     for (size_t i = 0; i < t->item_count; i++) {
         const struct query_item *item = &t->items[i];
-        if (query_ref_process(item->ref) >= 0)
+        if (query_ref_process(item->ref) >= 0 ||
+            item->flags & QUERY_SPAN_LOADING)
             continue;
         int64_t from = item->start_ns > until ? item->start_ns : until;
         if (item->end_ns > from) {
@@ -490,7 +492,8 @@ static int build(struct tree_loader *l)
     sum_orphans(l);
     sort_nodes(t);
     sum_top(t);
-    return query_tree_mark_critical(t);
+    err = query_tree_sum_loading(l);
+    return err ? err : query_tree_mark_critical(t);
 }
 
 int query_tree_load(struct query_db *db, const struct query_trace *trace,
@@ -501,6 +504,8 @@ int query_tree_load(struct query_db *db, const struct query_trace *trace,
         .detail = detail, .first_root = QUERY_NONE, .is_single = single};
     struct tree_loader l = {.tree = out, .trace = trace, .now_ns = now_unix_ns};
     int err = add_processes(&l);
+    if (!err)
+        err = query_tree_add_loading(&l);
     if (!err)
         err = query_spans(db, trace->trace, false, add_span, &l);
     if (!err)

@@ -11,6 +11,7 @@
 enum query_node_kind {
     QUERY_NODE_PROCESS,
     QUERY_NODE_HANDLER,
+    QUERY_NODE_LOADING, /* from exec to the first moment of a handler */
     QUERY_NODE_ORPHANS, /* pseudo node above spans whose parent is unknown */
 };
 enum {
@@ -43,8 +44,9 @@ enum {
     QUERY_SPAN_VISITED = 32,
     QUERY_SPAN_NO_END = 64,  /* it has no duration: no rollup counts it */
     QUERY_SPAN_ORPHAN = 128, /* nobody knows whose work it is */
+    QUERY_SPAN_LOADING = 256,
 };
-struct query_item { /* a span or a process */
+struct query_item { /* a span, a process, or its loading (ref 0) */
     int64_t start_ns, end_ns, cpu_ns, queue_ns, ref;
     uint32_t session; /* index into detail->sessions */
     uint32_t parent;  /* item, QUERY_NONE */
@@ -61,6 +63,7 @@ struct query_tree {
     int64_t span_count, orphan_count, top_ns; /* top_ns: time in which at least
                                                  one handler was open */
     int64_t top_cpu_ns;
+    int64_t loading_ns; /* in which something was loaded and no handler open */
     int64_t outside_count; /* processes that hang from a span of a TRACEPARENT
                               that is not in this store */
     bool is_single;        /* each span a node of its own */

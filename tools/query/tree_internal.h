@@ -18,9 +18,19 @@ struct tree_loader {
     int64_t *parent_refs;
     struct query_reason orphans[QUERY_REASONS];
     int64_t now_ns;
+    size_t loading_count; /* items "(loading)" that were added */
 };
 /* Find the parent of each item, over sessions as well; take out processes that
  * were nothing but the first moments of what they exec'ed. 0 or -ENOMEM. */
 int query_tree_link(struct tree_loader *l) __attribute__((warn_unused_result));
 /* An item without parent that is right to have none. */
+/* Room for one more item. 0, -ENOMEM or -E2BIG. */
+int query_tree_grow(struct tree_loader *l) __attribute__((warn_unused_result));
+/* An item for the loading of each process among the items, which are all that
+ * there is so far; and at the end the time of them in which no handler was
+ * open. 0 or -errno. */
+int query_tree_add_loading(struct tree_loader *l)
+    __attribute__((warn_unused_result));
+int query_tree_sum_loading(struct tree_loader *l)
+    __attribute__((warn_unused_result));
 bool query_tree_is_root(const struct tree_loader *l, size_t item);

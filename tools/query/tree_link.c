@@ -212,7 +212,8 @@ static int drop_stubs(struct tree_loader *l)
     int err = children && is_stub ? 0 : -ENOMEM;
     bool any = false;
     for (size_t i = 0; !err && i < t->item_count; i++)
-        if (t->items[i].parent != QUERY_NONE)
+        if (t->items[i].parent != QUERY_NONE &&
+            !(t->items[i].flags & QUERY_SPAN_LOADING))
             children[t->items[i].parent]++;
     for (size_t n = t->item_count; !err && n > 0; n--) {
         /* of a chain of execs the last one may be anywhere: go up from each */
@@ -226,6 +227,10 @@ static int drop_stubs(struct tree_loader *l)
             t->items[i].parent = above->parent;
         }
     }
+    for (size_t i = 0; !err && any && i < t->item_count; i++)
+        if (t->items[i].flags & QUERY_SPAN_LOADING &&
+            t->items[i].parent != QUERY_NONE && is_stub[t->items[i].parent])
+            is_stub[i] = true;
     if (!err && any)
         compact(l, is_stub, children);
     free(children);

@@ -16,6 +16,7 @@
 
 #include "lane/context_frames.h"
 #include "lane/utf8.h"
+#include "lane/assert.h"
 
 enum {
     COUNT_MAX = UINT16_MAX,
@@ -24,6 +25,7 @@ enum {
 
 int attribute_take(struct pending_map *map, const struct lane_log_item *item)
 {
+    lane_assert(item->type == LANE_ITEM_FRAME && item->frame != NULL);
     const struct lane_frame *f = item->frame;
     struct pending *p = pending_get(map, f->span);
     if (!p)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include "lane/ids.h"
 #include "tools/sidecar/drain_internal.h"
+#include "lane/assert.h"
 
 const char *drain_end_name(uint32_t end)
 {
@@ -26,6 +27,7 @@ static int begun_store(struct session *s, const struct pending *p,
                        const char *status, const char *ended_by,
                        uint64_t end_ticks)
 {
+    lane_assert(p->frame[LANE_FRAME_BEGIN].payload != NULL);
     const struct pending_frame *f = &p->frame[LANE_FRAME_BEGIN];
     uint32_t lane = LANE_REF_LANE(p->ref);
     struct lane_frame_begin begin;
@@ -47,7 +49,7 @@ static int begun_store(struct session *s, const struct pending *p,
     span.trace = tables_trace(s, &span.context, span.t0);
     if (end_ticks)
         span.duration_ns = span.self_ns =
-            clock_duration_ns(&s->clock, span.t0, end_ticks);
+            clock_until_ns(&s->clock, span.t0, end_ticks);
     int rc = span.trace < 0 ? (int)span.trace : drain_span_store(s, &span, p);
     if (rc > 0 && end_ticks)
         rc = drain_span_count(s, &span, p);
@@ -57,6 +59,7 @@ static int begun_store(struct session *s, const struct pending *p,
 
 int begun_take(struct session *s, const struct lane_log_item *item)
 {
+    lane_assert(item->type == LANE_ITEM_FRAME && item->frame != NULL);
     const struct lane_frame *f = item->frame;
     struct lane_frame_begin begin;
     if (f->payload_bytes < sizeof begin || LANE_REF_COUNTER(f->span) == 0) {

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "lane/utf8.h"
+#include "lane/assert.h"
 
 struct cause {
     struct lane_frame_cause c;
@@ -231,6 +232,7 @@ static bool says_less(const struct cause *next, const struct cause *best)
 char *cause_choose(const uint8_t *payload, size_t len_bytes,
                    const struct cause_evidence *evidence, uint64_t *stack)
 {
+    lane_assert(payload != NULL && evidence != NULL);
     struct cause best = {.name = ""}, next;
     int weight = 0;
     for (size_t at = 0, used; at < len_bytes; at += (used + 7) & ~(size_t)7) {

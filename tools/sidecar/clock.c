@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ticks to time: see clock.h. */
 #include "tools/sidecar/clock.h"
+#include "lane/assert.h"
 #include <cpuid.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -34,6 +35,7 @@ static double nominal_rate(void)
 
 void clock_init(struct clock *clock, uint32_t source)
 {
+    lane_assert(source == LANE_CLOCK_TSC || source == LANE_CLOCK_MONOTONIC);
     *clock = (struct clock){.source = source};
 }
 
@@ -45,6 +47,8 @@ void clock_free(struct clock *clock)
 
 static int piece_add(struct clock *clock, uint64_t tick, double ns, double rate)
 {
+    lane_assert(clock->piece_count <= clock->piece_cap &&
+                clock->piece_count <= PIECES_MAX);
     if (clock->piece_count == PIECES_MAX) { /* keep every other one */
         for (uint32_t i = 1; i < PIECES_MAX / 2; i++)
             clock->piece[i] = clock->piece[i * 2];
@@ -65,6 +69,8 @@ static int piece_add(struct clock *clock, uint64_t tick, double ns, double rate)
 static const struct clock_piece *piece_of(const struct clock *clock,
                                           uint64_t tick)
 {
+    lane_assert(clock->piece_count != 0 &&
+                clock->piece_count <= clock->piece_cap);
     uint32_t low = 0, high = clock->piece_count;
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
@@ -87,6 +93,7 @@ static double since_first(const struct clock *clock, uint64_t tick)
 
 static void step_note(struct clock *clock, const struct lane_anchor *anchor)
 {
+    lane_assert(clock->step_count <= sizeof clock->step / sizeof *clock->step);
     int64_t offset = (int64_t)(anchor->real_ns - anchor->monotonic_ns);
     int64_t by = clock_add_ns(offset, -clock->offset_ns);
     clock->offset_ns = offset > INT64_MIN ? offset : -INT64_MAX;
@@ -137,6 +144,8 @@ static int anchor_take(struct clock *clock, const struct lane_anchor *anchor)
 
 int clock_read(struct clock *clock, const struct lane_reader *reader)
 {
+    lane_assert(reader->fd >= 0 &&
+                reader->header.table[LANE_TABLE_ANCHORS].capacity != 0);
     uint64_t capacity = reader->header.table[LANE_TABLE_ANCHORS].capacity;
     uint64_t end = reader->header.anchor_next;
     uint64_t next = clock->last_number;
@@ -175,6 +184,13 @@ int64_t clock_unix_ns(const struct clock *clock, uint64_t tick)
 {
     return clock_add_ns((int64_t)clock->first.real_ns,
                         clock_to_ns(since_first(clock, tick)));
+}
+
+int64_t clock_until_ns(const struct clock *clock, uint64_t from, uint64_t to)
+{
+    if (to <= from)
+        return 0;
+    return clock_add_ns(clock_unix_ns(clock, to), -clock_unix_ns(clock, from));
 }
 
 int64_t clock_stepped_ns(const struct clock *clock, uint64_t from, uint64_t to)

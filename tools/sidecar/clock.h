@@ -42,6 +42,9 @@ int clock_read(struct clock *clock, const struct lane_reader *reader)
 /* A duration between two ticks, not negative. */
 int64_t clock_duration_ns(const struct clock *clock, uint64_t from,
                           uint64_t to);
+/* The same where several share the end `to`: from clock_unix_ns(from) on, all
+ * of them end in the same nanosecond. */
+int64_t clock_until_ns(const struct clock *clock, uint64_t from, uint64_t to);
 /* Wall-clock time of a tick. */
 int64_t clock_unix_ns(const struct clock *clock, uint64_t tick);
 /* By how much the wall clock was set within; 0: it was not. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See command.h. */
 #include "tools/sidecar/command.h"
+#include "lane/assert.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +18,7 @@ enum {
 
 static bool parse_id(const char *name, uint8_t id[16])
 {
+    lane_assert(name != NULL);
     const char *hex = name + sizeof COMMAND_PREFIX - 1;
     if (strlen(hex) != 32 || strspn(hex, "0123456789abcdef") != 32)
         return false;

@@ -10,6 +10,7 @@
 
 #include "lane/context_frames.h"
 #include "lane/ids.h"
+#include "lane/assert.h"
 
 enum {
     LINK_BYTES = 96, /* of one in JSON */
@@ -18,6 +19,7 @@ enum {
 static const struct pending_frame *frame_of(const struct pending *p,
                                             uint32_t kind, size_t least_bytes)
 {
+    lane_assert(kind < PENDING_KINDS);
     const struct pending_frame *f = p ? &p->frame[kind] : NULL;
     return f && f->payload && f->len_bytes >= least_bytes ? f : NULL;
 }
@@ -79,6 +81,7 @@ static int put_link(struct session *s, const struct lane_link *link, char *out)
 char *context_links(struct session *s, const struct pending *p, uint64_t caller,
                     int *rc)
 {
+    lane_assert(rc != NULL);
     struct lane_link link = {.span = caller};
     const struct pending_frame *f = frame_of(p, LANE_FRAME_LINK, sizeof link);
     uint32_t count = f ? f->count : 0;

@@ -9,9 +9,11 @@
 #include <errno.h>
 #include <string.h>
 #include "tools/sidecar/session.h"
+#include "lane/assert.h"
 
 static int counted_load(struct session *s, uint32_t index)
 {
+    lane_assert(index != 0 && index < LANE_SITE_MAX);
     struct session_site *site = &s->site[index];
     int rc =
         store_start(s->store, STORE_COUNTER_GET, "ii", s->id, (int64_t)index);
@@ -67,6 +69,7 @@ static void add_to_total(const struct session *s, struct total *t,
                          const struct lane_counter *now,
                          const struct lane_counter *before)
 {
+    lane_assert(t != NULL);
     int64_t calls = grown(now->calls, before->calls);
     int64_t most = to_ns(s, now->max_ticks);
     t->calls += calls;
@@ -89,6 +92,7 @@ static void add_to_total(const struct session *s, struct total *t,
 static int loss_set(struct session *s, uint32_t site, const char *kind,
                     uint64_t count)
 {
+    lane_assert(kind != NULL && site < LANE_SITE_MAX);
     if (count == 0)
         return 0;
     int rc = store_run(s->store, STORE_LOSS_SET, "iiti", s->id, (int64_t)site,
@@ -100,6 +104,7 @@ static int loss_set(struct session *s, uint32_t site, const char *kind,
 static int counter_move(struct session *s, uint32_t index,
                         const struct lane_counter *now)
 {
+    lane_assert(index != 0 && index < LANE_SITE_MAX);
     struct session_site *site = &s->site[index];
     int rc = site->counted_stored
                  ? store_run(s->store, STORE_COUNTER_MOVE, "iibb", s->id,
@@ -114,6 +119,7 @@ static int counter_move(struct session *s, uint32_t index,
 static int counter_store(struct session *s, uint32_t index,
                          const struct lane_counter *now)
 {
+    lane_assert(index != 0 && index < LANE_SITE_MAX);
     struct session_site *site = &s->site[index];
     uint32_t context = 0;
     int64_t trace = tables_trace(s, &context, 0);
@@ -147,6 +153,7 @@ static int counter_store(struct session *s, uint32_t index,
 
 static int site_counter(struct session *s, uint32_t index)
 {
+    lane_assert(index != 0 && index < LANE_SITE_MAX);
     struct session_site *site = &s->site[index];
     struct lane_counter now;
     int rc = lane_reader_entry(&s->reader, LANE_TABLE_COUNTERS, index, &now);

@@ -13,6 +13,7 @@
 #include "tools/dwarf/debug.h"
 #include "tools/sidecar/coverage_known.h"
 #include "tools/sidecar/session.h"
+#include "lane/assert.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -79,6 +80,7 @@ static void answer(FILE *out, uint32_t question, bool is_none,
 static void look_into(FILE *out, const struct coverage *c, uint32_t at,
                       uint32_t count)
 {
+    lane_assert(at + count >= at);
     const struct coverage_question *first = &c->questions[at];
     struct debug *debug;
     struct debug_copies *copies = calloc(count, sizeof *copies);
@@ -148,6 +150,7 @@ __attribute__((noreturn)) static void child(struct coverage *c, int fd)
 
 static int store_text(struct session *s, uint32_t site, const char *text)
 {
+    lane_assert(site != 0 && site < LANE_SITE_MAX);
     if (!text[0])
         return 0;
     s->is_moved = true;
@@ -170,6 +173,7 @@ static void forget_questions(struct coverage *c)
 static int add_question(struct session *s, struct coverage *c, uint32_t site,
                         uint32_t module, const char *object, const char *symbol)
 {
+    lane_assert(site != 0 && site < LANE_SITE_MAX);
     if (c->count == QUESTIONS_MAX)
         return 0;
     if (c->count == c->cap) {
@@ -231,6 +235,7 @@ static int ask_everywhere(struct session *s, struct coverage *c, uint32_t index,
 
 static int ask(struct session *s, struct coverage *c, uint32_t index)
 {
+    lane_assert(index != 0 && index < LANE_SITE_MAX);
     struct lane_site site;
     char symbol[4096], object[4096];
     int rc = lane_reader_entry(&s->reader, LANE_TABLE_SITES, index, &site);

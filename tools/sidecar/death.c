@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "lane/x86_64/machine.h"
+#include "lane/assert.h"
 
 /* linux/pidfd.h of 6.15; the headers of Debian 12 are older. */
 struct pidfd_info_v1 {
@@ -43,6 +44,7 @@ enum {
 
 static bool read_text(const char *path, char *out, size_t cap_bytes)
 {
+    lane_assert(cap_bytes != 0);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
@@ -55,6 +57,7 @@ static bool read_text(const char *path, char *out, size_t cap_bytes)
 /* Field of /proc/PID/stat by its number in proc(5); from 3 on. */
 static const char *stat_field(const char *text, int field)
 {
+    lane_assert(field > 2);
     const char *at = strrchr(text, ')'); /* the name may hold anything */
     for (int i = 2; at && i < field; i++)
         at = strchr(at + 1, ' ');
@@ -154,6 +157,7 @@ static uint64_t ticks_of(const struct death_moment *moment,
 
 static void await(struct death *death)
 {
+    lane_assert(death->pidfd >= 0);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = death};
     if (waiting < 0)
         waiting = epoll_create1(EPOLL_CLOEXEC);
@@ -216,6 +220,7 @@ void death_watch(struct death *death, uint32_t pid, uint64_t start_time,
 
 static void status_set(struct death *death, int status, const char *source)
 {
+    lane_assert(source != NULL);
     death->has_status = true;
     death->status = status;
     death->source = source;
@@ -308,6 +313,7 @@ static bool has_ended(const struct death *death)
 enum death_state death_look(struct death *death, int dir_fd, uint32_t pid,
                             const struct lane_session *header)
 {
+    lane_assert(death->state <= DEATH_UNSEEN && dir_fd >= 0);
     struct death_moment before = moment_now();
     if (death->state == DEATH_ALIVE && has_ended(death)) {
         struct death_moment now = moment_now();

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "tools/sidecar/decode_internal.h"
+#include "lane/assert.h"
 
 enum {
     VALUES_MAX = 4096, /* in one frame */
@@ -73,6 +74,7 @@ static int by_size(const void *a, const void *b)
  * parts to the large ones. */
 static void share_cap(struct decode_value *values, uint32_t count, size_t cap)
 {
+    lane_assert(count == 0 || values != NULL);
     struct decode_value *order[VALUES_MAX];
     size_t left = cap > 2 ? cap - 2 : 0;
     for (uint32_t i = 0; i < count; i++) {
@@ -189,6 +191,7 @@ int decode_span(const struct decode_site *site,
                 const struct decode_context *context, int64_t wall_step_ns,
                 struct decode_result *result)
 {
+    lane_assert(site != NULL && result != NULL);
     struct objects o = {0};
     char *in = decode_quick(site, input);
     char *out = later->payload ? NULL : decode_quick(site, output);

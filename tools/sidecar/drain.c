@@ -17,6 +17,7 @@
 #include "tools/sidecar/gap.h"
 #include "tools/sidecar/overdue.h"
 #include "tools/sidecar/stacks.h"
+#include "lane/assert.h"
 
 enum {
     STUCK_NS = 1000000000, /* an item stays uncommitted: it is damaged */
@@ -30,6 +31,7 @@ enum {
 static struct decode_frame frame_of(const struct session *s,
                                     const struct pending *p, uint32_t kind)
 {
+    lane_assert(kind != 0 && kind < PENDING_KINDS);
     if (!p || !p->frame[kind].payload)
         return (struct decode_frame){0};
     const struct pending_frame *f = &p->frame[kind];
@@ -87,6 +89,7 @@ static void row_make(struct session *s, const struct drain_span *span,
                      const struct pending *p, struct decode_result *json,
                      char *links, struct row *row)
 {
+    lane_assert(span->status != NULL);
     *row = (struct row){{
         number(s->id),
         number((int64_t)span->ref),
@@ -124,18 +127,20 @@ static bool row_is_plain(const struct row *row)
     return is_plain;
 }
 
-/* Those that went well and are not there yet wait for others. Rows changed, or
- * -errno. */
+/* Those that went well and are not there yet wait for others. Not what a
+ * sidecar may have stored that was killed before it gave the slot back: it
+ * would be counted once more. Rows changed, or -errno. */
 static int row_write(struct session *s, struct row *row,
-                     const struct pending *p, bool is_final, bool is_beside)
+                     const struct pending *p, bool is_final, bool is_kept)
 {
+    lane_assert(s->store != NULL);
     bool is_plain = row_is_plain(row), is_there = p && p->is_shown;
     int rc = is_final && !is_plain ? row_spread(s->store, row) : 0;
     if (rc != 0) {
         row_free(row);
         return rc;
     }
-    if (is_final && !is_there && !is_beside && !row->cell[22].text) {
+    if (is_final && !is_there && !is_kept && !row->cell[22].text) {
         rc = rows_add(&s->rows, s->store, row, is_plain);
         return rc < 0 ? rc : 1;
     }
@@ -147,6 +152,7 @@ static int row_write(struct session *s, struct row *row,
 int drain_span_store(struct session *s, const struct drain_span *span,
                      const struct pending *p)
 {
+    lane_assert(span->status != NULL && span->site < LANE_SITE_MAX);
     struct decode_result json = {0};
     bool is_final = strcmp(span->status, "open") != 0;
     int64_t step = 0;
@@ -169,7 +175,7 @@ int drain_span_store(struct session *s, const struct drain_span *span,
     if (rc == 0) {
         struct row row;
         row_make(s, span, p, &json, links, &row);
-        rc = row_write(s, &row, p, is_final, span->is_beside);
+        rc = row_write(s, &row, p, is_final, span->is_kept);
     }
     if (rc > 0 && json.fingerprint[0]) {
         int grouped = stacks_store_group(s, span, &json);
@@ -189,6 +195,7 @@ int drain_span_store(struct session *s, const struct drain_span *span,
 /* The trace that this handler is the root of. */
 int drain_root_store(struct session *s, const struct drain_span *span)
 {
+    lane_assert(span->is_root);
     int rc = store_run(s->store, STORE_CONTEXT_ROOT, "iii", s->id,
                        (int64_t)span->context, (int64_t)span->ref);
     if (rc >= 0)
@@ -220,6 +227,8 @@ static const char *status_of(uint32_t status)
 static int total_add(struct session *s, const struct drain_span *span,
                      const struct pending *p)
 {
+    lane_assert(span->site != 0 && span->site < LANE_SITE_MAX);
+    lane_assert(span->duration_ns >= 0);
     if (totals_full(&s->totals)) {
         int rc = totals_flush(&s->totals, s->store, s->id);
         if (rc != 0)
@@ -259,6 +268,7 @@ static int total_add(struct session *s, const struct drain_span *span,
 static int parent_add(struct session *s, const struct drain_span *span,
                       const struct pending *p)
 {
+    lane_assert(span->duration_ns >= 0);
     uint32_t lane = LANE_REF_LANE(span->ref);
     if (span->is_root || span->is_apart || span->is_deep ||
         LANE_REF_LANE(span->parent) != lane)
@@ -290,6 +300,7 @@ int drain_span_count(struct session *s, const struct drain_span *span,
 static void span_of_record(struct session *s, uint32_t lane,
                            const struct lane_record *r, struct drain_span *span)
 {
+    lane_assert(lane < LANE_MAX);
     uint32_t status = r->site_status >> 24;
     uint32_t opener = LANE_REF_LANE(r->span);
     *span = (struct drain_span){
@@ -318,8 +329,9 @@ static void span_of_record(struct session *s, uint32_t lane,
 }
 
 int drain_record(struct session *s, uint32_t lane, const struct lane_record *r,
-                 bool is_beside)
+                 bool is_kept)
 {
+    lane_assert(lane < s->reader.header.lane_next);
     struct drain_span span;
     int known = session_knows_site(s, LANE_SITE_OF(r->site_status));
     if (known < 0)
@@ -329,7 +341,7 @@ int drain_record(struct session *s, uint32_t lane, const struct lane_record *r,
         return 0;
     }
     span_of_record(s, lane, r, &span);
-    span.is_beside = is_beside;
+    span.is_kept = is_kept;
     span.trace = tables_trace(s, &span.context, r->t0_ticks);
     if (span.trace < 0)
         return (int)span.trace;
@@ -364,6 +376,7 @@ int drain_record(struct session *s, uint32_t lane, const struct lane_record *r,
 static int thread_take(struct session *s, uint32_t lane,
                        const struct lane_log_item *item)
 {
+    lane_assert(lane < LANE_MAX && item->type == LANE_ITEM_FRAME);
     struct lane_frame_thread thread;
     char name[LANE_NAME_BYTES * UTF8_GROWTH + 1];
     if (item->frame->payload_bytes < sizeof thread) {
@@ -384,6 +397,7 @@ static int thread_take(struct session *s, uint32_t lane,
 static int frame_take(struct session *s, uint32_t lane,
                       const struct lane_log_item *item)
 {
+    lane_assert(lane < LANE_MAX && item->type == LANE_ITEM_FRAME);
     const struct lane_frame *f = item->frame;
     switch (f->kind) {
     case LANE_FRAME_THREAD:
@@ -437,6 +451,8 @@ static bool is_stuck(struct session_lane *l, int64_t now_ns)
 static int item_take(struct session *s, uint32_t lane,
                      const struct lane_log_item *item)
 {
+    lane_assert(item->type == LANE_ITEM_RECORD ||
+                item->type == LANE_ITEM_FRAME);
     if (item->type != LANE_ITEM_RECORD)
         return frame_take(s, lane, item);
     uint32_t opener = LANE_REF_LANE(item->record->span);
@@ -454,6 +470,7 @@ static int item_take(struct session *s, uint32_t lane,
  */
 static int opener_drain(struct session *s, uint32_t lane, uint64_t t0)
 {
+    lane_assert(lane < LANE_MAX);
     struct session_lane *l = &s->lane[lane];
     struct lane_log_item item;
     int rc = 0;
@@ -489,6 +506,8 @@ static int opener_drain(struct session *s, uint32_t lane, uint64_t t0)
 static int lane_items(struct session *s, uint32_t lane, uint32_t most,
                       int64_t now_ns)
 {
+    lane_assert(lane < LANE_MAX && most != 0);
+    lane_assert(s->lane[lane].is_open && !s->lane[lane].lost);
     struct session_lane *l = &s->lane[lane];
     struct lane_log_item item;
     uint32_t n = 0;

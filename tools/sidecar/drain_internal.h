@@ -17,8 +17,7 @@ struct drain_span {
     bool is_deep;  /* the counters have its numbers */
     bool is_part;  /* a call that it made has no record */
     bool is_lost;  /* its writer had no room for values */
-    bool
-        is_beside; /* of its lane's log: may be stored, and its slot not free */
+    bool is_kept;  /* from beside the log: it may be stored already */
 };
 
 /* Why the values are missing that its record (or the site, of what was lost)
@@ -29,9 +28,10 @@ void lost_find(const struct session *session, const struct drain_span *span,
 /* Its row. Rows changed (0: a final one is there already), or -errno. */
 int drain_span_store(struct session *session, const struct drain_span *span,
                      const struct pending *pending);
-/* A record, of its lane's log or of those beside it. 0 or -errno. */
+/* A record, of its lane's log or (`is_kept`) of those beside it. 0 or -errno.
+ */
 int drain_record(struct session *session, uint32_t lane,
-                 const struct lane_record *record, bool is_beside);
+                 const struct lane_record *record, bool is_kept);
 /* Records beside the log that are new; and those whose turn it is. 0 or -errno.
  * (kept.c) */
 int kept_look(struct session *session, uint32_t lane)

@@ -10,6 +10,7 @@
 #include "lane/ids.h"
 #include "tools/sidecar/decode_internal.h"
 #include "tools/sidecar/stacks.h"
+#include "lane/assert.h"
 
 static void name_end(const char *kind, int64_t code, char *out,
                      size_t cap_bytes)
@@ -25,6 +26,7 @@ static void name_end(const char *kind, int64_t code, char *out,
 int ending_make(struct session *s, uint32_t number, const char *kind,
                 int64_t code, struct ending *out)
 {
+    lane_assert(kind != NULL && out != NULL);
     uint64_t ref = LANE_REF(LANE_PROCESS_LANE, number + 1);
     struct drain_span span = {.ref = ref};
     struct pending *pending = pending_find(&s->pending, ref);

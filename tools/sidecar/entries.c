@@ -14,6 +14,7 @@
 #include "tools/sidecar/command.h"
 #include "tools/sidecar/session.h"
 #include "tools/sidecar/setup.h"
+#include "lane/assert.h"
 
 enum {
     LEFT_S = 2,
@@ -38,6 +39,7 @@ int entries_init(struct entries *entries)
 
 static struct entry **bucket_of(const struct entries *entries, const char *name)
 {
+    lane_assert(entries->buckets != 0 && entries->bucket != NULL);
     uint64_t hash = hash_bytes(HASH_BEGIN, name, strlen(name));
     return &entries->bucket[hash % entries->buckets];
 }
@@ -52,6 +54,7 @@ static struct entry *find(const struct entries *entries, const char *name)
 
 static void bucket_add(struct entries *entries, struct entry *e)
 {
+    lane_assert(e->name != NULL);
     struct entry **first = bucket_of(entries, e->name);
     e->next_of_bucket = *first;
     *first = e;
@@ -96,6 +99,8 @@ static void add(struct entries *entries, const char *name, int64_t now_ns)
 void entries_move(struct entries *entries, struct entry *entry,
                   enum entry_list to)
 {
+    lane_assert(entry->list < ENTRY_LISTS && to < ENTRY_LISTS);
+    lane_assert(entries->count[entry->list] != 0);
     TAILQ_REMOVE(&entries->list[entry->list], entry, of_list);
     entries->count[entry->list]--;
     entry->list = to;
@@ -105,6 +110,7 @@ void entries_move(struct entries *entries, struct entry *entry,
 
 void entries_forget(struct entries *entries, struct entry *entry)
 {
+    lane_assert(entries->count[entry->list] != 0);
     struct entry **at = bucket_of(entries, entry->name);
     while (*at != entry)
         at = &(*at)->next_of_bucket;

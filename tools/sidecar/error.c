@@ -10,6 +10,7 @@
 #include "lane/utf8.h"
 #include "tools/common/fingerprint.h"
 #include "tools/sidecar/decode_internal.h"
+#include "lane/assert.h"
 
 enum {
     TEXT_MAX = 4096,
@@ -142,6 +143,7 @@ static void add_context(cJSON *o, const struct decode_context *c)
 static void join_group(struct decode_groups *groups, bool has_frames,
                        uint64_t base, char fingerprint[FINGERPRINT_BYTES])
 {
+    lane_assert(base != 0 || groups == NULL || !has_frames);
     struct decode_group *known = &groups->known[base % DECODE_GROUPS];
     bool is_known = known->base == base;
     if (has_frames && !is_known) {
@@ -239,6 +241,7 @@ void decode_ending(const char *kind, const char *type, const char *handler,
                    const struct decode_context *context, char **error,
                    char **group)
 {
+    lane_assert(kind != NULL && error != NULL && group != NULL);
     char fingerprint[FINGERPRINT_BYTES], number[32];
     cJSON *o = cJSON_CreateObject();
     cJSON_AddStringToObject(o, "kind", kind);
@@ -262,6 +265,7 @@ int decode_error(const struct decode_site *site,
                  const struct decode_context *context, struct cJSON **out,
                  struct decode_result *group)
 {
+    lane_assert(site != NULL && out != NULL);
     struct lane_frame_error e = {.kind = LANE_ERROR_SIGNAL, .has_code = 1};
     struct error_texts t = {.rule = ""};
     if (!frame->payload)

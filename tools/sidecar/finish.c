@@ -21,6 +21,7 @@
 #include "tools/sidecar/session.h"
 #include "tools/sidecar/setup.h"
 #include "tools/sidecar/words.h"
+#include "lane/assert.h"
 
 enum {
     REAPER_NS = 300000000,  /* so long the reaper may take for its word */
@@ -40,6 +41,7 @@ enum {
 static int lane_finish(struct session *s, uint32_t lane, uint64_t owner,
                        const char *ended_by, uint64_t end_ticks, int64_t now_ns)
 {
+    lane_assert(lane < LANE_MAX && s->lane[lane].is_open);
     struct session_lane *l = &s->lane[lane];
     int rc = 0, cut = 0;
     if (l->judged == owner)
@@ -80,6 +82,7 @@ static bool lane_owner_died(const struct lane_head *head)
 /* A thread that died with spans open, in a process that lives. */
 static int lane_look(struct session *s, uint32_t lane, int64_t now_ns)
 {
+    lane_assert(lane < s->reader.header.lane_next);
     struct session_lane *l = &s->lane[lane];
     struct lane_head head;
     if (l->lost || lane_reader_lane(&s->reader, lane, &head) != 0 ||
@@ -112,6 +115,7 @@ static int lane_look(struct session *s, uint32_t lane, int64_t now_ns)
 /* After an exec the pid lives on; its lanes do not, nor does the mapping. */
 static bool exec_is_done(struct session *s, uint32_t index)
 {
+    lane_assert(index < LANE_PROCESS_MAX);
     if (death_maps(&s->process[index].death, s->name))
         return false;
     for (uint32_t i = 0; i < s->reader.header.lane_next; i++) {
@@ -154,6 +158,7 @@ int session_died_by(const struct session_process *process)
 /* The entry as it is now that nobody writes it any more. */
 static int entry_read(struct session *s, uint32_t index)
 {
+    lane_assert(index < LANE_PROCESS_MAX);
     return lane_reader_entry(&s->reader, LANE_TABLE_PROCESSES, index,
                              &s->process[index].entry);
 }
@@ -178,6 +183,7 @@ static bool is_order_known(const struct session *s, struct session_process *p,
  * was over by then: what it was last seen to do. */
 static void end_choose(const struct session *s, struct session_process *p)
 {
+    lane_assert(p->is_known);
     const struct death *d = &p->death;
     uint64_t least = p->entry.t0_ticks;
     if (p->last_ticks > least)
@@ -202,6 +208,7 @@ static void end_choose(const struct session *s, struct session_process *p)
 static int process_gone(struct session *s, uint32_t index,
                         enum death_state state, int64_t now_ns)
 {
+    lane_assert(index < LANE_PROCESS_MAX && s->process[index].is_known);
     struct session_process *p = &s->process[index];
     int rc = entry_read(s, index);
     if (rc != 0)
@@ -282,7 +289,7 @@ static int64_t since_start(const struct session *s,
 {
     if (ticks == 0)
         return STORE_NULL;
-    return clock_duration_ns(&s->clock, p->entry.t0_ticks, ticks);
+    return clock_until_ns(&s->clock, p->entry.t0_ticks, ticks);
 }
 
 /* What the screens say of one that failed. */
@@ -299,6 +306,7 @@ static int find_ending(struct session *s, const struct session_process *p,
 
 static int process_end(struct session *s, uint32_t index)
 {
+    lane_assert(index < LANE_PROCESS_MAX && s->process[index].is_gone);
     struct session_process *p = &s->process[index];
     struct process_end end = end_of(&s->reader.header, p);
     struct ending ending;
@@ -309,7 +317,7 @@ static int process_end(struct session *s, uint32_t index)
     uint64_t t1 = p->entry.t1_ticks;
     if (t1 < p->last_ticks)
         t1 = p->last_ticks;
-    int64_t duration = clock_duration_ns(&s->clock, p->entry.t0_ticks, t1);
+    int64_t duration = clock_until_ns(&s->clock, p->entry.t0_ticks, t1);
     uint64_t cpu = marked ? p->entry.cpu_ns : p->death.cpu_ns;
     uint64_t peak = marked ? p->entry.peak_bytes : p->death.peak_bytes;
     bool is_reaped = p->death.source && strcmp(p->death.source, "reaper") == 0;
@@ -324,6 +332,8 @@ static int process_end(struct session *s, uint32_t index)
     ending_free(&ending);
     if (rc >= 0)
         rc = tables_lost(s, p);
+    if (rc >= 0 && index == 0)
+        rc = tables_loading(s, true);
     uint32_t context = p->entry.context;
     int64_t trace = rc < 0 ? rc : tables_trace(s, &context, p->entry.t0_ticks);
     if (trace < 0)
@@ -339,6 +349,7 @@ static int process_end(struct session *s, uint32_t index)
 /* What a dead process wrote to a lane that somebody else has now. */
 static int lane_catch_up(struct session *s, uint32_t lane, int64_t now_ns)
 {
+    lane_assert(lane < LANE_MAX);
     const struct session_process *p =
         session_process_of(s, s->lane[lane].process);
     if (!p || !p->is_gone || p->is_ended)

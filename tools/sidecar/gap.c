@@ -6,11 +6,13 @@
 #include "lane/owner.h"
 #include "lane/utf8.h"
 #include "tools/sidecar/log.h"
+#include "lane/assert.h"
 
 /* What its own frame said is gone: the owner that it has now. */
 static int thread_row(struct session *s, uint32_t lane,
                       const struct lane_head *head)
 {
+    lane_assert(lane < LANE_MAX);
     char name[LANE_NAME_BYTES * UTF8_GROWTH + 1];
     utf8_clean(head->name, strnlen(head->name, sizeof head->name), name,
                sizeof name, NULL);
@@ -40,6 +42,7 @@ static uint64_t first_there(const struct session *s, uint32_t lane,
 
 int gap_skip(struct session *s, uint32_t lane)
 {
+    lane_assert(lane < LANE_MAX);
     struct session_lane *l = &s->lane[lane];
     struct lane_head head;
     if (lane_reader_lane(&s->reader, lane, &head) != 0)

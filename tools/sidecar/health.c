@@ -15,6 +15,7 @@
 #include "tools/common/config.h"
 #include "tools/common/paths.h"
 #include "tools/sidecar/log.h"
+#include "lane/assert.h"
 
 enum {
     TEXT_MAX = 1 << 20,
@@ -103,6 +104,7 @@ static void write_file(struct health *h, const struct metrics_sidecar *figures)
 static void answer(struct health *h, int fd,
                    const struct metrics_sidecar *figures)
 {
+    lane_assert(fd >= 0);
     char request[1024], head[160];
     struct pollfd ready = {.fd = fd, .events = POLLIN};
     struct buf b;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "tools/sidecar/log.h"
 #include "tools/store/retention.h"
+#include "lane/assert.h"
 
 static const int64_t look_ns = 60000000000;
 static const int64_t size_look_ns = 2000000000;
@@ -75,6 +76,7 @@ static void rest(struct keep *k, const char *store, int64_t now_ns)
 
 bool keep_step(struct keep *k, const char *store, bool is_busy, int64_t now_ns)
 {
+    lane_assert(now_ns >= 0);
     char why[1024];
     struct retention_rules rules;
     struct retention_done done = {0};

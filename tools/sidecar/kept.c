@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include "tools/sidecar/drain_internal.h"
+#include "lane/assert.h"
 
 struct kept {
     struct lane_record record[LANE_OPEN_MAX]; /* commit 0: none waits */
@@ -16,6 +17,7 @@ struct kept {
 
 static int kept_read(struct session *s, uint32_t lane)
 {
+    lane_assert(lane < LANE_MAX);
     struct session_lane *l = &s->lane[lane];
     struct lane_record now[LANE_OPEN_MAX];
     struct kept *kept = l->kept;
@@ -32,6 +34,7 @@ static int kept_read(struct session *s, uint32_t lane)
 
 int kept_look(struct session *s, uint32_t lane)
 {
+    lane_assert(lane < LANE_MAX);
     struct session_lane *l = &s->lane[lane];
     uint64_t next = l->log.head.kept_next;
     if (next == l->kept_seen)
@@ -49,6 +52,7 @@ int kept_look(struct session *s, uint32_t lane)
 /* The one that ended first of those that the log has come to; -1: none. */
 static int kept_next(const struct session_lane *l, uint32_t lane)
 {
+    lane_assert(l->kept_count <= LANE_OPEN_MAX);
     int first = -1;
     for (int i = 0; i < LANE_OPEN_MAX; i++) {
         const struct lane_record *r = &l->kept->record[i];
@@ -81,6 +85,7 @@ int kept_take(struct session *s, uint32_t lane)
 
 void session_free_kept(struct session *s, uint32_t lane)
 {
+    lane_assert(lane < LANE_MAX);
     struct kept *kept = s->lane[lane].kept;
     for (uint32_t i = 0; kept && i < LANE_OPEN_MAX; i++) {
         if (kept->taken[i])

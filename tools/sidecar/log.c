@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "tools/common/config.h"
 #include "tools/common/text.h"
+#include "lane/assert.h"
 
 enum {
     FILE_MAX = 1 << 20,
@@ -62,6 +63,7 @@ static int json_line(char *line, size_t cap_bytes, const char *when,
 
 void log_line(const char *format, ...)
 {
+    lane_assert(format != NULL);
     char text[LINE_MAX_BYTES], line[LINE_MAX_BYTES * 2 + 256], when[32] = "";
     va_list arguments;
     va_start(arguments, format);

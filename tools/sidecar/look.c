@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include "tools/sidecar/look.h"
+#include "lane/assert.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -50,6 +51,7 @@ static bool read_file(int32_t pid, int32_t tid, const char *name, char *out,
 
 bool look_read(int32_t pid, uint64_t address, void *out, size_t len_bytes)
 {
+    lane_assert(len_bytes != 0 && pid > 0);
     struct iovec here = {out, len_bytes};
     struct iovec there = {(void *)(uintptr_t)address, len_bytes};
     return process_vm_readv(pid, &here, 1, &there, 1, 0) == (ssize_t)len_bytes;
@@ -224,6 +226,7 @@ static void stop_and_read(int32_t pid, int32_t tid, uint64_t stack_low,
 
 static void wait_child(pid_t child, struct look *l)
 {
+    lane_assert(child > 0);
     int pidfd = (int)syscall(SYS_pidfd_open, child, 0);
     struct pollfd ends = {.fd = pidfd, .events = POLLIN};
     int n;
@@ -277,6 +280,7 @@ static bool look_stopped(int32_t pid, int32_t tid, uint64_t stack_low,
 void look_at(int32_t pid, int32_t tid, uint64_t stack_low, uint64_t stack_high,
              bool may_stop, struct look *out)
 {
+    lane_assert(pid > 0 && tid > 0 && out != NULL);
     char text[1024];
     memset(out, 0, offsetof(struct look, bytes));
     out->syscall = LOOK_UNKNOWN;

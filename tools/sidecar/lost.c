@@ -8,6 +8,7 @@
 #include <string.h>
 #include "lane/context_frames.h"
 #include "tools/sidecar/drain_internal.h"
+#include "lane/assert.h"
 
 static const char no_room[] = "no room";
 static const char not_found[] = "not found";
@@ -25,6 +26,7 @@ static bool site_has(const struct decode_site *site, bool outputs)
 void lost_find(const struct session *s, const struct drain_span *span,
                const struct pending *p, struct decode_context *context)
 {
+    lane_assert(span->site < LANE_SITE_MAX && context != NULL);
     const struct decode_site *site = &s->site[span->site].decode;
     bool has_input = p && p->frame[LANE_FRAME_INPUT].payload;
     bool has_output = p && (p->frame[LANE_FRAME_OUTPUT].payload ||

@@ -12,6 +12,7 @@
 #include "lane/error_frames.h"
 #include "tools/sidecar/log.h"
 #include "tools/symbolize/symbolize.h"
+#include "lane/assert.h"
 
 enum {
     PATH_BYTES = 4096,
@@ -43,6 +44,7 @@ static void put(struct request *r, const void *bytes, size_t len)
 static void put_modules(const struct session *s, uint32_t process,
                         struct request *r, struct request *paths)
 {
+    lane_assert(r != NULL && paths != NULL);
     struct symbolize_request *head = (void *)r->bytes;
     const struct session_process *of = session_process_of(s, process);
     for (uint32_t i = 0; i < s->reader.header.module_next; i++) {
@@ -110,6 +112,7 @@ static void name_handlers(const struct session *s, cJSON *frames)
 /* The answer's parts into the store. */
 static int store_names(struct session *s, uint64_t hash, const char *answer)
 {
+    lane_assert(answer != NULL);
     cJSON *json = cJSON_Parse(answer);
     cJSON *frames = cJSON_GetObjectItem(json, "frames");
     const cJSON *end = cJSON_GetObjectItem(json, "end");

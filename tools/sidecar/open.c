@@ -9,10 +9,12 @@
 #include "tools/sidecar/drain_internal.h"
 #include "tools/sidecar/overdue.h"
 #include "tools/sidecar/stacks.h"
+#include "lane/assert.h"
 
 static void span_of_open(struct session *s, uint32_t lane,
                          const struct lane_open *o, struct drain_span *span)
 {
+    lane_assert(lane < LANE_MAX);
     *span = (struct drain_span){
         .ref = o->span,
         .parent = o->parent,
@@ -36,7 +38,7 @@ static void span_of_open(struct session *s, uint32_t lane,
 static void span_cut(const struct session *s, struct drain_span *span,
                      const struct pending *p, uint64_t end_ticks)
 {
-    span->duration_ns = clock_duration_ns(&s->clock, span->t0, end_ticks);
+    span->duration_ns = clock_until_ns(&s->clock, span->t0, end_ticks);
     span->self_ns = clock_add_ns(span->duration_ns, -p->children_ns);
     if (span->self_ns < 0)
         span->self_ns = 0;
@@ -47,6 +49,7 @@ static int open_store(struct session *s, uint32_t lane,
                       const struct lane_open *o, const char *status,
                       const char *ended_by, uint64_t end_ticks)
 {
+    lane_assert(status != NULL && lane < LANE_MAX);
     struct drain_span span;
     span_of_open(s, lane, o, &span);
     if (span.site == 0 || span.site >= s->reader.header.site_next ||
@@ -88,6 +91,7 @@ int drain_open(struct session *s, uint32_t lane, uint64_t owner,
                const char *status, const char *ended_by, int64_t age_ns,
                uint64_t now_ticks)
 {
+    lane_assert(status != NULL && lane < LANE_MAX && age_ns >= 0);
     static struct lane_open open[LANE_OPEN_MAX];
     uint64_t seen = 0;
     int n =

@@ -2,6 +2,7 @@
 /* See outbox.h. */
 #define _GNU_SOURCE
 #include "tools/sidecar/outbox.h"
+#include "lane/assert.h"
 #include <time.h>
 
 enum {
@@ -20,6 +21,7 @@ static int64_t unix_ns(void)
 
 static int runs_write(struct outbox *o, struct store *store, int64_t session)
 {
+    lane_assert(o->runs <= OUTBOX_RUNS);
     int rc = 0;
     int64_t at = o->runs ? unix_ns() : 0;
     for (uint32_t i = 0; i < o->runs && rc >= 0; i++)
@@ -33,6 +35,8 @@ static int runs_write(struct outbox *o, struct store *store, int64_t session)
  * came before. */
 static void runs_join(struct outbox *o)
 {
+    lane_assert(o->runs != 0 && o->runs <= OUTBOX_RUNS);
+    lane_assert(o->run[o->runs - 1].lo <= o->run[o->runs - 1].hi);
     while (o->runs > 1) {
         struct outbox_run *a = &o->run[o->runs - 2], *b = a + 1;
         if (a->hi + 1 == b->lo)
@@ -48,6 +52,7 @@ static void runs_join(struct outbox *o)
 int outbox_span(struct outbox *o, struct store *store, int64_t session,
                 uint64_t ref)
 {
+    lane_assert(o->runs <= OUTBOX_RUNS);
     if (o->runs == OUTBOX_RUNS) {
         int rc = runs_write(o, store, session);
         if (rc != 0)
@@ -101,6 +106,7 @@ static bool are_dirty(struct store *store)
 int outbox_save(struct outbox *o, struct store *store, int64_t session,
                 int64_t now_ns, bool moved, bool ended)
 {
+    lane_assert(o->runs <= OUTBOX_RUNS);
     int rc = runs_write(o, store, session);
     if (moved && o->traces_at_ns == 0)
         o->traces_at_ns = now_ns + TRACES_NS;

@@ -18,6 +18,7 @@
 #include "tools/common/fingerprint.h"
 #include "tools/sidecar/look.h"
 #include "tools/sidecar/names.h"
+#include "lane/assert.h"
 
 enum {
     LOOKS_MAX = 8,        /* at threads, in one batch; the others come later */
@@ -120,6 +121,7 @@ static void take_calls(const struct session *s, int32_t pid,
                        const struct look *l, const struct lane_open *open,
                        int count, struct copy *copy)
 {
+    lane_assert(count >= 0 && copy != NULL);
     uint16_t *n = &copy->head.call_count;
     for (int i = count; i-- > 0 && *n < LANE_STACK_CALLS_MAX;) {
         struct lane_stack_call *call = &copy->call[*n];
@@ -302,6 +304,7 @@ static bool is_noted(struct session *s, uint64_t ref)
 
 static bool is_still_open(struct session *s, uint32_t lane, uint64_t ref)
 {
+    lane_assert(lane < LANE_MAX);
     static struct lane_open open[LANE_OPEN_MAX];
     uint64_t owner;
     int n =
@@ -330,6 +333,7 @@ static int32_t thread_of(const struct session *s, const struct lane_head *head,
 static int look_and_store(struct session *s, uint32_t lane,
                           const struct lane_open *open, int count, int at)
 {
+    lane_assert(at >= 0 && at < count && lane < LANE_MAX);
     static struct look look;
     static struct copy copy;
     struct lane_head head;
@@ -375,6 +379,7 @@ static int look_and_store(struct session *s, uint32_t lane,
 int overdue_note(struct session *s, uint32_t lane, const struct lane_open *open,
                  int count, int at)
 {
+    lane_assert(at >= 0 && at < count && lane < LANE_MAX);
     struct pending *p = pending_get(&s->pending, open[at].span);
     if (!p)
         return -ENOMEM;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "lane/ids.h"
+#include "lane/assert.h"
 
 enum {
     FIRST_CHAINS = 256,
@@ -42,6 +43,7 @@ static void pending_delete(struct pending_map *map, struct pending *p)
 
 static struct pending *pending_new(struct pending_map *map)
 {
+    lane_assert((map->spares == 0) == (map->spare == NULL));
     struct pending *p = map->spare;
     if (!p)
         return calloc(1, sizeof *p);
@@ -72,6 +74,7 @@ void pending_free(struct pending_map *map)
 
 static struct pending **chain_of(const struct pending_map *map, uint64_t ref)
 {
+    lane_assert(map->chains != 0 && map->chain != NULL);
     return &map->chain[lane_mix64(ref) & (map->chains - 1)];
 }
 
@@ -150,6 +153,8 @@ static struct pending_inner *inner_find(const struct pending *p,
 
 static void inner_add(struct pending *p, const struct pending_inner *more)
 {
+    lane_assert(p->inner_count <= p->inner_cap &&
+                p->inner_count <= PENDING_INNER_MAX);
     struct pending_inner *there = inner_find(p, more->context, more->site);
     if (there) {
         there->ns = clock_add_ns(there->ns, more->ns);
@@ -172,6 +177,7 @@ static void inner_add(struct pending *p, const struct pending_inner *more)
 void pending_add_child(struct pending *into, const struct pending *child,
                        const struct pending_inner *own)
 {
+    lane_assert(into != child);
     into->children_ns = clock_add_ns(into->children_ns, own->ns);
     inner_add(into, own);
     for (uint32_t i = 0; child && i < child->inner_count; i++) {
@@ -191,6 +197,7 @@ struct pending_inner pending_inner_of(const struct pending *p, uint32_t context,
 
 static void note_dropped(struct pending_map *map, uint64_t ref)
 {
+    lane_assert(map->dropped_count <= map->dropped_cap);
     if (map->dropped_count == map->dropped_cap) {
         uint32_t cap = map->dropped_cap ? map->dropped_cap * 2 : 64;
         void *grown = realloc(map->dropped, cap * sizeof *map->dropped);
@@ -204,6 +211,8 @@ static void note_dropped(struct pending_map *map, uint64_t ref)
 
 void pending_drop(struct pending_map *map, struct pending *p)
 {
+    lane_assert(map->count != 0);
+    lane_assert(pending_find(map, p->ref) == p);
     struct pending **at = chain_of(map, p->ref);
     while (*at != p)
         at = &(*at)->next;
@@ -247,6 +256,7 @@ static int save_children(struct save *s, const struct pending *p)
 
 static int save_frame(struct save *s, const struct pending *p, int kind)
 {
+    lane_assert(kind > 0 && kind < PENDING_KINDS);
     const struct pending_frame *f = &p->frame[kind];
     uint8_t *blob = malloc(FRAME_HEAD + f->len_bytes);
     if (!blob)

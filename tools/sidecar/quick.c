@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "tools/sidecar/decode_internal.h"
+#include "lane/assert.h"
 
 enum {
     QUICK_BYTES = 2048, /* of JSON */
@@ -118,6 +119,7 @@ static size_t put_value(struct out *o, const struct decode_site *site,
 char *decode_quick(const struct decode_site *site,
                    const struct decode_frame *frame)
 {
+    lane_assert(site != NULL && frame != NULL);
     struct out o;
     o.len = o.most = 0;
     o.failed = false;

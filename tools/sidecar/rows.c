@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "tools/store/texts.h"
+#include "lane/assert.h"
 
 void row_free(struct row *row)
 {
@@ -45,6 +46,7 @@ static int set_apart(struct store *store, struct row *row, int i)
 
 int row_spread(struct store *store, struct row *row)
 {
+    lane_assert(store != NULL);
     const char *error = row->cell[ROW_ERROR].text;
     int rc = 0;
     if (error && strlen(error) > TEXTS_LEAST_BYTES) /* others have it, too */
@@ -74,6 +76,7 @@ int rows_put(struct store *store, const struct row *row, bool is_plain,
 static int set_open(struct rows *rows, struct store *store,
                     const struct row *row, uint32_t count, uint32_t added)
 {
+    lane_assert(count != 0 && added <= count);
     int64_t left = (int64_t)count - (int64_t)added;
     for (uint32_t i = 0; i < count; i++) {
         int rc = store_cells(store, STORE_SPAN_SET, row[i].cell, sizeof *row, 1,
@@ -112,6 +115,8 @@ static int write_all(struct rows *rows, struct store *store, struct row *row,
 int rows_add(struct rows *rows, struct store *store, const struct row *row,
              bool is_plain)
 {
+    lane_assert(rows->plain_count < ROWS_PLAIN &&
+                rows->whole_count < ROWS_WHOLE);
     if (is_plain) {
         rows->plain[rows->plain_count++] = *row;
         return rows->plain_count < ROWS_PLAIN
@@ -127,6 +132,8 @@ int rows_add(struct rows *rows, struct store *store, const struct row *row,
 
 int rows_flush(struct rows *rows, struct store *store)
 {
+    lane_assert(rows->plain_count <= ROWS_PLAIN &&
+                rows->whole_count <= ROWS_WHOLE);
     int rc = write_all(rows, store, rows->plain, &rows->plain_count, true);
     if (rc == 0)
         rc = write_all(rows, store, rows->whole, &rows->whole_count, false);

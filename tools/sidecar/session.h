@@ -106,7 +106,7 @@ struct session {
     uint32_t ended_places; /* of processes that wait to be set free */
     bool has_ended;        /* stored by an earlier sidecar, lanes and all */
     bool is_boot_ours;     /* ticks of today mean something in it */
-    bool is_service_known;
+    bool is_service_known, is_loading_known;
     bool has_overdue;       /* a site has such a limit */
     uint32_t overdue_looks; /* at threads, this batch */
     bool has_gap;           /* the store knows less than was given back */
@@ -167,6 +167,10 @@ int session_knows_site(struct session *session, uint32_t site)
 
 /* Entries that are new in the tables, into the store. */
 int tables_sync(struct session *session) __attribute__((warn_unused_result));
+/* The first process: from its exec until its first handler could run;
+ * `is_over`: it has ended, there is no later look. */
+int tables_loading(struct session *session, bool is_over)
+    __attribute__((warn_unused_result));
 /* Look at the places of processes that were set free in any case. */
 void tables_look_again(struct session *session);
 /* A place of the table is nobody's from now on. */

@@ -19,6 +19,7 @@
 #include "tools/common/config.h"
 #include "tools/sidecar/log.h"
 #include "tools/sidecar/spool.h"
+#include "lane/assert.h"
 
 enum {
     LOCK_SHARED_NS = 50000, /* somebody only looks */
@@ -95,6 +96,7 @@ static bool take_lock(int lock_fd, bool wait)
 
 bool setup_share(int lock_fd, bool wait)
 {
+    lane_assert(lock_fd >= 0);
     for (int i = 0; i < LOCK_TRIES; i++) {
         if (flock(lock_fd, LOCK_SH | LOCK_NB) == 0)
             return true;

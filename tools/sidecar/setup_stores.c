@@ -19,6 +19,7 @@
 #include "tools/common/paths.h"
 #include "tools/sidecar/log.h"
 #include "tools/sidecar/setup.h"
+#include "lane/assert.h"
 
 enum {
     WAIT_NS = 10000000,
@@ -36,6 +37,7 @@ static struct flock byte_of(uint64_t key, short type)
 
 static bool lock_store(int lock_fd, uint64_t key, bool wait)
 {
+    lane_assert(lock_fd >= 0);
     struct flock range = byte_of(key, F_WRLCK);
     for (int i = 0; i < WAIT_TRIES; i++) {
         if (fcntl(lock_fd, F_SETLK, &range) == 0)

@@ -11,6 +11,7 @@
 #include "lane/utf8.h"
 #include "tools/sidecar/cause.h"
 #include "tools/sidecar/names.h"
+#include "lane/assert.h"
 
 /* libstdc++'s, which the tools link */
 char *__cxa_demangle(const char *mangled, char *buf, size_t *len_bytes,
@@ -40,6 +41,7 @@ static uint64_t innermost(const struct lane_frame_stack *head,
 static int stack_take(struct session *s, uint32_t lane,
                       const struct lane_log_item *item)
 {
+    lane_assert(lane < LANE_MAX && item->frame->kind == LANE_FRAME_STACK);
     struct lane_frame_stack head;
     const struct lane_frame *f = item->frame;
     if (f->payload_bytes < sizeof head)
@@ -106,6 +108,7 @@ static bool throw_texts(const uint8_t *payload, size_t len_bytes,
 
 static int throw_take(struct session *s, const struct lane_log_item *item)
 {
+    lane_assert(item->frame->kind == LANE_FRAME_THROW);
     struct lane_frame_throw t;
     char type[512], message[8];
     if (!throw_texts(item->payload, item->frame->payload_bytes, &t, type,
@@ -121,6 +124,7 @@ static int throw_take(struct session *s, const struct lane_log_item *item)
 int stacks_take(struct session *s, uint32_t lane,
                 const struct lane_log_item *item)
 {
+    lane_assert(lane < LANE_MAX && item->type == LANE_ITEM_FRAME);
     int rc = 0;
     switch (item->frame->kind) {
     case LANE_FRAME_STACK:
@@ -151,6 +155,7 @@ static int gather_first_throw(struct session *s, uint32_t lane,
                               struct lane_frame_throw *t,
                               struct decode_context *out)
 {
+    lane_assert(lane < LANE_MAX);
     struct lane_frame_throw first;
     int rc =
         store_start(s->store, STORE_ORIGIN_THROWN, "iib", s->id, (int64_t)lane,
@@ -170,6 +175,7 @@ static int gather_first_throw(struct session *s, uint32_t lane,
 static int gather_origin(struct session *s, uint32_t lane, uint32_t at,
                          struct decode_context *out)
 {
+    lane_assert(lane < LANE_MAX);
     const char *ended = NULL;
     struct lane_frame_throw t = {0};
     int rc = store_start(s->store, STORE_ORIGIN_GET, "iii", s->id,
@@ -244,6 +250,7 @@ static void gather_cause(struct session *s, const struct pending_frame *f,
 int stacks_gather(struct session *s, const struct drain_span *span,
                   const struct pending *pending, struct decode_context *out)
 {
+    lane_assert(out != NULL);
     const struct pending_frame *error =
         pending ? &pending->frame[LANE_FRAME_ERROR] : NULL;
     struct lane_frame_error e = {0};

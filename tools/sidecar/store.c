@@ -23,6 +23,7 @@
 #include "tools/store/migrate.h"
 #include "tools/store/texts.h"
 #include "tools/store/wal.h"
+#include "lane/assert.h"
 
 enum {
     BUSY_MS = 5000,
@@ -59,6 +60,7 @@ static const char *const names[STORE_STATEMENTS] = {
     [STORE_TRACE_ADD] = "trace_add",
     [STORE_CONTEXT_ROOT] = "context_root",
     [STORE_PROCESS_EXECED] = "process_execed",
+    [STORE_PROCESS_LOADED] = "process_loaded",
     [STORE_PROCESS_LOST] = "process_lost",
     [STORE_TRACE_ROOTS] = "trace_roots",
     [STORE_TRACE_ROOT] = "trace_root",
@@ -130,6 +132,7 @@ void store_forget(struct store *store)
 /* The text under "-- :name". */
 static int prepare(struct store *store, enum store_statement which)
 {
+    lane_assert(which < STORE_STATEMENTS && store->db != NULL);
     char mark[64];
     int len = snprintf(mark, sizeof mark, "-- :%s\n", names[which]);
     const char *at = strstr(sql_sqlite_sidecar, mark);
@@ -215,6 +218,7 @@ static int set_up(struct store *store)
 int store_open(const char *path, struct store **out, char *why,
                size_t why_bytes)
 {
+    lane_assert(path != NULL && why_bytes != 0);
     struct store *store = calloc(1, sizeof *store);
     if (!store)
         return -ENOMEM;
@@ -322,6 +326,7 @@ int store_sync(struct store *store)
 
 static int bind_one(sqlite3_stmt *s, int index, char shape, va_list *arguments)
 {
+    lane_assert(index > 0);
     if (shape == 'i') {
         int64_t n = va_arg(*arguments, int64_t);
         return n == STORE_NULL ? sqlite3_bind_null(s, index)
@@ -349,6 +354,8 @@ static int bind_all(struct store *store, sqlite3_stmt *s, const char *shape,
 
 int store_next(struct store *store, enum store_statement statement)
 {
+    lane_assert(statement < STORE_STATEMENTS &&
+                store->statement[statement] != NULL);
     sqlite3_stmt *s = store->statement[statement];
     int code = sqlite3_step(s);
     if (code == SQLITE_ROW)
@@ -361,6 +368,7 @@ int store_next(struct store *store, enum store_statement statement)
 int store_run(struct store *store, enum store_statement statement,
               const char *shape, ...)
 {
+    lane_assert(statement < STORE_STATEMENTS);
     va_list arguments;
     va_start(arguments, shape);
     int rc = bind_all(store, store->statement[statement], shape, &arguments);
@@ -392,6 +400,7 @@ int store_cells(struct store *store, enum store_statement statement,
                 const struct store_cell *first, size_t row_bytes, uint32_t rows,
                 uint32_t cells)
 {
+    lane_assert(statement < STORE_STATEMENTS && rows != 0 && cells != 0);
     sqlite3_stmt *s = store->statement[statement];
     int index = 1;
     for (uint32_t row = 0; row < rows; row++) {
@@ -411,6 +420,7 @@ int store_cells(struct store *store, enum store_statement statement,
 int store_put_text(struct store *store, int64_t session, const char *text,
                    int64_t *out)
 {
+    lane_assert(store->in_transaction && text != NULL);
     int code = texts_put(store->texts, session, text, out);
     return code == SQLITE_OK ? 0 : failed(store, code);
 }
@@ -418,6 +428,7 @@ int store_put_text(struct store *store, int64_t session, const char *text,
 int store_start(struct store *store, enum store_statement statement,
                 const char *shape, ...)
 {
+    lane_assert(statement < STORE_STATEMENTS);
     va_list arguments;
     va_start(arguments, shape);
     int rc = bind_all(store, store->statement[statement], shape, &arguments);
@@ -428,12 +439,14 @@ int store_start(struct store *store, enum store_statement statement,
 int64_t store_int(struct store *store, enum store_statement statement,
                   int column)
 {
+    lane_assert(statement < STORE_STATEMENTS && column >= 0);
     return sqlite3_column_int64(store->statement[statement], column);
 }
 
 const void *store_blob(struct store *store, enum store_statement statement,
                        int column, size_t *len_bytes)
 {
+    lane_assert(statement < STORE_STATEMENTS && len_bytes != NULL);
     sqlite3_stmt *s = store->statement[statement];
     const void *bytes = sqlite3_column_blob(s, column);
     *len_bytes = (size_t)sqlite3_column_bytes(s, column);
@@ -493,6 +506,7 @@ int store_begin(struct store *store)
 
 int store_commit(struct store *store)
 {
+    lane_assert(store->db != NULL);
     if (!store->in_transaction)
         return 0;
     int rc = store_run(store, STORE_COMMIT, "");

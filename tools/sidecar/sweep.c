@@ -7,6 +7,7 @@
  * is forgotten; until then it takes no more room than that.
  */
 #include "tools/sidecar/drain_internal.h"
+#include "lane/assert.h"
 
 enum {
     UNSEEN_MAX = 2,
@@ -41,6 +42,7 @@ static void sweep_one(struct pending *p, void *with)
 
 void drain_sweep(struct session *s, uint32_t lane)
 {
+    lane_assert(lane < LANE_MAX);
     static struct sweep sweep;
     struct lane_head head;
     if (lane_reader_lane(&s->reader, lane, &head) != 0 ||

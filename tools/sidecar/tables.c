@@ -11,6 +11,7 @@
 #include <string.h>
 #include "tools/sidecar/session.h"
 #include "tools/sidecar/words.h"
+#include "lane/assert.h"
 
 enum {
     TEXT_MAX = 4096,
@@ -60,6 +61,7 @@ static void process_name(const struct session *s, const struct lane_process *p,
 
 static int process_store(struct session *s, uint32_t index)
 {
+    lane_assert(index < LANE_PROCESS_MAX);
     struct session_process *p = &s->process[index];
     uint32_t context = p->entry.context;
     int64_t trace = tables_trace(s, &context, p->entry.t0_ticks);
@@ -105,6 +107,7 @@ int tables_lost(struct session *s, const struct session_process *process)
 /* A place with somebody in it, who is new or still there. */
 static int process_sync(struct session *s, uint32_t index)
 {
+    lane_assert(index < LANE_PROCESS_MAX);
     struct session_process *p = &s->process[index];
     struct lane_process entry;
     int rc = lane_reader_entry(&s->reader, LANE_TABLE_PROCESSES, index, &entry);
@@ -134,6 +137,7 @@ void tables_look_again(struct session *s)
 
 void tables_forget_process(struct session_process *process)
 {
+    lane_assert(process->is_ended);
     death_close(&process->death);
     *process = (struct session_process){.is_free = true, .death.pidfd = -1};
 }
@@ -163,6 +167,7 @@ static int64_t trace_add(struct session *s, uint32_t index,
                          const struct lane_context *context,
                          uint64_t start_ticks)
 {
+    lane_assert(index < LANE_CONTEXT_MAX);
     char program[TEXT_MAX], name[TEXT_MAX] = "?";
     struct lane_process *root = &s->process[0].entry;
     bool is_process = index == 0;
@@ -203,6 +208,7 @@ static int64_t trace_add(struct session *s, uint32_t index,
 
 static int traces_grow(struct session *s, uint32_t index)
 {
+    lane_assert(index >= s->traces);
     if (index < s->traces)
         return 0;
     uint32_t count = s->traces ? s->traces : 16;
@@ -293,6 +299,7 @@ static int items_read(struct session *s, const struct lane_site *entry,
 void tables_build_id(const struct session *s, uint32_t module_plus_1, char *out,
                      size_t cap_bytes)
 {
+    lane_assert(cap_bytes != 0);
     struct lane_module module;
     out[0] = 0;
     if (module_plus_1 == 0 ||
@@ -309,6 +316,7 @@ static int site_store(struct session *s, uint32_t index,
                       const struct lane_site *entry,
                       const struct session_site *site)
 {
+    lane_assert(index != 0 && index < LANE_SITE_MAX);
     static const char *const bindings[] = {"none", "entry", "slots"};
     static const char *const shims[] = {NULL, "frame", "zero-copy"};
     char symbol[TEXT_MAX], object[TEXT_MAX], reason[TEXT_MAX];
@@ -339,6 +347,7 @@ static int site_store(struct session *s, uint32_t index,
 
 static int site_sync(struct session *s, uint32_t index)
 {
+    lane_assert(index != 0 && index < LANE_SITE_MAX);
     struct session_site *site = &s->site[index];
     struct lane_site entry;
     int rc = lane_reader_entry(&s->reader, LANE_TABLE_SITES, index, &entry);
@@ -381,6 +390,27 @@ static int service_sync(struct session *s)
     return rc < 0 ? rc : 0;
 }
 
+int tables_loading(struct session *s, bool is_over)
+{
+    const struct lane_session *h = &s->reader.header;
+    if (s->is_loading_known || !s->process[0].is_stored)
+        return 0;
+    /* it may have begun and ended since the last look */
+    int err =
+        h->loaded_ticks == 0 && is_over ? lane_reader_refresh(&s->reader) : 0;
+    if (err || h->loaded_ticks == 0)
+        return err;
+    s->is_loading_known = true;
+    if (h->minor < LANE_MINOR_EXEC || h->exec_ticks == 0 ||
+        h->exec_ticks > h->loaded_ticks)
+        return 0;
+    int64_t ns = clock_duration_ns(&s->clock, h->exec_ticks, h->loaded_ticks);
+    int rc = store_run(
+        s->store, STORE_PROCESS_LOADED, "iii", s->id, ns,
+        h->loaded_cpu_ns < (uint64_t)ns ? (int64_t)h->loaded_cpu_ns : ns);
+    return rc < 0 ? rc : 0;
+}
+
 /* "withheld: REASON (...": preload/discreet.c. */
 static void find_withheld(struct session *s, const char *note)
 {
@@ -416,6 +446,8 @@ int tables_sync(struct session *s)
             rc = site_sync(s, i);
     if (rc == 0)
         rc = service_sync(s);
+    if (rc == 0)
+        rc = tables_loading(s, false);
     if (rc == 0)
         rc = note_sync(s);
     return rc == 0 ? words_read(s) : rc;

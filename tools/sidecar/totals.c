@@ -6,6 +6,7 @@
 #include <string.h>
 #include "lane/ids.h"
 #include "tools/common/buf.h"
+#include "lane/assert.h"
 
 enum {
     SLOTS = 2048,
@@ -44,6 +45,7 @@ int totals_full(const struct totals *totals)
 
 struct total *totals_get(struct totals *totals, int64_t trace, uint32_t site)
 {
+    lane_assert(totals->count <= totals->slots && totals->slots != 0);
     uint64_t hash = lane_mix64((uint64_t)trace << 16 ^ site);
     for (uint32_t i = 0; i < SLOTS; i++) {
         struct total **slot = &totals->slot[(hash + i) % SLOTS];
@@ -99,6 +101,7 @@ static void histogram_text(const uint64_t sum[], struct buf *text)
 static int flush_one(const struct total *t, struct store *store,
                      int64_t session, struct buf *text)
 {
+    lane_assert(t->calls >= 0 && t->errors >= 0);
     uint64_t sum[LANE_HISTOGRAM_BUCKETS];
     for (int i = 0; i < LANE_HISTOGRAM_BUCKETS; i++)
         sum[i] = t->histogram[i];
@@ -126,6 +129,7 @@ static int flush_one(const struct total *t, struct store *store,
 
 int totals_flush(struct totals *totals, struct store *store, int64_t session)
 {
+    lane_assert(totals->count <= totals->slots);
     struct buf text;
     buf_init(&text, TEXT_MAX);
     int rc = 0;

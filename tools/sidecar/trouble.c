@@ -2,6 +2,7 @@
 /* See trouble.h. The directory may be full as well: then the log has to do. */
 #define _GNU_SOURCE
 #include "tools/sidecar/trouble.h"
+#include "lane/assert.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 static void put(int dir_fd, const char *name, const char *text)
 {
+    lane_assert(text != NULL);
     int fd =
         openat(dir_fd, ASIDE,
                O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);

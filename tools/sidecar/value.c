@@ -12,6 +12,7 @@
 #include <string.h>
 #include "lane/utf8.h"
 #include "tools/sidecar/decode_internal.h"
+#include "lane/assert.h"
 
 static const char ellipsis[] = "\xe2\x80\xa6";
 
@@ -93,6 +94,7 @@ size_t value_json_bytes(const struct decode_value *v)
 /* Raw bytes of the beginning that serialize to at most `room`. */
 static size_t fit_head(const uint8_t *bytes, size_t len_bytes, size_t room)
 {
+    lane_assert(len_bytes == 0 || bytes != NULL);
     size_t i = 0, sum = 0, raw;
     while (i < len_bytes) {
         size_t json = piece(bytes + i, len_bytes - i, &raw);
@@ -108,6 +110,7 @@ static size_t fit_head(const uint8_t *bytes, size_t len_bytes, size_t room)
 static size_t fit_tail(const uint8_t *bytes, size_t from, size_t len_bytes,
                        size_t room)
 {
+    lane_assert(from <= len_bytes);
     size_t sum = raw_text_bytes(bytes + from, len_bytes - from), raw;
     while (from < len_bytes && sum > room) {
         sum -= piece(bytes + from, len_bytes - from, &raw);
@@ -249,6 +252,7 @@ static cJSON *float_json(const struct decode_value *v)
 /* The constant's name; the number as text if it is none of them. */
 static cJSON *enum_json(const struct decode_value *v, int64_t number)
 {
+    lane_assert(v->item != NULL);
     uint32_t i = (uint32_t)(v->item - v->site->item) + 1;
     char text[64];
     for (; i < v->site->count; i++) {
@@ -295,6 +299,7 @@ static cJSON *number_json(const struct decode_value *v)
 
 struct cJSON *value_json(struct decode_value *v)
 {
+    lane_assert(v->item != NULL && v->site != NULL);
     if (is_absent(v))
         return cJSON_CreateNull();
     switch (v->type) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See words.h. A ring; those of one pid are chained, newest first. */
 #include "tools/sidecar/words.h"
+#include "lane/assert.h"
 #include <errno.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -55,6 +56,7 @@ static void keep(const struct session *s, const struct lane_word *told)
 static int read_one(const struct session *s, uint32_t number,
                     struct lane_word *out)
 {
+    lane_assert(s->reader.header.table[LANE_TABLE_WORDS].capacity != 0);
     uint32_t capacity = s->reader.header.table[LANE_TABLE_WORDS].capacity;
     struct lane_word again;
     int rc =
@@ -120,6 +122,7 @@ static const struct word *find_end(const struct session *s,
 
 void words_ask(const struct session *s, struct session_process *p)
 {
+    lane_assert(p->is_known);
     const struct word *word = find_end(s, p);
     if (!word || p->is_told)
         return;

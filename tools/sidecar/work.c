@@ -2,9 +2,11 @@
 /* See work.h. */
 #include "tools/sidecar/work.h"
 #include "tools/sidecar/store.h"
+#include "lane/assert.h"
 
 int work_flush(struct work *w, struct store *store)
 {
+    lane_assert(w->count <= WORK_ITEMS);
     int rc = 0;
     for (uint32_t i = 0; i < w->count && rc >= 0; i++)
         rc = store_run(store, STORE_TRACE_WORK, "iii", w->item[i].trace,
@@ -16,6 +18,7 @@ int work_flush(struct work *w, struct store *store)
 int work_add(struct work *w, struct store *store, int64_t trace,
              int64_t end_unix_ns, int is_failed)
 {
+    lane_assert(w->count <= WORK_ITEMS);
     struct work_item *at = NULL;
     for (uint32_t i = w->count; !at && i > 0; i--)
         if (w->item[i - 1].trace == trace)

@@ -186,7 +186,7 @@ static void read_process(struct reader *r, struct upload_process *p,
     if (!p->parent_span_id)
         p->parent_span_id = remote;
     p->resource = text(r), p->lost = text(r), p->target = text(r);
-    p->is_root = number(r);
+    p->is_root = number(r), p->loading_ns = number(r);
 }
 
 static void read_site(struct reader *r, struct upload_site *s)

@@ -359,6 +359,7 @@ static void put_process(struct emit *e, const struct upload_process *p,
     attribute_int(e, SPAN_ATTRIBUTES, "process.exit.code", p->exit_code);
     attribute_int(e, SPAN_ATTRIBUTES, "handspan.signal", p->signal);
     attribute_int(e, SPAN_ATTRIBUTES, "handspan.cpu_ns", p->cpu_ns);
+    attribute_int(e, SPAN_ATTRIBUTES, "handspan.loading_ns", p->loading_ns);
     attribute_int(e, SPAN_ATTRIBUTES, "handspan.peak_bytes", p->peak_bytes);
     if (values)
         attribute_text(e, SPAN_ATTRIBUTES, "handspan.command", p->command);

@@ -73,6 +73,7 @@ struct upload_process {
     const char *program, *command; /* VALUE: path; JSON array */
     const char *lost, *target;     /* after exec; target VALUE: path */
     int64_t is_root;
+    int64_t loading_ns; /* not in PostgreSQL */
 };
 struct upload_site {
     uint64_t session;
