@@ -83,6 +83,8 @@ const uint8_t *lane_keeper_oldest(const struct lane_keeper *keeper,
 void lane_keeper_promise(struct lane_keeper *keeper, bool is_soon)
 {
     if (keeper->minor >= LANE_MINOR_SPOOL)
-        __atomic_store_n(&keeper->map.session->spool, (uint32_t)is_soon,
+        /* release; pairs with wait_most() in span_record.c */
+        __atomic_store_n(&keeper->map.session->spool,
+                         is_soon ? LANE_SPOOL_SOON : LANE_SPOOL_NO,
                          __ATOMIC_RELEASE);
 }

@@ -125,7 +125,12 @@ enum lane_clock {
 enum lane_policy {
     LANE_POLICY_DROP = 0,
     LANE_POLICY_WAIT = 1,
-    LANE_POLICY_BRIEF = 2, /* drop; but for moments, while `spool` is set */
+    LANE_POLICY_BRIEF = 2, /* drop; but for moments, while `spool` says SOON */
+};
+enum lane_spool {     /* will there be room in a moment? */
+    LANE_SPOOL_SOON = 1, /* full segments are set aside on a disk, or the
+                            sidecar that will do it is starting */
+    LANE_SPOOL_NO = 2,   /* the sidecar says so; 0: nobody said anything */
 };
 enum lane_gate {
     LANE_GATE_OPEN = 1, /* spans are recorded */
@@ -234,8 +239,8 @@ struct lane_session {
     /* [S] counts up when units were given back, before that wakes who waits: a
      * futex that threads sleep on where the policy is to wait */
     _Alignas(64) uint32_t room;
-    uint32_t spool; /* [P S] 1: full segments are set aside on a disk, so that
-                       there will be room in a moment; 0: not, or no more */
+    uint32_t spool; /* [P S] enum lane_spool; a process says SOON only where
+                       nobody said anything */
     _Alignas(64) char pad2[4096 - 2176];
 };
 

@@ -378,24 +378,26 @@ static bool run(struct start *start)
     return pid > 0;
 }
 
-/* Until the sidecar says what is so: whoever finds no room while it starts
- * sleeps for a moment. */
-static void promise(bool is_soon)
+/* There is a sidecar, or will be: until it says what is so, whoever finds no
+ * room sleeps for a moment. */
+static void promise(void)
 {
-    __atomic_store_n(&runtime.map.session->spool, (uint32_t)is_soon,
-                     __ATOMIC_RELEASE);
+    uint32_t nobody = 0;
+    /* relaxed: the word is all there is */
+    (void)__atomic_compare_exchange_n(&runtime.map.session->spool, &nobody,
+                                      LANE_SPOOL_SOON, false, __ATOMIC_RELAXED,
+                                      __ATOMIC_RELAXED);
 }
 
 void sidecar_start(void)
 {
-    const char *why;
-    if (is_off())
+    bool is_there = is_running();
+    if (is_there)
+        promise();
+    if (is_there || is_off())
         return;
-    promise(true);
-    if (is_running())
-        return;
-    if ((why = why_not())) {
-        promise(false);
+    const char *why = why_not();
+    if (why) {
         note_lines("sidecar", "not started:", why, NULL);
         return;
     }
@@ -408,7 +410,10 @@ void sidecar_start(void)
     start->stack = at;
     make_arguments(start);
     make_environment(start);
-    if (!find_program(start))
+    bool is_found = find_program(start);
+    if (is_found)
+        promise();
+    if (!is_found)
         note_line("sidecar", "not started: no `handspan` beside the preload; "
                              "HANDSPAN_SIDECAR may name it");
     else if (!run(start))

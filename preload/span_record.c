@@ -20,9 +20,9 @@
 enum {
     GROW_EVERY = 8,                  /* records dropped between tries to grow */
     WAIT_STEP_NS = 50 * 1000 * 1000, /* a killed sidecar wakes nobody */
-    /* for a spool: a thread sleeps so long at once, and beyond that this part
-     * of its time: a disk that is too slow slows nobody down */
-    BRIEF_MOST_NS = 2000 * 1000 * 1000,
+    /* for a spool: a thread sleeps so long in all, and beyond that this part of
+     * its time: who outruns the disk takes at most twice as long, and that */
+    BRIEF_MOST_NS = 200 * 1000 * 1000,
     BRIEF_PART = 2,
 };
 
@@ -81,7 +81,7 @@ static uint64_t wait_most(uint64_t now)
         return runtime.map.wait_us * UINT64_C(1000);
     /* acquire; pairs with lane_keeper_promise() */
     if (runtime.map.policy == LANE_POLICY_BRIEF &&
-        __atomic_load_n(&session->spool, __ATOMIC_ACQUIRE) != 0)
+        __atomic_load_n(&session->spool, __ATOMIC_ACQUIRE) == LANE_SPOOL_SOON)
         return brief_wait(now);
     return 0;
 }

@@ -323,7 +323,8 @@ def main():
                          "HANDSPAN_SPOOL_SIZE": "1MB"},
                 "unwritable": {"HANDSPAN_BUDGET_MB": "1"},
                 "left": {"HANDSPAN_BUDGET_MB": "4"},
-                "hostile": {"HANDSPAN_BUDGET_MB": "4"}}[name]
+                "hostile": {"HANDSPAN_BUDGET_MB": "4",
+                            "HANDSPAN_KEEP_AGE": "off"}}[name]
     temp = pathlib.Path(tempfile.mkdtemp(prefix="handspan-spool-"))
     one = Case(build, temp, **settings)
     one.build, one.settings = build, settings
