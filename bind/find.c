@@ -100,7 +100,7 @@ static int match_readable(void *context, const struct plan_symbol *symbol)
     struct search *s = context;
     if (symbol->vaddr == 0 || (s->is_exported && !symbol->is_exported) ||
         bind_cold_half_of(symbol->name) ||
-        variant_passes_on(s->object.image, symbol))
+        variant_passes_on(s->object.image, symbol, !s->is_exported))
         return 0;
     return found(s, symbol->name, symbol->vaddr);
 }

@@ -15,8 +15,9 @@
 uint32_t lane_keeper_lanes(const struct lane_keeper *keeper)
 {
     uint32_t most = keeper->map.table[LANE_TABLE_LANES].capacity;
+    /* relaxed; who asks finds out whether each one is made */
     uint32_t count =
-        __atomic_load_n(&keeper->map.session->lane_next, __ATOMIC_ACQUIRE);
+        __atomic_load_n(&keeper->map.session->lane_next, __ATOMIC_RELAXED);
     return count < most ? count : most;
 }
 
@@ -66,9 +67,11 @@ const uint8_t *lane_keeper_oldest(const struct lane_keeper *keeper,
         return NULL;
     const struct lane *lane = &keeper->map.lanes[index];
     uint64_t oldest = lane->recycled;
+    /* acquire; pairs with lane_grow(): what it took stands in its slot */
     uint32_t unit =
         __atomic_load_n(&lane->unit[oldest % LANE_UNIT_RING], __ATOMIC_ACQUIRE);
-    uint32_t head = __atomic_load_n(&s->ready_head, __ATOMIC_ACQUIRE);
+    /* relaxed: room there was, there is */
+    uint32_t head = __atomic_load_n(&s->ready_head, __ATOMIC_RELAXED);
     if (oldest == 0 || unit == 0 || unit > keeper->unit_max ||
         s->ready_tail - head >= LANE_READY_RING)
         return NULL;

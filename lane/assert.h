@@ -28,10 +28,14 @@ lane_assert_failed(const char *text, long len)
 #endif
     __builtin_trap();
 }
+#define LANE_ASSERT_LINE(line) #line
+#define LANE_ASSERT_TEXT(line, text)                                           \
+    __FILE__ ":" LANE_ASSERT_LINE(line) ": " text "\n"
 #define lane_assert(holds)                                                     \
-    ((holds) ? (void)0                                                         \
-             : lane_assert_failed(__FILE__ ": " #holds "\n",                   \
-                                  sizeof(__FILE__ ": " #holds "\n") - 1))
+    ((holds)                                                                   \
+         ? (void)0                                                             \
+         : lane_assert_failed(LANE_ASSERT_TEXT(__LINE__, #holds),              \
+                              sizeof(LANE_ASSERT_TEXT(__LINE__, #holds)) - 1))
 #else
 #define lane_assert(holds) ((void)sizeof((holds) ? 1 : 0))
 #endif

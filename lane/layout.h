@@ -127,7 +127,7 @@ enum lane_policy {
     LANE_POLICY_WAIT = 1,
     LANE_POLICY_BRIEF = 2, /* drop; but for moments, while `spool` says SOON */
 };
-enum lane_spool {     /* will there be room in a moment? */
+enum lane_spool {        /* will there be room in a moment? */
     LANE_SPOOL_SOON = 1, /* full segments are set aside on a disk, or the
                             sidecar that will do it is starting */
     LANE_SPOOL_NO = 2,   /* the sidecar says so; 0: nobody said anything */

@@ -151,6 +151,7 @@ static bool is_of_system(const struct stat *st)
 
 static int parent_open(const char *path, uint32_t uid, struct parent *out)
 {
+    lane_assert(path[0] == '/');
     struct stat st;
     int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
@@ -213,6 +214,7 @@ struct entry { /* struct linux_dirent64 */
 
 static bool is_other_name(const char *name, const char *plain)
 {
+    lane_assert(plain[0] != 0);
     size_t len = strlen(plain);
     return strncmp(name, plain, len) == 0 && name[len] == '.' &&
            strlen(name + len + 1) == RANDOM_DIGITS;
@@ -222,6 +224,7 @@ static bool is_other_name(const char *name, const char *plain)
 static void choose(const struct parent *parent, const char *plain,
                    const char *name, char best[NAME_BYTES])
 {
+    lane_assert(parent->fd >= 0);
     int fd = -1;
     bool is_held;
     if (!is_other_name(name, plain) || strlen(name) >= NAME_BYTES ||
@@ -236,6 +239,7 @@ static void choose(const struct parent *parent, const char *plain,
 static int find_other(const struct parent *parent, const char *plain,
                       char best[NAME_BYTES])
 {
+    lane_assert(parent->fd >= 0);
     _Alignas(8) char buf[8192];
     long n = 0;
     int count = 0;
@@ -247,6 +251,7 @@ static int find_other(const struct parent *parent, const char *plain,
            (n = syscall(SYS_getdents64, fd, buf, sizeof buf)) > 0) {
         for (long at = 0; at < n; count++) {
             const struct entry *entry = (const void *)(buf + at);
+            lane_assert(entry->len != 0);
             choose(parent, plain, entry->name, best);
             at += entry->len;
         }
@@ -258,6 +263,7 @@ static int find_other(const struct parent *parent, const char *plain,
 
 static void make_name(const char *plain, char out[NAME_BYTES])
 {
+    lane_assert(strlen(plain) + RANDOM_DIGITS + 2 <= NAME_BYTES);
     char digits[RANDOM_DIGITS + 1] = "";
     uint64_t number = fresh_number();
     size_t len = 0;
@@ -274,6 +280,7 @@ static void make_name(const char *plain, char out[NAME_BYTES])
 static int take_other(const struct parent *parent, const char *plain,
                       char name[NAME_BYTES], int *fd)
 {
+    lane_assert(parent->fd >= 0 && *fd < 0);
     bool is_held;
     char made[NAME_BYTES] = "";
     for (int i = 0; i < TRIES; i++) {
@@ -298,6 +305,7 @@ static int take_other(const struct parent *parent, const char *plain,
 static void note_refused(struct lane_place *out, const char *parent,
                          const char *name, int err)
 {
+    lane_assert(err < 0);
     if (out->refused_err)
         return;
     if (set_path(out->refused, parent, name) == 0)
@@ -307,6 +315,7 @@ static void note_refused(struct lane_place *out, const char *parent,
 static int try_parent(const char *path, const char *name, uint32_t uid,
                       bool make, struct lane_place *out)
 {
+    lane_assert(out->fd < 0);
     struct parent parent = {.fd = -1};
     char other[NAME_BYTES];
     bool is_held;
@@ -406,6 +415,7 @@ static const char *folder_of(const char *path, char out[PATH_MAX])
 
 bool lane_place_is_anybodys(int fd, const char *path, uint32_t uid)
 {
+    lane_assert(fd >= 0);
     struct stat st, folder;
     char parent[PATH_MAX];
     if (fstat(fd, &st) != 0)

@@ -29,6 +29,7 @@
 #include "preload/read_pages.h"
 #include "preload/sandbox.h"
 #include "preload/signal_stack.h"
+#include "lane/assert.h"
 
 #ifndef AT_MINSIGSTKSZ
 #define AT_MINSIGSTKSZ 51
@@ -74,6 +75,7 @@ static uint64_t find_frame_bytes(void)
 
 int altstack_flag(void)
 {
+    /* acquire; pairs with enter_sigaltstack() */
     return __atomic_load_n(&is_small, __ATOMIC_ACQUIRE) ? 0 : SA_ONSTACK;
 }
 
@@ -90,10 +92,12 @@ static void enter_sigaltstack(struct shim_call *call)
         (stack.ss_flags & SS_DISABLE))
         return;
     /* no room for a second frame, so our copies must not fault there */
+    lane_assert(frame_bytes != 0);
     if (stack.ss_size < 2 * frame_bytes + CALLS_BYTES)
         read_pages_enable(0);
     if (stack.ss_size >= frame_bytes)
         return;
+    /* release; pairs with altstack_flag() */
     __atomic_store_n(&is_small, 1, __ATOMIC_RELEASE);
     fatal_leave_altstack();
 }
@@ -109,6 +113,7 @@ struct raised {
 /* On an alternate stack, and the kernel's next frame may have no room there. */
 static bool is_tight(uint64_t sp)
 {
+    lane_assert(frame_bytes != 0);
     stack_t stack;
     if (machine_syscall(SYS_sigaltstack, 0, (long)&stack, 0, 0, 0, 0) != 0)
         return false;
@@ -137,6 +142,7 @@ static void before_signal(uint64_t sp, int signal)
     if (end != NULL) {
         struct raised *raised = (struct raised *)(void *)end - 1;
         raised->sp = sp;
+        lane_assert(((uint64_t)raised & 7) == 0);
         raised->mask = mask;
         raised->signal = signal;
         error_registers(raised->registers);
@@ -160,6 +166,7 @@ static void enter_pthread_kill(struct shim_call *call)
 
 void altstack_watch(void)
 {
+    lane_assert(frame_bytes == 0);
     frame_bytes = find_frame_bytes();
     if (bind_internal("sigaltstack", enter_sigaltstack, NULL) != 0)
         is_small = 1;

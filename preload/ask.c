@@ -23,6 +23,7 @@
 #include "preload/cpu.h"
 #include "preload/exec.h"
 #include "preload/modules.h"
+#include "lane/assert.h"
 
 enum {
     NAME_BYTES = 9, /* "handspan" */
@@ -66,6 +67,7 @@ static uint32_t read_value(const struct reader *reader,
 static bool put_attribute(struct lane *lane, const struct shim_call *call,
                           uint64_t span, const uint8_t *bytes, uint32_t len)
 {
+    lane_assert(len <= LANE_ATTRIBUTES_MAX && call->site < SHIM_SITE_MAX);
     struct capture_frame frame;
     if (!capture_frame_open(lane, len, &frame)) {
         __atomic_fetch_add(&runtime.map.session->carry.frames, 1,
@@ -104,6 +106,7 @@ static bool set_attribute(const struct shim_call *call, struct lane *lane,
     uint32_t len = (uint32_t)sizeof head + head.key_bytes + head.value_bytes;
     if (head.key_bytes == 0)
         return false;
+    lane_assert(len <= sizeof bytes && *used <= LANE_ATTRIBUTES_MAX);
     if (len > LANE_ATTRIBUTES_MAX - *used) {
         (void)put_attribute(lane, call, place.parent, bytes, 0);
         return false;
@@ -119,6 +122,7 @@ static bool set_attribute(const struct shim_call *call, struct lane *lane,
 static void hand_over(uint64_t item, const struct shim_call *call,
                       struct lane *lane)
 {
+    lane_assert(span_is_own(lane));
     struct span_place place = span_find_place(lane, call->sp);
     struct carry_item carried = {
         .parent = place.parent, .ticks = span_now(), .context = place.context};
@@ -130,6 +134,7 @@ static void hand_over(uint64_t item, const struct shim_call *call,
 static bool take_up(uint64_t item, const struct shim_call *call,
                     struct lane *lane)
 {
+    lane_assert(span_is_own(lane));
     struct lane_carry_counts *losses = &runtime.map.session->carry;
     struct carry_item found;
     uint64_t now = span_now(), frame = 0;

@@ -23,6 +23,7 @@
 #include "preload/find_cxx.h"
 #include "preload/find_names.h"
 #include "shim/plan/plan.h"
+#include "lane/assert.h"
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -53,6 +54,9 @@ static uint8_t *fates;
 
 static uint8_t *fate_of(const struct manifest_decl *decl)
 {
+    lane_assert(!fates || (decl >= runtime.manifest->decls &&
+                           decl < runtime.manifest->decls +
+                                      runtime.manifest->decl_count));
     static uint8_t nobody;
     return fates ? &fates[decl - runtime.manifest->decls] : &nobody;
 }
@@ -70,6 +74,7 @@ static int count_function(void *context, uint32_t index, const char *name,
 static int bind_function(void *context, uint32_t index, const char *name,
                          uint64_t vaddr)
 {
+    lane_assert(index < modules.count);
     struct pass *pass = context;
     int err = bind_site_plan(pass->decl, &modules.at[index], name, vaddr,
                              pass->generation == 0);
@@ -104,6 +109,7 @@ static void say_unbound(struct pass *pass)
 /* The objects that its scope covers. */
 static void count_objects(struct pass *pass)
 {
+    lane_assert(pass->facts.objects == 0);
     struct bind_object object;
     for (uint32_t i = 0; i < modules.count; i++) {
         if (!bind_covers(&pass->world, pass->decl, i, &object))
@@ -118,6 +124,7 @@ static void count_objects(struct pass *pass)
 /* Returns how many functions the declaration now stands for. */
 static void bind_declaration(struct pass *pass)
 {
+    lane_assert((pass->decl->roles & MANIFEST_BOUND) != 0);
     find_world(&pass->world, pass->generation);
     pass->facts.match_max = config.match_max;
     count_objects(pass);

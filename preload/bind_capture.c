@@ -32,6 +32,7 @@ static bool grow_arena(size_t bytes)
 static bool lower_capture(const struct manifest_decl *decl,
                           struct manifest_decl *lowered)
 {
+    lane_assert(lowered != decl);
     *lowered = *decl;
     if (config.capture_max == MANIFEST_CAPTURE_NONE) {
         lowered->item_count = 0;
@@ -46,6 +47,7 @@ static bool lower_capture(const struct manifest_decl *decl,
         return false;
     struct manifest_item *items = (void *)(arena.base + at);
     arena.used_bytes = at + bytes;
+    lane_assert(arena.used_bytes <= arena.cap_bytes);
     lowered->items = items;
     lowered->item_count = 0;
     for (uint32_t i = 0; i < decl->item_count; i++) {
@@ -60,6 +62,7 @@ static bool lower_capture(const struct manifest_decl *decl,
 
 static int bind_capture(struct work *work)
 {
+    lane_assert(work->site != NULL);
     struct manifest_decl lowered;
     /* a pointer into no object is an address already */
     uint64_t base = work->module ? work->module->base : 0;

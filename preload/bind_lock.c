@@ -76,6 +76,7 @@ bool bind_lock_now(struct bind_hold *hold)
 void bind_unlock(const struct bind_hold *hold)
 {
     lane_assert(hold != NULL);
+    /* release; pairs with try() */
     __atomic_store_n(&holder, 0, __ATOMIC_RELEASE);
     set_mask(hold->mask, NULL);
     pthread_setcancelstate(hold->cancel_state, NULL);

@@ -141,9 +141,9 @@ void bind_work_arm(struct work *work, uint64_t target)
     site->decl = work->decl;
     if (work->decl)
         site->flags |= role_flags(work->decl);
-    if (runtime.site_count <= work->index)
-        __atomic_store_n(&runtime.site_count, work->index + 1,
-                         __ATOMIC_RELEASE);
+    /* release; pairs with whoever comes through the slot or the entry, which is
+     * written after this */
+    __atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
 static void put_error(struct work *work, const char *what, int err)

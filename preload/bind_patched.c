@@ -61,7 +61,6 @@ void bind_patched_add(const struct work *work)
         i++;
     if (i == SHIM_SITE_MAX)
         return; /* there are no more sites than that */
-    patches[i].at = work->patch.patch_at;
     patches[i].site = work->index;
     memcpy(patches[i].original, work->patch.original, PLAN_PATCH_BYTES);
     memcpy(patches[i].jump, (const void *)work->patch.patch_at,
@@ -71,7 +70,10 @@ void bind_patched_add(const struct work *work)
     memcpy(patches[i].boundary, work->patch.boundary,
            sizeof(patches[i].boundary));
     patches[i].copy_at = work->bound->island + SHIM_ISLAND_COPY;
-    patch_count += i == patch_count;
+    /* release; pairs with bind_patched_after() */
+    __atomic_store_n(&patches[i].at, work->patch.patch_at, __ATOMIC_RELEASE);
+    __atomic_store_n(&patch_count, patch_count + (i == patch_count),
+                     __ATOMIC_RELEASE);
     work->module->image.restore = restore;
 }
 
@@ -88,6 +90,23 @@ uint64_t bind_patched_place(uint64_t pc)
         return patch->at + at;
     }
     return pc;
+}
+
+uint64_t bind_patched_after(uint64_t pc)
+{
+    /* acquire; pairs with bind_patched_add() */
+    uint32_t count = __atomic_load_n(&patch_count, __ATOMIC_ACQUIRE);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct patched *patch = &patches[i];
+        /* acquire; pairs with bind_patched_add() */
+        uint64_t at = __atomic_load_n(&patch->at, __ATOMIC_ACQUIRE);
+        if (at == 0 || pc - at >= PLAN_PATCH_BYTES)
+            continue;
+        for (uint32_t k = 0; k < patch->boundary_count; k++)
+            if (patch->boundary[k].at == pc - at)
+                return patch->copy_at + patch->boundary[k].copy;
+    }
+    return 0;
 }
 
 void bind_patched_forget(uint64_t low, uint64_t high)
@@ -125,8 +144,8 @@ static void tell(const struct patched *patch)
     memcpy(name, runtime.map.strings + record->symbol.offset, len);
     name[len] = '\0';
     bind_site_unbound(decl, name, record->address,
-                      "its entry was changed by the program: later calls were "
-                      "not seen");
+                      "its entry was changed by the program or a breakpoint "
+                      "(uprobe): later calls were not seen");
 }
 
 void bind_patched_compare(void)

@@ -30,8 +30,7 @@
 static struct bound bounds[SHIM_SITE_MAX];
 static uint32_t bound_count;
 
-/* 1 + highest index that is ours. runtime.site_count is this, too, but for the
- * hooks: it grows when a site is armed. */
+/* 1 + highest index that is ours. */
 static uint32_t bounds_end;
 static bool is_any_gone; /* an object was unloaded: a site may be revived */
 
@@ -120,6 +119,7 @@ static int take_site(struct work *work)
     work->bound = &bounds[at];
     if (bounds_end <= work->index)
         bounds_end = work->index + 1;
+    lane_assert(bounds_end <= SHIM_SITE_MAX);
     return 0;
 }
 
@@ -152,6 +152,7 @@ static void name_begin(struct work *work)
     uint32_t index = flow_only_name(decl) ? 0 : take_index(true);
     if (index == 0)
         return;
+    lane_assert(index != work->index && index < SHIM_SITE_MAX);
     struct lane_site *record = &runtime.map.sites[index];
     *record = *work->record;
     put_string(name, &record->name);
@@ -439,6 +440,7 @@ void bind_site_gone(struct module *module)
     if (module->record != 0) {
         struct lane_module *record = &runtime.map.modules[module->record - 1];
         record->unloaded_ticks = lane_now(&runtime.map);
+        /* release; pairs with lane_reader_entry() */
         __atomic_store_n(&record->state, 2, __ATOMIC_RELEASE);
     }
     is_any_gone = true;

@@ -36,6 +36,7 @@ static uint32_t seen_count;
 static const struct seen *find_seen(uint64_t address,
                                     const struct manifest_decl *rules)
 {
+    lane_assert(rules != NULL);
     uint64_t i =
         ((address ^ (uint64_t)rules) * UINT64_C(0x9e3779b97f4a7c15)) >> 52;
     for (uint32_t n = 0; n < SEEN_MAX; n++, i++) {
@@ -51,13 +52,15 @@ static const struct seen *find_seen(uint64_t address,
 static void remember(uint64_t address, const struct manifest_decl *rules,
                      uint64_t stub)
 {
-    lane_assert(address != 0 && stub != 0);
+    lane_assert(address != 0);
     struct seen *entry = (struct seen *)(uintptr_t)find_seen(address, rules);
     if (!entry || entry->address != 0 || seen_count == SEEN_MOST)
         return;
+    lane_assert(seen_count < SEEN_MOST);
     seen_count++;
     entry->rules = rules;
     entry->stub = stub;
+    /* release; pairs with find_seen() */
     __atomic_store_n(&entry->address, address, __ATOMIC_RELEASE);
 }
 
@@ -75,6 +78,8 @@ void callback_forget(const struct module *module)
  * leads. A slot that is not resolved yet leads back into the PLT. */
 static uint64_t follow_plt(const struct module *module, uint64_t address)
 {
+    lane_assert(module->is_usable &&
+                address - module->base <= module->high - module->base);
     static const uint8_t endbr[4] = {0xf3, 0x0f, 0x1e, 0xfa};
     const uint8_t *at =
         plan_image_at(&module->image, address - module->base, 16);
@@ -112,6 +117,7 @@ struct name {
 static void name_function(struct module *module, uint64_t address,
                           struct name *name)
 {
+    lane_assert(address >= module->base && module->is_usable);
     struct plan_symbol symbol;
     struct text text = {name->bytes, 0, sizeof(name->bytes)};
     uint64_t vaddr = address - module->base;
@@ -142,6 +148,7 @@ static bool wants_rewrite(const struct flow_pointer *pointer)
  * an argument that is still to be handed on. */
 static bool substitute(const struct flow_pointer *pointer, uint64_t stub)
 {
+    lane_assert(stub != 0);
     uint32_t ireg, size;
     bool is_signed;
     if (!manifest_expr_is_register(pointer->flow->key, &ireg, &size,
@@ -156,6 +163,7 @@ static bool substitute(const struct flow_pointer *pointer, uint64_t stub)
 static uint64_t bind_pointer(const struct flow_pointer *pointer,
                              const char *name, const char *own_name)
 {
+    lane_assert(pointer->flow->rules != NULL);
     uint64_t stub;
     if (!wants_rewrite(pointer) ||
         bind_site_pointer(pointer->flow->rules, name, own_name,
@@ -168,6 +176,7 @@ static uint64_t bind_function(const struct flow_pointer *pointer,
                               struct module *module, uint64_t address,
                               const struct bind_hold *hold)
 {
+    lane_assert(module->is_usable && module->kind != MODULE_OWN);
     const struct manifest_decl *rules = pointer->flow->rules;
     struct name name;
     uint64_t stub = 0;

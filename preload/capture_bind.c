@@ -74,6 +74,7 @@ static void put_items(struct lane_map *map, const struct manifest_decl *decl,
         const struct manifest_item *item = &decl->items[i];
         struct lane_item *out = &items[at];
         index_of[i] = (uint16_t)at++;
+        lane_assert(at <= UINT16_MAX);
         put_key(map, item->key, out);
         out->direction = (uint8_t)item->direction;
         out->type = (uint8_t)item->type;
@@ -135,6 +136,7 @@ static void fill_list(const struct manifest_decl *decl,
         list->needs_freg |= manifest_expr_needs_freg(item->expr);
         list->needs_x87 |= manifest_expr_needs_x87(item->expr);
         list->count++;
+        lane_assert(list->count <= decl->item_count);
     }
 }
 
@@ -176,6 +178,7 @@ static void fill_return(const struct manifest_decl *decl,
 static void keep_for(const struct manifest_expr *expr,
                      struct capture_plan *plan)
 {
+    lane_assert(plan->keep_bytes <= CAPTURE_KEEP_BYTES);
     uint64_t bytes = expr ? manifest_expr_stack_bytes(expr) : 0;
     if (bytes > CAPTURE_KEEP_BYTES) /* what lies beyond is unreadable */
         bytes = 0;
@@ -241,6 +244,8 @@ int capture_bind(struct lane_map *map, const struct manifest_decl *decl,
     if (first < 0)
         return (int)first;
     put_items(map, decl, &map->items[first], index_of);
+    lane_assert((uint64_t)first + count <=
+                map->table[LANE_TABLE_ITEMS].capacity);
     lane_site->item_first = (uint32_t)first;
     lane_site->item_count = count;
     fill_list(decl, index_of, false, values, &made->in);
@@ -248,6 +253,7 @@ int capture_bind(struct lane_map *map, const struct manifest_decl *decl,
     fill_rules(decl, index_of, rules, made);
     fill_return(decl, made);
     fill_keep(decl, made);
+    lane_assert(made->in.count + made->out.count == decl->item_count);
     *flags |= site_flags(made);
     *plan = made;
     return 0;

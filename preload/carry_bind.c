@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "preload/cpu.h"
+#include "lane/assert.h"
 
 enum {
     PAIR_ARGS = 4,
@@ -20,6 +21,7 @@ static void *take(struct manifest_arena *memory, size_t count, size_t size)
     size_t bytes = count * size; /* counts are the manifest's, small */
     if (at > memory->cap_bytes || bytes > memory->cap_bytes - at)
         return NULL;
+    lane_assert(at >= memory->used_bytes && at + bytes <= memory->cap_bytes);
     memory->used_bytes = at + bytes;
     memset(memory->base + at, 0, bytes);
     return memory->base + at;
@@ -61,6 +63,7 @@ static bool role_of(uint32_t role, uint8_t *out)
 /* A pop is done when it returned; so is a key that the call gives. */
 static bool is_at_leave(const struct manifest_flow *flow, bool is_span)
 {
+    lane_assert(flow->key != NULL);
     if (manifest_expr_needs_return(flow->key) ||
         (flow->many_count && manifest_expr_needs_return(flow->many_count)))
         return true;
@@ -118,6 +121,7 @@ static uint8_t count_args(const struct manifest_decl *decl)
 
 static bool find_plain(struct carry_plan *plan)
 {
+    lane_assert(plan->adopt == NULL && plan->hand == NULL);
     bool is_plain = plan->leave_count == 0 && !plan->takes_pairs;
     for (uint32_t i = 0; i < plan->enter_count; i++) {
         const struct carry_step *step = &plan->enter[i];
@@ -167,6 +171,7 @@ int carry_bind(const struct manifest_decl *decl, uint64_t function,
     made->enter_count = fill(decl, false, steps);
     made->leave = steps + made->enter_count;
     made->leave_count = fill(decl, true, steps + made->enter_count);
+    lane_assert(made->enter_count + made->leave_count <= decl->flow_count);
     made->pair_args = count_args(decl);
     for (uint32_t i = 0; i < made->enter_count; i++)
         made->adopts |= made->enter[i].role == CARRY_ADOPT;

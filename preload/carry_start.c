@@ -11,6 +11,7 @@
 #include "preload/carry_table.h"
 #include "preload/own/own.h"
 #include "shim/plan/unwind.h"
+#include "lane/assert.h"
 
 enum {
     ROWS = 256,
@@ -33,6 +34,7 @@ static struct frame_rule rules[PLACES];
 
 static long find_rule(long place, long out)
 {
+    lane_assert(place != 0 && out != 0);
     struct plan_row rows[ROWS];
     struct frame_rule *rule = (struct frame_rule *)out;
     struct plan_fde fde;
@@ -44,6 +46,7 @@ static long find_rule(long place, long out)
     if (plan_fde_find(&module->image, pc, &fde) != 0)
         return 0;
     int n = plan_fde_rows(&module->image, &fde, rows, ROWS);
+    lane_assert(n <= ROWS);
     for (int i = 0; i < n; i++) {
         if (pc < rows[i].low || pc >= rows[i].high ||
             rows[i].kind != PLAN_ROW_REGISTER)
@@ -59,6 +62,7 @@ static long find_rule(long place, long out)
 
 static struct frame_rule get_rule(uint64_t place)
 {
+    lane_assert(place != 0);
     struct frame_rule *kept = &rules[(place ^ place >> 10) % PLACES];
     struct frame_rule rule;
     /* acquire; pairs with the release below */
@@ -74,6 +78,7 @@ static struct frame_rule get_rule(uint64_t place)
     uint32_t busy = span_busy++;
     shim_call_slow(find_rule, (long)place, (long)&rule);
     span_busy = busy;
+    /* release; pairs with the acquires above */
     __atomic_store_n(&kept->place, 0, __ATOMIC_RELEASE);
     __atomic_store_n(&kept->offset, rule.offset, __ATOMIC_RELEASE);
     __atomic_store_n(&kept->function, rule.function, __ATOMIC_RELEASE);

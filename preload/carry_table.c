@@ -114,12 +114,15 @@ static inline uint8_t tag_of(uint64_t key)
 
 static inline bool has_far(const struct set *near)
 {
+    /* acquire; pairs with count_far() */
     return __atomic_load_n(&near->far_count, __ATOMIC_ACQUIRE) != 0;
 }
 
 /* Before an item comes to a far set, and after it left. */
 static void count_far(uint64_t key, uint32_t by)
 {
+    lane_assert(by == 1 || by == UINT32_MAX);
+    /* pairs with has_far() */
     __atomic_fetch_add(&near_of(key)->far_count, by, __ATOMIC_ACQ_REL);
 }
 
@@ -153,16 +156,19 @@ static inline bool claim(struct place *place, uint32_t version)
 static void settle(struct place *place)
 {
     lane_assert((place->version & 1) == 1);
+    /* release; pairs with claim() and version_of() */
     __atomic_store_n(&place->version, place->version + 1, __ATOMIC_RELEASE);
 }
 
 static uint32_t version_of(const struct place *place)
 {
+    /* acquire; pairs with settle() */
     return __atomic_load_n(&place->version, __ATOMIC_ACQUIRE);
 }
 
 static uint64_t key_at(const struct place *place)
 {
+    /* acquire: the version is read after it; pairs with settle() */
     return __atomic_load_n(&place->key, __ATOMIC_ACQUIRE);
 }
 
@@ -181,6 +187,7 @@ static void set_key(struct set *set, struct place *place, uint64_t key)
  * `key`, and those that are free. */
 static inline uint64_t scan(const struct set *set, uint64_t key, uint64_t *free)
 {
+    /* pairs with nothing that must be seen: a tag is a hint */
     uint64_t tags = __atomic_load_n(&set->tags, __ATOMIC_ACQUIRE);
     uint64_t other = tags ^ TAGS_EACH * tag_of(key);
     *free = ~tags & TAGS_USED;
@@ -203,6 +210,7 @@ static bool claim_key(struct place *place, uint64_t key)
 /* Of a place that is claimed. */
 static inline void vacate(struct set *set, struct place *place)
 {
+    lane_assert((place->version & 1) == 1);
     lane_assert(place >= set->place && place < set->place + ITEMS_A_SET);
     uint64_t key = place->key;
     set_key(set, place, 0);
@@ -257,6 +265,8 @@ static void COLD remove_all(uint64_t key, const struct place *but)
 static void write_item(struct set *set, struct place *place, uint64_t key,
                        const struct carry_item *item, uint32_t kind)
 {
+    lane_assert((place->version & 1) == 1 && place >= set->place &&
+                place < set->place + ITEMS_A_SET);
     lane_assert(key != 0 && item->context < 1u << 24 && kind <= KIND_AWAITED);
     place->parent = item->parent;
     place->ticks = item->ticks;
@@ -353,6 +363,7 @@ static void COLD look_for_adopter(uint64_t key, struct set *set,
                                   struct place *mine,
                                   const struct carry_item *item)
 {
+    /* pairs with the fence of await() */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     struct search search = search_start(key, mine);
     for (struct place *p; (p = search_next(&search, key)) != NULL;) {
@@ -420,6 +431,7 @@ static bool take(struct set *set, struct place *place, uint64_t key,
         return false;
     if (kind == KIND_MANY && !is_old(place->ticks, now_ticks)) {
         read_item(place, out);
+        /* the version is read again after it; pairs with settle() */
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
         return (version & 1) == 0 && version_of(place) == version;
     }
@@ -464,6 +476,7 @@ static enum carry_found COLD await(uint64_t key, uint64_t now_ticks,
     if (!place) /* no room for one */
         return CARRY_NONE;
     write_item(set, place, key, &mark, KIND_AWAITED);
+    /* pairs with the fence of look_for_adopter() */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     enum carry_found found = take_any(key, place, now_ticks, out);
     if (found != CARRY_NONE && claim_key(place, key))

@@ -10,6 +10,7 @@
 #include "lane/variables.h"
 #include "lane/words.h"
 #include "shim/plan/plan.h"
+#include "lane/assert.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -98,6 +99,7 @@ static void read_stat(void)
 
 uint32_t config_number(const char *name, uint32_t otherwise, uint32_t most)
 {
+    lane_assert(otherwise <= most);
     const char *value = config_get(name), *at = value;
     char bytes[96];
     struct text can = {bytes, 0, sizeof(bytes)};
@@ -194,6 +196,7 @@ int config_read(void)
 /* Which one was taken, and what stood in the way. */
 static void take_place(const struct lane_place *place)
 {
+    lane_assert(place->fd >= 0);
     struct text path = {config.dir, 0, sizeof(config.dir)};
     config.dir_fd = place->fd;
     config.file_mode = place->file_mode;
@@ -224,10 +227,12 @@ int config_open_dir(void)
 
 bool config_is_our_file(const char *path)
 {
+    lane_assert(path[0] != 0);
     return lane_place_is_ours(path, config.uid, lane_place_owner(config.self));
 }
 
 bool config_is_off(void)
 {
+    lane_assert(config.dir_fd >= 0);
     return faccessat(config.dir_fd, "off", F_OK, 0) == 0;
 }

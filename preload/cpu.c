@@ -55,6 +55,7 @@ static uint64_t read_ns(clockid_t clock)
 /* A tick and CLOCK_MONOTONIC at the same moment, best of a few. */
 static void read_pair(uint64_t *tick, uint64_t *ns)
 {
+    lane_assert(tick != NULL && ns != NULL);
     uint64_t best = UINT64_MAX;
     for (int i = 0; i < 2 * TRIES; i++) {
         uint64_t before = machine_ticks();
@@ -79,6 +80,7 @@ static uint64_t measure(void)
     read_pair(&tick1, &ns1);
     if (tick1 <= tick0)
         return 0;
+    lane_assert(ns1 >= ns0 && tick1 > tick0);
     return (uint64_t)(((unsigned __int128)(ns1 - ns0) << 32) / (tick1 - tick0));
 }
 

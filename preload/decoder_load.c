@@ -57,6 +57,7 @@ static uint64_t page_down(uint64_t at)
 
 static uint64_t page_up(uint64_t at)
 {
+    lane_assert(at <= UINT64_MAX - PAGE);
     return page_down(at + PAGE - 1);
 }
 
@@ -71,6 +72,7 @@ struct load {
 
 static int check_header(struct load *load, const uint8_t *bytes)
 {
+    lane_assert(load->span == 0 && load->fd >= 0);
     const Elf64_Ehdr *header = (const void *)bytes;
     if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
         header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_type != ET_DYN ||
@@ -103,6 +105,7 @@ static int check_header(struct load *load, const uint8_t *bytes)
 
 static int map_segment(const struct load *load, const Elf64_Phdr *at)
 {
+    lane_assert(load->base != 0 && at->p_vaddr + at->p_memsz <= load->span);
     lane_assert(at->p_type == PT_LOAD);
     int prot = (at->p_flags & PF_R ? PROT_READ : 0) |
                (at->p_flags & PF_W ? PROT_WRITE : 0) |
@@ -130,6 +133,7 @@ static int map_segment(const struct load *load, const Elf64_Phdr *at)
 
 static int map_segments(struct load *load)
 {
+    lane_assert(load->span != 0 && load->span % PAGE == 0);
     void *at = mmap(NULL, load->span, PROT_NONE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (at == MAP_FAILED)
@@ -200,6 +204,7 @@ static bool knows_all_relocations(const struct load *load,
 
 static int finish(const struct load *load, struct plan_image *image)
 {
+    lane_assert(load->base != 0);
     const char *why;
     int err =
         plan_image_map(image, load->base, load->phdr, load->phdr_count, &why);

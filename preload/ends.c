@@ -15,6 +15,7 @@
 #include "preload/fatal.h"
 #include "preload/process.h"
 #include "preload/sandbox.h"
+#include "lane/assert.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -35,6 +36,7 @@ static bool is_told(void)
 
 static void mark(enum lane_marker marker, int status)
 {
+    lane_assert(marker == LANE_MARKER_EXIT || marker == LANE_MARKER__EXIT);
     int saved = errno;
     span_busy++;
     if (!sandboxed && is_our_process()) {

@@ -71,11 +71,13 @@ void error_add_code(uint64_t low, uint64_t high)
         at--;
     }
     ranges[at] = (struct range){low, high};
+    /* release; pairs with scrub() */
     __atomic_store_n(&range_count, range_count + 1, __ATOMIC_RELEASE);
 }
 
 static bool is_code(uint64_t word, uint32_t count)
 {
+    lane_assert(count != 0 && count <= RANGES);
     uint32_t low = 0, high = count;
     while (high - low > 1) {
         uint32_t mid = low + (high - low) / 2;
@@ -89,6 +91,7 @@ static bool is_code(uint64_t word, uint32_t count)
 
 static uint64_t hash_code(const struct error_copy *copy)
 {
+    lane_assert(copy->head.stack_bytes % 8 == 0);
     /* acquire; pairs with the release of a new range */
     uint32_t count = __atomic_load_n(&range_count, __ATOMIC_ACQUIRE);
     uint64_t hash = lane_mix64(copy->head.registers[RIP] + copy->head.reason);
@@ -149,6 +152,7 @@ static bool take_zero_call(const struct error_copy *copy, uint64_t a,
  * returns to where the call below it does. */
 static void resolve_calls(struct error_copy *copy)
 {
+    lane_assert(copy->head.call_count <= LANE_STACK_CALLS_MAX);
     for (uint32_t i = copy->head.call_count; i-- > 0;) {
         struct lane_stack_call *call = &copy->calls[i];
         for (uint32_t j = i + 1;
@@ -191,6 +195,7 @@ static void take_calls(struct error_copy *copy, const struct lane *lane)
 static size_t read_without_kernel(struct error_copy *copy, uint64_t from,
                                   uint32_t len)
 {
+    lane_assert(read_is_forbidden());
     bool is_own = from >= span_thread.stack_low &&
                   from < span_thread.stack_high &&
                   span_thread.stack_high - from >= len;
@@ -264,6 +269,8 @@ static uint64_t only_address(const struct error_copy *copy, uint64_t word,
  * no address does not get there. */
 static void scrub(struct error_copy *copy)
 {
+    lane_assert(error_is_discreet && copy->head.stack_bytes % 8 == 0);
+    /* acquire; pairs with error_add_code() */
     uint32_t count = __atomic_load_n(&range_count, __ATOMIC_ACQUIRE);
     for (uint32_t i = 0; i < copy->head.stack_bytes / 8; i++)
         copy->bytes[i] = only_address(copy, copy->bytes[i], count);
@@ -318,6 +325,8 @@ void error_copy_take(struct error_copy *copy, struct lane *lane,
     checker_is_written(head->registers, sizeof(head->registers));
     checker_is_written(copy->bytes, head->stack_bytes);
     take_calls(copy, lane);
+    lane_assert(head->stack_bytes <= len &&
+                head->call_count <= LANE_STACK_CALLS_MAX);
     checker_is_written(copy->calls, head->call_count * sizeof(*copy->calls));
     if (error_is_discreet)
         scrub(copy);
@@ -348,6 +357,7 @@ bool error_may_pass(uint64_t *word, uint64_t ticks, uint32_t most)
 static void write_frame(struct error_copy *copy, uint64_t span, uint32_t site,
                         const struct capture_frame *frame)
 {
+    lane_assert(copy->head.call_count <= LANE_STACK_CALLS_MAX);
     struct lane_frame_stack *head = &copy->head;
     uint32_t calls = head->call_count * (uint32_t)sizeof(*copy->calls);
     read_copy(frame->payload, head, sizeof(*head));
@@ -378,6 +388,7 @@ static bool wants_locals(const struct error_copy *copy, uint32_t site)
 /* The same code has other values the next time: such a stack is no other. */
 static void set_hash(struct error_copy *copy, uint32_t site)
 {
+    lane_assert(copy->head.hash == 0);
     struct lane_frame_stack *head = &copy->head;
     head->hash = hash_code(copy);
     if (!wants_locals(copy, site) ||
@@ -398,6 +409,7 @@ uint64_t error_copy_write(struct lane *lane, struct error_copy *copy,
         return 0;
     if (head->hash == 0)
         set_hash(copy, site);
+    lane_assert(head->hash != 0);
     uint64_t *mark = &seen[head->hash % SEEN];
     uint32_t bytes = head->stack_bytes;
     if (__atomic_load_n(mark, __ATOMIC_RELAXED) == head->hash) {

@@ -28,6 +28,7 @@ static bool find_text(const struct site *site, struct capture_call *c,
 
 static void take_name(struct error_event *event, const struct site *site)
 {
+    lane_assert(site->decl != NULL);
     const char *name = site->decl->name;
     uint32_t len = 0;
     for (; name && name[len] && len < ERROR_EVENT_BYTES; len++)
@@ -58,6 +59,7 @@ void error_note_event(struct lane *lane, const struct site *site,
         event->len_bytes =
             (uint32_t)read_text(&c.reader, event->text, text.bits, most).len;
     }
+    lane_assert(event->len_bytes <= ERROR_EVENT_BYTES);
     event->ticks = span_now();
 }
 

@@ -72,6 +72,7 @@ static void keep(struct error_handled *kept,
 void error_note_handled(const struct error_fault *fault,
                         const struct error_handler_frame *frame)
 {
+    lane_assert(fault->signal > 0 && fault->registers != NULL);
     const struct error_wish wish = {.reason = LANE_STACK_SIGNAL,
                                     .limit_bytes = ERROR_SIGNAL_BYTES,
                                     .registers = fault->registers,
@@ -103,6 +104,7 @@ void error_note_handled(const struct error_fault *fault,
         if (kept->hash != 0)
             keep(kept, frame);
     }
+    lane_assert(room->signal_busy != 0);
     room->signal_busy--;
 }
 
@@ -111,6 +113,7 @@ void error_note_handled(const struct error_fault *fault,
 static bool comes_again(const struct error_handled *kept,
                         const struct error_fault *fault)
 {
+    lane_assert(fault->registers != NULL);
     return kept->frame.address[0] != 0 && fault->signal == kept->signal &&
            fault->registers[RIP] == kept->pc &&
            fault->registers[RSP] == kept->sp;
@@ -137,6 +140,7 @@ bool error_finish_handled(struct lane *lane, uint64_t sp,
         };
         (void)error_copy_write(lane, copy, kept->span, kept->site);
     }
+    lane_assert(room->scratch_busy != 0);
     room->scratch_busy--;
     return true;
 }

@@ -30,11 +30,14 @@ static const char between[] = "\n[...]\n";
 
 static bool take(void)
 {
+    /* acquire; pairs with give() */
     return __atomic_exchange_n(&last.busy, 1, __ATOMIC_ACQUIRE) == 0;
 }
 
 static void give(void)
 {
+    lane_assert(last.busy != 0);
+    /* release; pairs with take() */
     __atomic_store_n(&last.busy, 0, __ATOMIC_RELEASE);
 }
 
@@ -62,6 +65,7 @@ void error_process_wrote(uint64_t from, uint64_t len)
     uint64_t got = read_bytes(&reader, last.bytes + at, from, first);
     if (got == first && len > first)
         got += read_bytes(&reader, last.bytes, from + first, len - first);
+    lane_assert(got <= len && len <= LANE_STDERR_MAX);
     last.total += got;
     give();
 }
@@ -78,6 +82,7 @@ static void put_last(uint8_t *to, uint64_t len)
 
 void error_write_process_stderr(struct lane *lane, uint32_t site)
 {
+    lane_assert(span_is_own(lane));
     struct capture_frame frame;
     const uint64_t gap = sizeof(between) - 1;
     if (!take())

@@ -20,6 +20,7 @@
 #include "preload/exception.h"
 #include "preload/process.h"
 #include "preload/span.h"
+#include "lane/assert.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -115,6 +116,7 @@ static void find_work(void)
 
 static void leave_call(struct shim_call *call, const struct shim_regs *regs)
 {
+    lane_assert(call->site < SHIM_SITE_MAX && call_of[call->site] < CALLS);
     const struct error_call *what = &calls[call_of[call->site]];
     if (__builtin_expect(has_failed(what, regs->rax), 0))
         error_note_call(call, regs->rax, what);
@@ -146,6 +148,7 @@ static bool is_name(const char *a, const char *b)
 
 static void watch_calls(void)
 {
+    lane_assert(runtime.map.session != NULL);
     /* what getopt() complains with */
     if (bind_internal("__write_nocancel", enter_write, NULL) == 0)
         runtime.sites[runtime.map.session->site_next - 1].flags |=
@@ -181,6 +184,7 @@ static long get_globals(long at, long unused)
 /* `throw;` names nothing: what is being handled is asked of the runtime. */
 static void enter_rethrow(struct shim_call *call)
 {
+    lane_assert(runtime_count <= sizeof runtimes / sizeof *runtimes);
     uint64_t type = 0, object = 0, globals = 0;
     if (span_lane == NULL)
         return;
@@ -218,8 +222,10 @@ static void watch_rethrow(struct module *module)
         plan_image_find_symbol(&module->image, "__cxa_get_globals_fast",
                                &found) != 0)
         return;
+    lane_assert(site < SHIM_SITE_MAX);
     runtimes[runtime_count].site = site;
     runtimes[runtime_count].get_globals = module->base + found.vaddr;
+    /* release; pairs with enter_rethrow() */
     __atomic_store_n(&runtime_count, runtime_count + 1, __ATOMIC_RELEASE);
 }
 
@@ -233,6 +239,7 @@ static bool has_throw(const struct module *module)
 
 static void watch_exceptions(struct module *module)
 {
+    lane_assert(module->is_usable && module->kind != MODULE_OWN);
     (void)watch_one(module, "__cxa_throw", enter_throw);
     watch_rethrow(module);
     (void)watch_one(module,
@@ -245,6 +252,7 @@ static void watch_exceptions(struct module *module)
 
 static void add_code(const struct module *module)
 {
+    lane_assert(module->is_usable && module->is_loaded);
     for (uint32_t i = 0; i < module->image.segment_count; i++) {
         const struct plan_segment *segment = &module->image.segments[i];
         uint64_t low = module->base + segment->vaddr;

@@ -12,6 +12,7 @@
 
 #include "preload/read.h"
 #include "preload/runtime.h"
+#include "lane/assert.h"
 
 enum {
     HEADER_TYPE = 80,   /* a __cxa_exception's type below _Unwind_Exception */
@@ -67,6 +68,7 @@ uint64_t exception_pointer(uint64_t exception_ptr, uint64_t *type)
  * page. */
 static size_t read_name(char *to, uint64_t at, size_t most)
 {
+    lane_assert(most != 0);
     size_t len = 0;
     while (len < most) {
         size_t piece = NAME_PIECE - (at + len) % NAME_PIECE;
@@ -127,6 +129,7 @@ static void find_text(uint64_t type, uint64_t object, int depth,
 static void look_into_bases(uint64_t type, uint64_t object, int depth,
                             struct search *search)
 {
+    lane_assert(depth < DEPTH_MAX && search->text == 0);
     uint32_t count = 0;
     if (read_safely(&count, type + 20, sizeof count) != sizeof count)
         return;
@@ -145,6 +148,7 @@ static void look_into_bases(uint64_t type, uint64_t object, int depth,
 static void find_text(uint64_t type, uint64_t object, int depth,
                       struct search *search)
 {
+    lane_assert(depth >= 0 && depth <= DEPTH_MAX);
     if (type == 0 || object == 0 || depth == DEPTH_MAX)
         return;
     if (is_named(type, "St13runtime_error") ||
@@ -206,6 +210,7 @@ static size_t print_number(int64_t number, char *to)
         digits[count++] = (char)('0' + rest % 10);
         rest /= 10;
     } while (rest != 0);
+    lane_assert(count > 0 && count <= 20);
     if (number < 0)
         to[len++] = '-';
     while (count > 0)
@@ -215,6 +220,7 @@ static size_t print_number(int64_t number, char *to)
 
 static size_t read_number(uint64_t object, bool is_long, char *to)
 {
+    lane_assert(to != NULL);
     uint64_t word = 0;
     size_t size = is_long ? 8 : 4;
     if (read_safely(&word, object, size) != size)

@@ -29,6 +29,7 @@
 #include "preload/process.h"
 #include "preload/sandbox.h"
 #include "preload/thread_start.h"
+#include "lane/assert.h"
 
 enum {
     SHARED_MODE = 02770 /* of a group's directory */
@@ -106,6 +107,7 @@ static bool is_other_user(void)
 
 static void make_plan(const struct exec *exec, struct plan *plan)
 {
+    lane_assert(runtime.map.session != NULL && !sandboxed);
     *plan = (struct plan){.place = find_place()};
     bool is_known = exec_env_look(exec->env, &plan->found);
     plan->lost = exec_target_look(exec->dir_fd, exec->path);
@@ -140,6 +142,7 @@ static size_t length(const char *text)
 static void say_lost(struct lane_process *entry, const struct exec *exec,
                      enum lane_lost lost)
 {
+    lane_assert(lost != LANE_LOST_NOT && lost <= LANE_LOST_USER);
     const char *path = exec->path ? exec->path : "(open file)";
     entry->lost = (uint32_t)lost;
     if (lane_string_put(&runtime.map, path, (uint32_t)length(path),
@@ -150,6 +153,7 @@ static void say_lost(struct lane_process *entry, const struct exec *exec,
 /* A child of vfork or posix_spawn that no session will tell of. */
 static void add_lost_guest(const struct exec *exec, const struct plan *plan)
 {
+    lane_assert(plan->lost != LANE_LOST_NOT && process_is_guest());
     struct lane_map *map = &runtime.map;
     int64_t number = lane_process_take(map);
     if (number < 0) {
@@ -191,6 +195,7 @@ static void mark(const struct exec *exec, const struct plan *plan)
 static __attribute__((noinline)) void execute_guest(const struct exec *exec,
                                                     const struct plan *plan)
 {
+    lane_assert(plan->is_edited && process_is_guest());
     char *env[EXEC_GUEST_MAX + 6];
     struct exec_texts texts;
     if (plan->found.count <= EXEC_GUEST_MAX &&
@@ -203,6 +208,7 @@ static __attribute__((noinline)) void execute_guest(const struct exec *exec,
 static __attribute__((noinline)) void execute_own(const struct exec *exec,
                                                   const struct plan *plan)
 {
+    lane_assert(plan->is_edited && runtime.map.session != NULL);
     size_t len =
         sizeof(struct exec_texts) + (plan->found.count + 6) * sizeof(char *);
     long at = machine_syscall(SYS_mmap, 0, (long)len, PROT_READ | PROT_WRITE,
@@ -341,12 +347,14 @@ static void leave_exec(struct shim_call *call, const struct shim_regs *regs)
     /* it failed: the process goes on */
     process->lost = LANE_LOST_NOT;
     __atomic_store_n(&process->state, LANE_PROCESS_RUNS, __ATOMIC_RELAXED);
+    /* release; pairs with the exchange of process_mark_end() */
     __atomic_store_n(&process->marker, LANE_MARKER_NONE, __ATOMIC_RELEASE);
 }
 
 /* What opens a parallel region in libgomp. */
 static void watch_regions(struct module *module)
 {
+    lane_assert(module->is_usable);
     static const char *const names[] = {
         "GOMP_parallel",
         "GOMP_parallel_sections",

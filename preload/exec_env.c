@@ -92,6 +92,7 @@ static struct reader make_reader(void)
 /* Does the program's string begin so? */
 static bool begins(const char *bytes, size_t len, const char *with)
 {
+    lane_assert(with[0] != 0);
     size_t i = 0;
     for (; with[i]; i++)
         if (i >= len || bytes[i] != with[i])
@@ -192,6 +193,7 @@ static size_t put_hex(char *out, uint64_t value, unsigned digits)
 
 void exec_env_traceparent(struct span_place place, char out[EXEC_PARENT_BYTES])
 {
+    lane_assert(runtime.map.session != NULL);
     const struct lane_session *session = runtime.map.session;
     const struct lane_context *context = span_context_at(place.context);
     size_t at = put(out, EXEC_PARENT_BYTES, 0, "TRACEPARENT=00-");
@@ -240,6 +242,7 @@ bool exec_env_preload_is_there(const struct exec_env *found)
 static char *cut_preload(const struct reader *reader, const char *entry,
                          char out[EXEC_PRELOAD_MAX])
 {
+    lane_assert(entry != NULL);
     struct read_part part =
         read_text(reader, out, (uint64_t)entry, EXEC_PRELOAD_MAX - 1);
     size_t at = sizeof "LD_PRELOAD=" - 1, kept = at;
@@ -262,6 +265,8 @@ static char *cut_preload(const struct reader *reader, const char *entry,
 /* TRACESTATE is of the trace that came in; a [[root]] began another. */
 static bool is_given_trace(struct span_place place)
 {
+    lane_assert(place.context <
+                runtime.map.table[LANE_TABLE_CONTEXTS].capacity);
     const struct lane_context *contexts = runtime.map.contexts;
     uint8_t differ = 0;
     for (int i = 0; i < 16; i++)
@@ -275,6 +280,7 @@ static char *edited(const struct reader *reader, char *entry,
                     const struct exec_env *found, bool is_given,
                     bool drop_preload, struct exec_texts *texts)
 {
+    lane_assert(!drop_preload || found->is_ours);
     char head[sizeof LANE_EXEC_VARIABLE];
     size_t len = read_bytes(reader, head, (uint64_t)entry, sizeof head);
     if (begins(head, len, LANE_EXEC_VARIABLE "="))
@@ -317,6 +323,7 @@ bool exec_env_edit(char *const *env, const struct exec_env *found,
         if (entry)
             out[n++] = entry;
     }
+    lane_assert(n < found->count + 6);
     out[n] = NULL;
     return true;
 }

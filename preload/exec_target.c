@@ -17,6 +17,7 @@
 
 #include "lane/x86_64/machine.h"
 #include "preload/config.h"
+#include "lane/assert.h"
 
 enum {
     HEAD_BYTES = 1024,
@@ -87,6 +88,7 @@ static bool is_own_file(int fd)
 
 static enum lane_lost look_loader(int fd, const Elf64_Phdr *phdr)
 {
+    lane_assert(fd >= 0 && phdr->p_type == PT_INTERP);
     char name[PATH_BYTES];
     if (phdr->p_filesz == 0 || phdr->p_filesz >= sizeof name)
         return LANE_LOST_NOT;
@@ -94,12 +96,14 @@ static enum lane_lost look_loader(int fd, const Elf64_Phdr *phdr)
                    (long)phdr->p_offset);
     if (got != (long)phdr->p_filesz)
         return LANE_LOST_NOT;
+    lane_assert(got > 0 && got < (long)sizeof name);
     name[got] = 0;
     return is_own_loader(name) ? LANE_LOST_NOT : LANE_LOST_FOREIGN;
 }
 
 static enum lane_lost look_elf(int fd, const uint8_t *head, long len)
 {
+    lane_assert(len >= 4);
     const Elf64_Ehdr *elf = (const void *)head;
     if (len < (long)sizeof *elf)
         return LANE_LOST_NOT;
@@ -128,6 +132,7 @@ static enum lane_lost look_elf(int fd, const uint8_t *head, long len)
 
 static bool is_privileged(int fd)
 {
+    lane_assert(fd >= 0);
     static const char capability[] = "security.capability";
     struct stat st;
     if (raw(SYS_fstat, fd, (long)&st, 0, 0) != 0)
@@ -145,6 +150,7 @@ static bool is_privileged(int fd)
 /* "#! interpreter argument"; false: none. */
 static bool read_script(const char *head, long len, char name[PATH_BYTES])
 {
+    lane_assert(len > 2 && len <= HEAD_BYTES);
     long at = 2, n = 0;
     while (at < len && (head[at] == ' ' || head[at] == '\t'))
         at++;

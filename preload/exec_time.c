@@ -14,6 +14,7 @@
 #include "lane/x86_64/machine.h"
 #include "preload/config.h"
 #include "preload/process.h"
+#include "lane/assert.h"
 
 static struct lane_exec_time told; /* pid 0: nothing was */
 
@@ -42,6 +43,7 @@ void exec_time_take(char **env)
 
 void exec_time_begin(void)
 {
+    lane_assert(runtime.map.session != NULL && runtime.map.session->ready == 0);
     struct lane_process *entry = process_entry();
     struct lane_session *session = runtime.map.session;
     uint64_t ticks =
@@ -55,6 +57,7 @@ void exec_time_begin(void)
 
 void exec_time_loaded(void)
 {
+    lane_assert(runtime.map.session->loaded_ticks == 0);
     struct lane_session *session = runtime.map.session;
     if (session->exec_ticks)
         session->loaded_cpu_ns =
@@ -66,6 +69,7 @@ void exec_time_loaded(void)
 
 void exec_time_hand_on(char *out)
 {
+    lane_assert(out != NULL && runtime.map.session != NULL);
     struct lane_exec_time now = {
         .pid = (uint64_t)machine_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0),
         .start_time = process_start_time(),

@@ -3,6 +3,7 @@
  * stands in /proc/self/maps. */
 #include "preload/explicit_loader.h"
 #include "preload/text.h"
+#include "lane/assert.h"
 #include <fcntl.h>
 #include <limits.h>
 #include <link.h>
@@ -19,10 +20,12 @@ struct reader {
 /* The next character; -1: the end. */
 static int next_char(struct reader *r)
 {
+    lane_assert(r->at <= r->len);
     if (r->at == r->len) {
         ssize_t got = read(r->fd, r->piece, sizeof(r->piece));
         r->at = 0;
         r->len = got > 0 ? (size_t)got : 0;
+        lane_assert(r->len <= sizeof r->piece);
     }
     return r->at < r->len ? (unsigned char)r->piece[r->at++] : -1;
 }
@@ -41,6 +44,7 @@ static bool read_line(struct reader *r, struct text *line)
 /* Hex digits up to `end`. */
 static uint64_t take_hex(const char **at, char end)
 {
+    lane_assert(end != 0);
     uint64_t number = 0;
     for (; **at && **at != end; ++*at)
         number = number << 4 |

@@ -24,6 +24,7 @@
 #include "lane/x86_64/machine.h"
 #include "preload/altstack.h"
 #include "preload/bind.h"
+#include "preload/bind_patched.h"
 #include "preload/config.h"
 #include "preload/error.h"
 #include "preload/handled.h"
@@ -33,6 +34,7 @@
 #include "preload/span.h"
 #include "preload/trap.h"
 #include "shim/checker.h"
+#include "lane/assert.h"
 #include <errno.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -42,6 +44,7 @@
 
 enum {
     KERNEL_SIGSET_BYTES = 8,
+    TRAP_NO_OPCODE = 6,
     WAIT_STEPS = 1000, /* 0.1 s, or little more */
 };
 
@@ -78,6 +81,16 @@ static bool is_our_copy(int signal, const siginfo_t *info, void *context)
            read_fix_fault((uint64_t *)&u->uc_mcontext.gregs[REG_RIP]);
 }
 
+bool fatal_is_amid_jump(int signal, greg_t *registers)
+{
+    uint64_t at = signal == SIGILL && registers[REG_TRAPNO] == TRAP_NO_OPCODE
+                      ? bind_patched_after((uint64_t)registers[REG_RIP])
+                      : 0;
+    if (at != 0)
+        registers[REG_RIP] = (greg_t)at;
+    return at != 0;
+}
+
 /* ---- what is to be known of it ------------------------------------------
  * Of more threads that die at the same moment than there are stacks, the rest
  * is known by its open spans. */
@@ -107,6 +120,7 @@ void fatal_registers(const greg_t *from, uint64_t to[LANE_STACK_REGISTERS])
 
 static void note_fatal(void *argument)
 {
+    lane_assert(span_busy != 0);
     const struct fatal_work *work = argument;
     uint64_t registers[LANE_STACK_REGISTERS];
     uint64_t address = fault_address(work->signal, work->info);
@@ -125,6 +139,7 @@ static bool run(void (*fn)(void *argument), void *argument)
 {
     if (!signal_stack_run(fn, argument))
         return false;
+    /* release; pairs with wait_for_others() */
     __atomic_store_n(&has_run, true, __ATOMIC_RELEASE);
     return true;
 }
@@ -134,6 +149,7 @@ static bool run(void (*fn)(void *argument), void *argument)
 static void wait_for_others(void)
 {
     const struct timespec step = {0, 100000};
+    /* acquire; pairs with run() */
     for (int i = 0;
          i < WAIT_STEPS && !__atomic_load_n(&has_run, __ATOMIC_ACQUIRE); i++)
         machine_syscall(SYS_nanosleep, (long)&step, 0, 0, 0, 0, 0);
@@ -143,7 +159,11 @@ HIDDEN void on_fatal(int signal, siginfo_t *info, void *context);
 
 void on_fatal(int signal, siginfo_t *info, void *context)
 {
-    if (is_our_copy(signal, info, context))
+    lane_assert(fatal_is_one(signal));
+    if (is_our_copy(signal, info, context) ||
+        (info->si_code > 0 &&
+         fatal_is_amid_jump(signal,
+                            ((ucontext_t *)context)->uc_mcontext.gregs)))
         return;
     /* the kernel's sigaction: handler, flags, restorer, mask */
     static const uint64_t by_default[4];
@@ -209,6 +229,7 @@ static bool is_ours(int signal, struct disposition *now)
  * same moment: that one is put back. */
 static void replace(int signal, struct disposition wanted)
 {
+    lane_assert(fatal_is_one(signal));
     uint64_t ours = (uint64_t)(uintptr_t)signal_fatal_entry;
     struct disposition was;
     for (uint64_t set = ours;; set = wanted.handler, wanted = was) {
@@ -231,6 +252,7 @@ void fatal_retire(void)
 
 void fatal_leave_altstack(void)
 {
+    lane_assert(altstack_flag() == 0);
     struct disposition now;
     for (int i = 0; i < FATAL_COUNT; i++) {
         if (!is_ours(fatal[i], &now) || (now.flags & SA_ONSTACK) == 0)
@@ -247,6 +269,7 @@ void fatal_leave_altstack(void)
 void fatal_raised(int signal, uint64_t mask,
                   const uint64_t registers[LANE_STACK_REGISTERS])
 {
+    lane_assert(signal > 0 && signal <= 64);
     struct disposition now;
     const struct error_fault fault = {
         .registers = registers, .signal = signal, .code = SI_TKILL};
@@ -257,6 +280,7 @@ void fatal_raised(int signal, uint64_t mask,
     process_mark_end(LANE_MARKER_SIGNAL, signal, 0);
     error_note_signal(&fault);
     span_busy--;
+    /* release; pairs with wait_for_others() */
     __atomic_store_n(&has_run, true, __ATOMIC_RELEASE);
     replace(signal, (struct disposition){0});
 }

@@ -24,6 +24,11 @@ HIDDEN bool fatal_is_one(int signal);
 HIDDEN void fatal_raised(int signal, uint64_t mask,
                          const uint64_t registers[LANE_STACK_REGISTERS]);
 
+/* No instruction where a breakpoint of others made a thread go on amid a jump
+ * of ours (bind_patched.h): `registers` lead on, and the signal is none.
+ * [signal-safe] */
+HIDDEN bool fatal_is_amid_jump(int signal, greg_t *registers);
+
 /* gregs of a ucontext in DWARF's order. */
 HIDDEN void fatal_registers(const greg_t *from,
                             uint64_t to[LANE_STACK_REGISTERS]);

@@ -79,6 +79,7 @@ static bool covers(const struct fiber *fiber, uint64_t sp, uint64_t *low,
 
 struct fiber *fiber_find(uint64_t sp, uint64_t *low, uint64_t *high)
 {
+    /* acquire; pairs with get_fibers(), then with put_word() */
     struct fibers *all = __atomic_load_n(&fibers, __ATOMIC_ACQUIRE);
     uint64_t granule = sp >> GRANULE_SHIFT, a, b;
     for (uint32_t i = 0; all && i < PROBES; i++) {
@@ -132,6 +133,7 @@ static bool look_in(const struct lane *lane, const struct fiber *fiber,
     bool is_found = false;
     for (uint64_t i = 0, depth = span_depth(lane); i < depth; i++) {
         const struct lane_open *open = &lane->open[i];
+        /* acquire; pairs with fill_open() */
         uint64_t state = __atomic_load_n(&open->state, __ATOMIC_ACQUIRE);
         if (open->sp < sp || open->sp >= fiber->high ||
             (state != LANE_OPEN_CALL && state != LANE_OPEN_TAIL &&
@@ -173,6 +175,7 @@ bool fiber_find_open(struct fiber *fiber, const struct lane *lane, uint64_t sp,
 
 static struct fibers *get_fibers(void)
 {
+    /* acquire; pairs with the exchange below */
     struct fibers *all = __atomic_load_n(&fibers, __ATOMIC_ACQUIRE);
     struct fibers *none = NULL;
     if (all)
@@ -188,6 +191,7 @@ static struct fibers *get_fibers(void)
     for (uint32_t i = 1; i < SHIM_SITE_MAX; i++)
         __atomic_fetch_or(&runtime.sites[i].flags, (uint32_t)SITE_STACKS,
                           __ATOMIC_RELAXED);
+    /* pairs with fiber_find(), and with the loser's load */
     if (!__atomic_compare_exchange_n(&fibers, &none, all, false,
                                      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
         machine_syscall(SYS_munmap, at, (long)sizeof(*all), 0, 0, 0, 0);
@@ -200,7 +204,9 @@ static struct fibers *get_fibers(void)
  * while that is being put there. */
 static bool is_stale(struct fibers *all, uint64_t word)
 {
+    lane_assert(word != 0);
     const struct fiber *fiber = record_of(all, word);
+    /* acquire; pairs with put_fiber() */
     uint64_t generation = __atomic_load_n(&fiber->generation, __ATOMIC_ACQUIRE);
     return (generation & GENERATIONS) != word >> 45 ||
            __atomic_load_n(&fiber->high, __ATOMIC_ACQUIRE) == 0;
@@ -211,11 +217,13 @@ static bool is_stale(struct fibers *all, uint64_t word)
 static struct fiber *find_overlap(struct fibers *all, uint64_t low,
                                   uint64_t high, uint64_t *seen)
 {
+    lane_assert(low < high && all != NULL);
     uint64_t first = low >> GRANULE_SHIFT, last = (high - 1) >> GRANULE_SHIFT;
     if (last - first >= GRANULES_MAX)
         first = last - GRANULES_MAX + 1;
     for (uint64_t granule = last + 1; granule-- > first;) {
         for (uint32_t i = 0; i < PROBES; i++) {
+            /* acquire; pairs with put_word() */
             uint64_t word = __atomic_load_n(&all->word[word_at(granule, i)],
                                             __ATOMIC_ACQUIRE);
             if (word == 0)
@@ -223,6 +231,7 @@ static struct fiber *find_overlap(struct fibers *all, uint64_t low,
             if (granule_of(word) != granule)
                 continue;
             struct fiber *fiber = record_of(all, word);
+            /* acquire; pairs with put_fiber() */
             *seen = __atomic_load_n(&fiber->high, __ATOMIC_ACQUIRE);
             if (*seen > low &&
                 __atomic_load_n(&fiber->low, __ATOMIC_ACQUIRE) < high)
@@ -235,6 +244,7 @@ static struct fiber *find_overlap(struct fibers *all, uint64_t low,
 static bool claim(struct fiber *fiber, uint64_t high)
 {
     lane_assert(fiber != NULL);
+    /* pairs with put_fiber() and covers() */
     return high != CLAIMED && __atomic_compare_exchange_n(
                                   &fiber->high, &high, (uint64_t)CLAIMED, false,
                                   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
@@ -242,6 +252,7 @@ static bool claim(struct fiber *fiber, uint64_t high)
 
 static struct fiber *take_record(struct fibers *all)
 {
+    lane_assert(all != NULL);
     uint32_t at = __atomic_load_n(&all->count, __ATOMIC_RELAXED);
     if (at < FIBERS)
         at = __atomic_fetch_add(&all->count, 1, __ATOMIC_RELAXED);
@@ -261,6 +272,7 @@ static bool put_word(struct fibers *all, uint64_t granule, uint64_t mine)
     lane_assert(mine != 0);
     for (uint32_t i = 0; i < PROBES; i++) {
         uint64_t *word = &all->word[word_at(granule, i)];
+        /* acquire; pairs with the exchange below */
         uint64_t stands = __atomic_load_n(word, __ATOMIC_ACQUIRE);
         /* release; pairs with fiber_find */
         if ((stands == 0 || is_stale(all, stands)) &&
@@ -279,6 +291,7 @@ static bool put_fiber(struct fibers *all, struct fiber *fiber, uint64_t low,
     bool ok = true;
     uint64_t generation = (fiber->generation + 1) & GENERATIONS;
     generation += generation == 0;
+    /* release; pairs with is_stale(), covers(), find_overlap() */
     __atomic_store_n(&fiber->generation, generation, __ATOMIC_RELEASE);
     __atomic_store_n(&fiber->low, low, __ATOMIC_RELEASE);
     fiber->maker = maker;
@@ -330,6 +343,7 @@ void fiber_made(uint64_t low, uint64_t high, uint64_t sp)
         if (!claim(old, seen))
             continue; /* another thread has it for its part */
         end_spans(is_mine ? lane : NULL, old, low, high);
+        /* release; pairs with claim() of take_record() */
         if (mine)
             __atomic_store_n(&old->high, 0, __ATOMIC_RELEASE);
         else

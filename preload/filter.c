@@ -14,6 +14,7 @@
 
 #include "lane/x86_64/machine.h"
 #include "preload/config.h"
+#include "lane/assert.h"
 
 enum {
     STATUS_BYTES = 4096,
@@ -84,6 +85,7 @@ __attribute__((noreturn)) static void try_all(volatile uint32_t *progress)
 
 static bool child_may(volatile uint32_t *progress)
 {
+    lane_assert(*progress == TRIES);
     /* without a signal at its end; here the program stands until then */
     long pid = raw(SYS_clone, CLONE_VFORK, 0, 0, 0);
     if (pid == 0)

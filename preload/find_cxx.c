@@ -73,6 +73,7 @@ static size_t lay_out(void)
 
 void cxx_begin(uint32_t count)
 {
+    lane_assert(cxx.memory == NULL);
     cxx.slots = 64;
     while (cxx.slots < UINT32_MAX / 4 && cxx.slots < 2 * count)
         cxx.slots *= 2;
@@ -89,6 +90,7 @@ static bool is_ready(void)
         return false;
     cxx.memory = at;
     (void)lay_out();
+    lane_assert(cxx.lists != NULL && cxx.name != NULL);
     (void)demangler_begin(); /* without it Rust's are found */
     return true;
 }
@@ -107,6 +109,8 @@ void cxx_end(void)
 /* The slot of a name, or the free one where it belongs. */
 static uint32_t slot_of(const char *name)
 {
+    lane_assert((cxx.slots & (cxx.slots - 1)) == 0 &&
+                cxx.name_count < cxx.slots);
     uint64_t hash = name_hash(name);
     uint32_t mask = cxx.slots - 1, slot = (uint32_t)(hash ^ hash >> 32) & mask;
     for (; cxx.wanted[slot].name; slot = (slot + 1) & mask) {
@@ -119,6 +123,7 @@ static uint32_t slot_of(const char *name)
 
 static uint32_t part_slot(const char *part, size_t len)
 {
+    lane_assert((cxx.slots & (cxx.slots - 1)) == 0 && cxx.slots != 0);
     uint64_t hash = len;
     for (size_t i = 0; i < len; i++)
         hash = (hash ^ (uint8_t)part[i]) * UINT64_C(0x100000001b3);
@@ -167,6 +172,7 @@ static bool is_wanted_part(void *context, const char *part, size_t len)
 static void note_hit(struct pass *pass, const char *name,
                      const struct plan_symbol *symbol)
 {
+    lane_assert(cxx.hit_count <= HITS_MAX && pass->first != NULL);
     uint32_t slot = slot_of(name);
     if (!cxx.wanted[slot].name || cxx.hit_count == HITS_MAX)
         return;
@@ -201,6 +207,7 @@ static int see_symbol(void *context, const struct plan_symbol *symbol)
 
 static void forget_passes(void)
 {
+    lane_assert(cxx.pass_count <= PASSES_MAX);
     memset(cxx.lists, 0,
            (size_t)cxx.pass_count * cxx.slots * 2 * sizeof(*cxx.lists));
     cxx.pass_count = cxx.hit_count = 0;
@@ -217,6 +224,7 @@ static struct pass *pass_of(const struct module *module)
     }
     if (cxx.pass_count == PASSES_MAX || cxx.hit_count > HITS_MAX / 2)
         forget_passes();
+    lane_assert(cxx.pass_count < PASSES_MAX);
     uint32_t *lists = cxx.lists + (size_t)cxx.pass_count * cxx.slots * 2;
     struct pass *pass = &cxx.passes[cxx.pass_count++];
     *pass = (struct pass){module, with_symtab, lists, lists + cxx.slots};
@@ -232,6 +240,7 @@ int cxx_each(struct module *module, const char *readable,
     const struct pass *pass = cxx.name_count > 0 ? pass_of(module) : NULL;
     uint32_t at = pass ? pass->first[slot_of(readable)] : 0;
     for (; at; at = cxx.hits[at - 1].next) {
+        lane_assert(at <= cxx.hit_count);
         int result = each(context, &cxx.hits[at - 1].symbol);
         if (result != 0)
             return result;

@@ -48,11 +48,13 @@ static void *reserve(size_t bytes)
 
 static size_t lists_bytes(void)
 {
+    lane_assert((names.slots & (names.slots - 1)) == 0);
     return (size_t)PASSES_MAX * names.slots * 2 * sizeof(uint32_t);
 }
 
 void names_begin(uint32_t count)
 {
+    lane_assert(names.slots == 0 && names.wanted == NULL);
     uint32_t slots = 64;
     while (slots < UINT32_MAX / 4 && slots < 2 * count)
         slots *= 2;
@@ -124,6 +126,7 @@ static bool may_be_wanted(const char *name, size_t len)
 static void note_hit(struct pass *pass, const char *name, size_t len,
                      const struct plan_symbol *symbol, const char *file)
 {
+    lane_assert(names.hit_count <= HITS_MAX);
     if (!may_be_wanted(name, len))
         return;
     uint32_t slot = slot_of(name, len, hash_of(name, len));
@@ -144,6 +147,7 @@ static void note_hit(struct pass *pass, const char *name, size_t len,
 static int see_symbol(void *context, const struct plan_symbol *symbol,
                       const char *file)
 {
+    lane_assert(!names.is_full);
     size_t len = strlen(symbol->name);
     const char *name = symbol->name, *dot = name;
     note_hit(context, name, len, symbol, file);
@@ -162,6 +166,7 @@ static struct pass *pass_of(const struct module *module)
     }
     if (names.pass_count == PASSES_MAX || names.is_full)
         return NULL;
+    lane_assert(names.pass_count < PASSES_MAX);
     uint32_t *lists = names.lists + (size_t)names.pass_count * names.slots * 2;
     struct pass *pass = &names.passes[names.pass_count++];
     *pass = (struct pass){module, lists, lists + names.slots};
@@ -183,6 +188,7 @@ int names_each(struct module *module, const char *name,
     if (!names.wanted[slot].name)
         return plan_image_each_in_file(&module->image, each, context);
     for (uint32_t at = pass->first[slot]; at; at = names.hits[at - 1].next) {
+        lane_assert(at <= names.hit_count);
         const struct hit *hit = &names.hits[at - 1];
         int result = each(context, &hit->symbol, hit->file);
         if (result != 0)

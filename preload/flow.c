@@ -105,6 +105,7 @@ static bool take_begun(uint64_t name, uint64_t key, struct begun *out)
     lane_assert(out != NULL);
     for (uint32_t i = 0; begun && i < WINDOW; i++) {
         struct begun *entry = entry_of(name, key, i);
+        /* acquire; pairs with release() */
         if (__atomic_load_n(&entry->state, __ATOMIC_ACQUIRE) != BEGUN_OPEN ||
             !is_same(entry, name, key) || !claim(entry, BEGUN_OPEN))
             continue;

@@ -24,6 +24,7 @@
 #include "preload/sandbox.h"
 #include "preload/signal_stack.h"
 #include "preload/span.h"
+#include "lane/assert.h"
 
 enum {
     SLOTS = 32, /* x86_64/signal_entry.S: ENTRIES */
@@ -63,9 +64,12 @@ static __thread int handed_changed[NESTED];
 /* Entry for a handler; 0: there is none left. */
 static uint64_t entry_of(uint64_t handler, uint64_t flags)
 {
+    lane_assert(handler > 1 &&
+                (flags & ~(uint64_t)(SA_SIGINFO | SA_RESETHAND)) == 0);
     for (uint32_t i = 0; i < SLOTS; i++) {
         struct slot *slot = &slots[i];
         uint64_t is = 0;
+        /* acquire; pairs with the release below */
         if (__atomic_compare_exchange_n(&slot->handler, &is, 1, false,
                                         __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
             slot->flags = flags;
@@ -85,6 +89,7 @@ static uint64_t handler_of(uint64_t entry)
     uint64_t at = entry - (uint64_t)handled_entries;
     if (at >= sizeof(handled_entries) || at % ENTRY_BYTES != 0)
         return 0;
+    /* acquire; pairs with entry_of() */
     return __atomic_load_n(&slots[at / ENTRY_BYTES].handler, __ATOMIC_ACQUIRE);
 }
 
@@ -108,6 +113,7 @@ static int flags_for_default(int flags)
 
 void handled_toggle_default(int signal, int flags)
 {
+    lane_assert(fatal_is_one(signal));
     defaults[signal].changed ^= flags;
 }
 
@@ -135,12 +141,14 @@ void handled_enter(struct shim_call *call,
             return;
         ours->sa_sigaction = (void (*)(int, siginfo_t *, void *))entry;
     }
+    lane_assert(handed_count < NESTED);
     handed_count++;
     call->args.rsi = (uint64_t)ours;
 }
 
 static void tell_default(int signal, struct sigaction *old)
 {
+    lane_assert(fatal_is_one(signal));
     uint64_t *mask = (uint64_t *)&old->sa_mask;
     old->sa_handler = SIG_DFL;
     if (defaults[signal].is_set) {
@@ -206,6 +214,7 @@ static void guess_info(const greg_t *registers, struct error_fault *fault)
 
 static void note(void *argument)
 {
+    lane_assert(span_busy != 0 && !sandboxed);
     const struct work *work = argument;
     const greg_t *registers = work->context->uc_mcontext.gregs;
     uint64_t dwarf[LANE_STACK_REGISTERS];
@@ -227,6 +236,7 @@ static void note(void *argument)
 /* SA_RESETHAND: the kernel has put SIG_DFL there. */
 static void stand_for_default(int signal)
 {
+    lane_assert(fatal_is_one(signal));
     /* the kernel's sigaction: handler, flags, restorer, mask */
     uint64_t now[4];
     if (stands_for_default == NULL ||
@@ -254,9 +264,11 @@ static bool is_our_copy(int signal, ucontext_t *context)
 uint64_t handled_note(int signal, const siginfo_t *info, ucontext_t *context,
                       uint64_t frame, uint64_t number)
 {
+    lane_assert(number < SLOTS && slots[number].handler > 1);
     const struct slot *slot = &slots[number];
     const greg_t *registers = context->uc_mcontext.gregs;
-    if (is_our_copy(signal, context))
+    if (is_our_copy(signal, context) ||
+        fatal_is_amid_jump(signal, context->uc_mcontext.gregs))
         return 0;
     /* 32-bit code may have fs elsewhere: no thread-local variable, then */
     if ((registers[REG_CSGSFS] & 0xffff) != CODE_64)

@@ -9,6 +9,7 @@
 #include "lane/place.h"
 #include "preload/modules.h"
 #include "preload/types_load.h"
+#include "lane/assert.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -89,6 +90,7 @@ bool manifest_mentions_secret(void)
 
 static int load_source(const char *path, const char **text, size_t *len)
 {
+    lane_assert(loader.source_count <= SOURCE_MAX);
     if (loader.source_count == SOURCE_MAX)
         return -E2BIG;
     struct source *source = &loader.sources[loader.source_count];
@@ -116,6 +118,7 @@ static int load_from(const char *dir, size_t dir_len, const char *below,
                      const char *name, const char **text, size_t *len,
                      const char **shown)
 {
+    lane_assert(loader.shown_len <= SHOWN_BYTES);
     struct text path = {loader.shown + loader.shown_len, 0,
                         SHOWN_BYTES - loader.shown_len};
     text_put_bytes(&path, dir, dir_len);
@@ -195,6 +198,7 @@ static void note_wants(const char *path, bool has_types)
 /* Give back what was not used; the bytes that stay. */
 static size_t trim(uint8_t *at, size_t used, size_t len)
 {
+    lane_assert(used <= len);
     size_t kept = (used + PAGE - 1) & ~(size_t)(PAGE - 1);
     if (kept >= len)
         return len;
@@ -206,6 +210,7 @@ static int parse(const char *path, const char *text, size_t len,
                  const struct manifest_types *types,
                  const struct manifest **out)
 {
+    lane_assert(types == NULL || types->len_bytes != 0);
     static const size_t sizes[] = {1 << 20, 8 << 20, 64 << 20, 640 << 20};
     struct manifest_host host = {.load = load_include,
                                  .report = report,
@@ -273,6 +278,7 @@ static void warn_relative(const char *path)
 
 static void forget_sources(void)
 {
+    lane_assert(loader.source_count <= SOURCE_MAX);
     for (uint32_t i = 0; i < loader.source_count; i++) {
         if (loader.sources[i].at)
             munmap(loader.sources[i].at, loader.sources[i].len);

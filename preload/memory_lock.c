@@ -21,6 +21,7 @@
 #include "preload/own/own.h"
 #include "preload/process.h"
 #include "preload/sandbox.h"
+#include "lane/assert.h"
 
 enum {
     MAPS_BYTES = 48 * 1024, /* at once, on a stack of ours */
@@ -65,6 +66,7 @@ static void lock_mapping(uint64_t low, uint64_t high, long flags)
     uint64_t ours, end;
     while (low < high && own_next_large(low, &ours, &end) && ours < high) {
         lock_one(low, ours, flags);
+        lane_assert(end > low && ours < end);
         low = end;
     }
     lock_one(low, high, flags);
@@ -72,6 +74,7 @@ static void lock_mapping(uint64_t low, uint64_t high, long flags)
 
 static void lock_lines(const char *at, const char *end, long flags)
 {
+    lane_assert(at <= end);
     while (at < end) {
         uint64_t low, high;
         at = read_hex(at, &low);
@@ -94,6 +97,7 @@ static void lock_mappings(long flags)
         while (whole > 0 && lines[whole - 1] != '\n')
             whole--;
         lock_lines(lines, lines + whole, flags);
+        lane_assert(len <= sizeof lines && whole <= len);
         kept = len - whole;
         for (size_t i = 0; i < kept; i++)
             lines[i] = lines[whole + i];
@@ -104,6 +108,7 @@ static void lock_mappings(long flags)
 
 static long lock_rest(long flags, long way)
 {
+    lane_assert(way == WAY_WITHOUT_SESSION || way == WAY_ONE_BY_ONE);
     if (way == WAY_ONE_BY_ONE && !(flags & MCL_FUTURE))
         raw(SYS_munlockall, 0, 0, 0);
     lock_mappings(flags);
@@ -169,6 +174,7 @@ static void enter_mlockall(struct shim_call *call)
 
 static void leave_mlockall(struct shim_call *call, const struct shim_regs *regs)
 {
+    lane_assert((call->extra & ((1u << FLAGS_SHIFT) - 1)) <= WAY_ONE_BY_ONE);
     uint64_t way = call->extra & ((1u << FLAGS_SHIFT) - 1);
     if (way != WAY_PLAIN && (int32_t)regs->rax == 0)
         shim_call_slow(lock_rest, (long)(call->extra >> FLAGS_SHIFT),

@@ -6,6 +6,7 @@
  */
 #include "preload/memory_share.h"
 #include "preload/config.h"
+#include "lane/assert.h"
 #include <limits.h>
 #include <linux/magic.h>
 #include <string.h>
@@ -28,6 +29,7 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 
 static uint64_t part_of(uint64_t limit, uint64_t fixed)
 {
+    lane_assert(fixed < UINT64_MAX / PART);
     if (limit == UINT64_MAX)
         return UINT64_MAX;
     return limit / PART > fixed ? limit / PART - fixed : 0;
@@ -76,6 +78,7 @@ static uint64_t read_limit(const char *path)
 static uint64_t limit_above(const struct hierarchy *of, const char *path,
                             size_t len)
 {
+    lane_assert(of->mount[0] == '/' && of->file[0] == '/');
     char file[PATH_MAX];
     uint64_t least = UINT64_MAX;
     while (len > 0 && path[len - 1] == '/')

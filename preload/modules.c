@@ -71,6 +71,7 @@ const char *module_whole_path(const struct module *module, char *whole,
 /* A fresh entry, or that of an object that left before this refresh. */
 static struct module *take_entry(void)
 {
+    lane_assert(modules.count <= modules.most && modules.at != NULL);
     for (uint32_t i = 1; i < modules.count; i++) {
         if (!modules.at[i].is_loaded)
             return &modules.at[i];
@@ -84,6 +85,7 @@ static struct module *take_entry(void)
 
 static void name_self(const struct module *module)
 {
+    lane_assert(module->kind == MODULE_OWN);
     struct text self = {config.self, 0, sizeof(config.self)};
     if ((uint64_t)&modules < module->low || (uint64_t)&modules >= module->high)
         return;
@@ -214,6 +216,7 @@ static int put_path(const struct module *module, struct lane_string *string)
 
 static void record_module(struct module *module, struct lane_module *record)
 {
+    lane_assert(module->record == 0 && module->is_loaded);
     lane_assert(record != NULL);
     const struct plan_image *image = &module->image;
     record->process = runtime.process + 1;
@@ -317,6 +320,7 @@ static bool is_same_segment(const struct module *module, const uint8_t *file,
 static bool is_same_text(const struct module *module, const void *file,
                          size_t len)
 {
+    lane_assert(file != NULL && len != 0);
     bool any = false;
     if (module->image.build_id_len > 0)
         return false;
@@ -337,6 +341,7 @@ static bool is_same_text(const struct module *module, const void *file,
 static const void *map_debug(struct module *module, const void *file,
                              size_t file_len, size_t *len)
 {
+    lane_assert(module->image.symtab == NULL);
     char path[PATH_MAX];
     uint32_t crc = 0;
     const char *link = plan_file_debuglink(file, file_len, &crc);
@@ -376,6 +381,7 @@ void module_add_symtab(struct module *module)
     if (!at)
         return;
     drop_labels(module); /* they were of .dynsym alone */
+    lane_assert(module->file == NULL);
     module->file = at;
     module->file_bytes = len;
 }
@@ -403,6 +409,7 @@ static void open_text(struct module *module)
         munmap((void *)(uintptr_t)at, len);
         return;
     }
+    lane_assert(module->text_file == NULL);
     module->text_file = at;
     module->text_file_bytes = len;
 }
@@ -505,7 +512,6 @@ void modules_drop_files(void)
 
 struct module *modules_find(uint64_t address)
 {
-    lane_assert(address != 0);
     for (uint32_t i = 0; i < modules.count; i++) {
         struct module *module = &modules.at[i];
         if (module->is_loaded && address >= module->low &&

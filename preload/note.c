@@ -6,6 +6,7 @@
  * that HANDSPAN_LOG names ("stderr" for a terminal).
  */
 #include "preload/config.h"
+#include "lane/assert.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -56,6 +57,7 @@ size_t note_mark(void)
 
 void note_rewind(size_t mark)
 {
+    lane_assert(logged <= notes.len && published <= notes.len);
     if (mark <= notes.len && mark >= logged && mark >= published)
         notes.len = mark;
 }
@@ -88,6 +90,7 @@ static int open_log(void)
 /* Writing past RLIMIT_FSIZE would raise SIGXFSZ. */
 static bool has_room(int fd, size_t len)
 {
+    lane_assert(fd >= 0 && len != 0);
     struct stat st;
     struct rlimit limit;
     if (fstat(fd, &st) != 0 || getrlimit(RLIMIT_FSIZE, &limit) != 0)
@@ -114,6 +117,7 @@ void note_log(void)
     text_put(&text, " ");
     text_put_shown(&text, config.program ? config.program : "?", false);
     text_put(&text, "\n");
+    lane_assert(logged < notes.len);
     text_put_bytes(&text, notes.bytes + logged, notes.len - logged);
     if (has_room(fd, text.len)) {
         ssize_t ignored = write(fd, out, text.len);
@@ -133,10 +137,12 @@ void note_publish(void)
     if (!session || notes.len == published || publish_count >= PUBLISH_MAX)
         return;
     publish_count++;
+    lane_assert(publish_count <= PUBLISH_MAX);
     if (lane_string_put(&runtime.map, notes.bytes, (uint32_t)notes.len,
                         &string) != 0)
         return;
     published = notes.len;
     __atomic_store_n(&session->note_string, string.offset, __ATOMIC_RELAXED);
+    /* release; pairs with lane_reader_refresh() */
     __atomic_store_n(&session->note_bytes, string.len_bytes, __ATOMIC_RELEASE);
 }

@@ -31,11 +31,13 @@ static uint32_t next_region;
 
 static struct region *take_region(uint32_t alive)
 {
+    lane_assert(alive != 0);
     for (uint32_t i = 0; i < REGIONS; i++) {
         uint32_t at = __atomic_fetch_add(&next_region, 1, __ATOMIC_RELAXED);
         struct region *region = &regions[at % REGIONS];
         uint32_t owner = __atomic_load_n(&region->owner, __ATOMIC_RELAXED);
         /* those of the process that forked this one are free as well */
+        /* acquire; pairs with parallel_leave() */
         if (owner != alive &&
             __atomic_compare_exchange_n(&region->owner, &owner, alive, false,
                                         __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
@@ -46,6 +48,8 @@ static struct region *take_region(uint32_t alive)
 
 static void work(void *argument)
 {
+    lane_assert((const struct region *)argument >= regions &&
+                (const struct region *)argument < regions + REGIONS);
     const struct region *region = argument;
     if (region->opener != __builtin_thread_pointer()) {
         span_thread.root = region->place.parent;

@@ -40,6 +40,7 @@ static long raw(long number, long a, long b, long c)
 /* Field 22 of the text; the name in field 2 may hold anything, ')' ends it. */
 static uint64_t parse_start_time(const char *text, long len)
 {
+    lane_assert(len > 0 && len <= STAT_BYTES);
     long at = len;
     while (at > 0 && text[at - 1] != ')')
         at--;
@@ -91,6 +92,7 @@ int process_register(uint32_t parent, struct span_place place)
     runtime.process = known_number = (uint32_t)number;
     struct lane_process *entry = process_entry();
     runtime.pid = (uint32_t)raw(SYS_getpid, 0, 0, 0);
+    lane_assert(entry != NULL);
     entry->pid = runtime.pid;
     entry->start_time = process_start_time();
     entry->parent = parent;
@@ -113,6 +115,7 @@ int process_register(uint32_t parent, struct span_place place)
 
 void process_register_child(void)
 {
+    lane_assert(runtime.alive != NULL && *runtime.alive != runtime.process + 1);
     struct span_place place = {span_process.ref, span_process.context};
     uint32_t parent = known_number + 1;
     if (fork_place.parent != 0)
@@ -180,6 +183,7 @@ void process_mark_end(enum lane_marker marker, int code, uint64_t fault_address)
         return;
     uint32_t none = LANE_MARKER_NONE;
     /* the first one wins; a reader looks at `state` alone */
+    /* pairs with leave_exec(), and with another ending */
     if (!__atomic_compare_exchange_n(&entry->marker, &none, (uint32_t)marker,
                                      false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
         return;

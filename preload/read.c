@@ -266,6 +266,7 @@ void read_drop_range(uint64_t low, uint64_t high)
     for (uint32_t i = 0; i < range_count; i++) {
         struct range *range = &ranges[i];
         if (range->low < high && low < range->low + range->len)
+            /* pairs with inside_range(): before the pages are gone */
             __atomic_store_n(&range->len, 0, __ATOMIC_SEQ_CST);
     }
 }

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include "lane/x86_64/machine.h"
+#include "lane/assert.h"
 
 enum {
     PAGE = 4096,
@@ -97,6 +98,7 @@ static bool make_pages(void)
         return true;
     if (slot == 0)
         return false;
+    lane_assert(slot <= SLOTS);
     uint64_t *at = kept[slot - 1];
     if (at) {
         for (int i = 0; i < ENTRIES; i++)
@@ -125,6 +127,7 @@ static bool signals_are_blocked(void)
 
 static bool entry_stands(int number, uint64_t entry)
 {
+    lane_assert(entry != 0);
     uint64_t now[4] = {0}; /* the kernel's sigaction: its first word */
     return machine_syscall(SYS_rt_sigaction, number, 0, (long)now,
                            KERNEL_SIGSET_BYTES, 0, 0) == 0 &&
@@ -142,6 +145,7 @@ void read_pages_learn(uint64_t addr, size_t n)
     }
     if (!make_pages())
         return;
+    lane_assert(pages != NULL);
     uint64_t now = stamp_now(), last = (addr + n - 1) >> PAGE_SHIFT;
     for (uint64_t page = addr >> PAGE_SHIFT; page <= last; page++)
         pages[page % ENTRIES] = page << STAMP_BITS | now;

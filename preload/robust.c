@@ -47,15 +47,17 @@ void robust_hold(struct lane *lane)
         return;
     void *self = &mutex->__data.__list.__next;
     void *first = (void *)((uintptr_t)head->list.next & ~(uintptr_t)1);
+    lane_assert(first != NULL && first != self);
     mutex->__data.__kind = ROBUST_PSHARED;
     head->list_op_pending = self;
-    /* release: the kernel reads it when the thread is gone */
+    /* release; pairs with the kernel, which reads it when the thread is gone */
     __atomic_store_n(&mutex->__data.__lock,
                      (int)machine_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0),
                      __ATOMIC_RELEASE);
     *prev_of(first) = self;
     mutex->__data.__list.__next = (void *)head->list.next;
     *prev_of(self) = head;
+    /* pairs with the kernel's walk of the list, as the next one does */
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     head->list.next = self;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);

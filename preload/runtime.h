@@ -62,7 +62,6 @@ struct runtime {
     uint32_t process;         /* its number in the session (lane/owner.h), or
                                  PROCESS_UNKNOWN */
     uint32_t pid;
-    uint32_t site_count; /* 1 + highest index in use */
     struct site sites[SHIM_SITE_MAX];
     const struct manifest *manifest;
     uint64_t self_low, self_high; /* our own text and data */

@@ -100,6 +100,7 @@ static int create_session(uint64_t most_bytes)
                      LANE_STORE_KEY_DIGITS);
     }
     text_put(&name, ".lane");
+    lane_assert(text_fits(&name) && lane.unit_count <= LANE_UNIT_MAX);
     return lane_session_create(config.dir_fd, session_name, &lane,
                                &runtime.map);
 }
@@ -109,6 +110,7 @@ static int create_session(uint64_t most_bytes)
 /* The program's own name, and instead of what it was told the reason. */
 static long withhold_arguments(char *command, long len, size_t cap)
 {
+    lane_assert(len > 0 && (size_t)len <= cap);
     uint64_t arguments = 0;
     size_t name = strnlen(command, (size_t)len);
     struct text text = {command, name, cap};
@@ -148,6 +150,7 @@ static const char *called_path(void)
 
 static void fill_process(void)
 {
+    lane_assert(runtime.process < LANE_PROCESS_MAX);
     static char command[COMMAND_BYTES];
     struct lane_process *process = &runtime.map.processes[runtime.process];
     long len = config_read_file("/proc/self/cmdline", command, sizeof(command));
@@ -179,6 +182,7 @@ static struct lane_string fill_text(const char *variable, size_t most_bytes)
 
 static void fill_service(void)
 {
+    lane_assert(runtime.map.session->ready == 0);
     struct lane_session *session = runtime.map.session;
     struct lane_string string = fill_text("OTEL_SERVICE_NAME", SERVICE_BYTES);
     session->service_string = string.offset;
@@ -193,6 +197,7 @@ static void fill_service(void)
 /* Two lower-case hex digits each (W3C trace context 3.2.2.1). */
 static bool read_hex(const char *text, uint8_t *out, size_t len)
 {
+    lane_assert(len <= 16);
     for (size_t i = 0; i < 2 * len; i++) {
         char c = text[i];
         unsigned digit;
@@ -247,6 +252,7 @@ static uint64_t origin_of(const struct lane_context *context)
 
 static int fill_context(void)
 {
+    lane_assert(runtime.map.session != NULL);
     int64_t at = lane_table_take(&runtime.map, LANE_TABLE_CONTEXTS,
                                  &runtime.map.session->context_next, 1);
     if (at != 0)
@@ -274,6 +280,7 @@ static int fill_context(void)
 
 static void fill_store(void)
 {
+    lane_assert(runtime.map.session->ready == 0);
     const char *path = sidecar_store();
     struct lane_string string;
     if (!path || lane_string_put(&runtime.map, path, (uint32_t)strlen(path),

@@ -18,6 +18,7 @@
  */
 #include "preload/sidecar_start.h"
 #include "lane/store_name.h"
+#include "lane/assert.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -89,6 +90,7 @@ struct ancestor {
 /* Parent and start time of a process; false: gone, or hidden. */
 static bool read_ancestor(uint64_t pid, struct ancestor *out, uint64_t *parent)
 {
+    lane_assert(pid > 1);
     char path_bytes[40], stat[1024];
     struct text path = {path_bytes, 0, sizeof(path_bytes)};
     text_put(&path, "/proc/");
@@ -114,6 +116,7 @@ static bool read_ancestor(uint64_t pid, struct ancestor *out, uint64_t *parent)
 static bool is_session_of(const char *name, const struct ancestor *ancestors,
                           unsigned count)
 {
+    lane_assert(count <= ANCESTORS_MAX);
     uint64_t pid, start_time;
     if (strncmp(name, "session-", 8) != 0)
         return false;
@@ -146,6 +149,7 @@ static bool has_session_of(const struct ancestor *ancestors, unsigned count)
     while (!found && (n = syscall(SYS_getdents64, fd, buf, sizeof(buf))) > 0) {
         for (long at = 0; at < n && !found;) {
             const struct entry *entry = (const void *)(buf + at);
+            lane_assert(entry->len != 0);
             found = is_session_of(entry->name, ancestors, count);
             at += entry->len;
         }
@@ -286,6 +290,7 @@ static void make_arguments(struct start *start)
         start->argv[n++] = "--store";
         start->argv[n++] = store;
     }
+    lane_assert(n < sizeof start->argv / sizeof *start->argv);
     start->argv[n] = NULL;
 }
 
@@ -302,6 +307,7 @@ static void make_environment(struct start *start)
         if (keep)
             start->env[n++] = *entry;
     }
+    lane_assert(n < ENVIRONMENT_MAX);
     start->env[n] = NULL;
 }
 
@@ -363,6 +369,7 @@ static int run_first(void *context)
  * child that shares its memory. */
 static bool run(struct start *start)
 {
+    lane_assert(start->program[0] == '/' && start->stack != NULL);
     uint64_t all = ~UINT64_C(0), before;
     int status = 1;
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before,
@@ -391,11 +398,12 @@ static void promise(void)
 
 void sidecar_start(void)
 {
-    bool is_there = is_running();
-    if (is_there)
-        promise();
-    if (is_there || is_off())
+    if (is_off())
         return;
+    if (is_running()) {
+        promise();
+        return;
+    }
     const char *why = why_not();
     if (why) {
         note_lines("sidecar", "not started:", why, NULL);

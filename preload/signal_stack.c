@@ -19,6 +19,7 @@ uint8_t *signal_stack_take(void)
 {
     if (checker_watches)
         return NULL;
+    /* acquire; pairs with signal_stack_give() */
     for (int i = 0; i < SIGNAL_STACKS; i++)
         if (__atomic_exchange_n(&signal_stacks_taken[i], 1, __ATOMIC_ACQUIRE) ==
             0)
@@ -30,6 +31,7 @@ void signal_stack_give(const uint8_t *end)
 {
     lane_assert(end != NULL);
     uint64_t i = (uint64_t)(end - signal_stacks[0]) / SIGNAL_STACK_BYTES - 1;
+    /* release; pairs with signal_stack_take() */
     __atomic_store_n(&signal_stacks_taken[i], 0, __ATOMIC_RELEASE);
 }
 

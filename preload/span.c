@@ -358,6 +358,7 @@ leave_capturing(struct shim_call *call, const struct shim_regs *regs,
     span_fill(&record, open, tick, cpu_ns, LANE_END_RETURN);
     leave_captures(lane, call, regs, &record);
     span_write(lane, &record);
+    /* release; pairs with look_in() and the sidecar's copy */
     __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_FREE, __ATOMIC_RELEASE);
     __atomic_store_n(&lane->depth, depth, __ATOMIC_RELAXED);
     if (UNLIKELY(depth != 0 && open[-1].state == LANE_OPEN_DONE))
@@ -522,9 +523,7 @@ static void leave_elsewhere(const struct shim_call *call,
     struct lane_open copy = *open;
     uint64_t state = LANE_OPEN_CALL;
     /* its owner may be closing it as dead at this moment */
-    if (copy.span != call->span ||
-        !__atomic_compare_exchange_n(&open->state, &state, LANE_OPEN_DONE,
-                                     false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+    if (copy.span != call->span || !span_claim(open, &state))
         return;
     if (lane == NULL) {
         span_count((uint32_t)call->site, t1 - copy.t0_ticks, end == 1);

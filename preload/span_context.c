@@ -84,6 +84,7 @@ void span_context_origin(struct lane_open *open, uint64_t sp,
 
 static void drop(struct lane_open *open)
 {
+    /* release; pairs with look_in() */
     __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_DONE, __ATOMIC_RELEASE);
 }
 
@@ -127,6 +128,7 @@ bool span_push_context(struct lane *lane, uint64_t sp, uint64_t frame,
         frame = 0;
     struct lane_open *open = &lane->open[depth];
     __atomic_store_n(&lane->depth, depth + 1, __ATOMIC_RELAXED);
+    /* pairs with a handler of this thread, that looks or takes one */
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     open->t0_ticks = origin->carried_ticks;
     open->span = origin->parent;
@@ -139,6 +141,7 @@ bool span_push_context(struct lane *lane, uint64_t sp, uint64_t frame,
         open->site_kind |= (direct ? KIND_DIRECT : 0) | (uint32_t)words
                                                             << KIND_WORDS_SHIFT;
     open->context_depth = origin->context;
+    /* release; pairs with look_in() */
     __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_CONTEXT,
                      __ATOMIC_RELEASE);
     return true;

@@ -115,6 +115,17 @@ static inline bool span_has_entry(const struct lane *lane,
 {
     return open >= lane->open && open < lane->open + LANE_OPEN_MAX;
 }
+/* An open entry for whoever ends it, once: its owner takes it for left while
+ * the thread that its fiber went to returns, or another one uses the stack
+ * again. */
+static inline bool span_claim(struct lane_open *open, uint64_t *state)
+{
+    lane_assert(*state != LANE_OPEN_FREE && *state != LANE_OPEN_DONE);
+    /* pairs with another one's here */
+    return __atomic_compare_exchange_n(&open->state, state, LANE_OPEN_DONE,
+                                       false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_RELAXED);
+}
 /* The machine stack that an address lies on, as far as is known. */
 struct span_machine_stack {
     uint64_t low, high;

@@ -57,13 +57,14 @@ static void end_open(struct lane *lane, struct lane_open *open, uint64_t t1)
     struct lane_open copy = *open;
     uint64_t state = copy.state, cpu = LANE_CPU_UNKNOWN;
     if (state == LANE_OPEN_CONTEXT) {
+        /* release; pairs with look_in() */
         __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_DONE,
                          __ATOMIC_RELEASE);
         return;
     }
     uint32_t status = judge(lane, open);
     copy.site_kind |= status;
-    if (!lane_cmpxchg_own(&open->state, &state, LANE_OPEN_DONE))
+    if (!span_claim(open, &state))
         return;
     if (cpu_base(lane, t1) != LANE_CPU_UNKNOWN &&
         copy.cpu_ns != LANE_CPU_UNKNOWN)

@@ -69,6 +69,7 @@ static inline struct lane_open *take_open(struct lane *lane, uint64_t depth,
 {
     lane_assert(depth < LANE_OPEN_MAX);
     __atomic_store_n(&lane->depth, depth + 1, __ATOMIC_RELAXED);
+    /* pairs with a handler of this thread, that takes the next one */
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     return fill_open(lane, depth, call, place);
 }

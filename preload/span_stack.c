@@ -120,10 +120,10 @@ static void claim_and_end(struct lane *lane, struct lane_open *open,
     struct lane_open copy = *open;
     uint64_t state = copy.state;
     if (state == LANE_OPEN_CONTEXT)
+        /* release; pairs with look_in() */
         __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_DONE,
                          __ATOMIC_RELEASE);
-    if (is_open(state) &&
-        lane_cmpxchg_own(&open->state, &state, LANE_OPEN_DONE))
+    if (is_open(state) && span_claim(open, &state))
         span_end_open(lane, &copy, t1, end);
 }
 
@@ -386,10 +386,7 @@ void span_end_stack(struct lane *lane, struct lane *of, uint64_t low,
         uint64_t state = copy.state;
         if (copy.sp < low || copy.sp >= high ||
             (!is_open(state) && state != LANE_OPEN_CONTEXT) ||
-            !__atomic_compare_exchange_n(&open->state, &state, LANE_OPEN_DONE,
-                                         false, __ATOMIC_ACQ_REL,
-                                         __ATOMIC_RELAXED) ||
-            state == LANE_OPEN_CONTEXT)
+            !span_claim(open, &state) || state == LANE_OPEN_CONTEXT)
             continue;
         t1 = t1 ? t1 : span_now();
         span_end_open(lane, &copy, t1, LANE_END_UNKNOWN);
@@ -401,6 +398,7 @@ void span_end_stack(struct lane *lane, struct lane *of, uint64_t low,
 void span_drop(struct lane *lane, struct lane_open *open)
 {
     lane_assert(span_is_own(lane) && span_has_entry(lane, open));
+    /* release; pairs with look_in() */
     __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_DONE, __ATOMIC_RELEASE);
     span_pop_done(lane);
 }
@@ -432,6 +430,7 @@ void span_close_all(enum lane_end end)
         struct lane_open *open = &lane->open[depth - 1];
         if (open->state == LANE_OPEN_CALL || open->state == LANE_OPEN_TAIL)
             span_end_open(lane, open, t1, end);
+        /* release; pairs with look_in() and the sidecar's copy */
         __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_FREE,
                          __ATOMIC_RELEASE);
     }

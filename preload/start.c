@@ -50,6 +50,7 @@ extern HIDDEN const char __ehdr_start[], _end[];
 /* One word that the kernel clears in every forked child. */
 static int make_alive_page(void)
 {
+    lane_assert(runtime.alive == NULL);
     uint32_t *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED)
@@ -67,6 +68,7 @@ static int make_alive_page(void)
 /* Without entries Z calls are counted. */
 static void reserve_entries(uint64_t share)
 {
+    lane_assert(runtime.map.session != NULL);
     uint64_t count = share / ENTRIES_PART / ENTRY_BYTES;
     int err =
         shim_entries_reserve(count < ENTRIES_MAX ? (size_t)count : ENTRIES_MAX);
@@ -77,7 +79,7 @@ static void reserve_entries(uint64_t share)
 
 static int prepare_runtime(uint32_t manifest_errors)
 {
-    lane_assert(runtime.site_count <= SHIM_SITE_MAX);
+    lane_assert(runtime.map.session == NULL && config.dir_fd >= 0);
     uint64_t share = memory_share(config.dir_fd);
     if (share == 0)
         return -ENOMEM;
@@ -97,6 +99,7 @@ static int prepare_runtime(uint32_t manifest_errors)
 /* Nothing is traced, and nothing stays but the library itself. */
 static void give_up(int err)
 {
+    lane_assert(err < 0);
     note_lines("session", "none could be made in", config.dir,
                err == -ENOSPC ? "(it is full)"
                : err == -ENOMEM
@@ -114,6 +117,7 @@ static void give_up(int err)
 
 static void bind_everything(void)
 {
+    lane_assert(runtime.map.session != NULL && *runtime.alive == 1);
     int err = bind_text_open_alone();
     if (err) {
         note_line("binding", "text cannot be written: nothing is traced");
@@ -140,6 +144,7 @@ static void bind_everything(void)
 
 static void start_tracing(void)
 {
+    lane_assert(span_busy != 0);
     uint32_t manifest_errors = 0;
     runtime.manifest = manifest_load(&manifest_errors);
     if (runtime.manifest && !manifest_is_for_us(runtime.manifest))

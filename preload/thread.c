@@ -192,6 +192,7 @@ static struct lane *take_lane(void)
 static bool enter_child(void)
 {
     uint32_t alive = 0;
+    /* pairs with process_register_child(), and another thread here */
     if (!__atomic_compare_exchange_n(runtime.alive, &alive,
                                      (uint32_t)ALIVE_REGISTERING, false,
                                      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
@@ -226,6 +227,7 @@ struct lane *thread_attach(void)
         span_lane = lane;
         if (lane == NULL)
             shim_cache_use(UINT32_MAX);
+        /* pairs with a handler of this thread, that gets the lane */
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
         span_thread.alive = *runtime.alive;
     }

@@ -22,6 +22,7 @@
 
 #include "preload/sandbox.h"
 #include "preload/span_internal.h"
+#include "lane/assert.h"
 
 #ifndef PR_SET_VMA
 #define PR_SET_VMA           0x53564d41
@@ -110,6 +111,7 @@ int thread_context_announce(void)
     header->payload = bytes;
     uint64_t signature;
     __builtin_memcpy(&signature, "OTEL_CTX", sizeof signature);
+    /* release; pairs with readers outside: signature last */
     __atomic_store_n((uint64_t *)(void *)header->signature, signature,
                      __ATOMIC_RELEASE);
     machine_syscall(SYS_prctl, PR_SET_VMA, PR_SET_VMA_ANON_NAME, at, PAGE,
@@ -121,6 +123,7 @@ int thread_context_announce(void)
 /* The first span of a forked child. */
 static void announce_child(void)
 {
+    lane_assert(runtime.map.session != NULL);
     uint32_t pid = __atomic_load_n(&announced, __ATOMIC_RELAXED);
     if (pid != runtime.pid && !sandboxed &&
         __atomic_compare_exchange_n(&announced, &pid, runtime.pid, false,
@@ -133,6 +136,7 @@ static void announce_child(void)
 
 static void set_valid(uint8_t valid)
 {
+    /* pairs with what reads while this thread stands still */
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     __atomic_store_n(&record.valid, valid, __ATOMIC_RELAXED);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -140,6 +144,8 @@ static void set_valid(uint8_t valid)
 
 static void write_record(struct span_place place)
 {
+    lane_assert(place.context <
+                runtime.map.table[LANE_TABLE_CONTEXTS].capacity);
     const struct lane_context *context = span_context_at(place.context);
     if (UNLIKELY(announced != runtime.pid))
         announce_child();
@@ -157,6 +163,7 @@ static void write_record(struct span_place place)
 /* What is open for the code that runs below `sp`. */
 static struct span_place place_at(struct lane *lane, uint64_t sp)
 {
+    lane_assert(span_is_own(lane));
     uint64_t depth = span_depth_seen(lane);
     if (depth == 0)
         return (struct span_place){span_thread.root, span_thread.context};
@@ -173,6 +180,7 @@ static struct span_place place_at(struct lane *lane, uint64_t sp)
 
 static void publish(const struct shim_call *call)
 {
+    lane_assert(call->site < SHIM_SITE_MAX);
     struct lane *lane = span_lane;
     if (span_busy != 0)
         return;
@@ -204,6 +212,8 @@ static void leave_publishing(struct shim_call *call,
 
 void thread_context_begin(void)
 {
+    lane_assert(plain_enter == NULL && shim_enter != NULL &&
+                shim_leave != NULL);
     plain_enter = shim_enter;
     plain_leave = shim_leave;
     shim_enter = enter_publishing;

@@ -15,6 +15,7 @@
 #include "preload/thread_start.h"
 #include "preload/span_internal.h"
 #include "shim/checker.h"
+#include "lane/assert.h"
 #include <sys/mman.h>
 
 enum {
@@ -38,6 +39,7 @@ static uint64_t libc_low, libc_high;
 
 void thread_start_libc(uint64_t low, uint64_t high)
 {
+    lane_assert(low < high);
     libc_low = low;
     libc_high = high;
     if (boxes != NULL)
@@ -52,6 +54,7 @@ void thread_start_libc(uint64_t low, uint64_t high)
 
 static bool take(struct box *box, uint32_t alive)
 {
+    lane_assert(alive != 0);
     uint32_t owner = __atomic_load_n(&box->owner, __ATOMIC_RELAXED);
     /* acquire; pairs with the release of the thread that unpacked it */
     return owner != alive &&
@@ -71,6 +74,8 @@ static struct box *take_box(uint32_t alive)
 
 static void give_back(struct box *box)
 {
+    lane_assert(box >= boxes && box < boxes + BOXES);
+    /* release; pairs with take() */
     __atomic_store_n(&box->owner, 0, __ATOMIC_RELEASE);
 }
 
@@ -98,6 +103,8 @@ static uint64_t given_stack(uint64_t attributes)
 
 static void *begin(void *argument)
 {
+    lane_assert((struct box *)argument >= boxes &&
+                (struct box *)argument < boxes + BOXES);
     struct box *box = argument;
     struct box mine = *box;
     span_thread.root = mine.place.parent;
@@ -122,6 +129,7 @@ void thread_start_enter(struct shim_call *call)
         box = take_box(alive);
     if (box == NULL)
         return;
+    lane_assert(box->owner == alive);
     box->routine = (void *(*)(void *))call->args.rdx;
     box->argument = (void *)call->args.rcx;
     box->place = place;

@@ -28,6 +28,7 @@
 #include "preload/sandbox.h"
 #include "preload/text.h"
 #include "shim/live.h"
+#include "lane/assert.h"
 
 enum {
     TRAP_BIT = SIGTRAP - 1,
@@ -163,6 +164,7 @@ void trap_leave_altstack(void)
 static bool read_status(const char *path, const char *key, unsigned base,
                         uint64_t *value)
 {
+    lane_assert(base == 10 || base == 16);
     char bytes[STATUS_BYTES];
     long fd = machine_syscall(SYS_openat, AT_FDCWD, (long)path,
                               O_RDONLY | O_CLOEXEC, 0, 0, 0);
@@ -238,6 +240,7 @@ static const char *look_at_threads(uint64_t own_mask)
                                         sizeof(bytes), 0, 0, 0)) > 0) {
         for (long at = 0; at < n && !why;) {
             const struct entry *entry = (void *)(bytes + at);
+            lane_assert(entry->len_bytes != 0);
             at += entry->len_bytes;
             if (entry->name[0] == '.' || strcmp(entry->name, self) == 0)
                 continue;

@@ -5,6 +5,7 @@
  * size, time and inode where it is not yet. tools/cli/types_cache.c writes it.
  */
 #include "preload/types_load.h"
+#include "lane/assert.h"
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -41,6 +42,7 @@ static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t len)
 
 static void find_build_id(uint64_t at, uint64_t end, struct loaded *out)
 {
+    lane_assert(out->build_id == NULL);
     while (at < end && end - at >= sizeof(Elf64_Nhdr)) {
         const Elf64_Nhdr *note = (const Elf64_Nhdr *)at;
         uint64_t name = at + sizeof *note;
@@ -65,6 +67,7 @@ static int list_object(struct dl_phdr_info *info, size_t size, void *context)
     (void)size;
     if (list->count == LOADED_MAX)
         return 1;
+    lane_assert(list->count < LOADED_MAX);
     struct loaded *l = &list->at[list->count];
     l->path = list->count == 0 ? config.exe : info->dlpi_name;
     list->count++;
@@ -94,6 +97,7 @@ static bool put_stat(const char *path, struct text *out)
 
 static void put_build_id(const struct loaded *l, struct text *out)
 {
+    lane_assert(l->build_id != NULL && l->build_id_bytes <= BUILD_ID_MAX);
     for (uint32_t i = 0; i < l->build_id_bytes; i++)
         text_put_hex(out, l->build_id[i], 2);
 }
@@ -141,6 +145,7 @@ static int map_file(const char *path, struct types_file *out)
         munmap(at, len + 1);
     if (err)
         return err;
+    lane_assert(at != MAP_FAILED && len != 0 && len <= TYPES_BYTES_MAX);
     out->at = at;
     out->len = len + 1;
     return 0;
@@ -149,6 +154,7 @@ static int map_file(const char *path, struct types_file *out)
 /* The next word of the line that ends at `end`. */
 static const char *word(const char **at, const char *end, size_t *len)
 {
+    lane_assert(*at <= end);
     const char *start = *at;
     while (*at < end && **at != ' ')
         ++*at;
@@ -162,6 +168,7 @@ static const char *word(const char **at, const char *end, size_t *len)
 static bool is_same_build(const struct list *list, const char *at,
                           const char *end)
 {
+    lane_assert(at <= end && list->count <= LOADED_MAX);
     char bytes[128], path[PATH_MAX];
     size_t id_len, stat_len;
     struct text made = {bytes, 0, sizeof bytes};

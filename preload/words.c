@@ -17,6 +17,7 @@
 #include "preload/process.h"
 #include "preload/sandbox.h"
 #include "preload/span.h"
+#include "lane/assert.h"
 
 static bool may_say(void)
 {
@@ -27,6 +28,8 @@ static bool may_say(void)
 static void say(enum lane_word_kind kind, int32_t pid, int32_t value,
                 const struct rusage *usage)
 {
+    lane_assert(may_say() &&
+                (kind == LANE_WORD_ENDED || kind == LANE_WORD_SENT));
     struct lane_word word = {
         .ticks = lane_now(&runtime.map),
         .pid = pid,

@@ -9,7 +9,7 @@ set(CPACK_PACKAGE_DESCRIPTION
 traced by a preloaded object, stored by a sidecar in an SQLite file.")
 set(CPACK_RESOURCE_FILE_README ${CMAKE_SOURCE_DIR}/README.md)
 set(CPACK_STRIP_FILES ON)
-set(CPACK_SOURCE_IGNORE_FILES /build/ /\\.git/)
+set(CPACK_SOURCE_IGNORE_FILES "/build/" "/[.]git/")
 set(CPACK_PACKAGE_FILE_NAME
   handspan_${PROJECT_VERSION}_${CMAKE_SYSTEM_PROCESSOR})
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)

@@ -8,12 +8,12 @@
  *
  * Runs in the constructor or under the loader's lock: one thread at a time.
  */
-#include "shim/shim.h"
+#include "shim/patch_internal.h"
 #include <errno.h>
 #include <sys/mman.h>
 
 enum {
-    POOL_BYTES = 64 * 1024,
+    POOL_BYTES = SHIM_POOL_BYTES,
     POOL_MAX = 256,
     POOL_ALIGN = 16,
     STEP_FIRST = 1 << 20,
@@ -32,6 +32,7 @@ void shim_island_seal(void)
 {
     for (unsigned i = 0; i < pool_count; i++)
         pools[i].used_bytes = POOL_BYTES;
+    shim_pad_seal();
 }
 
 static bool is_near(uint64_t base, uint64_t low, uint64_t high)

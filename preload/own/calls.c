@@ -8,6 +8,7 @@
 #include "lane/x86_64/machine.h"
 #include "shim/checker.h"
 #include "preload/own/own.h"
+#include "lane/assert.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -233,11 +234,13 @@ static struct {
 
 static void large_add(uint64_t at, uint64_t len)
 {
+    lane_assert(at != 0 && len % 4096 == 0);
     for (int i = 0; i < LARGE_MAX; i++) {
         uint64_t none = 0;
         if (!__atomic_compare_exchange_n(&large[i].len, &none, len, false,
                                          __ATOMIC_RELAXED, __ATOMIC_RELAXED))
             continue;
+        /* release; pairs with large_forget() and own_next_large() */
         __atomic_store_n(&large[i].at, at, __ATOMIC_RELEASE);
         return;
     }
@@ -247,12 +250,14 @@ static void large_add(uint64_t at, uint64_t len)
 static void large_forget(uint64_t at, uint64_t len)
 {
     for (int i = 0; i < LARGE_MAX; i++) {
+        /* acquire; pairs with large_add() */
         uint64_t low = __atomic_load_n(&large[i].at, __ATOMIC_ACQUIRE);
         uint64_t high = low + large[i].len, end = at + len;
         if (!low || end <= low || at >= high)
             continue;
         bool is_kept = at > low;
         __atomic_store_n(&large[i].at, is_kept ? low : 0, __ATOMIC_RELAXED);
+        /* release: free from here on; pairs with large_add() */
         __atomic_store_n(&large[i].len, is_kept ? at - low : 0,
                          __ATOMIC_RELEASE);
     }
@@ -261,6 +266,7 @@ static void large_forget(uint64_t at, uint64_t len)
 static void take_lower(uint64_t from, uint64_t at, uint64_t end, uint64_t *low,
                        uint64_t *high)
 {
+    lane_assert(at <= end);
     if (at == 0 || end <= from || at >= *low)
         return;
     *low = at;
@@ -272,6 +278,7 @@ bool own_next_large(uint64_t from, uint64_t *low, uint64_t *high)
     *low = UINT64_MAX;
     take_lower(from, (uint64_t)__ehdr_start, (uint64_t)_end, low, high);
     for (int i = 0; i < LARGE_MAX; i++) {
+        /* acquire; pairs with large_add() */
         uint64_t at = __atomic_load_n(&large[i].at, __ATOMIC_ACQUIRE);
         take_lower(from, at, at + large[i].len, low, high);
     }

@@ -2,8 +2,10 @@
 /*
  * See cxx_variant.h. What D0 and D1 do beside the destructor's own work is
  * behind it and without condition, so one call or jump to another variant,
- * wherever it stands, shows that every call comes there. Where that was
- * inlined there is none, and the variant is a function of its own.
+ * wherever it stands, shows that every call comes there; and so it is where gcc
+ * made one function of all variants (C4, D4), which callers may know, too.
+ * Where that was inlined there is none, and the variant is a function of its
+ * own.
  */
 #include "shim/plan/cxx_variant.h"
 #include <string.h>
@@ -52,11 +54,14 @@ static bool calls(const struct sibling *to, uint64_t vaddr, uint64_t end)
 {
     uint64_t len = end - vaddr;
     const uint8_t *bytes = plan_image_at(to->image, vaddr, len);
-    for (uint64_t i = 0; bytes && i + 5 <= len; i++) {
+    for (uint64_t i = 0; bytes && i + 2 <= len; i++) {
         uint64_t next = vaddr + i + 5;
-        bool is_direct = bytes[i] == 0xe8 || bytes[i] == 0xe9;
+        bool is_direct = i + 5 <= len && (bytes[i] == 0xe8 || bytes[i] == 0xe9);
         uint64_t target = is_direct ? target_of(bytes + i + 1, next) : 0;
         if (is_direct && (target == to->vaddr || is_stub_of(to, target)))
+            return true;
+        if (bytes[i] == 0xeb &&
+            next - 3 + (uint64_t)(int64_t)(int8_t)bytes[i + 1] == to->vaddr)
             return true;
         if (i + 6 <= len && bytes[i] == 0xff &&
             (bytes[i + 1] == 0x15 || bytes[i + 1] == 0x25) &&
@@ -66,33 +71,7 @@ static bool calls(const struct sibling *to, uint64_t vaddr, uint64_t end)
     return false;
 }
 
-bool variant_passes_on(const struct plan_image *image,
-                       const struct plan_symbol *symbol)
-{
-    char name[NAME_MAX_BYTES];
-    struct plan_symbol other;
-    uint64_t end;
-    size_t len = strlen(symbol->name);
-    if (len < 8 || len >= sizeof name || symbol->name[0] != '_' ||
-        symbol->name[1] != 'Z' || symbol->name[len - 4] != 'D' ||
-        symbol->name[len - 3] < '0' || symbol->name[len - 3] > '1' ||
-        strcmp(symbol->name + len - 2, "Ev") != 0 ||
-        plan_image_function_extent(image, symbol->vaddr, &end) < 0)
-        return false;
-    memcpy(name, symbol->name, len + 1);
-    while (++name[len - 3] <= '2') {
-        struct sibling to = {.image = image, .name = name};
-        if (plan_image_find_symbol(image, name, &other) != 0 ||
-            other.vaddr == symbol->vaddr || other.vaddr == 0)
-            continue;
-        to.vaddr = other.vaddr;
-        if (calls(&to, symbol->vaddr, end))
-            return true;
-    }
-    return false;
-}
-
-/* ---- hidden parameters --------------------------------------------------- */
+/* ---- which variant ------------------------------------------------------- */
 
 /* Behind an identifier, a substitution, or one letter of a mangled name. */
 static const char *next_part(const char *at)
@@ -122,6 +101,45 @@ static const char *find_mark(const char *name)
             return at;
     return NULL;
 }
+
+/* Does `symbol`, which ends at `end`, call the variant of that name? */
+static bool is_passed_to(const struct plan_image *image,
+                         const struct plan_symbol *symbol, const char *name,
+                         uint64_t end)
+{
+    struct plan_symbol other;
+    struct sibling to = {.image = image, .name = name};
+    if (plan_image_find_symbol(image, name, &other) != 0 ||
+        other.vaddr == symbol->vaddr || other.vaddr == 0)
+        return false;
+    to.vaddr = other.vaddr;
+    return calls(&to, symbol->vaddr, end);
+}
+
+bool variant_passes_on(const struct plan_image *image,
+                       const struct plan_symbol *symbol, bool is_local_meant)
+{
+    char name[NAME_MAX_BYTES];
+    uint64_t end;
+    const char *mark = find_mark(symbol->name);
+    size_t len = strlen(symbol->name);
+    if (!mark || len >= sizeof name ||
+        plan_image_function_extent(image, symbol->vaddr, &end) < 0)
+        return false;
+    memcpy(name, symbol->name, len + 1);
+    char *variant = &name[mark + 1 - symbol->name];
+    /* D0 and D1 call D1 and D2; each of them, C1 and C2 what gcc makes of all
+     */
+    char last = *mark == 'D' && *variant < '2' ? '2' : *variant;
+    while (++*variant <= last)
+        if (is_passed_to(image, symbol, name, end))
+            return true;
+    *variant = '4';
+    return is_local_meant && mark[1] < '4' &&
+           is_passed_to(image, symbol, name, end);
+}
+
+/* ---- hidden parameters --------------------------------------------------- */
 
 /* Only a class with virtual bases has a table of them: _ZTTN1t1VE, _ZTT1V. */
 static bool has_base_table(const struct plan_image *image, const char *class,

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Compilers make several functions of one destructor: D2 for a base, D1 for a
- * whole object, D0 for `delete`. Shared by the preload and `check`.
+ * Compilers make several functions of one constructor or destructor: C2 and D2
+ * for a base, C1 and D1 for a whole object, D0 for `delete`; gcc may make one
+ * of all (C4, D4), which is local. Shared by the preload and `check`.
  */
 #pragma once
 #include "shim/plan/image.h"
 
 /* Does this one pass each of its calls on to another that stands in the same
- * object? Then that one is the function, and a call is one call. */
+ * object? Then that one is the function, and a call is one call.
+ * `is_local_meant`: a local one may be it. */
 bool variant_passes_on(const struct plan_image *image,
-                       const struct plan_symbol *symbol);
+                       const struct plan_symbol *symbol, bool is_local_meant);
 
 /* Does it get parameters behind `this` that the source does not have? The
  * variant for a base (C2, D2) of a class with virtual bases gets their table

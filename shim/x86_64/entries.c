@@ -95,11 +95,13 @@ void shim_cache_use(uint32_t slot)
 /* Make the pool accessible up to `end`. Several threads may do so at once. */
 static int make_ready(uint64_t end)
 {
+    /* acquire; pairs with the exchange below */
     uint64_t ready = __atomic_load_n(&pool_ready, __ATOMIC_ACQUIRE);
     while (ready < end) {
         if (call_mprotect(pool + ready, BATCH_BYTES, PROT_READ | PROT_WRITE))
             return -ENOMEM;
         /* fails if another thread was faster: `ready` is then what it did */
+        /* release; pairs with the acquire above */
         if (__atomic_compare_exchange_n(&pool_ready, &ready,
                                         ready + BATCH_BYTES, false,
                                         __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
@@ -131,6 +133,7 @@ static bool claim(struct shim_entry *entry)
 {
     uint64_t free = 0;
     return __atomic_load_n(&entry->busy, __ATOMIC_RELAXED) == 0 &&
+           /* acquire; pairs with the trampolines, which free it by a store */
            __atomic_compare_exchange_n(&entry->busy, &free, 1, false,
                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
@@ -138,6 +141,7 @@ static bool claim(struct shim_entry *entry)
 /* Put a new entry into the ring behind `at`. */
 static void insert(struct shim_entry *at, struct shim_entry *entry)
 {
+    /* pairs with itself and shim_entry_take(): they link and follow */
     struct shim_entry *next = __atomic_load_n(&at->next, __ATOMIC_ACQUIRE);
     do {
         entry->next = next;
@@ -148,6 +152,7 @@ static void insert(struct shim_entry *at, struct shim_entry *entry)
 struct shim_entry *shim_entry_take(void)
 {
     struct shim_cache *cache = shim_cache != NULL ? shim_cache : &shared;
+    /* pairs with the releases below and in insert() */
     struct shim_entry *start = __atomic_load_n(&cache->hint, __ATOMIC_ACQUIRE);
     struct shim_entry *entry = start;
     if (pool == NULL)
@@ -157,6 +162,7 @@ struct shim_entry *shim_entry_take(void)
             __atomic_store_n(&cache->hint, entry->next, __ATOMIC_RELEASE);
             return entry;
         }
+        /* acquire; pairs with insert() */
         entry = __atomic_load_n(&entry->next, __ATOMIC_ACQUIRE);
     }
     entry = cut_off(cache);
@@ -164,6 +170,7 @@ struct shim_entry *shim_entry_take(void)
         return NULL;
     entry->next = entry; /* a ring, if it is the first */
     if (start == &nothing &&
+        /* release; pairs with the acquires of another taker */
         __atomic_compare_exchange_n(&cache->hint, &start, entry, false,
                                     __ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
         return entry;
@@ -230,6 +237,7 @@ static bool lock_left(struct shim_cache *cache, uint64_t low, uint64_t high)
     if (by != 0 && (by >= high || (by < low && low - by > LEFT_NEAR)))
         return false;
     cache->left_busy = (uint64_t)__builtin_frame_address(0);
+    /* pairs with the load above, of a call that interrupts us */
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     return true;
 }
@@ -242,6 +250,7 @@ void shim_entries_left(uint64_t low, uint64_t high, bool are_many)
         !lock_left(cache, low, high))
         return;
     for (uint32_t i = 0; i < SEARCH_MAX || are_many; i++) {
+        /* acquire; pairs with insert() */
         struct shim_entry *next =
             __atomic_load_n(&entry->next, __ATOMIC_ACQUIRE);
         if (entry->busy && entry->home == cache &&
@@ -260,6 +269,7 @@ void shim_entries_left(uint64_t low, uint64_t high, bool are_many)
 static struct shim_entry *find_in(const struct shim_cache *cache, uint64_t sp,
                                   uint64_t open)
 {
+    /* acquire; pairs with shim_entry_take() and insert() */
     struct shim_entry *start = __atomic_load_n(&cache->hint, __ATOMIC_ACQUIRE);
     struct shim_entry *entry = start;
     for (uint32_t i = 0; entry != NULL && i < SEARCH_MAX; i++) {

@@ -51,6 +51,7 @@ static bool find_unwinder(uintptr_t caller, struct unwinder *out)
     uint32_t i = __atomic_fetch_add(&known_next, 1, __ATOMIC_RELAXED);
     if (i < UNWINDERS) {
         known[i].unwinder = *out;
+        /* release; pairs with the acquire above */
         __atomic_store_n(&known[i].caller, caller, __ATOMIC_RELEASE);
     }
     return true;

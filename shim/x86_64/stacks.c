@@ -94,6 +94,7 @@ uint8_t *shim_stack_take(void)
         return NULL;
     set_mask(SIG_BLOCK, &blocked, &mask);
     for (int i = 0; i < STACKS; i++) {
+        /* acquire; pairs with shim_stack_give() */
         struct stack *stack = &stacks[i];
         if (__atomic_exchange_n(&stack->is_taken, 1, __ATOMIC_ACQUIRE) != 0)
             continue;
@@ -114,6 +115,7 @@ void shim_stack_give(const uint8_t *end)
         uint64_t mask = stacks[i].mask;
         if (!stacks[i].low || stacks[i].low + STACK_BYTES != end)
             continue;
+        /* release; pairs with shim_stack_take() */
         __atomic_store_n(&stacks[i].is_taken, 0, __ATOMIC_RELEASE);
         set_mask(SIG_SETMASK, &mask, NULL);
         return;

@@ -174,7 +174,8 @@ class Export(unittest.TestCase):
         for command in (["list"], ["show"], ["stats"], ["spans", "--json"],
                         ["errors"], ["status"], ["config"], ["help"],
                         ["export"], ["export", "-f", "chrome"],
-                        ["export", "-f", "csv"], ["export", "-f", "folded"]):
+                        ["export", "-f", "csv"], ["export", "-f", "folded"],
+                        ["export", "-f", "speedscope"]):
             with open("/dev/full", "w") as full:
                 done = subprocess.run([HANDSPAN, *command], cwd=self.path,
                                       env=self.env, stdout=full, text=True,

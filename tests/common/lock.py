@@ -40,10 +40,29 @@ def is_held(folder):
         os.close(fd)
 
 
+def _has_open(pid, at):
+    """The file itself, by device and inode: /proc/locks says the file system's
+    device, which is not every file's. True as well where we may not look."""
+    place = f"/proc/{pid}/fd"
+    try:
+        numbers = os.listdir(place)
+    except FileNotFoundError:
+        return False
+    except PermissionError:
+        return True
+    for number in numbers:
+        try:
+            if os.path.samestat(os.stat(os.path.join(place, number)), at):
+                return True
+        except OSError:
+            continue
+    return False
+
+
 def holder(folder):
     """Its pid; its forked children, which look the same, do not hold it."""
     try:
-        inode = os.stat(os.path.join(folder, "sidecar.lock")).st_ino
+        at = os.stat(os.path.join(folder, "sidecar.lock"))
     except FileNotFoundError:
         return None
     with open("/proc/locks", encoding="ascii") as f:
@@ -51,6 +70,7 @@ def holder(folder):
             words = line.split()
             if words[1] in ("FLOCK", "POSIX") and \
                     words[2:4] == ["ADVISORY", "WRITE"] and \
-                    words[5].endswith(f":{inode}"):
+                    words[5].endswith(f":{at.st_ino}") and \
+                    _has_open(int(words[4]), at):
                 return int(words[4])
     return None

@@ -70,7 +70,6 @@ void harness_start(const char *mode)
     runtime.alive = shared_page(4096, MAP_PRIVATE);
     madvise((void *)runtime.alive, 4096, MADV_WIPEONFORK);
     *runtime.alive = 1;
-    runtime.site_count = 1;
     cursor = shared_page(LANE_MAX * sizeof *cursor, MAP_SHARED);
     shim_start();
     shim_enter = span_enter;
@@ -98,7 +97,6 @@ static void *make_stub(const char *name, void *function, uint32_t flags,
     site->index = (uint32_t)index;
     site->flags = flags;
     names[index] = name;
-    runtime.site_count = (uint32_t)index + 1;
     if (is_copy) /* whatever it has: the copy is of all that fits */
         return (void *)shim_stub_copy((uint32_t)index, SHIM_COPY_WORDS_MAX);
     return (void *)(zero ? shim_stub_zero_copy((uint32_t)index)
@@ -143,7 +141,7 @@ uint64_t harness_opened(uint32_t lane)
 uint64_t harness_counted(const char *name)
 {
     uint64_t sum = 0;
-    for (uint32_t i = 1; i < runtime.site_count; i++)
+    for (uint32_t i = 1; i < runtime.map.session->site_next; i++)
         if (strcmp(names[i], name) == 0)
             sum += runtime.map.counters[i].calls;
     return sum;

@@ -178,7 +178,7 @@ static void test_gate_and_hooks(void)
     runtime.map.session->gate = LANE_GATE_OPEN;
 
     stub_internal = harness_stub_flags("internal", leaf, SITE_INTERNAL);
-    struct site *site = &runtime.sites[runtime.site_count - 1];
+    struct site *site = &runtime.sites[runtime.map.session->site_next - 1];
     site->hook_enter = on_enter;
     site->hook_leave = on_leave;
     CHECK(stub_internal(7) == 8);

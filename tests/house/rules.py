@@ -3,7 +3,7 @@
 """The rules of the house that a machine can check: who may include whom,
 sizes, banned calls, layout, nothing that names one machine.
 
-usage: rules.py includes|size|banned|paths|format|pairs ROOT
+usage: rules.py includes|size|banned|paths|format|pairs|asserts ROOT
 Prints one line per fault and exits with 1 if there is any.
 """
 import os
@@ -172,13 +172,13 @@ def without_stars(lines):
 
 
 def check_pairs(root):
-    """Every ordered load, store, exchange and fence of the lane says what it
-    pairs with, and the functions that its words name exist."""
+    """Every ordered load, store, exchange and fence says what it pairs with,
+    and the functions that its words name exist."""
     known = set()
     for path in files(root, (".c", ".h", ".S")):
         text = re.sub(r"/\*.*?\*/", "", read(root, path), flags=re.S)
         known.update(re.findall(r"\b(\w+)\(", text))
-    for path in files(root, (".c", ".h"), ("lane",)):
+    for path in files(root, (".c", ".h")):
         text = read(root, path)
         lines = text.splitlines()
         for n, line in enumerate(lines):
@@ -194,9 +194,41 @@ def check_pairs(root):
                         yield f"{path}:{n}: there is no {name}()"
 
 
+ASSERTED = ("lane", "preload", "tools/sidecar")
+ASSERTS = 20, 15  # in 1,000 lines: of all these folders, of each of them
+ASSERTION = re.compile(r"^\s*lane_assert(?:_shared)?\((.*?)\);$", re.M | re.S)
+
+
+def check_asserts(root):
+    """Enough of them, each a statement of its own (not the body of an `if`,
+    which it would be instead of the next one), and without an effect."""
+    lines, found = {}, {}
+    for folder in ASSERTED:
+        for path in files(root, (".c", ".h"), (folder,)):
+            text = read(root, path)
+            lines[folder] = lines.get(folder, 0) + text.count("\n")
+            for one in ASSERTION.finditer(text):
+                found[folder] = found.get(folder, 0) + 1
+                n = text.count("\n", 0, one.start(1)) + 1
+                before = re.sub(r"/\*(?:(?!\*/).)*\*/$", "",
+                                text[:one.start()].rstrip(), flags=re.S)
+                if not before.rstrip().endswith((";", "{", "}", ":")):
+                    yield f"{path}:{n}: an assertion as a body"
+                if re.search(r"\+\+|--|[^=!<>]=[^=]", one.group(1)):
+                    yield f"{path}:{n}: an assertion with an effect"
+    for folder in lines:
+        if found.get(folder, 0) * 1000 < lines[folder] * ASSERTS[1]:
+            yield (f"{folder}: {found.get(folder, 0)} assertions in "
+                   f"{lines[folder]} lines, at least {ASSERTS[1]} in 1,000")
+    if sum(found.values()) * 1000 < sum(lines.values()) * ASSERTS[0]:
+        yield (f"{sum(found.values())} assertions in {sum(lines.values())} "
+               f"lines, at least {ASSERTS[0]} in 1,000")
+
+
 CHECKS = {"includes": check_includes, "size": check_size,
           "banned": check_banned, "paths": check_paths,
-          "format": check_format, "pairs": check_pairs}
+          "format": check_format, "pairs": check_pairs,
+          "asserts": check_asserts}
 
 
 def main():

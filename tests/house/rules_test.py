@@ -57,8 +57,18 @@ class Rules(unittest.TestCase):
         self.assertTrue(self.found("pairs", "lane/x.c", g + store))
         self.assertTrue(self.found("pairs", "lane/x.c", said + store))
         self.assertFalse(self.found("pairs", "lane/x.c", g + said + store))
+        self.assertTrue(self.found("pairs", "preload/x.c", g + store))
         self.assertTrue(self.found("pairs", "lane/x.c",
                                    g + said + 8 * "\n" + store))
+
+    def test_asserts(self):
+        enough = "void f(void)\n{\n" + "    lane_assert(x <= y);\n" + "}\n"
+        few = enough + 60 * "int x;\n"
+        body = enough.replace("    lane", "    if (x)\n    lane")
+        effect = enough.replace("x <= y", "x++ <= y")
+        self.assertFalse(self.found("asserts", "lane/x.c", enough))
+        for text in few, body, effect:
+            self.assertTrue(self.found("asserts", "lane/x.c", text), text)
 
 
 if __name__ == "__main__":

@@ -71,9 +71,9 @@ static const struct {
     void (*run)(void);
     const char *says; /* NULL: nothing fails */
 } cases[] = {
-    {"lane", lane_right, NULL},       {"lane", lane_wrong, "lane/writer.h: "},
-    {"preload", preload_right, NULL}, {"preload", preload_wrong, "text.c: "},
-    {"sidecar", sidecar_right, NULL}, {"sidecar", sidecar_wrong, "pending.c: "},
+    {"lane", lane_right, NULL},       {"lane", lane_wrong, "lane/writer.h:"},
+    {"preload", preload_right, NULL}, {"preload", preload_wrong, "text.c:"},
+    {"sidecar", sidecar_right, NULL}, {"sidecar", sidecar_wrong, "pending.c:"},
 };
 
 /* In a child; its wait status, and what it wrote to stderr. */
@@ -103,10 +103,10 @@ int main(void)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char said[1024];
         int status = in_child(cases[i].run, said, sizeof said);
-        bool ok = cases[i].says ? WIFSIGNALED(status) &&
-                                      WTERMSIG(status) == SIGILL &&
-                                      strstr(said, cases[i].says)
-                                : status == 0 && said[0] == 0;
+        bool ok = cases[i].says
+                      ? WIFSIGNALED(status) && WTERMSIG(status) == SIGILL &&
+                            strstr(said, cases[i].says)
+                      : status == 0 && said[0] == 0;
         if (!ok)
             printf("%s %zu: status %x, '%s'\n", cases[i].name, i, status, said);
         bad += !ok;

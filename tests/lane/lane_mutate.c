@@ -140,7 +140,8 @@ static uint64_t read_all(int dir, bool *opened)
     if (lane_keeper_open(&keeper, dir, name, &reader) == 0) {
         /* numbers that the reader would pass on */
         for (uint32_t i = 0; i < reader.header.lane_next; i++)
-            lane_keeper_advance(&keeper, i, map.lanes[i].tail);
+            lane_keeper_advance(&keeper, i,
+                                map.lanes[i].tail & ~(uint64_t)(LANE_LINE - 1));
         lane_keeper_close(&keeper);
     }
     lane_reader_close(&reader);

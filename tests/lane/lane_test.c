@@ -28,7 +28,7 @@
 #include "lane/utf8.h"
 #include "lane/writer.h"
 #include "tests/common/folder.h"
-#include "tests/lane/lane_windows.h"
+#include "tests/lane/lane_items.h"
 
 #define CHECK(x)                                                               \
     do {                                                                       \
@@ -78,64 +78,6 @@ static int create(uint32_t lanes, uint32_t units)
 
 /* ---- writing and reading again ------------------------------------------ */
 
-static uint32_t frame_bytes(uint64_t number)
-{
-    uint64_t mix = lane_mix64(number);
-    return mix % 8 == 0 ? (uint32_t)(mix >> 8) % (LANE_FRAME_MAX - 64)
-                        : (uint32_t)(mix >> 8) % 100;
-}
-
-/* Item number `number` of a lane: a record, or a frame with bytes by number.
- * 0 or -ENOSPC. */
-static int put(struct lane *lane, uint64_t number)
-{
-    bool is_frame = number % 4 == 3;
-    uint32_t payload = is_frame ? frame_bytes(number) : 0;
-    uint64_t len = 64 + (payload > 32 ? (payload + 63) & ~63u : 0);
-    uint64_t at = test_reserve(&map, lane, len);
-    if (at == 0 && test_grow(&map, lane) == 0)
-        at = test_reserve(&map, lane, len);
-    if (at == 0)
-        return -ENOSPC;
-    uint8_t *line = test_at(&map, lane, at);
-    if (!is_frame) {
-        struct lane_record *r = (void *)line;
-        r->t0_ticks = r->t1_ticks = r->cpu_ns = r->parent = ~number;
-        r->span = number;
-        r->capture = r->site_status = r->context_depth = 0;
-    } else {
-        struct lane_frame *f = (void *)line;
-        f->payload_bytes = payload;
-        f->kind = LANE_FRAME_INPUT;
-        f->span = number;
-        uint8_t *to = payload > 32 ? line + 64 : f->inline_bytes;
-        memset(to, (int)(number & 0xff), payload);
-    }
-    test_commit(&map, lane, line, at,
-                is_frame ? LANE_ITEM_FRAME : LANE_ITEM_RECORD);
-    return 0;
-}
-
-static uint64_t number_of(const struct lane_log_item *item)
-{
-    return item->type == LANE_ITEM_RECORD ? item->record->span
-                                          : item->frame->span;
-}
-
-static void check_item(const struct lane_log_item *item, uint64_t number)
-{
-    CHECK(number_of(item) == number);
-    CHECK((item->type == LANE_ITEM_FRAME) == (number % 4 == 3));
-    if (item->type == LANE_ITEM_RECORD) {
-        CHECK(item->record->t0_ticks == ~number);
-        CHECK(item->record->parent == ~number);
-        return;
-    }
-    CHECK(item->frame->payload_bytes == frame_bytes(number));
-    for (uint32_t i = 0; i < item->frame->payload_bytes; i++)
-        CHECK(item->payload[i] == (number & 0xff));
-}
-
 struct writer {
     pthread_t thread;
     uint64_t count;
@@ -151,7 +93,7 @@ static void *write_items(void *with)
     CHECK(lane);
     __atomic_store_n(&w->lane, lane->index + 1, __ATOMIC_RELEASE);
     for (uint64_t i = 0; i < w->count; i++)
-        while (put(lane, i + 1) != 0) {
+        while (item_put(&map, lane, i + 1) != 0) {
             CHECK(w->wait);
             sched_yield();
         }
@@ -198,7 +140,7 @@ static uint64_t read_some(struct lane_log *log, uint64_t next)
             CHECK(next == 1);
             continue;
         }
-        check_item(&item, next++);
+        CHECK(item_is(&item, next++));
     }
     CHECK(rc == 0);
     show_pad(log, before, log->position);
@@ -285,7 +227,7 @@ static uint64_t make_full(struct lane_reader *reader)
 {
     CHECK(create(2, 3) == 0);
     struct lane *lane = test_take(&map, 1, 1, 0);
-    for (uint64_t i = 1; put(lane, i * 4) == 0; i++)
+    for (uint64_t i = 1; item_put(&map, lane, i * 4) == 0; i++)
         ;
     CHECK(map.session->unit_next == 3);
     CHECK(lane_reader_open(reader, dir, name) == 0);
@@ -445,7 +387,7 @@ static void case_full(void)
     while ((taken = test_take(&map, 1, 1, 0)) != NULL && lanes++ < 50)
         lane = taken;
     CHECK(lanes >= 2 && lanes <= 4);
-    for (uint64_t i = 1; put(lane, i * 4) == 0; i++)
+    for (uint64_t i = 1; item_put(&map, lane, i * 4) == 0; i++)
         ;
     CHECK(test_grow(&map, lane) == -ENOSPC);
     CHECK(map.session->unit_next == 0); /* a unit without pages goes back */
@@ -474,7 +416,7 @@ static void on_signal(int number)
     for (int i = 0; i < 3; i++) {
         uint64_t n = in_handler + 1;
         in_handler = n;
-        if (put(signal_lane, (1ULL << 40) + n * 4) != 0)
+        if (item_put(&map, signal_lane, (1ULL << 40) + n * 4) != 0)
             handler_lost = handler_lost + 1;
     }
 }
@@ -491,7 +433,7 @@ static void case_signals(void)
     struct itimerspec often = {{0, 20000}, {0, 20000}};
     CHECK(timer_settime(timer, 0, &often, NULL) == 0);
     uint64_t outer = 0;
-    while (outer < 900000 && put(signal_lane, (outer + 1) * 4) == 0)
+    while (outer < 900000 && item_put(&map, signal_lane, (outer + 1) * 4) == 0)
         outer++;
     timer_delete(timer);
     CHECK(in_handler > 100);
@@ -528,10 +470,10 @@ static void case_skip(void)
     CHECK(create(0, 4) == 0);
     struct lane *lane = test_take(&map, 1, 1, 0);
     for (uint64_t i = 1; i <= 10; i++)
-        CHECK(put(lane, i * 4) == 0);
+        CHECK(item_put(&map, lane, i * 4) == 0);
     CHECK(test_reserve(&map, lane, 640) != 0);
     for (uint64_t i = 11; i <= 20; i++)
-        CHECK(put(lane, i * 4) == 0);
+        CHECK(item_put(&map, lane, i * 4) == 0);
     struct lane_reader reader;
     struct lane_log log;
     struct lane_log_item item;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A file system whose locks do not hold: every flock() is granted, and every
- * lock of a range. But those of the store do (s.db and what is beside it): without
- * them two writers damage any database of SQLite. */
+ * lock of a range. But those of the store do (s.db and what is beside it):
+ * without them two writers damage any database of SQLite. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdarg.h>
@@ -25,9 +25,9 @@ static int is_of_store(int fd)
     ssize_t n = readlink(link, path, sizeof path - 1);
     path[n > 0 ? n : 0] = 0;
     const char *name = strrchr(path, '/');
-    return name && (strcmp(name, "/s.db") == 0 ||
-                    strcmp(name, "/s.db-wal") == 0 ||
-                    strcmp(name, "/s.db-shm") == 0);
+    return name &&
+           (strcmp(name, "/s.db") == 0 || strcmp(name, "/s.db-wal") == 0 ||
+            strcmp(name, "/s.db-shm") == 0);
 }
 
 static int answer(int fd, int command, void *argument)

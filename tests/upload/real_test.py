@@ -32,8 +32,8 @@ class World(base.Place):
         self.pg.migrate()
         two = os.path.join(self.dir, "two.sql")
         with open(two, "w", encoding="utf-8") as f:
-            subprocess.run([os.path.join(postgres.SQL, "with-prefix"), "v_",
-                            *postgres.MIGRATIONS], stdout=f, check=True)
+            subprocess.run([self.handspan, "schema", "postgres", "--prefix", "v_"],
+                           stdout=f, check=True)
         self.pg.apply(two)
         self.gateway = base.Gateway(self.pg, self.dir).start()
         self.work = os.path.join(self.dir, PLANTS["path"])

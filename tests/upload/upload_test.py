@@ -79,8 +79,8 @@ def case_answers(w):
                      "--upload", w.url(options="prefix=two_"))
     two = os.path.join(w.dir, "two.sql")
     with open(two, "w", encoding="utf-8") as f:
-        subprocess.run([os.path.join(postgres.SQL, "with-prefix"), "two_",
-                        *postgres.MIGRATIONS], stdout=f, check=True)
+        subprocess.run([w.handspan, "schema", "postgres", "--prefix", "two_"],
+                       stdout=f, check=True)
     w.pg.apply(two)  # while it waits for it
     until("all sent", lambda: [s for s, in w.rows(
         "SELECT state FROM sinks")] == ["idle"] * 2 and w.rows(

@@ -8,9 +8,9 @@
 #include "tools/cli/commands.h"
 #include "tools/cli/export.h"
 #include "tools/cli/view.h"
-#include "tools/common/json.h"
 #include "tools/query/detail.h"
 #include "tools/upload/otlp_rows.h"
+#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,12 +32,6 @@ struct otlp_export {
 static int64_t number(int64_t n)
 {
     return n < 0 ? UPLOAD_NULL : n;
-}
-
-static const char *base(const char *path)
-{
-    const char *slash = path ? strrchr(path, '/') : NULL;
-    return slash ? slash + 1 : path;
 }
 
 static int flush(struct otlp_export *x)
@@ -71,18 +65,14 @@ static int put(struct otlp_export *x, const struct upload_row *row)
 static int put_process(struct otlp_export *x, const struct query_process *p)
 {
     const struct query_session *s = query_session_find(x->detail, p->session);
-    int64_t parent = p->parent_ref        ? p->parent_ref
-                     : p->parent_idx >= 0 ? query_process_ref(p->parent_idx)
-                                          : 0;
+    int64_t ref = query_process_ref(p->idx);
     struct upload_row row = {.kind = UPLOAD_PROCESSES};
     struct upload_process *o = &row.process;
     memcpy(o->trace_id, x->trace->id, sizeof o->trace_id);
     o->session = s ? s->key : 0;
-    o->span_id =
-        query_span_id(x->detail, p->session, query_process_ref(p->idx));
-    o->parent_span_id = query_span_id(x->detail, p->session, parent);
-    if (!o->parent_span_id && s)
-        o->parent_span_id = s->remote_parent;
+    o->span_id = query_span_id(x->detail, p->session, ref);
+    o->parent_span_id = query_parent_span_id(x->detail, p->session, ref,
+                                             query_process_parent(p));
     o->pid = p->pid;
     o->start_unix_ns = p->start_unix_ns;
     o->duration_ns = number(p->duration_ns);
@@ -118,25 +108,78 @@ static void fill_names(struct upload_span *o, const struct otlp_export *x,
     o->resource = s ? s->resource : NULL;
     o->name = i ? i->name : NULL;
     o->symbol = i ? i->symbol : NULL;
-    o->object = base(i ? i->object : NULL);
+    o->object = i && i->object ? export_base(i->object) : NULL;
     o->program = q ? q->name : NULL;
     o->pid = q ? q->pid : UPLOAD_NULL;
     o->tid = t ? t->tid : UPLOAD_NULL;
     o->thread_name = t ? t->name : NULL;
 }
 
+/* What is known of an error without its values, as the sink has it. */
+struct error_texts {
+    cJSON *parsed;
+    char *frames;
+};
+
+static const char *member(const cJSON *o, const char *key)
+{
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, key));
+}
+
+/* Frames with base names of files. */
+static char *frames_without_paths(const cJSON *error)
+{
+    cJSON *origin = cJSON_GetObjectItemCaseSensitive(error, "origin");
+    cJSON *frames = cJSON_GetArraySize(origin) > 0
+                        ? origin
+                        : cJSON_GetObjectItemCaseSensitive(error, "stack");
+    cJSON *bare = cJSON_CreateArray(), *frame;
+    cJSON_ArrayForEach(frame, frames)
+    {
+        cJSON *o = cJSON_CreateObject();
+        const char *function = member(frame, "function");
+        const char *file = member(frame, "file");
+        const cJSON *line = cJSON_GetObjectItemCaseSensitive(frame, "line");
+        if (function)
+            cJSON_AddStringToObject(o, "function", function);
+        if (file)
+            cJSON_AddStringToObject(o, "file", export_base(file));
+        if (cJSON_IsNumber(line))
+            cJSON_AddNumberToObject(o, "line", line->valuedouble);
+        cJSON_AddItemToArray(bare, o);
+    }
+    char *text = cJSON_PrintUnformatted(bare);
+    cJSON_Delete(bare);
+    return text;
+}
+
+/* Texts of `out` live as long as those of `e`. */
+static void read_error(struct error_texts *e, const char *json,
+                       struct upload_span *out)
+{
+    *e = (struct error_texts){.parsed = json ? cJSON_Parse(json) : NULL};
+    if (!e->parsed)
+        return;
+    out->error_kind = member(e->parsed, "kind");
+    out->error_type = member(e->parsed, "type");
+    out->error_rule = member(e->parsed, "rule");
+    out->error_fingerprint = member(e->parsed, "fingerprint");
+    out->error_cause =
+        member(cJSON_GetObjectItemCaseSensitive(e->parsed, "cause"), "call");
+    out->error_frames = e->frames = frames_without_paths(e->parsed);
+}
+
 static int put_span(void *context, const struct query_span *p)
 {
     struct otlp_export *x = context;
-    char kind[64], type[256];
+    struct error_texts error;
     struct upload_row row = {.kind = UPLOAD_SPANS};
     struct upload_span *o = &row.span;
     fill_names(o, x, p);
     memcpy(o->trace_id, x->trace->id, sizeof o->trace_id);
     o->span_id = query_span_id(x->detail, p->session, p->ref);
-    o->parent_span_id = query_span_id(x->detail, p->session, p->parent_ref);
-    if (!o->parent_span_id && p->ref == x->trace->root_ref)
-        o->parent_span_id = x->trace->remote_parent;
+    o->parent_span_id =
+        query_parent_span_id(x->detail, p->session, p->ref, p->parent_ref);
     o->process_span_id =
         query_span_id(x->detail, p->session, query_process_ref(p->process_idx));
     o->start_unix_ns = p->start_unix_ns;
@@ -147,16 +190,17 @@ static int put_span(void *context, const struct query_span *p)
     o->status = p->status;
     o->ended_by = p->ended_by;
     o->links = p->links;
-    if (p->error && json_member_text(p->error, "kind", kind, sizeof kind))
-        o->error_kind = kind;
-    if (p->error && json_member_text(p->error, "type", type, sizeof type))
-        o->error_type = type;
+    o->orphan = p->orphan;
+    read_error(&error, p->error, o);
     o->input = p->input;
     o->output = p->output;
     o->attributes = p->attributes;
     o->capture = p->capture;
     o->error = p->error;
-    return put(x, &row);
+    int err = put(x, &row);
+    cJSON_Delete(error.parsed);
+    cJSON_free(error.frames);
+    return err;
 }
 
 static int export_otlp(struct view *v, const struct query_trace *trace,
@@ -180,24 +224,43 @@ static int export_otlp(struct view *v, const struct query_trace *trace,
 
 /* ---- the command --------------------------------------------------------- */
 
-struct export
-{
+struct command {
     struct view view;
     const char *format, *output;
     bool values;
 };
+struct format {
+    const char *name;
+    int (*write)(const struct export *x); /* NULL: OTLP */
+};
+#define FORMATS "otlp, otlp-protobuf, chrome, speedscope, folded, csv"
+static const struct format formats[] = {{"otlp", NULL},
+                                        {"otlp-protobuf", NULL},
+                                        {"chrome", export_chrome},
+                                        {"speedscope", export_speedscope},
+                                        {"folded", export_folded},
+                                        {"csv", export_csv}};
 
-static int write_to(struct export *x, const struct query_trace *trace,
+static const struct format *format_find(const char *word)
+{
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (strcmp(word, formats[i].name) == 0)
+            return &formats[i];
+    return NULL;
+}
+
+static int write_to(struct command *c, const struct query_trace *trace,
                     FILE *out)
 {
+    const struct format *format = format_find(c->format);
     struct query_detail detail = {0};
-    int err = query_detail_load(x->view.db, trace->trace, &detail);
-    bool is_otlp = strncmp(x->format, "otlp", 4) == 0;
-    if (!err && is_otlp)
-        err = export_otlp(&x->view, trace, &detail, out,
-                          strcmp(x->format, "otlp-protobuf") == 0, x->values);
+    int err = query_detail_load(c->view.db, trace->trace, &detail);
+    struct export x = export_init(&c->view, trace, &detail, out);
+    if (!err && format->write)
+        err = format->write(&x);
     else if (!err)
-        err = export_table(&x->view, trace, &detail, x->format, out);
+        err = export_otlp(&c->view, trace, &detail, out,
+                          strcmp(c->format, "otlp-protobuf") == 0, c->values);
     query_detail_free(&detail);
     /* what could not be written is tried again, and says why not */
     bool failed = ferror(out) != 0;
@@ -207,7 +270,7 @@ static int write_to(struct export *x, const struct query_trace *trace,
     return err ? options_trouble("cannot export: %s", strerror(-err)) : 0;
 }
 
-static int run(struct export *x, const struct query_trace *trace)
+static int run(struct command *x, const struct query_trace *trace)
 {
     FILE *out = x->output ? fopen(x->output, "we") : stdout;
     if (!out)
@@ -220,23 +283,12 @@ static int run(struct export *x, const struct query_trace *trace)
     return status;
 }
 
-static bool is_format(const char *word)
-{
-    static const char *const words[] = {"otlp", "otlp-protobuf", "chrome",
-                                        "folded", "csv"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcmp(word, words[i]) == 0)
-            return true;
-    return false;
-}
-
 int cmd_export(int argc, char **argv)
 {
-    struct export x = {.view = VIEW_INIT, .format = "otlp"};
+    struct command x = {.view = VIEW_INIT, .format = "otlp"};
     const struct option_spec specs[] = {
         VIEW_OPTIONS(x.view),
-        {"format", 'f', OPTION_TEXT, "FORMAT",
-         "otlp, otlp-protobuf, chrome, folded, csv", &x.format},
+        {"format", 'f', OPTION_TEXT, "FORMAT", FORMATS, &x.format},
         {"output", 'o', OPTION_TEXT, "FILE", "instead of standard output",
          &x.output},
         {"values", 0, OPTION_FLAG, NULL,
@@ -247,18 +299,16 @@ int cmd_export(int argc, char **argv)
         .operands = "[TRACE]",
         .about = "A trace for other programs: OTLP as JSON lines (what the "
                  "sink sends) or\nprotobuf; Chrome's trace format (Perfetto); "
-                 "folded stacks by self time (flame\ngraphs); CSV, a line a "
-                 "span. Without values, except otlp --values.",
+                 "speedscope's; folded stacks by self\ntime (flame graphs); "
+                 "CSV, a line a span. Without values, except otlp --values.",
         .specs = specs,
         .spec_count = sizeof specs / sizeof *specs,
         .operand_max = 1};
     int operands = options_parse(&o, argc, argv);
     if (operands < 0)
         return operands == OPTIONS_HELP ? EXIT_FINE : EXIT_TROUBLE;
-    if (!is_format(x.format))
-        return options_trouble("--format: '%s' is none of otlp, "
-                               "otlp-protobuf, chrome, folded, csv",
-                               x.format);
+    if (!format_find(x.format))
+        return options_trouble("--format: '%s' is none of " FORMATS, x.format);
     int status = view_open(&x.view, false);
     struct query_trace trace = {0};
     if (!status)

@@ -26,6 +26,7 @@ static const char text[] =
     "  handspan spans [TRACE]                       its calls, one a line\n"
     "\n"
     "  handspan export [TRACE]                      OTLP, Chrome, folded, CSV\n"
+    "  handspan schema KIND                         the SQL of the tables\n"
     "  handspan status                              sidecar, sessions, losses\n"
     "  handspan uploads                             where spans are sent, and "
     "what was refused\n"

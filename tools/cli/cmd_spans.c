@@ -101,13 +101,6 @@ static void add_error(struct cJSON *to, const char *error)
     json_object_add(to, "error", o);
 }
 
-/* Right to have no parent in its session. */
-static bool is_root(const struct row *r)
-{
-    return query_ref_process(r->span->ref) >= 0 ||
-           r->span->ref == r->session->root_ref;
-}
-
 static int print_json(const struct spans *s, const struct row *r)
 {
     const struct query_span *p = r->span;
@@ -117,10 +110,8 @@ static int print_json(const struct spans *s, const struct row *r)
     struct cJSON *o = json_object();
     json_text(o, "trace_id", s->trace->hex);
     json_id(o, "span_id", query_span_id(d, p->session, p->ref));
-    uint64_t parent = query_span_id(d, p->session, p->parent_ref);
-    if (!parent && r->session && is_root(r))
-        parent = r->session->remote_parent;
-    json_id(o, "parent_span_id", parent);
+    json_id(o, "parent_span_id",
+            query_parent_span_id(d, p->session, p->ref, p->parent_ref));
     json_raw(o, "links", p->links, "[]");
     json_text(o, "orphan", p->orphan);
     json_text(o, "name", r->name);
@@ -276,22 +267,19 @@ static int put_process(struct spans *s, const struct query_process *p)
     }
     if (p->command && asprintf(&input, "{\"command\":%s}", p->command) < 0)
         input = NULL;
-    struct query_span span = {
-        .start_unix_ns = p->start_unix_ns,
-        .session = p->session,
-        .ref = query_process_ref(p->idx),
-        .parent_ref = p->parent_ref        ? p->parent_ref
-                      : p->parent_idx >= 0 ? query_process_ref(p->parent_idx)
-                                           : 0,
-        .site = -1,
-        .duration_ns = p->duration_ns,
-        .self_ns = -1,
-        .cpu_ns = p->cpu_ns,
-        .queue_ns = -1,
-        .status = p->status,
-        .ended_by = p->ended_by,
-        .attributes = attributes,
-        .input = input};
+    struct query_span span = {.start_unix_ns = p->start_unix_ns,
+                              .session = p->session,
+                              .ref = query_process_ref(p->idx),
+                              .parent_ref = query_process_parent(p),
+                              .site = -1,
+                              .duration_ns = p->duration_ns,
+                              .self_ns = -1,
+                              .cpu_ns = p->cpu_ns,
+                              .queue_ns = -1,
+                              .status = p->status,
+                              .ended_by = p->ended_by,
+                              .attributes = attributes,
+                              .input = input};
     struct row r = {.span = &span,
                     .session = query_session_find(&s->detail, p->session),
                     .process = p,

@@ -10,9 +10,7 @@
  * (two-call spans, fibers), and all below it, is an asynchronous one ("b",
  * "e"), which has a row of its own for each outermost.
  */
-#include "lane/ids.h"
 #include "tools/cli/export.h"
-#include "tools/common/format.h"
 #include "tools/common/json.h"
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -20,13 +18,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    LANE_SHIFT = 48, /* of a reference */
-};
-
 /* A span that is open at the moment that was reached, on its row. */
 struct level {
-    int64_t session, ref, end_ns;
+    uint64_t id;
+    int64_t end_ns;
     uint64_t async_id; /* 0: a slice */
 };
 struct line {
@@ -38,29 +33,21 @@ struct arrow {
     bool is_begun;     /* what it comes from is in the trace */
 };
 struct chrome {
-    const struct query_trace *trace;
-    const struct query_detail *detail;
-    FILE *out;
+    const struct export *x;
     bool has_events;
-    int64_t origin_ns, end_ns; /* of the trace */
-    struct line *lines;        /* of each thread; then one of unknown ones */
+    struct line *lines; /* of each thread; then one of unknown ones */
     struct arrow *arrows;
     size_t arrow_count, arrow_cap;
-};
-/* Where a span stands. */
-struct place {
-    const char *name;
-    int64_t pid, tid, start_ns, end_ns;
 };
 
 /* ---- events -------------------------------------------------------------- */
 
 static int put(struct chrome *c, struct cJSON *event)
 {
-    fputs(c->has_events ? ",\n" : "", c->out);
+    fputs(c->has_events ? ",\n" : "", c->x->out);
     c->has_events = true;
-    int err = json_print(c->out, event);
-    return err ? err : ferror(c->out) ? -EIO : 0;
+    int err = json_print(c->x->out, event);
+    return err ? err : ferror(c->x->out) ? -EIO : 0;
 }
 
 static void format_micros(char out[40], int64_t ns)
@@ -95,25 +82,79 @@ static void add_duration(struct cJSON *o, int64_t start_ns, int64_t end_ns)
     json_raw(o, "dur", shown, "0");
 }
 
-static struct cJSON *event_of(const char *phase, const struct place *at)
+static struct cJSON *event_of(const char *phase, const struct export_span *s)
 {
     struct cJSON *o = json_object();
-    json_text(o, "name", at->name);
+    json_text(o, "name", s->name);
     json_text(o, "cat", "handspan");
     json_text(o, "ph", phase);
-    json_int(o, "pid", at->pid);
-    json_int(o, "tid", at->tid);
+    json_int(o, "pid", s->pid);
+    json_int(o, "tid", s->tid);
     return o;
+}
+
+static int64_t since_start(const struct chrome *c, int64_t unix_ns)
+{
+    return unix_ns - c->x->start_ns;
 }
 
 static int put_name(struct chrome *c, const char *what, int64_t pid,
                     int64_t tid, const char *name)
 {
-    struct place at = {.name = what, .pid = pid, .tid = tid};
+    struct export_span at = {.name = what, .pid = pid, .tid = tid};
     struct cJSON *o = event_of("M", &at), *args = json_object();
     json_text(args, "name", name);
     json_object_add(o, "args", args);
     return put(c, o);
+}
+
+/* ---- what is open ----------------------------------------------------------
+ */
+
+static struct line *line_of(const struct chrome *c,
+                            const struct query_thread *thread)
+{
+    const struct query_detail *d = c->x->detail;
+    return &c->lines[thread ? (size_t)(thread - d->threads) : d->thread_count];
+}
+
+static int push(struct line *line, const struct export_span *s,
+                uint64_t async_id)
+{
+    if (line->count == line->cap) {
+        size_t cap = line->cap ? 2 * line->cap : 16;
+        struct level *more = reallocarray(line->levels, cap, sizeof *more);
+        if (!more)
+            return -ENOMEM;
+        line->levels = more;
+        line->cap = cap;
+    }
+    line->levels[line->count++] =
+        (struct level){s->id, s->shown_end_ns, async_id};
+    return 0;
+}
+
+/* What is over when this begins goes; not what it was called in. */
+static void pass_time(struct line *line, const struct export_span *s)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < line->count; i++) {
+        const struct level *level = &line->levels[i];
+        if (level->end_ns > s->start_unix_ns ||
+            (level->end_ns == s->start_unix_ns && level->id == s->parent_id))
+            line->levels[kept++] = *level;
+    }
+    line->count = kept;
+}
+
+/* NULL: what it hangs from is over, or of another thread. */
+static const struct level *parent_of(const struct line *line,
+                                     const struct export_span *s)
+{
+    for (size_t i = line->count; i > 0 && s->thread && s->parent_id; i--)
+        if (line->levels[i - 1].id == s->parent_id)
+            return &line->levels[i - 1];
+    return NULL;
 }
 
 /* ---- arrows -------------------------------------------------------------- */
@@ -143,25 +184,27 @@ static int add_links(struct chrome *c, const char *text, uint64_t to)
             cJSON_GetObjectItemCaseSensitive(link, "trace_id"));
         const char *span = cJSON_GetStringValue(
             cJSON_GetObjectItemCaseSensitive(link, "span_id"));
-        if (!err && trace && span && strcmp(trace, c->trace->hex) == 0)
+        if (!err && trace && span && strcmp(trace, c->x->trace->hex) == 0)
             err = add_arrow(c, strtoull(span, NULL, 16), to);
     }
     cJSON_Delete(links);
     return err;
 }
 
-static int find_arrows(void *context, const struct query_span *s)
+/* In the order of starts, with what is open on each thread. */
+static int find_arrows(void *context, const struct export_span *s)
 {
     struct chrome *c = context;
-    uint64_t id = query_span_id(c->detail, s->session, s->ref);
+    struct line *line = line_of(c, s->thread);
     int err = 0;
-    if (s->parent_ref > 0 &&
-        s->parent_ref >> LANE_SHIFT != s->ref >> LANE_SHIFT)
-        err = add_arrow(c, query_span_id(c->detail, s->session, s->parent_ref),
-                        id);
+    pass_time(line, s);
+    /* handed over: by another thread, or by a call that has returned */
+    if (s->parent_id && query_ref_process(s->parent_ref) < 0 &&
+        !parent_of(line, s))
+        err = add_arrow(c, s->parent_id, s->id);
     if (!err && s->links)
-        err = add_links(c, s->links, id);
-    return err;
+        err = add_links(c, s->links, s->id);
+    return err ? err : push(line, s, 0);
 }
 
 static int by_source(const void *a, const void *b)
@@ -179,251 +222,144 @@ static int by_target(const void *a, const void *b)
 }
 
 static int put_flow(struct chrome *c, const char *phase, uint64_t from,
-                    uint64_t to, const struct place *at)
+                    uint64_t to, const struct export_span *at)
 {
     struct cJSON *o = event_of(phase, at);
     char id[34];
     snprintf(id, sizeof id, "%016" PRIx64 "%016" PRIx64, from, to);
     json_text(o, "id", id);
     json_text(o, "bp", "e");
-    add_micros(o, "ts", at->start_ns);
+    add_micros(o, "ts", since_start(c, at->start_unix_ns));
     return put(c, o);
 }
 
-/* Those that begin here. An arrow starts with what it comes from. */
-static int put_sources(struct chrome *c, uint64_t id, const struct place *at)
+/* Those that begin here. An arrow starts with what it comes from; what a
+ * process calls or becomes was not handed over. */
+static int put_sources(struct chrome *c, const struct export_span *s)
 {
     size_t low = 0, high = c->arrow_count;
     int err = 0;
     while (low < high) {
         size_t mid = low + (high - low) / 2;
-        if (c->arrows[mid].from < id)
+        if (c->arrows[mid].from < s->id)
             low = mid + 1;
         else
             high = mid;
     }
-    for (; !err && low < c->arrow_count && c->arrows[low].from == id; low++) {
+    for (; !err && low < c->arrow_count && c->arrows[low].from == s->id;
+         low++) {
         c->arrows[low].is_begun = true;
-        err = put_flow(c, "s", id, c->arrows[low].to, at);
+        err = put_flow(c, "s", s->id, c->arrows[low].to, s);
     }
     return err;
 }
 
 /* ---- slices -------------------------------------------------------------- */
 
-static struct line *line_of(const struct chrome *c,
-                            const struct query_thread *thread)
+/* 0: the span lies in the slice of its parent, or in what its thread did when
+ * the work came; else the asynchronous row that it belongs to. */
+static uint64_t async_of(const struct line *line, const struct export_span *s)
 {
-    size_t at = thread ? (size_t)(thread - c->detail->threads)
-                       : c->detail->thread_count;
-    return &c->lines[at];
-}
-
-static int push(struct line *line, struct level level)
-{
-    if (line->count == line->cap) {
-        size_t cap = line->cap ? 2 * line->cap : 16;
-        struct level *more = reallocarray(line->levels, cap, sizeof *more);
-        if (!more)
-            return -ENOMEM;
-        line->levels = more;
-        line->cap = cap;
-    }
-    line->levels[line->count++] = level;
-    return 0;
-}
-
-/* What is over by now goes. */
-static void pass_time(struct line *line, int64_t now_ns)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < line->count; i++)
-        if (line->levels[i].end_ns > now_ns)
-            line->levels[kept++] = line->levels[i];
-    line->count = kept;
-}
-
-/* 0: the span lies in the slice of its parent; else the asynchronous row that
- * it belongs to. */
-static uint64_t async_of(const struct line *line, const struct query_span *s,
-                         uint64_t id, int64_t end_ns)
-{
-    const struct level *top = NULL, *parent = NULL;
-    for (size_t i = 0; i < line->count; i++) {
-        const struct level *level = &line->levels[i];
-        if (!level->async_id)
-            top = level;
-        if (level->session == s->session && level->ref == s->parent_ref)
-            parent = level;
-    }
+    const struct level *top = NULL, *parent = parent_of(line, s);
+    if (!s->thread)
+        return s->is_process ? 0 : s->id;
     if (parent && parent->async_id)
-        return end_ns <= parent->end_ns ? parent->async_id : id;
+        return s->shown_end_ns <= parent->end_ns ? parent->async_id : s->id;
+    for (size_t i = line->count; !top && i > 0; i--)
+        if (!line->levels[i - 1].async_id)
+            top = &line->levels[i - 1];
     if (!top)
         return 0;
-    bool is_elsewhere =
-        !parent && s->parent_ref >> LANE_SHIFT != s->ref >> LANE_SHIFT;
-    return end_ns <= top->end_ns && (top == parent || is_elsewhere) ? 0 : id;
+    return s->shown_end_ns <= top->end_ns && (!parent || top == parent) ? 0
+                                                                        : s->id;
 }
 
-static struct cJSON *args_of(const struct chrome *c, int64_t session,
-                             int64_t ref, int64_t parent_ref,
-                             const char *status)
+static struct cJSON *args_of(const struct export_span *s)
 {
     struct cJSON *args = json_object();
-    json_id(args, "span_id", query_span_id(c->detail, session, ref));
-    json_id(args, "parent_span_id",
-            query_span_id(c->detail, session, parent_ref));
-    json_text(args, "status", status);
-    return args;
-}
-
-static struct cJSON *args_of_span(const struct chrome *c,
-                                  const struct query_span *s)
-{
-    struct cJSON *args =
-        args_of(c, s->session, s->ref, s->parent_ref, s->status);
+    json_id(args, "span_id", s->id);
+    json_id(args, "parent_span_id", s->parent_id);
+    json_text(args, "status", s->status);
+    json_text(args, "ended_by", s->ended_by);
     json_count(args, "self_ns", s->self_ns);
     json_count(args, "cpu_ns", s->cpu_ns);
+    if (s->is_process && s->process->loading_ns >= 0)
+        json_int(args, "loading_ns", s->process->loading_ns);
     return args;
 }
 
-static int put_async(struct chrome *c, const struct place *at, uint64_t row,
-                     struct cJSON *args)
+static int put_async(struct chrome *c, const struct export_span *s,
+                     uint64_t row)
 {
-    struct cJSON *begin = event_of("b", at), *end = event_of("e", at);
+    struct cJSON *begin = event_of("b", s), *end = event_of("e", s);
     json_id(begin, "id", row);
-    add_micros(begin, "ts", at->start_ns);
-    json_object_add(begin, "args", args);
+    add_micros(begin, "ts", since_start(c, s->start_unix_ns));
+    json_object_add(begin, "args", args_of(s));
     json_id(end, "id", row);
-    add_micros(end, "ts", at->end_ns);
+    add_micros(end, "ts", since_start(c, s->shown_end_ns));
     int err = put(c, begin);
     int second = put(c, end);
     return err ? err : second;
 }
 
-static int put_slice(struct chrome *c, const struct place *at,
-                     struct cJSON *args)
+static int put_slice(struct chrome *c, const struct export_span *s)
 {
-    struct cJSON *o = event_of("X", at);
-    add_micros(o, "ts", at->start_ns);
-    add_duration(o, at->start_ns, at->end_ns);
-    json_object_add(o, "args", args);
+    struct cJSON *o = event_of("X", s);
+    add_micros(o, "ts", since_start(c, s->start_unix_ns));
+    add_duration(o, since_start(c, s->start_unix_ns),
+                 since_start(c, s->shown_end_ns));
+    json_object_add(o, "args", args_of(s));
     return put(c, o);
 }
 
-/* One that has no end lasts until the trace's. */
-static int64_t end_of(const struct chrome *c, int64_t start_ns,
-                      int64_t duration_ns)
-{
-    if (duration_ns >= 0)
-        return start_ns + duration_ns;
-    return c->end_ns > start_ns ? c->end_ns : start_ns;
-}
-
-static struct place place_of(const struct chrome *c, const struct query_span *s,
-                             const struct query_thread *thread)
-{
-    const struct query_detail *d = c->detail;
-    const struct query_site *site = query_site_find(d, s->session, s->site);
-    const struct query_process *p =
-        query_process_find(d, s->session, s->process_idx);
-    int64_t end = end_of(c, s->start_unix_ns, s->duration_ns);
-    return (struct place){.name = site && site->name ? site->name : "?",
-                          .pid = p ? p->pid : -1,
-                          .tid = thread ? thread->tid : -1,
-                          .start_ns = s->start_unix_ns - c->origin_ns,
-                          .end_ns = end - c->origin_ns};
-}
-
-static int put_span(void *context, const struct query_span *s)
+static int put_span(void *context, const struct export_span *s)
 {
     struct chrome *c = context;
-    const struct query_thread *thread =
-        query_thread_find(c->detail, s->session, s->ref, s->generation);
-    struct place at = place_of(c, s, thread);
-    struct line *line = line_of(c, thread);
-    uint64_t id = query_span_id(c->detail, s->session, s->ref);
-    pass_time(line, at.start_ns);
-    uint64_t row = thread ? async_of(line, s, id, at.end_ns) : id;
-    int err = push(line, (struct level){s->session, s->ref, at.end_ns, row});
-    if (!err && row)
-        err = put_async(c, &at, row, args_of_span(c, s));
-    else if (!err)
-        err = put_slice(c, &at, args_of_span(c, s));
-    return err ? err : put_sources(c, id, &at);
+    struct line *line = line_of(c, s->thread);
+    pass_time(line, s);
+    uint64_t row = async_of(line, s);
+    int err = push(line, s, row);
+    if (!err)
+        err = row ? put_async(c, s, row) : put_slice(c, s);
+    return err || s->is_process ? err : put_sources(c, s);
 }
 
 /* Arrows end where their targets begin: by now these are known. */
-static int put_target(void *context, const struct query_span *s)
+static int put_target(void *context, const struct export_span *s)
 {
     struct chrome *c = context;
-    const struct query_thread *thread =
-        query_thread_find(c->detail, s->session, s->ref, s->generation);
-    struct arrow key = {.to = query_span_id(c->detail, s->session, s->ref)};
+    struct arrow key = {.to = s->id};
     const struct arrow *found =
         bsearch(&key, c->arrows, c->arrow_count, sizeof *c->arrows, by_target);
     int err = 0;
     if (!found)
         return 0;
-    struct place at = place_of(c, s, thread);
     while (found > c->arrows && found[-1].to == key.to)
         found--;
     for (; !err && found < c->arrows + c->arrow_count && found->to == key.to;
          found++)
         if (found->is_begun)
-            err = put_flow(c, "f", found->from, found->to, &at);
+            err = put_flow(c, "f", found->from, found->to, s);
     return err;
 }
 
 /* ---- rows ---------------------------------------------------------------- */
 
-static const struct query_thread *main_thread(const struct query_detail *d,
-                                              const struct query_process *p)
-{
-    for (size_t i = 0; i < d->thread_count; i++)
-        if (d->threads[i].session == p->session &&
-            d->threads[i].process_idx == p->idx && d->threads[i].tid == p->pid)
-            return &d->threads[i];
-    return NULL;
-}
-
-static int put_process(struct chrome *c, const struct query_process *p)
-{
-    int64_t end = end_of(c, p->start_unix_ns, p->duration_ns);
-    struct place at = {.name = p->name ? p->name : "?",
-                       .pid = p->pid,
-                       .tid = p->pid,
-                       .start_ns = p->start_unix_ns - c->origin_ns,
-                       .end_ns = end - c->origin_ns};
-    const struct query_thread *thread = main_thread(c->detail, p);
-    int err = put_name(c, "process_name", p->pid, p->pid,
-                       p->label ? p->label : at.name);
-    if (!err && thread)
-        err = push(line_of(c, thread),
-                   (struct level){p->session, query_process_ref(p->idx),
-                                  at.end_ns, 0});
-    int64_t parent = p->parent_ref        ? p->parent_ref
-                     : p->parent_idx >= 0 ? query_process_ref(p->parent_idx)
-                                          : 0;
-    struct cJSON *args =
-        args_of(c, p->session, query_process_ref(p->idx), parent, p->status);
-    if (p->loading_ns >= 0)
-        json_int(args, "loading_ns", p->loading_ns);
-    return err ? err : put_slice(c, &at, args);
-}
-
 static int put_rows(struct chrome *c)
 {
-    const struct query_detail *d = c->detail;
+    const struct query_detail *d = c->x->detail;
     int err = 0;
-    for (size_t i = 0; !err && i < d->process_count; i++)
-        if (d->processes[i].trace == c->trace->trace)
-            err = put_process(c, &d->processes[i]);
+    for (size_t i = 0; !err && i < d->process_count; i++) {
+        const struct query_process *p = &d->processes[i];
+        if (p->trace == c->x->trace->trace)
+            err = put_name(c, "process_name", p->pid, p->pid,
+                           p->label ? p->label : "?");
+    }
     for (size_t i = 0; !err && i < d->thread_count; i++) {
         const struct query_thread *t = &d->threads[i];
         const struct query_process *p =
             query_process_find(d, t->session, t->process_idx);
-        if (p && p->trace == c->trace->trace && t->name)
+        if (p && p->trace == c->x->trace->trace && t->name)
             err = put_name(c, "thread_name", p->pid, t->tid, t->name);
     }
     return err;
@@ -431,42 +367,36 @@ static int put_rows(struct chrome *c)
 
 /* ---- all ----------------------------------------------------------------- */
 
-static int begin(struct chrome *c, struct view *v)
+static int put_events(struct chrome *c)
 {
-    const struct query_detail *d = c->detail;
-    c->origin_ns = c->trace->start_unix_ns;
-    for (size_t i = 0; i < d->process_count; i++)
-        if (d->processes[i].trace == c->trace->trace &&
-            d->processes[i].start_unix_ns < c->origin_ns)
-            c->origin_ns = d->processes[i].start_unix_ns;
-    c->end_ns = c->trace->duration_ns >= 0
-                    ? c->trace->start_unix_ns + c->trace->duration_ns
-                    : format_now_ns();
-    c->lines = calloc(d->thread_count + 1, sizeof *c->lines);
-    if (!c->lines)
-        return -ENOMEM;
-    int err = query_spans(v->db, c->trace->trace, false, find_arrows, c);
+    int err = export_each(c->x, find_arrows, c);
     if (c->arrow_count)
         qsort(c->arrows, c->arrow_count, sizeof *c->arrows, by_source);
-    return err;
+    for (size_t i = 0; i <= c->x->detail->thread_count; i++)
+        c->lines[i].count = 0;
+    if (!err)
+        err = put_rows(c);
+    if (!err)
+        err = export_each(c->x, put_span, c);
+    if (err || !c->arrow_count)
+        return err;
+    qsort(c->arrows, c->arrow_count, sizeof *c->arrows, by_target);
+    return export_each(c->x, put_target, c);
 }
 
-int export_chrome(struct view *v, const struct query_trace *trace,
-                  const struct query_detail *detail, FILE *out)
+int export_chrome(const struct export *x)
 {
-    struct chrome c = {.trace = trace, .detail = detail, .out = out};
-    int err = begin(&c, v);
-    fputs("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n", out);
-    if (!err)
-        err = put_rows(&c);
-    if (!err)
-        err = query_spans(v->db, trace->trace, false, put_span, &c);
-    if (!err && c.arrow_count) {
-        qsort(c.arrows, c.arrow_count, sizeof *c.arrows, by_target);
-        err = query_spans(v->db, trace->trace, false, put_target, &c);
-    }
-    fputs("]}\n", out);
-    for (size_t i = 0; c.lines && i <= detail->thread_count; i++)
+    size_t threads = x->detail->thread_count;
+    struct chrome c = {.x = x, .lines = calloc(threads + 1, sizeof *c.lines)};
+    if (!c.lines)
+        return -ENOMEM;
+    fprintf(x->out,
+            "{\"displayTimeUnit\":\"ns\",\"otherData\":{\"trace_id\":\"%s\","
+            "\"start_unix_ns\":\"%" PRId64 "\"},\"traceEvents\":[\n",
+            x->trace->hex, x->start_ns);
+    int err = put_events(&c);
+    fputs("]}\n", x->out);
+    for (size_t i = 0; i <= threads; i++)
         free(c.lines[i].levels);
     free(c.lines);
     free(c.arrows);

@@ -52,7 +52,7 @@ void json_null(struct cJSON *to, const char *key)
     cJSON_AddNullToObject(to, key);
 }
 
-static struct cJSON *valid_text(const char *text)
+struct cJSON *json_string(const char *text)
 {
     if (!text)
         return cJSON_CreateNull();
@@ -67,7 +67,7 @@ static struct cJSON *valid_text(const char *text)
 
 void json_text(struct cJSON *to, const char *key, const char *text)
 {
-    cJSON_AddItemToObject(to, key, valid_text(text));
+    cJSON_AddItemToObject(to, key, json_string(text));
 }
 
 static bool is_valid(const char *raw)
@@ -91,7 +91,7 @@ void json_object_add(struct cJSON *to, const char *key, struct cJSON *object)
 
 void json_append_text(struct cJSON *array, const char *text)
 {
-    cJSON_AddItemToArray(array, valid_text(text));
+    cJSON_AddItemToArray(array, json_string(text));
 }
 
 void json_append(struct cJSON *array, struct cJSON *object)

@@ -14,6 +14,8 @@ struct cJSON;
 
 struct cJSON *json_object(void);
 struct cJSON *json_array(void);
+/* null where text is NULL. */
+struct cJSON *json_string(const char *text);
 /* All of these append to an object; `key` is copied. */
 void json_int(struct cJSON *to, const char *key, int64_t n);
 /* null where n < 0: most of our numbers are unknown then. */

@@ -404,6 +404,29 @@ uint64_t query_span_id(const struct query_detail *d, int64_t session,
     return s ? lane_span_id(s->key, (uint64_t)ref) : 0;
 }
 
+/* Right to have no parent in its session. */
+static bool is_root(const struct query_session *s, int64_t ref)
+{
+    return query_ref_process(ref) >= 0 || ref == s->root_ref;
+}
+
+uint64_t query_parent_span_id(const struct query_detail *d, int64_t session,
+                              int64_t ref, int64_t parent_ref)
+{
+    const struct query_session *s = query_session_find(d, session);
+    if (!s)
+        return 0;
+    uint64_t id = lane_span_id(s->key, (uint64_t)parent_ref);
+    return id || !is_root(s, ref) ? id : s->remote_parent;
+}
+
+int64_t query_process_parent(const struct query_process *p)
+{
+    if (p->parent_ref)
+        return p->parent_ref;
+    return p->parent_idx >= 0 ? query_process_ref(p->parent_idx) : 0;
+}
+
 int64_t query_process_ref(int64_t idx)
 {
     return (int64_t)(PROCESS_LANE << 48 | ((uint64_t)idx + 1));

@@ -116,9 +116,15 @@ int query_throws_load(struct query_db *db, struct query_detail *out)
 /* W3C span id of a reference (0 for reference 0). */
 uint64_t query_span_id(const struct query_detail *d, int64_t session,
                        int64_t ref);
+/* W3C span id of what a span hangs from, 0 for none: the remote parent of its
+ * session where the span is a root of it. */
+uint64_t query_parent_span_id(const struct query_detail *d, int64_t session,
+                              int64_t ref, int64_t parent_ref);
 /* Reference of the own span of a process, and back (-1: not a process). */
 int64_t query_process_ref(int64_t idx);
 int64_t query_ref_process(int64_t ref);
+/* The span or process that a process hangs from in its session, 0: none. */
+int64_t query_process_parent(const struct query_process *p);
 
 struct query_span {
     int64_t start_unix_ns, session, ref, parent_ref, site, process_idx,

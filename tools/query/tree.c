@@ -82,10 +82,7 @@ static int add_processes(struct tree_loader *l)
         size_t at = l->tree->item_count++;
         l->names[at] = row_name(l, p);
         l->reasons[at] = NULL;
-        l->parent_refs[at] = p->parent_ref ? p->parent_ref
-                             : p->parent_idx >= 0
-                                 ? query_process_ref(p->parent_idx)
-                                 : 0;
+        l->parent_refs[at] = query_process_parent(p);
         l->tree->items[at] = (struct query_item){
             .start_ns = p->start_unix_ns,
             .end_ns =

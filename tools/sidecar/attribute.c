@@ -48,6 +48,7 @@ int attribute_take(struct pending_map *map, const struct lane_log_item *item)
 
 static cJSON *text_json(const uint8_t *bytes, uint32_t len)
 {
+    lane_assert(len <= LANE_ATTRIBUTE_VALUE_MAX);
     char text[LANE_ATTRIBUTE_VALUE_MAX * WIDEST + 1];
     utf8_clean(bytes, len, text, sizeof text, NULL);
     return cJSON_CreateString(text);
@@ -77,6 +78,7 @@ static cJSON *value_json(const struct lane_attribute *head,
 /* One attribute into the object. Its bytes; 0: broken. */
 static uint32_t put_one(cJSON *object, const uint8_t *at, uint32_t len)
 {
+    lane_assert(object != NULL);
     struct lane_attribute head;
     char key[LANE_ATTRIBUTE_KEY_MAX * WIDEST + 1];
     if (len < sizeof head)
@@ -107,6 +109,7 @@ int attribute_merge(const struct pending *p, char **json)
         return -ENOMEM;
     for (uint32_t at = 0, step; at < all->len_bytes; at += step, n++) {
         step = put_one(object, all->payload + at, all->len_bytes - at);
+        lane_assert(step <= all->len_bytes - at);
         if (step == 0)
             break;
     }

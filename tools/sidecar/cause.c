@@ -44,6 +44,7 @@ static void add_argument(cJSON *list, char kind, uint64_t raw, const char *text)
 /* The flags of open() as they are written; *out is cut where it is full. */
 static void open_flags(int flags, char *out, size_t cap_bytes)
 {
+    lane_assert(cap_bytes >= 256);
     static const struct {
         int bits;
         const char *name;
@@ -193,6 +194,7 @@ static int agrees_rule(const struct lane_frame_error *e,
 /* How sure it is that this is the cause; 0: it is not taken for one. */
 static int weigh(const struct cause *cause, const struct cause_evidence *v)
 {
+    lane_assert(v->said != NULL && v->message != NULL);
     bool is_named = names_it(v->said, cause) || names_it(v->message, cause);
     bool is_said = says_errno(v->said, cause) || says_errno(v->message, cause);
     int rule = agrees_rule(v->error, cause);
@@ -240,6 +242,7 @@ char *cause_choose(const uint8_t *payload, size_t len_bytes,
         if (used == 0)
             break;
         int here = weigh(&next, evidence);
+        lane_assert(here >= 0 && used <= len_bytes - at);
         bool is_equal = here > 0 && here == weight;
         if (here > weight || (is_equal && is_second_try(&best, &next)) ||
             (is_equal && is_first_of(&best, payload) &&

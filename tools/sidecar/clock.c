@@ -107,6 +107,7 @@ static void step_note(struct clock *clock, const struct lane_anchor *anchor)
 
 static int first_anchor(struct clock *clock, const struct lane_anchor *anchor)
 {
+    lane_assert(clock->piece_count == 0);
     clock->first = *anchor;
     clock->offset_ns = (int64_t)(anchor->real_ns - anchor->monotonic_ns);
     if (clock->offset_ns == INT64_MIN)
@@ -117,6 +118,7 @@ static int first_anchor(struct clock *clock, const struct lane_anchor *anchor)
 
 static int anchor_take(struct clock *clock, const struct lane_anchor *anchor)
 {
+    lane_assert(clock->piece_count <= clock->piece_cap);
     if (clock->piece_count == 0)
         return first_anchor(clock, anchor);
     step_note(clock, anchor);
@@ -128,6 +130,7 @@ static int anchor_take(struct clock *clock, const struct lane_anchor *anchor)
         ticks <= 0 || ns <= 0)
         return 0;
     double rate = ns / ticks;
+    lane_assert(rate > 0);
     if (clock->piece_count == 1 && !clock->used) {
         /* nothing was converted yet: the first piece gets a true rate */
         clock->piece[0].rate = rate;

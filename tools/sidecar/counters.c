@@ -84,6 +84,8 @@ static void add_to_total(const struct session *s, struct total *t,
     for (uint32_t i = 0; i < LANE_HISTOGRAM_BUCKETS; i++) {
         uint32_t more = now->histogram[i] - before->histogram[i];
         int64_t middle = to_ns(s, lane_histogram_middle(i));
+        lane_assert(middle >= 0 && lane_histogram_bucket((uint64_t)middle) <
+                                       LANE_HISTOGRAM_BUCKETS);
         if (more)
             t->histogram[lane_histogram_bucket((uint64_t)middle)] += more;
     }

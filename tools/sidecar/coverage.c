@@ -64,6 +64,7 @@ static void put_answer(FILE *out, uint32_t question, const char *text)
 static void answer(FILE *out, uint32_t question, bool is_none,
                    const struct debug_copies *c)
 {
+    lane_assert(c->symbol != NULL);
     char text[TEXT_MAX_BYTES];
     debug_copies_text(c, text, sizeof text);
     if (!is_none) {
@@ -161,6 +162,7 @@ static int store_text(struct session *s, uint32_t site, const char *text)
 
 static void forget_questions(struct coverage *c)
 {
+    lane_assert(c->count <= c->cap);
     for (uint32_t i = 0; i < c->count; i++) {
         free(c->questions[i].object);
         free(c->questions[i].symbol);
@@ -271,6 +273,7 @@ static int take_known(struct session *s, struct coverage *c, int64_t now_ns)
         free(q.object);
         free(q.symbol);
     }
+    lane_assert(left <= c->count);
     c->count = left;
     return rc;
 }
@@ -278,6 +281,7 @@ static int take_known(struct session *s, struct coverage *c, int64_t now_ns)
 /* 0 or -errno of the store. */
 static int start(struct session *s, struct coverage *c, int64_t now_ns)
 {
+    lane_assert(c->child == 0 && c->count == 0);
     uint32_t end = s->reader.header.site_next;
     int rc = 0, fds[2];
     uint32_t first = c->asked ? c->asked : 1;
@@ -289,6 +293,7 @@ static int start(struct session *s, struct coverage *c, int64_t now_ns)
         return 0;
     for (uint32_t i = first; rc == 0 && i < end; i++)
         rc = ask(s, c, i);
+    lane_assert(end <= LANE_SITE_MAX && end > first);
     c->asked = end;
     int stored = rc == 0 ? take_known(s, c, now_ns) : 0;
     if (rc != 0 || stored != 0 || c->count == 0 || pipe2(fds, O_CLOEXEC) != 0) {
@@ -308,6 +313,7 @@ static int start(struct session *s, struct coverage *c, int64_t now_ns)
         forget_questions(c);
         return 0;
     }
+    lane_assert(children >= 0 && children < CHILDREN_MAX);
     children++;
     (void)fcntl(c->fd, F_SETFL, O_NONBLOCK);
     buf_init(&c->answers, ANSWERS_MAX_BYTES);
@@ -321,6 +327,7 @@ static int start(struct session *s, struct coverage *c, int64_t now_ns)
 static int store_answers(struct session *s, const struct coverage *c,
                          int64_t now_ns)
 {
+    lane_assert(c->child > 0);
     const char *at = buf_get(&c->answers);
     size_t left = c->answers.len_bytes;
     char text[TEXT_MAX_BYTES + 1];
@@ -354,6 +361,7 @@ static void stop(struct coverage *c)
         ;
     close(c->fd);
     c->child = 0;
+    lane_assert(children > 0);
     children--;
     buf_free(&c->answers);
     forget_questions(c);
@@ -362,6 +370,7 @@ static void stop(struct coverage *c)
 /* True when nothing more will come. */
 static bool take(struct coverage *c)
 {
+    lane_assert(c->child > 0 && c->fd >= 0);
     char bytes[16384];
     ssize_t n;
     while ((n = read(c->fd, bytes, sizeof bytes)) > 0)

@@ -66,6 +66,7 @@ static const char *stat_field(const char *text, int field)
 
 static bool stat_read(int32_t pid, char *text, size_t cap_bytes)
 {
+    lane_assert(pid > 0);
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/stat", pid);
     return read_text(path, text, cap_bytes);
@@ -111,6 +112,7 @@ static uint32_t inner_pid(const char *pid)
 /* Our number of a process of another namespace; 0: not to be seen. */
 static int32_t find_in_namespace(uint32_t pid, uint64_t pid_namespace)
 {
+    lane_assert(pid_namespace != 0);
     DIR *proc = opendir("/proc");
     int32_t found = 0;
     struct dirent *entry;
@@ -167,6 +169,7 @@ static void await(struct death *death)
 
 static void await_no_more(struct death *death)
 {
+    lane_assert(!death->is_awaited || waiting >= 0);
     /* by hand: children of ours may hold the descriptor, too */
     if (death->is_awaited)
         (void)epoll_ctl(waiting, EPOLL_CTL_DEL, death->pidfd, NULL);
@@ -243,6 +246,7 @@ static bool line_number(const char *text, const char *key, int64_t *out)
 static bool ask_reaper(struct death *death, int dir_fd, uint32_t pid,
                        uint32_t clock)
 {
+    lane_assert(dir_fd >= 0);
     char name[64], text[512];
     snprintf(name, sizeof name, "reaped-%u-%llu", pid,
              (unsigned long long)death->start_time);
@@ -283,6 +287,7 @@ static bool may_see(int32_t pid)
 
 static void ask_kernel(struct death *death)
 {
+    lane_assert(death->state == DEATH_DEAD && death->pid > 0);
     char text[1024];
     if (stat_read(death->pid, text, sizeof text) && is_same(death, text)) {
         const char *state = stat_field(text, FIELD_STATE);
@@ -300,6 +305,7 @@ static void ask_kernel(struct death *death)
 
 static bool has_ended(const struct death *death)
 {
+    lane_assert(death->pid > 0);
     struct pollfd poll_for = {.fd = death->pidfd, .events = POLLIN};
     if (death->pidfd >= 0)
         return poll(&poll_for, 1, 0) == 1;

@@ -33,6 +33,7 @@ static uint32_t frame_split(const struct decode_site *site,
                             const struct decode_frame *frame,
                             struct decode_value *out, bool *broken)
 {
+    lane_assert(frame->count != 0);
     uint32_t at = 0, n = 0;
     while (n < frame->count && n < VALUES_MAX) {
         struct lane_value head;
@@ -56,6 +57,7 @@ static uint32_t frame_split(const struct decode_site *site,
         v->site = site;
         uint32_t padded = (head.len_bytes + 7) & ~7u;
         at += padded <= frame->len_bytes - at ? padded : frame->len_bytes - at;
+        lane_assert(at <= frame->len_bytes);
         n++;
     }
     if (n < frame->count)
@@ -87,6 +89,7 @@ static void share_cap(struct decode_value *values, uint32_t count, size_t cap)
     for (uint32_t i = 0; i < count; i++) {
         struct decode_value *v = order[i];
         size_t share = left / (count - i);
+        lane_assert(i < count && left <= cap);
         if (v->json_bytes + v->key_bytes <= share) {
             v->room_bytes = v->json_bytes;
         } else if (share > v->key_bytes + 16 && value_can_shrink(v)) {
@@ -95,6 +98,7 @@ static void share_cap(struct decode_value *values, uint32_t count, size_t cap)
             v->is_dropped = true;
             continue;
         }
+        lane_assert(v->key_bytes + v->room_bytes <= left);
         left -= v->key_bytes + v->room_bytes;
     }
 }
@@ -144,6 +148,7 @@ static int put_frame(const struct decode_site *site,
     if (!values)
         return -ENOMEM;
     uint32_t n = frame_split(site, frame, values, &broken);
+    lane_assert(n <= most);
     size_t cap = site->cap_bytes && site->cap_bytes < DECODE_CAP
                      ? site->cap_bytes
                      : DECODE_CAP;

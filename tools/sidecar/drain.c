@@ -572,7 +572,7 @@ int drain_lane(struct session *s, uint32_t lane, uint32_t most, int64_t now_ns)
     if (rc != 0 || session_lane_is_read(l))
         return rc;
     if (l->log.head.position - l->log.position >= BUSY_BYTES)
-        spool_wake();
+        spool_wake(true);
     l->is_draining = true;
     rc = lane_items(s, lane, most, now_ns);
     l->is_draining = false;

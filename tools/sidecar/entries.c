@@ -73,6 +73,7 @@ static void grow(struct entries *entries)
         return;
     free(entries->bucket);
     entries->bucket = more;
+    lane_assert(entries->buckets <= UINT32_MAX / 2);
     entries->buckets *= 2;
     struct entry *e;
     for (int i = 0; i < ENTRY_LISTS; i++)
@@ -82,6 +83,7 @@ static void grow(struct entries *entries)
 
 static void add(struct entries *entries, const char *name, int64_t now_ns)
 {
+    lane_assert(strncmp(name, "session-", 8) == 0);
     struct entry *e = calloc(1, sizeof *e);
     if (!e || !(e->name = strdup(name))) {
         free(e);
@@ -114,6 +116,7 @@ void entries_forget(struct entries *entries, struct entry *entry)
     struct entry **at = bucket_of(entries, entry->name);
     while (*at != entry)
         at = &(*at)->next_of_bucket;
+    lane_assert(*at == entry);
     *at = entry->next_of_bucket;
     TAILQ_REMOVE(&entries->list[entry->list], entry, of_list);
     entries->count[entry->list]--;
@@ -161,6 +164,7 @@ static int64_t clock_ns(clockid_t clock)
 /* A certificate that nobody took: its session was closed before it came. */
 static void certificate_look(int dir_fd, const char *name)
 {
+    lane_assert(strncmp(name, "reaped-", 7) == 0);
     struct stat at;
     if (fstatat(dir_fd, name, &at, AT_SYMLINK_NOFOLLOW) == 0 &&
         time(NULL) - at.st_mtime > CERTIFICATE_S)
@@ -191,6 +195,7 @@ static bool is_unchanged(struct entries *entries, int dir_fd)
 /* Others have sidecars of their own. */
 static bool is_ours(struct entries *entries, int dir_fd, const char *name)
 {
+    lane_assert(strncmp(name, "session-", 8) == 0);
     struct stat at;
     uint64_t key = lane_store_key_of(name);
     if (key == 0)
@@ -241,6 +246,7 @@ static void forget_gone(struct entries *entries)
 void entries_scan(struct entries *entries, int dir_fd, int64_t now_ns,
                   bool force)
 {
+    lane_assert(dir_fd >= 0 && entries->bucket != NULL);
     if (!force && now_ns < entries->scan_at_ns)
         return;
     entries->scan_at_ns = now_ns + SCAN_NS;

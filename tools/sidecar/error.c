@@ -82,6 +82,7 @@ static int errno_of(const struct lane_frame_error *e,
 static void type_name(const struct lane_frame_error *e, int agreed, char *type,
                       size_t cap_bytes)
 {
+    lane_assert(e->kind >= LANE_ERROR_RULE && e->kind <= LANE_ERROR_SIGNAL);
     if (type[0])
         return;
     const char *name = NULL;
@@ -146,6 +147,7 @@ static void join_group(struct decode_groups *groups, bool has_frames,
     lane_assert(base != 0 || groups == NULL || !has_frames);
     struct decode_group *known = &groups->known[base % DECODE_GROUPS];
     bool is_known = known->base == base;
+    lane_assert(!is_known || base == 0 || known->fingerprint[0] != 0);
     if (has_frames && !is_known) {
         known->base = base;
         known->are_several = false;
@@ -161,6 +163,7 @@ static void join_group(struct decode_groups *groups, bool has_frames,
 static void add_group(cJSON *o, const struct decode_site *site,
                       struct decode_groups *groups, struct decode_result *group)
 {
+    lane_assert(group->error_type == NULL && group->error_rule == NULL);
     uint64_t base;
     const char *type = text_of(o, "type"), *rule = text_of(o, "rule");
     bool has_frames =
@@ -205,6 +208,7 @@ static bool read_frame(const struct decode_site *site,
  * a thread may have lived through others. */
 static void panic_message(const char *text, char *out, size_t cap_bytes)
 {
+    lane_assert(cap_bytes != 0);
     static const char said[] = "panicked at ";
     const char *at = NULL, *next = text ? strstr(text, said) : NULL;
     for (; next; next = strstr(at, said))
@@ -226,6 +230,7 @@ static void panic_message(const char *text, char *out, size_t cap_bytes)
 static void complete(const struct lane_frame_error *e,
                      const struct decode_context *c, struct error_texts *t)
 {
+    lane_assert(e->kind >= LANE_ERROR_RULE && e->kind <= LANE_ERROR_SIGNAL);
     if (e->kind == LANE_ERROR_EXCEPTION && c) {
         if (c->type[0])
             snprintf(t->type, sizeof t->type, "%s", c->type);

@@ -58,6 +58,7 @@ static int listen_at(const char *where)
 
 void health_begin(struct health *h, const char *store)
 {
+    lane_assert(store != NULL);
     const char *where = config_get(CONFIG_METRICS_LISTEN);
     *h = (struct health){.store = store, .listen_fd = -1};
     if (!where || strcmp(where, "off") == 0)
@@ -72,6 +73,7 @@ void health_begin(struct health *h, const char *store)
 static void text(struct health *h, const struct metrics_sidecar *figures,
                  struct buf *out)
 {
+    lane_assert(h->store != NULL);
     buf_init(out, TEXT_MAX);
     if (metrics_text(h->store, figures, unix_ns(), out) != 0)
         buf_text(out, "# the store could not be read\n");
@@ -125,6 +127,7 @@ static void answer(struct health *h, int fd,
             at += (size_t)sent;
         else if (errno != EAGAIN || poll(&ready, 1, CLIENT_MS) <= 0)
             break;
+        lane_assert(at <= b.len_bytes);
     }
     (void)shutdown(fd, SHUT_WR);
     buf_free(&b);
@@ -133,6 +136,7 @@ static void answer(struct health *h, int fd,
 void health_step(struct health *h, const struct metrics_sidecar *figures,
                  int64_t now_ns)
 {
+    lane_assert(h->store != NULL);
     int fd =
         h->listen_fd < 0 ? -1 : accept4(h->listen_fd, NULL, NULL, SOCK_CLOEXEC);
     if (fd >= 0) {

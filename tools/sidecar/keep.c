@@ -29,11 +29,13 @@ static int64_t age_clock(struct keep *k)
     if (k->boot_is_zero_at_ns == 0)
         k->boot_is_zero_at_ns = now - boot;
     int64_t steady = k->boot_is_zero_at_ns + boot;
+    lane_assert(k->boot_is_zero_at_ns != 0);
     return now < steady ? now : steady;
 }
 
 static void tell_once(struct keep *k, const char *why)
 {
+    lane_assert(why[0] != 0);
     if (!k->is_told)
         log_line("%s", why);
     k->is_told = true;

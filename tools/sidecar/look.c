@@ -36,6 +36,7 @@ enum {
 static bool read_file(int32_t pid, int32_t tid, const char *name, char *out,
                       size_t cap_bytes)
 {
+    lane_assert(cap_bytes != 0);
     char path[96];
     snprintf(path, sizeof path, "/proc/%d/task/%d/%s", pid, tid, name);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -101,6 +102,7 @@ int32_t look_find_thread(int32_t pid, uint32_t tid)
 static bool copy_stack(int32_t pid, uint64_t stack_low, uint64_t stack_high,
                        struct look *l)
 {
+    lane_assert(l->known >> RSP & 1);
     uint64_t from = l->registers[RSP] & ~(uint64_t)7;
     uint64_t len = sizeof l->bytes;
     l->is_truncated = true;
@@ -115,6 +117,7 @@ static bool copy_stack(int32_t pid, uint64_t stack_low, uint64_t stack_high,
         return false;
     if ((uint64_t)n < len)
         l->is_truncated = false; /* it ends in what is not there */
+    lane_assert((uint64_t)n <= len && len <= sizeof l->bytes);
     l->first_address = from;
     l->stack_bytes = (uint32_t)n & ~7u;
     return true;
@@ -122,6 +125,7 @@ static bool copy_stack(int32_t pid, uint64_t stack_low, uint64_t stack_high,
 
 static void fail(struct look *l, const char *trouble, int error)
 {
+    lane_assert(trouble != NULL);
     l->trouble = trouble;
     l->error = error;
     l->stack_bytes = 0;
@@ -144,6 +148,7 @@ static bool read_place(const char *text, struct look *l)
     }
     if (count != 2 && count != 8)
         return false;
+    lane_assert(count == 2 || count == 8);
     l->syscall = number < 0 ? LOOK_NO_SYSCALL : (int32_t)number;
     l->argument = count == 8 ? word[0] : 0;
     l->registers[RSP] = word[count - 2];
@@ -247,6 +252,7 @@ static void wait_child(pid_t child, struct look *l)
 static bool look_stopped(int32_t pid, int32_t tid, uint64_t stack_low,
                          uint64_t stack_high, struct look *out)
 {
+    lane_assert(tid > 0 && pid > 0);
     struct look *l = mmap(NULL, sizeof *l, PROT_READ | PROT_WRITE,
                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (l == MAP_FAILED)
@@ -263,6 +269,7 @@ static bool look_stopped(int32_t pid, int32_t tid, uint64_t stack_low,
     bool good = child > 0 && !l->trouble;
     if (good) {
         memcpy(out->registers, l->registers, sizeof out->registers);
+        lane_assert(l->stack_bytes <= sizeof l->bytes);
         memcpy(out->bytes, l->bytes, l->stack_bytes);
         out->known = l->known;
         out->first_address = l->first_address;

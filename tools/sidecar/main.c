@@ -217,6 +217,8 @@ static int entry_open(struct sidecar *c, struct entry *e, int64_t now_ns)
     int rc = session_open(c->dir_fd, e->name, c->store, &e->session);
     if (rc == 0 || rc == -ENOENT)
         return rc == 0;
+    if (rc == -EALREADY)
+        return rival_met(c, e, now_ns);
     if (store_why(c->store)[0])
         return store_trouble(c, e, rc, now_ns);
     if (rc == -ENOMEM)
@@ -293,7 +295,12 @@ static void settle(struct sidecar *c)
     unlink_stored(c);
 }
 
-static int uploads_start(struct sidecar *c);
+static int uploads_start(struct sidecar *c)
+{
+    const int ours[] = {c->lock_fd, c->dir_fd, -1};
+    return setup_uploads(c->uploads.text[0] ? c->uploads.text : NULL,
+                         c->store_path, ours, UPLOAD_MS, &c->upload);
+}
 
 /* Somebody took the store away. What was not given back to the lanes goes into
  * the one that is there now. */
@@ -497,13 +504,6 @@ static int open_places(struct sidecar *c)
                                     .is_auto = c->is_auto,
                                     .key = lane_store_key(c->store_path)};
     return 0;
-}
-
-static int uploads_start(struct sidecar *c)
-{
-    const int ours[] = {c->lock_fd, c->dir_fd, -1};
-    return setup_uploads(c->uploads.text[0] ? c->uploads.text : NULL,
-                         c->store_path, ours, UPLOAD_MS, &c->upload);
 }
 
 static int serve(struct sidecar *c)

@@ -75,6 +75,7 @@ static int make_request(const struct session *s, uint32_t process,
                         const void *payload, uint32_t len_bytes,
                         struct request *r)
 {
+    lane_assert(len_bytes != 0 && r->bytes == NULL);
     struct request paths = {malloc(SYMBOLIZE_REQUEST_MAX), 0};
     r->bytes = malloc(SYMBOLIZE_REQUEST_MAX);
     if (!r->bytes || !paths.bytes) {
@@ -130,6 +131,7 @@ static int store_names(struct session *s, uint64_t hash, const char *answer)
 /* `rc` is what came of asking; `answer` is freed. */
 static int store_answer(struct session *s, uint64_t hash, int rc, char *answer)
 {
+    lane_assert(rc != 0 || answer != NULL);
     char why[96];
     if (rc == 0)
         rc = store_names(s, hash, answer);
@@ -177,6 +179,7 @@ static bool is_named(struct session *s, uint64_t hash)
 int names_now(struct session *s, uint32_t process, const void *payload,
               uint32_t len_bytes)
 {
+    lane_assert(len_bytes >= sizeof(struct lane_frame_stack));
     struct lane_frame_stack head;
     char *answer = NULL;
     memcpy(&head, payload, sizeof head);
@@ -189,6 +192,7 @@ int names_now(struct session *s, uint32_t process, const void *payload,
 int names_meanwhile(struct session *s, uint32_t process, const void *payload,
                     uint32_t len_bytes)
 {
+    lane_assert(len_bytes >= sizeof(struct lane_frame_stack));
     struct lane_frame_stack head;
     memcpy(&head, payload, sizeof head);
     int64_t now_ns = now();

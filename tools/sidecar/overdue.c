@@ -49,6 +49,7 @@ bool overdue_is(const struct session *s, const struct lane_open *open,
 
 static bool word_at(const struct look *l, uint64_t address, uint64_t *word)
 {
+    lane_assert(l->stack_bytes <= sizeof l->bytes);
     uint64_t at = address - l->first_address;
     if (at >= l->stack_bytes || l->stack_bytes - at < sizeof *word)
         return false;
@@ -73,6 +74,7 @@ static bool take_entry(int32_t pid, uint64_t address,
                        const struct lane_open *open,
                        struct lane_stack_call *call)
 {
+    lane_assert(pid > 0);
     uint8_t kept[LANE_KEPT_BYTES];
     uint64_t sp, span;
     if (address % 8 != 0 || address >> USER_SPACE_BITS || address < 4096 ||
@@ -148,6 +150,8 @@ static void take_calls(const struct session *s, int32_t pid,
 static int name_copy(struct session *s, uint32_t process, struct look *l,
                      struct copy *copy, uint64_t *hash)
 {
+    lane_assert(l->stack_bytes % 8 == 0 &&
+                copy->head.call_count <= LANE_STACK_CALLS_MAX);
     struct lane_frame_stack *head = &copy->head;
     uint64_t mix = lane_mix64(l->registers[RIP] ^ (uint64_t)process << 48);
     for (uint32_t i = 0; i < l->stack_bytes; i += 8) {
@@ -192,6 +196,7 @@ static const char *state_text(const struct look *l)
 /* "waiting in read(4)" */
 static void place_text(const struct look *l, char *out, size_t cap_bytes)
 {
+    lane_assert(cap_bytes != 0);
     const char *state = state_text(l);
     const char *name = look_syscall_name(l->syscall);
     int n = snprintf(out, cap_bytes, "%s", state ? state : "");
@@ -217,6 +222,7 @@ static void add_text(cJSON *o, const char *key, const char *text)
 
 static void limit_text(int64_t ns, char *out, size_t cap_bytes)
 {
+    lane_assert(ns > 0);
     if (ns % 1000000000 == 0)
         snprintf(out, cap_bytes, "overdue(\"%llds\")",
                  (long long)(ns / 1000000000));
@@ -272,6 +278,7 @@ static int64_t now_unix_ns(void)
 static int store(struct session *s, uint64_t ref, uint32_t site,
                  const struct look *l, const char *frames, const char *ended)
 {
+    lane_assert(site < LANE_SITE_MAX);
     char rule[64], fingerprint[FINGERPRINT_BYTES];
     const struct session_site *of = &s->site[site];
     int64_t at = now_unix_ns();
@@ -388,6 +395,7 @@ int overdue_note(struct session *s, uint32_t lane, const struct lane_open *open,
     p->is_overdue = true;
     if (is_noted(s, open[at].span))
         return 0;
+    lane_assert(s->overdue_looks < LOOKS_MAX);
     s->overdue_looks++;
     return look_and_store(s, lane, open, count, at);
 }

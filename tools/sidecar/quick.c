@@ -23,6 +23,7 @@ struct out {
 
 static void put(struct out *o, const void *bytes, size_t len)
 {
+    lane_assert(o->len <= sizeof o->text);
     if (len > sizeof o->text - o->len) {
         o->failed = true;
         return;
@@ -45,6 +46,7 @@ static void put_plain(struct out *o, const uint8_t *text, size_t len)
 
 static void put_unsigned(struct out *o, uint64_t n, unsigned base)
 {
+    lane_assert(base >= 2 && base <= 16);
     char digits[24], *at = digits + sizeof digits;
     do
         *--at = "0123456789abcdef"[n % base];
@@ -130,6 +132,7 @@ char *decode_quick(const struct decode_site *site,
         site = frame->site;
     for (uint32_t i = 0; i < frame->count && !o.failed; i++)
         at += put_value(&o, site, frame->payload + at, frame->len_bytes - at);
+    lane_assert(at <= frame->len_bytes);
     put(&o, "}", 1);
     size_t cap = site->cap_bytes && site->cap_bytes < DECODE_CAP
                      ? site->cap_bytes
@@ -137,5 +140,6 @@ char *decode_quick(const struct decode_site *site,
     /* each fits into an equal part: then the other way leaves nothing out */
     if (o.failed || o.most * frame->count + 2 > cap)
         return NULL;
+    lane_assert(o.len >= 2);
     return strndup(o.text, o.len);
 }

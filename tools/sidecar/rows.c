@@ -34,6 +34,8 @@ static int longest(const struct row *row)
 
 static int set_apart(struct store *store, struct row *row, int i)
 {
+    lane_assert(i >= ROW_OWN_FIRST && i < ROW_OWN_END &&
+                row->cell[i].shape == 't');
     int64_t apart;
     struct store_cell *cell = &row->cell[i];
     int rc = store_put_text(store, row->cell[0].number, cell->text, &apart);
@@ -93,6 +95,7 @@ static int write_all(struct rows *rows, struct store *store, struct row *row,
                      uint32_t *count, bool is_plain)
 {
     uint32_t full = is_plain ? ROWS_PLAIN : ROWS_WHOLE, n = *count, added = 0;
+    lane_assert(n <= full);
     int rc = 0;
     *count = 0;
     if (n == full) {

@@ -147,13 +147,13 @@ static int keeper_open(struct session *s)
         free(s->keeper);
         s->keeper = NULL;
     }
-    spool_attach(s);
     return rc;
 }
 
 static int session_begin(struct session *s)
 {
-    int rc = keeper_open(s);
+    int rc = spool_open(s);
+    rc = rc == 0 ? keeper_open(s) : rc;
     if (rc != 0)
         return rc;
     s->is_boot_ours = boot_is_ours(&s->reader.header);
@@ -180,10 +180,7 @@ static int session_begin(struct session *s)
         rc = store_commit(s->store);
     if (rc != 0)
         store_rollback(s->store);
-    rc = rc == 0 ? spool_open(s) : rc;
-    if (rc == 0)
-        spool_attach(s);
-    return rc;
+    return rc == 0 ? spool_read(s) : rc;
 }
 
 int session_open(int dir_fd, const char *name, struct store *store,
@@ -552,6 +549,7 @@ int session_poll(struct session *s, int64_t now_ns)
         int rc = keeper_open(s);
         if (rc != 0)
             return rc;
+        spool_attach(s);
     }
     if (s->keeper && !lane_keeper_is_ours(s->keeper))
         return -EALREADY;
@@ -560,6 +558,7 @@ int session_poll(struct session *s, int64_t now_ns)
     if (is_better_later(s, now_ns))
         return 0;
     s->batch_at_ns = now_ns;
+    spool_wake(false);
     anchor_and_sample(s, now_ns);
     s->is_moved = false;
     s->looks = s->overdue_looks = 0;

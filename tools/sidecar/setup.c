@@ -29,6 +29,7 @@ enum {
 
 static void pause_ns(int64_t ns)
 {
+    lane_assert(ns >= 0);
     struct timespec t = {ns / 1000000000, ns % 1000000000};
     nanosleep(&t, NULL);
 }
@@ -81,6 +82,7 @@ int setup_files(int dir_fd, const char *dir, const char *log_option,
  * for a moment; another sidecar holds it alone. */
 static bool take_lock(int lock_fd, bool wait)
 {
+    lane_assert(lock_fd >= 0);
     for (int i = 0; i < LOCK_TRIES; i++) {
         if (flock(lock_fd, LOCK_EX | LOCK_NB) == 0)
             return true;
@@ -119,12 +121,14 @@ bool setup_lock(int dir_fd, int lock_fd, bool wait)
 
 void setup_unlock(int dir_fd, int lock_fd)
 {
+    lane_assert(dir_fd >= 0 && lock_fd >= 0);
     (void)flock(lock_fd, LOCK_UN);
     (void)flock(dir_fd, LOCK_UN);
 }
 
 bool setup_maker_lives(const char *name)
 {
+    lane_assert(strncmp(name, "session-", 8) == 0);
     char *end;
     long pid = strtol(name + strlen("session-"), &end, 10);
     return *end == '-' && pid > 0 && pid <= INT32_MAX &&
@@ -133,6 +137,7 @@ bool setup_maker_lives(const char *name)
 
 bool setup_maker_is_dead(const char *name)
 {
+    lane_assert(strncmp(name, "session-", 8) == 0);
     long pid = strtol(name + strlen("session-"), NULL, 10);
     return pid > 0 && pid <= INT32_MAX && kill((pid_t)pid, 0) != 0 &&
            errno == ESRCH;
@@ -140,6 +145,7 @@ bool setup_maker_is_dead(const char *name)
 
 bool setup_is_durable(int dir_fd)
 {
+    lane_assert(dir_fd >= 0);
     struct statfs at;
     return fstatfs(dir_fd, &at) != 0 ||
            (at.f_type != TMPFS_MAGIC && at.f_type != RAMFS_MAGIC);

@@ -11,6 +11,7 @@
 #include "tools/sidecar/session.h"
 #include "tools/sidecar/setup.h"
 #include "tools/sidecar/spool_internal.h"
+#include "lane/assert.h"
 
 struct spool_setting spool_setting = {
     .list = TAILQ_HEAD_INITIALIZER(spool_setting.list)};
@@ -74,11 +75,17 @@ int64_t spool_slot_take(struct spool *sp)
     return sp->free_count ? sp->free_one[--sp->free_count] : sp->slots++;
 }
 
+void spool_slot_leave(struct spool *sp)
+{
+    lane_assert(sp->used != 0 && spool_setting.slots_used != 0);
+    sp->used--;
+    spool_setting.slots_used--;
+}
+
 /* Without memory for its number it stays unused, as long as the file is. */
 void spool_slot_give(struct spool *sp, uint32_t slot)
 {
-    sp->used--;
-    spool_setting.slots_used--;
+    spool_slot_leave(sp);
     if (sp->free_count == sp->free_cap) {
         uint32_t cap = sp->free_cap ? sp->free_cap * 2 : 64;
         uint32_t *more = realloc(sp->free_one, cap * sizeof *more);
@@ -199,7 +206,8 @@ static bool is_taken(const struct spool *sp)
 
 void spool_tidy(struct session *s)
 {
-    if (s->spool && s->spool->used == 0 && !is_taken(s->spool))
+    if (s->spool && s->spool->is_read && s->spool->used == 0 &&
+        !is_taken(s->spool))
         file_drop(s->spool);
 }
 
@@ -223,6 +231,13 @@ static struct spool *spool_make(const struct session *s)
     return sp;
 }
 
+static int file_look(struct spool *sp)
+{
+    int rc = spool_file_open(&sp->head);
+    sp->fd = rc >= 0 ? rc : -1;
+    return rc == -EALREADY ? rc : 0;
+}
+
 int spool_open(struct session *s)
 {
     if (!spool_setting.store[0])
@@ -230,17 +245,25 @@ int spool_open(struct session *s)
     s->spool = spool_make(s);
     if (!s->spool)
         return -ENOMEM;
-    s->spool->fd = spool_file_open(&s->spool->head);
-    if (s->spool->fd == -EALREADY) {
-        s->spool->fd = -1;
-        return -EALREADY;
-    }
-    spool_lock();
-    int rc = s->spool->fd >= 0 ? spool_file_read(s->spool, s) : 0;
-    if (rc == 0)
-        spool_tidy(s);
-    spool_unlock();
     s->aside = &s->spool->aside;
+    return file_look(s->spool);
+}
+
+int spool_read(struct session *s)
+{
+    struct spool *sp = s->spool;
+    if (!sp)
+        return 0;
+    /* a rival's may have come, before it was told that the session is ours */
+    int rc = sp->fd < 0 ? file_look(sp) : 0;
+    spool_lock();
+    if (rc == 0 && sp->fd >= 0)
+        rc = spool_file_read(sp, s);
+    sp->is_read = rc == 0;
+    spool_tidy(s);
+    spool_unlock();
+    if (rc == 0)
+        spool_attach(s);
     return rc;
 }
 

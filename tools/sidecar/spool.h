@@ -21,10 +21,13 @@ struct spool;
  * all files together may take; 0: no spool. */
 void spool_setup(const char *store, const char *dir, int64_t most_bytes);
 
-/* What an earlier sidecar left of this session; then it may be copied. After
- * its cursors are known, with its keeper. 0, -ENOMEM, or -EALREADY: another
- * sidecar has the file. */
+/* The file that an earlier sidecar left of this session, if there is one:
+ * before its keeper is opened. 0, -ENOMEM, or -EALREADY: another sidecar has
+ * it. */
 int spool_open(struct session *session) __attribute__((warn_unused_result));
+/* What is in it; then the session may be copied. After its cursors are known,
+ * with its keeper. As above, or -errno. */
+int spool_read(struct session *session) __attribute__((warn_unused_result));
 /* Done with it here. True: a file stays, for spool_remove() or the next one. */
 bool spool_close(struct session *session);
 /* The file of a session of which all is stored. */
@@ -46,8 +49,9 @@ uint64_t spool_next(const struct session *session, uint32_t lane,
  * that did not keep it out: the session is to be opened again. */
 bool spool_was_written(const struct session *session, uint32_t lane,
                        uint64_t segment);
-/* There is much to do: the thread looks at lanes for a while. */
-void spool_wake(void);
+/* Before something is stored, and with `is_busy` when that is much: the thread
+ * looks at lanes for a while, as the store may keep us waiting. */
+void spool_wake(bool is_busy);
 /* Let the thread go first for a moment, if it cannot keep up. */
 void spool_yield(void);
 /* Say, in the log and beside the sessions, if it cannot be written; and no more

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The thread that copies. It sleeps until the main thread finds much to do,
- * then looks at all lanes every 50 us to 2 ms, and sleeps again after a second
- * without. Of a session that has more full segments than stay in a CPU's cache
- * it copies the oldest ones: written, told to who reads, then given back.
+ * then looks at all lanes every 50 us to 2 ms (20 ms, where little comes), and
+ * sleeps again after a second without. Of a session that has more full segments
+ * than stay in a CPU's cache it copies the oldest ones: written, told to who
+ * reads, then given back.
  *
  * Kept apart from decoding, so that no transaction, sync or child process that
  * the main thread waits for stops it. It opens nothing but the file of a spool,
@@ -27,15 +28,16 @@ enum {
     YIELD_NS = 10000000,
     PAUSE_LEAST_NS = 50000,
     PAUSE_MOST_NS = 2000000,
+    PAUSE_SLOW_NS = 20000000, /* little is to be done */
 };
 static const int64_t awake_ns = 1000000000, again_ns = 1000000000;
 
 static struct {
-    bool is_started, is_asleep;
+    bool is_started, is_slow; /* slow: it sleeps, for long */
     pthread_t thread;
     pthread_cond_t work, eased;
     bool is_pressed; /* written under the lock, a hint for others */
-    int64_t awake_until_ns, again_at_ns;
+    int64_t awake_until_ns, busy_until_ns, again_at_ns;
     int error; /* of the last copy; 0: it went well */
 } copier = {.work = PTHREAD_COND_INITIALIZER,
             .eased = PTHREAD_COND_INITIALIZER};
@@ -102,9 +104,16 @@ static bool pick(struct copy *out)
     return false;
 }
 
-static int slot_write(int fd, int64_t at, const uint8_t *from)
+static int slot_write(int fd, const struct copy *c)
 {
     size_t left = LANE_SEGMENT;
+    int64_t at = spool_slot_at(c->slot);
+    const uint8_t *from = c->from;
+    int rc = spool_file_announce(fd, c->slot);
+    if (rc != 0)
+        return rc;
+    if (!lane_keeper_is_ours(c->spool->keeper))
+        return -ESTALE;
     while (left) {
         ssize_t n = pwrite(fd, from, left, at);
         if (n < 0 && errno == EINTR)
@@ -195,15 +204,38 @@ static bool copy_one(void)
     c.spool->is_busy = true;
     int fd = c.spool->fd;
     spool_unlock();
-    int rc = slot_write(fd, spool_slot_at(c.slot), c.from);
+    int rc = slot_write(fd, &c);
     spool_lock();
     c.spool->is_busy = false;
     (void)pthread_cond_broadcast(&spool_idle);
-    note(rc);
-    promise(c.spool, rc == 0);
+    if (rc != -ESTALE) {
+        note(rc);
+        promise(c.spool, rc == 0);
+    }
     if (rc != 0 || publish(&c) != 0)
         spool_slot_give(c.spool, c.slot);
     return rc == 0;
+}
+
+/* Twice as long each time; until spool_wake(), when nothing came for long. */
+static void rest(int64_t now, int64_t *pause)
+{
+    int64_t most = now < copier.busy_until_ns ? PAUSE_MOST_NS : PAUSE_SLOW_NS;
+    copier.is_slow = most == PAUSE_SLOW_NS;
+    if (*pause > most)
+        *pause = PAUSE_LEAST_NS;
+    if (now >= copier.awake_until_ns) {
+        copier.error = 0; /* nothing suffers from it */
+        (void)pthread_cond_wait(&copier.work, &spool_mutex);
+        *pause = PAUSE_LEAST_NS;
+    } else {
+        now += *pause;
+        struct timespec end = {now / 1000000000, now % 1000000000};
+        (void)pthread_cond_clockwait(&copier.work, &spool_mutex,
+                                     CLOCK_MONOTONIC, &end);
+        *pause = *pause * 2 < most ? *pause * 2 : most;
+    }
+    copier.is_slow = false;
 }
 
 static void *work(void *nothing)
@@ -212,23 +244,12 @@ static void *work(void *nothing)
     spool_lock();
     for (;;) {
         int64_t now = now_ns();
-        if (copy_one()) {
-            pause = PAUSE_LEAST_NS;
-            copier.awake_until_ns = now + awake_ns;
+        if (!copy_one()) {
+            rest(now, &pause);
             continue;
         }
-        if (now >= copier.awake_until_ns) {
-            copier.error = 0; /* nothing suffers from it */
-            copier.is_asleep = true;
-            (void)pthread_cond_wait(&copier.work, &spool_mutex);
-            copier.is_asleep = false;
-            pause = PAUSE_LEAST_NS;
-            continue;
-        }
-        spool_unlock();
-        nanosleep(&(struct timespec){.tv_nsec = pause}, NULL);
-        spool_lock();
-        pause = pause * 2 < PAUSE_MOST_NS ? pause * 2 : PAUSE_MOST_NS;
+        pause = PAUSE_LEAST_NS;
+        copier.awake_until_ns = copier.busy_until_ns = now + awake_ns;
     }
     return nothing;
 }
@@ -248,15 +269,19 @@ static void start(void)
         note(-rc);
 }
 
-void spool_wake(void)
+void spool_wake(bool is_busy)
 {
     if (spool_setting.slots_most == 0)
         return;
     spool_lock();
-    copier.awake_until_ns = now_ns() + awake_ns;
+    int64_t now = now_ns();
+    bool was_awake = now < copier.awake_until_ns;
+    copier.awake_until_ns = now + awake_ns;
+    if (is_busy)
+        copier.busy_until_ns = now + awake_ns;
     if (!copier.is_started)
         start();
-    if (copier.is_asleep)
+    if (copier.is_slow && (is_busy || !was_awake))
         (void)pthread_cond_signal(&copier.work);
     spool_unlock();
 }

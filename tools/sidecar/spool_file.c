@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -26,6 +27,19 @@ struct claim {
 int64_t spool_slot_at(uint32_t slot)
 {
     return SPOOL_HEAD + (int64_t)slot * LANE_SEGMENT;
+}
+
+/*
+ * Before it is written, and before the keeper is asked whether the session is
+ * still ours: whoever takes it over where locks do not hold leaves that slot
+ * alone, as it may still be written to.
+ */
+int spool_file_announce(int fd, uint32_t slot)
+{
+    uint32_t writing = slot + 1;
+    ssize_t n = pwrite(fd, &writing, sizeof writing,
+                       offsetof(struct spool_head, writing));
+    return n == (ssize_t)sizeof writing ? 0 : n < 0 ? -errno : -EIO;
 }
 
 /* POSIX locks: no child has them. */
@@ -146,14 +160,15 @@ static int by_segment(const void *a, const void *b)
     return x->segment < y->segment ? -1 : x->segment > y->segment;
 }
 
-static int slot_forget(struct spool *sp, uint32_t slot)
+static void slot_forget(struct spool *sp, uint32_t slot)
 {
     static const uint64_t none;
-    if (pwrite(sp->fd, &none, sizeof none, spool_slot_at(slot) + 56) !=
-        (ssize_t)sizeof none)
-        return -EIO;
-    spool_slot_give(sp, slot);
-    return 0;
+    ssize_t n = pwrite(sp->fd, &none, sizeof none, spool_slot_at(slot) + 56);
+    /* the disk is full, or a sidecar that lives, perhaps, writes to it */
+    if (n != (ssize_t)sizeof none || slot + 1 == sp->head.writing)
+        spool_slot_leave(sp);
+    else
+        spool_slot_give(sp, slot);
 }
 
 static int claims_take(struct spool *sp, struct claim *claim, uint32_t count)
@@ -162,23 +177,39 @@ static int claims_take(struct spool *sp, struct claim *claim, uint32_t count)
     qsort(claim, count, sizeof *claim, by_segment);
     for (uint32_t i = 0; rc == 0 && i < count; i++) {
         rc = spool_put(sp, claim[i].lane, claim[i].segment, claim[i].slot);
-        if (rc == -EEXIST) /* nonsense that somebody wrote */
-            rc = slot_forget(sp, claim[i].slot);
+        if (rc == -EEXIST) { /* nonsense that somebody wrote */
+            slot_forget(sp, claim[i].slot);
+            rc = 0;
+        }
     }
     return rc;
 }
 
-int spool_file_read(struct spool *sp, const struct session *s)
+/* That there are, or that one is about to write. */
+static int slots_count(struct spool *sp, uint32_t *out)
 {
     struct stat at;
+    uint32_t writing = 0;
+    if (fstat(sp->fd, &at) != 0 ||
+        pread(sp->fd, &writing, sizeof writing,
+              offsetof(struct spool_head, writing)) < 0)
+        return -errno;
+    int64_t slots = (at.st_size - SPOOL_HEAD + LANE_SEGMENT - 1) / LANE_SEGMENT;
+    if (slots < writing && writing <= SPOOL_SLOTS_MAX)
+        slots = writing;
+    sp->head.writing = writing;
+    *out = slots < 0                 ? 0
+           : slots < SPOOL_SLOTS_MAX ? (uint32_t)slots
+                                     : SPOOL_SLOTS_MAX;
+    return 0;
+}
+
+int spool_file_read(struct spool *sp, const struct session *s)
+{
     uint32_t taken = 0;
-    int rc = fstat(sp->fd, &at) == 0 ? 0 : -errno;
-    int64_t slots =
-        rc == 0 ? (at.st_size - SPOOL_HEAD + LANE_SEGMENT - 1) / LANE_SEGMENT
-                : 0;
-    if (slots <= 0)
+    int rc = slots_count(sp, &sp->slots);
+    if (rc != 0 || sp->slots == 0)
         return rc;
-    sp->slots = slots < SPOOL_SLOTS_MAX ? (uint32_t)slots : SPOOL_SLOTS_MAX;
     sp->used = sp->slots;
     spool_setting.slots_used += sp->slots;
     struct claim *claim = calloc(sp->slots, sizeof *claim);
@@ -188,7 +219,7 @@ int spool_file_read(struct spool *sp, const struct session *s)
         if (read_claim(sp->fd, i, &claim[taken]) && counts(s, &claim[taken]))
             taken++;
         else
-            rc = slot_forget(sp, i);
+            slot_forget(sp, i);
     if (rc == 0)
         rc = claims_take(sp, claim, taken);
     free(claim);

@@ -25,6 +25,7 @@ struct spool_head {
     uint8_t boot_id[16];
     char dir[PATHS_MAX / 2]; /* where the session's file is, */
     char name[256];          /* and what it is called */
+    uint32_t writing;        /* slot + 1 that is, or was last, written to */
 };
 _Static_assert(sizeof(struct spool_head) <= SPOOL_HEAD, "file format");
 
@@ -44,6 +45,7 @@ struct spool {
     struct spool_row *row; /* LANE_MAX; NULL: none was needed yet */
     struct lane_aside aside;
     struct lane_keeper *keeper; /* NULL: not attached */
+    bool is_read;               /* what an earlier sidecar left, if any */
     bool is_busy;               /* a copy of it is being written */
     bool is_promised;
 };
@@ -74,6 +76,9 @@ int spool_file_make(const struct spool_head *head)
 int spool_file_read(struct spool *spool, const struct session *session)
     __attribute__((warn_unused_result));
 int64_t spool_slot_at(uint32_t slot);
+/* Which slot comes next. 0 or -errno. */
+int spool_file_announce(int fd, uint32_t slot)
+    __attribute__((warn_unused_result));
 
 /* ---- slots and index ------------------------------------------------------
  */
@@ -82,6 +87,9 @@ int64_t spool_slot_at(uint32_t slot);
 int64_t spool_slot_take(struct spool *spool)
     __attribute__((warn_unused_result));
 void spool_slot_give(struct spool *spool, uint32_t slot);
+/* It is in use no more, and used no more as long as this sidecar has the file.
+ */
+void spool_slot_leave(struct spool *spool);
 /* Set aside from now on. Segments of a lane come in order. 0 or -ENOMEM. */
 int spool_put(struct spool *spool, uint32_t lane, uint64_t segment,
               uint32_t slot) __attribute__((warn_unused_result));

@@ -187,6 +187,7 @@ static int choose_journal(struct store *store)
 
 static int set_up(struct store *store)
 {
+    lane_assert(store->db != NULL);
     sqlite3_busy_timeout(store->db, BUSY_MS);
     int rc = choose_journal(store);
     if (rc != 0)
@@ -260,6 +261,7 @@ void store_close(struct store *store)
 static void log_path(const struct store *store, const char *end, char *path,
                      size_t cap_bytes)
 {
+    lane_assert(cap_bytes > PATHS_MAX);
     snprintf(path, cap_bytes, "%s%s", store->path, end);
 }
 
@@ -308,6 +310,7 @@ void store_abandon(struct store *store)
  * the disk. */
 int store_sync(struct store *store)
 {
+    lane_assert(store->db != NULL);
     char path[PATHS_MAX + 8];
     if (!store->has_wal)
         return 0;
@@ -383,6 +386,7 @@ int store_run(struct store *store, enum store_statement statement,
 
 static int bind_cell(sqlite3_stmt *s, int index, const struct store_cell *cell)
 {
+    lane_assert(index > 0);
     if (cell->shape == 't')
         return sqlite3_bind_text(s, index, cell->text, -1, SQLITE_STATIC);
     if (cell->shape == 'a') {
@@ -457,6 +461,7 @@ const void *store_blob(struct store *store, enum store_statement statement,
  * write any more. */
 static int check_version(struct store *store)
 {
+    lane_assert(store->in_transaction);
     int rc = store_start(store, STORE_VERSION, "");
     int64_t version = rc > 0 ? store_int(store, STORE_VERSION, 0) : 0;
     while (rc > 0)
@@ -497,6 +502,7 @@ int store_begin(struct store *store)
     int rc = store_run(store, STORE_BEGIN, "");
     if (rc < 0)
         return rc;
+    lane_assert(!store->in_transaction);
     store->in_transaction = true;
     rc = check_version(store);
     if (rc < 0)

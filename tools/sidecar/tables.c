@@ -30,6 +30,7 @@ static const char *base_name(const char *path)
 /* Arguments as a JSON array; free() it. */
 static char *command_json(const struct session *s, struct lane_string command)
 {
+    lane_assert(s->reader.fd >= 0);
     char text[TEXT_MAX * 2];
     lane_reader_string(&s->reader, command, SEPARATOR, text, sizeof text);
     cJSON *array = cJSON_CreateArray();
@@ -49,6 +50,7 @@ static char *command_json(const struct session *s, struct lane_string command)
 static void process_name(const struct session *s, const struct lane_process *p,
                          char *program, char *name, size_t cap_bytes)
 {
+    lane_assert(cap_bytes > LANE_NAME_BYTES);
     lane_reader_string(&s->reader, p->program, 0, program, cap_bytes);
     if (program[0]) {
         snprintf(name, cap_bytes, "%s", base_name(program));
@@ -90,6 +92,7 @@ static int process_store(struct session *s, uint32_t index)
 
 int tables_lost(struct session *s, const struct session_process *process)
 {
+    lane_assert(process->is_known);
     static const char *const words[] = {
         NULL, "static", "privileged", "foreign", "cleared", "root", "user"};
     const struct lane_process *entry = &process->entry;
@@ -120,6 +123,7 @@ static int process_sync(struct session *s, uint32_t index)
     p->entry = entry;
     if (!p->is_known) {
         p->number = LANE_PROCESS_NUMBER(entry.generation, index);
+        lane_assert(LANE_PROCESS_SLOT(p->number) == index);
         death_watch(&p->death, entry.pid, entry.start_time,
                     s->reader.header.pid_namespace);
     }
@@ -208,7 +212,6 @@ static int64_t trace_add(struct session *s, uint32_t index,
 
 static int traces_grow(struct session *s, uint32_t index)
 {
-    lane_assert(index >= s->traces);
     if (index < s->traces)
         return 0;
     uint32_t count = s->traces ? s->traces : 16;

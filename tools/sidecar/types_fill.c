@@ -8,6 +8,7 @@
 #include "tools/common/hash.h"
 #include "tools/common/paths.h"
 #include "tools/sidecar/session.h"
+#include "lane/assert.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -49,6 +50,7 @@ static bool was_done(uint64_t key)
 /* "types: /etl.manifest leaves ...": the preload's note_wants(). */
 static bool find_manifest(struct session *s, char *out, size_t cap_bytes)
 {
+    lane_assert(cap_bytes != 0);
     char text[NOTE_BYTES];
     const struct lane_session *h = &s->reader.header;
     struct lane_string where = {h->note_string, h->note_bytes};
@@ -92,6 +94,7 @@ __attribute__((noreturn)) static void become_fill(struct session *s,
 /* Twice forked, so that nobody has to wait for it. */
 static void start(struct session *s, char **args)
 {
+    lane_assert(args[0] == NULL && args[ARGS_BEFORE - 1] != NULL);
     pid_t pid = fork();
     if (pid == 0) {
         if (fork() == 0)
@@ -131,6 +134,7 @@ void types_fill_look(struct session *s)
         if (lane_reader_entry(&s->reader, LANE_TABLE_MODULES, i, &module) != 0)
             break;
         args[count] = read_string(s, module.path);
+        lane_assert(count < ARGS_BEFORE + OBJECTS_MAX);
         if (!args[count])
             continue;
         key = hash_bytes(key, args[count], strlen(args[count]) + 1);

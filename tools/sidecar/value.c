@@ -41,6 +41,7 @@ size_t value_text_bytes(const char *text, size_t len_bytes)
 /* Serialized bytes of the piece of raw text at `at`, and its raw length. */
 static size_t piece(const uint8_t *at, size_t len_bytes, size_t *raw)
 {
+    lane_assert(len_bytes != 0);
     size_t len = utf8_sequence(at, len_bytes);
     *raw = len ? len : 1;
     if (len == 0)
@@ -73,6 +74,7 @@ bool value_can_shrink(const struct decode_value *v)
 /* Where the head of a truncated value ends (lane_value.len_bytes). */
 static uint32_t head_of(const struct decode_value *v)
 {
+    lane_assert(v->len_bytes == 0 || v->bytes != NULL);
     if (!(v->flags & LANE_VALUE_TRUNCATED))
         return v->len_bytes;
     return (uint32_t)((uint64_t)v->len_bytes * 3 / 4);
@@ -122,6 +124,7 @@ static size_t fit_tail(const uint8_t *bytes, size_t from, size_t len_bytes,
 static cJSON *text_json(struct decode_value *v)
 {
     size_t head = head_of(v), tail = head;
+    lane_assert(head <= v->len_bytes);
     bool cut = (v->flags & LANE_VALUE_TRUNCATED) != 0;
     if (v->json_bytes > v->room_bytes) {
         size_t room = v->room_bytes - 2 - ELLIPSIS_BYTES;

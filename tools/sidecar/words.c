@@ -30,11 +30,13 @@ static uint64_t *chain_of(uint64_t pid_namespace, int32_t pid)
 /* NULL: it was overwritten, and with it all that its chain has below. */
 static const struct word *word_at(uint64_t number)
 {
+    lane_assert(number <= newest);
     return number && newest - number < KEPT ? &kept[number % KEPT] : NULL;
 }
 
 static void keep(const struct session *s, const struct lane_word *told)
 {
+    lane_assert(told->commit != 0);
     const struct lane_session *h = &s->reader.header;
     const struct session_process *by = session_process_of(s, told->process);
     int32_t pid = told->pid > 0 ? told->pid : 0; /* groups have one chain */
@@ -78,6 +80,7 @@ int words_read(struct session *s)
         return 0;
     if (end - s->words_seen > capacity)
         s->words_seen = end - capacity;
+    lane_assert(end - s->words_seen <= capacity);
     while (s->words_seen != end) {
         struct lane_word told;
         int rc = read_one(s, s->words_seen, &told);
@@ -108,6 +111,7 @@ static bool is_one_clock(const struct session *s, const struct word *word)
 static const struct word *find_end(const struct session *s,
                                    const struct session_process *p)
 {
+    lane_assert(p->is_known);
     const struct lane_session *h = &s->reader.header;
     const struct word *found = NULL, *word;
     int32_t pid = (int32_t)p->entry.pid;
@@ -144,6 +148,7 @@ void words_ask(const struct session *s, struct session_process *p)
 static bool is_sent(const struct session *s, const struct session_process *p,
                     const struct word *word)
 {
+    lane_assert(p->is_known);
     const struct lane_session *h = &s->reader.header;
     if (word->told.kind != LANE_WORD_SENT || !is_one_clock(s, word) ||
         word->pid_namespace != h->pid_namespace ||

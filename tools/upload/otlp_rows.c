@@ -409,8 +409,6 @@ void otlp_begin(struct otlp_request *q, enum emit_encoding encoding,
 
 void otlp_add(struct otlp_request *q, const struct upload_row *row)
 {
-    if (!otlp_is_final(row))
-        return;
     struct otlp_resource r = resource_of(row);
     bool is_other = q->count == 0 || !is_same(&q->now, &r);
     if (q->count > 0 && is_other)
