@@ -102,9 +102,19 @@ const char *bind_reason_other(const struct manifest_decl *decl,
                               const char *object_basename, const char *symbol,
                               uint64_t vaddr)
 {
-    const char *why = manifest_decl_other(decl, object_basename, vaddr);
-    bool is_meant = decl->symbol && strcmp(decl->symbol, symbol) == 0;
-    if (why || is_meant || !image || !variant_has_hidden(image, symbol))
+    const char *why;
+    if (manifest_decl_other(decl, object_basename, vaddr, &why))
         return why;
-    return "the compiler added parameters, for virtual bases";
+    bool is_meant = decl->symbol && strcmp(decl->symbol, symbol) == 0;
+    if (is_meant || !image || decl->param_count < 2) /* `this` comes first */
+        return NULL;
+    switch (variant_hidden(image, symbol, vaddr)) {
+    case VARIANT_HIDDEN:
+        return "the compiler added parameters, for virtual bases";
+    case VARIANT_UNKNOWN:
+        return "without debug information it is not known whether the compiler "
+               "added parameters, for virtual bases";
+    default:
+        return NULL;
+    }
 }

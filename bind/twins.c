@@ -6,7 +6,10 @@
 #include <string.h>
 
 enum {
-    TOLD_MAX = 3
+    TOLD_MAX = 3,
+    /* of a name: what is told of a function has room for 255 bytes in all */
+    HEAD_BYTES = 20,
+    TAIL_BYTES = 12,
 };
 
 struct twins {
@@ -62,6 +65,22 @@ static int see(void *context, const struct plan_symbol *symbol)
     return 0;
 }
 
+/* "_ZN5arrow6Status8Fro...nCodeEDpOT_" */
+static void put_short(struct out *out, const char *name)
+{
+    size_t len = strlen(name);
+    char head[HEAD_BYTES + 1];
+    if (len <= HEAD_BYTES + TAIL_BYTES + 3) {
+        out_put(out, name);
+        return;
+    }
+    memcpy(head, name, HEAD_BYTES);
+    head[HEAD_BYTES] = '\0';
+    out_put(out, head);
+    out_put(out, "...");
+    out_put(out, name + len - TAIL_BYTES);
+}
+
 size_t bind_twins_text(const struct plan_image *image, uint64_t vaddr,
                        const char *name, char *bytes, size_t cap_bytes)
 {
@@ -71,7 +90,7 @@ size_t bind_twins_text(const struct plan_image *image, uint64_t vaddr,
     (void)plan_image_each_at(image, vaddr, see, &twins);
     for (unsigned i = 0; i < twins.count && i < TOLD_MAX; i++) {
         out_put(&out, i ? ", " : "");
-        out_put(&out, twins.told[i]);
+        put_short(&out, twins.told[i]);
     }
     if (twins.count > TOLD_MAX)
         out_put(&out, " and others");

@@ -38,13 +38,14 @@
 
 enum {
     LANE_MAJOR = 2, /* another major: left in place and reported */
-    LANE_MINOR = 6, /* unknown frame kinds are skipped by length */
+    LANE_MINOR = 7, /* unknown frame kinds are skipped by length */
 
     LANE_MINOR_OWNER = 2, /* `owner` of a lane, `generation` of a process */
     LANE_MINOR_WORDS = 3, /* the table of words, `loaded_ticks` */
     LANE_MINOR_ROOM = 4,  /* `room` of the session, `growing` of a lane */
     LANE_MINOR_EXEC = 5,  /* `exec_ticks`, `loaded_cpu_ns` */
-    LANE_MINOR_SPOOL = 6, /* `spool` of the session, LANE_POLICY_BRIEF */
+    LANE_MINOR_OFF = 6,   /* LANE_GATE_SOME, `process_off` */
+    LANE_MINOR_SPOOL = 7, /* `spool` of the session, LANE_POLICY_BRIEF */
 
     LANE_LINE = 64,
     LANE_SEGMENT_SHIFT = 17,
@@ -135,6 +136,7 @@ enum lane_spool {        /* will there be room in a moment? */
 enum lane_gate {
     LANE_GATE_OPEN = 1, /* spans are recorded */
     LANE_GATE_OFF = 0,  /* `handspan off` */
+    LANE_GATE_SOME = 2, /* `off PID`: `process_off` says of whom not */
 };
 
 /*
@@ -199,8 +201,7 @@ struct lane_session {
     /* [S] a unit on its way to the ready queue: ready_tail << 32 | unit + 1, 0
      * none. A sidecar killed in between finishes this first (keeper.c). */
     uint64_t recycling;
-    /* [P] before `ready`: which exit statuses the manifest's program rules call
-     * an error, bit by bit. has_exit_rules 0: every one but 0. */
+    /* [P] before `ready`: exit statuses that are errors; no rules: all but 0 */
     uint32_t has_exit_rules;
     uint8_t exit_errors[32];
 
@@ -221,12 +222,12 @@ struct lane_session {
     _Alignas(64) uint64_t loaded_ticks;
     uint64_t exec_ticks;    /* [P] t0 of the first process; 0: not known */
     uint64_t loaded_cpu_ns; /* [P] from there on; before loaded_ticks */
-    _Alignas(64) char pad1[2048 - 1536];
+    /* [O] LANE_GATE_SOME: a bit for each place; [P] clears its own */
+    _Alignas(64) uint64_t process_off[LANE_PROCESS_MAX / 64];
 
     /* [P] context that follows work items; [S] reads them as losses */
     _Alignas(64) struct lane_carry_counts {
-        uint64_t dropped;   /* items pushed out of the full table, or that met
-                               a set of it in use for too long */
+        uint64_t dropped;   /* out of the full table, or its set was in use */
         uint64_t expired;   /* adopted, but too old */
         uint64_t unmatched; /* adopted, and nobody had carried them */
         uint64_t late;   /* adopted before the call that carried them ended */
@@ -236,8 +237,7 @@ struct lane_session {
         uint64_t spare;
     } carry;
 
-    /* [S] counts up when units were given back, before that wakes who waits: a
-     * futex that threads sleep on where the policy is to wait */
+    /* [S] counts up when units are given back: a futex of LANE_POLICY_WAIT */
     _Alignas(64) uint32_t room;
     uint32_t spool; /* [P S] enum lane_spool; a process says SOON only where
                        nobody said anything */

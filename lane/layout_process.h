@@ -40,7 +40,8 @@ struct lane_process {
     uint64_t t1_ticks; /* at the marker */
     uint32_t marker;   /* enum lane_marker */
     int32_t code;
-    uint64_t cpu_ns;            /* at the marker: user + system */
+    uint64_t cpu_ns;            /* since t0, at the marker; what was used before
+                                   t0, as long as there is no marker */
     uint64_t peak_bytes;        /* at the marker: peak resident memory */
     uint64_t fault_address;     /* of a fatal signal */
     struct lane_string command; /* argv, NUL-separated */

@@ -10,7 +10,8 @@
 #include <string.h>
 
 enum {
-    KEY_BYTES = 600
+    KEY_BYTES = 600,
+    PASTED_BYTES = 400
 };
 
 void borrow_types(struct parser *p)
@@ -82,19 +83,31 @@ void borrow_keep(struct parser *p, const struct declaration *d)
     name->args = text_of(d->attrs, ATTR_ARGS);
 }
 
-/* From the name to the end of what was just read, blanks squeezed. */
+/* Without blanks in a row; a long one ends in a number that is its own. */
 static const char *pasted_text(struct parser *p, const struct mark *at)
 {
-    char text[KEY_BYTES];
+    char text[PASTED_BYTES + 24], digits[21];
+    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
     size_t len = 0;
-    if (p->tok_end <= at->offset || p->tok_end - at->offset >= sizeof text)
-        return NULL;
+    bool is_cut = false, was_blank = false;
     for (uint32_t i = at->offset; i < p->tok_end; i++) {
         char c = at->src->text[i];
         bool is_blank = c == ' ' || (c >= '\t' && c <= '\r');
-        if (is_blank && len && text[len - 1] == ' ')
+        if (is_blank && was_blank)
             continue;
-        text[len++] = is_blank ? ' ' : c;
+        was_blank = is_blank;
+        c = is_blank ? ' ' : c;
+        hash = (hash ^ (unsigned char)c) * UINT64_C(0x100000001b3);
+        if (len < PASTED_BYTES)
+            text[len++] = c;
+        else
+            is_cut = true;
+    }
+    if (is_cut) {
+        size_t n = strlen(parser_decimal(hash, digits));
+        text[len++] = '#';
+        memcpy(text + len, digits, n);
+        len += n;
     }
     return parser_copy(p, text, len);
 }
@@ -107,8 +120,8 @@ static const char *wanted_name(struct parser *p, const struct declaration *d,
 {
     static const char glue[] = " of ";
     const struct manifest_object *object = decl->object;
-    *is_pasted =
-        !decl->match && !decl->symbol && d->ident && strstr(d->ident, "::");
+    *is_pasted = !decl->match && !decl->symbol && d->ident &&
+                 (d->readable || strstr(d->ident, "::"));
     const char *parts[] = {
         decl->match             ? decl->match
         : decl->symbol          ? decl->symbol
@@ -139,6 +152,21 @@ static void compare_prototype(struct parser *p, const struct declaration *d,
 static bool any_fits(const struct manifest_type *function,
                      const struct name *said);
 
+/* `name`: NULL, or only which symbol it is; with `args` because there is no
+ * debug information, else because C cannot say what that has. */
+static void without_prototype(struct parser *p, struct declaration *d,
+                              const struct name *name, bool is_pasted)
+{
+    if (d->readable) {
+        pasted_assume(p, d);
+        if (name && !name->args)
+            d->doubt = "its parameters or its result are of a type that is not "
+                       "known here";
+    } else if (name && is_pasted) {
+        d->type = NULL;
+    }
+}
+
 const struct name *borrow_prototype(struct parser *p, struct declaration *d,
                                     struct manifest_decl *decl)
 {
@@ -152,16 +180,17 @@ const struct name *borrow_prototype(struct parser *p, struct declaration *d,
         w.param_count = type_of(d->type)->param_count;
     }
     w.is_placement = w.has_params && !w.is_pasted;
+    w.pasted = d->readable;
     struct name *name =
         parser_find_name(p, NAME_PROTOTYPE, w.name, strlen(w.name));
-    if (!name) {
+    while (name && !name->ctype && name->more)
+        name = name->more;
+    if (!name)
         want(p, &w);
-        return NULL;
-    }
-    if (w.is_pasted && name->symbol)
-        decl->symbol = name->symbol;
-    if (!name->ctype) {
-        d->type = w.is_pasted ? NULL : d->type;
+    if (w.is_pasted)
+        decl->symbol = name && name->symbol ? name->symbol : d->readable;
+    if (!name || !name->ctype) {
+        without_prototype(p, d, name, w.is_pasted);
         return NULL;
     }
     if (!w.has_params || w.is_pasted)

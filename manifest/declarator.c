@@ -142,13 +142,22 @@ static const struct manifest_type *decay(struct parser *p,
     return type;
 }
 
-static bool parse_param(struct parser *p, struct manifest_param *out,
-                        struct mark *at)
+struct param_node {
+    struct param_node *next;
+    struct manifest_param param;
+    struct mark at, name_at;
+};
+
+static bool parse_param(struct parser *p, struct param_node *node)
 {
+    struct manifest_param *out = &node->param;
     struct specifiers spec;
     struct declarator declarator;
     if (parser_is(p, '[') && !parser_skip_brackets(p))
         return false;
+    node->at = p->tok.at;
+    if (pasted_param(p, &out->type))
+        return out->type != NULL;
     if (!parse_specifiers(p, false, &spec) ||
         !parse_declarator(p, spec.type, &declarator))
         return false;
@@ -156,17 +165,12 @@ static bool parse_param(struct parser *p, struct manifest_param *out,
         parser_error(p, spec.at, "a parameter of type void");
         return false;
     }
-    *at = spec.at;
+    node->at = spec.at;
+    node->name_at = declarator.at;
     out->name = declarator.name;
     out->type = decay(p, declarator.type);
     return out->type != NULL;
 }
-
-struct param_node {
-    struct param_node *next;
-    struct manifest_param param;
-    struct mark at;
-};
 
 static bool param_is_duplicate(const struct param_node *list, const char *name)
 {
@@ -191,7 +195,7 @@ static bool collect_params(struct parser *p, struct type *function,
             return false;
         }
         struct param_node *node = PARSER_NEW(p, struct param_node);
-        if (!node || !parse_param(p, &node->param, &node->at))
+        if (!node || !parse_param(p, node))
             return false;
         if (param_is_duplicate(*list, node->param.name)) {
             parser_error(p, mark_join(at, p->tok_end), "two parameters '",
@@ -217,14 +221,17 @@ static bool parse_param_list(struct parser *p, struct type *function)
     struct manifest_param *params =
         parser_alloc_array(p, n, sizeof(struct manifest_param));
     struct mark *marks = parser_alloc_array(p, n, sizeof(struct mark));
-    if (!params || !marks)
+    struct mark *names = parser_alloc_array(p, n, sizeof(struct mark));
+    if (!params || !marks || !names)
         return false;
     for (; n; list = list->next) {
         params[--n] = list->param;
         marks[n] = list->at;
+        names[n] = list->name_at;
     }
     function->params = params;
     function->marks = marks;
+    function->names = names;
     return true;
 }
 
@@ -245,8 +252,9 @@ static struct type *parse_params(struct parser *p)
         return NULL;
     if (!parser_expect(p, ')', "behind the parameters"))
         return NULL;
-    while (parser_is_word(p, "const") || parser_is_word(p, "override") ||
-           parser_is_word(p, "final"))
+    while (parser_is_word(p, "const") || parser_is_word(p, "volatile") ||
+           parser_is_word(p, "override") || parser_is_word(p, "final") ||
+           parser_is(p, '&') || parser_is(p, PUNCT2('&', '&')))
         parser_advance(p);
     return function;
 }
@@ -282,6 +290,13 @@ parse_function(struct parser *p, const struct manifest_type *of, bool is_param)
     }
     function->t.to = result;
     return &function->t;
+}
+
+const struct manifest_type *
+parse_function_suffix(struct parser *p, const struct manifest_type *result)
+{
+    p->suffix = (struct gnu_attributes){0};
+    return parse_suffix(p, result, false);
 }
 
 static const struct manifest_type *
@@ -343,8 +358,8 @@ static bool parse_inner(struct parser *p, const struct manifest_type *base,
     return true;
 }
 
-static const struct manifest_type *
-parse_pointers(struct parser *p, const struct manifest_type *base)
+const struct manifest_type *parse_pointers(struct parser *p,
+                                           const struct manifest_type *base)
 {
     static const char qualifiers[][14] = {
         "const",        "__const", "volatile", "restrict", "__restrict",

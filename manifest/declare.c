@@ -238,6 +238,18 @@ static void check_types(struct parser *p, const struct declaration *d,
     }
 }
 
+/* Nobody knows where anything is. */
+static void doubt_all(struct parser *p, const struct declaration *d,
+                      struct manifest_decl *decl, struct manifest_param *params)
+{
+    decl->capture_disabled = true;
+    decl->return_place.kind = MANIFEST_ABSENT;
+    for (uint32_t i = 0; i < decl->param_count; i++)
+        params[i].place = (struct manifest_place){.kind = MANIFEST_ABSENT};
+    parser_report(p, MANIFEST_NOT_YET, d->at, "'", d->ident,
+                  "' gets times only: ", d->doubt, NULL);
+}
+
 static void set_prototype(struct parser *p, const struct declaration *d,
                           const struct name *said, struct manifest_decl *decl)
 {
@@ -261,6 +273,10 @@ static void set_prototype(struct parser *p, const struct declaration *d,
                    function->param_count);
     decl->params = params;
     decl->param_count = function->param_count;
+    if (d->doubt) {
+        doubt_all(p, d, decl, params);
+        return;
+    }
     placement_apply(p, d, decl, params, said);
     check_types(p, d, decl);
 }

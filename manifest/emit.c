@@ -134,8 +134,13 @@ bool emit_param(struct compile *c, const struct manifest_type *type,
             c->stack_bytes = place.index + type->size_bytes;
         *out = (struct operand){.kind = OPERAND_ADDRESS, .type = type};
         return emit(c, plain(OP_STACK, 8, 0, 0, place.index), 1);
+    case MANIFEST_ABSENT: /* all of it, or its first 8 bytes */
+        if (place.second_kind == MANIFEST_IREG ||
+            place.second_kind == MANIFEST_FREG)
+            return emit_place(c, type, place, false, out);
+        c->is_unknown = true;
+        return false;
     case MANIFEST_UNKNOWN:
-    case MANIFEST_ABSENT:
         c->is_unknown = true;
         return false;
     default:
@@ -239,6 +244,12 @@ bool emit_piece(struct compile *c, struct mark at, struct operand *operand)
     bool is_second = bit >= 64;
     enum manifest_place_kind kind =
         is_second ? operand->place.second_kind : operand->place.kind;
+    if (kind == MANIFEST_ABSENT ||
+        (bit < 64 && bit + width > 64 &&
+         operand->place.second_kind == MANIFEST_ABSENT)) {
+        c->is_unknown = true; /* placement.c said so */
+        return false;
+    }
     if (kind == MANIFEST_X87 && bit == 0 &&
         value_type_of(type) == MANIFEST_VALUE_F80) {
         operand->kind = OPERAND_VALUE;

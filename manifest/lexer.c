@@ -51,6 +51,15 @@ static void step(struct lexer *lex)
     lex->at++;
 }
 
+void lexer_seek(struct lexer *lex, const struct mark *from, uint32_t offset)
+{
+    lex->at = from->offset;
+    lex->line = from->line;
+    lex->line_start = from->offset - (from->column - 1);
+    while (lex->at < offset)
+        step(lex);
+}
+
 /* Blanks and comments. False: a comment that does not end. */
 static bool skip_blank(struct lexer *lex)
 {

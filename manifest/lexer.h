@@ -56,6 +56,8 @@ struct lexer {
 };
 
 void lexer_start(struct lexer *lex, const struct source *src);
+/* To the byte at `offset`, at or behind `from`. */
+void lexer_seek(struct lexer *lex, const struct mark *from, uint32_t offset);
 /* At the end of the text it yields TOKEN_END for ever. */
 void lexer_next(struct lexer *lex, struct token *out);
 

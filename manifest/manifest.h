@@ -226,12 +226,12 @@ struct manifest_flow {
     struct manifest_position at;
 };
 
-/* One of several functions that a declaration names, which has other
- * parameters or has them elsewhere: it has no values. */
+/* One of several functions that a declaration names. */
 struct manifest_other {
     const char *object; /* basename */
     uint64_t vaddr;
-    const char *why;
+    const char *why; /* it has no values: other parameters, or elsewhere; NULL:
+                        it has */
 };
 
 struct manifest_decl {
@@ -299,6 +299,8 @@ struct manifest_want {
     bool is_placement; /* the prototype is here; wanted is where the compiler
                           put its parameters. Nothing is left open by it */
     bool is_pasted; /* C++ by its qualified name: its symbol is wanted, too */
+    const char *pasted; /* as a demangler tells its name; NULL: is_pasted as in
+                           a header, or not at all */
     bool has_params;
     const struct manifest_param *params; /* if it was pasted with them */
     uint32_t param_count;
@@ -308,8 +310,9 @@ struct manifest_want {
  * manifest; `[[symbol("ns::job<int>")]] typedef struct t t;` for a name that
  * is none in C; `[[span("NAME"), symbol("SYMBOL"), file("OBJECT:0xADDRESS"),
  * args("?: rdi")]] int f(void *self);` for each function that was wanted as
- * NAME (manifest/placement.c). The manifest wins over all of it, but for where
- * parameters are.
+ * NAME (manifest/placement.c); `[[span("NAME"), symbol("SYMBOL"), args("?")]]
+ * int f;` for one of which only the symbol is known. The manifest wins over all
+ * of it, but for where parameters are.
  */
 struct manifest_types {
     const char *file; /* for messages */
@@ -352,10 +355,12 @@ int manifest_parse(const char *file, const char *text, size_t len_bytes,
                    struct manifest_arena *arena, const struct manifest **out)
     __attribute__((warn_unused_result));
 
-/* Why the function at `vaddr` of this object has no values, though others of
- * `decl` have; NULL: it has. */
-const char *manifest_decl_other(const struct manifest_decl *decl,
-                                const char *object_basename, uint64_t vaddr);
+/* Does the debug information say where the parameters of the function at
+ * `vaddr` of this object are? `why`: it has no values, though others of `decl`
+ * have; NULL: it has. */
+bool manifest_decl_other(const struct manifest_decl *decl,
+                         const char *object_basename, uint64_t vaddr,
+                         const char **why);
 
 /* True if a program with this basename is in the scope of `decl`. */
 bool manifest_decl_applies(const struct manifest_decl *decl,
@@ -369,6 +374,22 @@ const char *manifest_program_name(const struct manifest *manifest,
 
 /* fnmatch-like: `*`, `?`, `[a-z]`; no special dot or slash. */
 bool manifest_match_glob(const char *pattern, const char *text);
+
+/*
+ * A function of C++ as nm -C, gdb and c++filt print it, "int ns::f<int>(int)":
+ * where its qualified name begins, where the parenthesis before its parameters
+ * is, and what is behind them. False: it is none.
+ */
+struct manifest_cxx_name {
+    size_t name, params, behind;
+    size_t conversion; /* where the type of a conversion operator is; 0: it is
+                          none */
+};
+bool manifest_cxx_name(const char *text, size_t len,
+                       struct manifest_cxx_name *out);
+/* The bytes of the parameter that begins there, up to its comma or the closing
+ * parenthesis. */
+size_t manifest_cxx_param(const char *text, size_t len);
 
 /*
  * "file:1:2: error: text\n  1 | line\n    |  ^~~\n" into buf, always

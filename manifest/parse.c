@@ -324,10 +324,29 @@ static bool parse_declarators(struct parser *p, const struct attribute *attrs,
     return true;
 }
 
+static bool parse_pasted(struct parser *p, struct declaration *d,
+                         bool *declared)
+{
+    struct declarator plain = {.type = d->type, .name = d->ident, .at = d->at};
+    if (!parser_is(p, ';'))
+        return parser_expect(p, ';', "behind the declaration");
+    if (d->attrs)
+        declare(p, d);
+    else
+        note_plain(p, &plain);
+    *declared |= d->attrs != NULL;
+    parser_advance(p);
+    return true;
+}
+
 static bool parse_c(struct parser *p, const struct attribute *attrs,
                     bool *declared)
 {
     struct specifiers spec;
+    struct declaration pasted = {.attrs = attrs};
+    bool failed;
+    if (pasted_parse(p, &pasted, &failed))
+        return !failed && parse_pasted(p, &pasted, declared);
     if (!parse_specifiers(p, true, &spec))
         return false;
     if (parser_is(p, ';')) {

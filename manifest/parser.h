@@ -53,6 +53,7 @@ struct type {
     const struct manifest_param *params; /* FUNCTION */
     const struct mark *marks; /* of the parameters' types; borrowed RECORD: of
                                  the members */
+    const struct mark *names; /* of the parameters; of length 0: none */
     uint32_t param_count;
 };
 
@@ -323,9 +324,10 @@ struct parser {
     uint32_t nodes;               /* of the expression being read */
     struct gnu_attributes suffix; /* behind the declarator just read */
     uint32_t include_depth, include_count;
-    bool failed;   /* an error since it was last cleared */
-    bool in_types; /* this is not the manifest, but host->types */
-    bool is_ahead; /* only to know types that stand below their use */
+    bool failed;    /* an error since it was last cleared */
+    bool in_types;  /* this is not the manifest, but host->types */
+    bool in_pasted; /* among the parameters of what cxx_pasted.c reads */
+    bool is_ahead;  /* only to know types that stand below their use */
     uint32_t messages;
     uint64_t not_yet; /* bits of enum attribute_kind already told */
     struct scope scope;
@@ -404,6 +406,12 @@ struct specifiers {
 bool parse_specifiers(struct parser *p, bool at_top, struct specifiers *out);
 bool parse_declarator(struct parser *p, const struct manifest_type *base,
                       struct declarator *out);
+/* `* const &` behind a type. NULL: the arena is full. */
+const struct manifest_type *parse_pointers(struct parser *p,
+                                           const struct manifest_type *base);
+/* From the `(` of its parameters on. NULL: reported. */
+const struct manifest_type *
+parse_function_suffix(struct parser *p, const struct manifest_type *result);
 /* Does the current token begin a type? An unknown name does not. */
 bool parser_is_type_start(struct parser *p);
 /* __attribute__((...)), asm("..."), noexcept: true if any was skipped. */
@@ -471,18 +479,35 @@ bool compile_check_names(struct parser *p, const struct manifest_decl *decl,
                          const struct node *node);
 
 /* declare.c: a declaration and its attributes to a manifest_decl. */
+enum pasted_this {
+    THIS_UNKNOWN,
+    THIS_NONE,
+    THIS_FIRST,
+};
 struct declaration {
     const struct attribute *attrs;
     const struct manifest_type *type; /* NULL: a bare name, or none */
     const char *ident;                /* NULL: none */
     struct mark at;                   /* the name, else the attributes */
     struct mark type_at;              /* of the return type */
+    /* of cxx_pasted.c; else NULL */
+    const char *readable; /* as a demangler tells the name */
+    const char *doubt;    /* why nobody knows where the parameters are */
+    enum pasted_this this_kind;
+    bool has_no_result; /* it is not said */
 };
 /* Append it to the manifest. `p->failed` makes it a disabled one. */
 void declare(struct parser *p, const struct declaration *d);
 /* The same for an annotated typedef, which is not in the manifest. */
 const struct manifest_decl *declare_rules(struct parser *p,
                                           const struct declaration *d);
+/* cxx_pasted.c: a function as C++ tools print it. False: it is none, and is to
+ * be read as C. `failed`: it is one, and was reported. */
+bool pasted_parse(struct parser *p, struct declaration *out, bool *failed);
+/* A type among its parameters that C has no words for. False: it has. */
+bool pasted_param(struct parser *p, const struct manifest_type **out);
+/* Without debug information: `this`, or a doubt. */
+void pasted_assume(struct parser *p, struct declaration *d);
 /* captures.c: items, rules and secrets of a declaration */
 bool declare_captures(struct parser *p, const struct attribute *attrs,
                       struct manifest_decl *decl);

@@ -27,11 +27,14 @@ struct said {
     struct manifest_place place;
     const char *text; /* not ended */
     uint32_t len;
-    bool is_weak; /* "!": it may come there only later */
+    bool is_weak;                   /* "!": it may come there only later */
+    bool lacks_first, lacks_second; /* 8 bytes of 16: "-:rsi", "rdi:-" */
 };
 enum verdict {
     VERDICT_FINE,
     VERDICT_TAKEN, /* only the debug information knows: believed */
+    VERDICT_SECOND_ONLY,
+    VERDICT_FIRST_ONLY,
     VERDICT_LATER,
     VERDICT_UNFILLED, /* on the stack, perhaps not written by the caller */
     VERDICT_ABSENT,
@@ -115,6 +118,8 @@ static struct said read_one(const char *text, uint32_t len)
         if (first < len)
             read_register(text + first + 1, len - first - 1,
                           &place->second_kind, &place->second_index);
+        said.lacks_first = first == 1 && *text == '-';
+        said.lacks_second = first + 2 == len && text[len - 1] == '-';
     }
     return said;
 }
@@ -141,6 +146,24 @@ static bool is_scalar(const struct manifest_type *t)
            t->size_bytes <= 8;
 }
 
+/* One half of a record in registers: its other one is where the psABI has it?
+ */
+static enum verdict judge_half(const struct manifest_place *here,
+                               const struct said *said)
+{
+    const struct manifest_place *there = &said->place;
+    bool is_first = said->lacks_second;
+    uint32_t index = is_first ? there->index : there->second_index;
+    enum manifest_place_kind kind = is_first ? there->kind : there->second_kind;
+    if (here->kind == MANIFEST_STACK)
+        return VERDICT_UNFILLED;
+    if (index != NO_REGISTER &&
+        (kind != (is_first ? here->kind : here->second_kind) ||
+         index != (is_first ? here->index : here->second_index)))
+        return VERDICT_MOVED;
+    return is_first ? VERDICT_FIRST_ONLY : VERDICT_SECOND_ONLY;
+}
+
 static enum verdict judge(const struct manifest_param *param,
                           const struct said *said)
 {
@@ -160,6 +183,8 @@ static enum verdict judge(const struct manifest_param *param,
                        !there->second_kind && there->index != NO_REGISTER
                    ? VERDICT_TAKEN
                    : VERDICT_FINE;
+    if (said->lacks_first || said->lacks_second)
+        return judge_half(here, said);
     bool is_same = here->kind == there->kind && here->index == there->index;
     bool is_second_same = here->second_kind == there->second_kind &&
                           here->second_index == there->second_index;
@@ -227,7 +252,14 @@ static void tell(struct parser *p, const struct declaration *d,
         at = d->at; /* the manifest has the name alone */
     if (!place)
         return;
-    if (verdict == VERDICT_MOVED)
+    if (verdict == VERDICT_FIRST_ONLY || verdict == VERDICT_SECOND_ONLY)
+        parser_report(p, MANIFEST_NOT_YET, at, "the ",
+                      verdict == VERDICT_FIRST_ONLY ? "last" : "first",
+                      " 8 bytes of parameter ", name,
+                      " have no value: they are not passed, says the debug "
+                      "information",
+                      NULL);
+    else if (verdict == VERDICT_MOVED)
         parser_report(p, MANIFEST_NOT_YET, at, "parameter ", name,
                       " has no value: the compiler changed its arguments, the "
                       "debug information has it in ",
@@ -235,6 +267,16 @@ static void tell(struct parser *p, const struct declaration *d,
     else
         parser_report(p, MANIFEST_NOT_YET, at, "parameter ", name,
                       why_not(verdict), NULL);
+}
+
+static void set_absent(struct manifest_place *place, enum verdict verdict)
+{
+    if (verdict == VERDICT_FIRST_ONLY)
+        place->second_kind = MANIFEST_ABSENT;
+    else if (verdict == VERDICT_SECOND_ONLY)
+        place->kind = MANIFEST_ABSENT;
+    else
+        *place = (struct manifest_place){.kind = MANIFEST_ABSENT};
 }
 
 static void apply(struct parser *p, const struct declaration *d,
@@ -252,7 +294,7 @@ static void apply(struct parser *p, const struct declaration *d,
             params[i].place = one.place;
         if (verdict <= VERDICT_TAKEN)
             continue;
-        params[i].place = (struct manifest_place){.kind = MANIFEST_ABSENT};
+        set_absent(&params[i].place, verdict);
         tell(p, d, &params[i], i, verdict, &one);
     }
     if (!verdicts.has_no_result || decl->return_place.kind == MANIFEST_NOWHERE)
@@ -310,23 +352,30 @@ static void set_others(struct parser *p, const struct declaration *d,
         struct manifest_other *other = &others[decl->other_count];
         judge_all(params, decl->param_count, n->args, &verdicts);
         bool is_other_type = !borrow_fits(d->type, n);
-        if (n == chosen ||
-            (!is_other_type && is_same(&wanted, &verdicts, decl->param_count)))
+        bool is_like =
+            !is_other_type && is_same(&wanted, &verdicts, decl->param_count);
+        if ((n == chosen || is_like) && (is_other_type || !decl->symbol))
             continue;
-        other->why = is_other_type ? "its parameters differ from this prototype"
-                                   : "the compiler changed its arguments";
+        other->why = is_like ? NULL
+                     : is_other_type
+                         ? "its parameters differ from this prototype"
+                         : "the compiler changed its arguments";
         decl->other_count += read_where(p, n->where, other);
     }
 }
 
-const char *manifest_decl_other(const struct manifest_decl *decl,
-                                const char *object_basename, uint64_t vaddr)
+bool manifest_decl_other(const struct manifest_decl *decl,
+                         const char *object_basename, uint64_t vaddr,
+                         const char **why)
 {
+    *why = NULL;
     for (uint32_t i = 0; i < decl->other_count; i++)
         if (decl->others[i].vaddr == vaddr &&
-            strcmp(decl->others[i].object, object_basename) == 0)
-            return decl->others[i].why;
-    return NULL;
+            strcmp(decl->others[i].object, object_basename) == 0) {
+            *why = decl->others[i].why;
+            return true;
+        }
+    return false;
 }
 
 void placement_apply(struct parser *p, const struct declaration *d,
@@ -340,7 +389,7 @@ void placement_apply(struct parser *p, const struct declaration *d,
         return;
     if (!chosen) /* a contradiction; the manifest wins, but for several */
         chosen = said;
-    if (said->more || decl->match)
+    if (said->more || decl->match || decl->symbol)
         set_others(p, d, decl, params, said, chosen);
     if (borrow_fits(d->type, chosen))
         apply(p, d, decl, params, chosen);

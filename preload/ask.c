@@ -198,7 +198,7 @@ static void enter_ask(struct shim_call *call)
             *done = tell_traceparent((char *)call->args.rsi);
         return;
     }
-    if (runtime.map.session->gate != LANE_GATE_OPEN)
+    if (!runtime_is_recording())
         return;
     struct lane *lane = span_get_lane();
     if (lane != NULL)

@@ -381,6 +381,17 @@ int bind_site_plan(const struct manifest_decl *decl, struct module *module,
     return 0;
 }
 
+/* Why the other declaration of this round has not bound it. */
+static const char *refusal_of(uint32_t index)
+{
+    for (uint32_t i = 0; i < bind_round.count; i++) {
+        const struct work *work = &bind_round.at[i];
+        if (work->other == 0 && work->index == index && work->reason.len > 0)
+            return work->reason_bytes;
+    }
+    return "another declaration of it could not be bound";
+}
+
 /* After the others of its round: now it is known whether they succeeded. */
 static void tell_other(struct work *work)
 {
@@ -388,7 +399,7 @@ static void tell_other(struct work *work)
     if (is_traced)
         put_line(work, work->other);
     else
-        bind_work_say(work, "another declaration of it could not be bound");
+        bind_work_say(work, refusal_of(work->other));
     bind_site_unbound(work->decl, work->name, work->vaddr, work->reason_bytes);
 }
 

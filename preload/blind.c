@@ -41,6 +41,7 @@ void blind_start(void)
         return;
     cpu_forbid_syscalls();
     lane_forbid_syscalls();
+    shim_entries_forbid();
     __atomic_store_n(&blind, true, __ATOMIC_RELAXED);
     /* release; pairs with the trampolines' loads: cpu and lane are told */
     __atomic_store_n(&shim_enter, enter_blind, __ATOMIC_RELEASE);

@@ -19,8 +19,7 @@ struct lane *error_lane(void)
 {
     struct lane *lane = span_lane;
     if (lane == NULL || *runtime.alive != span_thread.alive ||
-        runtime.map.session == NULL ||
-        runtime.map.session->gate != LANE_GATE_OPEN)
+        runtime.map.session == NULL || !runtime_is_recording())
         return NULL;
     return lane;
 }

@@ -294,11 +294,12 @@ static long note_shared(long unused, long unused_too)
 static void enter_clone(struct shim_call *call)
 {
     uint64_t flags = call->args.rdx;
-    if ((flags & CLONE_VM) && !(flags & (CLONE_SETTLS | CLONE_VFORK)) &&
-        runtime.map.session && *runtime.alive != 0 && !process_is_guest()) {
-        shim_call_slow(note_shared, 0, 0);
-        span_share();
-    }
+    if (!(flags & CLONE_VM) || (flags & (CLONE_SETTLS | CLONE_VFORK)) ||
+        runtime.map.session == NULL || *runtime.alive == 0 ||
+        (!sandboxed && process_is_guest()))
+        return;
+    shim_call_slow(note_shared, 0, 0);
+    span_share();
 }
 
 static void enter_spawn(struct shim_call *call)
@@ -342,13 +343,8 @@ static void leave_exec(struct shim_call *call, const struct shim_regs *regs)
         return;
     struct lane_process *process = process_entry();
     error_note_call(call, regs->rax, &failing_exec);
-    if (process->marker != LANE_MARKER_EXEC)
-        return;
-    /* it failed: the process goes on */
-    process->lost = LANE_LOST_NOT;
-    __atomic_store_n(&process->state, LANE_PROCESS_RUNS, __ATOMIC_RELAXED);
-    /* release; pairs with the exchange of process_mark_end() */
-    __atomic_store_n(&process->marker, LANE_MARKER_NONE, __ATOMIC_RELEASE);
+    if (process->marker == LANE_MARKER_EXEC)
+        process_goes_on();
 }
 
 /* What opens a parallel region in libgomp. */

@@ -53,6 +53,7 @@ void exec_time_begin(void)
         ticks > entry->t0_ticks)
         return;
     entry->t0_ticks = session->exec_ticks = ticks;
+    process_cpu_from(told.cpu_ns);
 }
 
 void exec_time_loaded(void)

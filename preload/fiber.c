@@ -18,6 +18,7 @@
 #include <ucontext.h>
 
 #include "preload/read.h"
+#include "preload/sandbox.h"
 #include "lane/assert.h"
 
 enum {
@@ -43,6 +44,7 @@ struct fibers {
     uint32_t count;
 };
 static struct fibers *fibers; /* NULL: none was seen */
+static struct fibers *room;   /* for them */
 
 static uint64_t word_of(uint64_t generation, uint64_t granule, uint64_t record)
 {
@@ -173,6 +175,22 @@ bool fiber_find_open(struct fiber *fiber, const struct lane *lane, uint64_t sp,
 
 /* ---- making ------------------------------------------------------------ */
 
+void fiber_reserve(void)
+{
+    struct fibers *none = NULL;
+    if (room != NULL || sandboxed)
+        return;
+    long at = machine_syscall(
+        SYS_mmap, 0, (long)sizeof(*room), PROT_READ | PROT_WRITE,
+        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at < 0 && at > -4096)
+        return;
+    /* pairs with the load in get_fibers() */
+    if (!__atomic_compare_exchange_n(&room, &none, (struct fibers *)at, false,
+                                     __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+        machine_syscall(SYS_munmap, at, (long)sizeof(*room), 0, 0, 0, 0);
+}
+
 static struct fibers *get_fibers(void)
 {
     /* acquire; pairs with the exchange below */
@@ -180,23 +198,18 @@ static struct fibers *get_fibers(void)
     struct fibers *none = NULL;
     if (all)
         return all;
-    long at =
-        machine_syscall(SYS_mmap, 0, (long)sizeof(*all), PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (at < 0 && at > -4096)
+    fiber_reserve();
+    /* acquire; pairs with the exchange in fiber_reserve() */
+    if ((all = __atomic_load_n(&room, __ATOMIC_ACQUIRE)) == NULL)
         return NULL;
-    all = (struct fibers *)at;
     /* the plain way of a call does not look which stack it stands on. Before
      * the table is there: who finds it need not look. */
     for (uint32_t i = 1; i < SHIM_SITE_MAX; i++)
         __atomic_fetch_or(&runtime.sites[i].flags, (uint32_t)SITE_STACKS,
                           __ATOMIC_RELAXED);
     /* pairs with fiber_find(), and with the loser's load */
-    if (!__atomic_compare_exchange_n(&fibers, &none, all, false,
-                                     __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-        machine_syscall(SYS_munmap, at, (long)sizeof(*all), 0, 0, 0, 0);
-        return none;
-    }
+    (void)__atomic_compare_exchange_n(&fibers, &none, all, false,
+                                      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
     return all;
 }
 

@@ -12,6 +12,10 @@
 
 struct fiber;
 
+/* Address space for what is known of them, before the first one is made: below
+ * its stack nothing of ours may come to lie, it may be one that grows.
+ * Where it was not called the first one does so. [signal-safe, any thread] */
+HIDDEN void fiber_reserve(void);
 /* A fiber will run on [low, high), made by a call at `sp`. What is still open
  * there was left behind. [signal-safe, any thread] */
 HIDDEN void fiber_made(uint64_t low, uint64_t high, uint64_t sp);

@@ -41,9 +41,13 @@ void fiber_watch(bool only_new)
             plan_image_each_slot(&module->image, is_makecontext, NULL) == FOUND)
             has_ucontext =
                 bind_internal("makecontext", fiber_makecontext, NULL) == 0;
+        if (has_ucontext)
+            fiber_reserve();
         if (plan_image_find_symbol(&module->image, "make_fcontext", &found) ==
-            0)
+            0) {
+            fiber_reserve();
             (void)bind_internal_at(module, "make_fcontext", found.vaddr,
                                    fiber_make_fcontext, NULL);
+        }
     }
 }

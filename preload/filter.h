@@ -12,3 +12,6 @@
  * here. A filter that looks at arguments, and one that ends a process for clone
  * or vfork itself, is not known by that. [in the constructor, one thread] */
 HIDDEN bool filter_allows_us(void);
+/* It does not: have say() called in another child, which the filter may end as
+ * well; then nothing is said. [in the constructor, one thread] */
+HIDDEN void filter_tell(void (*say)(void));

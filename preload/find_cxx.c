@@ -184,14 +184,24 @@ static void note_hit(struct pass *pass, const char *name,
     pass->last[slot] = cxx.hit_count;
 }
 
+static bool is_mangled(const char *name)
+{
+    return name[0] == '_' && (name[1] == 'Z' || name[1] == 'R');
+}
+
+static bool may_be_wanted(void *context, const char *name)
+{
+    (void)context;
+    return is_mangled(name) &&
+           (cxx.any_symbol || name_any_part(name, is_wanted_part, NULL));
+}
+
 /* Rust: `_R...`, or `_ZN...` with a hash at its end, which a C++ demangler
  * takes for a namespace. */
 static int see_symbol(void *context, const struct plan_symbol *symbol)
 {
     const char *mangled = symbol->name;
-    if (mangled[0] != '_' || (mangled[1] != 'Z' && mangled[1] != 'R') ||
-        symbol->vaddr == 0 ||
-        (!cxx.any_symbol && !name_any_part(mangled, is_wanted_part, NULL)))
+    if (symbol->vaddr == 0)
         return 0;
     if (rust_name(mangled, cxx.name, 512))
         note_hit(context, cxx.name, symbol);
@@ -228,7 +238,8 @@ static struct pass *pass_of(const struct module *module)
     uint32_t *lists = cxx.lists + (size_t)cxx.pass_count * cxx.slots * 2;
     struct pass *pass = &cxx.passes[cxx.pass_count++];
     *pass = (struct pass){module, with_symtab, lists, lists + cxx.slots};
-    (void)plan_image_each_function(&module->image, see_symbol, pass);
+    (void)plan_image_each_wanted(&module->image, may_be_wanted, see_symbol,
+                                 pass);
     return pass;
 }
 
@@ -265,12 +276,18 @@ static bool is_part(void *context, const char *part, size_t len)
     return len == m->part_len && memcmp(part, m->part, len) == 0;
 }
 
+static bool may_match(void *context, const char *name)
+{
+    const struct matching *m = context;
+    return is_mangled(name) &&
+           (!m->part || name_any_part(name, is_part, context));
+}
+
 static int see_matching(void *context, const struct plan_symbol *symbol)
 {
     struct matching *m = context;
     const char *mangled = symbol->name;
-    if (mangled[0] != '_' || (mangled[1] != 'Z' && mangled[1] != 'R') ||
-        symbol->vaddr == 0 || (m->part && !name_any_part(mangled, is_part, m)))
+    if (symbol->vaddr == 0)
         return 0;
     bool matches = rust_name(mangled, cxx.name, 512) &&
                    bind_match_readable(m->glob, cxx.name);
@@ -291,5 +308,5 @@ int cxx_each_matching(struct module *module, const char *glob,
     if (!is_ready())
         return 0;
     m.part = bind_glob_part(glob, &m.part_len);
-    return plan_image_each_function(&module->image, see_matching, &m);
+    return plan_image_each_wanted(&module->image, may_match, see_matching, &m);
 }

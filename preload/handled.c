@@ -261,6 +261,37 @@ static bool is_our_copy(int signal, ucontext_t *context)
            read_fix_fault((uint64_t *)&registers[REG_RIP]);
 }
 
+/* SA_RESETHAND: the kernel has forgotten the handler that is yet to be called.
+ */
+static void set_again(int signal, uint64_t number)
+{
+    uint64_t now[4];
+    if (machine_syscall(SYS_rt_sigaction, signal, 0, (long)now, KERNEL_SIGSET,
+                        0, 0) != 0 ||
+        now[0] != (uint64_t)SIG_DFL)
+        return;
+    now[0] = (uint64_t)handled_entries + number * ENTRY_BYTES;
+    machine_syscall(SYS_rt_sigaction, signal, (long)now, 0, KERNEL_SIGSET, 0,
+                    0);
+}
+
+/* Somebody sent it while the thread stood on a stack of ours (a fault of our
+ * own is the other possibility, and ends the process): once more, and blocked
+ * until the thread is back on its own. */
+static void put_off(int signal, const siginfo_t *info, ucontext_t *context,
+                    uint64_t number)
+{
+    siginfo_t again = {.si_signo = signal, .si_code = SI_TKILL};
+    long pid = machine_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
+    long tid = machine_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
+    if (slots[number].flags & SA_RESETHAND)
+        set_again(signal, number);
+    *(uint64_t *)&context->uc_sigmask |= UINT64_C(1) << (signal - 1);
+    machine_syscall(SYS_rt_tgsigqueueinfo, pid, tid, signal,
+                    (long)(slots[number].flags & SA_SIGINFO ? info : &again), 0,
+                    0);
+}
+
 uint64_t handled_note(int signal, const siginfo_t *info, ucontext_t *context,
                       uint64_t frame, uint64_t number)
 {
@@ -270,6 +301,10 @@ uint64_t handled_note(int signal, const siginfo_t *info, ucontext_t *context,
     if (is_our_copy(signal, context) ||
         fatal_is_amid_jump(signal, context->uc_mcontext.gregs))
         return 0;
+    if (shim_stacks_have((uint64_t)registers[REG_RSP])) {
+        put_off(signal, info, context, number);
+        return 0;
+    }
     /* 32-bit code may have fs elsewhere: no thread-local variable, then */
     if ((registers[REG_CSGSFS] & 0xffff) != CODE_64)
         return slot->handler;

@@ -9,6 +9,7 @@
 #include "preload/bind.h"
 #include "preload/error_watch.h"
 #include "preload/config.h"
+#include "preload/sandbox.h"
 #include "preload/span.h"
 #include <errno.h>
 #include <link.h>
@@ -26,7 +27,8 @@ static long loader_notified(long a, long b)
     /* A forked child that had no traced call yet goes on under its own name.
      * Without one nothing is bound, but what came must be known all the same:
      * at the next notification its text is in use. */
-    bool may_bind = *runtime.alive != 0 || thread_attach() != NULL;
+    bool may_bind =
+        !sandboxed && (*runtime.alive != 0 || thread_attach() != NULL);
     bind_loaded(may_bind);
     error_watch_loaded(may_bind);
     note_publish();

@@ -4,6 +4,7 @@
  * changed, so that a notification without news costs one callback.
  */
 #include "preload/modules.h"
+#include "preload/sandbox.h"
 #include "bind/debug_file.h"
 #include "lane/assert.h"
 #include <errno.h>
@@ -122,7 +123,27 @@ static void add_module(const struct dl_phdr_info *info)
 
 struct pass {
     bool is_first, is_same;
+    uint32_t next; /* entry behind the one that was found last */
 };
+
+/* The entry of an object that was there before. The loader lists them in the
+ * order in which they came, and so do we but where an entry was used again: so
+ * it is mostly the next one. */
+static struct module *entry_of(struct pass *pass,
+                               const struct dl_phdr_info *info)
+{
+    for (uint32_t n = 0; n < modules.count; n++) {
+        uint32_t i = pass->next + n;
+        i -= i < modules.count ? 0 : modules.count;
+        struct module *module = &modules.at[i];
+        if (!module->is_loaded || module->base != info->dlpi_addr ||
+            (i > 0 && module->path != info->dlpi_name))
+            continue;
+        pass->next = i + 1 < modules.count ? i + 1 : 0;
+        return module;
+    }
+    return NULL;
+}
 
 static int see_module(struct dl_phdr_info *info, size_t size, void *context)
 {
@@ -137,21 +158,17 @@ static int see_module(struct dl_phdr_info *info, size_t size, void *context)
         modules.adds = info->dlpi_adds;
         modules.subs = info->dlpi_subs;
     }
-    for (uint32_t i = 0; i < modules.count; i++) {
-        struct module *module = &modules.at[i];
-        if (!module->is_loaded || module->base != info->dlpi_addr ||
-            (i > 0 && module->path != info->dlpi_name))
-            continue;
+    struct module *module = entry_of(pass, info);
+    if (module)
         module->is_seen = true;
-        return 0;
-    }
-    add_module(info);
+    else
+        add_module(info);
     return 0;
 }
 
 static void drop_branches(struct module *module)
 {
-    if (module->branches)
+    if (module->branches && !sandboxed)
         munmap(module->branches, module->branches_bytes);
     module->branches = NULL;
     module->image.branches = (struct plan_branches){0};
@@ -176,7 +193,7 @@ void modules_forget(void)
 
 bool modules_refresh(void (*gone)(struct module *module))
 {
-    struct pass pass = {true, false};
+    struct pass pass = {true, false, 0};
     if (!modules.at) {
         modules.most = most_modules();
         void *at = mmap(NULL, modules.most * sizeof(struct module),

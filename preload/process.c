@@ -13,11 +13,13 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "lane/owner.h"
 #include "preload/cpu.h"
 #include "preload/fiber.h"
 #include "preload/span_internal.h"
+#include "preload/sandbox.h"
 #include "lane/assert.h"
 
 enum {
@@ -31,6 +33,9 @@ static __thread struct span_place fork_place;
 
 /* Of this process or, if it has none, of the nearest one above that has. */
 static uint32_t known_number;
+
+/* CPU time of this process when its entry's t0 was: an exec keeps the clock */
+static uint64_t cpu_before_ns;
 
 static long raw(long number, long a, long b, long c)
 {
@@ -75,6 +80,38 @@ struct lane_process *process_entry(void)
     return &runtime.map.processes[LANE_PROCESS_SLOT(runtime.process)];
 }
 
+static uint64_t cpu_now(void)
+{
+    struct timespec t = {0, 0};
+    raw(SYS_clock_gettime, CLOCK_PROCESS_CPUTIME_ID, (long)&t, 0);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+void process_cpu_from(uint64_t before_ns)
+{
+    lane_assert(process_entry() != NULL);
+    process_entry()->cpu_ns = cpu_before_ns = before_ns;
+}
+
+void process_goes_on(void)
+{
+    struct lane_process *entry = process_entry();
+    entry->lost = LANE_LOST_NOT;
+    entry->cpu_ns = cpu_before_ns;
+    __atomic_store_n(&entry->state, LANE_PROCESS_RUNS, __ATOMIC_RELAXED);
+    /* release; pairs with the exchange of process_mark_end() */
+    __atomic_store_n(&entry->marker, LANE_MARKER_NONE, __ATOMIC_RELEASE);
+}
+
+/* `off PID` was said of who had this place before. */
+static void record_again(uint32_t slot)
+{
+    uint64_t *word = &runtime.map.session->process_off[slot / 64];
+    uint64_t bit = UINT64_C(1) << slot % 64;
+    if (__atomic_load_n(word, __ATOMIC_RELAXED) & bit)
+        __atomic_fetch_and(word, ~bit, __ATOMIC_RELAXED);
+}
+
 int process_register(uint32_t parent, struct span_place place)
 {
     struct lane_map *map = &runtime.map;
@@ -96,9 +133,11 @@ int process_register(uint32_t parent, struct span_place place)
     entry->pid = runtime.pid;
     entry->start_time = process_start_time();
     entry->parent = parent;
+    record_again(LANE_PROCESS_SLOT(number));
     entry->context = place.context;
     entry->parent_ref = place.parent;
     entry->t0_ticks = span_now();
+    entry->cpu_ns = cpu_before_ns = cpu_now();
     if (parent != 0) {
         /* of the same image; an entry that stays */
         const struct lane_process *from = &map->processes[0];
@@ -134,6 +173,8 @@ void process_register_child(void)
 
 bool process_is_guest(void)
 {
+    if (sandboxed)
+        return true; /* it may not be asked: nothing is changed */
     /* in a forked child the kernel has cleared *runtime.alive */
     return *runtime.alive != 0 &&
            (uint32_t)raw(SYS_getpid, 0, 0, 0) != runtime.pid;
@@ -141,7 +182,7 @@ bool process_is_guest(void)
 
 uint32_t process_self(void)
 {
-    return runtime.alive != NULL && *runtime.alive != 0
+    return sandboxed || (runtime.alive != NULL && *runtime.alive != 0)
                ? runtime.pid
                : (uint32_t)raw(SYS_getpid, 0, 0, 0);
 }
@@ -170,11 +211,6 @@ void process_fork_leave(struct shim_call *call, const struct shim_regs *regs)
     fork_place.parent = 0;
 }
 
-static uint64_t microseconds_to_ns(struct timeval t)
-{
-    return ((uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_usec) * 1000u;
-}
-
 void process_mark_end(enum lane_marker marker, int code, uint64_t fault_address)
 {
     lane_assert(marker != 0);
@@ -191,8 +227,8 @@ void process_mark_end(enum lane_marker marker, int code, uint64_t fault_address)
     raw(SYS_getrusage, RUSAGE_SELF, (long)&usage, 0);
     entry->code = code;
     entry->fault_address = fault_address;
-    entry->cpu_ns =
-        microseconds_to_ns(usage.ru_utime) + microseconds_to_ns(usage.ru_stime);
+    uint64_t used = cpu_now();
+    entry->cpu_ns = used > cpu_before_ns ? used - cpu_before_ns : 0;
     entry->peak_bytes = (uint64_t)usage.ru_maxrss * 1024;
     entry->t1_ticks = span_now();
     /* release; pairs with the reader's acquire */

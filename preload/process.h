@@ -10,6 +10,14 @@
  * calls are only counted. */
 HIDDEN void process_register_child(void);
 
+/* The entry's t0 is another time, and so much CPU was used by then.
+ * [constructor] */
+HIDDEN void process_cpu_from(uint64_t before_ns);
+
+/* The exec that process_mark_end() told of failed. The entry is there.
+ * [signal-safe] */
+HIDDEN void process_goes_on(void);
+
 /* This process's entry; NULL: it has none. */
 HIDDEN struct lane_process *process_entry(void);
 
@@ -17,7 +25,8 @@ HIDDEN struct lane_process *process_entry(void);
 HIDDEN uint64_t process_start_time(void);
 
 /* Is this a child of vfork or posix_spawn, which runs in its parent's memory?
- * What it changes of ours would be its parent's. One syscall. */
+ * What it changes of ours would be its parent's. One syscall; true as well
+ * where none may be made (sandbox.h). */
 HIDDEN bool process_is_guest(void);
 
 /* Whose memory is ours, as the kernel calls it. A forked child that did not

@@ -25,6 +25,8 @@ static uint32_t range_count;
 static __thread uint32_t last_range
     __attribute__((tls_model("initial-exec"))); /* a hint: any value is right */
 static bool is_forbidden;
+static struct range served[READ_SERVED_MAX]; /* len 0: free */
+static bool has_served;
 
 static long process_vm_readv_raw(uint32_t pid, const struct iovec *to,
                                  const struct iovec *from, long from_count)
@@ -125,21 +127,42 @@ static size_t read_system(const struct reader *reader, uint8_t *dst,
     return done;
 }
 
+/* How many of the n bytes at addr come before what the program serves. */
+static size_t not_served(uint64_t addr, size_t n)
+{
+    if (!__atomic_load_n(&has_served, __ATOMIC_RELAXED))
+        return n;
+    for (uint32_t i = 0; i < READ_SERVED_MAX; i++) {
+        const struct range *range = &served[i];
+        /* acquire; pairs with read_add_served() */
+        uint64_t len = __atomic_load_n(&range->len, __ATOMIC_ACQUIRE);
+        if (inside(range->low, len, addr, 1))
+            return 0;
+        if (len && range->low - addr < n)
+            n = (size_t)(range->low - addr);
+    }
+    return n;
+}
+
+/* 0: nothing can be read there. */
+static size_t may_ask(uint64_t addr, size_t n)
+{
+    return __atomic_load_n(&is_forbidden, __ATOMIC_RELAXED)
+               ? 0
+               : not_served(addr, n);
+}
+
 size_t read_by_kernel(uint32_t pid, void *dst, uint64_t addr, size_t n)
 {
     const struct reader reader = {.pid = pid};
-    if (__atomic_load_n(&is_forbidden, __ATOMIC_RELAXED))
-        return 0;
-    return read_system(&reader, dst, addr, n);
+    return read_system(&reader, dst, addr, may_ask(addr, n));
 }
 
 /* What is not known is read by the kernel, and known for a while. */
 static size_t ask(const struct reader *reader, void *dst, uint64_t addr,
                   size_t n)
 {
-    if (__atomic_load_n(&is_forbidden, __ATOMIC_RELAXED))
-        return 0;
-    size_t got = read_system(reader, dst, addr, n);
+    size_t got = read_system(reader, dst, addr, may_ask(addr, n));
     read_pages_learn(addr, got);
     return got;
 }
@@ -268,6 +291,37 @@ void read_drop_range(uint64_t low, uint64_t high)
         if (range->low < high && low < range->low + range->len)
             /* pairs with inside_range(): before the pages are gone */
             __atomic_store_n(&range->len, 0, __ATOMIC_SEQ_CST);
+    }
+}
+
+int read_add_served(uint64_t low, uint64_t high)
+{
+    lane_assert(low < high);
+    /* what is known of a page is not for long enough */
+    read_pages_enable(0);
+    read_drop_range(low, high);
+    for (uint32_t i = 0; i < READ_SERVED_MAX; i++) {
+        uint64_t none = 0;
+        if (!__atomic_compare_exchange_n(&served[i].low, &none, low, false,
+                                         __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+            continue;
+        /* release; pairs with the acquire in not_served() */
+        __atomic_store_n(&served[i].len, high - low, __ATOMIC_RELEASE);
+        __atomic_store_n(&has_served, true, __ATOMIC_RELAXED);
+        return 0;
+    }
+    return -ENOSPC;
+}
+
+void read_drop_served(uint64_t low, uint64_t high)
+{
+    for (uint32_t i = 0; i < READ_SERVED_MAX; i++) {
+        if (served[i].low != low || served[i].len != high - low)
+            continue;
+        /* release; pairs with not_served() */
+        __atomic_store_n(&served[i].len, 0, __ATOMIC_RELEASE);
+        /* release; pairs with the exchange in read_add_served() */
+        __atomic_store_n(&served[i].low, 0, __ATOMIC_RELEASE);
     }
 }
 

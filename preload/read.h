@@ -20,7 +20,8 @@
 #include "preload/read_guard.h"
 
 enum {
-    READ_RANGE_MAX = 1024
+    READ_RANGE_MAX = 1024,
+    READ_SERVED_MAX = 64,
 };
 
 struct reader {
@@ -54,6 +55,14 @@ READ_HIDDEN int read_add_range(uint64_t low, uint64_t high)
     __attribute__((warn_unused_result));
 /* Forget every range that touches [low, high): before it is unmapped. */
 READ_HIDDEN void read_drop_range(uint64_t low, uint64_t high);
+
+/* Memory whose faults the program serves itself (userfaultfd): whoever reads
+ * there waits for a thread that may be the reader. Unreadable from now on.
+ * -ENOSPC: too many, nothing was noted. [any thread, signal-safe] */
+READ_HIDDEN int read_add_served(uint64_t low, uint64_t high)
+    __attribute__((warn_unused_result));
+/* It serves [low, high) no more. */
+READ_HIDDEN void read_drop_served(uint64_t low, uint64_t high);
 
 /* Never make a system call again: what is not in a range is unreadable. For
  * processes under a seccomp filter. */

@@ -26,13 +26,15 @@
 #include "preload/process.h"
 #include "preload/read.h"
 #include "preload/sandbox.h"
+#include "preload/served.h"
 #include <link.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
 enum {
-    PAGE = 4096
+    PAGE = 4096,
+    SYSCALL_USER_DISPATCH = 59, /* PR_SET_SYSCALL_USER_DISPATCH, Linux 5.11 */
 };
 
 static int add_segments(struct dl_phdr_info *info, size_t size, void *context)
@@ -85,55 +87,89 @@ static long tell(long text, long unused)
     return 0;
 }
 
-static void lock_in(bool is_strict)
+#define FROM_NOW                                                               \
+    "of threads that begin now and of what is loaded the calls are not "       \
+    "traced, "                                                                 \
+    "calls that find no frame are counted only, and how it ends is known "     \
+    "from "                                                                    \
+    "outside alone"
+
+/* A child of vfork runs in its parent's memory: what is forbidden to the one
+ * the other does not do either. */
+static void lock_in(const char *text)
 {
-    static const char text[] =
-        "a seccomp filter was installed: of threads that begin now the calls "
-        "are counted only, and how it ends is known from outside alone";
-    if (process_is_guest())
+    if (sandboxed)
         return;
-    if (is_strict)
-        blind_start();
-    if (!sandboxed)
-        shim_call_slow(tell, (long)text, 0);
+    shim_call_slow(tell, (long)text, 0);
     shim_call_slow(last_syscalls, 0, 0);
     sandbox_start();
 }
 
-static void see_prctl(int option, uint64_t value)
+static void lock_in_filter(bool is_strict)
+{
+    if (is_strict && (sandboxed || !process_is_guest()))
+        blind_start();
+    lock_in("a seccomp filter was installed: " FROM_NOW);
+}
+
+static void see_no_new_privs(void)
 {
     static const char text[] = "no_new_privs was set: all goes on; a filter "
                                "that forbids system calls is told";
     static bool is_told;
-    if (option == PR_SET_SECCOMP)
-        lock_in(value == SECCOMP_MODE_STRICT);
-    else if (option == PR_SET_TSC && value == PR_TSC_SIGSEGV &&
-             !process_is_guest())
-        blind_start();
-    else if (option == PR_SET_NO_NEW_PRIVS && value != 0 &&
-             !process_is_guest() &&
-             !__atomic_test_and_set(&is_told, __ATOMIC_RELAXED))
+    if (!sandboxed && !process_is_guest() &&
+        !__atomic_test_and_set(&is_told, __ATOMIC_RELAXED))
         shim_call_slow(tell, (long)text, 0);
+}
+
+/* A filter of NULL is a question. */
+static void see_prctl(int option, uint64_t value, uint64_t filter)
+{
+    switch (option) {
+    case PR_SET_SECCOMP:
+        if (value == SECCOMP_MODE_STRICT || filter != 0)
+            lock_in_filter(value == SECCOMP_MODE_STRICT);
+        return;
+    case SYSCALL_USER_DISPATCH:
+        if (value != 0)
+            lock_in("system calls are sent to the program's own handler "
+                    "(PR_SET_SYSCALL_USER_DISPATCH): " FROM_NOW);
+        return;
+    case PR_SET_TSC:
+        if (value == PR_TSC_SIGSEGV && (sandboxed || !process_is_guest()))
+            blind_start();
+        return;
+    case PR_SET_NO_NEW_PRIVS:
+        if (value != 0)
+            see_no_new_privs();
+        return;
+    default:
+        return;
+    }
 }
 
 static void enter_prctl(struct shim_call *call)
 {
-    see_prctl((int)call->args.rdi, call->args.rsi);
+    see_prctl((int)call->args.rdi, call->args.rsi, call->args.rdx);
 }
 
 /* libseccomp has no other way to it. */
 static void enter_syscall(struct shim_call *call)
 {
-    if (call->args.rdi == SYS_prctl)
-        see_prctl((int)call->args.rsi, call->args.rdx);
-    else if (call->args.rdi == SYS_seccomp &&
-             (call->args.rsi == SECCOMP_SET_MODE_STRICT ||
-              call->args.rsi == SECCOMP_SET_MODE_FILTER))
-        lock_in(call->args.rsi == SECCOMP_SET_MODE_STRICT);
+    const struct shim_regs *args = &call->args;
+    if (args->rdi == SYS_prctl)
+        see_prctl((int)args->rsi, args->rdx, args->rcx);
+    else if (args->rdi == SYS_ioctl)
+        served_ioctl(args->rdx, args->rcx);
+    else if (args->rdi == SYS_seccomp &&
+             (args->rsi == SECCOMP_SET_MODE_STRICT ||
+              (args->rsi == SECCOMP_SET_MODE_FILTER && args->rcx != 0)))
+        lock_in_filter(args->rsi == SECCOMP_SET_MODE_STRICT);
 }
 
 void read_watch(void)
 {
     (void)bind_internal("prctl", enter_prctl, NULL);
     (void)bind_internal("syscall", enter_syscall, NULL);
+    served_watch();
 }

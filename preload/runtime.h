@@ -5,6 +5,7 @@
  * the hooks.
  */
 #pragma once
+#include "lane/owner.h"
 #include "lane/session.h"
 #include "manifest/manifest.h"
 #include "shim/shim.h"
@@ -69,3 +70,17 @@ struct runtime {
     int *(*program_errno)(void);
 };
 extern HIDDEN struct runtime runtime;
+
+/* Nobody said `off` of this process. One that did not register itself yet has
+ * its parent's number, and is on. [session not NULL] */
+static inline bool runtime_is_recording(void)
+{
+    const struct lane_session *session = runtime.map.session;
+    if (__builtin_expect(session->gate == LANE_GATE_OPEN, 1))
+        return true;
+    if (session->gate != LANE_GATE_SOME)
+        return false;
+    uint32_t slot = LANE_PROCESS_SLOT(runtime.process);
+    return *runtime.alive == 0 || runtime.process == PROCESS_UNKNOWN ||
+           (session->process_off[slot / 64] >> slot % 64 & 1) == 0;
+}

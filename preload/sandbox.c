@@ -14,5 +14,6 @@ void sandbox_start(void)
     cpu_forbid_syscalls();
     lane_forbid_syscalls();
     shim_stacks_forbid();
+    shim_entries_forbid();
     __atomic_store_n(&sandboxed, true, __ATOMIC_RELAXED);
 }

@@ -280,7 +280,7 @@ static bool meet_caller(struct shim_call *call, const struct site *site)
         return true;
     }
     call->flags |= SHIM_CALL_TAIL;
-    if (session != NULL && session->gate == LANE_GATE_OPEN &&
+    if (session != NULL && runtime_is_recording() &&
         !(site->flags & (SITE_INTERNAL | SITE_NO_SPAN | SITE_OFF))) {
         span_count_passed(call->site);
         __atomic_fetch_add(&runtime.map.counters[call->site].no_frame, 1,
@@ -306,14 +306,14 @@ enter_odd(struct shim_call *call, const struct site *site)
         return;
     }
     if (session == NULL || (site->flags & SITE_OFF) ||
-        (session->gate != LANE_GATE_OPEN && !(site->flags & SITE_FLOW)))
+        (!runtime_is_recording() && !(site->flags & SITE_FLOW)))
         return;
     if (span_busy != 0) {
         pass_busy(call);
         return;
     }
     if (site->flags & SITE_FLOW) {
-        bool recording = session->gate == LANE_GATE_OPEN;
+        bool recording = runtime_is_recording();
         flow_enter(call, site, recording);
         if (!recording)
             return;
@@ -584,8 +584,7 @@ leave_odd(struct shim_call *call, const struct shim_regs *regs,
         return;
     }
     if (UNLIKELY(call->flags & SPAN_FLOW) && span_busy == 0)
-        flow_leave(call, regs, end == SHIM_END_RETURN,
-                   runtime.map.session->gate == LANE_GATE_OPEN);
+        flow_leave(call, regs, end == SHIM_END_RETURN, runtime_is_recording());
     uint64_t t1 = span_process.is_ticks ? tick : span_now();
     bool is_carrying = (call->flags & SPAN_CARRY) && end == SHIM_END_RETURN;
     if (is_carrying)

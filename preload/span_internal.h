@@ -68,6 +68,11 @@ static inline uint32_t span_errno(void)
 {
     return span_thread.error ? (uint32_t)*span_thread.error : 0;
 }
+/* Is this a forked child that has the lane of its parent's thread at hand? */
+static inline bool span_is_forked(void)
+{
+    return *runtime.alive != span_thread.alive;
+}
 /* This thread's lane, got now if need be; NULL: there is none. */
 HIDDEN struct lane *span_get_lane(void);
 /* May Z replace the return address of a caller that was not seen yet?

@@ -10,6 +10,7 @@
 #include "preload/span_internal.h"
 
 #include <linux/futex.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -61,6 +62,26 @@ static uint64_t monotonic_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+static void set_mask(uint64_t mask, uint64_t *was)
+{
+    if (!sandboxed)
+        machine_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, (long)was,
+                        sizeof(mask), 0, 0);
+}
+
+/* A handler that forked meanwhile would leave a child that takes room for its
+ * parent's lane. False: none, or this is such a child, of a fork before or
+ * after. */
+static bool grow(struct lane *lane)
+{
+    uint64_t mask = 0;
+    set_mask(UINT64_MAX, &mask);
+    bool ok = !span_is_forked() &&
+              lane_grow(&runtime.map, lane, &span_thread.window) == 0;
+    set_mask(mask, NULL);
+    return ok && !span_is_forked();
+}
+
 /* Time that this thread slept for the spool, less a part of what went by since:
  * as of debt_at. */
 static __thread uint64_t debt_ns, debt_at;
@@ -100,8 +121,10 @@ static bool sleep_for_room(struct lane *lane, uint32_t *room, uint64_t now)
                         (long)&step, 0, 0);
         /* acquire; pairs with room_tell() in keeper.c */
         *room = __atomic_load_n(&session->room, __ATOMIC_ACQUIRE);
-        if (lane_grow(&runtime.map, lane, &span_thread.window) == 0)
+        if (grow(lane))
             return true;
+        if (span_is_forked())
+            break;
         now = monotonic_ns();
     }
     return false;
@@ -129,8 +152,7 @@ bool span_make_room(struct lane *lane)
     bool is_news = vain != room + 1;
     if (!is_news && lane->dropped % GROW_EVERY != 0)
         return false;
-    bool ok = lane_grow(&runtime.map, lane, &span_thread.window) == 0 ||
-              (is_news && wait_for_room(lane, &room));
+    bool ok = grow(lane) || (is_news && wait_for_room(lane, &room));
     vain = ok ? 0 : room + 1;
     return ok;
 }
@@ -145,7 +167,7 @@ static uint64_t reserve(struct lane *lane, uint64_t len)
         return at;
     if (span_make_room(lane))
         at = lane_reserve(&runtime.map, lane, window, len);
-    if (at == 0)
+    if (at == 0 && !span_is_forked())
         lane->dropped++;
     return at;
 }
@@ -158,7 +180,8 @@ void span_write(struct lane *lane, const struct lane_record *record)
     struct lane_record *to =
         at ? (void *)lane_at(&runtime.map, lane, window, at) : NULL;
     if (to == NULL) {
-        span_write_lost(lane, record);
+        if (!span_is_forked()) /* else it is the parent's, who writes it */
+            span_write_lost(lane, record);
         return;
     }
     __builtin_memcpy(to, record, offsetof(struct lane_record, commit));

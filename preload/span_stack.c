@@ -101,7 +101,7 @@ uint64_t span_pass(uint64_t index)
     const struct lane_session *session = runtime.map.session;
     if (site->flags & SITE_INTERNAL)
         return site->flags & SITE_MAY_PASS ? site->target : 0;
-    if (session && session->gate == LANE_GATE_OPEN && span_busy == 0 &&
+    if (session && runtime_is_recording() && span_busy == 0 &&
         (site->flags & (SITE_OFF | SITE_NO_SPAN)) == 0)
         span_count_passed(index);
     return site->target;

@@ -171,6 +171,21 @@ static void start_tracing(void)
     note_log();
 }
 
+/* In a child: there is no session that could say so. */
+static void say_filtered(void)
+{
+    uint32_t errors = 0;
+    if (config_read() != 0)
+        return;
+    runtime.manifest = manifest_load(&errors);
+    if (runtime.manifest == NULL || !manifest_is_for_us(runtime.manifest) ||
+        config_open_dir() != 0 || config_is_off())
+        return;
+    note_line("filter", "it runs below a seccomp filter that ends a process "
+                        "for a system call of ours: it is not traced");
+    note_log();
+}
+
 __attribute__((constructor)) static void start(int argc, char **argv,
                                                char **env)
 {
@@ -183,7 +198,11 @@ __attribute__((constructor)) static void start(int argc, char **argv,
     exec_time_take(env);
     if (config_is_disabled())
         return;
-    if (!filter_allows_us() || config_read() != 0)
+    if (!filter_allows_us()) {
+        filter_tell(say_filtered);
+        return;
+    }
+    if (config_read() != 0)
         return;
     /* it takes a far jump of the stack pointer for the program's fault */
     if (checker_start())

@@ -14,13 +14,13 @@ add_library(handspan_preload SHARED
   bind_capture.c bind_patched.c bind_late.c bind_lock.c bind_text.c
   callback.c callers.c
   carry_start.c fiber_watch.c loader.c ends.c fatal.c signal_stack.c altstack.c
-  handled.c trap.c read_start.c
+  handled.c trap.c read_start.c served.c
   sidecar_start.c error_watch.c longjmp.c exec.c exec_env.c exec_time.c exec_target.c
   ask.c attribute_room.c thread_context_start.c words.c)
 target_compile_definitions(handspan_preload PRIVATE _GNU_SOURCE)
 target_compile_options(handspan_preload PRIVATE -fvisibility=hidden -ftls-model=initial-exec)
 # hooks are called with the program's vector registers in place
-set_source_files_properties(memory_lock.c ends.c fatal.c signal_stack.c altstack.c handled.c trap.c callback.c read_start.c
+set_source_files_properties(memory_lock.c ends.c fatal.c signal_stack.c altstack.c handled.c trap.c callback.c read_start.c served.c
   error_watch.c longjmp.c exec.c exec_env.c exec_time.c exec_target.c ask.c attribute_room.c words.c PROPERTIES
   COMPILE_OPTIONS -mgeneral-regs-only)
 target_link_libraries(handspan_preload PRIVATE house_warnings

@@ -185,7 +185,7 @@ static void publish(const struct shim_call *call)
     if (span_busy != 0)
         return;
     if (lane == NULL || *runtime.alive != span_thread.alive ||
-        runtime.map.session->gate != LANE_GATE_OPEN ||
+        !runtime_is_recording() ||
         (runtime.sites[call->site].flags & SITE_STACKS)) {
         set_valid(0);
         return;

@@ -133,6 +133,10 @@ enum {
     SHIM_CACHE_MAX = 1024
 };
 void shim_cache_use(uint32_t slot);
+/* From now on no system call is made for an entry: what is accessible by then,
+ * and some 1,300 more, are all there will be; a Z call that finds none has no
+ * frame (SHIM_CALL_LOST). Not undone. [signal-safe] */
+void shim_entries_forbid(void);
 
 /* True if this return address is one of ours: a tail call, or a frame of a
  * traced call in a backtrace. */
@@ -175,6 +179,8 @@ long shim_call_slow(long (*fn)(long a, long b), long a, long b);
 /* From now on it stays on the caller's stack: no system call is made for it.
  * Not undone. [signal-safe] */
 void shim_stacks_forbid(void);
+/* Does this stack pointer stand on a stack of ours? [signal-safe] */
+bool shim_stacks_have(uint64_t sp);
 
 /* xmm0 to xmm7 as they are now, 16 bytes each; only out of a hook that was
  * compiled with -mgeneral-regs-only. [signal-safe] */

@@ -34,6 +34,7 @@ static const struct command {
     {"symbolize", cmd_symbolize},
     {"traceparent", cmd_traceparent},
     {"export", cmd_export},
+    {"doctor", cmd_doctor},
     {"schema", cmd_schema},
     {"config", cmd_config},
     {"uploads", cmd_uploads},

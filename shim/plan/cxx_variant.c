@@ -90,15 +90,19 @@ static const char *next_part(const char *at)
     return at;
 }
 
-/* "C1E..." of "_ZN1t1VC1Ei"; NULL: no constructor or destructor. */
-static const char *find_mark(const char *name)
+/* "C1E...", "C1I..." of a template, or "CI1..." of an inherited one, in
+ * "_ZN1t1VC1Ei"; NULL: no constructor or destructor. `digit`: which variant. */
+static const char *find_mark(const char *name, const char **digit)
 {
     if (strncmp(name, "_ZN", 3) != 0)
         return NULL;
-    for (const char *at = name + 3; *at; at = next_part(at))
-        if ((*at == 'C' || *at == 'D') && at[1] >= '0' && at[1] <= '4' &&
-            at[2] == 'E')
+    for (const char *at = name + 3; *at; at = next_part(at)) {
+        bool is_inherited = at[0] == 'C' && at[1] == 'I';
+        *digit = at + 1 + is_inherited;
+        if ((*at == 'C' || *at == 'D') && **digit >= '0' && **digit <= '4' &&
+            (is_inherited || at[2] == 'E' || (*at == 'C' && at[2] == 'I')))
             return at;
+    }
     return NULL;
 }
 
@@ -121,13 +125,13 @@ bool variant_passes_on(const struct plan_image *image,
 {
     char name[NAME_MAX_BYTES];
     uint64_t end;
-    const char *mark = find_mark(symbol->name);
+    const char *digit, *mark = find_mark(symbol->name, &digit);
     size_t len = strlen(symbol->name);
     if (!mark || len >= sizeof name ||
         plan_image_function_extent(image, symbol->vaddr, &end) < 0)
         return false;
     memcpy(name, symbol->name, len + 1);
-    char *variant = &name[mark + 1 - symbol->name];
+    char *variant = &name[digit - symbol->name];
     /* D0 and D1 call D1 and D2; each of them, C1 and C2 what gcc makes of all
      */
     char last = *mark == 'D' && *variant < '2' ? '2' : *variant;
@@ -135,37 +139,66 @@ bool variant_passes_on(const struct plan_image *image,
         if (is_passed_to(image, symbol, name, end))
             return true;
     *variant = '4';
-    return is_local_meant && mark[1] < '4' &&
+    return is_local_meant && *digit < '4' &&
            is_passed_to(image, symbol, name, end);
 }
 
 /* ---- hidden parameters --------------------------------------------------- */
 
-/* Only a class with virtual bases has a table of them: _ZTTN1t1VE, _ZTT1V. */
-static bool has_base_table(const struct plan_image *image, const char *class,
-                           size_t len)
+/* A symbol of its class: "_ZTT" of "_ZN1t1VC1Ei" is _ZTTN1t1VE, of "_ZN1VC1Ei"
+ * _ZTT1V. */
+static bool find_of_class(const struct plan_image *image, const char *prefix,
+                          const char *class, size_t len,
+                          struct plan_symbol *found)
 {
-    static const char prefix[] = "_ZTTN";
-    char table[NAME_MAX_BYTES];
-    struct plan_symbol found;
-    size_t n = sizeof prefix - 1;
-    if (n + len + 2 > sizeof table)
+    char name[NAME_MAX_BYTES];
+    size_t n = strlen(prefix);
+    if (n + len + 3 > sizeof name)
         return false;
-    memcpy(table, prefix, n);
-    memcpy(table + n, class, len);
-    memcpy(table + n + len, "E", 2);
-    if (plan_image_find_symbol(image, table, &found) == 0)
+    memcpy(name, prefix, n);
+    name[n] = 'N';
+    memcpy(name + n + 1, class, len);
+    memcpy(name + n + 1 + len, "E", 2);
+    if (plan_image_find_symbol(image, name, found) == 0)
         return true;
-    memmove(table + n - 1, table + n, len);
-    table[n - 1 + len] = 0;
-    return plan_image_find_symbol(image, table, &found) == 0;
+    memmove(name + n, name + n + 1, len);
+    name[n + len] = 0;
+    return plan_image_find_symbol(image, name, found) == 0;
 }
 
-bool variant_has_hidden(const struct plan_image *image, const char *name)
+/* The variant for whole objects is the same code only where nothing is added
+ * to either. */
+static bool is_same_as_whole(const struct plan_image *image, const char *name,
+                             const char *digit, uint64_t vaddr)
 {
-    const char *mark = find_mark(name);
-    if (!mark || mark[1] < '2')
+    char whole[NAME_MAX_BYTES];
+    struct plan_symbol found;
+    size_t len = strlen(name);
+    if (len >= sizeof whole)
         return false;
-    return mark[1] == '4' ||
-           has_base_table(image, name + 3, (size_t)(mark - name) - 3);
+    memcpy(whole, name, len + 1);
+    whole[digit - name] = '1';
+    return plan_image_find_symbol(image, whole, &found) == 0 &&
+           found.vaddr == vaddr;
+}
+
+enum variant_hidden variant_hidden(const struct plan_image *image,
+                                   const char *name, uint64_t vaddr)
+{
+    enum {
+        TYPEINFO_WITHOUT_BASES = 16 /* bytes */
+    };
+    struct plan_symbol found;
+    const char *digit, *mark = find_mark(name, &digit);
+    const char *class = name + 3;
+    if (!mark || *digit < '2')
+        return VARIANT_PLAIN;
+    size_t len = (size_t)(mark - class);
+    if (*digit == '4' || find_of_class(image, "_ZTT", class, len, &found))
+        return VARIANT_HIDDEN;
+    if (is_same_as_whole(image, name, digit, vaddr) ||
+        (find_of_class(image, "_ZTI", class, len, &found) &&
+         found.size_bytes == TYPEINFO_WITHOUT_BASES))
+        return VARIANT_PLAIN;
+    return VARIANT_UNKNOWN;
 }

@@ -13,8 +13,17 @@
 bool variant_passes_on(const struct plan_image *image,
                        const struct plan_symbol *symbol, bool is_local_meant);
 
-/* Does it get parameters behind `this` that the source does not have? The
+/*
+ * Does it get parameters behind `this` that the source does not have? The
  * variant for a base (C2, D2) of a class with virtual bases gets their table
  * (Itanium C++ ABI 2.6.2), the one that gcc makes of all (C4, D4) also a flag.
+ * Whether a class has such bases is not in a function's name: clang drops the
+ * symbol of the table.
  */
-bool variant_has_hidden(const struct plan_image *image, const char *name);
+enum variant_hidden {
+    VARIANT_PLAIN,
+    VARIANT_HIDDEN,
+    VARIANT_UNKNOWN,
+};
+enum variant_hidden variant_hidden(const struct plan_image *image,
+                                   const char *name, uint64_t vaddr);

@@ -32,6 +32,7 @@ struct plan_labels {
     uint64_t low, high; /* of the code */
     uint32_t shift, parts;
     uint32_t *start, *label; /* NULL: no index */
+    uint32_t *reach; /* where the functions of a part and of those before end */
 };
 
 /* Who leads into the first bytes of a function, see
@@ -161,6 +162,13 @@ int plan_image_each_function(const struct plan_image *image,
                              int (*each)(void *context,
                                          const struct plan_symbol *symbol),
                              void *context);
+/* The same of those whose name is wanted. Few should be: what else there is to
+ * know of a symbol costs more than its name (NULL: all are). */
+int plan_image_each_wanted(const struct plan_image *image,
+                           bool (*is_wanted)(void *context, const char *name),
+                           int (*each)(void *context,
+                                       const struct plan_symbol *symbol),
+                           void *context);
 /* The same of .symtab alone, with the source file that a local symbol came
  * from (NULL: a global one, or the table does not tell). */
 int plan_image_each_in_file(const struct plan_image *image,
@@ -180,7 +188,8 @@ int plan_image_each_at(const struct plan_image *image, uint64_t vaddr,
                        int (*each)(void *context,
                                    const struct plan_symbol *symbol),
                        void *context);
-/* The function symbol whose extent holds pc. Linear. -ENOENT. */
+/* The function symbol in the code whose extent holds pc; exported ones first.
+ * Linear without an index of labels. -ENOENT. */
 int plan_image_symbol_around(const struct plan_image *image, uint64_t pc,
                              struct plan_symbol *out)
     __attribute__((warn_unused_result));

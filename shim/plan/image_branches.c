@@ -146,36 +146,49 @@ static void look_at_fields(struct search *s, const struct image_fields *fields,
     }
 }
 
-/* Is one of the 16 words that begin at p, p + 1 ... in [low, low + span)? */
-static bool is_any_in_range(const uint8_t *p, uint32_t low, uint32_t span)
+/* Those of the 16 words that begin at p, p + 1 ... in [low, low + span): word
+ * 4 * i + k is bit 4 * k + i. */
+static uint32_t words_in_range(const uint8_t *p, uint32_t low, uint32_t span)
 {
     const __m128i sign = _mm_set1_epi32(INT32_MIN);
     const __m128i base = _mm_set1_epi32((int32_t)low);
     const __m128i most = _mm_set1_epi32((int32_t)(span ^ 0x80000000u));
-    __m128i any = _mm_setzero_si128();
+    uint32_t mask = 0;
     for (int k = 0; k < 4; k++) {
         __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + k));
         v = _mm_xor_si128(_mm_sub_epi32(v, base), sign);
-        any = _mm_or_si128(any, _mm_cmplt_epi32(v, most));
+        __m128 less = _mm_castsi128_ps(_mm_cmplt_epi32(v, most));
+        mask |= (uint32_t)_mm_movemask_ps(less) << 4 * k;
     }
-    return _mm_movemask_epi8(any) != 0;
+    return mask;
+}
+
+static void look_at_constant(struct search *s, const uint8_t *code,
+                             uint64_t vaddr)
+{
+    uint32_t value;
+    memcpy(&value, code, sizeof value);
+    value -= (uint32_t)s->found->low;
+    if (value < s->span && (bits_from(s, value) & 1))
+        keep_code(s, value, vaddr);
 }
 
 /* Where nothing is relocated an address may be a constant anywhere. */
 static void look_at_constants(struct search *s, const uint8_t *code,
                               uint64_t vaddr, uint64_t len)
 {
-    uint32_t low = (uint32_t)s->found->low, span = (uint32_t)s->span, value;
-    for (uint64_t i = 0; i + 4 <= len; i++) {
-        while (i + 19 <= len && !is_any_in_range(code + i, low, span))
-            i += 16;
-        for (uint64_t end = i + 16; i < end && i + 4 <= len; i++) {
-            memcpy(&value, code + i, sizeof value);
-            if (value - low < span && (bits_from(s, value - low) & 1))
-                keep_code(s, value - low, vaddr + i);
+    uint32_t low = (uint32_t)s->found->low, span = (uint32_t)s->span;
+    uint64_t i = 0;
+    for (; i + 19 <= len; i += 16) {
+        uint32_t mask = words_in_range(code + i, low, span);
+        for (; mask; mask &= mask - 1) {
+            uint32_t bit = (uint32_t)__builtin_ctz(mask);
+            uint64_t at = i + 4 * (bit & 3) + (bit >> 2);
+            look_at_constant(s, code + at, vaddr + at);
         }
-        i--;
     }
+    for (; i + 4 <= len; i++)
+        look_at_constant(s, code + i, vaddr + i);
 }
 
 static void look_at_code(struct search *s, const uint8_t *bytes, uint64_t vaddr,

@@ -59,6 +59,16 @@ typedef int image_label_fn(void *context, bool dynamic, const Elf64_Sym *raw);
 int image_each_label(const struct plan_image *image, uint64_t from,
                      const uint64_t *to, image_label_fn *each, void *context);
 
+/* As plan_image_symbol_around(), by the index of labels, that is there; pc is
+ * in the code. */
+bool image_label_around(const struct plan_image *image, uint64_t pc,
+                        struct plan_symbol *out);
+/* Does this symbol, a function, hold pc? Described then. One of .symtab that
+ * .dynsym told already does not. */
+bool image_symbol_holds(const struct plan_image *image, bool dynamic,
+                        const Elf64_Sym *raw, uint64_t pc,
+                        struct plan_symbol *out);
+
 /* Where the code is: [*low, *high). False: there is none. */
 bool image_code_range(const struct plan_image *image, uint64_t *low,
                       uint64_t *high);

@@ -38,7 +38,7 @@ size_t plan_image_labels_bytes(const struct plan_image *image)
         labels.high - labels.low > UINT32_MAX)
         return 0;
     divide(image, &labels);
-    return (labels.parts + 1 + 2 * count) * sizeof(uint32_t);
+    return (2 * labels.parts + 1 + 2 * count) * sizeof(uint32_t);
 }
 
 static uint64_t value_at(const char *table, uint64_t index)
@@ -50,16 +50,24 @@ static uint64_t value_at(const char *table, uint64_t index)
     return value;
 }
 
-/* Where each symbol stands in the code (high - low: elsewhere), and how many
- * stand in each part. */
+/* Where each symbol stands in the code (high - low: elsewhere), how many stand
+ * in each part, and how far the functions among them reach. */
 static void measure(struct plan_labels *labels, const char *table,
                     uint64_t count, uint32_t *offset)
 {
     uint64_t span = labels->high - labels->low;
     for (uint64_t i = 0; i < count; i++) {
-        uint64_t at = value_at(table, i) - labels->low;
+        Elf64_Sym symbol;
+        memcpy(&symbol, table + i * sizeof symbol, sizeof symbol);
+        uint64_t at = symbol.st_value - labels->low;
         offset[i] = (uint32_t)(at < span ? at : span);
         labels->start[offset[i] >> labels->shift]++;
+        unsigned type = ELF64_ST_TYPE(symbol.st_info);
+        if ((type != STT_FUNC && type != STT_GNU_IFUNC) || at >= span)
+            continue;
+        uint64_t end = symbol.st_size < span - at ? at + symbol.st_size : span;
+        uint32_t *reach = &labels->reach[at >> labels->shift];
+        *reach = end > *reach ? (uint32_t)end : *reach;
     }
 }
 
@@ -75,20 +83,24 @@ static void sort_table(struct plan_labels *labels, const uint32_t *offset,
 
 void plan_image_index_labels(struct plan_image *image, uint32_t *memory)
 {
-    struct plan_labels labels;
+    struct plan_labels labels = {0};
     uint64_t dynamic = image->dynsym ? image->dynsym_count : 0;
     uint64_t full = image->symtab ? image->symtab_count : 0;
     if (!image_code_range(image, &labels.low, &labels.high))
         return;
     divide(image, &labels);
     labels.start = memory;
-    labels.label = memory + labels.parts + 1;
+    labels.reach = labels.start + labels.parts + 1;
+    labels.label = labels.reach + labels.parts;
     uint32_t *offset = labels.label + dynamic + full;
-    memset(memory, 0, (labels.parts + 1) * sizeof *memory);
+    memset(memory, 0, (2 * labels.parts + 1) * sizeof *memory);
     measure(&labels, image->dynsym, dynamic, offset);
     measure(&labels, image->symtab, full, offset + dynamic);
     for (uint32_t i = 1; i <= labels.parts; i++)
         labels.start[i] += labels.start[i - 1];
+    for (uint32_t i = 1; i < labels.parts; i++)
+        if (labels.reach[i] < labels.reach[i - 1])
+            labels.reach[i] = labels.reach[i - 1];
     /* so that a part has the dynamic ones first */
     sort_table(&labels, offset + dynamic, full, 0);
     sort_table(&labels, offset, dynamic, FROM_DYNSYM);
@@ -139,4 +151,40 @@ int image_each_label(const struct plan_image *image, uint64_t from,
         }
     }
     return 0;
+}
+
+/* The one that comes first in the tables, of those in a part. */
+static uint32_t around_in_part(const struct plan_image *image, uint64_t part,
+                               uint64_t pc, uint32_t best,
+                               struct plan_symbol *out)
+{
+    const struct plan_labels *labels = &image->labels;
+    uint32_t end = labels->start[part + 1];
+    for (uint32_t i = labels->start[part]; i < end; i++) {
+        struct plan_symbol symbol;
+        Elf64_Sym raw;
+        uint32_t rank = labels->label[i] ^ FROM_DYNSYM;
+        bool dynamic = labels->label[i] & FROM_DYNSYM;
+        if (rank >= best ||
+            !image_symbol_get(image, dynamic,
+                              labels->label[i] & (FROM_DYNSYM - 1), &raw) ||
+            raw.st_value < labels->low ||
+            !image_symbol_holds(image, dynamic, &raw, pc, &symbol))
+            continue;
+        best = rank;
+        *out = symbol;
+    }
+    return best;
+}
+
+bool image_label_around(const struct plan_image *image, uint64_t pc,
+                        struct plan_symbol *out)
+{
+    const struct plan_labels *labels = &image->labels;
+    uint64_t at = pc - labels->low;
+    uint64_t part = at >> labels->shift;
+    uint32_t best = around_in_part(image, part, pc, UINT32_MAX, out);
+    while (part > 0 && labels->reach[part - 1] > at)
+        best = around_in_part(image, --part, pc, best, out);
+    return best != UINT32_MAX;
 }

@@ -214,10 +214,11 @@ static bool told_before(const struct plan_image *image,
            dynamic.vaddr == symbol->vaddr;
 }
 
-int plan_image_each_function(const struct plan_image *image,
-                             int (*each)(void *context,
-                                         const struct plan_symbol *symbol),
-                             void *context)
+int plan_image_each_wanted(const struct plan_image *image,
+                           bool (*is_wanted)(void *context, const char *name),
+                           int (*each)(void *context,
+                                       const struct plan_symbol *symbol),
+                           void *context)
 {
     Elf64_Sym raw;
     struct plan_symbol symbol;
@@ -225,6 +226,7 @@ int plan_image_each_function(const struct plan_image *image,
         for (uint64_t i = 0; image_symbol_get(image, dynamic, i, &raw); i++) {
             if (!image_symbol_describe(image, dynamic, &raw, &symbol) ||
                 !symbol.is_function ||
+                (is_wanted && !is_wanted(context, symbol.name)) ||
                 (!dynamic && told_before(image, &symbol)))
                 continue;
             int rc = each(context, &symbol);
@@ -233,6 +235,14 @@ int plan_image_each_function(const struct plan_image *image,
         }
     }
     return 0;
+}
+
+int plan_image_each_function(const struct plan_image *image,
+                             int (*each)(void *context,
+                                         const struct plan_symbol *symbol),
+                             void *context)
+{
+    return plan_image_each_wanted(image, NULL, each, context);
 }
 
 /* gABI: a STT_FILE symbol stands before the local symbols of its file. */
@@ -275,20 +285,32 @@ static int is_at(void *context, bool dynamic, const Elf64_Sym *raw)
            search->out->is_function;
 }
 
-static int is_around(void *context, const struct plan_symbol *symbol)
+/* Whose extent it is comes first: few have it, and of those alone more has to
+ * be known. */
+bool image_symbol_holds(const struct plan_image *image, bool dynamic,
+                        const Elf64_Sym *raw, uint64_t pc,
+                        struct plan_symbol *out)
 {
-    struct at_search *search = context;
-    if (search->vaddr - symbol->vaddr >= symbol->size_bytes)
-        return 0;
-    *search->out = *symbol;
-    return 1;
+    return pc - raw->st_value < raw->st_size &&
+           image_symbol_describe(image, dynamic, raw, out) &&
+           out->is_function && (dynamic || !told_before(image, out));
 }
 
 int plan_image_symbol_around(const struct plan_image *image, uint64_t pc,
                              struct plan_symbol *out)
 {
-    struct at_search search = {image, pc, out};
-    return plan_image_each_function(image, is_around, &search) ? 0 : -ENOENT;
+    Elf64_Sym raw;
+    uint64_t low, high;
+    if (!image_code_range(image, &low, &high) || pc < low || pc >= high)
+        return -ENOENT;
+    if (image->labels.start)
+        return image_label_around(image, pc, out) ? 0 : -ENOENT;
+    for (int dynamic = 1; dynamic >= 0; dynamic--)
+        for (uint64_t i = 0; image_symbol_get(image, dynamic, i, &raw); i++)
+            if (raw.st_value >= low &&
+                image_symbol_holds(image, dynamic, &raw, pc, out))
+                return 0;
+    return -ENOENT;
 }
 
 int plan_image_symbol_at(const struct plan_image *image, uint64_t vaddr,

@@ -326,7 +326,8 @@ const char *plan_verdict_text(enum plan_verdict verdict)
         [PLAN_EXCLUDED] = "it must run in its caller's very frame",
         [PLAN_NOT_LOOKED_AT] = "who branches into it is not known",
         [PLAN_PART] = "it is a part of a function, not a whole one",
-        [PLAN_PROFILED] = "it tells a profiler who called it (-pg)",
+        [PLAN_PROFILED] =
+            "it tells a profiler who called it (-pg, -finstrument-functions)",
         [PLAN_COLLECTED] = "it is OCaml: its collector finds frames by their "
                            "return addresses",
         [PLAN_NO_UNWIND] = "no unwind table has it, though its object has "

@@ -2,9 +2,10 @@
 /*
  * The entries of Z.
  *
- *   pool    one reservation of address space, never unmapped; entries are cut
- *           off it in order, and made accessible in batches (PROT_NONE until
- *           then, so that mlockall does not fill it)
+ *   pool    one reservation of address space, never unmapped; its end is for
+ *           stacks (stacks.c). Entries are cut off it in order, and made
+ *           accessible in batches (PROT_NONE until then, so that mlockall does
+ *           not fill it)
  *   cache   the entries of one lane, a ring that only grows. An entry stays in
  *           its ring for ever.
  *
@@ -33,10 +34,11 @@
 
 enum {
     RESERVE_MAX = 1 << 24,
-    BATCH_BYTES = 64 * 1024,
-    SEARCH_MAX = 4096, /* the ring, for the stack of an error */
-    LOOK_AT = 8,       /* entries of the ring before a new one is made */
-    LEFT_MAX = 256,    /* that wait for their frame to come back */
+    BATCH_BYTES = SHIM_BATCH_BYTES,
+    LAST_BYTES = 256 * 1024, /* made accessible before no call may be made */
+    SEARCH_MAX = 4096,       /* the ring, for the stack of an error */
+    LOOK_AT = 8,             /* entries of the ring before a new one is made */
+    LEFT_MAX = 256,          /* that wait for their frame to come back */
     LEFT_NEAR = 1 << 20,
 };
 
@@ -44,6 +46,7 @@ __thread struct shim_cache *shim_cache;
 
 static uint8_t *pool;
 static uint64_t pool_bytes, pool_next, pool_ready; /* the last two: atomic */
+static bool is_forbidden;
 static struct shim_cache caches[SHIM_CACHE_MAX];
 static struct shim_cache shared; /* of threads without one */
 /* What an empty ring has: never free. */
@@ -75,7 +78,7 @@ int shim_entries_reserve(size_t count)
             continue;
         /* it is taken in pieces: none is to become a huge page */
         (void)madvise(at, len, MADV_NOHUGEPAGE);
-        pool_bytes = len;
+        pool_bytes = len - shim_stacks_reserve(at, len);
         pool = at;
         return 0;
     }
@@ -110,12 +113,30 @@ static int make_ready(uint64_t end)
     return 0;
 }
 
+void shim_entries_forbid(void)
+{
+    uint64_t end = __atomic_load_n(&pool_next, __ATOMIC_RELAXED) + LAST_BYTES;
+    if (pool == NULL || __atomic_load_n(&is_forbidden, __ATOMIC_RELAXED))
+        return;
+    (void)make_ready(end < pool_bytes ? end : pool_bytes);
+    __atomic_store_n(&is_forbidden, true, __ATOMIC_RELAXED);
+}
+
+/* How far entries may be cut off. */
+static uint64_t pool_end(void)
+{
+    /* acquire; pairs with the exchange in make_ready() */
+    if (__atomic_load_n(&is_forbidden, __ATOMIC_RELAXED))
+        return __atomic_load_n(&pool_ready, __ATOMIC_ACQUIRE);
+    return pool_bytes;
+}
+
 /* A new entry, busy, in no ring yet. NULL: the pool is used up. */
 static struct shim_entry *cut_off(struct shim_cache *home)
 {
     uint64_t at = __atomic_load_n(&pool_next, __ATOMIC_RELAXED);
     do {
-        if (at + ENTRY_SIZE > pool_bytes)
+        if (at + ENTRY_SIZE > pool_end())
             return NULL;
     } while (!__atomic_compare_exchange_n(&pool_next, &at, at + ENTRY_SIZE,
                                           true, __ATOMIC_RELAXED,

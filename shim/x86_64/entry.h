@@ -77,6 +77,12 @@ SHIM_HIDDEN void shim_entry_give(struct shim_entry *entry);
  * by the same thread. stacks.c; called by slow.S. [signal-safe] */
 SHIM_HIDDEN uint8_t *shim_stack_take(void);
 SHIM_HIDDEN void shim_stack_give(const uint8_t *end);
+/* The end of these inaccessible pages is for stacks: how many bytes of it, in
+ * whole batches; 0: there is too little. [constructor] */
+enum {
+    SHIM_BATCH_BYTES = 64 * 1024
+};
+SHIM_HIDDEN uint64_t shim_stacks_reserve(uint8_t *low, uint64_t len_bytes);
 
 /* What xsavec is told to save, how many bytes it needs, and how to save:
  * enum shim_xsave. Read by slow.S. */

@@ -181,12 +181,12 @@ WHERE trace_id = ?1;
 
 -- Recording was switched off, and on again.
 -- :pause_begin
-INSERT INTO pauses (session, from_unix_ns) SELECT ?1, ?2
+INSERT INTO pauses (session, from_unix_ns, process_idx) SELECT ?1, ?2, ?3
 WHERE NOT EXISTS (SELECT 1 FROM pauses
-  WHERE session = ?1 AND until_unix_ns IS NULL);
+  WHERE session = ?1 AND process_idx IS ?3 AND until_unix_ns IS NULL);
 -- :pause_end
 UPDATE pauses SET until_unix_ns = ?2
-WHERE session = ?1 AND until_unix_ns IS NULL;
+WHERE session = ?1 AND process_idx IS ?3 AND until_unix_ns IS NULL;
 
 -- :site_set
 INSERT INTO sites (session, site, name, symbol, object, binding, shim, reason,

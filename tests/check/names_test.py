@@ -192,6 +192,75 @@ def case_folded(p):
     for row in (before["write_row"], after["write_row"]):
         expect_in("parse_row has its address, too", row["remark"], "the other")
         expect("_write_row" in row["remark"], False, "no other")
+    # of names that are longer than there is room for, heads and tails
+    names = ["stage_" + c * 120 + "_row" for c in "abcde"]
+    p.write("p.s", "".join(f".globl {n}\n.type {n}, @function\n"
+                           for n in names) + ": ".join(names) +
+            ":\n.cfi_startproc\n lea 3(%rdi), %eax\n add $7, %eax\n"
+            " imul $5, %eax\n ret\n.cfi_endproc\n" +
+            "".join(f".size {n}, .-{n}\n" for n in names) +
+            '.section .note.GNU-stack,"",@progbits\n')
+    p.write("q.c", f"int {names[0]}(int); int main(void) "
+            f"{{ return {names[0]}(1) == 9; }}")
+    p.sh(f"{CC} -O1 -o p q.c p.s")
+    p.write("m", f"[[span]] int {names[0]}(int n);\n")
+    before, after = agree(p, "./p")
+    for row in (before[names[0]], after[names[0]]):
+        expect(row["remark"].count("..."), 3, row["remark"])
+        expect_in("their calls are told as its", row["remark"], "whole")
+
+
+def case_refused(p):
+    """A function that cannot be bound has no owner: who names it next, by
+    another of its names, is told the same reason."""
+    body = "".join(
+        f".globl {n}\n.type {n}, @function\n" for n in ("tiny", "small"))
+    p.write("p.s", body + "tiny: small: ret\n.size tiny, 1\n.size small, 1\n"
+            '.section .note.GNU-stack,"",@progbits\n')
+    p.write("q.c", "void tiny(void), small(void); int main(void) "
+            "{ tiny(); small(); return 0; }")
+    p.sh(f"{CC} -O1 -o p q.c p.s")
+    p.write("m", "[[span]] void tiny(void);\n[[span]] void small(void);\n")
+    before, after = agree(p, "./p")
+    for row in (before["small"], after["small"]):
+        expect(row["status"], "none", "the second one")
+        expect(row["remark"], before["tiny"]["remark"], "as the first one")
+
+
+def case_versions(p):
+    """An import leads to the definition of its version, not to the first of
+    its name: which trampoline carries who jumps there depends on it."""
+    p.write("other.c", "#include <stdarg.h>\n__attribute__((noipa)) int work("
+            "int n, ...) { va_list l; va_start(l, n); int sum = 0; "
+            "while (n--) sum += va_arg(l, int); va_end(l); return sum; }")
+    p.write("other.map", "OTHER_1 { global: work; };")
+    p.write("low.c", "__attribute__((noipa)) int work(int n) "
+            "{ return n * 3 + 1; }")
+    p.write("low.map", "LOW_1 { global: work; };")
+    p.write("high.c", "int work(int); int go(int n) { return work(n); }")
+    p.write("p.c", "int work(int, ...), go(int); int main(void) "
+            "{ return go(2) + work(2, 3, 4) != 14; }")
+    for name in "other", "low":
+        p.sh(f"{CC} -O2 -fPIC -shared -Wl,--version-script={name}.map "
+             f"-Wl,-soname,lib{name}.so -o lib{name}.so {name}.c")
+    p.sh(f"{CC} -O2 -fPIC -shared -Wl,-soname,libhigh.so -Wl,-z,now "
+         "-o libhigh.so high.c -L. -llow -Wl,-rpath,$PWD")
+    p.sh(f"{CC} -O1 -o p p.c -L. -lother -lhigh -llow -Wl,-rpath,$PWD")
+    p.write("m", '[[object("libhigh.so")]];\n[[span]] go;\n')
+    agree(p, "./p")
+
+
+def case_plain_file(p):
+    """A library need not be executable to be read."""
+    p.write("plug.c", "__attribute__((noipa)) int work(int n) "
+            "{ return n * 3 + 1; }")
+    p.sh(f"{CC} -O1 -fPIC -shared -o plug.so plug.c && chmod 644 plug.so")
+    p.write("m", '[[object("plug.so")]];\n[[span]] int work(int n);\n')
+    expect(p.rows("-m", "m", "./plug.so")["work"]["status"], "ok", "check")
+    expect_in("plug.so", p.handspan("suggest", "./plug.so").stdout, "suggest")
+    p.sh("cp /bin/true prog && chmod 644 prog")
+    for words in (["check", "-m", "m", "./prog"], ["suggest", "./prog"]):
+        expect_in("prog: ", p.handspan(*words, status=2).stderr, words[0])
 
 
 def case_reason(p):

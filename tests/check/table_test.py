@@ -7,6 +7,9 @@ of all that the program and its libraries export.
 
 usage: table_test.py HANDSPAN COMMAND...     one command, agrees or fails
        table_test.py HANDSPAN --table FILE   a line of Markdown for each command
+       table_test.py HANDSPAN --modules FILE FOLDER
+           the same for what a program loads later: check of a package's object
+           alone, and check after a run; packages are installed in the folder
 """
 import hashlib
 import json
@@ -18,7 +21,7 @@ import sys
 
 from common import HANDSPAN, Place, expect
 
-OF_AN_OBJECT, MOST = 25, 150
+OF_AN_OBJECT, MOST, OBJECTS = 25, 150, 3
 ASKED = ("status", "functions", "bound", "binding", "frame", "zero_copy",
          "address", "remark")
 # libc's own programs and loader are for other tests
@@ -60,6 +63,14 @@ def manifest(path):
     return "\n".join(lines) + "\n", count
 
 
+def object_manifest(path):
+    chosen = functions(path)[:MOST]
+    lines = [f"[[object({json.dumps(os.path.basename(path))})]];"]
+    lines += [f'[[span("f{i}"), symbol({json.dumps(function)})]];'
+              for i, function in enumerate(chosen)]
+    return "\n".join(lines) + "\n", len(chosen)
+
+
 def declarations(p, *args):
     done = subprocess.run([HANDSPAN, "check", "--json", *args], cwd=p.at,
                           env=p.env, capture_output=True, text=True,
@@ -69,14 +80,16 @@ def declarations(p, *args):
     return {o["line"]: o for o in rows if o.get("kind") == "declaration"}
 
 
-def compare(command):
-    """(declarations, bound, differences)"""
-    path = os.path.realpath(shutil.which(command[0]))
+def compare(command, of=None):
+    """(declarations, bound, differences). Of one object alone: `of`"""
+    path = of or os.path.realpath(shutil.which(command[0]))
     with Place() as p:
-        text, count = manifest(path)
+        text, count = object_manifest(of) if of else manifest(path)
         p.write("m", text)
-        before = declarations(p, "-m", "m", command[0])
+        before = declarations(p, "-m", "m", of or command[0])
         after = declarations(p, "-m", "m", "--run", "--", *command)
+    for one in before.values():  # for who misspelt: check alone says it
+        one["remark"] = (one["remark"] or "").split("; nearest: ")[0] or None
     differences = [
         (one["name"], key, one.get(key), after.get(line, {}).get(key))
         for line, one in before.items() for key in ASKED
@@ -100,9 +113,64 @@ def table(path):
     return found
 
 
+# ---- what is loaded later -----------------------------------------------------
+
+def installed(kind, package, folder):
+    """The command that runs code with the package; its folder."""
+    at = os.path.join(folder, kind + "-" + package.replace("/", "-"))
+    done = os.path.isdir(at)
+    if kind == "wheel":
+        install = ["/usr/bin/python3", "-m", "pip", "install", "-q",
+                   "--only-binary=:all:", "--target", at, package]
+        run = ["/usr/bin/python3", "-c"]
+        os.environ["PYTHONPATH"] = at
+    else:
+        install = ["npm", "install", "--ignore-scripts", "--no-audit",
+                   "--no-fund", "--silent", "--prefix", at, package]
+        run = ["node", "-e"]
+        os.environ["NODE_PATH"] = at + "/node_modules"
+    if not done:
+        os.makedirs(at)
+        subprocess.run(install, check=True)
+    return run, os.path.realpath(at)
+
+
+def loaded(run, code, at):
+    """The largest objects of the folder that the code loads."""
+    shown = ("\nprint(open('/proc/self/maps').read())" if run[1] == "-c" else
+             "\nconsole.log(require('fs').readFileSync('/proc/self/maps',"
+             "'utf8'))")
+    maps = subprocess.run([*run, code + shown], check=True, text=True,
+                          capture_output=True).stdout
+    paths = {line.split(None, 5)[-1] for line in maps.splitlines()
+             if at + "/" in line and (".so" in line or ".node" in line)}
+    counted = {path: len(functions(path)) for path in paths}
+    best = sorted(counted, key=counted.get, reverse=True)[:OBJECTS]
+    return [path for path in best if counted[path]]
+
+
+def modules(path, folder):
+    with open(path, encoding="utf-8") as f:
+        lines = [line.split(None, 2) for line in f if line.strip()
+                 and not line.startswith("#")]
+    print("| package | object | functions | bound | differences |\n"
+          "|---|---|---|---|---|")
+    found = []
+    for kind, package, code in lines:
+        run, at = installed(kind, package, folder)
+        for one in loaded(run, code.strip(), at):
+            count, bound, wrong = compare([*run, code.strip()], one)
+            found += [(package, os.path.basename(one), *w) for w in wrong]
+            print(f"| {package} | {os.path.basename(one)} | {count} | {bound} |"
+                  f" {len(wrong)} |", flush=True)
+    return found
+
+
 def main():
     if sys.argv[2] == "--table":
         wrong = table(sys.argv[3])
+    elif sys.argv[2] == "--modules":
+        wrong = modules(sys.argv[3], sys.argv[4])
     else:
         count, bound, wrong = compare(sys.argv[2:])
         expect(count > 0 and bound > 0, True, "functions to compare")

@@ -231,6 +231,27 @@ class Run(Base):
 
     # ---- surroundings -------------------------------------------------------
 
+    def test_what_failed_was_not_traced(self):
+        """A script's shell that the manifest leaves alone: its trace failed, and
+        no call or process in it did. `errors` does not say "No errors."."""
+        if not HAS_PRELOAD:
+            self.skipTest("the preload is not built")
+        manifest = self.write("m.manifest", '[[program("true")]];\n')
+        for times in 1, 2:
+            done = self.handspan("run", "--summary=never", "-m", manifest, "--",
+                                 "sh", "-c", "/usr/bin/true; exit 3")
+            self.assertEqual(done.returncode, 3)
+            self.end_sidecar()
+            said = self.handspan("errors")
+            self.assertEqual(said.returncode, 0, said.stdout)
+            self.assertRegex(said.stdout, {
+                1: r"but trace [0-9a-f]{8}: FAILED exit 3: what failed",
+                2: r"but 2 traces, the newest [0-9a-f]{8}: FAILED exit 3"}[times])
+        one = self.handspan("errors", "--trace", "latest~1")
+        self.assertRegex(one.stdout, r"but trace [0-9a-f]{8}: FAILED exit 3")
+        fine = self.handspan("errors", "--where", "status=ok")
+        self.assertEqual((fine.returncode, fine.stdout), (1, "No errors.\n"))
+
     def test_bad_directory(self):
         self.write("file", "")
         os.symlink(self.path, self.path + "/link")
@@ -250,6 +271,44 @@ class Run(Base):
         self.assertEqual(done.returncode, 3)
         if HAS_PRELOAD:
             self.assertIn("file/store.db", done.stderr)
+
+    def test_store_is_no_file(self):
+        os.mkfifo(self.path + "/pipe")
+        os.mkdir(self.path + "/folder")
+        os.symlink("/dev/null", self.path + "/nothing")
+        for name in "pipe", "folder", "nothing":
+            env = dict(self.env, HANDSPAN_STORE=f"{self.path}/{name}")
+            done = self.run_quiet("sh", "-c", "echo out; exit 3", env=env)
+            self.assertEqual((done.returncode, done.stdout), (3, "out\n"))
+            self.assertIn("no regular file", done.stderr)
+            done = self.handspan("sidecar", "--once", env=env)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("no regular file", done.stderr)
+        self.assertEqual([f for f in os.listdir(self.path) if "journal" in f], [])
+        self.assertFalse(os.path.exists("/dev/null-journal"))
+
+    def test_env_without_a_store_traces_all_the_same(self):
+        manifest = self.write("m.manifest", "[[span]] int f(int n);\n")
+        env = dict(self.env, HANDSPAN_STORE="/dev/null")
+        done = self.handspan("env", "-m", manifest, env=env)
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("no regular file", done.stderr)
+        self.assertIn(manifest, done.stdout)
+
+    def test_what_is_not_there_is_said(self):
+        """By the exit status as well."""
+        self.run_quiet("true")
+        self.end_sidecar()
+        for args, status, word in (
+                (("env", "-m", "nosuch"), 2, "nosuch"),
+                (("symbolize", "--object", "nosuch"), 2, "nosuch"),
+                (("uploads", "--forget=x"), 2, "handspan uploads"),
+                (("on", str(os.getpid())), 1, "handspan run"),
+                (("off", str(os.getpid())), 1, "No traced process")):
+            done = self.handspan(*args)
+            self.assertEqual(done.returncode, status, args)
+            self.assertIn(word, done.stdout + done.stderr)
+            self.assertNotIn("export ", done.stdout)
 
     def test_missing_preload(self):
         env = dict(self.env, HANDSPAN_PRELOAD=self.path + "/none.so")

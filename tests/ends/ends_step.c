@@ -234,11 +234,34 @@ static void prefork(void)
         ;
 }
 
+/* Computes for 20 ms, then execs what the rest of the line says, if any. */
+static void compute_and_go(char **rest)
+{
+    struct timespec t;
+    long end = 0, now;
+    do {
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+        now = t.tv_sec * 1000000000 + t.tv_nsec;
+        if (!end)
+            end = now + 20000000;
+    } while (now < end);
+    work(0);
+    if (!*rest)
+        return;
+    if (strcmp(*rest, "exit") == 0 || strcmp(*rest, "kill") == 0)
+        raw(*rest);
+    execl("/no/such/file", "x", (char *)NULL); /* the process goes on */
+    execvp(*rest, rest);
+    exit(9);
+}
+
 int main(int argc, char **argv)
 {
     const char *mode = argc > 1 ? argv[1] : "";
     if (strcmp(mode, "raw") == 0)
         raw(argc > 2 ? argv[2] : "");
+    if (strcmp(mode, "compute") == 0)
+        compute_and_go(argv + 2);
     if (strcmp(mode, "die") == 0)
         return work(atoi(argv[2]));
     if (strcmp(mode, "children") == 0)

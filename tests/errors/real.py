@@ -40,8 +40,9 @@ CASES = [
     ("codec", GST, "gst-launch-1.0 filesrc location=bad.png ! avdec_h265 ! "
      "fakesink", [r"gst_element_factory_find: return 0", r"avdec_h265"]),
     ("killed", SAMTOOLS, "exec 3<>fifo; samtools view fifo & p=$!; "
-     "until grep -qs pipe_read /proc/$p/wchan /proc/$p/stack || "
-     "[ $((i += 1)) -gt 1200 ]; do sleep 0.1; done; kill -9 $p; wait $p",
+     "until sqlite3 \"$HANDSPAN_STORE\" \"SELECT status FROM spans\" 2>&1 | "
+     "grep -q open || [ $((i += 1)) -gt 1200 ]; do sleep 0.1; done; "
+     "kill -9 $p; wait $p",
      [r"samtools: SIGKILL; 1 open handler", r"Open +(\S+ > )*\w+"]),
 ]
 

@@ -7,6 +7,7 @@ or nothing but the library itself; and a small container is not filled.
 """
 import glob
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -57,6 +58,22 @@ def check_address_space(program, bare, traced):
         print(f"{'ok   ' if ok else 'WRONG'} ulimit -v {limit}: {more} KiB "
               f"more (at most {most}), {count} sessions")
     return wrong
+
+
+def check_flags(bare, traced):
+    """The session takes no huge pages and stands in no core (VmFlags)."""
+    plain, got = (subprocess.run(["cat", "/proc/self/smaps"], env=env,
+                                 capture_output=True, text=True, timeout=100)
+                  for env in (bare, traced))
+    count, wrong = sessions(traced), 0
+    flags = [part.split("VmFlags:")[1].split("\n")[0].split()
+             for part in re.split(r"\n(?=[0-9a-f]+-)", "\n" + got.stdout)
+             if "/session-" in part.split("\n")[0]]
+    wrong = plain.returncode or got.returncode or count != 1 or not flags or \
+        any(not {"nh", "dd"} <= set(each) for each in flags)
+    print(f"{'WRONG' if wrong else 'ok   '} flags of the session's mappings: "
+          f"{flags}")
+    return bool(wrong)
 
 
 def check_locked(program, bare, traced):
@@ -145,7 +162,8 @@ def main():
         traced = dict(bare, LD_PRELOAD=preload, HANDSPAN_MANIFEST=manifest,
                       HANDSPAN_DIR=os.path.join(top, "dir"),
                       HANDSPAN_SIDECAR="off")
-        return (check_address_space(program, bare, traced) +
+        return (check_flags(bare, traced) +
+                check_address_space(program, bare, traced) +
                 check_locked(program, bare, traced) +
                 check_locked_below_limit(program, bare, traced) +
                 check_container(program, bare, traced)) > 0

@@ -59,7 +59,7 @@ def main():
     pattern = sys.argv[4] if len(sys.argv) > 4 else "*"
     programs = [os.path.join(built, "hostile_c"),
                 os.path.join(built, "hostile_cxx"), threads]
-    same = wrong = skipped = sessions = 0
+    same = wrong = skipped = sessions = kept_out = told = 0
     bare = {k: v for k, v in os.environ.items()
             if not k.startswith(("HANDSPAN_", "LD_", "TRACE"))}
     with tempfile.TemporaryDirectory(prefix="handspan-hostile-",
@@ -94,10 +94,16 @@ def main():
                         differences.append(
                             f"{os.path.basename(program)}, {shim}: "
                             f"{str(got)[:300]}, untraced {str(want)[:200]}")
+                    kept_out += "kill" in way[-1]
                     for left in os.listdir(directory) if os.path.isdir(
                             directory) else ():
-                        sessions += left.startswith("session-")
+                        has_session = left.startswith("session-")
+                        sessions += has_session
+                        kept_out -= has_session and "kill" in way[-1]
                         path = os.path.join(directory, left)
+                        if left == "log":
+                            with open(path, encoding="utf-8") as f:
+                                told += "below a seccomp filter" in f.read()
                         if os.path.isfile(path):
                             os.unlink(path)
             else:
@@ -109,8 +115,10 @@ def main():
             print("skipped", name)
             skipped += 1
     print(f"{same} surroundings equal, {wrong} different, {skipped} skipped; "
-          f"{sessions} sessions")
-    return 1 if wrong or same == 0 or sessions == 0 else 0
+          f"{sessions} sessions; a filter kept us out of {kept_out} runs, "
+          f"the log says so of {told}")
+    return 1 if wrong or same == 0 or sessions == 0 or \
+        (kept_out and not told) else 0
 
 
 if __name__ == "__main__":

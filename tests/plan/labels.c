@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The index of labels changes no answer: for every function of real objects,
- * the plan of its entry and the name at its address with and without it.
+ * the plan of its entry, the name at its address, and whose its middle and the
+ * byte behind it are, with and without it.
  *
  *   labels FILE...
  */
@@ -24,6 +25,14 @@ struct both {
     unsigned long functions, faults;
 };
 
+static bool is_same_around(const struct both *both, uint64_t pc)
+{
+    struct plan_symbol a = {0}, b = {0};
+    int err_a = plan_image_symbol_around(&both->plain, pc, &a);
+    int err_b = plan_image_symbol_around(&both->indexed, pc, &b);
+    return err_a == err_b && (err_a != 0 || strcmp(a.name, b.name) == 0);
+}
+
 static int compare(void *context, const struct plan_symbol *symbol)
 {
     struct both *both = context;
@@ -41,6 +50,9 @@ static int compare(void *context, const struct plan_symbol *symbol)
         same = same && strcmp(at.name, indexed.name) == 0;
     else
         same = same && found_a == found_b;
+    same = same &&
+           is_same_around(both, symbol->vaddr + symbol->size_bytes / 2) &&
+           is_same_around(both, symbol->vaddr + symbol->size_bytes);
     both->functions++;
     if (!same && both->faults++ < 10)
         printf("%s: %s, with the index %s\n", symbol->name,

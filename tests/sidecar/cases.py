@@ -468,6 +468,66 @@ def case_noise_inside():
     p.done()
 
 
+def case_parent_damaged():
+    """A record whose parent is the number that stands for NULL here: it is
+    stored without one, and does not hold the others up for ever."""
+    p = Place()
+    records, _, name = p.wrote("records=300", "nest=3")
+    path = os.path.join(p.dir, name)
+    shutil.copy(path, os.path.join(p.dir, "whole"))
+    p.drain()
+    parents = {ref for ref, in p.rows("SELECT DISTINCT parent_ref FROM spans "
+                                      "WHERE parent_ref > 0")}
+    os.rename(os.path.join(p.dir, "whole"), path)
+    damaged = 0
+    with open(path, "r+b") as f:
+        words = memoryview(bytearray(f.read())).cast("Q")
+        for at in range(3, len(words), 8):
+            if words[at] in parents and words[at - 1]:
+                f.seek(at * 8)
+                f.write((1 << 63).to_bytes(8, "little"))
+                damaged += 1
+    expect(damaged > 0, True, "records were found")
+    for end in "", "-wal", "-shm":
+        if os.path.exists(p.store + end):
+            os.remove(p.store + end)
+    side = p.sidecar("--once")
+    err = side.communicate(timeout=120)[1]
+    expect((side.returncode, "constraint" in err), (0, False), err)
+    ((count, orphans),) = p.rows("SELECT count(*), sum(parent_ref = 0) FROM "
+                                 "spans WHERE status = 'ok'")
+    expect((count, orphans), (records, damaged), "spans")
+    p.done()
+
+
+def case_kept_damaged():
+    """A record beside the log whose place the log never comes to: counted, and
+    the sidecar ends."""
+    p = Place()
+    w = p.write("records=300", "open=1", "pause=1")
+    w.stdout.readline(), w.stdout.readline()
+    w.kill()
+    w.wait()
+    name, records = p.sessions()[0], 300
+    with open(os.path.join(p.dir, name), "r+b") as f:
+        words = memoryview(bytearray(f.read())).cast("Q")
+        lane = words[(112 + 8 * 16) // 8]  # docs/lane.md: the table of lanes
+        record = next(words[at:at + 8] for at in range(0, len(words), 8)
+                      if words[at + 7] >> 48 == 1 and words[at + 7] & 63 == 1)
+        f.seek(lane + 69632)  # kept[0]
+        f.write(bytes(record[:7]) + (1 << 48 | 1 << 40 | 1).to_bytes(8, "little"))
+        f.seek(lane + 2512)  # kept_next
+        f.write((1).to_bytes(8, "little"))
+    side = p.sidecar("--once")
+    err = side.communicate(timeout=120)[1]
+    expect(side.returncode, 0, err)
+    ((count,),) = p.rows("SELECT count(*) FROM spans WHERE status = 'ok'")
+    expect(count, records, "spans")
+    expect(p.rows("SELECT count FROM losses WHERE kind = 'corrupt_items'"),
+           [(1,)], "what is corrupt")
+    p.done()
+
+
 def case_held():
     """A thread that is held up keeps its inputs: of an event, and of a call
     that is not open yet."""

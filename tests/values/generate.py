@@ -149,6 +149,10 @@ class Record(Type):
         self.text = f"struct {self.tag} {{ {' '.join(lines)} }};"
         super().__init__(f"struct {self.tag}", self.fill_all, self.put_all)
 
+    def parts(self):
+        """What an address can be taken of, beside the whole."""
+        return [f".{m}" for m, t in self.members if not t or t.name] or [""]
+
     def fill_all(self, v):
         return f"memset(&{v}, 0, sizeof {v});" + "".join(
             t.fill(f"{v}.{m}") for m, t in self.members if t)
@@ -175,6 +179,10 @@ class Function:
         is_blind = not debug and is_clang
         self.is_static &= not is_blind
         self.used = [is_blind or r.random() < 0.9 for _ in self.params]
+        # of a struct perhaps one member alone
+        self.reads = ["" if is_blind or not isinstance(t, Record)
+                      or r.random() < 0.5 else r.choice(t.parts())
+                      for t in self.params]
         self.uses_result = r.random() < 0.85
 
     def prototype(self):
@@ -183,8 +191,9 @@ class Function:
                 + ")")
 
     def body(self):
-        uses = "".join(f"use(&a{i}, sizeof a{i});"
-                       for i in range(len(self.params)) if self.used[i])
+        read = [f"a{i}{part}" for i, part in enumerate(self.reads)]
+        uses = "".join(f"use(&{a}, sizeof {a});"
+                       for i, a in enumerate(read) if self.used[i])
         attribute = "static N" if self.is_static else "X"
         return (f"static {self.result.name} r_{self.name};\n"
                 f"{attribute} {self.prototype()} {{ {uses} sink++; "

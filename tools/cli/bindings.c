@@ -103,15 +103,42 @@ static bool is_later(const struct bindings *b)
     return b->objects->at[0].kind != OBJECT_MAIN;
 }
 
+struct import {
+    const struct plan_image *image; /* that is looked at */
+    const char *version;            /* NULL: none is demanded */
+    struct plan_symbol found;
+};
+
+/* An object without versions serves every one. */
+static int look_at_version(void *context, const struct plan_symbol *symbol)
+{
+    struct import *import = context;
+    const char *has = plan_image_version(import->image, symbol->index);
+    if (!symbol->is_exported || (has && strcmp(has, import->version) != 0))
+        return 0;
+    import->found = *symbol;
+    return 1;
+}
+
+/* Does this object serve the import of that name? */
+static bool find_import(struct import *import, const char *name)
+{
+    if (import->version)
+        return plan_image_each_version(import->image, name, look_at_version,
+                                       import) != 0;
+    return plan_image_find_symbol(import->image, name, &import->found) == 0 &&
+           import->found.is_exported;
+}
+
 /* Where an import leads when the process starts: the first object that exports
- * the name, as the loader searches. */
+ * the name in its version, as the loader searches. */
 static int resolve_slot(void *context, const struct plan_image *image,
                         uint64_t slot_vaddr, const struct plan_image **target,
                         uint64_t *target_vaddr)
 {
     const struct bindings *b = context;
     struct plan_slot slot;
-    struct plan_symbol symbol;
+    struct import import = {0};
     if (is_later(b) || plan_image_find_slot(image, slot_vaddr, &slot) < 0 ||
         (slot.type == R_X86_64_JUMP_SLOT && is_lazy(image)))
         return -ENOENT;
@@ -120,15 +147,15 @@ static int resolve_slot(void *context, const struct plan_image *image,
         *target_vaddr = slot.definition;
         return 0;
     }
+    import.version = plan_image_version(image, slot.index);
     for (size_t i = 0; slot.name && i < b->objects->count; i++) {
-        const struct plan_image *other = &b->objects->at[i].image;
-        if (plan_image_find_symbol(other, slot.name, &symbol) < 0 ||
-            !symbol.is_exported)
+        import.image = &b->objects->at[i].image;
+        if (!find_import(&import, slot.name))
             continue;
-        if (symbol.is_ifunc)
+        if (import.found.is_ifunc)
             return -ENOENT;
-        *target = other;
-        *target_vaddr = symbol.vaddr;
+        *target = import.image;
+        *target_vaddr = import.found.vaddr;
         return 0;
     }
     return -ENOENT;
@@ -174,7 +201,7 @@ static void say(struct function *f, const char *text)
 }
 
 /* The line of the declaration that has this function already, 0: none; then
- * it is ours from now on. As the preload: also where it cannot be bound. */
+ * it is ours from now on. */
 static unsigned take_function(struct bindings *b, const struct function *f,
                               unsigned line)
 {
@@ -269,13 +296,11 @@ static void take_chosen(struct function *f, struct binding *out)
            "it at the start (all but lazy binding alone)");
 }
 
-static void decide_function(struct bindings *b, struct function *f,
-                            struct binding *out)
+static void decide_free(struct bindings *b, struct function *f,
+                        struct binding *out)
 {
     struct plan_patch patch;
     char text[128];
-    if (is_taken(b, f, out))
-        return;
     object_find_branches(b->objects, f->object, f->vaddr);
     if (plan_entry_patch(&plan_decoder_zydis, &f->object->image, f->vaddr, 0,
                          b->scratch, &patch) != 0) {
@@ -307,6 +332,19 @@ static void decide_function(struct bindings *b, struct function *f,
     out->ways |= has_patch ? BINDING_ENTRY : BINDING_SLOTS;
     out->frame_count += carrier == BIND_FRAME;
     out->zero_copy_count += carrier == BIND_ZERO_COPY;
+}
+
+/* As the preload: what cannot be bound has no owner, and who names it next is
+ * told the same reason. */
+static void decide_function(struct bindings *b, struct function *f,
+                            struct binding *out)
+{
+    size_t taken = b->taken_count;
+    if (is_taken(b, f, out))
+        return;
+    decide_free(b, f, out);
+    if (!f->is_bound)
+        b->taken_count = taken;
 }
 
 /* ---- nothing found ------------------------------------------------------ */

@@ -331,7 +331,7 @@ static int print(const struct check *c)
 
 static int find_program(struct check *c, const char *name)
 {
-    int err = program_find(name, &c->program);
+    int err = program_find_file(name, &c->program);
     if (err)
         return options_trouble("%s: %s", name,
                                err == -ENOENT

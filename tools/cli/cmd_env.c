@@ -67,7 +67,9 @@ int cmd_env(int argc, char **argv)
         return operands == OPTIONS_HELP ? EXIT_FINE : EXIT_TROUBLE;
     struct launch l;
     launch_prepare(&how, &l);
-    int status = l.is_ready ? print(&l, json) : EXIT_TROUBLE;
+    /* a manifest that was named and cannot be read: told already */
+    bool is_unread = how.manifest && !l.file.manifest;
+    int status = l.is_ready && !is_unread ? print(&l, json) : EXIT_TROUBLE;
     launch_free(&l);
     return status;
 }

@@ -191,9 +191,55 @@ static int print_throws(const struct errors *e, int64_t trace)
     return err;
 }
 
+/* ---- traces that failed without an error ----------------------------------
+ */
+
+struct failed {
+    int64_t only; /* this trace; 0: all */
+    int64_t count;
+    char newest[160];
+};
+
+static int see_failed(void *context, struct query_trace *t)
+{
+    struct failed *f = context;
+    char id[9];
+    if (strcmp(t->status, "error") == 0 && (!f->only || f->only == t->trace) &&
+        f->count++ == 0)
+        snprintf(f->newest, sizeof f->newest, "%s: %s", view_short_id(t, id),
+                 view_outcome(t).text);
+    query_trace_free(t);
+    return 0;
+}
+
+/* Nothing that was traced failed; but the command of `run` may have, which is
+ * then no traced program (a script's shell, say). */
+static int print_none(const struct errors *e, int64_t trace)
+{
+    struct failed f = {.only = trace};
+    struct query_filter filter = e->view->filter;
+    if (!filter.status)
+        filter.status = "error";
+    if (query_traces(e->view->db, &filter, see_failed, &f) != 0)
+        return options_trouble("cannot read the store: %s",
+                               query_error(e->view->db));
+    if (f.count == 0)
+        fputs("No errors.\n", stdout);
+    else if (f.count == 1)
+        printf("No traced call or process failed, but trace %s: what failed "
+               "there was not\ntraced.\n",
+               f.newest);
+    else
+        printf("No traced call or process failed, but %lld traces, the newest "
+               "%s: what failed\nthere was not traced "
+               "(handspan list --where status=error).\n",
+               (long long)f.count, f.newest);
+    return f.count ? EXIT_FINE : EXIT_FOUND;
+}
+
 /* ---- command ------------------------------------------------------------- */
 
-static int print_all(const struct errors *e, const char *id)
+static int print_all(const struct errors *e, const char *id, int64_t of_trace)
 {
     size_t shown = 0;
     int err = 0;
@@ -220,7 +266,7 @@ static int print_all(const struct errors *e, const char *id)
     if (!shown && id)
         options_trouble("no group of errors begins with '%s'", id);
     else if (!shown && !e->view->json)
-        fputs("No errors.\n", stdout);
+        return print_none(e, of_trace);
     return shown ? EXIT_FINE : EXIT_FOUND;
 }
 
@@ -241,7 +287,7 @@ static int print(struct errors *e, const char *trace, const char *id)
                                err == -ENOMEM ? strerror(ENOMEM)
                                               : query_error(e->view->db));
     e->full = e->full || id;
-    status = print_all(e, id);
+    status = print_all(e, id, of_trace);
     if (!id && status != EXIT_TROUBLE && print_throws(e, of_trace) != 0)
         status = options_trouble("cannot read the store: %s",
                                  query_error(e->view->db));
@@ -266,7 +312,9 @@ int cmd_errors(int argc, char **argv)
         .about = "What failed, each kind of failure once: why, how often, "
                  "when. With GROUP (the first\ndigits of its id) or --full "
                  "also where in the source, below which handlers, on\nwhich "
-                 "input. Processes that failed stand there as well.",
+                 "input. Processes that failed stand there as well.\n"
+                 "Exit status, as of grep: 0 when something is shown, 1 when "
+                 "nothing is.",
         .specs = specs,
         .spec_count = sizeof specs / sizeof *specs,
         .operand_max = 1};

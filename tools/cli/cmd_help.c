@@ -27,6 +27,8 @@ static const char text[] =
     "\n"
     "  handspan export [TRACE]                      OTLP, Chrome, folded, CSV\n"
     "  handspan schema KIND                         the SQL of the tables\n"
+    "  handspan doctor                              what stands in the way "
+    "here\n"
     "  handspan status                              sidecar, sessions, losses\n"
     "  handspan uploads                             where spans are sent, and "
     "what was refused\n"
@@ -41,8 +43,9 @@ static const char text[] =
     "\n"
     "TRACE is a hex prefix (4 digits or more), latest, latest~N or a\n"
     "traceparent. 'handspan help COMMAND' tells the options of a command;\n"
-    "--json prints one object a line. Exit status: 0 fine, 1 found something,\n"
-    "2 trouble; run returns the command's own.\n";
+    "--json prints one object a line. Exit status: 0 fine; 1 nothing matched,\n"
+    "or something is amiss (as its help says); 2 trouble; run returns the\n"
+    "command's own.\n";
 
 int cmd_help(int argc, char **argv)
 {

@@ -2,7 +2,7 @@
 /*
  * handspan off, handspan on: a flag file in the directory, which programs
  * honour when they start, and the gate of the sessions that run, which closes
- * at once. off-PID holds for one process.
+ * at once: of all, or of one process (struct lane_session).
  */
 #include "tools/cli/commands.h"
 #include "tools/cli/sessions.h"
@@ -42,7 +42,7 @@ static int set_flag(const struct target *t)
     return 0;
 }
 
-/* The gate is one for a program and what it forked. */
+/* All were off, or a library of an earlier version knows no process. */
 static void print_beside(const struct target *t, const char *word)
 {
     enum {
@@ -65,14 +65,16 @@ static int apply(const struct target *t)
     int status = set_flag(t);
     if (status)
         return status;
-    int changed = sessions_set_gate(t->dir, t->pid, t->on);
+    bool is_alone;
+    int changed = sessions_set_gate(t->dir, t->pid, t->on, &is_alone);
     if (changed < 0)
         return options_trouble("cannot reach all sessions in '%s': %s", t->dir,
                                strerror(-changed));
     const char *word = t->on ? "on" : "off";
     if (t->pid && changed) {
         printf("Process %u: recording is %s.\n", t->pid, word);
-        print_beside(t, word);
+        if (!is_alone)
+            print_beside(t, word);
     } else if (!t->pid)
         printf("Recording is %s: programs that start from now on, and %d "
                "running session%s.\n",
@@ -83,6 +85,12 @@ static int apply(const struct target *t)
         printf("No traced process %u runs here; see 'handspan status'.\n",
                t->pid);
         return set_flag(&undo) ? EXIT_TROUBLE : EXIT_FOUND;
+    }
+    if (t->pid && changed == 0) {
+        printf("No traced process %u runs here. One that was not traced from "
+               "its start cannot be:\nstart it with 'handspan run'.\n",
+               t->pid);
+        return EXIT_FOUND;
     }
     return EXIT_FINE;
 }
@@ -98,11 +106,11 @@ static int off_or_on(int argc, char **argv, bool on)
     const struct options o = {
         .command = on ? "handspan on" : "handspan off",
         .operands = "[PID]",
-        .about = on ? "Resume recording, of one program (with what it "
-                      "forked) or of all."
-                    : "Stop recording, of one program (with what it forked) "
-                      "or of all: programs\nthat run stop at once, others do "
-                      "not begin. What was recorded stays.",
+        .about = on ? "Resume recording, of one process or of all."
+                    : "Stop recording, of one process or of all: those "
+                      "that run stop at once,\nothers do not begin. What was "
+                      "recorded stays. What that process\nstarts or becomes by "
+                      "exec is recorded.",
         .specs = specs,
         .spec_count = sizeof specs / sizeof *specs,
         .operand_max = 1};

@@ -257,7 +257,7 @@ static int suggest(const char *name, const struct suggest_choice *choice)
     struct suggestions list;
     struct suggest_notes notes;
     char why[PATHS_MAX + 512];
-    int err = program_find(name, &program);
+    int err = program_find_file(name, &program);
     if (err)
         return options_trouble("%s: %s", name,
                                err == -ENOENT ? "no such program"

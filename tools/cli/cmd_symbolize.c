@@ -218,8 +218,10 @@ static int choose(struct symbolize *s, const char *text, uint8_t id[16])
     return status;
 }
 
+/* NULL: one is not there. */
 static cJSON *words_of(const struct option_words *words)
 {
+    bool is_missing = false;
     cJSON *list = cJSON_CreateArray();
     char *copy = strdup(words->text), *rest = NULL;
     for (char *word = copy ? strtok_r(copy, " ", &rest) : NULL; word;
@@ -228,10 +230,13 @@ static cJSON *words_of(const struct option_words *words)
         cJSON_AddItemToArray(list, cJSON_CreateString(whole ? whole : word));
         if (!whole)
             options_trouble("'%s': %s", word, strerror(errno));
+        is_missing |= !whole;
         free(whole);
     }
     free(copy);
-    return list;
+    if (is_missing)
+        cJSON_Delete(list);
+    return is_missing ? NULL : list;
 }
 
 static int run(struct symbolize *s, const char *text)
@@ -251,9 +256,12 @@ static int run(struct symbolize *s, const char *text)
     s->file_list = words_of(&s->files);
     s->others = cJSON_CreateObject();
     s->used = cJSON_CreateObject();
-    status = naming_collect(n, s->is_all ? NULL : id) < 0
-                 ? options_trouble("store '%s': %s", s->path, naming_why(n))
-                 : name_all(s, n);
+    if (!s->dir_list || !s->file_list)
+        status = EXIT_TROUBLE;
+    else
+        status = naming_collect(n, s->is_all ? NULL : id) < 0
+                     ? options_trouble("store '%s': %s", s->path, naming_why(n))
+                     : name_all(s, n);
     naming_close(n);
     symbolize_stop(&s->worker);
     cJSON_Delete(s->dir_list);

@@ -73,7 +73,7 @@ static int run(const struct command *c, int count, char **given)
     struct objects objects;
     struct program program;
     char why[PATHS_MAX + 512];
-    int err = program_find(given[0], &program);
+    int err = program_find_file(given[0], &program);
     if (err)
         return options_trouble("%s: %s", given[0], strerror(-err));
     if (c->fill)

@@ -148,8 +148,9 @@ static int change(const char *what, const char *text,
 {
     int64_t id = id_of(text);
     if (id < 0 || (needs_id && id == 0))
-        return options_trouble("--%s: '%s' is not an id%s", what, text,
-                               needs_id ? "" : " or 'all'");
+        return options_trouble("--%s: '%s' is not an id%s: 'handspan "
+                               "uploads' lists them",
+                               what, text, needs_id ? "" : " or 'all'");
     int rc = call(feed, id);
     if (rc < 0)
         return options_trouble("%s", feed_why(feed));

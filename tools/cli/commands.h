@@ -23,6 +23,7 @@ int cmd_traceparent(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_prune(int argc, char **argv);
 int cmd_delete(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 int cmd_schema(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_version(int argc, char **argv);

@@ -173,8 +173,11 @@ static void print_pauses(const struct term *term, const struct query_trace *t,
                                                           : t->start_unix_ns;
         struct buf text;
         buf_init(&text, 1024);
+        buf_printf(&text, "Recording was off ");
+        if (p->pid >= 0)
+            buf_printf(&text, "in process %lld ", (long long)p->pid);
         buf_printf(
-            &text, "Recording was off for %s",
+            &text, "for %s",
             format_duration(until > from ? until - from : 0, term->utf8).text);
         buf_printf(&text,
                    ", from %s after the start on: calls of that time "

@@ -48,3 +48,7 @@ int export_folded(const struct export *x) __attribute__((warn_unused_result));
 int export_chrome(const struct export *x) __attribute__((warn_unused_result));
 int export_speedscope(const struct export *x)
     __attribute__((warn_unused_result));
+
+/* Room for one more element of `size` bytes in the array that `array` points
+ * to the pointer of. False: no memory, nothing has changed. */
+bool export_grow(void *array, size_t count, size_t *cap, size_t size);

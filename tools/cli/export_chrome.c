@@ -121,14 +121,9 @@ static struct line *line_of(const struct chrome *c,
 static int push(struct line *line, const struct export_span *s,
                 uint64_t async_id)
 {
-    if (line->count == line->cap) {
-        size_t cap = line->cap ? 2 * line->cap : 16;
-        struct level *more = reallocarray(line->levels, cap, sizeof *more);
-        if (!more)
-            return -ENOMEM;
-        line->levels = more;
-        line->cap = cap;
-    }
+    if (!export_grow(&line->levels, line->count, &line->cap,
+                     sizeof *line->levels))
+        return -ENOMEM;
     line->levels[line->count++] =
         (struct level){s->id, s->shown_end_ns, async_id};
     return 0;
@@ -161,14 +156,9 @@ static const struct level *parent_of(const struct line *line,
 
 static int add_arrow(struct chrome *c, uint64_t from, uint64_t to)
 {
-    if (c->arrow_count == c->arrow_cap) {
-        size_t cap = c->arrow_cap ? 2 * c->arrow_cap : 64;
-        struct arrow *more = reallocarray(c->arrows, cap, sizeof *more);
-        if (!more)
-            return -ENOMEM;
-        c->arrows = more;
-        c->arrow_cap = cap;
-    }
+    if (!export_grow(&c->arrows, c->arrow_count, &c->arrow_cap,
+                     sizeof *c->arrows))
+        return -ENOMEM;
     c->arrows[c->arrow_count++] = (struct arrow){.from = from, .to = to};
     return 0;
 }

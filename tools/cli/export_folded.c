@@ -9,6 +9,7 @@
  */
 #include "tools/cli/export.h"
 #include "tools/common/text.h"
+#include "tools/common/hash.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -108,10 +109,7 @@ static int link_items(struct folded *f)
 
 static uint32_t node_of(struct folded *f, uint32_t parent, const char *name)
 {
-    uint64_t key = parent;
-    for (const char *c = name; *c; c++)
-        key = key * 0x100000001b3ULL ^ (unsigned char)*c;
-    size_t at = hash_of(key) & f->mask;
+    size_t at = hash_of(hash_text(parent, name)) & f->mask;
     for (; f->by_name[at]; at = (at + 1) & f->mask) {
         const struct node *n = &f->nodes[f->by_name[at] - 1];
         if (n->parent == parent && strcmp(n->name, name) == 0)

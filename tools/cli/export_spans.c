@@ -2,7 +2,22 @@
 /* The spans of a trace as the formats without values have them; see export.h */
 #include "tools/cli/export.h"
 #include "tools/common/format.h"
+#include <stdlib.h>
 #include <string.h>
+
+bool export_grow(void *array, size_t count, size_t *cap, size_t size)
+{
+    void **at = array;
+    if (count < *cap)
+        return true;
+    size_t more = *cap ? 2 * *cap : 16;
+    void *bigger = reallocarray(*at, more, size);
+    if (!bigger)
+        return false;
+    *at = bigger;
+    *cap = more;
+    return true;
+}
 
 struct walk {
     const struct export *x;

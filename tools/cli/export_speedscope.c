@@ -51,21 +51,6 @@ struct speedscope {
     size_t profile_count, profile_cap, frame_count, frame_cap;
 };
 
-/* Room for one more in an array. False: no memory. */
-static bool grow(void *array, size_t count, size_t *cap, size_t size)
-{
-    void **at = array;
-    if (count < *cap)
-        return true;
-    size_t more = *cap ? 2 * *cap : 16;
-    void *bigger = reallocarray(*at, more, size);
-    if (!bigger)
-        return false;
-    *at = bigger;
-    *cap = more;
-    return true;
-}
-
 /* ---- frames -------------------------------------------------------------- */
 
 static int state_of(const char *status)
@@ -88,8 +73,8 @@ static uint32_t frame_of(struct speedscope *o, const struct export_span *s)
                          (size_t)state];
     else if (s->site)
         at = &o->of_site[(size_t)(s->site - d->sites) * STATES + (size_t)state];
-    if (*at != NO_FRAME ||
-        !grow(&o->frames, o->frame_count, &o->frame_cap, sizeof *o->frames))
+    if (*at != NO_FRAME || !export_grow(&o->frames, o->frame_count,
+                                        &o->frame_cap, sizeof *o->frames))
         return *at;
     o->frames[o->frame_count++] = (struct frame){s->name, s->object, state};
     return *at = (uint32_t)o->frame_count;
@@ -100,7 +85,8 @@ static uint32_t frame_of(struct speedscope *o, const struct export_span *s)
 static bool put_event(struct profile *p, int64_t at_ns, uint32_t frame,
                       bool is_close)
 {
-    if (!grow(&p->events, p->event_count, &p->event_cap, sizeof *p->events))
+    if (!export_grow(&p->events, p->event_count, &p->event_cap,
+                     sizeof *p->events))
         return false;
     p->events[p->event_count++] = (struct event){at_ns, frame, is_close};
     p->last_ns = at_ns;
@@ -153,7 +139,8 @@ static struct profile *add_profile(struct speedscope *o,
                                    const struct export_span *s, int number)
 {
     struct profile *p = calloc(1, sizeof *p);
-    if (!p || !grow(&o->all, o->profile_count, &o->profile_cap, sizeof *o->all))
+    if (!p || !export_grow(&o->all, o->profile_count, &o->profile_cap,
+                           sizeof *o->all))
         return free(p), NULL;
     *p = (struct profile){.process = s->process,
                           .thread = s->thread,
@@ -193,7 +180,7 @@ static int add(void *context, const struct export_span *s)
     uint32_t frame = frame_of(o, s);
     struct profile *p = profile_of(o, s, start, end);
     if (!p || frame == NO_FRAME || !put_event(p, start, frame, false) ||
-        !grow(&p->open, p->open_count, &p->open_cap, sizeof *p->open))
+        !export_grow(&p->open, p->open_count, &p->open_cap, sizeof *p->open))
         return -ENOMEM;
     p->open[p->open_count++] = (struct open_frame){s->id, end, frame};
     return 0;

@@ -9,6 +9,7 @@
 #include "shim/plan/plan.h"
 #include "shim/plan/rust_name.h"
 #include "tools/cli/object_names.h"
+#include "tools/cli/object_parts.h"
 #include <errno.h>
 #include <libiberty/demangle.h>
 #include <stdlib.h>
@@ -68,8 +69,7 @@ static int read_symbol(void *context, const struct plan_symbol *symbol)
 {
     struct reading *r = context;
     char rust[512];
-    if (symbol->name[0] != '_' || !symbol->name[1] ||
-        !strchr("ZR", symbol->name[1]) || symbol->vaddr == 0 ||
+    if (symbol->vaddr == 0 ||
         (r->part && !name_any_part(symbol->name, is_part, r)))
         return 0;
     if (rust_name(symbol->name, rust, sizeof rust) && is_meant(r, rust))
@@ -82,13 +82,19 @@ static int read_symbol(void *context, const struct plan_symbol *symbol)
     return is_it ? r->each(r->with, symbol) : 0;
 }
 
+static int read_all(const struct object *object, struct reading *r)
+{
+    return object_parts_each(object->parts, &object->image, r->part,
+                             r->part_len, read_symbol, r);
+}
+
 static int each_readable(void *context, uint32_t index, const char *name,
                          bind_symbol_fn *each, void *with)
 {
     const struct objects *objects = context;
     struct reading r = {.wanted = name, .each = each, .with = with};
     r.part = name_part(name, &r.part_len);
-    return plan_image_each_function(&objects->at[index].image, read_symbol, &r);
+    return read_all(&objects->at[index], &r);
 }
 
 static int each_matching(void *context, uint32_t index, const char *glob,
@@ -98,7 +104,7 @@ static int each_matching(void *context, uint32_t index, const char *glob,
     struct reading r = {
         .wanted = glob, .is_glob = true, .each = each, .with = with};
     r.part = bind_glob_part(glob, &r.part_len);
-    return plan_image_each_function(&objects->at[index].image, read_symbol, &r);
+    return read_all(&objects->at[index], &r);
 }
 
 struct bind_world functions_world(const struct objects *objects)

@@ -147,7 +147,8 @@ static void find_store(const struct launch_options *o, struct launch *l)
         return;
     }
     char parent[PATHS_MAX];
-    int err = paths_make_parents(l->store);
+    int err =
+        paths_is_no_file(l->store) ? -ENOTSUP : paths_make_parents(l->store);
     snprintf(parent, sizeof parent, "%.*s",
              (int)(strrchr(l->store, '/') - l->store), l->store);
     if (!err && access(*parent ? parent : "/", W_OK | X_OK) < 0)
@@ -160,7 +161,9 @@ static void find_store(const struct launch_options *o, struct launch *l)
     l->is_store_bad = true;
     options_trouble("cannot write the store '%s': %s; the trace waits in '%s' "
                     "until 'handspan sidecar --store FILE' brings it in",
-                    l->store, strerror(-err), l->dir);
+                    l->store,
+                    err == -ENOTSUP ? "it is no regular file" : strerror(-err),
+                    l->dir);
 }
 
 void launch_prepare(const struct launch_options *options, struct launch *l)

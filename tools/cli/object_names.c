@@ -4,6 +4,7 @@
  * meet: who asks compares the names.
  */
 #include "tools/cli/object_names.h"
+#include "tools/common/hash.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,14 +19,6 @@ struct object_names {
     bool failed;
 };
 
-static uint64_t hash_of(const char *name, size_t len)
-{
-    uint64_t hash = 14695981039346656037u;
-    for (size_t i = 0; i < len; i++)
-        hash = (hash ^ (uint8_t)name[i]) * 1099511628211u;
-    return hash;
-}
-
 static int add_name(struct object_names *n, size_t len,
                     const struct plan_symbol *symbol, const char *file)
 {
@@ -39,8 +32,8 @@ static int add_name(struct object_names *n, size_t len,
         n->at = grown;
         n->cap = cap;
     }
-    n->at[n->count] =
-        (struct name){hash_of(symbol->name, len), n->count, *symbol, file};
+    n->at[n->count] = (struct name){hash_bytes(HASH_BEGIN, symbol->name, len),
+                                    n->count, *symbol, file};
     n->count++;
     return 0;
 }
@@ -96,7 +89,7 @@ int object_names_each(struct object_names *n, const struct plan_image *image,
 {
     if (!n || !has_names(n, image))
         return plan_image_each_in_file(image, each, context);
-    uint64_t hash = hash_of(name, strlen(name));
+    uint64_t hash = hash_bytes(HASH_BEGIN, name, strlen(name));
     size_t low = 0, high = n->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;

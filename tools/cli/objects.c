@@ -73,6 +73,7 @@ static int add(struct objects *o, const char *path, size_t parent, char *why,
     object->kind = o->count == 0 ? OBJECT_MAIN
                                  : (enum object_kind)bind_kind_of(object->name);
     object->names = object_names_new();
+    object->parts = object_parts_new();
     o->count++;
     return 0;
 }
@@ -171,7 +172,9 @@ void objects_free(struct objects *o)
                    o->at[i].debug_len_bytes);
         free(o->at[i].path);
         object_names_free(o->at[i].names);
+        object_parts_free(o->at[i].parts);
         free(o->at[i].branches);
+        free(o->at[i].labels);
     }
     for (size_t i = 0; i < o->missing_count; i++)
         free(o->missing[i]);
@@ -220,10 +223,25 @@ void object_add_symtab(const struct objects *o, const struct object *object)
     free(real);
 }
 
+void object_index_labels(const struct objects *o, const struct object *object)
+{
+    struct object *own = &o->at[object - o->at];
+    if (own->labels && own->labels_symtab == own->image.symtab)
+        return;
+    free(own->labels); /* of the time before its debug file was read */
+    own->image.labels = (struct plan_labels){0};
+    own->labels_symtab = own->image.symtab;
+    size_t len = plan_image_labels_bytes(&own->image);
+    own->labels = len ? malloc(len) : NULL;
+    if (own->labels) /* else it only takes longer */
+        plan_image_index_labels(&own->image, own->labels);
+}
+
 void object_find_branches(const struct objects *o, const struct object *object,
                           uint64_t vaddr)
 {
     struct object *own = &o->at[object - o->at];
+    object_index_labels(o, object);
     size_t len = plan_image_branches_bytes(&own->image);
     if (len == 0 || plan_image_has_branches(&own->image, vaddr))
         return;

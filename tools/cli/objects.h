@@ -8,6 +8,7 @@
 #include "bind/scope.h"
 #include "shim/plan/image.h"
 #include "tools/cli/object_names.h"
+#include "tools/cli/object_parts.h"
 
 enum object_kind {
     OBJECT_MAIN = BIND_MAIN,
@@ -25,7 +26,10 @@ struct object {
     size_t len_bytes;
     size_t parent;              /* index of who needs it first */
     struct object_names *names; /* NULL: no memory */
+    struct object_parts *parts; /* NULL: no memory */
     void *branches;             /* memory of image.branches */
+    uint32_t *labels;           /* memory of image.labels */
+    const void *labels_symtab;  /* they are of the tables with this one */
     bool has_symtab; /* a debug file was looked for, if it has none itself */
     const void *debug_bytes; /* the mapped debug file; NULL: none */
     size_t debug_len_bytes;
@@ -49,11 +53,15 @@ void objects_free(struct objects *o);
 struct bind_object object_as_bound(const struct object *o);
 /* Full symbols of a stripped object from its debug file, once. */
 void object_add_symtab(const struct objects *o, const struct object *object);
+/* Before many functions of it are asked for by address: its symbols by address,
+ * once, and anew when it got others. */
+void object_index_labels(const struct objects *o, const struct object *object);
 /* Does a declaration with this scope cover the object? */
 bool object_matches(const struct object *o,
                     const struct manifest_object *scope);
 
-/* Before the function at vaddr is planned: who branches where. */
+/* Before the function at vaddr is planned: who branches where. Also indexes the
+ * labels. */
 void object_find_branches(const struct objects *o, const struct object *object,
                           uint64_t vaddr);
 

@@ -230,3 +230,12 @@ void program_classify(struct program *p)
                p->path);
     close(fd);
 }
+
+int program_find_file(const char *name, struct program *out)
+{
+    int err = program_find(name, out);
+    if (err != -EACCES || !strchr(name, '/'))
+        return err;
+    program_classify(out);
+    return out->kind == PROGRAM_LIBRARY ? 0 : err;
+}

@@ -25,6 +25,9 @@ struct program {
  * -EACCES (there, but not executable), -EISDIR. */
 int program_find(const char *name, struct program *out)
     __attribute__((warn_unused_result));
+/* The same for who only reads it: a library need not be executable. */
+int program_find_file(const char *name, struct program *out)
+    __attribute__((warn_unused_result));
 /* `ld-linux-x86-64.so.2 [OPTION...] PROGRAM ...`: the operand of argv that is
  * the program; NULL: `p` is not that loader, or there is none. */
 const char *program_of_loader(const struct program *p, char **argv);

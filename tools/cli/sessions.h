@@ -35,7 +35,7 @@ int sessions_each(const char *dir,
 /* Processes that share a session with `pid` and live, besides it: up to `most`
  * of them. Number of all, or -errno. */
 int sessions_beside(const char *dir, uint32_t pid, uint32_t *pids, int most);
-/* Open or close the gate of the sessions that have a process `pid` (0: of
- * all). Number of sessions changed, or -errno. */
-int sessions_set_gate(const char *dir, uint32_t pid, bool open)
+/* Switch recording on or off in all processes of all sessions, or of `pid`,
+ * if not 0; `is_alone`: in no other one. Number of sessions, or -errno. */
+int sessions_set_gate(const char *dir, uint32_t pid, bool open, bool *is_alone)
     __attribute__((warn_unused_result));

@@ -28,7 +28,8 @@ struct candidate {
 struct suggestions {
     struct candidate *at;
     size_t count, cap;
-    bool failed; /* no memory: the list is not whole */
+    uint32_t *slots; /* hash of `at` while it grows: index + 1; 2 * cap */
+    bool failed;     /* no memory: the list is not whole */
 };
 
 /* Add one, unless the same function is there already; then its kind and note

@@ -9,7 +9,7 @@ struct suggest_choice {
 };
 struct suggest_notes {
     size_t with_debug, without_debug; /* objects */
-    size_t unbindable, beyond;        /* candidates left out */
+    size_t beyond; /* candidates left out, as there are too many */
 };
 /* Grouped by object, the likeliest first. 0 or -ENOMEM; suggest_free() both
  * times. */

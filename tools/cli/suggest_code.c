@@ -28,10 +28,21 @@ struct pointers {
     const struct plan_image *image;
 };
 
+/* Most of what is asked are addresses of data. */
+static bool is_code(const struct plan_image *image, uint64_t vaddr)
+{
+    for (uint32_t i = 0; i < image->segment_count; i++)
+        if (image->segments[i].flags & PF_X &&
+            vaddr - image->segments[i].vaddr < image->segments[i].filesz)
+            return true;
+    return false;
+}
+
 static bool is_function(const struct plan_image *image, uint64_t vaddr)
 {
     uint64_t end;
-    return plan_image_function_extent(image, vaddr, &end) == 0;
+    return is_code(image, vaddr) &&
+           plan_image_function_extent(image, vaddr, &end) == 0;
 }
 
 static const char *name_at(const struct plan_image *image, uint64_t vaddr)
@@ -94,7 +105,8 @@ static void add_tables(struct suggestions *s, const struct object *object)
 {
     struct pointers p = {.image = &object->image};
     plan_image_each_slot(&object->image, take_pointer, &p);
-    qsort(p.list, p.count, sizeof *p.list, compare);
+    if (p.count)
+        qsort(p.list, p.count, sizeof *p.list, compare);
     for (size_t i = 0, n; i < p.count; i += n) {
         for (n = 1; i + n < p.count &&
                     p.list[i + n].at - p.list[i + n - 1].at <= TABLE_GAP;
@@ -127,41 +139,82 @@ static bool is_registration(const char *name)
     return false;
 }
 
-/* A stub of the PLT jumps through one slot: [endbr64] [bnd] jmp [rip+x]. */
-static const char *stub_name(const struct plan_image *image, uint64_t vaddr)
+/* The slots of an object that have a name, by address: there is a question for
+ * each call behind an address that is taken. */
+struct named_slot {
+    uint64_t vaddr;
+    const char *name;
+};
+struct code {
+    const struct object *object;
+    struct named_slot *slots;
+    size_t count, cap;
+};
+
+static int take_slot(void *context, const struct plan_slot *slot)
 {
-    const uint8_t *b = plan_image_at(image, vaddr, 16);
-    struct plan_slot slot;
+    struct code *c = context;
+    if (!slot->name)
+        return 0;
+    if (c->count == c->cap) {
+        size_t cap = c->cap ? c->cap * 2 : 256;
+        void *grown = realloc(c->slots, cap * sizeof *c->slots);
+        if (!grown)
+            return 1;
+        c->slots = grown;
+        c->cap = cap;
+    }
+    c->slots[c->count++] = (struct named_slot){slot->vaddr, slot->name};
+    return 0;
+}
+
+static int compare_slots(const void *a, const void *b)
+{
+    const struct named_slot *x = a, *y = b;
+    return (x->vaddr > y->vaddr) - (x->vaddr < y->vaddr);
+}
+
+static const char *slot_name(const struct code *c, uint64_t vaddr)
+{
+    struct named_slot wanted = {vaddr, NULL};
+    const struct named_slot *slot =
+        c->count ? bsearch(&wanted, c->slots, c->count, sizeof *c->slots,
+                           compare_slots)
+                 : NULL;
+    return slot ? slot->name : NULL;
+}
+
+/* A stub of the PLT jumps through one slot: [endbr64] [bnd] jmp [rip+x]. */
+static const char *stub_name(const struct code *c, uint64_t vaddr)
+{
+    const uint8_t *b = plan_image_at(&c->object->image, vaddr, 16);
     for (uint64_t i = 0; b && i < 6; i++) {
         int32_t rel;
         if (b[i] != 0xff || b[i + 1] != 0x25)
             continue;
         memcpy(&rel, b + i + 2, sizeof rel);
-        if (plan_image_find_slot(image, vaddr + i + 6 + (uint64_t)(int64_t)rel,
-                                 &slot) == 0)
-            return slot.name;
+        const char *name = slot_name(c, vaddr + i + 6 + (uint64_t)(int64_t)rel);
+        if (name)
+            return name;
     }
     return NULL;
 }
 
 /* Whom the call at `b` (link-time address `at`) calls, NULL: not a call that
  * we know. */
-static const char *callee(const struct plan_image *image, const uint8_t *b,
-                          uint64_t at)
+static const char *callee(const struct code *c, const uint8_t *b, uint64_t at)
 {
-    struct plan_slot slot;
+    const struct plan_image *image = &c->object->image;
     int32_t rel;
     if (b[0] == 0xe8) {
         memcpy(&rel, b + 1, sizeof rel);
         uint64_t to = at + 5 + (uint64_t)(int64_t)rel;
-        const char *name = stub_name(image, to);
+        const char *name = stub_name(c, to);
         return name ? name : is_function(image, to) ? name_at(image, to) : NULL;
     }
     if (b[0] == 0xff && b[1] == 0x15) {
         memcpy(&rel, b + 2, sizeof rel);
-        if (plan_image_find_slot(image, at + 6 + (uint64_t)(int64_t)rel,
-                                 &slot) == 0)
-            return slot.name;
+        return slot_name(c, at + 6 + (uint64_t)(int64_t)rel);
     }
     return NULL;
 }
@@ -180,16 +233,17 @@ static uint64_t taken_address(const uint8_t *b, uint64_t at)
     return at + 7 + (uint64_t)(int64_t)rel;
 }
 
-static void scan(struct suggestions *s, const struct object *object,
-                 const uint8_t *b, uint64_t start, uint64_t len)
+static void scan(struct suggestions *s, const struct code *c, const uint8_t *b,
+                 uint64_t start, uint64_t len)
 {
+    const struct object *object = c->object;
     const struct plan_image *image = &object->image;
     for (uint64_t i = 0; i + NEAR_BYTES + 8 < len; i++) {
         uint64_t to = taken_address(b + i, start + i);
         if (!to || !is_function(image, to))
             continue;
         for (uint64_t j = i + 7; j < i + NEAR_BYTES; j++) {
-            const char *name = callee(image, b + j, start + j);
+            const char *name = callee(c, b + j, start + j);
             if (!name)
                 continue;
             if (is_registration(name)) {
@@ -207,11 +261,16 @@ static void scan(struct suggestions *s, const struct object *object,
 void suggest_from_code(struct suggestions *s, const struct objects *objects)
 {
     const struct object *main = &objects->at[0];
+    struct code code = {.object = main};
+    plan_image_each_slot(&main->image, take_slot, &code);
+    if (code.count)
+        qsort(code.slots, code.count, sizeof *code.slots, compare_slots);
     for (uint32_t i = 0; i < main->image.segment_count; i++) {
         const struct plan_segment *g = &main->image.segments[i];
         const uint8_t *bytes = plan_image_at(&main->image, g->vaddr, g->filesz);
         if (bytes && (g->flags & PF_X))
-            scan(s, main, bytes, g->vaddr, g->filesz);
+            scan(s, &code, bytes, g->vaddr, g->filesz);
     }
+    free(code.slots);
     add_tables(s, main);
 }

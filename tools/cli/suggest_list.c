@@ -5,6 +5,7 @@
 #include "tools/cli/suggest_choose.h"
 #include "shim/plan/plan.h"
 #include "tools/cli/functions.h"
+#include "tools/common/hash.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,16 +19,66 @@ enum {
     OWN_LEAST_BYTES = 24,
 };
 
+/* ---- the list ----------------------------------------------------------- */
+
+static size_t hash_of(const struct object *object, const char *name,
+                      uint64_t vaddr)
+{
+    uint64_t hash = (uint64_t)(uintptr_t)object * 31 + vaddr;
+    if (!object)
+        hash = hash_text(hash, name);
+    return (size_t)(hash * 0x9e3779b97f4a7c15u >> 20);
+}
+
+/* Its slot, or the free one where it belongs. Twice as many as candidates. */
+static uint32_t *slot_of(const struct suggestions *s,
+                         const struct object *object, const char *name,
+                         uint64_t vaddr)
+{
+    size_t mask = 2 * s->cap - 1;
+    for (size_t i = hash_of(object, name, vaddr) & mask;; i = (i + 1) & mask) {
+        uint32_t *slot = &s->slots[i];
+        if (!*slot)
+            return slot;
+        const struct candidate *c = &s->at[*slot - 1];
+        if (c->object == object && c->vaddr == vaddr &&
+            (object || strcmp(c->name, name) == 0))
+            return slot;
+    }
+}
+
+static bool grow(struct suggestions *s)
+{
+    size_t cap = s->cap ? s->cap * 2 : 256;
+    uint32_t *slots = calloc(2 * cap, sizeof *slots);
+    void *grown = realloc(s->at, cap * sizeof *s->at);
+    if (grown)
+        s->at = grown;
+    if (!grown || !slots) {
+        free(slots);
+        return false;
+    }
+    free(s->slots);
+    s->slots = slots;
+    s->cap = cap;
+    for (size_t i = 0; i < s->count; i++)
+        *slot_of(s, s->at[i].object, s->at[i].name, s->at[i].vaddr) =
+            (uint32_t)i + 1;
+    return true;
+}
+
 struct candidate *suggest_add(struct suggestions *s,
                               const struct object *object, const char *name,
                               uint64_t vaddr, enum suggest_kind kind,
                               const char *note)
 {
-    for (size_t i = 0; i < s->count; i++) {
-        struct candidate *c = &s->at[i];
-        if (c->object != object || c->vaddr != vaddr ||
-            (!object && strcmp(c->name, name) != 0))
-            continue;
+    if (s->count == s->cap && !grow(s)) {
+        s->failed = true;
+        return NULL;
+    }
+    uint32_t *slot = slot_of(s, object, name, vaddr);
+    if (*slot) {
+        struct candidate *c = &s->at[*slot - 1];
         if (kind > c->kind)
             c->kind = kind;
         if (note && !c->note)
@@ -36,17 +87,8 @@ struct candidate *suggest_add(struct suggestions *s,
     }
     if (s->count == CANDIDATES_MOST)
         return NULL;
-    if (s->count == s->cap) {
-        size_t cap = s->cap ? s->cap * 2 : 256;
-        void *grown = realloc(s->at, cap * sizeof *s->at);
-        if (!grown) {
-            s->failed = true;
-            return NULL;
-        }
-        s->at = grown;
-        s->cap = cap;
-    }
     struct candidate *c = &s->at[s->count++];
+    *slot = (uint32_t)s->count;
     *c = (struct candidate){.object = object,
                             .name = name,
                             .vaddr = vaddr,
@@ -81,14 +123,21 @@ static bool is_wanted(const struct from *f, const char *name)
     return f->kind == SUGGEST_OWN ? score >= 0 : score >= 1;
 }
 
+static int is_cold_part(void *context, const struct plan_symbol *symbol,
+                        const char *file)
+{
+    (void)file;
+    return strcmp(symbol->name, context) == 0;
+}
+
 /* What throws is elsewhere; the rest of it may be a few bytes. */
-static bool has_cold_part(const struct plan_image *image, const char *name)
+static bool has_cold_part(const struct object *object, const char *name)
 {
     char cold[1024];
-    struct plan_symbol symbol;
     int len = snprintf(cold, sizeof cold, "%s.cold", name);
     return len > 0 && (size_t)len < sizeof cold &&
-           plan_image_find_symbol(image, cold, &symbol) == 0;
+           object_names_each(object->names, &object->image, cold, is_cold_part,
+                             cold) != 0;
 }
 
 static int take_symbol(void *context, const struct plan_symbol *symbol)
@@ -104,7 +153,7 @@ static int take_symbol(void *context, const struct plan_symbol *symbol)
             0 &&
         end - symbol->vaddr < (f->kind == SUGGEST_EXPORT ? EXPORT_LEAST_BYTES
                                                          : OWN_LEAST_BYTES) &&
-        !has_cold_part(&f->object->image, symbol->name))
+        !has_cold_part(f->object, symbol->name))
         return 0;
     suggest_add(f->s, f->object, symbol->name, symbol->vaddr, f->kind, NULL);
     return 0;
@@ -134,6 +183,8 @@ static void collect(struct suggestions *s, const struct objects *objects,
                     const struct suggest_choice *choice)
 {
     struct from f = {s, objects, &objects->at[0], SUGGEST_OWN, choice};
+    for (size_t i = 0; i < objects->count; i++)
+        object_index_labels(objects, &objects->at[i]);
     plan_image_each_function(&f.object->image, take_symbol, &f);
     f.kind = SUGGEST_IMPORT;
     plan_image_each_slot(&f.object->image, take_import, &f);
@@ -240,14 +291,14 @@ static void leave_out(struct suggestions *s, const struct objects *objects,
         if (c->object != last)
             shown = 0;
         last = c->object;
-        if (!scratch || !can_be_bound(objects, c, scratch)) {
-            c->is_left_out = true;
-            notes->unbindable++;
-        } else if (!choice->glob_count && is_helper(c)) {
+        if (!choice->glob_count && is_helper(c)) {
             c->is_left_out = true;
         } else if (!choice->glob_count && shown >= most) {
-            c->is_left_out = true;
+            c->is_left_out = true; /* whether it could be bound is not asked:
+                                      that costs most */
             notes->beyond++;
+        } else if (!scratch || !can_be_bound(objects, c, scratch)) {
+            c->is_left_out = true;
         } else {
             shown++;
         }
@@ -278,5 +329,6 @@ void suggest_free(struct suggestions *s)
         debug_function_free(&s->at[i].debug);
     }
     free(s->at);
+    free(s->slots);
     *s = (struct suggestions){0};
 }

@@ -9,40 +9,66 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const work[] = {
-    "open",     "close",    "read",     "write",   "load",      "store",
-    "save",     "send",     "receive",  "recv",    "push",      "pull",
-    "pop",      "parse",    "run",      "exec",    "execute",   "process",
-    "decode",   "encode",   "compress", "inflate", "deflate",   "decompress",
-    "dispatch", "handle",   "render",   "step",    "commit",    "prepare",
-    "connect",  "sort",     "convert",  "scan",    "flush",     "launch",
-    "launchv",  "state",    "fetch",    "extract", "transform", "publish",
-    "consume",  "request",  "respond",  "perform", "work",      "handler",
-    "stage",    "import",   "export",   "sync",    "update",    "search",
-    "build",    "compile",  "train",    "predict", "recognize", "filter",
-    "merge",    "split",    "accept",   "wait",    "start",     "stop",
-    "submit",   "callback", "cb",       "find",    "scale",     "mux",
-    "demux",    "shutdown", "insert",   "upload",  "download"};
-static const char *const helpers[] = {
-    "get",    "is",      "has",      "free",       "unref",    "ref",
-    "alloc",  "malloc",  "realloc",  "calloc",     "copy",     "clone",
-    "dup",    "cmp",     "compare",  "equal",      "strerror", "version",
-    "name",   "names",   "type",     "types",      "print",    "printf",
-    "log",    "debug",   "warn",     "warning",    "size",     "length",
-    "len",    "hash",    "iterator", "iter",       "next",     "prev",
-    "quark",  "destroy", "delete",   "clear",      "reset",    "str",
-    "string", "to",      "from",     "escape",     "time",     "lock",
-    "unlock", "mutex",   "register", "unregister", "usage",    "help",
-    "new",    "create",  "dump",     "error",      "message",  "opt",
-    "option", "options", "list",     "class",      "count",    "peek"};
+/* In order: they are searched. Work counts 2, a helper -1. */
+static const struct word {
+    char text[12];
+    int score;
+} words[] = {
+    {"accept", 2},    {"alloc", -1},      {"build", 2},    {"callback", 2},
+    {"calloc", -1},   {"cb", 2},          {"class", -1},   {"clear", -1},
+    {"clone", -1},    {"close", 2},       {"cmp", -1},     {"commit", 2},
+    {"compare", -1},  {"compile", 2},     {"compress", 2}, {"connect", 2},
+    {"consume", 2},   {"convert", 2},     {"copy", -1},    {"count", -1},
+    {"create", -1},   {"debug", -1},      {"decode", 2},   {"decompress", 2},
+    {"deflate", 2},   {"delete", -1},     {"demux", 2},    {"destroy", -1},
+    {"dispatch", 2},  {"download", 2},    {"dump", -1},    {"dup", -1},
+    {"encode", 2},    {"equal", -1},      {"error", -1},   {"escape", -1},
+    {"exec", 2},      {"execute", 2},     {"export", 2},   {"extract", 2},
+    {"fetch", 2},     {"filter", 2},      {"find", 2},     {"flush", 2},
+    {"free", -1},     {"from", -1},       {"get", -1},     {"handle", 2},
+    {"handler", 2},   {"has", -1},        {"hash", -1},    {"help", -1},
+    {"import", 2},    {"inflate", 2},     {"insert", 2},   {"is", -1},
+    {"iter", -1},     {"iterator", -1},   {"launch", 2},   {"launchv", 2},
+    {"len", -1},      {"length", -1},     {"list", -1},    {"load", 2},
+    {"lock", -1},     {"log", -1},        {"malloc", -1},  {"merge", 2},
+    {"message", -1},  {"mutex", -1},      {"mux", 2},      {"name", -1},
+    {"names", -1},    {"new", -1},        {"next", -1},    {"open", 2},
+    {"opt", -1},      {"option", -1},     {"options", -1}, {"parse", 2},
+    {"peek", -1},     {"perform", 2},     {"pop", 2},      {"predict", 2},
+    {"prepare", 2},   {"prev", -1},       {"print", -1},   {"printf", -1},
+    {"process", 2},   {"publish", 2},     {"pull", 2},     {"push", 2},
+    {"quark", -1},    {"read", 2},        {"realloc", -1}, {"receive", 2},
+    {"recognize", 2}, {"recv", 2},        {"ref", -1},     {"register", -1},
+    {"render", 2},    {"request", 2},     {"reset", -1},   {"respond", 2},
+    {"run", 2},       {"save", 2},        {"scale", 2},    {"scan", 2},
+    {"search", 2},    {"send", 2},        {"shutdown", 2}, {"size", -1},
+    {"sort", 2},      {"split", 2},       {"stage", 2},    {"start", 2},
+    {"state", 2},     {"step", 2},        {"stop", 2},     {"store", 2},
+    {"str", -1},      {"strerror", -1},   {"string", -1},  {"submit", 2},
+    {"sync", 2},      {"time", -1},       {"to", -1},      {"train", 2},
+    {"transform", 2}, {"type", -1},       {"types", -1},   {"unlock", -1},
+    {"unref", -1},    {"unregister", -1}, {"update", 2},   {"upload", 2},
+    {"usage", -1},    {"version", -1},    {"wait", 2},     {"warn", -1},
+    {"warning", -1},  {"work", 2},        {"write", 2},
+};
 
-static bool is_in(const char *const *words, size_t count, const char *word,
-                  size_t len)
+static int compare_words(const void *a, const void *b)
 {
-    for (size_t i = 0; i < count; i++)
-        if (strlen(words[i]) == len && strncasecmp(words[i], word, len) == 0)
-            return true;
-    return false;
+    return strcmp(((const struct word *)a)->text,
+                  ((const struct word *)b)->text);
+}
+
+static int score_word(const char *at, size_t len)
+{
+    struct word wanted = {0};
+    if (len == 0 || len >= sizeof wanted.text)
+        return 0;
+    for (size_t i = 0; i < len; i++)
+        wanted.text[i] = (char)tolower((unsigned char)at[i]);
+    const struct word *found =
+        bsearch(&wanted, words, sizeof words / sizeof *words, sizeof *words,
+                compare_words);
+    return found ? found->score : 0;
 }
 
 /* The word at `at`: up to an underscore, a capital after a small letter, or a
@@ -82,22 +108,19 @@ int suggest_score_name(const char *name)
 
 static int score_words(const char *name)
 {
-    int score = 0, words = 0;
+    int score = 0, count = 0;
     if (strncmp(name, "__", 2) == 0 || strncmp(name, "_fini", 5) == 0 ||
         strncmp(name, "_init", 5) == 0 || strcmp(name, "_start") == 0 ||
         strcmp(name, "main") == 0 || strncmp(name, "yy", 2) == 0)
         return -10;
     for (const char *at = name; *at;) {
         size_t n = word_len(at);
-        if (is_in(work, sizeof work / sizeof *work, at, n))
-            score += 2;
-        else if (is_in(helpers, sizeof helpers / sizeof *helpers, at, n))
-            score -= 1;
-        words += n > 0;
+        score += score_word(at, n);
+        count += n > 0;
         at += n ? n : 1;
     }
     /* what the work is made of has short names */
-    return score > 1 ? score + (words <= 3) + (words <= 4) - (words > 5)
+    return score > 1 ? score + (count <= 3) + (count <= 4) - (count > 5)
                      : score;
 }
 

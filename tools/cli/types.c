@@ -13,6 +13,7 @@ enum {
     ROUNDS_MAX = 16, /* a->b->c->d: each `->` can be one */
     TEXT_MAX_BYTES = 5 << 20,
     PARAMS_MAX = 127,
+    SYMBOL_MAX = 1000,    /* bytes of a readable one */
     FUNCTIONS_MAX = 2000, /* of a glob; as many as are bound */
 };
 
@@ -44,8 +45,10 @@ static bool is_local(const struct function *f)
            symbol.is_local;
 }
 
+/* `readable`: of what was pasted. The variants of a constructor have symbols
+ * of their own, so such are bound by that name. */
 static void want_one(struct compile *c, const struct manifest_want *w,
-                     const struct function *f)
+                     const struct function *f, const char *readable)
 {
     const char *params[PARAMS_MAX];
     struct debug_types_function wanted = {.object = f->object->path,
@@ -56,7 +59,9 @@ static void want_one(struct compile *c, const struct manifest_want *w,
            wanted.param_count < PARAMS_MAX;
          wanted.param_count++)
         params[wanted.param_count] = w->params[wanted.param_count].name;
-    wanted.symbol = w->is_pasted ? f->name : NULL;
+    bool is_readable = w->pasted && readable && strlen(readable) < SYMBOL_MAX;
+    wanted.symbol = is_readable ? readable : w->is_pasted ? f->name : NULL;
+    wanted.is_symbol_enough = w->pasted != NULL;
     wanted.is_result_unsure = is_local(f);
     debug_types_want_function(c->debug, &wanted);
 }
@@ -68,14 +73,16 @@ static void want_function(struct compile *c, const struct manifest_want *w)
 {
     struct functions found = {0};
     size_t plain = 0;
-    int err = w->is_pasted ? types_paste_find(c->objects, w, &found)
+    char *readable = NULL;
+    int err = w->is_pasted ? types_paste_find(c->objects, w, &found, &readable)
                            : functions_find(c->objects, w->decl, &found);
     for (size_t i = 0; !err && i < found.count && i < FUNCTIONS_MAX; i++)
         plain += !bind_is_clone(found.at[i].name);
     for (size_t i = 0; !err && i < found.count && i < FUNCTIONS_MAX; i++)
         if (plain == 0 || !bind_is_clone(found.at[i].name))
-            want_one(c, w, &found.at[i]);
+            want_one(c, w, &found.at[i], readable);
     functions_free(&found);
+    free(readable);
 }
 
 static void want(void *context, const struct manifest_want *w)

@@ -4,6 +4,9 @@
  * manifest has parsed them. Where both know a type, they must agree.
  */
 #include "tools/cli/types_paste.h"
+#include "bind/names.h"
+#include "shim/plan/cxx_name.h"
+#include "shim/plan/cxx_variant.h"
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -13,13 +16,21 @@
 char *__cxa_demangle(const char *mangled, char *buf, size_t *len_bytes,
                      int *status);
 
+enum {
+    EXACT = 100000, /* said to the letter */
+    SAID_BYTES = 4096
+};
+
 struct paste {
     const struct manifest_want *want;
-    const char *name; /* qualified */
-    char part[128];   /* behind its last "::" */
+    char *wanted_name, *wanted_params; /* spelling(); params may be NULL */
+    char part[128]; /* that the symbol has; "": none need be there */
+    bool is_const;  /* behind its parameters */
+    bool is_clone;  /* what compilers made of it counts */
     const struct object *object;
-    struct function best;
-    int score, ties; /* of the best */
+    struct functions *out; /* the best */
+    char *text;            /* their name */
+    int score, ties;       /* of the best */
     char *buf;
     size_t buf_bytes;
 };
@@ -129,15 +140,6 @@ static int compare_params(const struct paste *p, const char *text)
     return p->want->has_params && count != p->want->param_count ? -1 : score;
 }
 
-/* "non-virtual thunk to ns::B::f(int)" passes its call on, with another
- * `this`. */
-static bool is_thunk(const char *text, const char *name)
-{
-    static const char word[] = "thunk to ";
-    size_t len = sizeof word - 1;
-    return (size_t)(name - text) >= len && memcmp(name - len, word, len) == 0;
-}
-
 /* "label[abi:cxx11](int)": nobody writes the tags. */
 static void drop_tags(char *text)
 {
@@ -149,18 +151,125 @@ static void drop_tags(char *text)
     }
 }
 
-/* Behind "ns::f(" in "int ns::f<int>(int)"; NULL: another name. */
-static const char *params_of(const char *text, const char *name)
+/* ---- names -------------------------------------------------------------- */
+
+/* Behind the bracket that closes the one at `at`. */
+static const char *behind_arguments(const char *at)
 {
-    size_t len = strlen(name);
-    for (const char *at = text; (at = strstr(at, name)); at++) {
-        const char *end = at + len;
-        if ((at != text && at[-1] != ' ') || is_thunk(text, at))
-            continue;
-        if (*end == '(')
-            return end + 1;
+    int depth = 0;
+    do
+        depth += (*at == '<') - (*at == '>');
+    while (*at++ && depth);
+    return at;
+}
+
+/* Arguments of templates that nobody writes, as they are there anyway. */
+static void drop_defaults(char *text)
+{
+    static const char *const words[] = {
+        ",std::char_traits<",    ",std::allocator<", ",std::less<",
+        ",std::default_delete<", ",std::hash<",      ",std::equal_to<"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        for (char *at = text; (at = strstr(at, words[i]));) {
+            const char *end = behind_arguments(at + strlen(words[i]) - 1);
+            memmove(at, end, strlen(end) + 1);
+        }
+}
+
+static void replace_string(char *text)
+{
+    static const char whole[] = "std::__cxx11::basic_string<char>";
+    static const char word[] = "std::string";
+    for (char *at = text; (at = strstr(at, whole));) {
+        memcpy(at, word, sizeof word - 1);
+        at += sizeof word - 1;
+        memmove(at, at + sizeof whole - sizeof word,
+                strlen(at + sizeof whole - sizeof word) + 1);
     }
-    return NULL;
+}
+
+/* One spelling of each name; NULL: no memory. */
+static char *spelling(const char *text, size_t len)
+{
+    char *out = malloc(len + 1);
+    size_t n = 0;
+    for (size_t i = 0; out && i < len; i++)
+        if (!isspace((unsigned char)text[i]))
+            out[n++] = text[i];
+    if (!out)
+        return NULL;
+    out[n] = 0;
+    drop_tags(out);
+    drop_defaults(out);
+    replace_string(out);
+    return out;
+}
+
+static bool is_same(const char *text, size_t len, const char *wanted)
+{
+    char *own = spelling(text, len);
+    bool same = own && wanted && strcmp(own, wanted) == 0;
+    free(own);
+    return same;
+}
+
+/* "non-virtual thunk to ns::B::f(int)" passes its call on, with another
+ * `this`. */
+static bool is_other(const char *text, size_t len)
+{
+    return has_word(text, len, "to") || has_word(text, len, "for");
+}
+
+/* -1: another function. */
+static int compare(const struct paste *p, const char *text)
+{
+    struct manifest_cxx_name at;
+    if (!manifest_cxx_name(text, strlen(text), &at) ||
+        is_other(text, at.name) ||
+        !is_same(text + at.name, at.params - at.name, p->wanted_name))
+        return -1;
+    const char *params = text + at.params;
+    if (is_same(params, strlen(params), p->wanted_params))
+        return EXACT;
+    int score = compare_params(p, params + 1);
+    return score < 0 ? -1 : 2 * score + (p->is_const == !!text[at.behind]);
+}
+
+static bool add(struct paste *p, const struct plan_symbol *symbol)
+{
+    struct functions *f = p->out;
+    void *grown = realloc(f->at, (f->count + 1) * sizeof *f->at);
+    if (!grown)
+        return false;
+    f->at = grown;
+    f->at[f->count] = (struct function){
+        .object = p->object, .name = symbol->name, .vaddr = symbol->vaddr};
+    buf_init(&f->at[f->count].said, SAID_BYTES);
+    f->cap = ++f->count;
+    return true;
+}
+
+static void clear(struct paste *p)
+{
+    functions_free(p->out);
+    free(p->text);
+    p->text = NULL;
+    p->ties = 0;
+}
+
+static bool is_known(const struct paste *p, uint64_t vaddr)
+{
+    for (size_t i = 0; i < p->out->count; i++)
+        if (p->out->at[i].object == p->object && p->out->at[i].vaddr == vaddr)
+            return true;
+    return false;
+}
+
+/* The variants of a constructor are one function. */
+static bool is_variant(const struct paste *p, const char *text)
+{
+    return p->text && strcmp(p->text, text) == 0 &&
+           p->out->at[0].object == p->object;
 }
 
 static int look(void *context, const struct plan_symbol *symbol)
@@ -168,46 +277,110 @@ static int look(void *context, const struct plan_symbol *symbol)
     struct paste *p = context;
     int status;
     if (strncmp(symbol->name, "_Z", 2) != 0 || symbol->vaddr == 0 ||
-        !strstr(symbol->name, p->part) || strchr(symbol->name, '.'))
+        (p->part[0] && !strstr(symbol->name, p->part)) ||
+        (strchr(symbol->name, '.') &&
+         !(p->is_clone && bind_is_clone(symbol->name))))
         return 0; /* behind a dot: what a compiler made of it, also .cold */
     char *text = __cxa_demangle(symbol->name, p->buf, &p->buf_bytes, &status);
     if (!text || status != 0)
         return 0;
     p->buf = text;
-    drop_tags(text);
-    const char *params = params_of(text, p->name);
-    int score = params ? compare_params(p, params) : -1;
-    if (score < 0 || score < p->score ||
-        (p->best.object == p->object && p->best.vaddr == symbol->vaddr))
+    bind_cut_suffix(symbol->name, text);
+    int score = compare(p, text);
+    if (score < 0 || score < p->score || is_known(p, symbol->vaddr))
         return 0;
-    p->ties = score == p->score ? p->ties + 1 : 0;
+    if (score == p->score && !is_variant(p, text)) {
+        p->ties++;
+        return 0;
+    }
+    if (score > p->score)
+        clear(p);
     p->score = score;
-    p->best = (struct function){
-        .object = p->object, .name = symbol->name, .vaddr = symbol->vaddr};
+    if (!p->text)
+        p->text = strdup(text);
+    return p->text && add(p, symbol) ? 0 : -ENOMEM;
+}
+
+/* The variant that objects are made with comes first: of those whose parameters
+ * differ the prototype is the first one's. */
+static void sort_variants(struct functions *f)
+{
+    for (size_t i = 1; i < f->count; i++) {
+        struct function one = f->at[i];
+        bool is_plain = variant_hidden(&one.object->image, one.name,
+                                       one.vaddr) == VARIANT_PLAIN;
+        if (is_plain) {
+            f->at[i] = f->at[0];
+            f->at[0] = one;
+        }
+    }
+}
+
+static bool start(struct paste *p, const struct manifest_want *want)
+{
+    const char *name = want->decl->ident ? want->decl->ident : "";
+    size_t len;
+    const char *part = name_part(want->pasted ? want->pasted : name, &len);
+    struct manifest_cxx_name at;
+    if (part && len < sizeof p->part)
+        memcpy(p->part, part, len);
+    p->wanted_name = spelling(name, strlen(name));
+    if (want->pasted &&
+        manifest_cxx_name(want->pasted, strlen(want->pasted), &at)) {
+        p->wanted_params = spelling(want->pasted + at.params,
+                                    strlen(want->pasted + at.params));
+        p->is_const = want->pasted[at.behind] != 0;
+    }
+    return *name && p->wanted_name;
+}
+
+static int look_at_all(struct paste *p, const struct objects *objects)
+{
+    int err = 0;
+    for (size_t i = 0; !err && i < objects->count; i++) {
+        p->object = &objects->at[i];
+        if (object_matches(p->object, p->want->decl->object))
+            err = plan_image_each_function(&p->object->image, look, p);
+    }
+    return err;
+}
+
+/* What is bound by that name: variants that pass their calls on are not. */
+static int find_bound(struct paste *p, const struct objects *objects)
+{
+    struct manifest_decl decl = *p->want->decl;
+    struct functions bound;
+    decl.symbol = p->text;
+    int err = functions_find(objects, &decl, &bound);
+    if (err || !bound.count)
+        return err;
+    functions_free(p->out);
+    *p->out = bound;
+    sort_variants(p->out);
     return 0;
 }
 
 int types_paste_find(const struct objects *objects,
-                     const struct manifest_want *want, struct functions *out)
+                     const struct manifest_want *want, struct functions *out,
+                     char **readable)
 {
-    struct paste p = {.want = want, .name = want->decl->ident, .score = -1};
-    const char *part = p.name ? last_part(p.name) : "";
+    struct paste p = {.want = want, .score = -1, .out = out};
+    int err = 0;
     *out = (struct functions){0};
-    if (!*part || strlen(part) >= sizeof p.part)
-        return 0;
-    memcpy(p.part, part, strlen(part) + 1);
-    for (size_t i = 0; i < objects->count; i++) {
-        p.object = &objects->at[i];
-        if (object_matches(p.object, want->decl->object))
-            plan_image_each_function(&p.object->image, look, &p);
-    }
+    *readable = NULL;
+    bool is_ready = start(&p, want);
+    if (is_ready)
+        err = look_at_all(&p, objects);
+    p.is_clone = true; /* if there is no other */
+    if (is_ready && !err && p.score < 0)
+        err = look_at_all(&p, objects);
     free(p.buf);
-    if (!p.best.object || p.ties)
-        return 0;
-    out->at = malloc(sizeof *out->at);
-    if (!out->at)
-        return -ENOMEM;
-    out->at[0] = p.best;
-    out->count = out->cap = 1;
-    return 0;
+    free(p.wanted_name);
+    free(p.wanted_params);
+    if (err || p.ties)
+        clear(&p);
+    else if (want->pasted && p.text)
+        err = find_bound(&p, objects);
+    *readable = p.text;
+    return err;
 }

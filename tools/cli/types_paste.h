@@ -4,7 +4,9 @@
 #pragma once
 #include "tools/cli/functions.h"
 
-/* At most one function; none where several fit equally well. 0 or -ENOMEM. */
+/* At most one function, of a constructor or destructor all its variants; none
+ * where several fit equally well. `readable`: its name as a demangler tells it,
+ * the caller's to free; NULL: none was found. 0 or -ENOMEM. */
 int types_paste_find(const struct objects *objects,
-                     const struct manifest_want *want, struct functions *out)
-    __attribute__((warn_unused_result));
+                     const struct manifest_want *want, struct functions *out,
+                     char **readable) __attribute__((warn_unused_result));

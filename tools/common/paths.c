@@ -224,6 +224,12 @@ int paths_store_of(const char *dir_option, const char *store_option, char *out,
     return paths_store(store_option, dir, out, cap_bytes);
 }
 
+bool paths_is_no_file(const char *path)
+{
+    struct stat at;
+    return stat(path, &at) == 0 && !S_ISREG(at.st_mode);
+}
+
 int paths_make_parents(const char *file)
 {
     char path[PATHS_MAX];

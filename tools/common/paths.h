@@ -55,6 +55,10 @@ int paths_store(const char *override, const char *dir, char *out,
 int paths_store_of(const char *dir_option, const char *store_option, char *out,
                    size_t cap_bytes) __attribute__((warn_unused_result));
 
+/* Something is there that cannot be a store: a device, a folder, a pipe. SQLite
+ * would open it, and leave a journal beside it. */
+bool paths_is_no_file(const char *path);
+
 /* Create the folders above a file (0700). 0 or -errno. */
 int paths_make_parents(const char *file) __attribute__((warn_unused_result));
 

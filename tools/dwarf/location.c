@@ -140,32 +140,69 @@ static int entry_register(Dwarf_Attribute *a, const Dwarf_Op *op)
     return register_of(&inner[0]);
 }
 
-/* Which register holds the bytes 0 and 8 of what lies in pieces. */
-static void put_pieces(const Dwarf_Op *ops, size_t count,
-                       char out[LOCATION_TEXT])
+/* What lies in pieces: which register holds the bytes 0 and 8 (-1: none), and
+ * is anything said of each 8 bytes? */
+struct pieces {
+    int in[PIECES];
+    bool is_said[PIECES];
+};
+
+static bool read_pieces(const Dwarf_Op *ops, size_t count, struct pieces *out)
 {
-    int in[PIECES] = {-1, -1};
     uint64_t at = 0;
-    char first[16], second[16];
+    size_t from = 0;
+    *out = (struct pieces){.in = {-1, -1}};
     for (size_t i = 0; i < count; i++) {
-        int number = register_of(&ops[i]);
-        const Dwarf_Op *piece = number < 0 ? &ops[i] : &ops[i + 1];
-        if (number >= 0 && ++i == count)
-            return;
-        if (piece->atom != DW_OP_piece)
-            return;
-        if (at % 8 == 0 && at / 8 < PIECES && number >= 0)
-            in[at / 8] = number;
-        at += piece->number;
+        if (ops[i].atom != DW_OP_piece)
+            continue;
+        bool is_register = i == from + 1 && register_of(&ops[from]) >= 0;
+        if (at % 8 == 0 && at / 8 < PIECES && is_register)
+            out->in[at / 8] = register_of(&ops[from]);
+        for (uint64_t n = 0; n < ops[i].number && at < 8 * PIECES; n++, at++)
+            out->is_said[at / 8] |= i > from;
+        from = i + 1;
     }
-    if (in[0] < 0)
+    return from == count;
+}
+
+static uint64_t bytes_of(Dwarf_Die *param)
+{
+    Dwarf_Die type;
+    Dwarf_Word bytes;
+    Dwarf_Attribute a;
+    return dwarf_attr_integrate(param, DW_AT_type, &a) &&
+                   dwarf_formref_die(&a, &type) &&
+                   dwarf_aggregate_size(&type, &bytes) == 0
+               ? bytes
+               : 0;
+}
+
+/* `may_lose`: what is not said of 16 bytes may not be passed. */
+static void put_pieces(const Dwarf_Op *ops, size_t count, uint64_t bytes,
+                       bool may_lose, char out[LOCATION_TEXT])
+{
+    char text[PIECES][16];
+    struct pieces p;
+    if (!read_pieces(ops, count, &p))
         return;
-    register_name((uint64_t)in[0], first);
-    register_name((uint64_t)(in[1] < 0 ? 0 : in[1]), second);
-    if (in[1] >= 0)
-        snprintf(out, LOCATION_TEXT, "%s:%s", first, second);
-    else
-        snprintf(out, LOCATION_TEXT, "%s", first);
+    bool is_pair = bytes > 8 && bytes <= 8 * PIECES;
+    may_lose &= bytes && bytes <= 8 * PIECES;
+    bool is_lost = may_lose && (!p.is_said[0] || (is_pair && !p.is_said[1]));
+    if (is_lost && !p.is_said[0] && (!is_pair || !p.is_said[1])) {
+        snprintf(out, LOCATION_TEXT, "-");
+        return;
+    }
+    for (int i = 0; i < PIECES; i++)
+        if (is_lost && !p.is_said[i])
+            snprintf(text[i], sizeof text[i], "-");
+        else if (p.in[i] < 0)
+            snprintf(text[i], sizeof text[i], "?");
+        else
+            register_name((uint64_t)p.in[i], text[i]);
+    if (is_lost || (p.in[0] >= 0 && p.in[1] >= 0))
+        snprintf(out, LOCATION_TEXT, "%s:%s", text[0], text[1]);
+    else if (p.in[0] >= 0)
+        snprintf(out, LOCATION_TEXT, "%s", text[0]);
 }
 
 static bool has_atom(const Dwarf_Op *ops, size_t count, unsigned atom)
@@ -184,16 +221,18 @@ static bool is_conversion(const Dwarf_Op *ops, size_t count)
     return true;
 }
 
-static void put_expression(Dwarf_Die *function, Dwarf_Attribute *a,
-                           const Dwarf_Op *ops, size_t count, bool is_list,
-                           char out[LOCATION_TEXT])
+static void put_expression(Dwarf_Die *function, Dwarf_Die *param,
+                           Dwarf_Attribute *a, const Dwarf_Op *ops,
+                           size_t count, bool is_list, char out[LOCATION_TEXT])
 {
     char name[16];
     int number = register_of(&ops[0]), base = base_register_of(&ops[0]);
     int entry = entry_register(a, &ops[0]);
     bool is_value = has_atom(ops, count, DW_OP_stack_value);
     if (has_atom(ops, count, DW_OP_piece)) {
-        put_pieces(ops, count, out);
+        put_pieces(
+            ops, count, bytes_of(param),
+            !location_is_gcc(function) && location_is_optimized(function), out);
     } else if (number >= 0 && count == 1) {
         register_name((uint64_t)number, name);
         /* without tracking (-fno-var-tracking) gcc says where it is later */
@@ -245,7 +284,7 @@ void location_at_entry(Dwarf_Die *function, Dwarf_Die *param, uint64_t pc,
     unsigned form = dwarf_whatform(&a);
     bool is_list = form == DW_FORM_sec_offset || form == DW_FORM_loclistx ||
                    form == DW_FORM_data4 || form == DW_FORM_data8;
-    put_expression(function, &a, ops, count, is_list, out);
+    put_expression(function, param, &a, ops, count, is_list, out);
     if (is_gcc && strcmp(out, "-") == 0)
         snprintf(out, LOCATION_TEXT, "?");
     /* clang takes structs in memory apart, and passes what it needs of them */

@@ -10,13 +10,15 @@
 enum {
     LOCATION_TEXT = 48
 };
-/* "rdi", "rdi:rsi", "xmm0", "+8" (of the stack arguments), "*rdi" (a pointer
- * to it), "-" (it is not passed), "~" (it has places, but none so early), "="
- * (in memory, which the caller need not fill if the function does not read it:
- * optimized code of clang), "%" (the function keeps it somewhere else:
- * optimized code of clang), "!rdi" (there for good, also what clang loads there
- * first), "?" (not told: what the psABI says), into `out`.
- * `function` is the entry that has the code at `pc`. */
+/* "rdi", "rdi:rsi", "-:rsi" and "rdi:-" (8 bytes of 16 are not passed:
+ * optimized code of clang; "?" for the others: where the psABI has them),
+ * "xmm0", "+8" (of the stack arguments), "*rdi" (a pointer to it), "-" (it is
+ * not passed), "~" (it has places, but none so early), "=" (in memory, which
+ * the caller need not fill if the function does not read it: optimized code of
+ * clang), "%" (the function keeps it somewhere else: optimized code of clang),
+ * "!rdi" (there for good, also what clang loads there first), "?" (not told:
+ * what the psABI says), into `out`. `function` is the entry that has the code
+ * at `pc`. */
 void location_at_entry(Dwarf_Die *function, Dwarf_Die *param, uint64_t pc,
                        char out[LOCATION_TEXT]);
 /* The entry with the parameters' names and types, in the order of the source:

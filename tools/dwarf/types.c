@@ -177,6 +177,7 @@ void debug_types_want_function(struct debug_types *t,
     if (!w)
         return;
     w->is_result_unsure = f->is_result_unsure;
+    w->is_symbol_enough = f->is_symbol_enough;
     w->symbol = f->symbol ? strdup(f->symbol) : NULL;
     w->params = calloc(f->param_count + 1, sizeof *w->params);
     w->param_count = w->params ? f->param_count : 0;
@@ -486,6 +487,22 @@ static bool write_named(struct debug_types *t, struct types_want *w)
     return false;
 }
 
+/* No debug information has any of the functions of that name. */
+static bool is_unanswered(const struct debug_types *t,
+                          const struct types_want *w)
+{
+    if (w->is_done || w->kind != TYPES_FUNCTION || !w->is_symbol_enough)
+        return false;
+    for (size_t i = 0; i < t->want_count; i++) {
+        const struct types_want *other = &t->wants[i];
+        if (other->kind == TYPES_FUNCTION &&
+            strcmp(other->name, w->name) == 0 &&
+            (other->count || (other < w && !other->is_done)))
+            return false;
+    }
+    return true;
+}
+
 int debug_types_find(struct debug_types *t)
 {
     size_t before = t->text.len_bytes;
@@ -514,8 +531,11 @@ int debug_types_find(struct debug_types *t)
         struct types_want *w = &t->wants[i];
         if (!w->is_done && w->count)
             write_one(t, w);
-        w->is_done = true;
+        else if (is_unanswered(t, w))
+            types_write_symbol(t, w);
     }
+    for (size_t i = 0; i < t->want_count; i++)
+        t->wants[i].is_done = true;
     return t->failed ? -ENOMEM : t->text.len_bytes > before;
 }
 

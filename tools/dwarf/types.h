@@ -29,6 +29,7 @@ struct debug_types_function {
     const char *const *params; /* replace the names of its parameters but
                                   `this` (NULL entries: as they are) */
     size_t param_count;
+    bool is_symbol_enough; /* to be told where nothing is known but that */
     bool is_result_unsure; /* nobody outside can call it, so a compiler may have
                               left its result away without a word */
 };

@@ -76,6 +76,18 @@ static bool declare(struct prototype *p, Dwarf_Die *type,
            types_declare_alike(type, out);
 }
 
+/* What a compiler gives only some variants of a constructor: its entry says of
+ * all of them that there is one. */
+static bool is_of_others(const struct prototype *p, Dwarf_Die *declared)
+{
+    const char *name = dwarf_diename(declared);
+    Dwarf_Die function = p->function, concrete;
+    return name && types_is_flag(declared, DW_AT_artificial) &&
+           (strcmp(name, "__in_chrg") == 0 ||
+            strcmp(name, "__vtt_parm") == 0) &&
+           !location_concrete(&function, declared, &concrete);
+}
+
 static bool put_parameter(struct prototype *p, Dwarf_Die *die)
 {
     struct types_declared type;
@@ -169,6 +181,18 @@ static bool is_told(Dwarf_Die *function)
            unit_has_types(function);
 }
 
+/* `T... rest`: gcc has what it is of an instance below one entry. */
+static bool put_pack(struct prototype *p, Dwarf_Die *pack)
+{
+    Dwarf_Die child;
+    bool ok = true;
+    for (int more = dwarf_child(pack, &child); ok && more == 0;
+         more = dwarf_siblingof(&child, &child))
+        if (dwarf_tag(&child) == DW_TAG_formal_parameter)
+            ok = put_parameter(p, &child);
+    return ok;
+}
+
 /* False: some part of it cannot be written in C. */
 static bool put_all(struct prototype *p)
 {
@@ -188,8 +212,10 @@ static bool put_all(struct prototype *p)
             buf_text(&p->text, p->count ? ", ..." : "");
             break;
         }
-        if (tag == DW_TAG_formal_parameter)
+        if (tag == DW_TAG_formal_parameter && !is_of_others(p, &child))
             ok = put_parameter(p, &child);
+        if (tag == DW_TAG_GNU_formal_parameter_pack)
+            ok = put_pack(p, &child);
     }
     return ok && !p->text.failed && !p->args.failed;
 }
@@ -240,6 +266,15 @@ static void write_whole(struct prototype *p)
                p->count ? "" : "void");
     types_put_place(out, &p->function);
     buf_text(out, " */\n");
+}
+
+void types_write_symbol(struct debug_types *t, const struct types_want *w)
+{
+    buf_text(&t->text, "[[span(");
+    types_put_string(&t->text, w->name);
+    buf_text(&t->text, "), symbol(");
+    types_put_string(&t->text, w->symbol);
+    buf_text(&t->text, "), args(\"?\")]] int f;\n");
 }
 
 bool types_write_function(struct debug_types *t, const struct types_want *w,

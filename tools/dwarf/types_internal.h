@@ -42,7 +42,7 @@ struct types_want {
     char *symbol;
     char **params;
     size_t param_count;
-    bool is_result_unsure; /* see debug_types_want_function() */
+    bool is_symbol_enough, is_result_unsure; /* debug_types_want_function() */
 };
 /* A tag of ours and what it stands for. */
 struct types_record {
@@ -94,6 +94,8 @@ void types_put_string(struct buf *out, const char *text);
 /* types_function.c */
 bool types_write_function(struct debug_types *t, const struct types_want *w,
                           Dwarf_Die *die);
+/* That nothing is known of it but its symbol. */
+void types_write_symbol(struct debug_types *t, const struct types_want *w);
 /* types_record.c: the tag of a record that is used by value: written before;
  * or only named. NULL: it cannot be. */
 const char *types_record(struct debug_types *t, Dwarf_Die *die, bool by_value,

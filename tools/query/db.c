@@ -90,7 +90,8 @@ static struct rest *rest_begin(const char *path)
 static int open_handle(const char *path, sqlite3 **handle, struct rest **rest)
 {
     char uri[4200];
-    int code = sqlite3_open_v2(path, handle, SQLITE_OPEN_READONLY, NULL);
+    int code = sqlite3_open_v2(
+        path, handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
     if (code == SQLITE_OK) {
         sqlite3_busy_timeout(*handle, BUSY_MS);
         code = sqlite3_exec(*handle, "PRAGMA schema_version", NULL, NULL, NULL);
@@ -103,8 +104,9 @@ static int open_handle(const char *path, sqlite3 **handle, struct rest **rest)
         return code;
     sqlite3_close(*handle);
     snprintf(uri, sizeof uri, "file:%s?immutable=1", path);
-    code = sqlite3_open_v2(uri, handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI,
-                           NULL);
+    code = sqlite3_open_v2(
+        uri, handle,
+        SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL);
     return code ? code
                 : sqlite3_exec(*handle, "PRAGMA schema_version", NULL, NULL,
                                NULL);
@@ -117,7 +119,8 @@ static int migrate_copy(struct query_db *db, const char *path, char *why,
 {
     sqlite3 *copy = NULL;
     int code = sqlite3_open_v2(
-        "", &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+        "", &copy,
+        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
     sqlite3_backup *backup =
         code ? NULL : sqlite3_backup_init(copy, "main", db->handle, "main");
     if (backup) {

@@ -247,6 +247,7 @@ static void read_pause(sqlite3_stmt *stmt, void *entry)
     p->session = query_int(stmt, 0, 0);
     p->from_unix_ns = query_int(stmt, 1, 0);
     p->until_unix_ns = query_int(stmt, 2, -1);
+    p->pid = query_int(stmt, 3, -1);
 }
 
 static void read_throw(sqlite3_stmt *stmt, void *entry)

@@ -69,7 +69,7 @@ struct query_throw {
 };
 /* Recording was off. until -1: it is, or was until its end. */
 struct query_pause {
-    int64_t session, from_unix_ns, until_unix_ns;
+    int64_t session, from_unix_ns, until_unix_ns, pid; /* -1: of all */
 };
 /* Arrays sorted by their keys in the order above. */
 struct query_detail {

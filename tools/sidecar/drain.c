@@ -84,6 +84,15 @@ static struct store_cell text(const char *t)
     return (struct store_cell){.text = t, .shape = 't'};
 }
 
+/* Of a record that somebody damaged it may be the number that stands for NULL,
+ * which the table has no room for: the store would refuse the batch for ever.
+ */
+static int64_t parent_of(const struct drain_span *span)
+{
+    int64_t parent = span->is_root ? 0 : (int64_t)span->parent;
+    return parent == STORE_NULL ? 0 : parent;
+}
+
 /* The parameters of span_add. The texts of `json` and `links` are the row's. */
 static void row_make(struct session *s, const struct drain_span *span,
                      const struct pending *p, struct decode_result *json,
@@ -94,7 +103,7 @@ static void row_make(struct session *s, const struct drain_span *span,
         number(s->id),
         number((int64_t)span->ref),
         number(span->trace),
-        number(span->is_root ? 0 : (int64_t)span->parent),
+        number(parent_of(span)),
         number(span->site),
         number(span->process),
         number(span->generation),
@@ -470,12 +479,12 @@ static int item_take(struct session *s, uint32_t lane,
  */
 static int opener_drain(struct session *s, uint32_t lane, uint64_t t0)
 {
-    lane_assert(lane < LANE_MAX);
     struct session_lane *l = &s->lane[lane];
     struct lane_log_item item;
     int rc = 0;
     if (lane >= s->reader.header.lane_next || l->lost || l->is_draining)
         return 0;
+    lane_assert(lane < LANE_MAX);
     if (!l->is_open)
         rc = session_begin_lane(s, lane);
     if (rc != 0 || lane_log_look(&l->log) != 0)

@@ -38,6 +38,9 @@ int kept_look(struct session *session, uint32_t lane)
     __attribute__((warn_unused_result));
 int kept_take(struct session *session, uint32_t lane)
     __attribute__((warn_unused_result));
+/* Those that a dead thread's log, read to its end, never came to: their places
+ * were damaged. They are counted as corrupt, their slots given back. */
+void kept_drop(struct session *session, uint32_t lane);
 /* The trace that this handler is the root of. 0 or -errno. */
 int drain_root_store(struct session *session, const struct drain_span *span);
 /* An ended one into the totals, and its time into what its parent's children

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include "tools/sidecar/drain_internal.h"
 #include "tools/sidecar/ending.h"
 #include "tools/sidecar/session.h"
 #include "tools/sidecar/setup.h"
@@ -61,6 +62,10 @@ static int lane_finish(struct session *s, uint32_t lane, uint64_t owner,
         /* somebody has it by now: what is reserved is being written */
         if (l->log.head.owner != owner)
             return 0;
+        if (rc == 0 && lane_log_at_end(&l->log)) {
+            kept_drop(s, lane); /* it is all that can be unread */
+            break;
+        }
         if (rc == 0) { /* reserved by a thread that is no more */
             if (lane_log_skip(&l->log) != 0)
                 return -ENOMEM;
@@ -304,6 +309,18 @@ static int find_ending(struct session *s, const struct session_process *p,
                        is_signal ? end->signal : end->exit_code, out);
 }
 
+/* Of its own time, t0 to t1; 0: unknown. What others told is since its fork,
+ * and an image that was exec'ed begins later (struct lane_process). */
+static uint64_t cpu_of(const struct session_process *p)
+{
+    if (p->entry.state == LANE_PROCESS_ENDED)
+        return p->entry.cpu_ns;
+    if (p->entry.marker != LANE_MARKER_NONE) /* died while it wrote its end */
+        return 0;
+    return p->death.cpu_ns > p->entry.cpu_ns ? p->death.cpu_ns - p->entry.cpu_ns
+                                             : 0;
+}
+
 static int process_end(struct session *s, uint32_t index)
 {
     lane_assert(index < LANE_PROCESS_MAX && s->process[index].is_gone);
@@ -318,7 +335,7 @@ static int process_end(struct session *s, uint32_t index)
     if (t1 < p->last_ticks)
         t1 = p->last_ticks;
     int64_t duration = clock_until_ns(&s->clock, p->entry.t0_ticks, t1);
-    uint64_t cpu = marked ? p->entry.cpu_ns : p->death.cpu_ns;
+    uint64_t cpu = cpu_of(p);
     uint64_t peak = marked ? p->entry.peak_bytes : p->death.peak_bytes;
     bool is_reaped = p->death.source && strcmp(p->death.source, "reaper") == 0;
     bool is_sample = !marked && !is_reaped;

@@ -83,6 +83,21 @@ int kept_take(struct session *s, uint32_t lane)
     return 0;
 }
 
+void kept_drop(struct session *s, uint32_t lane)
+{
+    struct session_lane *l = &s->lane[lane];
+    lane_assert(l->kept_count == 0 || l->kept != NULL);
+    for (int i = 0; l->kept_count > 0 && i < LANE_OPEN_MAX; i++) {
+        if (l->kept->record[i].commit == 0)
+            continue;
+        l->kept->taken[i] = l->kept->record[i].commit;
+        l->kept->record[i].commit = 0;
+        l->kept_count--;
+        s->corrupt++;
+        s->is_moved = true;
+    }
+}
+
 void session_free_kept(struct session *s, uint32_t lane)
 {
     lane_assert(lane < LANE_MAX);

@@ -529,10 +529,10 @@ static int batch(struct session *s, int64_t now_ns)
     if (items < 0)
         return items;
     rc = rows_save(s); /* what looks for open ones finds them final */
-    if (rc == 0)
-        rc = slow_part(s, now_ns);
+    rc = rc ? rc : slow_part(s, now_ns);
     if (rc < 0)
         return rc;
+    s->is_moved |= store_is_changed(s->store);
     if (!s->is_moved && !s->is_ended && !outbox_is_due(&s->outbox, now_ns)) {
         store_rollback(s->store); /* nothing was written */
         return 0;

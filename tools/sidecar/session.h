@@ -98,6 +98,7 @@ struct session {
     uint32_t note_bytes, types_modules; /* types_fill.c */
     uint32_t words_seen;
     bool is_gate_known, is_off; /* as the gate was seen last */
+    uint64_t process_off[LANE_PROCESS_MAX / 64];
     int64_t gone_since_ns; /* its last process; 0: some live, or not asked */
     struct decode_groups groups;
     char withheld[256]; /* why words are not kept; empty: they are */

@@ -106,6 +106,7 @@ struct store {
     char path[PATHS_MAX];
     char why[WHY_BYTES + PATHS_MAX];
     bool in_transaction, has_wal;
+    int64_t changes_before; /* the transaction */
     struct wal wal;
     ino_t log_inode; /* of the file beside it, while that was ours; 0: none */
     struct texts *texts;
@@ -224,10 +225,12 @@ int store_open(const char *path, struct store **out, char *why,
     if (!store)
         return -ENOMEM;
     snprintf(store->path, sizeof store->path, "%s", path);
-    int rc = paths_make_parents(path);
+    int rc = paths_is_no_file(path) ? -ENOTSUP : paths_make_parents(path);
     if (rc != 0) {
-        snprintf(why, why_bytes, "cannot create the folder of store '%s': %s",
-                 path, strerror(-rc));
+        snprintf(why, why_bytes, "%s '%s': %s",
+                 rc == -ENOTSUP ? "store" : "cannot create the folder of store",
+                 path,
+                 rc == -ENOTSUP ? "it is no regular file" : strerror(-rc));
         free(store);
         return rc;
     }
@@ -504,10 +507,17 @@ int store_begin(struct store *store)
         return rc;
     lane_assert(!store->in_transaction);
     store->in_transaction = true;
+    store->changes_before = sqlite3_total_changes64(store->db);
     rc = check_version(store);
     if (rc < 0)
         store_rollback(store);
     return rc;
+}
+
+bool store_is_changed(const struct store *store)
+{
+    return store->in_transaction &&
+           sqlite3_total_changes64(store->db) != store->changes_before;
 }
 
 int store_commit(struct store *store)

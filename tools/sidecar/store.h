@@ -136,6 +136,8 @@ const void *store_blob(struct store *store, enum store_statement statement,
 int store_begin(struct store *store) __attribute__((warn_unused_result));
 int store_commit(struct store *store) __attribute__((warn_unused_result));
 void store_rollback(struct store *store);
+/* Did the transaction write anything? */
+bool store_is_changed(const struct store *store);
 /* Somebody reads for long, so each commit makes the log beside the store
  * larger: few large ones, please. */
 bool store_is_held(const struct store *store);

@@ -210,7 +210,8 @@ int feed_open_all(const char *store, struct feed **out, char *why,
     struct feed *feed = calloc(1, sizeof *feed);
     if (!feed)
         return -ENOMEM;
-    int code = sqlite3_open_v2(store, &feed->db, SQLITE_OPEN_READWRITE, NULL);
+    int code = sqlite3_open_v2(
+        store, &feed->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     int rc = code == SQLITE_CANTOPEN ? -ENOENT
              : code != SQLITE_OK     ? failed(feed, code)
                                      : set_up(feed);

@@ -2,7 +2,7 @@
 /* libcurl's owner: see http.h. */
 #define _GNU_SOURCE
 #include "tools/upload/http.h"
-#include <curl/curl.h>
+#include "tools/upload/libcurl.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +25,7 @@ struct http {
     size_t secrets_len;
     char error[CURL_ERROR_SIZE];
 };
+static const struct libcurl *lib;
 static http_stop *stop_call;
 static void *stop_context;
 
@@ -58,41 +59,40 @@ static void set_up(struct http *http)
 {
     CURL *c = http->curl;
     const struct upload_url *url = http->url;
-    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(c, CURLOPT_ERRORBUFFER, http->error);
-    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(c, CURLOPT_WRITEDATA, http);
-    curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
-    curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)url->timeout_ms);
-    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
-                     (long)url->connect_timeout_ms);
-    curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, (long)LOW_SPEED_BYTES);
-    curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)LOW_SPEED_S);
-    curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
-    curl_easy_setopt(c, CURLOPT_USERAGENT, "handspan");
-    curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 1L);
-    curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 2L);
-    curl_easy_setopt(c, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
+    lib->curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+    lib->curl_easy_setopt(c, CURLOPT_ERRORBUFFER, http->error);
+    lib->curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
+    lib->curl_easy_setopt(c, CURLOPT_WRITEDATA, http);
+    lib->curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
+    lib->curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
+    lib->curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
+    lib->curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+    lib->curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)url->timeout_ms);
+    lib->curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
+                          (long)url->connect_timeout_ms);
+    lib->curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, (long)LOW_SPEED_BYTES);
+    lib->curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)LOW_SPEED_S);
+    lib->curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
+    lib->curl_easy_setopt(c, CURLOPT_USERAGENT, "handspan");
+    lib->curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 1L);
+    lib->curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 2L);
+    lib->curl_easy_setopt(c, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
     if (url->ca_file[0])
-        curl_easy_setopt(c, CURLOPT_CAINFO, url->ca_file);
+        lib->curl_easy_setopt(c, CURLOPT_CAINFO, url->ca_file);
     if (url->proxy[0])
-        curl_easy_setopt(c, CURLOPT_PROXY, url->proxy);
+        lib->curl_easy_setopt(c, CURLOPT_PROXY, url->proxy);
 }
 
 int http_open(const struct upload_url *url, struct http **out)
 {
-    static bool is_global;
-    if (!is_global && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        return -ENOMEM;
-    is_global = true;
+    lib = libcurl_load();
+    if (!lib)
+        return -ELIBACC;
     struct http *http = calloc(1, sizeof *http);
     if (!http)
         return -ENOMEM;
     http->url = url;
-    http->curl = curl_easy_init();
+    http->curl = lib->curl_easy_init();
     if (!http->curl) {
         free(http);
         return -ENOMEM;
@@ -102,11 +102,21 @@ int http_open(const struct upload_url *url, struct http **out)
     return 0;
 }
 
+void http_open_why(int rc, char *why, size_t why_bytes)
+{
+    if (rc == -ELIBACC)
+        snprintf(why, why_bytes,
+                 "no libcurl.so.4 (of Debian's package libcurl4): %s",
+                 libcurl_why());
+    else
+        snprintf(why, why_bytes, "%s", strerror(-rc));
+}
+
 void http_close(struct http *http)
 {
     if (!http)
         return;
-    curl_easy_cleanup(http->curl);
+    lib->curl_easy_cleanup(http->curl);
     explicit_bzero(http, sizeof *http);
     free(http);
 }
@@ -182,7 +192,7 @@ static void list_free(struct curl_slist *list)
 {
     for (struct curl_slist *at = list; at; at = at->next)
         explicit_bzero(at->data, strlen(at->data));
-    curl_slist_free_all(list);
+    lib->curl_slist_free_all(list);
 }
 
 /* Was the request on its way when it failed? */
@@ -208,10 +218,10 @@ static void answer_fill(struct http *http, CURLcode code)
     curl_off_t after = 0, micros = 0;
     char *type = NULL;
     long status = 0;
-    curl_easy_getinfo(http->curl, CURLINFO_RETRY_AFTER, &after);
-    curl_easy_getinfo(http->curl, CURLINFO_TOTAL_TIME_T, &micros);
-    curl_easy_getinfo(http->curl, CURLINFO_CONTENT_TYPE, &type);
-    curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &status);
+    lib->curl_easy_getinfo(http->curl, CURLINFO_RETRY_AFTER, &after);
+    lib->curl_easy_getinfo(http->curl, CURLINFO_TOTAL_TIME_T, &micros);
+    lib->curl_easy_getinfo(http->curl, CURLINFO_CONTENT_TYPE, &type);
+    lib->curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &status);
     a->elapsed_ms = micros / 1000;
     if (after > RETRY_AFTER_MOST_S)
         after = RETRY_AFTER_MOST_S;
@@ -224,7 +234,7 @@ static void answer_fill(struct http *http, CURLcode code)
         return;
     }
     snprintf(a->error, sizeof a->error, "%s",
-             http->error[0] ? http->error : curl_easy_strerror(code));
+             http->error[0] ? http->error : lib->curl_easy_strerror(code));
 }
 
 void http_request(struct http *http, const char *method, const char *path,
@@ -243,20 +253,20 @@ void http_request(struct http *http, const char *method, const char *path,
     http->error[0] = 0;
     snprintf(url, sizeof url, "%s%s", http->url->base, path);
     for (int i = 0; headers && headers[i]; i++)
-        list = curl_slist_append(list, headers[i]);
-    list = curl_slist_append(list, "Expect:");
-    curl_easy_setopt(http->curl, CURLOPT_URL, url);
-    curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, list);
+        list = lib->curl_slist_append(list, headers[i]);
+    list = lib->curl_slist_append(list, "Expect:");
+    lib->curl_easy_setopt(http->curl, CURLOPT_URL, url);
+    lib->curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, list);
     if (body) {
-        curl_easy_setopt(http->curl, CURLOPT_POST, 1L);
-        curl_easy_setopt(http->curl, CURLOPT_POSTFIELDS, body);
-        curl_easy_setopt(http->curl, CURLOPT_POSTFIELDSIZE_LARGE,
-                         (curl_off_t)len_bytes);
+        lib->curl_easy_setopt(http->curl, CURLOPT_POST, 1L);
+        lib->curl_easy_setopt(http->curl, CURLOPT_POSTFIELDS, body);
+        lib->curl_easy_setopt(http->curl, CURLOPT_POSTFIELDSIZE_LARGE,
+                              (curl_off_t)len_bytes);
     } else {
-        curl_easy_setopt(http->curl, CURLOPT_HTTPGET, 1L);
+        lib->curl_easy_setopt(http->curl, CURLOPT_HTTPGET, 1L);
     }
-    curl_easy_setopt(http->curl, CURLOPT_CUSTOMREQUEST, method);
-    answer_fill(http, curl_easy_perform(http->curl));
+    lib->curl_easy_setopt(http->curl, CURLOPT_CUSTOMREQUEST, method);
+    answer_fill(http, lib->curl_easy_perform(http->curl));
     http_clean(answer, answer->body);
     http_clean(answer, answer->error);
     http_clean(answer, answer->type);

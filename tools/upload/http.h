@@ -30,9 +30,11 @@ struct http_answer {
 /* Aborts a request when it returns true. */
 typedef bool http_stop(void *context);
 
-/* `url` must live as long. 0, -ENOMEM. */
+/* `url` must live as long. 0, -ENOMEM, -ELIBACC: no libcurl (dlerror()). */
 int http_open(const struct upload_url *url, struct http **out)
     __attribute__((warn_unused_result));
+/* What http_open() returned, for people. */
+void http_open_why(int rc, char *why, size_t why_bytes);
 void http_close(struct http *http);
 /*
  * Masks what the server repeats of a key: of every header's value but those

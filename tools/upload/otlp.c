@@ -104,7 +104,7 @@ static int otlp_open(const struct upload_url *url, void **out, char *why,
         own_headers(o, getenv(text));
     int rc = http_open(&o->url, &o->http);
     if (rc != 0) {
-        snprintf(why, why_bytes, "%s", strerror(-rc));
+        http_open_why(rc, why, why_bytes);
         free(o);
         return rc;
     }

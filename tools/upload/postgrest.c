@@ -43,7 +43,7 @@ static int postgrest_open(const struct upload_url *url, void **out, char *why,
     buf_init(&p->body, BODY_MAX);
     int rc = http_open(&p->url, &p->http);
     if (rc != 0) {
-        snprintf(why, why_bytes, "%s", strerror(-rc));
+        http_open_why(rc, why, why_bytes);
         free(p);
         return rc;
     }

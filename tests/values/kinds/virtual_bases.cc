@@ -6,6 +6,8 @@
 //@ build: g++ -Os -o p p.cc
 //@ build: g++ -O0 -g -o p p.cc
 //@ build: clang++ -O0 -o p p.cc
+//@ build: clang++ -O1 -o p p.cc
+//@ build: clang++ -Os -o p p.cc
 //@ manifest: [[span, symbol("t::V::V(int, double)"), fails(n == 1)]] void V(void *self, int n, double d);
 //@ manifest: [[span, symbol("t::FC4E::FC4E(int)")]] void F(void *self, int n); [[span, symbol("D::D(int)")]] void D(void *self, int n);
 //@ expect: all(c["input"].get("n", 4) in (4, 5) and c["input"].get("d", 1.5) in (1.5, 2.5) for c in of("V")) and len(of("V")) >= 2
