@@ -21,6 +21,12 @@ uint32_t lane_keeper_lanes(const struct lane_keeper *keeper)
     return count < most ? count : most;
 }
 
+uint32_t lane_keeper_units(const struct lane_keeper *keeper)
+{
+    /* relaxed; who asks looks at the lanes' ends after that */
+    return __atomic_load_n(&keeper->map.session->unit_next, __ATOMIC_RELAXED);
+}
+
 static bool is_made(const struct lane_keeper *keeper, uint32_t index)
 {
     /* acquire; pairs with lane_make(): before, it has no page perhaps */
@@ -33,7 +39,10 @@ uint64_t lane_keeper_behind(const struct lane_keeper *keeper, uint32_t index)
 {
     if (!is_made(keeper, index))
         return 0;
-    const struct lane *lane = &keeper->map.lanes[index];
+    struct lane *lane = &keeper->map.lanes[index];
+    /* A page that is first written to is mapped alone. One that is first read
+     * comes with the 15 around it: 64 KiB a lane count as ours. */
+    __atomic_fetch_or(&lane->recycled, 0, __ATOMIC_RELAXED);
     /* acquire; pairs with the writer's cmpxchg: the segment's unit stands in
      * its slot */
     uint64_t end = __atomic_load_n(&lane->position, __ATOMIC_ACQUIRE) >>

@@ -43,6 +43,8 @@ void lane_keeper_advance(struct lane_keeper *keeper, uint32_t lane,
  * says how many. */
 void lane_keeper_recycle(struct lane_keeper *keeper, uint32_t lane,
                          uint64_t before);
+/* Units that were taken, ever: no more segments than that are full. */
+uint32_t lane_keeper_units(const struct lane_keeper *keeper);
 /* Full segments of this lane that were not given back (aside.c). */
 uint64_t lane_keeper_behind(const struct lane_keeper *keeper, uint32_t lane);
 /* The oldest of them, LANE_SEGMENT bytes in the mapping, if every item in it is

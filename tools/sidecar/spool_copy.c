@@ -68,6 +68,8 @@ static bool pick_lane(const struct lane_keeper *k, struct copy *out)
 {
     uint32_t lanes = lane_keeper_lanes(k);
     uint64_t behind = 0, most = 0;
+    if (lane_keeper_units(k) <= spared(k))
+        return false;
     for (uint32_t i = 0; i < lanes; i++) {
         uint64_t own = lane_keeper_behind(k, i);
         behind += own;
