@@ -12,6 +12,10 @@
 #include <errno.h>
 #include "lane/keeper.h"
 
+enum {
+    AHEAD = 1024, /* bytes */
+};
+
 uint32_t lane_keeper_lanes(const struct lane_keeper *keeper)
 {
     uint32_t most = keeper->map.table[LANE_TABLE_LANES].capacity;
@@ -56,6 +60,10 @@ static bool is_whole(uint32_t lane, uint64_t segment, const uint8_t *at)
     uint64_t position = segment << LANE_SEGMENT_SHIFT;
     uint64_t offset = 0;
     while (offset < LANE_SEGMENT) {
+        /* another core wrote it: the lines come while we look at this one */
+        for (uint64_t line = 0; line < 4; line++)
+            __builtin_prefetch(at + (offset + AHEAD + line * LANE_LINE) %
+                                        LANE_SEGMENT);
         /* acquire; pairs with lane_commit(): what it vouches for is there */
         (void)__atomic_load_n(
             (const uint64_t *)(const void *)(at + offset + 56),

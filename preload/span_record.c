@@ -21,9 +21,11 @@
 enum {
     GROW_EVERY = 8,                  /* records dropped between tries to grow */
     WAIT_STEP_NS = 50 * 1000 * 1000, /* a killed sidecar wakes nobody */
-    /* for a spool: a thread sleeps so long in all, and beyond that this part of
-     * its time: who outruns the disk takes at most twice as long, and that */
-    BRIEF_MOST_NS = 200 * 1000 * 1000,
+    /* for a spool: a thread sleeps no longer than this while nothing is given
+     * back; so long in all, and beyond that this part of its time: who outruns
+     * the disk takes at most twice as long, and that */
+    BRIEF_STILL_NS = 500 * 1000 * 1000,
+    BRIEF_MOST_NS = 2000 * 1000 * 1000,
     BRIEF_PART = 2,
 };
 
@@ -107,25 +109,38 @@ static uint64_t wait_most(uint64_t now)
     return 0;
 }
 
-/* Until the sidecar made room, or as long as the log's policy is to wait.
- * `room`: as it was before there was none. */
+/* Until the sidecar gave something back or the step is over. True: it did.
+ * `room`: as it was before there was none, and as it is. */
+static bool sleep_a_step(uint32_t *room, uint64_t most_ns)
+{
+    struct lane_session *session = runtime.map.session;
+    uint32_t before = *room;
+    uint64_t ns = most_ns < WAIT_STEP_NS ? most_ns : WAIT_STEP_NS;
+    struct timespec step = {0, (long)ns};
+    machine_syscall(SYS_futex, (long)&session->room, FUTEX_WAIT, before,
+                    (long)&step, 0, 0);
+    /* acquire; pairs with room_tell() in keeper.c */
+    *room = __atomic_load_n(&session->room, __ATOMIC_ACQUIRE);
+    return *room != before;
+}
+
+/* Until the sidecar made room, or as long as the log's policy is to wait. */
 static bool sleep_for_room(struct lane *lane, uint32_t *room, uint64_t now)
 {
     lane_assert(runtime.map.session != NULL);
-    struct lane_session *session = runtime.map.session;
     uint64_t end = now + wait_most(now);
-    while (now < end) {
-        uint64_t left = end - now < WAIT_STEP_NS ? end - now : WAIT_STEP_NS;
-        struct timespec step = {0, (long)left};
-        machine_syscall(SYS_futex, (long)&session->room, FUTEX_WAIT, *room,
-                        (long)&step, 0, 0);
-        /* acquire; pairs with room_tell() in keeper.c */
-        *room = __atomic_load_n(&session->room, __ATOMIC_ACQUIRE);
+    bool is_begun = *room != 0; /* else its sidecar may just be starting */
+    bool is_brief = runtime.map.policy == LANE_POLICY_BRIEF && is_begun;
+    uint64_t still = is_brief ? BRIEF_STILL_NS : end - now;
+    uint64_t until = now + still;
+    while (now < end && now < until) {
+        bool is_news = sleep_a_step(room, end - now);
         if (grow(lane))
             return true;
         if (span_is_forked())
             break;
         now = monotonic_ns();
+        until = is_news ? now + still : until;
     }
     return false;
 }

@@ -33,19 +33,19 @@ int main(int argc, char **argv)
 {
     long count = argc > 1 ? atol(argv[1]) : 1000;
     long threads = argc > 2 ? atol(argv[2]) : 1;
-    static struct part part[64];
+    static struct part part[256];
     struct timespec a, b;
     if (argc > 3 && strcmp(argv[3], "ask") == 0 && getchar() == EOF)
         return 1;
     clock_gettime(CLOCK_MONOTONIC, &a);
-    for (long i = 0; i < threads && i < 64; i++) {
+    for (long i = 0; i < threads && i < 256; i++) {
         part[i].from = count * i / threads;
         part[i].to = count * (i + 1) / threads;
         if (i && pthread_create(&part[i].thread, NULL, work, &part[i]) != 0)
             return 1;
     }
     work(&part[0]);
-    for (long i = 1; i < threads && i < 64; i++)
+    for (long i = 1; i < threads && i < 256; i++)
         pthread_join(part[i].thread, NULL);
     clock_gettime(CLOCK_MONOTONIC, &b);
     int64_t ns = (b.tv_sec - a.tv_sec) * 1000000000LL + b.tv_nsec - a.tv_nsec;

@@ -4,6 +4,8 @@
 
 usage: spool.py BUILD_DIR CASE [COUNT]
 burst      COUNT calls with values, back to back: each is in the store at the end
+many       the same of 200 threads
+free       the same of one, while the sidecar decodes
 killed     the sidecar is killed again and again while there is a spool
 full       a spool of 1 MB: what finds no room is counted, and nothing else
 unwritable a limit on the size of files: the same, and it is said
@@ -136,18 +138,52 @@ class Case:
         check(self.losses, {}, "losses")
 
 
+def is_served(one):
+    """Nobody else's sidecar is needed: it has the session, and its row."""
+    return lock.is_held(str(one.temp / "d")) and is_begun(one)
+
+
+def all_stored(one, sidecar):
+    wait_for(lambda: not list((one.temp / "d").glob("session-*")), "all stored")
+    sidecar.terminate()
+    sidecar.wait()
+    check(one.spools(), [], "spools left")
+
+
 def burst(one, count):
-    """Nothing is set: the default budget, the default policy."""
+    """Nothing is set: the default budget, the default policy. Not a call can be
+    decoded (the store is somebody else's) until all are made. The program has
+    less of a CPU than its sidecar, or a busy machine would decide."""
+    sidecar = one.sidecar("--stay")
+    program = one.program(count, threads=one.threads, stays="ask")
+    os.setpriority(os.PRIO_PROCESS, program.pid,
+                   min(os.getpriority(os.PRIO_PROCESS, 0) + 5, 19))
+    wait_for(lambda: is_served(one), "the session's row")
+    with contextlib.closing(sqlite3.connect(one.store, timeout=LIMIT_S,
+                                            isolation_level=None)) as store:
+        store.execute("BEGIN IMMEDIATE")
+        program.stdin.write("\n")
+        program.stdin.flush()
+        said = program.stdout.readline().strip()
+        check(said.startswith(f"{count} calls"), True, "a line")
+        aside = one.spooled() >> 20
+        check(aside >= one.aside_mib, True, f"{aside} MiB set aside")
+        store.execute("ROLLBACK")
+    one.end(program)
+    all_stored(one, sidecar)
+    one.whole(count)
+    print(f"{said}; {aside} MiB set aside; every one is in the store")
+
+
+def free(one, count):
+    """The same, and nothing is held up."""
     sidecar = one.sidecar("--stay")
     wait_for(lambda: lock.is_held(str(one.temp / "d")), "the sidecar")
     del one.traced["HANDSPAN_SIDECAR"]  # there is one: none is started
     program = one.program(count, stays="")
     said = program.communicate()[0].strip()
     check(program.returncode, 0, "the program's end")
-    wait_for(lambda: not list((one.temp / "d").glob("session-*")), "all stored")
-    sidecar.terminate()
-    sidecar.wait()
-    check(one.spools(), [], "spools left")
+    all_stored(one, sidecar)
     one.whole(count)
     print(f"{said}; every one is in the store")
 
@@ -339,7 +375,7 @@ def hostile(one, count):
 def main():
     build, name = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2]
     count = int(sys.argv[3])
-    settings = {"burst": {}, "killed": {"HANDSPAN_BUDGET_MB": "4"},
+    settings = {"burst": {}, "many": {}, "free": {}, "killed": {"HANDSPAN_BUDGET_MB": "4"},
                 "full": {"HANDSPAN_BUDGET_MB": "1",
                          "HANDSPAN_SPOOL_SIZE": "1MB"},
                 "unwritable": {"HANDSPAN_BUDGET_MB": "1"},
@@ -349,11 +385,15 @@ def main():
     temp = pathlib.Path(tempfile.mkdtemp(prefix="handspan-spool-"))
     one = Case(build, temp, **settings)
     one.build, one.settings = build, settings
+    one.threads = 200 if name == "many" else 1
+    one.aside_mib = 50 if name == "burst" else 0
     one.rounds = int(os.environ.get("ROUNDS", "25"))
     one.seed = int(os.environ.get("HANDSPAN_SEED", random.randrange(1 << 30)))
     one.faulty = str(build / "lib" / "libops_faulty.so")
     try:
-        globals()[name](one, count)
+        {"burst": burst, "many": burst, "free": free, "killed": killed,
+         "full": full, "unwritable": unwritable, "left": left,
+         "hostile": hostile}[name](one, count)
     except AssertionError as fault:
         print(f"{name}, seed {one.seed}: {fault}")
         return 1
