@@ -79,6 +79,13 @@ void lane_keeper_close(struct lane_keeper *keeper)
     keeper->map.base = NULL;
 }
 
+void lane_keeper_refuse(struct lane_keeper *keeper)
+{
+    lane_assert(keeper->map.session != NULL);
+    /* relaxed: a word for people */
+    __atomic_store_n(&keeper->map.session->is_refused, 1, __ATOMIC_RELAXED);
+}
+
 bool lane_keeper_is_ours(const struct lane_keeper *keeper)
 {
     return __atomic_load_n(&keeper->map.session->sidecar_pid,
@@ -552,6 +559,7 @@ int lane_keeper_open(struct lane_keeper *keeper, int dir_fd, const char *name,
     if (rc == 0) {
         __atomic_store_n(&keeper->map.session->sidecar_pid, (uint32_t)getpid(),
                          __ATOMIC_RELAXED);
+        __atomic_store_n(&keeper->map.session->is_refused, 0, __ATOMIC_RELAXED);
         journal_recover(keeper, reader);
         free_recover(keeper, reader);
         keeper->has_lost = true; /* nobody knows what the one before saw */

@@ -34,6 +34,10 @@ void lane_keeper_close(struct lane_keeper *keeper);
  * lock that did not keep us apart; then this one must leave it alone. */
 bool lane_keeper_is_ours(const struct lane_keeper *keeper);
 
+/* Leave the session alone, say so to who looks at it; until it is opened anew.
+ */
+void lane_keeper_refuse(struct lane_keeper *keeper);
+
 /* Everything of `lane` below `tail` is stored for good: move its tail and
  * give the units of whole segments below it back. */
 void lane_keeper_advance(struct lane_keeper *keeper, uint32_t lane,

@@ -163,8 +163,8 @@ struct lane_session {
     _Alignas(64) uint32_t ready; /* [P] 1 when all above is valid; release */
     uint32_t gate;               /* [O] enum lane_gate */
 
-    _Alignas(64) uint32_t process_next; /* [P] entries handed out; a table entry
-                              is valid when its own `state` says so */
+    /* entries handed out; one is valid when its own `state` says so */
+    _Alignas(64) uint32_t process_next; /* [P] */
     uint32_t context_next;              /* [P] */
     uint32_t site_next;                 /* [P] */
     uint32_t item_next;                 /* [P] */
@@ -195,8 +195,7 @@ struct lane_session {
 
     _Alignas(64) uint32_t sidecar_pid; /* [S] the one that drains; 0 none yet */
     uint32_t manifest_errors;          /* [P] in the manifest of this run */
-    uint32_t note_string; /* [P] string: what the run must say of itself,
-                             lines ("manifest: ...", "binding: ...") */
+    uint32_t note_string; /* [P] string, lines: what the run says of itself */
     uint32_t note_bytes;
     /* [S] a unit on its way to the ready queue: ready_tail << 32 | unit + 1, 0
      * none. A sidecar killed in between finishes this first (keeper.c). */
@@ -204,6 +203,7 @@ struct lane_session {
     /* [P] before `ready`: exit statuses that are errors; no rules: all but 0 */
     uint32_t has_exit_rules;
     uint8_t exit_errors[32];
+    uint32_t is_refused; /* [S] 1: the store refuses it, it is left alone */
 
     /* [P] pages of each table that are known to be real; grows */
     _Alignas(64) uint32_t real_pages[LANE_TABLES];

@@ -162,12 +162,13 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static void read_boot_id(uint8_t out[16])
+void lane_boot_id(uint8_t out[16])
 {
     char text[64];
+    __builtin_memset(out, 0, 16);
     int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return; /* all zero: unknown */
+        return;
     ssize_t n = read(fd, text, sizeof text);
     close(fd);
     unsigned digits = 0;
@@ -199,7 +200,7 @@ static void fill_header(struct lane_session *session,
     session->header_bytes = sizeof *session;
     session->file_bytes = len_bytes;
     session->key = random_key();
-    read_boot_id(session->boot_id);
+    lane_boot_id(session->boot_id);
     __builtin_memcpy(session->build_id, config->build_id,
                      sizeof session->build_id);
     session->machine = MACHINE_ELF;

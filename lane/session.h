@@ -101,6 +101,8 @@ void lane_process_ready(struct lane_map *map, uint32_t number,
  * loss is counted). [target, any thread] */
 int lane_string_put(struct lane_map *map, const void *bytes, uint32_t len_bytes,
                     struct lane_string *out);
+/* The boot of this machine; all 0: not known. */
+void lane_boot_id(uint8_t out[16]);
 /* Append an anchor (all clocks now). [signal-safe] */
 void lane_anchor_put(struct lane_map *map, uint32_t process);
 

@@ -24,6 +24,12 @@ enum {
     TRIES = 4000,      /* places that are asked for */
     LOWEST = 1 << 20,  /* no page of ours below */
 };
+/* A pad of the start lies at least 1.5 GiB below. What a process maps later,
+ * above all the 64 MiB of each thread's heap, fills the room below its
+ * libraries downwards: a page in the middle would push it over the few places
+ * that a live pad can have, 832 MiB below a function for instance. */
+#define FAR_DOWN   UINT32_C(0x80000000)
+#define FAR_ROOM   UINT32_C(0x1fffffff)
 #define HEAP_ROOM  (UINT64_C(64) << 30)
 #define STACK_ROOM (UINT64_C(1) << 30)
 
@@ -107,16 +113,23 @@ static bool map_page(uint64_t base)
     return false;
 }
 
-/* A distance as it is wanted, the rest by chance; below the function unless
- * `above`. */
+enum side {
+    BELOW,
+    FAR_BELOW,
+    ABOVE
+};
+
+/* A distance as it is wanted, the rest by chance. */
 static uint64_t propose(const struct plan_patch *patch, struct shim_pun pun,
-                        uint64_t *seed, bool above)
+                        uint64_t *seed, enum side side)
 {
     *seed ^= *seed << 13;
     *seed ^= *seed >> 7;
     *seed ^= *seed << 17;
     uint32_t field = (uint32_t)(*seed >> 20);
-    field = above ? field & 0x7fffffff : field | 0x80000000;
+    field = side == ABOVE   ? field & ~FAR_DOWN
+            : side == BELOW ? field | FAR_DOWN
+                            : (field & FAR_ROOM) | FAR_DOWN;
     field = (field & ~pun.mask) | pun.value;
     return patch->patch_at + PLAN_PATCH_BYTES +
            (uint64_t)(int64_t)(int32_t)field;
@@ -139,7 +152,10 @@ static bool map_own(const struct plan_patch *patch, struct shim_pun pun,
     if (!is_live && tries > 1)
         tries = LOOK;
     for (uint32_t i = 0; i < tries; i++) {
-        uint64_t to = propose(patch, pun, &seed, i >= tries / 2 && tries > 1);
+        enum side side = i >= tries / 2 && tries > 1 ? ABOVE
+                         : is_live                   ? BELOW
+                                                     : FAR_BELOW;
+        uint64_t to = propose(patch, pun, &seed, side);
         uint64_t base = to & ~(uint64_t)(PAGE - 1);
         if (to < LOWEST || to >> 47 != 0 || to - base > PAGE - PAD_BYTES ||
             !is_fit(patch, pun, to) || (!is_live && is_in_the_way(to)) ||

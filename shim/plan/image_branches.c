@@ -13,8 +13,6 @@
 #include "shim/plan/image_internal.h"
 #include "shim/plan/unwind.h"
 
-#include <emmintrin.h>
-
 enum {
     WINDOW = 22,            /* an endbr64 and what five bytes may displace */
     FUNCTION_MAX = 1 << 16, /* with labels beside its entry */
@@ -43,36 +41,14 @@ struct search {
 
 static void mark_start(const struct search *s, uint64_t vaddr)
 {
-    uint64_t first = vaddr - s->found->low + 1;
-    uint32_t word;
-    if (first > s->span)
-        return;
-    memcpy(&word, s->bits + first / 8, sizeof word);
-    word |= ((1u << WINDOW) - 1) << (first % 8);
-    memcpy(s->bits + first / 8, &word, sizeof word);
-}
-
-static void clear_start(const struct search *s, uint64_t vaddr)
-{
     uint64_t at = vaddr - s->found->low;
-    if (at < s->span)
-        s->bits[at / 8] &= (uint8_t) ~(1u << (at % 8));
-}
-
-static void each_start(const struct search *s,
-                       void (*each)(const struct search *s, uint64_t vaddr))
-{
-    const struct plan_image *image = s->image;
-    struct plan_fde_cursor cursor = {0};
-    for (uint64_t at; plan_fde_next(image, &cursor, &at);)
-        each(s, at);
-    for (int dynamic = 0; dynamic < 2; dynamic++) {
-        Elf64_Sym raw;
-        for (uint64_t i = 0; image_symbol_get(image, dynamic, i, &raw); i++)
-            if (ELF64_ST_TYPE(raw.st_info) == STT_FUNC &&
-                raw.st_shndx != SHN_UNDEF)
-                each(s, raw.st_value);
-    }
+    uint32_t word;
+    if (at >= s->span)
+        return;
+    s->bits[at / 8] &= (uint8_t) ~(1u << (at % 8));
+    memcpy(&word, s->bits + ++at / 8, sizeof word);
+    word |= ((1u << WINDOW) - 1) << (at % 8);
+    memcpy(s->bits + at / 8, &word, sizeof word);
 }
 
 static uint32_t bits_from(const struct search *s, uint64_t offset)
@@ -86,6 +62,61 @@ static uint32_t bits_from(const struct search *s, uint64_t offset)
 static bool is_start(const struct search *s, uint64_t offset)
 {
     return (bits_from(s, offset) & 3) == 2;
+}
+
+static bool next_symbol(const struct plan_image *image, bool dynamic,
+                        uint64_t *index, uint64_t *vaddr)
+{
+    Elf64_Sym raw;
+    while (image_symbol_get(image, dynamic, (*index)++, &raw)) {
+        *vaddr = raw.st_value;
+        if (ELF64_ST_TYPE(raw.st_info) == STT_FUNC && raw.st_shndx != SHN_UNDEF)
+            return true;
+    }
+    return false;
+}
+
+static void clear_start(const struct search *s, uint64_t vaddr)
+{
+    uint64_t at = vaddr - s->found->low;
+    if (at < s->span)
+        s->bits[at / 8] &= (uint8_t) ~(1u << (at % 8));
+}
+
+static void clear_starts(const struct search *s)
+{
+    const struct plan_image *image = s->image;
+    struct plan_fde_cursor cursor = {0};
+    uint64_t at;
+    while (plan_fde_next(image, &cursor, &at))
+        clear_start(s, at);
+    for (int dynamic = 0; dynamic < 2; dynamic++)
+        for (uint64_t i = 0; next_symbol(image, dynamic, &i, &at);)
+            clear_start(s, at);
+}
+
+/* In order, as the table of the unwinder is, no start lies within what a later
+ * one marks; else all are taken out again at the end. */
+static void mark_starts(const struct search *s)
+{
+    const struct plan_image *image = s->image;
+    struct plan_fde_cursor cursor = {0};
+    bool is_sorted = true;
+    uint64_t at, last = 0;
+    for (; plan_fde_next(image, &cursor, &at); last = at) {
+        is_sorted &= at >= last;
+        mark_start(s, at);
+    }
+    for (int dynamic = 0; dynamic < 2; dynamic++)
+        for (uint64_t i = 0; next_symbol(image, dynamic, &i, &at);) {
+            uint64_t offset = at - s->found->low;
+            if (offset >= s->span || is_start(s, offset))
+                continue;
+            is_sorted = false;
+            mark_start(s, at);
+        }
+    if (!is_sorted)
+        clear_starts(s);
 }
 
 /* ---- the pass ------------------------------------------------------------ */
@@ -146,49 +177,22 @@ static void look_at_fields(struct search *s, const struct image_fields *fields,
     }
 }
 
-/* Those of the 16 words that begin at p, p + 1 ... in [low, low + span): word
- * 4 * i + k is bit 4 * k + i. */
-static uint32_t words_in_range(const uint8_t *p, uint32_t low, uint32_t span)
-{
-    const __m128i sign = _mm_set1_epi32(INT32_MIN);
-    const __m128i base = _mm_set1_epi32((int32_t)low);
-    const __m128i most = _mm_set1_epi32((int32_t)(span ^ 0x80000000u));
-    uint32_t mask = 0;
-    for (int k = 0; k < 4; k++) {
-        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + k));
-        v = _mm_xor_si128(_mm_sub_epi32(v, base), sign);
-        __m128 less = _mm_castsi128_ps(_mm_cmplt_epi32(v, most));
-        mask |= (uint32_t)_mm_movemask_ps(less) << 4 * k;
-    }
-    return mask;
-}
-
-static void look_at_constant(struct search *s, const uint8_t *code,
-                             uint64_t vaddr)
-{
-    uint32_t value;
-    memcpy(&value, code, sizeof value);
-    value -= (uint32_t)s->found->low;
-    if (value < s->span && (bits_from(s, value) & 1))
-        keep_code(s, value, vaddr);
-}
-
 /* Where nothing is relocated an address may be a constant anywhere. */
-static void look_at_constants(struct search *s, const uint8_t *code,
-                              uint64_t vaddr, uint64_t len)
+static void look_at_constants(struct search *s,
+                              const struct image_fields *fields,
+                              const uint8_t *code, uint64_t vaddr)
 {
-    uint32_t low = (uint32_t)s->found->low, span = (uint32_t)s->span;
-    uint64_t i = 0;
-    for (; i + 19 <= len; i += 16) {
-        uint32_t mask = words_in_range(code + i, low, span);
-        for (; mask; mask &= mask - 1) {
-            uint32_t bit = (uint32_t)__builtin_ctz(mask);
-            uint64_t at = i + 4 * (bit & 3) + (bit >> 2);
-            look_at_constant(s, code + at, vaddr + at);
-        }
+    uint32_t target[IMAGE_FIELDS_MAX], low = (uint32_t)s->found->low;
+    for (uint32_t i = 0; i < fields->count; i++) {
+        memcpy(&target[i], code + fields->at[i], sizeof *target);
+        target[i] -= low;
+        target[i] =
+            target[i] < s->span ? target[i] : (uint32_t)s->span + NOWHERE;
+        __builtin_prefetch(s->bits + target[i] / 8);
     }
-    for (; i + 4 <= len; i++)
-        look_at_constant(s, code + i, vaddr + i);
+    for (uint32_t i = 0; i < fields->count; i++)
+        if (bits_from(s, target[i]) & 1)
+            keep_code(s, target[i], vaddr + fields->at[i]);
 }
 
 static void look_at_code(struct search *s, const uint8_t *bytes, uint64_t vaddr,
@@ -198,8 +202,9 @@ static void look_at_code(struct search *s, const uint8_t *bytes, uint64_t vaddr,
     struct image_fields fields;
     for (uint64_t from = 0; image_code_next(&code, &from, &fields);)
         look_at_fields(s, &fields, bytes, vaddr);
-    if (image_is_fixed(s->image))
-        look_at_constants(s, bytes, vaddr, len);
+    uint64_t from = image_is_fixed(s->image) ? 0 : len;
+    while (image_code_next_constant(&code, s->found->low, &from, &fields))
+        look_at_constants(s, &fields, bytes, vaddr);
 }
 
 /* Does the label stand in the function that begins at `start`? */
@@ -381,8 +386,7 @@ size_t plan_image_find_branches(struct plan_image *image, void *memory)
     s.room = room_for(s.span);
     s.bits = (uint8_t *)(s.at + s.room);
     s.is_wide = image_code_is_wide();
-    each_start(&s, mark_start);
-    each_start(&s, clear_start);
+    mark_starts(&s);
     for (uint32_t i = 0; i < image->segment_count; i++) {
         const struct plan_segment *segment = &image->segments[i];
         uint64_t len = image_bytes_from(image, segment->vaddr);

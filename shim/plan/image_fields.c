@@ -182,3 +182,90 @@ bool image_code_next(const struct image_code *code, uint64_t *from,
         *from = take_all(code, *from, reach, out);
     return true;
 }
+
+/* ---- constants ------------------------------------------------------------
+ */
+
+/* The upper halves of words that may be addresses: `most` above `least`. */
+struct halves {
+    uint16_t least, most;
+};
+
+/* Of the 32 words that begin at p, p + 1 ... */
+AVX2 INLINE uint32_t wide_constants_of_32(const uint8_t *p, struct halves range)
+{
+    const __m256i least = _mm256_set1_epi16((int16_t)range.least);
+    const __m256i most = _mm256_set1_epi16((int16_t)range.most);
+    const __m256i zero = _mm256_setzero_si256();
+    __m256i even = _mm256_sub_epi16(load_wide(p + 2), least);
+    __m256i odd = _mm256_sub_epi16(load_wide(p + 3), least);
+    even = _mm256_cmpeq_epi16(_mm256_subs_epu16(even, most), zero);
+    odd = _mm256_cmpeq_epi16(_mm256_subs_epu16(odd, most), zero);
+    return (uint32_t)_mm256_movemask_epi8(
+        _mm256_blendv_epi8(even, odd, _mm256_set1_epi16((int16_t)0xff00)));
+}
+
+static uint32_t constants_of_16(const uint8_t *p, struct halves range)
+{
+    const __m128i least = _mm_set1_epi16((int16_t)range.least);
+    const __m128i most = _mm_set1_epi16((int16_t)range.most);
+    const __m128i zero = _mm_setzero_si128();
+    const __m128i low_byte = _mm_set1_epi16(0x00ff);
+    __m128i even = _mm_loadu_si128((const __m128i *)(const void *)(p + 2));
+    __m128i odd = _mm_loadu_si128((const __m128i *)(const void *)(p + 3));
+    even = _mm_subs_epu16(_mm_sub_epi16(even, least), most);
+    odd = _mm_subs_epu16(_mm_sub_epi16(odd, least), most);
+    even = _mm_and_si128(_mm_cmpeq_epi16(even, zero), low_byte);
+    odd = _mm_andnot_si128(low_byte, _mm_cmpeq_epi16(odd, zero));
+    return (uint32_t)_mm_movemask_epi8(_mm_or_si128(even, odd));
+}
+
+AVX2 static uint64_t take_constants_wide(const struct image_code *code,
+                                         uint64_t from, struct halves range,
+                                         struct image_fields *out)
+{
+    uint32_t count = out->count;
+    for (; from + 36 <= code->len && count <= IMAGE_FIELDS_MAX - 36;
+         from += 32) {
+        uint32_t m = wide_constants_of_32(code->bytes + from, range);
+        uint64_t *at = out->at + count;
+        count += (uint32_t)__builtin_popcount(m);
+        for (int i = 0; i < 4; i++, m &= m - 1)
+            at[i] = from + _tzcnt_u32(m);
+        for (at += 4; m != 0; m &= m - 1)
+            *at++ = from + _tzcnt_u32(m);
+    }
+    out->count = count;
+    return from;
+}
+
+static uint64_t take_constants(const struct image_code *code, uint64_t from,
+                               struct halves range, struct image_fields *out)
+{
+    for (; from + 20 <= code->len && out->count <= IMAGE_FIELDS_MAX - 16;
+         from += 16)
+        for (uint32_t m = constants_of_16(code->bytes + from, range); m != 0;
+             m &= m - 1)
+            out->at[out->count++] = from + (uint64_t)__builtin_ctz(m);
+    return from;
+}
+
+bool image_code_next_constant(const struct image_code *code, uint64_t low,
+                              uint64_t *from, struct image_fields *out)
+{
+    uint16_t least = (uint16_t)(low >> 16);
+    struct halves range = {least,
+                           (uint16_t)(((low + code->span) >> 16) - least)};
+    out->count = 0;
+    if (*from + 4 > code->len)
+        return false;
+    if (code->is_wide)
+        *from = take_constants_wide(code, *from, range, out);
+    if (*from + 36 > code->len || !code->is_wide)
+        *from = take_constants(code, *from, range, out);
+    for (; *from + 4 <= code->len && *from + 20 > code->len &&
+           out->count < IMAGE_FIELDS_MAX;
+         ++*from)
+        out->at[out->count++] = *from;
+    return true;
+}

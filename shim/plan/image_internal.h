@@ -111,3 +111,7 @@ bool image_code_is_wide(void);
  * all. */
 bool image_code_next(const struct image_code *code, uint64_t *from,
                      struct image_fields *out);
+/* As image_code_next(), of every word, wherever it begins, that may be in
+ * [low, low + span]; some others are told as well. */
+bool image_code_next_constant(const struct image_code *code, uint64_t low,
+                              uint64_t *from, struct image_fields *out);

@@ -6,6 +6,7 @@
 #include "shim/plan/image.h"
 #include "shim/plan/image_internal.h"
 
+#include <emmintrin.h>
 #include <errno.h>
 
 static bool describe_slot(const struct plan_image *image,
@@ -95,14 +96,29 @@ struct words {
 };
 
 /* Of a resolver the address is told, not what it answers. */
-static int word_of_slot(void *context, const struct plan_slot *slot)
+static void word_of_slot(const struct words *w, const Elf64_Rela *rela)
 {
-    const struct words *w = context;
-    if (slot->type == R_X86_64_IRELATIVE)
-        w->each(w->context, slot->vaddr, slot->addend);
-    else if (slot->is_defined_here)
-        w->each(w->context, slot->vaddr, slot->definition);
-    return 0;
+    struct plan_slot slot;
+    if (!describe_slot(w->image, rela, &slot))
+        return;
+    if (slot.type == R_X86_64_IRELATIVE)
+        w->each(w->context, slot.vaddr, slot.addend);
+    else if (slot.is_defined_here)
+        w->each(w->context, slot.vaddr, slot.definition);
+}
+
+/* Nearly all of them are relative: hundreds of thousands in a large object. */
+static void words_of_rela(const struct words *w, uint64_t table, uint64_t len)
+{
+    const char *at = plan_image_at(w->image, table, len);
+    for (uint64_t i = 0; at != NULL && i < len / sizeof(Elf64_Rela); i++) {
+        Elf64_Rela rela;
+        memcpy(&rela, at + i * sizeof rela, sizeof rela);
+        if (ELF64_R_TYPE(rela.r_info) == R_X86_64_RELATIVE)
+            w->each(w->context, rela.r_offset, (uint64_t)rela.r_addend);
+        else
+            word_of_slot(w, &rela);
+    }
 }
 
 /* A word in place: the addend, with the load bias once it was relocated. */
@@ -137,20 +153,51 @@ static void words_of_relr(const struct words *w)
     }
 }
 
-/* Nothing tells addresses from numbers: every aligned word may be one. */
+/* Four words at a time, at each second of which one may begin: which of them
+ * are below 2^32, and in [low, low + span]? A bit each. */
+static uint32_t words_within(const char *p, uint32_t low, uint32_t span)
+{
+    const __m128i sign = _mm_set1_epi32(INT32_MIN);
+    const __m128i most = _mm_set1_epi32((int32_t)(span ^ 0x80000000u));
+    __m128i here = _mm_loadu_si128((const __m128i *)(const void *)p);
+    __m128i high = _mm_loadu_si128((const __m128i *)(const void *)(p + 4));
+    __m128i from = _mm_sub_epi32(here, _mm_set1_epi32((int32_t)low));
+    __m128i more = _mm_cmpgt_epi32(_mm_xor_si128(from, sign), most);
+    __m128i is_short = _mm_cmpeq_epi32(high, _mm_setzero_si128());
+    return (uint32_t)_mm_movemask_ps(
+        _mm_castsi128_ps(_mm_andnot_si128(more, is_short)));
+}
+
+/* Nothing tells addresses of its code from numbers: every second word of 32
+ * bits may begin one. */
+static void words_of_segment(const struct words *w, const char *at,
+                             uint64_t vaddr, uint64_t len)
+{
+    uint64_t low, high, value, to = -vaddr & 3;
+    if (!image_code_range(w->image, &low, &high))
+        return;
+    uint64_t span = high - low;
+    for (; to + 20 <= len && high <= UINT32_MAX; to += 16)
+        for (uint32_t m = words_within(at + to, (uint32_t)low, (uint32_t)span);
+             m != 0; m &= m - 1) {
+            uint64_t place = to + 4 * (uint64_t)__builtin_ctz(m);
+            memcpy(&value, at + place, sizeof value);
+            w->each(w->context, vaddr + place, value);
+        }
+    for (; to + 8 <= len; to += 4) {
+        memcpy(&value, at + to, sizeof value);
+        if (value - low <= span)
+            w->each(w->context, vaddr + to, value);
+    }
+}
+
 static void words_of_data(const struct words *w)
 {
-    const struct plan_image *image = w->image;
-    for (uint32_t i = 0; i < image->segment_count; i++) {
-        const struct plan_segment *s = &image->segments[i];
-        uint64_t len = s->filesz, value;
-        const char *at = plan_image_at(image, s->vaddr, len);
-        if (at == NULL || (s->flags & PF_X))
-            continue;
-        for (uint64_t to = -s->vaddr & 3; to + 8 <= len; to += 4) {
-            memcpy(&value, at + to, sizeof value);
-            w->each(w->context, s->vaddr + to, value);
-        }
+    for (uint32_t i = 0; i < w->image->segment_count; i++) {
+        const struct plan_segment *s = &w->image->segments[i];
+        const char *at = plan_image_at(w->image, s->vaddr, s->filesz);
+        if (at != NULL && !(s->flags & PF_X))
+            words_of_segment(w, at, s->vaddr, s->filesz);
     }
 }
 
@@ -160,7 +207,8 @@ void plan_image_each_word(const struct plan_image *image,
                           void *context)
 {
     const struct words w = {image, each, context};
-    (void)plan_image_each_slot(image, word_of_slot, (void *)(uintptr_t)&w);
+    words_of_rela(&w, image->jmprel, image->jmprel_len);
+    words_of_rela(&w, image->rela, image->rela_len);
     words_of_relr(&w);
     if (image_is_fixed(image))
         words_of_data(&w);

@@ -202,6 +202,49 @@ class Misfortune(base.Base):
         self.end(p)
         self.assertEqual(self.rows("PRAGMA integrity_check"), [("ok",)])
 
+    # ---- refused ------------------------------------------------------------
+
+    def session_of(self, p):
+        return [n for n in os.listdir(self.dir)
+                if n.startswith(f"session-{p.pid}-")]
+
+    def test_refused_by_a_constraint(self):
+        """What a table does not take of one session holds up no other; its file
+        stays, and says so, until it is taken."""
+        side = self.sidecar(stderr=subprocess.DEVNULL)
+        good, bad = self.start(), self.start()
+        self.call(good, 10)
+        self.wait_for(lambda: self.calls() == 10, "the store")
+        self.execute("CREATE TRIGGER refuses BEFORE INSERT ON rollups WHEN "
+                     "new.session = (SELECT session FROM sessions WHERE file "
+                     f"GLOB 'session-{bad.pid}-*') "
+                     "BEGIN SELECT RAISE(ABORT, 'not in this test'); END")
+        self.call(bad, 20)
+        # found on its own: others go through all the while
+        self.wait_for(lambda: self.call(good, 1) or "left alone" in self.log(),
+                      "it is left alone")
+        self.assertIn("not in this test", self.log())
+        self.assertEqual(self.log().count("left alone"), 1)
+        said = {s["pid"]: s["error"] or "" for s in self.json("status")
+                if s["kind"] == "session"}
+        self.assertIn("refuses", said[bad.pid])
+        self.assertEqual(said[good.pid], "")
+        self.assertIn("refuses", self.ok("status"))
+        for p in good, bad:
+            p.stdin.close()
+            self.assertEqual(p.wait(60), 0)
+        self.wait_for(lambda: not self.session_of(good), "the other is stored")
+        before = self.calls()
+        self.assertEqual(len(self.session_of(bad)), 1)
+        side.terminate()
+        side.wait()
+        # one that ends by itself does so, and says by its status what it left
+        self.assertEqual(self.handspan("sidecar", "--once").returncode, 1)
+        self.execute("DROP TRIGGER refuses")
+        self.ok("sidecar", "--once")
+        self.no_session_left()
+        self.assertEqual((self.calls(), self.lost()), (before + 20, 0))
+
     # ---- many files ---------------------------------------------------------
 
     def test_many_files_that_nobody_can_read(self):

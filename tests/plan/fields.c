@@ -78,6 +78,39 @@ static int compare(const uint8_t *bytes, uint64_t len, uint64_t span,
     return i < found.count;
 }
 
+/* Each word that may be an address is told, once and in order, and of the
+ * others none that is more than 64 KiB away, but for the last bytes. */
+static int compare_constants(const uint8_t *bytes, uint64_t len, uint64_t span,
+                             bool is_wide)
+{
+    struct image_code code = {bytes, len, span, is_wide};
+    struct image_fields found = {0};
+    uint64_t from = 0, low = next() % (UINT32_MAX - (uint32_t)span);
+    uint32_t i = 0, value;
+    for (uint64_t at = 0; at <= len; at++) {
+        while (i == found.count &&
+               image_code_next_constant(&code, low, &from, &found))
+            i = 0;
+        bool is_told = i < found.count && found.at[i] == at, is_word = false;
+        i += is_told;
+        if (at + 4 <= len) {
+            memcpy(&value, bytes + at, sizeof value);
+            is_word = value >= low && value <= low + span;
+            is_told =
+                is_told && at + 20 <= len &&
+                (value >> 16 < low >> 16 || value >> 16 > (low + span) >> 16);
+        }
+        if ((is_word && i == 0) || is_told ||
+            (is_word && found.at[i - 1] != at)) {
+            printf("wrong: a constant at %lu of %lu, span %lx, wide %d\n",
+                   (unsigned long)at, (unsigned long)len, (unsigned long)span,
+                   is_wide);
+            return 1;
+        }
+    }
+    return i < found.count;
+}
+
 int main(void)
 {
     uint8_t *pages = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE,
@@ -93,7 +126,9 @@ int main(void)
         span = span > 1u << 30 ? 1u << 30 : span;
         fill(code, len, span);
         if (compare(code, len, span, false) ||
-            (is_wide && compare(code, len, span, true)))
+            (is_wide && compare(code, len, span, true)) ||
+            compare_constants(code, len, span, false) ||
+            (is_wide && compare_constants(code, len, span, true)))
             return 1;
     }
     printf("%d stretches%s\n", ROUNDS, is_wide ? "" : ", none with AVX2");

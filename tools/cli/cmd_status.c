@@ -55,6 +55,13 @@ static const char *why_unreadable(int err)
     }
 }
 
+static const char *why_refused(const struct session_info *i)
+{
+    return i->is_refused ? "the store refuses what is in it, as the log says; "
+                           "left in place"
+                         : NULL;
+}
+
 /* ---- sessions ----------------------------------------------------------- */
 
 static int session_json(const struct session_info *i)
@@ -62,7 +69,7 @@ static int session_json(const struct session_info *i)
     struct cJSON *o = json_object();
     json_text(o, "kind", "session");
     json_text(o, "file", i->file);
-    json_text(o, "error", i->err ? why_unreadable(i->err) : NULL);
+    json_text(o, "error", i->err ? why_unreadable(i->err) : why_refused(i));
     json_text(o, "name", i->err ? NULL : i->name);
     json_count(o, "pid", i->err ? -1 : (int64_t)i->pid);
     json_int(o, "processes", i->process_count);
@@ -102,6 +109,8 @@ static void session_text(const struct status *s, const struct session_info *i)
         term_line_printf(&l, TERM_PLAIN, ", %s open, %s to store",
                          format_count((int64_t)i->open_spans).text,
                          format_bytes((int64_t)i->backlog_bytes).text);
+        if (i->is_refused)
+            term_line_printf(&l, TERM_RED, ", %s", why_refused(i));
         if (i->dropped)
             term_line_printf(&l, TERM_YELLOW, ", %s without detail",
                              format_count((int64_t)i->dropped).text);

@@ -56,6 +56,7 @@ static void look(int dir_fd, const char *file, struct session_info *s)
     s->major = h->major;
     s->minor = h->minor;
     s->is_off = h->gate == LANE_GATE_OFF;
+    s->is_refused = h->is_refused != 0;
     s->unit_count = h->unit_next;
     s->unit_max = h->unit_max;
     s->lost_threads = h->lost_threads;

@@ -22,8 +22,8 @@ struct session_info {
     uint64_t unit_count, unit_max; /* memory budget, in MiB */
     uint64_t lost_threads, lost_calls, lost_contexts, lost_sites, lost_strings,
         lost_processes, hook_faults, manifest_errors;
-    bool is_off;
-    char store[PATHS_MAX]; /* that it names; "": none */
+    bool is_off, is_refused; /* by the store: left alone */
+    char store[PATHS_MAX];   /* that it names; "": none */
 };
 
 /* Each "session-*" of `dir`. `each` returns 0 to go on. 0, its answer, or

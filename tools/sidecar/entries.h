@@ -17,14 +17,14 @@ struct setup_claim;
 enum entry_list {
     ENTRY_LIVE,    /* open, or to be opened now */
     ENTRY_BACKLOG, /* its maker is dead: nobody waits for it */
-    ENTRY_ALONE,   /* left alone: see trouble */
+    ENTRY_ALONE,   /* left alone: the log says why */
     ENTRY_LISTS,
 };
 struct entry {
     char *name;
     struct session *session; /* NULL: not open */
-    int trouble;             /* -errno: left alone */
     bool has_rival;          /* said already */
+    int refusals;            /* by the store, in a row */
     bool is_stored;          /* all of it, in a transaction that is committed */
     enum entry_list list;
     uint32_t scan; /* the last one that saw it */

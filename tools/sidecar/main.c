@@ -11,11 +11,11 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "lane/assert.h"
 #include "lane/store_name.h"
 #include "tools/common/config.h"
 #include "tools/common/confine.h"
@@ -33,18 +33,18 @@
 #include "tools/upload/upload.h"
 
 enum {
-    PAUSE_LEAST_NS = 50000,
-    PAUSE_MOST_NS = 50000000,
+    PAUSE_NS = 50000, /* doubled with each round without anything new */
+    PAUSE_DOUBLED = 10,
     SCAN_NS = 20000000,
     GRACE_NS = 1000000000,  /* --auto stays so long after the last session */
     UNMADE_NS = 2000000000, /* a session file that never became whole */
     STORE_TRIES = 6,        /* in a row, with doubling pauses from 100 ms */
+    REFUSED_TRIES = 3,      /* a rival may have been in between */
     SYNC_NS = 100000000,    /* where a directory outlives the machine */
     ALONE_TOLD = 20,        /* sessions left alone that are named in the log */
     RIVAL_NS = 1000000000,
     UPLOAD_MS = 10000, /* at the end, what can be sent in that time */
 };
-
 static const int64_t slow_maker_ns = 60000000000; /* its process lives */
 
 struct sidecar {
@@ -85,27 +85,49 @@ static int64_t now(void)
 
 /* ---- sessions ------------------------------------------------------------ */
 
-static void entry_trouble(struct sidecar *c, struct entry *e, int rc)
+static void entry_close(struct entry *e)
 {
+    session_close(e->session);
+    e->session = NULL;
+}
+
+static void entry_trouble(struct sidecar *c, struct entry *e, int rc,
+                          const char *why)
+{
+    lane_assert(rc < 0 && e->session == NULL && e->list == ENTRY_LIVE);
     if (rc == -EAGAIN && setup_maker_is_dead(e->name)) {
         unlinkat(c->dir_fd, e->name, 0);
         return;
     }
-    e->trouble = rc;
     entries_move(&c->entries, e, ENTRY_ALONE);
-    if (c->entries.count[ENTRY_ALONE] == ALONE_TOLD + 1)
+    uint32_t count = c->entries.count[ENTRY_ALONE];
+    if (count <= ALONE_TOLD)
+        log_line("session '%s/%s' is left alone: %s", c->dir, e->name, why);
+    else if (count == ALONE_TOLD + 1)
         log_line("more sessions in '%s' are left alone: handspan status",
                  c->dir);
-    if (c->entries.count[ENTRY_ALONE] > ALONE_TOLD)
-        return;
-    log_line("session '%s/%s' is left alone: %s", c->dir, e->name,
-             session_trouble(rc));
+}
+
+/* A constraint of the store's does not take what this session has. The others
+ * go on; its file stays, for a later sidecar. */
+static int refused(struct sidecar *c, struct entry *e)
+{
+    bool is_last = ++e->refusals >= REFUSED_TRIES;
+    lane_assert(store_why(c->store)[0] != 0 && !e->is_stored);
+    if (is_last && e->session && e->session->keeper)
+        lane_keeper_refuse(e->session->keeper);
+    entry_close(e);
+    if (is_last)
+        entry_trouble(c, e, -EEXIST, store_why(c->store));
+    store_forget(c->store);
+    return 1;
 }
 
 /* What stands still, and why: into the log once, beside the sessions as long as
  * it holds. */
 static void trouble(struct sidecar *c, const char *why, const char *hope)
 {
+    lane_assert(why[0] != 0 && c->dir_fd >= 0);
     if (c->store_failures == 0)
         log_line("%s; %s '%s'", why, hope, c->dir);
     trouble_set(c->dir_fd, why);
@@ -125,9 +147,9 @@ static bool is_needed(const struct sidecar *c)
 
 static void retry_later(struct sidecar *c, struct entry *e, int64_t now_ns)
 {
-    e->retry_at_ns =
-        now_ns +
-        (100000000LL << (c->store_failures < 6 ? c->store_failures : 6));
+    lane_assert(e->session == NULL && c->store_failures >= 0);
+    int doubled = c->store_failures < 6 ? c->store_failures : 6;
+    e->retry_at_ns = now_ns + (100000000LL << doubled);
     if (++c->store_failures >= STORE_TRIES && !is_needed(c))
         c->is_hopeless = true;
 }
@@ -138,12 +160,13 @@ static int store_trouble(struct sidecar *c, struct entry *e, int rc,
                          int64_t now_ns)
 {
     bool is_final = rc == -EPROTONOSUPPORT;
+    if (rc == -EEXIST)
+        return refused(c, e);
     trouble(c, store_why(c->store),
             is_final ? "the sessions wait in"
                      : "trying again, what was recorded stays in");
     store_forget(c->store);
-    session_close(e->session);
-    e->session = NULL;
+    entry_close(e);
     c->is_hopeless |= is_final;
     retry_later(c, e, now_ns);
     return 0;
@@ -153,25 +176,40 @@ static int store_trouble(struct sidecar *c, struct entry *e, int rc,
  * system): what it has stored is left to it. */
 static int rival_met(struct sidecar *c, struct entry *e, int64_t now_ns)
 {
+    lane_assert(e->session != NULL && !e->is_stored);
     if (!e->has_rival)
         log_line("session '%s/%s' is drained by another sidecar, too", c->dir,
                  e->name);
     e->has_rival = true;
-    session_close(e->session);
-    e->session = NULL;
+    entry_close(e);
     e->retry_at_ns = now_ns + RIVAL_NS;
     return 0;
 }
 
 /* Not enough of something for a session (a limit that a traced program handed
  * on): to sit here with the lock would keep away a sidecar that has more. */
-static int limit_trouble(struct sidecar *c, struct entry *e, const char *why)
+static int limit_trouble(struct sidecar *c, const char *why)
 {
     trouble(c, why, "the sessions wait in");
-    session_close(e->session);
-    e->session = NULL;
     c->store_failures = STORE_TRIES;
     c->is_hopeless = true;
+    return 0;
+}
+
+/* It cannot be opened, or goes on no more. */
+static int entry_failed(struct sidecar *c, struct entry *e, int rc,
+                        int64_t now_ns)
+{
+    lane_assert(rc < 0 && !e->is_stored);
+    if (store_why(c->store)[0])
+        return store_trouble(c, e, rc, now_ns);
+    entry_close(e);
+    if (rc == -ENOMEM)
+        return limit_trouble(c, TROUBLE_MEMORY);
+    if (rc != -EMFILE && rc != -ENFILE)
+        entry_trouble(c, e, rc, session_trouble(rc));
+    else if (!entries_any_open(&c->entries)) /* they might give theirs back */
+        return limit_trouble(c, TROUBLE_FILES);
     return 0;
 }
 
@@ -180,10 +218,9 @@ static void trouble_over(struct sidecar *c)
     if (c->store_failures)
         log_line("the store '%s' takes it again", c->store_path);
     c->store_failures = 0;
-    if (!c->is_told)
-        return;
+    if (c->is_told)
+        trouble_clear(c->dir_fd);
     c->is_told = false;
-    trouble_clear(c->dir_fd);
 }
 
 /* The store is open only while there are sessions. What is wrong with it now
@@ -214,35 +251,25 @@ static int entry_open(struct sidecar *c, struct entry *e, int64_t now_ns)
         return 0;
     }
     e->busy_at_ns = now_ns;
+    lane_assert(e->session == NULL && c->store != NULL);
     int rc = session_open(c->dir_fd, e->name, c->store, &e->session);
     if (rc == 0 || rc == -ENOENT)
         return rc == 0;
+<<<<<<< HEAD
     if (rc == -EALREADY)
         return rival_met(c, e, now_ns);
     if (store_why(c->store)[0])
         return store_trouble(c, e, rc, now_ns);
     if (rc == -ENOMEM)
         return limit_trouble(c, e, TROUBLE_MEMORY);
+=======
+>>>>>>> main
     e->retry_at_ns = now_ns + SCAN_NS;
-    if (rc == -EMFILE ||
-        rc == -ENFILE) /* others may end and give theirs back */
-        return entries_any_open(&c->entries)
-                   ? 0
-                   : limit_trouble(c, e, TROUBLE_FILES);
     bool is_slow = !c->once && setup_maker_lives(e->name);
     if (rc == -EAGAIN &&
         now_ns - e->seen_at_ns < (is_slow ? slow_maker_ns : UNMADE_NS))
         return 0;
-    entry_trouble(c, e, rc);
-    return 0;
-}
-
-/* Everything of it is in the store. */
-static void entry_stored(struct entry *e)
-{
-    session_close(e->session);
-    e->session = NULL;
-    e->is_stored = true;
+    return entry_failed(c, e, rc, now_ns);
 }
 
 /* The file goes last: who waits for that finds the store whole, in one file and
@@ -261,17 +288,16 @@ static void unlink_stored(struct sidecar *c)
         next = TAILQ_NEXT(e, of_list);
         if (!e->is_stored)
             continue;
+        lane_assert(e->session == NULL && !c->has_commits);
         (void)unlinkat(c->dir_fd, e->name, 0);
         entries_forget(&c->entries, e);
     }
 }
 
-/*
- * What was committed in this round is stored for good: lanes get their room,
+/* What was committed in this round is stored for good: lanes get their room,
  * files of sessions that ended go. Where the directory outlives a crash of the
  * machine, not before the store's log is on the disk, for which commits of some
- * rounds wait together, but for lanes that run short.
- */
+ * rounds wait together, but for lanes that run short. */
 static void settle(struct sidecar *c)
 {
     bool is_due = !c->is_durable || now() - c->synced_at_ns >= SYNC_NS;
@@ -307,15 +333,13 @@ static int uploads_start(struct sidecar *c)
 static int store_replaced(struct sidecar *c)
 {
     struct entry *e;
-    log_line(
-        "the store '%s' was deleted or replaced; what is recorded goes into "
-        "the one that is there now",
-        c->store_path);
+    log_line("the store '%s' was deleted or replaced; what is recorded goes "
+             "into the one that is there now",
+             c->store_path);
     keep_end(&c->keep);
     TAILQ_FOREACH(e, &c->entries.list[ENTRY_LIVE], of_list)
     {
-        session_close(e->session);
-        e->session = NULL;
+        entry_close(e);
         e->is_stored = false;
     }
     c->has_commits = false;
@@ -334,16 +358,18 @@ static int entry_poll(struct sidecar *c, struct entry *e, int64_t now_ns)
 {
     if (!e->session)
         return entry_open(c, e, now_ns);
+    lane_assert(c->store != NULL && e->session->store == c->store);
     int rc = session_poll(e->session, now_ns);
     if (rc >= 0) {
         if (rc > 0)
             trouble_over(c);
+        e->refusals = rc > 0 ? 0 : e->refusals;
         if (rc > 0 || finish_is_waiting(e->session))
             e->busy_at_ns = now_ns;
         c->has_commits |= rc > 0;
         if (e->session->is_ended) {
-            c->has_commits = true;
-            entry_stored(e);
+            c->has_commits = e->is_stored = true; /* in the store, all of it */
+            entry_close(e);
             return 1;
         }
         return rc;
@@ -352,14 +378,7 @@ static int entry_poll(struct sidecar *c, struct entry *e, int64_t now_ns)
         return rival_met(c, e, now_ns);
     if (rc == -ESTALE || !store_is_there(c->store))
         return store_replaced(c);
-    if (store_why(c->store)[0])
-        return store_trouble(c, e, rc, now_ns);
-    if (rc == -ENOMEM)
-        return limit_trouble(c, e, TROUBLE_MEMORY);
-    session_close(e->session);
-    e->session = NULL;
-    entry_trouble(c, e, rc);
-    return 0;
+    return entry_failed(c, e, rc, now_ns);
 }
 
 /* ---- loop ---------------------------------------------------------------- */
@@ -420,17 +439,16 @@ static bool is_over(struct sidecar *c, int done, int64_t now_ns)
 
 static struct metrics_sidecar figures_now(const struct sidecar *c)
 {
-    struct metrics_sidecar f = {.drained_items = c->drained_items,
-                                .store_failures = c->store_failures};
-    f.sessions_left_alone = c->entries.count[ENTRY_ALONE];
-    f.sessions_waiting =
-        c->entries.count[ENTRY_LIVE] + c->entries.count[ENTRY_BACKLOG];
-    return f;
+    const uint32_t *count = c->entries.count;
+    return (struct metrics_sidecar){.drained_items = c->drained_items,
+                                    .store_failures = c->store_failures,
+                                    .sessions_left_alone = count[ENTRY_ALONE],
+                                    .sessions_waiting = count[ENTRY_LIVE] +
+                                                        count[ENTRY_BACKLOG]};
 }
 
 static void work(struct sidecar *c)
 {
-    int64_t pause = PAUSE_LEAST_NS;
     int idle_rounds = 0;
     for (;;) {
         int done = round_of_all(c);
@@ -446,10 +464,8 @@ static void work(struct sidecar *c)
         bool more = c->once && (idle_rounds < 12 || is_more_to_come(c));
         if (is_over(c, more ? 1 : done, now()) && (stop || !keeps))
             return;
-        pause = done || keeps ? PAUSE_LEAST_NS : pause * 2;
-        if (pause > PAUSE_MOST_NS)
-            pause = PAUSE_MOST_NS;
-        names_pause(pause);
+        int doubled = idle_rounds < PAUSE_DOUBLED ? idle_rounds : PAUSE_DOUBLED;
+        names_pause(PAUSE_NS << (keeps ? 0 : doubled));
     }
 }
 
@@ -535,13 +551,12 @@ static int serve(struct sidecar *c)
     keep_end(&c->keep);
     struct metrics_sidecar figures = figures_now(c);
     health_end(&c->health, &figures);
-    int status = c->store_failures ? EXIT_TROUBLE : 0;
+    int status = c->store_failures               ? EXIT_TROUBLE
+                 : c->entries.count[ENTRY_ALONE] ? EXIT_FOUND
+                                                 : 0;
     if (c->store && c->store_failures)
         log_line("the store '%s' does not take it; the sessions wait in '%s'",
                  c->store_path, c->dir);
-    if (c->entries.count[ENTRY_ALONE] && status == 0)
-        status = EXIT_FOUND;
-    entries_free(&c->entries);
     store_close(c->store);
     if (status != EXIT_TROUBLE)
         trouble_clear(c->dir_fd);
@@ -591,10 +606,6 @@ int sidecar_main(int argc, char **argv)
     if (status == 0)
         status = serve(&c);
     entries_free(&c.entries);
-    if (c.dir_fd >= 0)
-        close(c.dir_fd);
-    if (c.lock_fd >= 0)
-        close(c.lock_fd);
     log_close();
     return status;
 }

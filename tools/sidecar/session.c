@@ -9,10 +9,9 @@
 #include "tools/sidecar/session.h"
 #include "tools/sidecar/gap.h"
 #include "tools/sidecar/overdue.h"
-#include "tools/sidecar/setup.h"
 #include "tools/sidecar/types_fill.h"
+#include "lane/assert.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +52,7 @@ const char *session_trouble(int rc)
 
 static int session_row(struct session *s)
 {
+    lane_assert(s->store != NULL && s->reader.header.key != 0);
     char host[256] = "?", boot[33];
     uint8_t key[8];
     (void)gethostname(host, sizeof host - 1);
@@ -133,12 +133,13 @@ static int ended_load(struct session *s)
 static bool boot_is_ours(const struct lane_session *header)
 {
     uint8_t ours[16];
-    setup_boot_id(ours);
+    lane_boot_id(ours);
     return memcmp(ours, header->boot_id, sizeof ours) == 0;
 }
 
 static int keeper_open(struct session *s)
 {
+    lane_assert(s->keeper == NULL && s->reader.fd >= 0);
     s->keeper = calloc(1, sizeof *s->keeper);
     if (!s->keeper)
         return -ENOMEM;
@@ -241,6 +242,7 @@ void session_close(struct session *s)
 
 int session_begin_lane(struct session *s, uint32_t lane)
 {
+    lane_assert(lane < LANE_MAX && !s->lane[lane].is_open);
     struct session_lane *l = &s->lane[lane];
     int rc = lane_log_open(&l->log, &s->reader, lane, l->stored);
     if (rc != 0)
@@ -357,6 +359,8 @@ static int cursors_save(struct session *s)
         const struct session_lane *l = &s->lane[i];
         if (!has_moved(l))
             continue;
+        lane_assert(l->log.position >= l->cursor &&
+                    l->records >= l->records_stored);
         int64_t position = (int64_t)l->log.position;
         int64_t records = (int64_t)l->records;
         rc = l->cursor
@@ -371,6 +375,7 @@ static int cursors_save(struct session *s)
 /* They are committed. */
 static void cursors_note(struct session *s)
 {
+    lane_assert(s->reader.header.lane_next <= LANE_MAX);
     for (uint32_t i = 0; i < s->reader.header.lane_next; i++)
         if (has_moved(&s->lane[i]))
             s->lane[i].cursor = s->lane[i].log.position;
@@ -422,6 +427,7 @@ static bool is_written(const struct session *s)
 /* Places of processes that are stored, and whose lanes are free. */
 static void free_places(struct session *s)
 {
+    lane_assert(s->keeper != NULL && !s->keeper->broken);
     static bool is_owner[LANE_PROCESS_MAX];
     lane_keeper_owners(s->keeper, &s->reader, is_owner);
     for (uint32_t i = 1; i < s->reader.header.process_next; i++) {
@@ -429,6 +435,7 @@ static void free_places(struct session *s)
         if (!p->is_ended || is_owner[i])
             continue;
         lane_keeper_free_process(s->keeper, p->number);
+        lane_assert(s->ended_places != 0);
         tables_forget_process(p);
         s->ended_places--;
     }
@@ -444,6 +451,7 @@ static void give_back(struct session *s)
         struct session_lane *l = &s->lane[i];
         if (!l->is_open || l->lost)
             continue;
+        lane_assert(l->log.position >= l->stored);
         if (l->log.position != l->stored)
             active++;
         l->stored = l->log.position;
@@ -545,6 +553,7 @@ int session_poll(struct session *s, int64_t now_ns)
 {
     if (s->is_ended)
         return 0;
+    lane_assert(s->id != 0 && s->store != NULL);
     if (!s->keeper && s->reader.header.file_bytes && now_ns >= s->slow_at_ns) {
         int rc = keeper_open(s);
         if (rc != 0)

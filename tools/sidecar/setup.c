@@ -8,7 +8,6 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -149,25 +148,6 @@ bool setup_is_durable(int dir_fd)
     struct statfs at;
     return fstatfs(dir_fd, &at) != 0 ||
            (at.f_type != TMPFS_MAGIC && at.f_type != RAMFS_MAGIC);
-}
-
-void setup_boot_id(uint8_t out[16])
-{
-    memset(out, 0, 16);
-    char text[64] = "";
-    int digits = 0;
-    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
-    if (fd >= 0)
-        close(fd);
-    for (ssize_t i = 0; i < n && digits < 32; i++) {
-        char digit[2] = {text[i], 0};
-        if (text[i] == '-')
-            continue;
-        unsigned value = (unsigned)strtoul(digit, NULL, 16);
-        out[digits / 2] = (uint8_t)(out[digits / 2] * 16u + value);
-        digits++;
-    }
 }
 
 void setup_spool(const char *store_path, const char *dir)

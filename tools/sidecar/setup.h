@@ -52,8 +52,6 @@ bool setup_maker_is_dead(const char *name);
 bool setup_is_durable(int dir_fd);
 /* What ends the sidecar in order, and what must not end it. */
 void setup_signals(void (*on_stop)(int));
-/* Of this boot of the machine; 0: not known. */
-void setup_boot_id(uint8_t out[16]);
 /* The spool, as large as the settings say. */
 void setup_spool(const char *store_path, const char *dir);
 struct upload;

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 #include "tools/sidecar/session.h"
-#include "tools/sidecar/setup.h"
 #include "tools/sidecar/spool_internal.h"
 #include "lane/assert.h"
 
@@ -36,7 +35,7 @@ void spool_setup(const char *store, const char *dir, int64_t most_bytes)
         slots = 0;
     snprintf(to->store, sizeof to->store, "%s", store);
     snprintf(to->dir, sizeof to->dir, "%s", dir);
-    setup_boot_id(to->boot_id);
+    lane_boot_id(to->boot_id);
     to->slots_most = slots <= 0                ? 0
                      : slots > SPOOL_SLOTS_MAX ? SPOOL_SLOTS_MAX
                                                : (uint32_t)slots;
