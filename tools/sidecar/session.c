@@ -9,6 +9,7 @@
 #include "tools/sidecar/session.h"
 #include "tools/sidecar/gap.h"
 #include "tools/sidecar/overdue.h"
+#include "tools/sidecar/setup.h"
 #include "tools/sidecar/types_fill.h"
 #include "lane/assert.h"
 #include <errno.h>
@@ -130,13 +131,6 @@ static int ended_load(struct session *s)
     return rc;
 }
 
-static bool boot_is_ours(const struct lane_session *header)
-{
-    uint8_t ours[16];
-    lane_boot_id(ours);
-    return memcmp(ours, header->boot_id, sizeof ours) == 0;
-}
-
 static int keeper_open(struct session *s)
 {
     lane_assert(s->keeper == NULL && s->reader.fd >= 0);
@@ -157,7 +151,7 @@ static int session_begin(struct session *s)
     rc = rc == 0 ? keeper_open(s) : rc;
     if (rc != 0)
         return rc;
-    s->is_boot_ours = boot_is_ours(&s->reader.header);
+    s->is_boot_ours = setup_boot_is_ours(s->reader.header.boot_id);
     if (s->is_boot_ours)
         lane_anchor_put(&s->keeper->map, 0);
     rc = lane_reader_refresh(&s->reader);
@@ -215,8 +209,7 @@ void session_close(struct session *s)
 {
     if (!s)
         return;
-    if (spool_close(s) && s->is_ended)
-        spool_remove(s->reader.header.key);
+    spool_close(s);
     if (s->keeper)
         lane_keeper_close(s->keeper);
     free(s->keeper);
@@ -589,11 +582,10 @@ int session_poll(struct session *s, int64_t now_ns)
 
 void session_give_back(struct session *s)
 {
-    if (s->is_committed) {
-        spool_lock();
+    spool_lock();
+    if (s->is_committed)
         give_back(s);
-        spool_unlock();
-    }
+    spool_unlock();
     s->is_committed = false;
 }
 

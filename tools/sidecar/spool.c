@@ -48,7 +48,7 @@ void spool_path(uint64_t key, char out[PATHS_MAX + 32])
              spool_setting.store, (unsigned long long)key);
 }
 
-void spool_remove(uint64_t key)
+static void file_remove(uint64_t key)
 {
     char path[PATHS_MAX + 32];
     spool_path(key, path);
@@ -194,7 +194,7 @@ static void file_drop(struct spool *sp)
     close(sp->fd);
     sp->fd = -1;
     sp->slots = sp->free_count = 0;
-    spool_remove(sp->head.key);
+    file_remove(sp->head.key);
 }
 
 /* Another sidecar took the session over: its file is that one's, too. */
@@ -266,21 +266,22 @@ int spool_read(struct session *s)
     return rc;
 }
 
-bool spool_close(struct session *s)
+void spool_close(struct session *s)
 {
     struct spool *sp = s->spool;
     if (!sp)
-        return false;
+        return;
     spool_lock();
     spool_tidy(s);
     spool_unlock();
     spool_detach(s); /* waits for a copy that is being written */
     spool_lock();
-    bool stays = sp->fd >= 0;
     spool_setting.slots_used -= sp->used;
     spool_unlock();
-    if (stays)
+    if (sp->fd >= 0)
         close(sp->fd);
+    if (sp->fd >= 0 && s->is_ended)
+        file_remove(sp->head.key);
     for (uint32_t i = 0; sp->row && i < LANE_MAX; i++)
         free(sp->row[i].slot);
     free(sp->row);
@@ -288,7 +289,6 @@ bool spool_close(struct session *s)
     free(sp);
     s->spool = NULL;
     s->aside = NULL;
-    return stays;
 }
 
 void spool_attach(struct session *s)

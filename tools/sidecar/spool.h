@@ -28,10 +28,9 @@ int spool_open(struct session *session) __attribute__((warn_unused_result));
 /* What is in it; then the session may be copied. After its cursors are known,
  * with its keeper. As above, or -errno. */
 int spool_read(struct session *session) __attribute__((warn_unused_result));
-/* Done with it here. True: a file stays, for spool_remove() or the next one. */
-bool spool_close(struct session *session);
-/* The file of a session of which all is stored. */
-void spool_remove(uint64_t key);
+/* Done with it here. Its file stays for the next one, or goes where all of the
+ * session is stored. */
+void spool_close(struct session *session);
 /* Its keeper may be used by the copying thread, or must not any more (returns
  * when it is not). */
 void spool_attach(struct session *session);
