@@ -62,7 +62,7 @@ static const struct {
     enum suffix kind;
 } suffixes[] = {
     {".constprop", SUFFIX_CLONE},     {".isra", SUFFIX_CLONE},
-    {".lto_priv", SUFFIX_CLONE},      {".specialized", SUFFIX_CLONE},
+    {".lto_priv", SUFFIX_RENAMED},    {".specialized", SUFFIX_CLONE},
     {".argprom", SUFFIX_CLONE},       {".argelim", SUFFIX_CLONE},
     {".retelim", SUFFIX_CLONE},       {".llvm", SUFFIX_RENAMED},
     {".__uniq", SUFFIX_RENAMED},      {".localalias", SUFFIX_RENAMED},

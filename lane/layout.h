@@ -225,7 +225,7 @@ struct lane_session {
     /* [O] LANE_GATE_SOME: a bit for each place; [P] clears its own */
     _Alignas(64) uint64_t process_off[LANE_PROCESS_MAX / 64];
 
-    /* [P] context that follows work items; [S] reads them as losses */
+    /* [P] context of work items, calls that went unseen; [S] as losses */
     _Alignas(64) struct lane_carry_counts {
         uint64_t dropped;   /* out of the full table, or its set was in use */
         uint64_t expired;   /* adopted, but too old */
@@ -234,7 +234,7 @@ struct lane_session {
         uint64_t links;  /* of a batch: beyond what one span can link */
         uint64_t frames; /* no room in the log, or in the open spans */
         uint64_t stacks; /* fibers' stacks beyond what can be kept */
-        uint64_t spare;
+        uint64_t gone;   /* ended when another call stood in their place */
     } carry;
 
     /* [S] counts up when units are given back: a futex of LANE_POLICY_WAIT */

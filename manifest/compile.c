@@ -111,7 +111,7 @@ static bool compile_param(struct compile *c, const struct node *node,
 {
     const struct manifest_param *param = &c->decl->params[i];
     if (param->place.kind == MANIFEST_NOWHERE) {
-        compile_error(c, node->at, "'", node->text, "' is empty");
+        emit_leave_out(c, node->at, "' is empty", "' is left out: it is empty");
         return false;
     }
     return emit_param(c, param->type, param->place, out);

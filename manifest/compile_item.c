@@ -27,8 +27,7 @@ finish(struct compile *c, enum manifest_value_type type, uint64_t bound)
                                    .needs_freg_params = c->needs_freg_params,
                                    .dereferences = c->dereferences,
                                    .stack_bytes = c->stack_bytes,
-                                   .is_ranged = c->is_ranged,
-                                   .ireg_mask = c->ireg_mask};
+                                   .is_ranged = c->is_ranged};
     return expr;
 }
 

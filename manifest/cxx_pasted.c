@@ -298,6 +298,13 @@ static const char *readable_of(struct parser *p, const struct pasted *d,
         size_t to = function->names[i].offset - d->start;
         if (function->names[i].length == 0)
             continue;
+        if (to < from || to + function->names[i].length > end) {
+            /* brackets that close elsewhere than the parser has them */
+            parser_error(p, function->names[i],
+                         "the parameters of this function cannot be told from "
+                         "what follows; are its brackets closed?");
+            return NULL;
+        }
         memcpy(out + len, d->text + from, to - from);
         len += to - from;
         from = to + function->names[i].length;

@@ -86,8 +86,6 @@ static bool emit_register(struct compile *c, enum manifest_place_kind kind,
                           bool is_signed)
 {
     if (kind == MANIFEST_IREG) {
-        if (!is_return)
-            c->ireg_mask |= 1u << index;
         c->needs_return |= is_return;
         return emit(c,
                     plain(is_return ? OP_RETURN_IREG : OP_IREG, size, is_signed,
@@ -192,9 +190,8 @@ static bool emit_bits(struct compile *c, uint32_t shift, uint32_t width,
     return width == 64 || emit(c, plain(OP_BITS, width, is_signed, 0, 0), 0);
 }
 
-/* What is captured goes without it, a rule cannot. */
-static void leave_out(struct compile *c, struct mark at, const char *why_not,
-                      const char *why)
+void emit_leave_out(struct compile *c, struct mark at, const char *why_not,
+                    const char *why)
 {
     const struct node *item = c->item;
     const char *part = item && item->kind == NODE_MEMBER ? item->text : NULL;
@@ -218,21 +215,22 @@ static void leave_out(struct compile *c, struct mark at, const char *why_not,
 /* An array, or a member that lies across two registers. */
 static void leave_out_part(struct compile *c, struct mark at)
 {
-    leave_out(c, at,
-              "': this part of a record in registers cannot be read; name a "
-              "scalar member",
-              "' is left out: only scalar members of a record in registers can "
-              "be read");
+    emit_leave_out(
+        c, at,
+        "': this part of a record in registers cannot be read; name a "
+        "scalar member",
+        "' is left out: only scalar members of a record in registers can "
+        "be read");
 }
 
 static void leave_out_odd(struct compile *c, struct mark at,
                           const struct manifest_type *type)
 {
-    leave_out(c, at,
-              type->kind == MANIFEST_RECORD
-                  ? "' is a record; name one of its members"
-                  : "' is no value that can be read",
-              "' is left out: no value is made of its type");
+    emit_leave_out(c, at,
+                   type->kind == MANIFEST_RECORD
+                       ? "' is a record; name one of its members"
+                       : "' is no value that can be read",
+                   "' is left out: no value is made of its type");
 }
 
 bool emit_piece(struct compile *c, struct mark at, struct operand *operand)
@@ -282,7 +280,9 @@ static bool emit_load(struct compile *c, struct mark at,
     if (operand->bit_width) {
         uint32_t bits = operand->bit_offset + operand->bit_width;
         if (bits > 64) {
-            compile_error(c, at, "a packed bit field over 9 bytes");
+            emit_leave_out(
+                c, at, "': a packed bit field over 9 bytes is not read",
+                "' is left out: it is a packed bit field over 9 bytes");
             return false;
         }
         return emit(c, plain(OP_LOAD, (bits + 7) / 8, 0, 0, 0), 0) &&

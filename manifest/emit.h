@@ -15,7 +15,6 @@ struct compile {
     bool is_unknown;         /* a place that nobody knows */
     bool is_quiet;           /* implied: failing is no error */
     uint32_t count, stack, stack_max;
-    uint32_t ireg_mask;
     bool needs_freg, needs_stack, needs_return, needs_memory, needs_x87;
     bool needs_freg_params, dereferences;
     uint64_t stack_bytes;
@@ -64,6 +63,11 @@ bool emit_offset(struct compile *c, uint64_t offset_bytes);
 bool emit_param(struct compile *c, const struct manifest_type *type,
                 struct manifest_place place, struct operand *out);
 bool emit_return(struct compile *c, struct mark at, struct operand *out);
+/* No value can be made of what stands at `at`: what is captured goes without
+ * it, and a message says `why`; to a rule it is an error, `why_not`. Each goes
+ * on behind "'" and the source text. */
+void emit_leave_out(struct compile *c, struct mark at, const char *why_not,
+                    const char *why);
 /* Load it: an address becomes the value, an array a pointer. */
 bool emit_value(struct compile *c, struct mark at, struct operand *operand);
 /* The register of the eightbyte at operand->offset, then the bits of it. */

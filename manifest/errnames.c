@@ -3,7 +3,7 @@
  * The errno names of x86-64 Linux, for expressions. Arrays, not pointers: a
  * table of pointers would cost a relocation each at every start.
  */
-#include "manifest/parser.h"
+#include "manifest/code.h"
 
 #include <string.h>
 

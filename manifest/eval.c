@@ -9,7 +9,7 @@
  * On the stack every integer stands extended to 64 bits by its own type; an
  * operation takes what it needs of it (size, sign) as C would.
  */
-#include "manifest/parser.h"
+#include "manifest/code.h"
 
 #include <errno.h>
 
@@ -365,11 +365,6 @@ bool manifest_expr_asks_longjmp(const struct manifest_expr *expr)
         if (expr->code[i].op == OP_LONGJMP)
             return true;
     return false;
-}
-
-uint32_t manifest_expr_ireg_mask(const struct manifest_expr *expr)
-{
-    return expr->ireg_mask;
 }
 
 bool manifest_expr_is_register(const struct manifest_expr *expr, uint32_t *ireg,

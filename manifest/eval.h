@@ -52,9 +52,6 @@ bool manifest_expr_needs_freg_params(const struct manifest_expr *expr);
 bool manifest_expr_is_register(const struct manifest_expr *expr, uint32_t *ireg,
                                uint32_t *size_bytes, bool *is_signed);
 
-/* Bit n: it reads integer argument register n, which therefore has to be
- * kept until it is evaluated. */
-uint32_t manifest_expr_ireg_mask(const struct manifest_expr *expr);
 /* Does it read what a pointer points to, but for a slice of which the bounds
  * are said? */
 bool manifest_expr_dereferences(const struct manifest_expr *expr);

@@ -55,6 +55,7 @@ struct lexer {
     int32_t braces;      /* open { */
 };
 
+/* At the first byte of `src`, which must stay. */
 void lexer_start(struct lexer *lex, const struct source *src);
 /* To the byte at `offset`, at or behind `from`. */
 void lexer_seek(struct lexer *lex, const struct mark *from, uint32_t offset);

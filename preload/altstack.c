@@ -24,7 +24,7 @@
 #include "preload/bind.h"
 #include "preload/error_copy.h"
 #include "preload/fatal.h"
-#include "preload/process.h"
+#include "preload/process_self.h"
 #include "preload/read.h"
 #include "preload/read_pages.h"
 #include "preload/sandbox.h"
@@ -44,7 +44,6 @@ enum {
 };
 
 static uint64_t frame_bytes; /* at most, of the kernel's for a handler */
-static uint32_t is_small;    /* a thread has a stack of less */
 
 /* SDM 1, 13.4.2: the non-compacted form is what the kernel writes. */
 static uint64_t vector_state_bytes(void)
@@ -73,12 +72,6 @@ static uint64_t find_frame_bytes(void)
     return told != 0 && told < found ? told : found;
 }
 
-int altstack_flag(void)
-{
-    /* acquire; pairs with enter_sigaltstack() */
-    return __atomic_load_n(&is_small, __ATOMIC_ACQUIRE) ? 0 : SA_ONSTACK;
-}
-
 static void enter_sigaltstack(struct shim_call *call)
 {
     struct reader reader;
@@ -97,8 +90,7 @@ static void enter_sigaltstack(struct shim_call *call)
         read_pages_enable(0);
     if (stack.ss_size >= frame_bytes)
         return;
-    /* release; pairs with altstack_flag() */
-    __atomic_store_n(&is_small, 1, __ATOMIC_RELEASE);
+    altstack_note_small();
     fatal_leave_altstack();
 }
 
@@ -169,7 +161,7 @@ void altstack_watch(void)
     lane_assert(frame_bytes == 0);
     frame_bytes = find_frame_bytes();
     if (bind_internal("sigaltstack", enter_sigaltstack, NULL) != 0)
-        is_small = 1;
+        altstack_note_small();
     (void)bind_internal("raise", enter_raise, NULL);
     (void)bind_internal("pthread_kill", enter_pthread_kill, NULL);
 }

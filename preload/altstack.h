@@ -11,7 +11,3 @@
 /* Watch sigaltstack(), raise() and pthread_kill(). Before the handlers of
  * fatal.c are installed. [constructor] */
 HIDDEN void altstack_watch(void);
-
-/* SA_ONSTACK if handlers of ours may ask for the alternate stack, 0 once a
- * thread has set one that is too small. [signal-safe] */
-HIDDEN int altstack_flag(void);

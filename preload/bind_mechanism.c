@@ -6,6 +6,7 @@
  * would take too long.
  */
 #include "preload/bind_patched.h"
+#include "preload/branches.h"
 #include "bind/reason.h"
 #include "bind/way.h"
 #include "preload/decoder.h"
@@ -21,14 +22,6 @@ enum {
 
 /* Neither trampoline may carry it. */
 #define SHIM_REFUSED ((enum lane_shim)0)
-
-void bind_work_say(struct work *work, const char *text)
-{
-    lane_assert(text != NULL && work->reason.len < work->reason.cap);
-    if (work->reason.len > 0)
-        text_put(&work->reason, "; ");
-    text_put(&work->reason, text);
-}
 
 /* ---- trampoline ------------------------------------------------------- */
 

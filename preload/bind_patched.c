@@ -2,9 +2,10 @@
 /* See bind_patched.h. */
 #include "preload/bind_patched.h"
 #include "lane/x86_64/machine.h"
+#include "preload/bind_lock.h"
 #include "preload/bind_site.h"
 #include "preload/config.h"
-#include "preload/process.h"
+#include "preload/process_self.h"
 #include "preload/sandbox.h"
 #include "lane/assert.h"
 #include <string.h>
@@ -156,4 +157,13 @@ void bind_patched_compare(void)
         if (patches[i].at != 0 && is_changed(&patches[i]))
             tell(&patches[i]);
     }
+}
+
+void bind_end(void)
+{
+    struct bind_hold hold;
+    if (!bind_lock_now(&hold))
+        return;
+    bind_patched_compare();
+    bind_unlock(&hold);
 }

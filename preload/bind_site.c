@@ -15,7 +15,6 @@
 #include "bind/way.h"
 #include "preload/bind_text.h"
 #include "preload/bind_patched.h"
-#include "preload/callback.h"
 #include "preload/carry.h"
 #include "preload/decoder.h"
 #include "preload/flow.h"
@@ -459,7 +458,6 @@ void bind_site_gone(struct module *module)
         if (bounds[i].module == module)
             bounds[i].module = NULL;
     }
-    callback_forget(module);
     shim_callers_forget();
     shim_live_forget(module->low, module->high);
     bind_patched_forget(module->low, module->high);

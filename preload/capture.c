@@ -7,7 +7,7 @@
 #include "preload/capture_keep.h"
 #include "lane/error_frames.h"
 #include "preload/capture_write.h"
-#include "preload/error.h"
+#include "preload/span_internal.h"
 #include "lane/assert.h"
 
 static size_t read_memory(void *context, void *dst, uint64_t addr, size_t n)
@@ -259,4 +259,27 @@ struct capture_verdict capture_end(const struct site *site, struct lane *lane,
         verdict.has_error =
             put_error(site, lane, span, rule, &c.env, saved_errno, NULL);
     return verdict;
+}
+
+void span_enter_captures(struct shim_call *call, const struct site *site,
+                         struct lane *lane, struct lane_open *open)
+{
+    lane_assert(site == &runtime.sites[call->site]);
+    lane_assert((site->flags & SITE_CAPTURES) == 0 || site->capture != NULL);
+    if (site->flags & SITE_CAPTURE_IN) {
+        uint64_t at = capture_enter(site, lane, call->span, call);
+        if (at == UINT64_MAX) {
+            open->site_kind |= SPAN_KIND(LANE_STATUS_CAPTURE_LOST);
+            __atomic_fetch_add(&runtime.map.counters[call->site].lost_captures,
+                               1, __ATOMIC_RELAXED);
+        } else {
+            open->capture = at;
+        }
+    }
+    if (UNLIKELY(site->flags & SITE_KEEP))
+        capture_keep(site->capture, lane, open, call);
+    if (site->flags & SITE_CAPTURE_OUT) {
+        call->flags |= SPAN_OUT;
+        call->extra |= (uint64_t)span_errno() << 32;
+    }
 }

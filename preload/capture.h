@@ -29,7 +29,16 @@ HIDDEN void capture_call_start(struct capture_call *c, const struct lane *lane,
 HIDDEN uint64_t capture_enter(const struct site *site, struct lane *lane,
                               uint64_t span, const struct shim_call *call);
 
-struct error_event; /* preload/error.h */
+enum {
+    ERROR_EVENT_BYTES = 256
+};
+/* What the last event of a thread said (error_event.c), for the failures that
+ * no result tells. */
+struct error_event {
+    uint64_t ticks; /* 0: none */
+    uint32_t len_bytes;
+    uint8_t text[ERROR_EVENT_BYTES];
+};
 struct capture_verdict {
     bool is_error;   /* a fails rule fired and no benign one */
     bool has_output; /* an output frame stands in the log */
@@ -38,7 +47,7 @@ struct capture_verdict {
 };
 /* Judge the rules, write output and error frame of a span that returned.
  * Parameters come from call->args, the return value from `regs`. An exception
- * does not come here: span_slow.c writes its error frame. */
+ * does not come here: error_throw.c writes its error frame. */
 HIDDEN struct capture_verdict capture_leave(const struct site *site,
                                             struct lane *lane, uint64_t span,
                                             const struct shim_call *call,

@@ -81,9 +81,6 @@ HIDDEN void carry_leave(const struct shim_call *call,
 HIDDEN void carry_left(const struct shim_call *call,
                        const struct shim_regs *regs, uint64_t tick);
 
-enum {
-    CARRY_FRAME_DIRECT = 1,
-};
 /* Where the function that called at `sp` (the slot of its return address,
  * intact, the caller's rbp 8 bytes below) has its own return address; 0: not
  * known. With CARRY_FRAME_DIRECT if only that function can have been called

@@ -8,6 +8,7 @@
  * read is left out; nothing fails.
  */
 #pragma once
+#include "preload/capture.h"
 #include "preload/error_copy.h"
 
 struct lane_open;
@@ -78,15 +79,6 @@ HIDDEN void error_note_signal(const struct error_fault *fault);
 
 /* ---- what an event said (error_event.c) --------------------------------- */
 
-enum {
-    ERROR_EVENT_BYTES = 256
-};
-/* The last one of a thread, for the failures that no result tells. */
-struct error_event {
-    uint64_t ticks; /* 0: none */
-    uint32_t len_bytes;
-    uint8_t text[ERROR_EVENT_BYTES];
-};
 /* This call is an event: keep its first text, or its name. */
 HIDDEN void error_note_event(struct lane *lane, const struct site *site,
                              const struct shim_call *call);

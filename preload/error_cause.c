@@ -12,7 +12,7 @@
 #include "preload/error_room.h"
 
 #include "preload/capture_write.h"
-#include "preload/process.h"
+#include "preload/process_self.h"
 #include "preload/read.h"
 #include "preload/span_internal.h"
 #include "lane/assert.h"

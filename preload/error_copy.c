@@ -19,7 +19,7 @@
 #include "lane/x86_64/machine.h"
 #include "preload/capture_write.h"
 #include "preload/error.h"
-#include "preload/process.h"
+#include "preload/process_self.h"
 #include "preload/read.h"
 #include "preload/span_internal.h"
 #include "shim/shim.h"

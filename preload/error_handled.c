@@ -9,7 +9,7 @@
  * below the frame that the kernel made for it and the frame is as it was.
  */
 #include "preload/error_room.h"
-#include "preload/process.h"
+#include "preload/process_self.h"
 #include "preload/read.h"
 #include "lane/ids.h"
 #include "preload/span_internal.h"

@@ -18,7 +18,7 @@
 #include "preload/bind_text.h"
 #include "preload/error.h"
 #include "preload/exception.h"
-#include "preload/process.h"
+#include "preload/process_self.h"
 #include "preload/span.h"
 #include "lane/assert.h"
 

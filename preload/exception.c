@@ -8,7 +8,7 @@
  * type_info, found before its vtable.
  */
 #include "preload/exception.h"
-#include "preload/process.h"
+#include "preload/process_self.h"
 
 #include "preload/read.h"
 #include "preload/runtime.h"

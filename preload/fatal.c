@@ -30,6 +30,7 @@
 #include "preload/handled.h"
 #include "preload/process.h"
 #include "preload/read_pages.h"
+#include "preload/sandbox.h"
 #include "preload/signal_stack.h"
 #include "preload/span.h"
 #include "preload/trap.h"
@@ -37,6 +38,7 @@
 #include "lane/assert.h"
 #include <errno.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <ucontext.h>
@@ -45,6 +47,9 @@
 enum {
     KERNEL_SIGSET_BYTES = 8,
     TRAP_NO_OPCODE = 6,
+    TRAP_PROTECTION = 13,
+    RDTSC = 0x310f,
+    RDTSC_BYTES = 2,
     WAIT_STEPS = 1000, /* 0.1 s, or little more */
 };
 
@@ -89,6 +94,33 @@ bool fatal_is_amid_jump(int signal, greg_t *registers)
     if (at != 0)
         registers[REG_RIP] = (greg_t)at;
     return at != 0;
+}
+
+bool fatal_counter_forbidden;
+
+static void set_counter(int mode)
+{
+    machine_syscall(SYS_prctl, PR_SET_TSC, mode, 0, 0, 0, 0);
+}
+
+bool fatal_is_counter(int signal, greg_t *registers)
+{
+    static uint64_t last; /* below a filter the time stands still */
+    uint64_t at = (uint64_t)registers[REG_RIP];
+    if (signal != SIGSEGV || registers[REG_TRAPNO] != TRAP_PROTECTION ||
+        at < runtime.self_low || at >= runtime.self_high ||
+        *(const uint16_t *)at != RDTSC)
+        return false;
+    fatal_counter_forbidden = true;
+    if (!sandboxed) {
+        set_counter(PR_TSC_ENABLE);
+        last = machine_ticks();
+        set_counter(PR_TSC_SIGSEGV);
+    }
+    registers[REG_RAX] = (greg_t)(uint32_t)last;
+    registers[REG_RDX] = (greg_t)(last >> 32);
+    registers[REG_RIP] += RDTSC_BYTES;
+    return true;
 }
 
 /* ---- what is to be known of it ------------------------------------------
@@ -160,11 +192,13 @@ HIDDEN void on_fatal(int signal, siginfo_t *info, void *context);
 void on_fatal(int signal, siginfo_t *info, void *context)
 {
     lane_assert(fatal_is_one(signal));
+    greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
     if (is_our_copy(signal, info, context) ||
-        (info->si_code > 0 &&
-         fatal_is_amid_jump(signal,
-                            ((ucontext_t *)context)->uc_mcontext.gregs)))
+        (info->si_code > 0 && (fatal_is_amid_jump(signal, registers) ||
+                               fatal_is_counter(signal, registers))))
         return;
+    if (fatal_counter_forbidden && !sandboxed)
+        set_counter(PR_TSC_ENABLE); /* it ends, its signals are blocked */
     /* the kernel's sigaction: handler, flags, restorer, mask */
     static const uint64_t by_default[4];
     int saved = errno;
@@ -172,8 +206,7 @@ void on_fatal(int signal, siginfo_t *info, void *context)
     span_busy++;
     /* a vfork child must not write its end into its parent's entry */
     if (runtime.map.session && *runtime.alive && pid == runtime.pid) {
-        struct fatal_work work = {signal, info,
-                                  ((ucontext_t *)context)->uc_mcontext.gregs};
+        struct fatal_work work = {signal, info, registers};
         if (!run(note_fatal, &work)) {
             process_mark_end(LANE_MARKER_SIGNAL, signal,
                              fault_address(signal, info));

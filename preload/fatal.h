@@ -17,6 +17,7 @@ HIDDEN void fatal_retire(void);
  * [signal-safe] */
 HIDDEN void fatal_leave_altstack(void);
 
+/* Does this signal end a process by default? [signal-safe] */
 HIDDEN bool fatal_is_one(int signal);
 /* The thread is about to send itself this one, with `mask` blocked. If it would
  * come to a handler of ours at once, note what that one would, and let it find
@@ -28,6 +29,11 @@ HIDDEN void fatal_raised(int signal, uint64_t mask,
  * of ours (bind_patched.h): `registers` lead on, and the signal is none.
  * [signal-safe] */
 HIDDEN bool fatal_is_amid_jump(int signal, greg_t *registers);
+/* A look of ours at the counter, which the program has forbidden itself
+ * (PR_SET_TSC): it is taken here, `registers` lead on. [signal-safe] */
+HIDDEN bool fatal_is_counter(int signal, greg_t *registers);
+/* Somebody was there before. */
+extern HIDDEN bool fatal_counter_forbidden;
 
 /* gregs of a ucontext in DWARF's order. */
 HIDDEN void fatal_registers(const greg_t *from,

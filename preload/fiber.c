@@ -10,7 +10,7 @@
  * Bounded: a stack too many is counted, and its calls are orphans.
  */
 #include "preload/fiber.h"
-#include "preload/process.h"
+#include "preload/process_self.h"
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -19,6 +19,7 @@
 
 #include "preload/read.h"
 #include "preload/sandbox.h"
+#include "shim/checker.h"
 #include "lane/assert.h"
 
 enum {
@@ -185,6 +186,7 @@ void fiber_reserve(void)
         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (at < 0 && at > -4096)
         return;
+    checker_is_shared((void *)at, sizeof(*room));
     /* pairs with the load in get_fibers() */
     if (!__atomic_compare_exchange_n(&room, &none, (struct fibers *)at, false,
                                      __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))

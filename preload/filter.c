@@ -14,6 +14,7 @@
 
 #include "lane/x86_64/machine.h"
 #include "preload/config.h"
+#include "preload/own/own.h"
 #include "lane/assert.h"
 
 enum {
@@ -23,6 +24,7 @@ enum {
 };
 
 static bool may_wait;
+static uint64_t my_pid, my_uid; /* read, not asked for */
 
 /* How far a child came. */
 enum progress {
@@ -100,18 +102,27 @@ static bool child_may(volatile uint32_t *progress)
     return *progress == MAY_ALL;
 }
 
-void filter_tell(void (*say)(void))
+/* True: the child was not ended by the filter. */
+static bool tell(void (*say)(void), bool otherwise)
 {
     const struct rlimit none = {NO_CORE, NO_CORE};
-    long pid = may_wait ? raw(SYS_clone, CLONE_VFORK, 0, 0, 0) : -1;
+    int status = 0;
+    long pid = raw(SYS_clone, CLONE_VFORK, 0, 0, 0);
     if (pid > 0)
-        raw(SYS_wait4, pid, 0, __WALL, 0);
+        raw(SYS_wait4, pid, (long)&status, __WALL, 0);
     if (pid != 0)
-        return;
+        return status == 0;
     raw(SYS_prlimit64, 0, RLIMIT_CORE, (long)&none, 0);
+    own_speak_for((int)my_pid, otherwise, (unsigned)my_uid);
     say();
     for (;;)
         raw(SYS_exit_group, 0, 0, 0, 0);
+}
+
+void filter_tell(void (*say)(void))
+{
+    if (may_wait && !tell(say, false))
+        tell(say, true);
 }
 
 bool filter_allows_us(void)
@@ -122,6 +133,8 @@ bool filter_allows_us(void)
         !config_status_number(status, "\nSeccomp:", &mode) || mode == 0)
         return true;
     config.is_seccomp = true;
+    config_status_number(status, "\nPid:", &my_pid);
+    config_status_number(status, "\nUid:", &my_uid);
     void *shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED)

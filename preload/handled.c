@@ -18,7 +18,7 @@
 #include "preload/altstack.h"
 #include "preload/error.h"
 #include "preload/fatal.h"
-#include "preload/process.h"
+#include "preload/process_self.h"
 #include "preload/read.h"
 #include "preload/read_pages.h"
 #include "preload/sandbox.h"
@@ -299,7 +299,8 @@ uint64_t handled_note(int signal, const siginfo_t *info, ucontext_t *context,
     const struct slot *slot = &slots[number];
     const greg_t *registers = context->uc_mcontext.gregs;
     if (is_our_copy(signal, context) ||
-        fatal_is_amid_jump(signal, context->uc_mcontext.gregs))
+        fatal_is_amid_jump(signal, context->uc_mcontext.gregs) ||
+        fatal_is_counter(signal, context->uc_mcontext.gregs))
         return 0;
     if (shim_stacks_have((uint64_t)registers[REG_RSP])) {
         put_off(signal, info, context, number);
@@ -309,9 +310,9 @@ uint64_t handled_note(int signal, const siginfo_t *info, ucontext_t *context,
     if ((registers[REG_CSGSFS] & 0xffff) != CODE_64)
         return slot->handler;
     bool is_last = (slot->flags & SA_RESETHAND) != 0;
-    bool is_wanted =
-        !sandboxed && error_wants_handled((uint64_t)registers[REG_RIP],
-                                          (uint64_t)registers[REG_RSP]);
+    bool is_wanted = !sandboxed && !fatal_counter_forbidden &&
+                     error_wants_handled((uint64_t)registers[REG_RIP],
+                                         (uint64_t)registers[REG_RSP]);
     if (sandboxed || !(is_last || is_wanted) || process_is_guest())
         return slot->handler;
     if (is_last)

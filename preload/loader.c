@@ -6,7 +6,7 @@
  * slots cannot (relocation would overwrite them).
  */
 #include "preload/loader.h"
-#include "preload/bind.h"
+#include "preload/bind_rounds.h"
 #include "preload/error_watch.h"
 #include "preload/config.h"
 #include "preload/sandbox.h"

@@ -19,7 +19,7 @@
 #include "lane/x86_64/machine.h"
 #include "preload/bind.h"
 #include "preload/own/own.h"
-#include "preload/process.h"
+#include "preload/process_self.h"
 #include "preload/sandbox.h"
 #include "lane/assert.h"
 

@@ -3,8 +3,7 @@
  * The list of objects. dl_iterate_phdr's own counters say whether anything
  * changed, so that a notification without news costs one callback.
  */
-#include "preload/modules.h"
-#include "preload/sandbox.h"
+#include "preload/branches.h"
 #include "bind/debug_file.h"
 #include "lane/assert.h"
 #include <errno.h>
@@ -18,8 +17,6 @@
 #include <unistd.h>
 
 enum {
-    PAGE = 4096,
-    LARGE_BITMAP = 4 << 20, /* is touched everywhere, and but once */
     LABELS_FROM = 3 /* functions of one object: the index costs some three */
 };
 
@@ -166,14 +163,6 @@ static int see_module(struct dl_phdr_info *info, size_t size, void *context)
     return 0;
 }
 
-static void drop_branches(struct module *module)
-{
-    if (module->branches && !sandboxed)
-        munmap(module->branches, module->branches_bytes);
-    module->branches = NULL;
-    module->image.branches = (struct plan_branches){0};
-}
-
 /* Address space for all that may come, where there is enough of it. */
 static uint32_t most_modules(void)
 {
@@ -214,7 +203,7 @@ bool modules_refresh(void (*gone)(struct module *module))
         if (!module->is_loaded || module->is_seen)
             continue;
         module->is_loaded = module->is_usable = false;
-        drop_branches(module);
+        module_drop_branches(module);
         if (gone)
             gone(module);
         module->path = ""; /* the loader freed it */
@@ -277,19 +266,18 @@ static void drop_labels(struct module *module)
     module->image.labels = (struct plan_labels){0};
 }
 
-static const void *map_path(const char *path, size_t *len)
+static const void *map_path(const char *path, size_t *len, struct stat *st)
 {
-    struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return NULL;
     void *at = MAP_FAILED;
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
-        at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (fstat(fd, st) == 0 && S_ISREG(st->st_mode) && st->st_size > 0)
+        at = mmap(NULL, (size_t)st->st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     close(fd);
     if (at == MAP_FAILED)
         return NULL;
-    *len = (size_t)st.st_size;
+    *len = (size_t)st->st_size;
     return at;
 }
 
@@ -300,14 +288,15 @@ static bool has_exe_link(const struct module *module)
 }
 
 /* Its file, mapped, or NULL. Nothing of it is read yet. */
-static const void *map_file(const struct module *module, size_t *len)
+static const void *map_file(const struct module *module, size_t *len,
+                            struct stat *st)
 {
     char whole[PATH_MAX];
     /* a name that was unlinked, replaced, or never was one (memfd) */
     const char *path = has_exe_link(module)
                            ? "/proc/self/exe"
                            : module_whole_path(module, whole, sizeof(whole));
-    return module->is_usable && *path == '/' ? map_path(path, len) : NULL;
+    return module->is_usable && *path == '/' ? map_path(path, len, st) : NULL;
 }
 
 static bool is_same_segment(const struct module *module, const uint8_t *file,
@@ -360,13 +349,14 @@ static const void *map_debug(struct module *module, const void *file,
 {
     lane_assert(module->image.symtab == NULL);
     char path[PATH_MAX];
+    struct stat st;
     uint32_t crc = 0;
     const char *link = plan_file_debuglink(file, file_len, &crc);
     for (unsigned i = 0; i < BIND_DEBUG_PATHS; i++) {
         if (!bind_debug_path(i, module->path, &module->image, link, path,
                              sizeof(path)))
             continue;
-        const void *at = map_path(path, len);
+        const void *at = map_path(path, len, &st);
         if (at && plan_image_add_debug(&module->image, at, *len, crc) == 0)
             return at;
         if (at)
@@ -378,9 +368,10 @@ static const void *map_debug(struct module *module, const void *file,
 void module_add_symtab(struct module *module)
 {
     size_t len, debug_len;
+    struct stat st;
     if (module->has_symtab)
         return;
-    const void *at = map_file(module, &len);
+    const void *at = map_file(module, &len, &st);
     module->has_symtab = true;
     if (!at)
         return;
@@ -405,8 +396,7 @@ void module_add_symtab(struct module *module)
 
 /* ---- is it still what the file says? ------------------------------------ */
 
-/* The file that it was mapped from, as far as anything can tell. */
-static void open_text(struct module *module)
+void module_open_text(struct module *module)
 {
     struct plan_image image;
     const char *why;
@@ -414,7 +404,7 @@ static void open_text(struct module *module)
     if (module->has_text_file)
         return;
     module->has_text_file = true;
-    const void *at = map_file(module, &len);
+    const void *at = map_file(module, &len, &module->text_stat);
     if (!at)
         return;
     bool same = plan_image_file(&image, at, len, &why) == 0 &&
@@ -448,7 +438,7 @@ bool module_is_changed(struct module *module, uint64_t vaddr, size_t n)
     lane_assert(module != NULL && n != 0);
     struct range range = {vaddr, n, false};
     const void *now = plan_image_at(&module->image, vaddr, n);
-    open_text(module);
+    module_open_text(module);
     if (!now || !module->text_file)
         return false;
     for (uint32_t i = 0; i < module->image.segment_count; i++) {
@@ -480,28 +470,6 @@ void module_index_labels(struct module *module)
         return; /* it only takes longer */
     module->labels = at;
     plan_image_index_labels(&module->image, at);
-}
-
-void module_find_branches(struct module *module, uint64_t vaddr)
-{
-    lane_assert(module != NULL);
-    struct plan_image *image = &module->image;
-    size_t len = plan_image_branches_bytes(image);
-    if (len == 0 || plan_image_has_branches(image, vaddr))
-        return;
-    void *at = mmap(NULL, len, PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (at == MAP_FAILED)
-        return; /* then nothing of it is patched, and the reason is told */
-    if (len >= LARGE_BITMAP)
-        (void)madvise(at, len, MADV_HUGEPAGE);
-    drop_branches(module);
-    size_t used = plan_image_find_branches(image, at);
-    used = (used + PAGE) & ~(size_t)(PAGE - 1);
-    if (used < len)
-        munmap((char *)at + used, len - used);
-    module->branches = at;
-    module->branches_bytes = used < len ? used : len;
 }
 
 void modules_drop_files(void)

@@ -6,6 +6,7 @@
 #pragma once
 #include "bind/scope.h"
 #include "preload/config.h"
+#include <sys/stat.h>
 
 enum {
     MODULE_MAX = 2048
@@ -34,6 +35,7 @@ struct module {
     size_t file_bytes;
     const void *text_file; /* its file while its text is compared */
     size_t text_file_bytes;
+    struct stat text_stat;
     bool has_text_file; /* it was looked for */
     uint32_t planned;   /* functions, this round */
     void *labels;       /* memory of image.labels, this round */
@@ -63,8 +65,9 @@ HIDDEN void modules_record(void);
 HIDDEN void module_add_symtab(struct module *module);
 /* Before a function of it is planned: after some functions it gets an index. */
 HIDDEN void module_index_labels(struct module *module);
-/* Before the first function of it is planned: who branches where. */
-HIDDEN void module_find_branches(struct module *module, uint64_t vaddr);
+/* Map the file that it was mapped from, as far as anything can tell:
+ * module->text_file, once a round. */
+HIDDEN void module_open_text(struct module *module);
 /* Are the n bytes of text at vaddr other ones than in its file, and not for
  * the sake of relocations? False, too: there is no file to compare with. */
 HIDDEN bool module_is_changed(struct module *module, uint64_t vaddr, size_t n);

@@ -19,7 +19,6 @@
 #include "preload/cpu.h"
 #include "preload/fiber.h"
 #include "preload/span_internal.h"
-#include "preload/sandbox.h"
 #include "lane/assert.h"
 
 enum {
@@ -72,14 +71,6 @@ uint64_t process_start_time(void)
     return len > 0 ? parse_start_time(text, len) : 0;
 }
 
-struct lane_process *process_entry(void)
-{
-    lane_assert(runtime.map.session != NULL);
-    if (runtime.map.session == NULL || runtime.process == PROCESS_UNKNOWN)
-        return NULL;
-    return &runtime.map.processes[LANE_PROCESS_SLOT(runtime.process)];
-}
-
 static uint64_t cpu_now(void)
 {
     struct timespec t = {0, 0};
@@ -121,10 +112,6 @@ int process_register(uint32_t parent, struct span_place place)
     if (parent == 0) {
         thread_note_main();
         cpu_start();
-        if (map->clock != LANE_CLOCK_TSC) {
-            shim_enter = span_enter_any;
-            shim_leave = span_leave_any;
-        }
     }
     runtime.process = known_number = (uint32_t)number;
     struct lane_process *entry = process_entry();
@@ -169,22 +156,6 @@ void process_register_child(void)
     }
     /* release; pairs with the hooks of other threads of this child */
     __atomic_store_n(runtime.alive, runtime.process + 1, __ATOMIC_RELEASE);
-}
-
-bool process_is_guest(void)
-{
-    if (sandboxed)
-        return true; /* it may not be asked: nothing is changed */
-    /* in a forked child the kernel has cleared *runtime.alive */
-    return *runtime.alive != 0 &&
-           (uint32_t)raw(SYS_getpid, 0, 0, 0) != runtime.pid;
-}
-
-uint32_t process_self(void)
-{
-    return sandboxed || (runtime.alive != NULL && *runtime.alive != 0)
-               ? runtime.pid
-               : (uint32_t)raw(SYS_getpid, 0, 0, 0);
 }
 
 static long register_now(long a, long b)

@@ -3,6 +3,7 @@
  * This process's entry in the session; span.h has what others call.
  */
 #pragma once
+#include "preload/process_self.h"
 #include "preload/span.h"
 
 /* In a forked child, *runtime.alive taken: get an entry below the parent's and
@@ -18,21 +19,8 @@ HIDDEN void process_cpu_from(uint64_t before_ns);
  * [signal-safe] */
 HIDDEN void process_goes_on(void);
 
-/* This process's entry; NULL: it has none. */
-HIDDEN struct lane_process *process_entry(void);
-
 /* Field 22 of /proc/self/stat; 0: no /proc. Three syscalls. [signal-safe] */
 HIDDEN uint64_t process_start_time(void);
-
-/* Is this a child of vfork or posix_spawn, which runs in its parent's memory?
- * What it changes of ours would be its parent's. One syscall; true as well
- * where none may be made (sandbox.h). */
-HIDDEN bool process_is_guest(void);
-
-/* Whose memory is ours, as the kernel calls it. A forked child that did not
- * register itself yet (by a raw clone, or before its first call) still has its
- * parent's number in runtime.pid: what is read by that is the parent's. */
-HIDDEN uint32_t process_self(void);
 
 /* Hooks of an internal site on fork: the child's parent is the span that was
  * open there. Without them its parent is the parent's process span. */

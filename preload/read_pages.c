@@ -6,6 +6,7 @@
  */
 #include "preload/read_pages.h"
 #include "preload/read_guard.h"
+#include "shim/checker.h"
 
 #include <signal.h>
 #include <sys/mman.h>
@@ -109,6 +110,7 @@ static bool make_pages(void)
         if (made < 0 && made > -PAGE)
             return false;
         at = (uint64_t *)made;
+        checker_is_shared(at, PAGE); /* by threads that follow each other */
         kept[slot - 1] = at;
     }
     pages = at;

@@ -5,7 +5,8 @@
 #include <sys/ioctl.h>
 #include "preload/bind.h"
 #include "preload/bind_lock.h"
-#include "preload/process.h"
+#include "preload/process_self.h"
+#include "preload/span.h"
 #include "preload/read.h"
 #include "preload/sandbox.h"
 #include "preload/span.h"

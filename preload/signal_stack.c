@@ -14,6 +14,19 @@ HIDDEN uint8_t signal_stacks[SIGNAL_STACKS][SIGNAL_STACK_BYTES]
     __attribute__((aligned(64)));
 HIDDEN uint32_t signal_stacks_taken[SIGNAL_STACKS];
 bool signal_may_switch;
+static uint32_t is_small; /* an alternate stack of the program */
+
+void altstack_note_small(void)
+{
+    /* release; pairs with altstack_flag() */
+    __atomic_store_n(&is_small, 1, __ATOMIC_RELEASE);
+}
+
+int altstack_flag(void)
+{
+    /* acquire; pairs with altstack_note_small() */
+    return __atomic_load_n(&is_small, __ATOMIC_ACQUIRE) ? 0 : SA_ONSTACK;
+}
 
 uint8_t *signal_stack_take(void)
 {

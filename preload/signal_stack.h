@@ -32,6 +32,12 @@ HIDDEN bool signal_stack_run(void (*fn)(void *argument), void *argument);
  * fn runs on the program's stack. [signal-safe] */
 HIDDEN void signal_stack_call(void (*fn)(void *argument), void *argument);
 
+/* SA_ONSTACK if handlers of ours may ask for the alternate stack, 0 once a
+ * thread has set one that is too small (altstack.c). [signal-safe] */
+HIDDEN int altstack_flag(void);
+/* It has. [signal-safe] */
+HIDDEN void altstack_note_small(void);
+
 /* May the entries of x86_64/signal_entry.S leave the program's stack? It takes
  * a system call: not where a filter may kill for it. */
 extern HIDDEN bool signal_may_switch;

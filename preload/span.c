@@ -25,9 +25,7 @@ enum {
     ATTACH_EVERY = 1024,  /* calls of a thread without lane between tries */
 };
 
-__thread struct span_thread span_thread;
 static __thread uint32_t attach_wait;
-struct span_process span_process;
 
 /* ---- enter ------------------------------------------------------------ */
 
@@ -87,7 +85,8 @@ void span_enter(struct shim_call *call)
     start_open(open, tick, lane->cpu_base_ns, LANE_OPEN_CALL);
 }
 
-void span_enter_any(struct shim_call *call)
+/* The hooks where the session's clock is not rdtsc. */
+static void enter_any(struct shim_call *call)
 {
     lane_assert(call->site != 0 && call->site < SHIM_SITE_MAX);
     const struct site *site = &runtime.sites[call->site];
@@ -139,8 +138,12 @@ struct lane *span_get_lane(void)
         return NULL;
     }
     lane = (struct lane *)shim_call_slow(attach, 0, 0);
+    /* Signals are let in again at its end: where the handler of one forked, the
+     * child comes here with its parent's. */
+    if (span_is_forked())
+        lane = (struct lane *)shim_call_slow(attach, 0, 0);
     attach_wait = lane == NULL ? ATTACH_EVERY : 0;
-    return lane;
+    return span_is_forked() ? NULL : lane;
 }
 
 /* Our own code calling a traced function of libc, or a signal handler that
@@ -190,30 +193,6 @@ static bool enter_as_tail(struct shim_call *call, const struct site *site,
         span_drop(lane, base);
     }
     return true;
-}
-
-void __attribute__((noinline))
-span_enter_captures(struct shim_call *call, const struct site *site,
-                    struct lane *lane, struct lane_open *open)
-{
-    lane_assert(site == &runtime.sites[call->site]);
-    lane_assert((site->flags & SITE_CAPTURES) == 0 || site->capture != NULL);
-    if (site->flags & SITE_CAPTURE_IN) {
-        uint64_t at = capture_enter(site, lane, call->span, call);
-        if (at == UINT64_MAX) {
-            open->site_kind |= SPAN_KIND(LANE_STATUS_CAPTURE_LOST);
-            __atomic_fetch_add(&runtime.map.counters[call->site].lost_captures,
-                               1, __ATOMIC_RELAXED);
-        } else {
-            open->capture = at;
-        }
-    }
-    if (UNLIKELY(site->flags & SITE_KEEP))
-        capture_keep(site->capture, lane, open, call);
-    if (site->flags & SITE_CAPTURE_OUT) {
-        call->flags |= SPAN_OUT;
-        call->extra |= (uint64_t)span_errno() << 32;
-    }
 }
 
 static void open_odd(struct shim_call *call, const struct site *site,
@@ -418,8 +397,8 @@ void span_leave(struct shim_call *call, const struct shim_regs *regs,
         span_pop_done(lane);
 }
 
-void span_leave_any(struct shim_call *call, const struct shim_regs *regs,
-                    enum shim_end end, void *exception)
+static void leave_any(struct shim_call *call, const struct shim_regs *regs,
+                      enum shim_end end, void *exception)
 {
     leave_odd(call, regs, end, exception, 0);
 }
@@ -592,4 +571,13 @@ leave_odd(struct shim_call *call, const struct shim_regs *regs,
     leave_span(call, regs, end, exception, t1);
     if (is_carrying)
         carry_left(call, regs, t1);
+}
+
+void span_set_hooks(void)
+{
+    lane_assert(runtime.map.session != NULL);
+    bool is_ticks = runtime.map.clock == LANE_CLOCK_TSC;
+    shim_enter = is_ticks ? span_enter : enter_any;
+    shim_leave = is_ticks ? span_leave : leave_any;
+    shim_pass = span_pass;
 }

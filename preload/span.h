@@ -2,15 +2,22 @@
 /*
  * Opening and closing spans: the two hooks of the trampolines and their slow
  * paths. span.c is the fast path (general registers only, no call of libc);
- * span_slow.c attaches threads, repairs the stack of open spans after a
- * longjmp, follows forks and closes what other threads opened.
+ * thread.c attaches threads, span_stack.c repairs the stack of open spans after
+ * a longjmp, process.c follows forks.
  */
 #pragma once
 #include "preload/runtime.h"
 
+/* Give the trampolines the hooks below, or those of a clock that is not rdtsc.
+ * The session is there, no stub is reached yet. [constructor] */
+HIDDEN void span_set_hooks(void);
+/* A traced call begins: open its span, say where it goes on (call->target).
+ * [any thread, signal-safe, general registers only] */
 HIDDEN void span_enter(struct shim_call *call);
 /* What shim_pass is: count the call, without a frame. [signal-safe] */
 HIDDEN uint64_t span_pass(uint64_t site);
+/* It ends as `end` says; `exception`: the one that passes, or NULL. As
+ * span_enter(). */
 HIDDEN void span_leave(struct shim_call *call, const struct shim_regs *regs,
                        enum shim_end end, void *exception);
 

@@ -12,7 +12,7 @@
  *
  * Within enter and leave, as span_stack.c.
  */
-#include "preload/carry.h"
+#include "preload/span_internal.h"
 #include "preload/fiber.h"
 #include "lane/assert.h"
 

@@ -59,10 +59,6 @@ struct span_process {
     uint32_t is_ticks; /* the session's clock is rdtsc */
 };
 extern HIDDEN struct span_process span_process;
-/* The hooks where the session's clock is not rdtsc. */
-HIDDEN void span_enter_any(struct shim_call *call);
-HIDDEN void span_leave_any(struct shim_call *call, const struct shim_regs *regs,
-                           enum shim_end end, void *exception);
 /* The program's errno. */
 static inline uint32_t span_errno(void)
 {
@@ -160,6 +156,9 @@ HIDDEN struct span_origin span_find_origin(struct lane *lane, uint64_t sp);
 HIDDEN bool span_find_fiber_place(uint64_t sp, struct span_place *out);
 /* Nobody knows: below the process. */
 HIDDEN struct span_origin span_orphan(enum lane_orphan reason);
+enum {
+    CARRY_FRAME_DIRECT = 1,
+};
 /* What was popped by the call at `sp`: the calls that its caller makes from
  * now on belong to it. `frame`: see carry_find_frame. False: no room. */
 HIDDEN bool span_push_context(struct lane *lane, uint64_t sp, uint64_t frame,
@@ -200,7 +199,7 @@ HIDDEN uint64_t span_find_entry(struct lane *lane,
 /* Take DONE entries off the top. */
 HIDDEN void span_pop_done(struct lane *lane);
 
-/* What its site keeps of the arguments. (span.c) */
+/* What its site keeps of the arguments. (capture.c) */
 HIDDEN void span_enter_captures(struct shim_call *call, const struct site *site,
                                 struct lane *lane, struct lane_open *open);
 
@@ -250,6 +249,8 @@ HIDDEN void span_forget_deep(struct lane *lane);
 HIDDEN void span_count(uint32_t site, uint64_t ticks, bool is_error);
 /* A call that has no frame on its stack, or no leave: without a time. */
 HIDDEN void span_count_passed(uint64_t site);
+/* A call that was gone before anybody saw it: its end is not known. */
+HIDDEN void span_count_late(uint64_t site);
 /* The error frame, and what led to it, of a span that `exception` passes.
  * False: no room. (error_throw.c) */
 HIDDEN bool span_write_exception(struct lane *lane, uint64_t span,

@@ -29,8 +29,9 @@ static const struct shim_call *call_of(const struct lane_open *open)
     return call->sp == open->sp && call->span == open->span ? call : NULL;
 }
 
-/* The status bits of what its rules say. */
-static uint32_t judge(struct lane *lane, const struct lane_open *open)
+/* The status bits of what its rules say, into its entry: its record has them,
+ * and none but a failure's. */
+static void judge(struct lane *lane, struct lane_open *open)
 {
     lane_assert(span_has_entry(lane, open));
     const struct site *site = &runtime.sites[LANE_SITE_OF(open->site_kind)];
@@ -40,17 +41,17 @@ static uint32_t judge(struct lane *lane, const struct lane_open *open)
                                        ? call_of(open)
                                        : NULL;
     if (call == NULL)
-        return 0;
+        return;
     struct capture_verdict verdict = capture_left(
         site, lane, open->span, call, error_last_event(lane, open->t0_ticks));
     if (!verdict.is_error)
-        return 0;
+        return;
     error_write_rule(lane, open->span, site->index, open->t0_ticks, true);
-    return SPAN_KIND(LANE_STATUS_ERROR) |
-           (verdict.is_lost ? SPAN_KIND(LANE_STATUS_CAPTURE_LOST) : 0);
+    open->site_kind |=
+        SPAN_KIND(LANE_STATUS_ERROR) |
+        (verdict.is_lost ? SPAN_KIND(LANE_STATUS_CAPTURE_LOST) : 0);
 }
 
-/* Judged while it is open: its frame is part of the stack that is copied. */
 static void end_open(struct lane *lane, struct lane_open *open, uint64_t t1)
 {
     lane_assert(span_is_own(lane) && span_has_entry(lane, open));
@@ -62,8 +63,6 @@ static void end_open(struct lane *lane, struct lane_open *open, uint64_t t1)
                          __ATOMIC_RELEASE);
         return;
     }
-    uint32_t status = judge(lane, open);
-    copy.site_kind |= status;
     if (!span_claim(open, &state))
         return;
     if (cpu_base(lane, t1) != LANE_CPU_UNKNOWN &&
@@ -71,7 +70,7 @@ static void end_open(struct lane *lane, struct lane_open *open, uint64_t t1)
         cpu = cpu_spent(lane, copy.cpu_ns, copy.t0_ticks, t1);
     struct lane_record record;
     span_fill(&record, &copy, t1, cpu, LANE_END_LONGJMP);
-    if (status)
+    if (copy.site_kind & SPAN_KIND(LANE_STATUS_ERROR))
         record.capture |= 2;
     span_write(lane, &record);
 }
@@ -89,21 +88,25 @@ static bool cut_deep(struct lane *lane, uint64_t low, uint64_t high)
     return true;
 }
 
-/* What stands in [low, high), innermost first. */
+/* What stands in [low, high), innermost first. All are judged before the first
+ * one ends: each one's frame is part of the stacks that are copied. */
 static void end_between(struct lane *lane, uint64_t low, uint64_t high)
 {
     lane_assert(low <= high && span_is_own(lane));
     bool are_many = cut_deep(lane, low, high);
     uint64_t t1 = 0;
-    uint64_t i = span_depth(lane);
-    for (; i > 0; i--) {
-        struct lane_open *open = &lane->open[i - 1];
-        if (open->state == LANE_OPEN_FREE || open->state == LANE_OPEN_DONE ||
-            open->sp - low >= high - low)
-            continue;
-        t1 = t1 ? t1 : span_now();
-        end_open(lane, open, t1);
-    }
+    for (int is_end = 0; is_end < 2; is_end++)
+        for (uint64_t i = span_depth(lane); i > 0; i--) {
+            struct lane_open *open = &lane->open[i - 1];
+            if (open->state == LANE_OPEN_FREE ||
+                open->state == LANE_OPEN_DONE || open->sp - low >= high - low)
+                continue;
+            t1 = t1 ? t1 : span_now();
+            if (is_end)
+                end_open(lane, open, t1);
+            else
+                judge(lane, open);
+        }
     span_pop_done(lane);
     shim_entries_left(low, high, are_many);
 }

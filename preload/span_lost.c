@@ -150,6 +150,12 @@ void span_count(uint32_t site, uint64_t ticks, bool is_failed)
     add_time(site, ticks);
 }
 
+void span_count_late(uint64_t site)
+{
+    add(&counter_of(site)->loose, 1);
+    add(&runtime.map.session->carry.gone, 1);
+}
+
 void span_count_passed(uint64_t site)
 {
     lane_assert(site != 0 && site < SHIM_SITE_MAX);

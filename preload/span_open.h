@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The steps of opening a span on the plain way: a call on the thread's own
- * stack, its lane at hand. Inline: span.c and carry_fast.c are made of them.
+ * stack, its lane at hand. Inline: span.c and carry_plain.c are made of them.
  */
 #pragma once
 #include "preload/span_internal.h"

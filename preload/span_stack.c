@@ -123,8 +123,11 @@ static void claim_and_end(struct lane *lane, struct lane_open *open,
         /* release; pairs with look_in() */
         __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_DONE,
                          __ATOMIC_RELEASE);
-    if (is_open(state) && span_claim(open, &state))
-        span_end_open(lane, &copy, t1, end);
+    if (!is_open(state) || !span_claim(open, &state))
+        return;
+    if (end == LANE_END_LONGJMP)
+        span_count_late(LANE_SITE_OF(copy.site_kind));
+    span_end_open(lane, &copy, t1, end);
 }
 
 void span_pop_done(struct lane *lane)

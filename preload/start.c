@@ -7,7 +7,7 @@
  * the program as if untraced.
  */
 #include "preload/ask.h"
-#include "preload/bind.h"
+#include "preload/bind_rounds.h"
 #include "preload/bind_text.h"
 #include "preload/callers.h"
 #include "preload/carry.h"
@@ -87,13 +87,12 @@ static int prepare_runtime(uint32_t manifest_errors)
     if (err)
         return err;
     shim_start();
-    shim_enter = span_enter;
-    shim_leave = span_leave;
-    shim_pass = span_pass;
     err = session_start(manifest_errors, share - share / ENTRIES_PART);
-    if (err == 0)
-        reserve_entries(share);
-    return err;
+    if (err)
+        return err;
+    span_set_hooks();
+    reserve_entries(share);
+    return 0;
 }
 
 /* Nothing is traced, and nothing stays but the library itself. */

@@ -9,8 +9,8 @@ target_compile_options(handspan_own PRIVATE -fvisibility=hidden
 target_link_libraries(handspan_own PRIVATE house_warnings)
 add_library(handspan_preload SHARED
   start.c filter.c memory_share.c memory_lock.c config.c explicit_loader.c discreet.c exit_rules.c note.c text.c manifest_load.c types_load.c
-  session_start.c modules.c decoder.c decoder_load.c demangler.c find.c
-  find_names.c find_cxx.c find_ifunc.c bind.c bind_site.c bind_mechanism.c
+  session_start.c modules.c branches.c decoder.c decoder_load.c demangler.c find.c
+  find_names.c find_cxx.c find_ifunc.c bind_rounds.c bind_site.c bind_say.c bind_mechanism.c
   bind_capture.c bind_patched.c bind_late.c bind_lock.c bind_text.c
   callback.c callers.c
   carry_start.c fiber_watch.c loader.c ends.c fatal.c signal_stack.c altstack.c

@@ -15,6 +15,8 @@ struct text {
     size_t len, cap; /* cap counts the NUL */
 };
 
+/* A string, `len` bytes as they are, behind what is there: cut off at `cap`.
+ * [signal-safe] */
 HIDDEN void text_put(struct text *text, const char *string);
 HIDDEN void text_put_bytes(struct text *text, const void *bytes, size_t len);
 /* Foreign words in a line of ours: control characters and bytes that are no

@@ -22,8 +22,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 #include "lane/x86_64/machine.h"
-#include "preload/altstack.h"
-#include "preload/bind_lock.h"
+#include "preload/signal_stack.h"
 #include "preload/read.h"
 #include "preload/sandbox.h"
 #include "preload/text.h"
@@ -32,10 +31,12 @@
 
 enum {
     TRAP_BIT = SIGTRAP - 1,
+    LIBC_BIT = 32 - 1, /* SIGCANCEL, SIGSETXID */
     STATUS_BYTES = 4096,
     MASK_BYTES = 8,
     STEP_NS = 200000,
     STEPS_MAX = 100,
+    MOMENT_STEPS = 2500, /* half a second: of a loaded machine */
 };
 
 /* What the program believes to be the disposition. */
@@ -198,8 +199,23 @@ uint32_t trap_thread_count(void)
     return (uint32_t)st.st_nlink - 2;
 }
 
-/* 1: this thread blocks SIGTRAP, 0: it does not, or is gone; -1: unknown. */
-static int is_blocked(const char *tid)
+enum traps { /* of a thread; the worst one last */
+    TRAPS_OPEN,
+    TRAPS_MOMENT, /* blocked by libc, while it makes or ends a thread */
+    TRAPS_BLOCKED,
+    TRAPS_UNKNOWN,
+};
+
+/* Only libc itself blocks its own two signals as well. */
+static enum traps traps_of_mask(uint64_t mask)
+{
+    const uint64_t own = UINT64_C(3) << LIBC_BIT;
+    return !(mask >> TRAP_BIT & 1) ? TRAPS_OPEN
+           : (mask & own) == own   ? TRAPS_MOMENT
+                                   : TRAPS_BLOCKED;
+}
+
+static enum traps traps_of(const char *tid)
 {
     char path[64];
     struct text text = {path, 0, sizeof(path)};
@@ -207,12 +223,12 @@ static int is_blocked(const char *tid)
     text_put(&text, "/proc/self/task/");
     text_put(&text, tid);
     text_put(&text, "/status");
-    if (!read_status(path, "\nSigBlk:", 16, &mask))
-        return machine_syscall(SYS_faccessat, AT_FDCWD, (long)path, 0, 0, 0,
-                               0) == -ENOENT
-                   ? 0
-                   : -1;
-    return (int)(mask >> TRAP_BIT & 1);
+    if (read_status(path, "\nSigBlk:", 16, &mask))
+        return traps_of_mask(mask);
+    return machine_syscall(SYS_faccessat, AT_FDCWD, (long)path, 0, 0, 0, 0) ==
+                   -ENOENT
+               ? TRAPS_OPEN /* it is gone */
+               : TRAPS_UNKNOWN;
 }
 
 struct entry { /* linux_dirent64 */
@@ -222,36 +238,34 @@ struct entry { /* linux_dirent64 */
     char name[];
 };
 
-static const char *look_at_threads(uint64_t own_mask)
+static enum traps look_at_threads(uint64_t own_mask)
 {
-    static const char blocked[] = "a thread blocks SIGTRAP";
     static char bytes[4096] __attribute__((aligned(8)));
     char self[24];
     struct text text = {self, 0, sizeof(self)};
-    const char *why = own_mask >> TRAP_BIT & 1 ? blocked : NULL;
+    enum traps worst = own_mask >> TRAP_BIT & 1 ? TRAPS_BLOCKED : TRAPS_OPEN;
     text_put_number(&text,
                     (uint64_t)machine_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0));
     long fd = machine_syscall(SYS_openat, AT_FDCWD, (long)"/proc/self/task",
                               O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, 0, 0);
     if (fd < 0)
-        return "/proc does not tell what other threads do";
+        return TRAPS_UNKNOWN;
     long n;
-    while (!why && (n = machine_syscall(SYS_getdents64, fd, (long)bytes,
-                                        sizeof(bytes), 0, 0, 0)) > 0) {
-        for (long at = 0; at < n && !why;) {
+    while (worst < TRAPS_BLOCKED &&
+           (n = machine_syscall(SYS_getdents64, fd, (long)bytes, sizeof(bytes),
+                                0, 0, 0)) > 0) {
+        for (long at = 0; at < n && worst < TRAPS_BLOCKED;) {
             const struct entry *entry = (void *)(bytes + at);
             lane_assert(entry->len_bytes != 0);
             at += entry->len_bytes;
             if (entry->name[0] == '.' || strcmp(entry->name, self) == 0)
                 continue;
-            int state = is_blocked(entry->name);
-            if (state != 0)
-                why = state > 0 ? blocked
-                                : "/proc does not tell what other threads do";
+            enum traps traps = traps_of(entry->name);
+            worst = traps > worst ? traps : worst;
         }
     }
     machine_syscall(SYS_close, fd, 0, 0, 0, 0, 0);
-    return why;
+    return worst;
 }
 
 /* libc blocks all signals for a moment when it makes a thread, and in a new
@@ -260,13 +274,20 @@ static const char *wait_for_threads(uint64_t own_mask)
 {
     static bool is_hopeless;
     struct timespec step = {0, STEP_NS};
-    const char *why = look_at_threads(own_mask);
-    for (int i = 0; why && i < (is_hopeless ? 2 : STEPS_MAX); i++) {
+    enum traps traps = look_at_threads(own_mask);
+    for (int i = 0;
+         traps != TRAPS_OPEN && i < (is_hopeless             ? 2
+                                     : traps == TRAPS_MOMENT ? MOMENT_STEPS
+                                                             : STEPS_MAX);
+         i++) {
         machine_syscall(SYS_nanosleep, (long)&step, 0, 0, 0, 0, 0);
-        why = look_at_threads(own_mask);
+        traps = look_at_threads(own_mask);
     }
-    is_hopeless = why != NULL;
-    return why;
+    is_hopeless = traps != TRAPS_OPEN;
+    return traps == TRAPS_OPEN ? NULL
+           : traps == TRAPS_UNKNOWN
+               ? "/proc does not tell what other threads do"
+               : "a thread blocks SIGTRAP";
 }
 
 const char *trap_prepare(uint64_t mask)

@@ -14,7 +14,7 @@
 
 #include "lane/x86_64/machine.h"
 #include "preload/bind.h"
-#include "preload/process.h"
+#include "preload/process_self.h"
 #include "preload/sandbox.h"
 #include "preload/span.h"
 #include "lane/assert.h"

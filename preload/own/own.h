@@ -27,6 +27,12 @@
  * glibc makes them. Once, first of all. */
 bool own_start(void) __attribute__((visibility("hidden")));
 
+/* In a child that says something of its maker: getpid() is `pid` from now on.
+ * `otherwise`: what a filter may forbid is asked by other system calls, uid is
+ * known. [in a child that shares no memory] */
+void own_speak_for(int pid, bool otherwise, unsigned uid)
+    __attribute__((visibility("hidden")));
+
 /* Address of libc's own function `name`, 0: it has none. After own_start(). */
 void *own_find(const char *name) __attribute__((visibility("hidden")));
 

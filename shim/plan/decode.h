@@ -42,6 +42,7 @@ struct plan_insn {
     ZydisDecodedOperand op[ZYDIS_MAX_OPERAND_COUNT];
 };
 
+/* A reader of 64-bit code by this decoder, which must stay. 0 or -errno. */
 int plan_reader_open(struct plan_reader *reader,
                      const struct plan_decoder *decoder,
                      const struct plan_image *image)

@@ -221,6 +221,33 @@ static uint64_t link_address(const struct plan_image *image, uint64_t value)
     return value;
 }
 
+static void take_relocation_tag(struct plan_image *image, int64_t tag,
+                                uint64_t value)
+{
+    switch (tag) {
+    case DT_RELA:
+        image->rela = link_address(image, value);
+        break;
+    case DT_RELASZ:
+        image->rela_len = value;
+        break;
+    case DT_JMPREL:
+        image->jmprel = link_address(image, value);
+        break;
+    case DT_PLTRELSZ:
+        image->jmprel_len = value;
+        break;
+    case DT_RELR:
+        image->relr = link_address(image, value);
+        break;
+    case DT_RELRSZ:
+        image->relr_len = value;
+        break;
+    default:
+        break;
+    }
+}
+
 struct dynamic_values {
     uint64_t symtab, strtab, strsz, gnu_hash, hash, versym, soname;
     bool has_soname, has_needed;
@@ -267,35 +294,21 @@ static void take_tag(struct plan_image *image, struct dynamic_values *v,
     case DT_NEEDED:
         v->has_needed = true;
         break;
-    case DT_RELA:
-        image->rela = link_address(image, value);
-        break;
-    case DT_RELASZ:
-        image->rela_len = value;
-        break;
-    case DT_JMPREL:
-        image->jmprel = link_address(image, value);
-        break;
-    case DT_PLTRELSZ:
-        image->jmprel_len = value;
-        break;
-    case DT_RELR:
-        image->relr = link_address(image, value);
-        break;
-    case DT_RELRSZ:
-        image->relr_len = value;
-        break;
     case DT_SYMBOLIC:
         image->is_symbolic = true;
         break;
     case DT_FLAGS:
         image->is_symbolic |= (value & DF_SYMBOLIC) != 0;
+        image->has_text_relocations |= (value & DF_TEXTREL) != 0;
+        break;
+    case DT_TEXTREL:
+        image->has_text_relocations = true;
         break;
     case DT_FLAGS_1:
         image->is_pie |= (value & DF_1_PIE) != 0;
         break;
     default:
-        break;
+        take_relocation_tag(image, tag, value);
     }
 }
 

@@ -62,11 +62,12 @@ struct plan_image {
     uint32_t segment_count;
     uint8_t build_id[PLAN_BUILD_ID_MAX];
     uint32_t build_id_len;
-    bool is_pie;              /* DF_1_PIE, or ET_DYN with an interpreter */
-    bool is_static;           /* no interpreter and nothing needed */
-    bool has_static_pie_flag; /* both of the above */
-    bool is_go;               /* .gopclntab, or a note of owner "Go" */
-    bool is_symbolic;         /* DF_SYMBOLIC: binds to itself first */
+    bool is_pie;               /* DF_1_PIE, or ET_DYN with an interpreter */
+    bool is_static;            /* no interpreter and nothing needed */
+    bool has_static_pie_flag;  /* both of the above */
+    bool is_go;                /* .gopclntab, or a note of owner "Go" */
+    bool is_symbolic;          /* DF_SYMBOLIC: binds to itself first */
+    bool has_text_relocations; /* the loader writes into its code */
     /* Set by the caller, after the image was made: the process that runs this
      * object has a shadow stack (calls in a prologue are refused then). */
     bool under_shadow_stack;

@@ -47,8 +47,12 @@ void image_take_symtab(struct plan_image *image, const Elf64_Ehdr *header,
  * names a terminated string. */
 uint64_t image_strings_len(const char *strings, uint64_t len);
 
+/* The symbol of that index in .dynsym (`dynamic`) or .symtab; false: there is
+ * none. */
 bool image_symbol_get(const struct plan_image *image, bool dynamic,
                       uint64_t index, Elf64_Sym *out);
+/* It as planners see it: its name is the image's. False: it is not defined here
+ * or has no name that can be read. */
 bool image_symbol_describe(const struct plan_image *image, bool dynamic,
                            const Elf64_Sym *symbol, struct plan_symbol *out);
 

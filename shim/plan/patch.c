@@ -127,7 +127,10 @@ copy_call(struct copier *c, const struct plan_insn *insn, const uint8_t *bytes)
         return PLAN_CALL_IN_PROLOGUE;
     if (plan_insn_target(insn, &target)) {
         if (target > c->job->vaddr && target < c->job->end)
-            return PLAN_THUNK; /* it wants its own return address */
+            /* it wants its own return address */
+            return patch_is_thunk(reader->image, insn->at)
+                       ? PLAN_THUNK
+                       : PLAN_CALL_IN_PROLOGUE;
         emit_push_address(c, c->bias + insn->next);
         emit_jump(c, (const uint8_t *)"\xe9", 1, c->bias + target);
         return PLAN_OK;

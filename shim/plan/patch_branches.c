@@ -244,8 +244,7 @@ static bool is_known_part(const struct patch_job *job, uint64_t pc)
     return false;
 }
 
-/* A retpoline: call; pause. Or for LVI: lfence. */
-static bool is_thunk(const struct plan_image *image, uint64_t vaddr)
+bool patch_is_thunk(const struct plan_image *image, uint64_t vaddr)
 {
     uint8_t code[7];
     return image_is_executable(image, vaddr) &&
@@ -261,7 +260,7 @@ static void note_part(struct patch_job *job, uint64_t target, uint64_t from)
     const struct plan_image *image = job->reader.image;
     struct patch_region part;
     struct plan_symbol symbol;
-    job->jumps_anywhere |= is_thunk(image, target);
+    job->jumps_anywhere |= patch_is_thunk(image, target);
     if (job->part_count == PATCH_PARTS_MAX || is_known_part(job, target) ||
         !image_is_executable(image, target) ||
         !patch_region_of(image, target, &part))

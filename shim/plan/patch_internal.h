@@ -50,6 +50,8 @@ struct patch_job {
 enum plan_verdict patch_check_names(struct patch_job *job);
 /* By every branch, address and table that leads into what is displaced. */
 enum plan_verdict patch_check_branches(struct patch_job *job);
+/* Code of a retpoline: call; pause. Or for LVI: lfence. */
+bool patch_is_thunk(const struct plan_image *image, uint64_t vaddr);
 /* A name that compilers give to a part of a function. */
 bool patch_is_part(const char *name);
 /* From where to read the code at pc. Between two functions that are described

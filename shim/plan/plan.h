@@ -67,6 +67,7 @@ enum plan_stack {
                           arguments and no more, and takes no address of them
                           (proved): F may carry it with a copy of those */
 };
+/* In words, for people; static. */
 const char *plan_stack_text(enum plan_stack stack);
 
 /* Where a tail jump through an import leads, as the running process binds it:

@@ -453,6 +453,14 @@ static void data_compare(struct step *t)
     }
 }
 
+static void data_lea(struct step *t)
+{
+    if (t->dst64)
+        step_set_register(t, t->dst, t->address, true);
+    else
+        set_part(t, t->dst);
+}
+
 void step_data(struct step *t)
 {
     struct value *rax = &t->s->reg[GPR_RAX];
@@ -489,10 +497,7 @@ void step_data(struct step *t)
             *rax = value_other();
         return;
     case ZYDIS_MNEMONIC_LEA:
-        if (t->dst64)
-            step_set_register(t, t->dst, t->address, true);
-        else
-            set_part(t, t->dst);
+        data_lea(t);
         return;
     case ZYDIS_MNEMONIC_ADD:
     case ZYDIS_MNEMONIC_SUB:

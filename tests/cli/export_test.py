@@ -171,9 +171,13 @@ class Export(unittest.TestCase):
                                        span["duration_ns"], delta=0.2)
 
     def test_a_full_disk_is_told(self):
-        for command in (["list"], ["show"], ["stats"], ["spans", "--json"],
-                        ["errors"], ["status"], ["config"], ["help"],
+        views = [[name] + more for more in ([], ["--json"]) for name in
+                 ("list", "show", "stats", "spans", "errors", "status",
+                  "uploads")]
+        for command in (*views, ["config"], ["help"], ["prune", "--dry-run"],
+                        ["schema", "postgres"],
                         ["export"], ["export", "-f", "chrome"],
+                        ["export", "-f", "otlp-protobuf"],
                         ["export", "-f", "csv"], ["export", "-f", "folded"],
                         ["export", "-f", "speedscope"]):
             with open("/dev/full", "w") as full:

@@ -8,6 +8,7 @@ usage: stores_test.py HANDSPAN PRELOAD
 """
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -107,6 +108,33 @@ def in_turn(p):
     expect((p.traces(a), p.traces(b)), (2, 3), "one after the other")
 
 
+def named_otherwise(p):
+    """Relative in another folder, through a link, on another file system,
+    anew after it was removed: while the sidecar of a third is there."""
+    kept, away = f"{p.top}/kept.db", f"{p.top}/away"
+    os.mkdir(away)
+    os.symlink("../kept.db", f"{away}/link.db")
+    far = tempfile.mkdtemp(prefix="handspan-stores-")
+    p.end(p.traced(HANDSPAN_STORE=kept))
+    p.end(p.traced(HANDSPAN_STORE="same.db"))
+    p.end(p.start("sh", "-c", f"cd away && exec {HANDSPAN} run -m ../m -- ../p",
+                  HANDSPAN_STORE="same.db"))
+    p.end(p.traced(HANDSPAN_STORE=f"{away}/link.db"))
+    p.end(p.traced(HANDSPAN_STORE=f"{far}/far.db"))
+    p.stored()
+    names = (kept, f"{away}/link.db", f"{p.top}/same.db", f"{away}/same.db",
+             f"{far}/far.db")
+    expect([p.traces(n) for n in names], [2, 2, 1, 1, 1], "named otherwise")
+    for end in "", "-wal", "-shm":
+        if os.path.exists(f"{away}/same.db{end}"):
+            os.unlink(f"{away}/same.db{end}")
+    p.end(p.traced(HANDSPAN_STORE=f"{away}/same.db"))
+    p.stored()
+    expect(p.traces(f"{away}/same.db"), 1, "anew after it was removed")
+    alive.end(p.top)  # before its folder goes
+    shutil.rmtree(far)
+
+
 def at_once(p):
     stores = [f"{p.top}/s{i % 3}.db" for i in range(AT_ONCE)]
     for started in [p.traced(HANDSPAN_STORE=s) for s in stores]:
@@ -166,7 +194,7 @@ def main():
                            dir=os.environ.get("TEST_MEMORY"))
     try:
         p = Place(os.path.realpath(top))
-        for case in (in_turn, at_once, unnamed, by_hand, left_behind,
+        for case in (in_turn, named_otherwise, at_once, unnamed, by_hand, left_behind,
                      into_another):
             case(p)
             print(case.__name__, "holds")

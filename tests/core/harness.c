@@ -72,12 +72,10 @@ void harness_start(const char *mode)
     *runtime.alive = 1;
     cursor = shared_page(LANE_MAX * sizeof *cursor, MAP_SHARED);
     shim_start();
-    shim_enter = span_enter;
-    shim_leave = span_leave;
-    shim_pass = span_pass;
     if (shim_entries_reserve(1 << 18) != 0 ||
         process_register(0, (struct span_place){0, 0}) != 0)
         die("start");
+    span_set_hooks();
 }
 
 bool harness_is_zero(void)

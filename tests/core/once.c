@@ -15,7 +15,7 @@
 #include <string.h>
 
 enum {
-    TURNS = 5000,
+    TURNS = 1500,
     UPPER = 7168,    /* the stack above: the calls are less than 8 KiB apart */
     LOWER = 1 << 17, /* and the one below */
     STEP = 5,

@@ -182,6 +182,43 @@ CXX_MANIFEST = """[[span("method"), input(batch->rows, batch->name,
 """
 
 
+def check_part(p, *told):
+    """Without it `check` names the file, and nothing is guessed."""
+    out = p.handspan("check", "-m", "m", "./prog").stdout
+    for words in told:
+        expect_in(words, " ".join(out.split()), "check without a part")
+    p.env["HANDSPAN_STORE"] += "-"  # of this run alone
+    p.sh("rm -rf dir/types-*")      # what was read while it was there
+    p.handspan("run", "-m", "m", "./prog", status=0)
+    got = spans(p).get("work", {}).get("input", {})
+    for name in "id", "tenant", "st", "nid", "bits", "inner", "tight":
+        expect(name in got, False, f"{name} of a type that is not known")
+
+
+def case_parts(p):
+    """Debug information in several files: .dwo, packed as .dwp, and what dwz
+    took out of several programs. A missing one is named."""
+    build(p, "-g -gdwarf-4 -gsplit-dwarf -O1")
+    run_and_check(p, "./prog", "split")
+    dwo, = (os.path.basename(f) for f in glob.glob(f"{p.at}/*.dwo"))
+    missing = f"debug information is in '{dwo}', which is missing"
+    p.sh(f"timeout 60 dwp -e prog -o prog.dwp; mv {dwo} away")
+    out = p.handspan("check", "-m", "m", "./prog")
+    if out.returncode == 0:  # a libdw that reads them: since 0.191
+        run_and_check(p, "./prog", "packed")
+    else:
+        check_part(p, missing, "prog.dwp' is not read: keep the .dwo files")
+    p.sh("rm prog.dwp")
+    check_part(p, missing)
+    p.sh("rm away")
+    for name in "prog", "other":
+        build(p, "-g -gdwarf-4 -O1", name)
+    p.sh("dwz -m common prog other")
+    run_and_check(p, "./prog", "dwz")
+    p.sh("mv common away")
+    check_part(p, "debug information is in 'common', which is missing")
+
+
 def case_cxx(p):
     """Overloads, methods, templates; what the machine passes."""
     cxx = os.environ.get("CXX", "c++")

@@ -24,6 +24,8 @@ process.MANIFEST = """%s
 [[span]] int work(int how);
 [[span]] int serve(int ready);
 [[root("request"), carry(id)]] int request(long id);
+[[root("request")]] int hold(int ready);
+[[root("request")]] int ask(int how);
 [[span, adopt(id), fails(return < 0)]] int handle(long id);
 [[carry(id)]] int carry(long id);
 [[span, adopt(id)]] int next(long id);
@@ -241,21 +243,62 @@ def open_now(run):
         raise SystemExit(said())
 
 
+def of_requests(run):
+    return sorted((r for r in run.traces() if r["name"] == "request"),
+                  key=lambda r: r["start_unix_ns"])
+
+
+def cut_requests(run):
+    """Those that are open when the process is killed end there, also where the
+    first look comes after the 200 ms from which on what is open is shown."""
+    run.env["HANDSPAN_SIDECAR"] = "off"
+    done = run.start(str(run.step), "cut")
+    check(done.returncode, -signal.SIGKILL, done.stderr)
+    at = time.monotonic() + 0.25
+    wait_until(lambda: time.monotonic() > at)
+    del run.env["HANDSPAN_SIDECAR"]
+    run.drain()
+    rows = of_requests(run)
+    check([r["status"] for r in rows], ["unfinished"] * 3, "requests")
+    ((ended,),) = run.sql("SELECT start_unix_ns + duration_ns FROM processes")
+    for r in rows:
+        end = r["start_unix_ns"] + r["duration_ns"]
+        if r["duration_ns"] < 20_000_000 or abs(end - ended) > 1_000_000:
+            raise SystemExit(f"{r} {ended}")
+
+
+def asking_requests(run):
+    """A child that failed is told, as of any trace; the threads are those
+    that worked for it."""
+    done = run.run(str(run.step), "ask")
+    check(done.returncode, 0, done.stderr)
+    (row,) = of_requests(run)
+    check((row["status"], row["failed_processes"]), ("ok", 1), "the request")
+    shown = run.handspan("list").stdout
+    if "ok, 1 of 1 process exit 4" not in shown:
+        raise SystemExit(shown)
+    shown = run.handspan("stats", row["trace_id"]).stdout
+    if " 2 threads" not in shown:
+        raise SystemExit(shown)
+
+
 def requests(run):
     """A trace lasts until the work that goes on for it ends, and fails with
     it. Handlers of a loop that follow each other are no recursion."""
     done = run.handspan("run", "--summary=always", "-m", str(run.dir / "m"),
                         "--", str(run.step), "requests")
     check(done.returncode, 0, done.stderr)
-    if "3 traces of its own, 6 spans" not in done.stderr:
+    if "3 traces of its own, 6 spans" not in done.stderr or \
+            "1 of 3 traces of its own failed: handspan list" not in done.stderr:
         raise SystemExit(done.stderr)
     run.drain()
-    rows = sorted((r for r in run.traces() if r["name"] == "request"),
-                  key=lambda r: r["start_unix_ns"])
+    rows = of_requests(run)
     check([r["status"] for r in rows], ["ok", "error", "ok"], "the requests")
     check([r["cpu_ns"] for r in rows], [None] * 3, "CPU of the process")
     if min(r["duration_ns"] for r in rows) < 20_000_000:
         raise SystemExit(rows)
+    cut_requests(Run(run.build))
+    asking_requests(Run(run.build))
 
     other = Run(run.build)
     other.run(str(other.step), "chain")

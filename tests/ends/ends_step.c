@@ -19,6 +19,8 @@ extern char **environ;
 int work(int how);
 int serve(int how);
 int request(long id);
+int hold(int ready);
+int ask(int how);
 int handle(long id);
 int carry(long id);
 int next(long id);
@@ -184,6 +186,43 @@ static void requests(void)
     pthread_join(thread, NULL);
 }
 
+/* Requests that are open when the process is killed. */
+__attribute__((noinline)) int hold(int ready)
+{
+    return serve(ready);
+}
+
+static void *holder(void *ready)
+{
+    hold(*(int *)ready);
+    return NULL;
+}
+
+/* One whose child fails, and which lives with that. */
+__attribute__((noinline)) int ask(int how)
+{
+    pid_t pid = fork();
+    if (pid == 0)
+        exit(work(0) + how);
+    waitpid(pid, NULL, 0);
+    return 0;
+}
+
+static void cut(void)
+{
+    pthread_t thread;
+    int ready[2];
+    char byte;
+    if (pipe(ready) != 0)
+        exit(9);
+    for (int i = 0; i < 3; i++)
+        if (pthread_create(&thread, NULL, holder, &ready[1]) != 0 ||
+            read(ready[0], &byte, 1) != 1)
+            exit(9);
+    pass_ms(20);
+    kill(getpid(), SIGKILL);
+}
+
 /* Handlers that follow each other by what the one before carried. */
 __attribute__((noinline)) int carry(long id)
 {
@@ -272,6 +311,10 @@ int main(int argc, char **argv)
         be_daemon();
     if (strcmp(mode, "requests") == 0)
         requests();
+    if (strcmp(mode, "ask") == 0)
+        return ask(4);
+    if (strcmp(mode, "cut") == 0)
+        cut();
     if (strcmp(mode, "chain") == 0)
         chain();
     if (strcmp(mode, "prefork") == 0)

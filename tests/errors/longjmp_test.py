@@ -6,6 +6,7 @@ given back, and a program that copies its stack back goes on as untraced.
 
   longjmp_test.py HANDSPAN [MODE...]
 """
+import json
 import os
 import pathlib
 import struct
@@ -96,7 +97,37 @@ def deep(_world, spans, _env):
     same(ends(spans, "recurse"), ["longjmp"], "ends")
 
 
-MODES = [requests, many, signals, threads, copied, coroutines, deep]
+def nested(_world, spans, _env):
+    """Each one's stack goes up through the trampolines of the others; one that
+    is longer than the copy says that."""
+    for name, below in ("inner", ["inner", "outer"]), ("outer", ["inner",
+                                                                "outer"]):
+        short, long = [s["error"] for s in of(spans, name)]
+        frames = [f["function"] for f in short["stack"]]
+        same(frames[:2], below, f"frames of {name}")
+        assert "main" in frames and "stack_ended" not in short, short
+        same(long.get("stack_ended"), "truncated", f"the long stack of {name}")
+        same([f["function"] for f in long["stack"]][:2],
+             ["inner", "on_much_stack"], f"frames of the long one of {name}")
+    (last,) = [s["error"] for s in of(spans, "last_words")]
+    frames = [f["function"] for f in last["stack"]]
+    same(frames[:2], ["last_words", "give_up"], "of a call that ends a function")
+    assert "main" in frames, last
+
+
+def own_jumps(world, spans, env):
+    """Nobody sees these: they are told, and their times are estimates."""
+    same((len(of(spans, "jumps")), ends(spans, "jumps")), (7, ["longjmp"]),
+         "calls, ends")
+    screen = " ".join(world.screen(env, "show").split())
+    assert screen.find("Incomplete: 11 of 11 spans. 7 calls left by a jump "
+                       "that nobody saw") > 0, screen
+    rows = {r["name"]: r["estimate"] for r in map(
+        json.loads, world.screen(env, "stats", "--json").splitlines()[1:])}
+    same((rows["jumps"], rows["parse"]), (True, False), "estimates")
+
+
+MODES = [nested, own_jumps, requests, many, signals, threads, copied, coroutines, deep]
 
 
 def broken_png():
@@ -133,6 +164,26 @@ def lua(world):
          "ends of lua_pcallk")
 
 
+PERL = """
+for my $i (1..3) { eval { my @x = sort { die "boom" } (1, 2, 3) }; }
+eval { require No::Such };
+select(undef, undef, undef, 0.2);
+open(my $h, "<", "/");
+"""
+
+
+def perl(world):
+    (world.work / "t.pl").write_text(PERL, encoding="ascii")
+    spans, _ = world.run(["perl", "t.pl"], HERE / "perl.manifest")
+    same((ends(spans, "Perl_die_unwind"), failed(spans, "Perl_die_unwind"),
+          len(of(spans, "Perl_die_unwind"))), (["longjmp"], 4, 4), "died")
+    same(ends(spans, "Perl_pp_die"), ["longjmp"], "ends of pp_die")
+    same(parents(spans, "Perl_pp_open"), ["Perl_runops_standard"],
+         "what came later")
+    for s in of(spans, "Perl_die_unwind"):
+        assert s["duration_ns"] < 150e6, s
+
+
 def main():
     world = None
     chosen = sys.argv[2:]
@@ -150,7 +201,7 @@ def main():
             mode(world, *world.run(["./prog", mode.__name__],
                                    HERE / "prog.manifest"))
             print(f"{mode.__name__}: right", flush=True)
-        for test in (libpng, lua):
+        for test in (libpng, lua, perl):
             if not chosen or test.__name__ in chosen:
                 test(world)
                 print(f"{test.__name__}: right", flush=True)

@@ -62,6 +62,16 @@ static void evaluate(const struct manifest *m, struct manifest_env *env)
     }
 }
 
+/* The bytes again and again: a copy at a time, a loop over bytes with
+ * libFuzzer's count of each comparison took a third of a run. */
+static void fill_memory(const uint8_t *data, size_t len)
+{
+    memset(memory, 0, MEMORY_BYTES);
+    for (size_t at = 0; len && at < MEMORY_BYTES; at += len)
+        memcpy(memory + at, data,
+               len < MEMORY_BYTES - at ? len : MEMORY_BYTES - at);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     const struct manifest_host host = {.load = load, .report = report};
@@ -69,8 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     const struct manifest *m = NULL;
     uint64_t ireg[6];
     uint8_t freg[8][16] = {{0}};
-    for (size_t i = 0; i < MEMORY_BYTES; i++)
-        memory[i] = len ? data[i % len] : 0;
+    fill_memory(data, len);
     for (size_t i = 0; i < 6; i++)
         ireg[i] =
             (uint64_t)(uintptr_t)memory + (i * 512) + (len > i ? data[i] : 0);

@@ -118,7 +118,7 @@ def main():
           f"{sessions} sessions; a filter kept us out of {kept_out} runs, "
           f"the log says so of {told}")
     return 1 if wrong or same == 0 or sessions == 0 or \
-        (kept_out and not told) else 0
+        kept_out != told else 0
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import contracts  # noqa: E402
 import rules  # noqa: E402
 
 
@@ -69,6 +70,21 @@ class Rules(unittest.TestCase):
         self.assertFalse(self.found("asserts", "lane/x.c", enough))
         for text in few, body, effect:
             self.assertTrue(self.found("asserts", "lane/x.c", text), text)
+
+    def test_contracts(self):
+        def faults(header):
+            root = self.tree("lane/x.h", header)
+            with open(f"{root}/lane/x.c", "w", encoding="utf-8") as f:
+                f.write("int f(int a)\n{\n}\n\nvoid g(void)\n{\n}\n")
+            return list(contracts.check(root))
+        both = "int f(int a) __attribute__((warn_unused_result));\nvoid g(void);\n"
+        self.assertEqual(faults("/* 0 or -errno. */\n" + both), [])
+        self.assertEqual(len(faults("#pragma once\n\n" + both)), 2)
+        self.assertEqual(len(faults("/* The file. */\n#pragma once\n\n" +
+                                    both)), 2)
+        self.assertEqual(len(faults("/* 0. */\nint f(int a);\n\nvoid g(void);\n")),
+                         1)
+        self.assertEqual(len(faults("")), 1)
 
 
 if __name__ == "__main__":

@@ -377,6 +377,7 @@ static void case_full(void)
         mount("none", "small", "tmpfs", 0, "size=400k") != 0) {
         rmdir("small");
         close_dir();
+        fputs("skipped: only root may mount a small tmpfs\n", stderr);
         _exit(SKIPPED);
     }
     int outer = dir;

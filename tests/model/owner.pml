@@ -10,13 +10,18 @@
  *             session_give_back() calls lane_keeper_free(), lane_clear() of
  *             lane/keeper.c; killed at any step and replaced (-DKILLS=n):
  *             free_recover()
+ *   fork      (-DFORKS=n) by a signal handler, wherever signals are not held
+ *             back: the child begins anew, with a place of its own
+ *             (process_register_child(), thread_attach() of preload)
  *
  * Faults to be found: -DFAULT_JUDGE frees the word that it finds instead of the
  * one that it judged; -DFAULT_STALE takes the kernel's mark for whoever has the
- * lane; -DFAULT_MARK frees without the mark of its own.
+ * lane; -DFAULT_MARK frees without the mark of its own; -DFAULT_FORK has no
+ * signals held back while a lane is claimed: the child goes on with it, too
+ * (span_get_lane(); the program lane.forked does the same).
  *
- * Not covered: fork between two steps of a claim (a child has no lane), numbers
- * that are given twice (2^18 generations of a place), more than one lane.
+ * Not covered: numbers that are given twice (2^18 generations of a place), more
+ * than one lane.
  */
 #ifndef PROCESSES
 #define PROCESSES 3
@@ -24,19 +29,30 @@
 #ifndef KILLS
 #define KILLS 0
 #endif
+#ifndef FORKS
+#define FORKS 0
+#endif
 #define SIDECAR 15
 #define DIED 1
 
 byte owner_who, owner_generation;   /* one word: always together */
 byte armed;                         /* lane.generation */
 byte robust, depth;
-bool dead[PROCESSES + 1];
+bool dead[PROCESSES + FORKS + 1];
 /* what is true */
 byte threads;                       /* that hold the lane as theirs */
-byte ended, kills, sidecar_number;
+byte ended, kills, sidecar_number, forks;
 
-proctype process(byte me) {
-  byte who, generation, mark; bool mine, is_dead_one;
+/* `mine`, `generation`: what a child goes on with. */
+#define MAY_FORK(mine, generation) \
+  if :: atomic { forks < FORKS -> forks++; \
+        run process(PROCESSES + forks, mine, generation) } \
+  :: skip fi
+
+proctype process(byte me; bool mine; byte generation) {
+  byte who, mark; bool is_dead_one;
+  if :: mine -> goto claimed :: else -> skip fi;
+  MAY_FORK(0, 0);
   who = owner_who + 16 * owner_generation;             /* one load */
   generation = who / 16; who = who % 16;
   if
@@ -59,6 +75,10 @@ proctype process(byte me) {
      fi }
   :: else -> skip
   fi;
+claimed:
+#ifdef FAULT_FORK
+  MAY_FORK(mine, generation);
+#endif
   if
   :: !mine -> skip
   :: else ->
@@ -68,6 +88,7 @@ proctype process(byte me) {
      if
      :: depth = 1;                                     /* a call is open */
         assert(depth == 1 && owner_who == me);
+        MAY_FORK(0, 0);
         if :: depth = 0 :: skip fi                     /* or dies in it */
      :: skip
      fi;
@@ -112,14 +133,14 @@ proctype sidecar(byte number) {
        :: else -> skip
        fi;
        who = 0; generation = 0
-    :: owner_who == 0 && ended == PROCESSES -> break
+    :: owner_who == 0 && ended == PROCESSES + forks -> break
     od
   } unless { number != sidecar_number }
 }
 
 init {
   byte i = 1;
-  atomic { run sidecar(0); do :: i <= PROCESSES -> run process(i); i++ :: else -> break od };
+  atomic { run sidecar(0); do :: i <= PROCESSES -> run process(i, 0, 0); i++ :: else -> break od };
   do
   :: kills < KILLS -> d_step { kills++; sidecar_number++ }; run sidecar(kills)
   :: break

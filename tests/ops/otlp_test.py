@@ -8,6 +8,7 @@ import gzip
 import http.server
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -324,9 +325,19 @@ class Otlp(base.Base):
     def test_counts_that_cannot_be(self):
         partial = service.ExportTraceServiceResponse()
         partial.partial_success.rejected_spans = -7
-        self.traced(1)
-        sink, _ = self.answered(200, {}, partial.SerializeToString())
-        self.assertEqual((sink["sent_spans"], sink["rejected"]), (101, 0))
+        kind = {"Content-Type": "application/json"}
+        says = '{"partialSuccess":{"rejectedSpans":%s}}'
+        for counted, answer in (
+                (0, (200, {}, partial.SerializeToString())),
+                (0, (200, kind, (says % "-7").encode())),
+                (0, (200, kind, (says % '"-9223372036854775808"').encode())),
+                (102, (200, kind, (says % "1e300").encode()))):
+            self.store = f"{self.path}/store-{len(answer[2])}.db"
+            self.env["HANDSPAN_STORE"] = self.store
+            self.traced(1)
+            sink, _ = self.answered(*answer)
+            self.assertEqual((sink["sent_spans"], sink["rejected"]),
+                             (101, counted), answer)
 
     def test_what_is_permanent_blocks_nothing(self):
         """OTLP: all but 429, 502, 503 and 504 must not be tried again. They
@@ -344,6 +355,28 @@ class Otlp(base.Base):
                 {(str(status), 1)})
             self.assertEqual(self.rows("SELECT count(*) FROM refused"),
                              [(102,)])  # 101 spans and the process
+
+    def test_what_no_request_can_hold(self):
+        """16 MiB are the most of one: a row above is set aside and told, and
+        `--again` does not send an empty request for it."""
+        self.traced(1)
+        db = sqlite3.connect(self.store)
+        db.execute("UPDATE span_rows SET input = '{\"n\":\"' || hex(zeroblob("
+                   "9 << 20)) || '\"}' WHERE ref = (SELECT min(ref) FROM "
+                   "span_rows WHERE input IS NOT NULL)")
+        db.commit()
+        db.close()
+        upload = ("sidecar", "--once", "--upload",
+                  f"otlp+http://{self.at}/loud?values=on")
+        self.ok(*upload)
+        for tries in 1, 2:
+            self.assertEqual(self.rows(
+                "SELECT code, message <> '', tries FROM refused"),
+                [("too large", 1, tries)])
+            got, _ = self.receiver.spans()
+            self.assertEqual((len(got), self.receiver.faults), (101, []))
+            self.handspan("uploads", "--again=all")
+            self.ok(*upload)
 
     def test_a_long_wait_is_waited(self):
         """Retry-After may be longer than a minute."""

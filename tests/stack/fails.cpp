@@ -3,6 +3,7 @@
  * A program that fails in the way its argument names. Each way is one function
  * of the manifest (stack.manifest); main() catches what passes.
  */
+#include <atomic>
 #include <csetjmp>
 #include <csignal>
 #include <cstdio>
@@ -171,9 +172,9 @@ APART int thrower(int kind)
     }
 }
 
-static void throw_all()
+static void throw_all(int last = 12)
 {
-    for (int kind = 1; kind <= 12; kind++)
+    for (int kind = 1; kind <= last; kind++)
         try {
             thrower(kind);
         } catch (...) {
@@ -299,6 +300,26 @@ static void die_together(unsigned threads)
         thread.join();
 }
 
+/* One after the other, in no order that is said to anybody: each takes over
+ * what the one before left to the thread that comes next. */
+static void throw_in_turn(int count)
+{
+    static std::atomic<pid_t> tid;
+    std::vector<std::thread> started;
+    throw_all(); /* what libgcc does once is done */
+    for (int i = 0; i < count; i++) {
+        tid = 0;
+        started.emplace_back([] {
+            throw_all(3);
+            tid = gettid();
+        });
+        while (tid == 0 || tgkill(getpid(), tid, 0) == 0)
+            usleep(1000);
+    }
+    for (auto &thread : started)
+        thread.join();
+}
+
 static void storm(int count)
 {
     for (int i = 0; i < count; i++)
@@ -338,6 +359,8 @@ int main(int argc, char **argv)
         die(with.c_str());
     } else if (what == "together") {
         die_together(static_cast<unsigned>(atoi(with.c_str())));
+    } else if (what == "turns") {
+        throw_in_turn(atoi(with.c_str()));
     } else if (what == "storm") {
         storm(atoi(with.c_str()));
     } else if (what == "survive") {

@@ -18,6 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOGETHER = (1, -11)
 RUNS = [("memcheck", ["rules"]), ("memcheck", ["throws"]),
         ("helgrind", ["throws"]), ("helgrind", ["together", "5"]),
+        ("helgrind", ["turns", "3"]),
         ("drd", ["throws"]), ("drd", ["together", "5"])]
 TIMEOUT_S = 300
 

@@ -122,6 +122,27 @@ class Html(Server):
         return True
 
 
+class Portal(Server):
+    """Lets the questions through, and answers the inserts itself."""
+    def misbehave(self, h):
+        if h.command != "POST":
+            return False
+        h.reply(200, b'{"ok":true}')
+        return True
+
+
+class Patient(Server):
+    """InsForge while its PostgREST hangs: three times 10 s, and 503; then
+    well."""
+    def misbehave(self, h):
+        if h.command != "POST" or sum(s[1] == "POST" for s in self.seen) > 1:
+            return False
+        time.sleep(31)
+        h.reply(503, b'{"error":"SERVICE_UNAVAILABLE","message":"timeout of '
+                b'10000ms exceeded","statusCode":503}')
+        return True
+
+
 class Closes(Server):
     def misbehave(self, h):
         h.hang_up()
@@ -249,6 +270,7 @@ def standing(p):
     redirects = Redirects(wire, to=f"http://127.0.0.1:{elsewhere.port}")
     gone, busy, loses, stale = (NotThere(wire), Busy(wire), Loses(wire),
                                 Stale(wire))
+    portal, patient = Portal(wire), Patient(wire)
     expired = Server(wire, token="token-new")
     tls = Server(wire, certificate=home)
     strange = Server(wire, certificate=certificate(p.dir, "strange"))
@@ -256,7 +278,8 @@ def standing(p):
     with open(new_key, "w", encoding="utf-8") as f:
         f.write("token-old\n")
     urls = [s.url() for s in (html, closes, big, redirects, gone, busy, loses,
-                              stale)]
+                              stale, portal)]
+    urls.append(patient.url("insforge+http"))
     urls += [s.url(options="timeout=2") for s in (silent, drips)]
     urls += [expired.url(options="key-file=" + new_key),
              tls.url("postgrest+https", options="ca-file=" + home[0]),
@@ -272,11 +295,12 @@ def standing(p):
               (big, "held", "no JSON array"),
               (redirects, "held", "a redirect"), (gone, "held", "no handspan"),
               (expired, "held", "expired"),
-              (strange, "retrying", "certificate")]
+              (strange, "retrying", "certificate"),
+              (portal, "held", "not what PostgREST answers")]
     for server, want, word in stands:
         until(f"{type(server).__name__}: {word}", lambda: state(p, server)[0] ==
               want and word in (state(p, server)[1] or ""))
-    for server in (busy, loses, stale, tls):
+    for server in (busy, loses, stale, tls, patient):
         until(f"{type(server).__name__} has all", lambda: state(
             p, server)[0] == "idle" and state(p, server)[2])
         spans_there(p, server)
@@ -292,6 +316,9 @@ def standing(p):
     assert big.sent_bytes < BIG * big.count, big.sent_bytes
     peak = max(peaks(side.pid))
     assert peak < 48 << 10, f"an uploader took {peak} KiB"
+    # InsForge's own time was left to it
+    times = [t for t, method, *_ in patient.seen if method == "POST"]
+    assert times[1] - times[0] >= 31, times[:4]
     # as long as the server asked for
     times = [t for t, *_ in busy.seen]
     assert times[2] - times[1] >= 1.9, times[:4]

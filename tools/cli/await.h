@@ -20,6 +20,8 @@ struct await {
 struct await_left {
     int dead, alive; /* sessions of the trace, by their processes */
 };
+/* For the sessions in `dir`, which must stay, of this trace (32 hex digits)
+ * that began at or after that time. */
 void await_init(struct await *await, const char *dir, const char *trace_hex,
                 int64_t since_unix_ns);
 void await_free(struct await *await);

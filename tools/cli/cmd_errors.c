@@ -5,6 +5,7 @@
  */
 #include "tools/cli/commands.h"
 #include "tools/cli/error_screen.h"
+#include "tools/cli/share.h"
 #include "tools/cli/slow.h"
 #include "tools/common/format.h"
 #include "tools/common/json.h"
@@ -23,6 +24,7 @@ struct errors {
     struct query_groups groups;
     int digits; /* of ids, so that they are told apart */
     bool full;
+    struct share_sum sum;
 };
 
 static int compare_ids(const void *a, const void *b)
@@ -245,7 +247,7 @@ static int print_all(const struct errors *e, const char *id, int64_t of_trace)
     int err = 0;
     char text[ID_MAX + 1];
     if (e->view->json)
-        json_print_schema(stdout);
+        err = share_print_schema(e->view->db, &e->sum);
     for (size_t i = 0; i < e->groups.count && !err; i++) {
         const struct query_group *g = &e->groups.group[i];
         if (id && strncmp(g->id, id, strlen(id)) != 0)
@@ -279,6 +281,10 @@ static int print(struct errors *e, const char *trace, const char *id)
     int64_t of_trace = t.trace;
     int err = query_groups_load(e->view->db, &e->view->filter, of_trace, id,
                                 &e->groups);
+    if (trace)
+        share_sum_add(&e->sum, &t);
+    else if (!err)
+        err = share_sum_find(e->view->db, &e->view->filter, &e->sum);
     query_trace_free(&t);
     if (!err)
         err = set_digits(e, id);
@@ -291,6 +297,8 @@ static int print(struct errors *e, const char *trace, const char *id)
     if (!id && status != EXIT_TROUBLE && print_throws(e, of_trace) != 0)
         status = options_trouble("cannot read the store: %s",
                                  query_error(e->view->db));
+    if (status != EXIT_TROUBLE && !e->view->json)
+        share_sum_print(&e->view->term, e->view->db, &e->sum);
     query_groups_free(&e->groups);
     return status;
 }

@@ -7,6 +7,7 @@
 #include "lane/ids.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/export.h"
+#include "tools/cli/share.h"
 #include "tools/cli/view.h"
 #include "tools/query/detail.h"
 #include "tools/upload/otlp_rows.h"
@@ -270,6 +271,16 @@ static int write_to(struct command *c, const struct query_trace *trace,
     return err ? options_trouble("cannot export: %s", strerror(-err)) : 0;
 }
 
+/* No format has a place for it that its readers show. */
+static void say_share(const struct command *c, const struct query_trace *trace)
+{
+    struct term term;
+    struct share_sum sum = {0};
+    term_detect(&term, stderr);
+    share_sum_add(&sum, trace);
+    share_sum_print(&term, c->view.db, &sum);
+}
+
 static int run(struct command *x, const struct query_trace *trace)
 {
     FILE *out = x->output ? fopen(x->output, "we") : stdout;
@@ -315,6 +326,8 @@ int cmd_export(int argc, char **argv)
         status = view_choose(&x.view, operands ? argv[0] : NULL, &trace);
     if (!status) {
         status = run(&x, &trace);
+        if (!status)
+            say_share(&x, &trace);
         query_trace_free(&trace);
     }
     view_close(&x.view);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* handspan list: the traces of the store, newest first. */
 #include "tools/cli/commands.h"
+#include "tools/cli/share.h"
 #include "tools/cli/view.h"
 #include "tools/common/format.h"
 #include "tools/common/json.h"
@@ -16,6 +17,7 @@ struct list {
     struct term_table table;
     int64_t seen;
     int64_t now_ns;
+    struct share_sum sum;
 };
 
 static void add_row(struct list *l, const struct query_trace *t)
@@ -39,7 +41,7 @@ static void add_row(struct list *l, const struct query_trace *t)
                     format_count(t->errors).text);
 }
 
-static int add_json(const struct query_trace *t)
+static int add_json(struct query_db *db, const struct query_trace *t)
 {
     struct cJSON *o = json_object();
     json_text(o, "trace_id", t->hex);
@@ -64,6 +66,13 @@ static int add_json(const struct query_trace *t)
     json_int(o, "processes", t->process_count);
     json_int(o, "failed_processes", t->failed_count);
     json_int(o, "dropped_calls", t->dropped_calls);
+    struct share_sum sum = {0};
+    share_sum_add(&sum, t);
+    struct cJSON *missing = share_sum_json(db, &sum);
+    if (missing)
+        json_object_add(o, "missing", missing);
+    else
+        json_null(o, "missing");
     return json_print(stdout, o);
 }
 
@@ -73,9 +82,10 @@ static int add(void *context, struct query_trace *t)
     int err = 0;
     l->seen++;
     if (l->view->json)
-        err = add_json(t);
+        err = add_json(l->view->db, t);
     else
         add_row(l, t);
+    share_sum_add(&l->sum, t);
     query_trace_free(t);
     return err;
 }
@@ -104,6 +114,8 @@ static int print(struct view *v)
         return options_trouble("cannot read the store: %s",
                                err == -ENOMEM ? strerror(ENOMEM)
                                               : query_error(v->db));
+    if (!v->json)
+        share_sum_print(&v->term, v->db, &l.sum);
     if (!v->json && l.seen == v->limit)
         printf("The latest %lld; more with --limit=N.\n", (long long)l.seen);
     if (!l.seen && !v->json)

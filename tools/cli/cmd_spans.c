@@ -5,6 +5,7 @@
  * of the design, always all of them.
  */
 #include "tools/cli/commands.h"
+#include "tools/cli/share.h"
 #include "tools/cli/slow.h"
 #include "tools/cli/view.h"
 #include "tools/cli/where.h"
@@ -318,13 +319,15 @@ static void cut_names(struct spans *s)
 static int print(struct spans *s, const struct query_trace *trace)
 {
     struct view *v = s->view;
+    struct share_sum sum = {0};
     s->trace = trace;
     term_line_init(&s->line, &v->term);
     int err = query_detail_load(v->db, trace->trace, &s->detail);
     if (!err)
         cut_names(s);
+    share_sum_add(&sum, trace);
     if (!err && v->json)
-        json_print_schema(stdout);
+        err = share_print_schema(v->db, &sum);
     else if (!err)
         printf("%s %s\n", text_shown(trace->name ? trace->name : "?").text,
                trace->hex);
@@ -335,6 +338,8 @@ static int print(struct spans *s, const struct query_trace *trace)
         err = query_spans(v->db, trace->trace, true, put_span, s);
     if (err == 1 && !v->json)
         printf("The first %lld; more with --limit=N.\n", (long long)s->seen);
+    if (err >= 0 && !v->json)
+        share_sum_print(&v->term, v->db, &sum);
     term_line_free(&s->line);
     free(s->how);
     query_detail_free(&s->detail);

@@ -175,10 +175,12 @@ static void add_throws(struct cJSON *to, const struct query_detail *d,
     json_object_add(to, "throws", throws);
 }
 
-static int print_json(const struct query_trace *t, const struct stats *s)
+static int print_json(const struct view *v, const struct query_trace *t,
+                      const struct stats *s)
 {
-    int err = 0;
-    json_print_schema(stdout);
+    struct share_sum sum = {0};
+    share_sum_add(&sum, t);
+    int err = share_print_schema(v->db, &sum);
     for (size_t i = 0; i < s->count && !err; i++) {
         const struct stats_row *r = &s->rows[i];
         bool is_part = r->is_rest || r->is_loading; /* of no handler */
@@ -209,7 +211,7 @@ static int print(struct view *v, const struct query_trace *t)
     struct stats s;
     int err = stats_load(v, t, &s);
     if (!err) {
-        err = v->json ? print_json(t, &s) : print_text(v, t, &s);
+        err = v->json ? print_json(v, t, &s) : print_text(v, t, &s);
         stats_free(&s);
     }
     return err ? options_trouble("cannot read the trace: %s", strerror(-err))

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The subcommands: argv[0] is the subcommand's name; the exit status is
- * returned. One file each. */
+/* The subcommands, one file each. */
 #pragma once
 
+/* All of them: argv[0] is the subcommand's name, argv[argc] NULL. The exit
+ * status: 0 fine, 1 found something, 2 trouble or wrong usage; of `run` that of
+ * the command. What is wrong was said on stderr. */
 int cmd_run(int argc, char **argv);
 int cmd_env(int argc, char **argv);
 int cmd_check(int argc, char **argv);

@@ -27,6 +27,8 @@ const char *completeness_loss_text(const char *kind)
         {"over_deep", "calls below 256 open ones of their thread"},
         {"untimed", "calls without a time of their own"},
         {"loose", "calls whose caller is not known"},
+        {"late_ends", "calls that were left unseen (a longjmp of the program's "
+                      "own?)"},
         {"no_frame", "calls out of code without unwind tables (made at run "
                      "time?): counted, without times"},
         {"unmatched", "begins without end or ends without begin"},
@@ -51,8 +53,8 @@ const char *completeness_loss_text(const char *kind)
 static bool is_told(const char *kind)
 {
     static const char *const told[] = {
-        "lost_records", "lost_captures", "lost_threads", "over_deep",
-        "untimed",      "loose",         "thinned_spans"};
+        "lost_records", "lost_captures", "lost_threads",  "over_deep",
+        "untimed",      "loose",         "thinned_spans", "late_ends"};
     for (size_t i = 0; i < sizeof told / sizeof *told; i++)
         if (strcmp(kind, told[i]) == 0)
             return true;

@@ -30,6 +30,7 @@ struct export
     int64_t start_ns, end_ns; /* of the trace with its processes */
 };
 
+/* An export of this trace to `out`; all three stay the caller's. */
 struct export export_init(struct view *v, const struct query_trace *trace,
                           const struct query_detail *detail, FILE *out);
 /* The processes of the trace, then its calls in order of start. Texts live

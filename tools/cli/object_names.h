@@ -8,6 +8,7 @@
 
 struct object_names;
 
+/* Nothing known yet; free with the other. NULL: no memory. */
 struct object_names *object_names_new(void);
 void object_names_free(struct object_names *names);
 /* plan_image_each_in_file() for at least the symbols of that name, and of that

@@ -9,6 +9,7 @@
 
 struct object_parts;
 
+/* Nothing known yet; free with the other. NULL: no memory. */
 struct object_parts *object_parts_new(void);
 void object_parts_free(struct object_parts *parts);
 /* plan_image_each_function() for at least those functions whose mangled name

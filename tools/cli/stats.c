@@ -259,6 +259,31 @@ static int add_rest(struct stats *s, const struct query_trace *t,
     return 0;
 }
 
+static int by_number(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Of the process's many threads those that worked for this trace. 0: none,
+ * or no memory. */
+static int64_t count_working(const struct query_tree *tree)
+{
+    uint64_t *lanes = calloc(tree->item_count + 1, sizeof *lanes);
+    size_t n = 0;
+    int64_t count = 0;
+    for (size_t i = 0; lanes && i < tree->item_count; i++)
+        if (tree->items[i].ref > 0)
+            lanes[n++] = (uint64_t)tree->items[i].session << 32 |
+                         LANE_REF_LANE((uint64_t)tree->items[i].ref);
+    if (lanes)
+        qsort(lanes, n, sizeof *lanes, by_number);
+    for (size_t i = 0; i < n; i++)
+        count += i == 0 || lanes[i] != lanes[i - 1];
+    free(lanes);
+    return count;
+}
+
 static int64_t count_threads(const struct query_detail *d,
                              const struct query_tree *tree)
 {
@@ -311,7 +336,8 @@ int stats_load(struct view *v, const struct query_trace *t, struct stats *s)
         s->wall_ns =
             t->duration_ns >= 0 ? t->duration_ns : tree.end_ns - tree.start_ns;
         s->span_count = tree.span_count;
-        s->thread_count = count_threads(&s->detail, &tree);
+        s->thread_count = t->root_ref > 0 ? count_working(&tree)
+                                          : count_threads(&s->detail, &tree);
         finish(s);
         err = add_loading(s, &tree);
     }

@@ -45,23 +45,31 @@ static void print_result(const struct view *v, const struct query_trace *t)
 }
 
 /* A server's work is in the traces of its requests. */
-static bool print_requests(const struct view *v, const struct query_trace *t,
-                           const struct stats *s)
+static void print_requests(const struct view *v, const struct query_requests *r)
 {
-    int64_t traces = 0, calls = 0;
     struct term_line l;
-    if (s->span_count > 0 ||
-        query_requests(v->db, t->session, &traces, &calls) != 0 || traces == 0)
-        return false;
     term_line_init(&l, &v->term);
     term_line_printf(&l, TERM_DIM, "  time   ");
     term_line_printf(&l, TERM_PLAIN,
                      "%s trace%s of its own, %s span%s: handspan list",
-                     format_count(traces).text, traces == 1 ? "" : "s",
-                     format_count(calls).text, calls == 1 ? "" : "s");
+                     format_count(r->traces).text, r->traces == 1 ? "" : "s",
+                     format_count(r->calls).text, r->calls == 1 ? "" : "s");
     term_line_end(&l);
     term_line_free(&l);
-    return true;
+}
+
+static void print_failed_requests(const struct view *v,
+                                  const struct query_requests *r)
+{
+    struct term_line l;
+    term_line_init(&l, &v->term);
+    term_line_printf(&l, TERM_DIM, "  error  ");
+    term_line_printf(&l, TERM_RED, "%s of %s traces of its own failed",
+                     format_count(r->failed).text,
+                     format_count(r->traces).text);
+    term_line_printf(&l, TERM_PLAIN, ": handspan list --where status=error");
+    term_line_end(&l);
+    term_line_free(&l);
 }
 
 static void print_time(const struct view *v, const struct stats *s)
@@ -149,9 +157,16 @@ void summary_print(const char *store, const char *id, FILE *out)
     if (query_choose(v.db, id, &v.filter, &c, why, sizeof why) == 0) {
         print_result(&v, &c.found[0]);
         if (stats_load(&v, &c.found[0], &s) == 0) {
-            if (!print_requests(&v, &c.found[0], &s))
+            struct query_requests r;
+            (void)query_requests(v.db, c.found[0].session, &r);
+            if (s.span_count > 0 || r.traces == 0)
                 print_time(&v, &s);
-            print_error(&v, &c.found[0], &s);
+            else
+                print_requests(&v, &r);
+            if (r.failed > 0)
+                print_failed_requests(&v, &r);
+            if (r.failed == 0 || c.found[0].errors > 0)
+                print_error(&v, &c.found[0], &s);
             share_print(&v.term, &c.found[0], &s.detail, s.span_count);
             stats_free(&s);
         }

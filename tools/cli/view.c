@@ -151,13 +151,16 @@ static void put_failed(const struct query_trace *t, bool failed,
     bool is_alone = failed && t->failed_count == 1 && t->command_status <= 0;
     size_t len = strlen(o->text);
     o->others_at = (int)len;
-    if (t->failed_count == 0 || t->process_count < 2 || is_alone)
+    /* what a handler is the root of has no process of its own */
+    bool is_all = t->root_ref <= 0 && t->process_count < 2;
+    if (t->failed_count == 0 || is_all || is_alone)
         return;
     const char *name =
         t->failed_signal > 0 ? sigabbrev_np((int)t->failed_signal) : NULL;
     len += (size_t)snprintf(
-        o->text + len, sizeof o->text - len, ", %lld of %lld processes ",
-        (long long)t->failed_count, (long long)t->process_count);
+        o->text + len, sizeof o->text - len, ", %lld of %lld process%s ",
+        (long long)t->failed_count, (long long)t->process_count,
+        t->process_count == 1 ? "" : "es");
     if (name)
         snprintf(o->text + len, sizeof o->text - len, "SIG%s", name);
     else if (t->failed_exit_code > 0)
@@ -179,8 +182,11 @@ struct view_outcome view_outcome(const struct query_trace *t)
         put_failed(t, failed, &o);
         return o;
     }
+    struct view_outcome o = {"ok", TERM_GREEN, 2};
     if (is(t->status, "unfinished"))
-        return (struct view_outcome){"unfinished", TERM_YELLOW, 10};
-    return failed ? (struct view_outcome){"FAILED", TERM_RED, 6}
-                  : (struct view_outcome){"ok", TERM_GREEN, 2};
+        o = (struct view_outcome){"unfinished", TERM_YELLOW, 10};
+    else if (failed)
+        o = (struct view_outcome){"FAILED", TERM_RED, 6};
+    put_failed(t, false, &o);
+    return o;
 }

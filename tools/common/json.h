@@ -12,6 +12,7 @@
 
 struct cJSON;
 
+/* An empty one, the caller's: cJSON_Delete(). NULL: no memory. */
 struct cJSON *json_object(void);
 struct cJSON *json_array(void);
 /* null where text is NULL. */

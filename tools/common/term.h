@@ -94,6 +94,7 @@ struct term_table {
     size_t row_count, row_cap;
     bool failed;
 };
+/* Without rows; `columns` must stay. Free it with term_table_free(). */
 void term_table_init(struct term_table *table,
                      const struct term_column *columns, int count);
 /* Set a cell of the last row (copied). Column 0 begins a row. */

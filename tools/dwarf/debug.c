@@ -197,11 +197,6 @@ bool debug_has_build_id(struct debug *d, const char *hex)
     return true;
 }
 
-const char *debug_path(const struct debug *d)
-{
-    return d->path;
-}
-
 /* ---- a walk ------------------------------------------------------------- */
 
 struct walk {

@@ -26,8 +26,6 @@ bool debug_is_zstd(const char *path);
 void debug_close(struct debug *d);
 /* Is it of the build with this id (hex; "": any)? */
 bool debug_has_build_id(struct debug *d, const char *hex);
-/* The file that has it. */
-const char *debug_path(const struct debug *d);
 
 enum {
     DEBUG_PLACES = 6,

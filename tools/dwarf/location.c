@@ -114,8 +114,14 @@ static void put_frame(Dwarf_Die *function, int64_t offset, bool is_list,
                       char out[LOCATION_TEXT])
 {
     const Dwarf_Op *base = frame_base(function);
-    if (!base)
+    if (!base) {
+        /* gcc's lists say the canonical frame address, also where it wrote
+         * them for another base (-gstrict-dwarf with several sections) */
+        if (location_is_gcc(function) &&
+            dwarf_hasattr(function, DW_AT_frame_base))
+            put_stack(offset, out);
         return;
+    }
     if (base[0].atom == DW_OP_call_frame_cfa)
         put_stack(offset, out);
     else if (base_register_of(&base[0]) == RSP)

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     SCOPE_DEPTH = 16
@@ -91,7 +92,7 @@ int debug_types_add_object(struct debug_types *t, const char *path)
     if (o->debug) {
         buf_printf(&t->remarks,
                    "'%s': a part of its debug information is in '%.200s', "
-                   "which is not there: none of it is used\n",
+                   "which is missing: none of it is used\n",
                    path, part);
         debug_close(o->debug);
     }
@@ -390,6 +391,25 @@ static void look_at(struct look *l, Dwarf_Die *die, int depth)
     }
 }
 
+/* The file of a split unit: it is looked for as libdw does, below where the
+ * unit was compiled and beside the object. */
+static bool is_split_there(const char *object, Dwarf_Die *die, const char *name)
+{
+    Dwarf_Attribute a;
+    char path[4096];
+    const char *slash = strrchr(object, '/');
+    const char *from =
+        dwarf_attr(die, DW_AT_comp_dir, &a) ? dwarf_formstring(&a) : NULL;
+    if (name[0] == '/')
+        return access(name, F_OK) == 0;
+    snprintf(path, sizeof path, "%s/%s", from ? from : ".", name);
+    if (access(path, F_OK) == 0)
+        return true;
+    snprintf(path, sizeof path, "%.*s%s", slash ? (int)(slash + 1 - object) : 0,
+             object, name);
+    return access(path, F_OK) == 0;
+}
+
 /* Said once for an object: what we asked for may be in a file that is not
  * there. */
 static void remark_split(struct debug_types *t, struct types_object *o,
@@ -397,17 +417,23 @@ static void remark_split(struct debug_types *t, struct types_object *o,
 {
     Dwarf_Attribute a;
     const char *name = NULL;
+    char package[4096];
     if (o->is_split_told)
         return;
     o->is_split_told = true;
     if (dwarf_attr(die, DW_AT_dwo_name, &a) ||
         dwarf_attr(die, DW_AT_GNU_dwo_name, &a))
         name = dwarf_formstring(&a);
+    bool is_there = name && is_split_there(o->path, die, name);
+    snprintf(package, sizeof package, "%s.dwp", o->path);
+    bool is_packed = access(package, F_OK) == 0;
     buf_printf(&t->remarks,
-               "'%s': a part of its debug information is split off into '%s', "
-               "which cannot be read: types and prototypes of it are not "
-               "known\n",
-               o->path, name ? name : "a .dwo file");
+               "'%s': a part of its debug information is in '%s', which %s: "
+               "types and prototypes of it are not known%s%s%s\n",
+               o->path, name ? name : "a .dwo file",
+               is_there ? "cannot be read" : "is missing",
+               is_packed ? " ('" : "", is_packed ? package : "",
+               is_packed ? "' is not read: keep the .dwo files)" : "");
 }
 
 static void look_into(struct look *l, Dwarf *dwarf)

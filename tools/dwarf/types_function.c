@@ -72,7 +72,8 @@ static void put_place(struct prototype *p, Dwarf_Die *declared)
 static bool declare(struct prototype *p, Dwarf_Die *type,
                     struct types_declared *out)
 {
-    return (types_declare(p->t, type, 0, out) && !out->after[0]) ||
+    bool is_known = types_declare(p->t, type, 0, out);
+    return (is_known && (!out->after[0] || out->after[0] == ')')) ||
            types_declare_alike(type, out);
 }
 
@@ -112,8 +113,8 @@ static bool put_parameter(struct prototype *p, Dwarf_Die *die)
     if (passing == NOT_TOLD)
         return not_told(p);
     put_place(p, die);
-    buf_printf(&p->text, "%s%s%s%s", p->count ? ", " : "", type.before,
-               passing == BY_REFERENCE ? "*" : "", shown);
+    buf_printf(&p->text, "%s%s%s%s%s", p->count ? ", " : "", type.before,
+               passing == BY_REFERENCE ? "*" : "", shown, type.after);
     p->names[p->count++] = *shown ? shown : NULL;
     return true;
 }
@@ -142,7 +143,7 @@ static bool put_result(struct prototype *p, Dwarf_Die *die)
     }
     if (!declare(p, &to, &type))
         return false;
-    buf_printf(&p->text, "%sf(", type.before);
+    buf_printf(&p->text, "%sf(", type.after[0] ? "void *" : type.before);
     return true;
 }
 

@@ -22,6 +22,8 @@ struct types_object {
     char *path;
     struct debug *debug; /* NULL: none */
     bool is_split_told;
+    bool has_lower, is_lower_known; /* types_size() */
+    int64_t lower;                  /* what arrays are counted from */
 };
 enum types_kind {
     TYPES_TYPE,
@@ -75,6 +77,13 @@ void types_canonical(const char *name, char out[TYPES_NAME]);
  * end. */
 bool types_peel(Dwarf_Die *die, bool typedefs);
 bool types_of(Dwarf_Die *die, Dwarf_Die *type);
+/* The bytes of a type, also of an array in a unit of dwz's, which has no
+ * language. False: not known. */
+bool types_size(struct debug_types *t, Dwarf_Die *type, uint64_t *bytes);
+/* How many elements a dimension has. False: not told, or not as a number. */
+bool types_elements(struct debug_types *t, Dwarf_Die *range, uint64_t *count);
+/* What arrays are counted from where nothing else is said. False: not known. */
+bool types_lower(struct debug_types *t, Dwarf_Die *die, int64_t *out);
 bool types_is_record(int tag);
 bool types_is_flag(Dwarf_Die *die, unsigned attribute);
 bool types_is_cxx(Dwarf_Die *die);

@@ -109,6 +109,113 @@ bool types_is_record(int tag)
            tag == DW_TAG_union_type;
 }
 
+/* What an object's languages count arrays from, if all say the same. Assembler
+ * has none. */
+static void take_lower(struct debug_types *t, struct types_object *o)
+{
+    Dwarf_CU *cu = NULL;
+    Dwarf_Die die, split = {.addr = NULL};
+    uint8_t type;
+    while (t->left && dwarf_get_units(o->debug->dwarf, cu, &cu, NULL, &type,
+                                      &die, &split) == 0) {
+        t->left--;
+        bool is_whole = debug_unit_whole(&die, type, &split);
+        int language = is_whole ? dwarf_srclang(&die) : -1;
+        Dwarf_Sword lower = 0;
+        split = (Dwarf_Die){.addr = NULL};
+        if (language < 0 || language == DW_LANG_Mips_Assembler)
+            continue;
+        if (dwarf_default_lower_bound(language, &lower) != 0 ||
+            (o->is_lower_known && lower != o->lower)) {
+            o->is_lower_known = false;
+            return;
+        }
+        o->lower = lower;
+        o->is_lower_known = true;
+    }
+}
+
+/* A unit that dwz made has no language, those that import it do. */
+bool types_lower(struct debug_types *t, Dwarf_Die *die, int64_t *out)
+{
+    Dwarf *dwarf = dwarf_cu_getdwarf(die->cu);
+    Dwarf_Die cu;
+    Dwarf_Sword lower;
+    int language = dwarf_diecu(die, &cu, NULL, NULL) ? dwarf_srclang(&cu) : -1;
+    if (language >= 0 && dwarf_default_lower_bound(language, &lower) == 0) {
+        *out = lower;
+        return true;
+    }
+    for (size_t i = 0; i < t->object_count; i++) {
+        struct types_object *o = &t->objects[i];
+        if (!o->debug || (o->debug->dwarf != dwarf &&
+                          dwarf_getalt(o->debug->dwarf) != dwarf))
+            continue;
+        if (!o->has_lower)
+            take_lower(t, o);
+        o->has_lower = true;
+        *out = o->lower;
+        return o->is_lower_known;
+    }
+    return false;
+}
+
+static bool bound(Dwarf_Die *range, unsigned name, int64_t *out)
+{
+    Dwarf_Attribute a;
+    Dwarf_Word n;
+    if (!dwarf_attr_integrate(range, name, &a) || dwarf_formudata(&a, &n) != 0)
+        return false;
+    *out = (int64_t)n;
+    return true;
+}
+
+bool types_elements(struct debug_types *t, Dwarf_Die *range, uint64_t *count)
+{
+    int64_t n, upper, lower;
+    if (!bound(range, DW_AT_count, &n)) {
+        if (!bound(range, DW_AT_upper_bound, &upper) ||
+            (dwarf_hasattr_integrate(range, DW_AT_lower_bound)
+                 ? !bound(range, DW_AT_lower_bound, &lower)
+                 : !types_lower(t, range, &lower)) ||
+            __builtin_sub_overflow(upper, lower, &n) ||
+            __builtin_add_overflow(n, 1, &n))
+            return false;
+    }
+    *count = (uint64_t)n;
+    return n >= 0;
+}
+
+static bool size_at(struct debug_types *t, Dwarf_Die *type, int depth,
+                    uint64_t *bytes)
+{
+    Dwarf_Word size;
+    Dwarf_Die plain = *type, element, range;
+    uint64_t count;
+    if (dwarf_aggregate_size(type, &size) == 0) {
+        *bytes = size;
+        return true;
+    }
+    if (depth > TYPES_DEPTH || !types_peel(&plain, true) ||
+        dwarf_tag(&plain) != DW_TAG_array_type ||
+        dwarf_hasattr_integrate(&plain, DW_AT_byte_stride) ||
+        dwarf_hasattr_integrate(&plain, DW_AT_bit_stride) ||
+        !types_of(&plain, &element) || !size_at(t, &element, depth + 1, bytes))
+        return false;
+    for (int more = dwarf_child(&plain, &range); more == 0;
+         more = dwarf_siblingof(&range, &range))
+        if (dwarf_tag(&range) != DW_TAG_subrange_type ||
+            !types_elements(t, &range, &count) ||
+            __builtin_mul_overflow(*bytes, count, bytes))
+            return false;
+    return true;
+}
+
+bool types_size(struct debug_types *t, Dwarf_Die *type, uint64_t *bytes)
+{
+    return size_at(t, type, 0, bytes);
+}
+
 bool types_is_flag(Dwarf_Die *die, unsigned attribute)
 {
     Dwarf_Attribute a;

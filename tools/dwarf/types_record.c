@@ -226,15 +226,15 @@ static void write_gap(struct buf *out, uint64_t bits, unsigned *serial)
                    bits > 64 ? 64 : bits);
 }
 
-static uint64_t size_of(Dwarf_Die *type)
+static uint64_t size_of(struct debug_types *t, Dwarf_Die *type)
 {
-    Dwarf_Word size = 0;
+    uint64_t size = 0;
     Dwarf_Die plain = *type;
     if (!types_peel(&plain, true))
         return 0;
     if (dwarf_tag(&plain) == DW_TAG_ptr_to_member_type)
         return (uint64_t)types_member_pointer_bytes(&plain);
-    return dwarf_aggregate_size(&plain, &size) == 0 ? size : 0;
+    return types_size(t, &plain, &size) ? size : 0;
 }
 
 static bool write_body(struct debug_types *t, Dwarf_Die *die, int depth,
@@ -259,7 +259,7 @@ static uint64_t write_member(struct debug_types *t, struct member *m,
     if (!types_of(&m->die, &to))
         return 0;
     plain = to;
-    uint64_t bits = m->width ? m->width : size_of(&to) * 8;
+    uint64_t bits = m->width ? m->width : size_of(t, &to) * 8;
     if (!types_peel(&plain, true) || bits > SIZE_MAX_BYTES * 8)
         return 0;
     if (!m->name) {
@@ -301,12 +301,12 @@ static uint64_t alignment_of(struct debug_types *t, Dwarf_Die *type, int depth)
         return n;
     int tag = dwarf_tag(&plain);
     if (tag == DW_TAG_array_type && types_is_flag(&plain, DW_AT_GNU_vector))
-        return size_of(&plain);
+        return size_of(t, &plain);
     if (tag == DW_TAG_array_type)
         return types_of(&plain, &child) ? alignment_of(t, &child, depth + 1)
                                         : 1;
     if (!types_is_record(tag)) {
-        n = tag == DW_TAG_ptr_to_member_type ? 8 : size_of(&plain);
+        n = tag == DW_TAG_ptr_to_member_type ? 8 : size_of(t, &plain);
         if (number(&plain, DW_AT_encoding, &encoding) &&
             encoding == DW_ATE_complex_float)
             n /= 2;
@@ -335,10 +335,10 @@ static uint64_t alignment_of(struct debug_types *t, Dwarf_Die *type, int depth)
     return most;
 }
 
-static bool is_empty(struct member *m)
+static bool is_empty(struct debug_types *t, struct member *m)
 {
     Dwarf_Die type;
-    return !m->width && types_of(&m->die, &type) && size_of(&type) == 0;
+    return !m->width && types_of(&m->die, &type) && size_of(t, &type) == 0;
 }
 
 /* False: some member could not be written. */
@@ -352,7 +352,7 @@ static bool write_struct(struct debug_types *t, struct members *list,
     for (size_t i = 0; i < list->count; i++) {
         struct member *m = &list->at[i];
         if (m->bit < at || m->bit > size_bits) {
-            all &= is_empty(m); /* it lies over another one */
+            all &= is_empty(t, m); /* it lies over another one */
             continue;
         }
         struct buf one;
@@ -363,7 +363,7 @@ static bool write_struct(struct debug_types *t, struct members *list,
             buf_text(out, buf_get(&one));
             at = m->bit + bits;
         } else {
-            all &= is_empty(m);
+            all &= is_empty(t, m);
         }
         buf_free(&one);
     }
@@ -379,7 +379,7 @@ static bool write_union(struct debug_types *t, struct members *list,
     for (size_t i = 0; i < list->count; i++)
         if (list->at[i].bit != 0 ||
             write_member(t, &list->at[i], !is_hidden(list, i), depth, out) == 0)
-            all &= is_empty(&list->at[i]);
+            all &= is_empty(t, &list->at[i]);
     if (list->count == 0)
         write_gap(out, size_bits, &serial);
     return all;
@@ -390,7 +390,7 @@ static bool write_union(struct debug_types *t, struct members *list,
 static bool write_tagged(struct debug_types *t, Dwarf_Die *die, const char *tag,
                          int depth, struct buf *out)
 {
-    uint64_t bytes = size_of(die), align = alignment_of(t, die, 0);
+    uint64_t bytes = size_of(t, die), align = alignment_of(t, die, 0);
     bool is_union = dwarf_tag(die) == DW_TAG_union_type;
     struct members list = {calloc(TYPES_MEMBERS + 1, sizeof *list.at), 0};
     while (align > 1 && bytes % align)

@@ -276,40 +276,89 @@ static bool declare_named(struct debug_types *t, Dwarf_Die *type, int depth,
     return stars > 0;
 }
 
-static bool declare_vector(Dwarf_Die *type, struct types_declared *out)
+static bool declare_vector(struct debug_types *t, Dwarf_Die *type,
+                           struct types_declared *out)
 {
-    Dwarf_Word size = 0;
-    if (dwarf_aggregate_size(type, &size) != 0 ||
+    uint64_t size = 0;
+    if (!types_size(t, type, &size) ||
         (size != 8 && size != 16 && size != 32 && size != 64))
         return false;
     snprintf(out->before, sizeof out->before, "__m%u ", (unsigned)size * 8);
     return true;
 }
 
-static bool declare_array(struct debug_types *t, Dwarf_Die *type, int depth,
-                          struct types_declared *out)
+/* `int a[]`, whose bound is nowhere. */
+static bool is_open(Dwarf_Die *range)
 {
-    Dwarf_Die element, child;
-    Dwarf_Word whole = 0, one = 0;
-    uint64_t count = 0;
+    return !dwarf_hasattr_integrate(range, DW_AT_upper_bound) &&
+           !dwarf_hasattr_integrate(range, DW_AT_count);
+}
+
+/* "[2][3]"; Fortran, which counts from one, has its columns the other way
+ * round: all in one there, and where a stride makes more of it. */
+static bool put_dimensions(struct debug_types *t, Dwarf_Die *type,
+                           uint64_t whole, char *out, size_t cap)
+{
+    Dwarf_Die child;
+    size_t len = 0;
+    uint64_t product = 1, count;
+    int64_t lower;
     int dimensions = 0;
-    if (types_is_flag(type, DW_AT_GNU_vector))
-        return declare_vector(type, out);
-    if (!types_of(type, &element) || !types_peel(&element, true))
-        return false;
     for (int more = dwarf_child(type, &child); more == 0;
-         more = dwarf_siblingof(&child, &child))
-        dimensions += dwarf_tag(&child) == DW_TAG_subrange_type;
-    if (dwarf_aggregate_size(&element, &one) != 0 || one == 0 ||
-        dwarf_tag(&element) == DW_TAG_array_type)
-        return false;
-    if (dwarf_aggregate_size(type, &whole) == 0)
-        count = whole / one;
-    if (!types_declare(t, &element, depth, out) || out->after[0])
-        return false;
-    /* several dimensions are one here */
-    snprintf(out->after, sizeof out->after, "[%" PRIu64 "]", count);
+         more = dwarf_siblingof(&child, &child)) {
+        if (dwarf_tag(&child) != DW_TAG_subrange_type)
+            continue;
+        if (!types_elements(t, &child, &count)) {
+            if (dimensions || !is_open(&child))
+                return false;
+            count = 0;
+        }
+        len += (size_t)snprintf(out + len, cap - len, "[%" PRIu64 "]", count);
+        if (len >= cap)
+            return false;
+        dimensions++;
+        product *= count;
+    }
+    if (product != whole || !types_lower(t, type, &lower) || lower != 0)
+        snprintf(out, cap, "[%" PRIu64 "]", whole);
     return dimensions > 0;
+}
+
+static bool declare_array(struct debug_types *t, Dwarf_Die *type, int depth,
+                          int stars, struct types_declared *out)
+{
+    Dwarf_Die element;
+    uint64_t whole, one;
+    struct types_declared of;
+    char own[sizeof out->after], pointers[POINTERS_MAX + 1] = "";
+    if (types_is_flag(type, DW_AT_GNU_vector))
+        return stars == 0 && declare_vector(t, type, out);
+    if (!types_of(type, &element) || !types_peel(&element, true) ||
+        !types_size(t, &element, &one) || one == 0)
+        return false;
+    if (!types_size(t, type, &whole))
+        whole = 0;
+    if (!put_dimensions(t, type, whole / one, own, sizeof own) ||
+        !types_declare(t, &element, depth + 1, &of) || of.after[0] == ')')
+        return false;
+    memset(pointers, '*', (size_t)stars);
+    int n = snprintf(out->before, sizeof out->before, "%s%s%s", of.before,
+                     stars ? "(" : "", pointers);
+    int m = snprintf(out->after, sizeof out->after, "%s%s%s", stars ? ")" : "",
+                     own, of.after);
+    return n > 0 && (size_t)n < sizeof out->before && m > 0 &&
+           (size_t)m < sizeof out->after;
+}
+
+/* What a pointer leads to may be anything. */
+static bool declare_far_array(struct debug_types *t, Dwarf_Die *type, int depth,
+                              int stars, struct types_declared *out)
+{
+    if (declare_array(t, type, depth, stars, out))
+        return true;
+    *out = (struct types_declared){.before = "", .after = ""};
+    put_base(out, "", "void", stars);
+    return stars > 0;
 }
 
 bool types_declare(struct debug_types *t, Dwarf_Die *type, int depth,
@@ -331,8 +380,8 @@ bool types_declare(struct debug_types *t, Dwarf_Die *type, int depth,
         if (tag == DW_TAG_unspecified_type) /* nullptr_t */
             break;
         if (!is_pointer(tag))
-            return tag == DW_TAG_array_type && stars == 0
-                       ? declare_array(t, &at, depth, out)
+            return tag == DW_TAG_array_type
+                       ? declare_far_array(t, &at, depth, stars, out)
                        : declare_named(t, &at, depth, stars, out);
         stars++;
         if (!types_of(&at, &to)) {

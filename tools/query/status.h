@@ -7,6 +7,7 @@ struct query_totals {
     int64_t sessions, live_sessions, traces, open_traces, calls, dropped_calls,
         first_unix_ns; /* -1: no trace */
 };
+/* The store in figures. 0 or -errno. */
 int query_totals(struct query_db *db, struct query_totals *out)
     __attribute__((warn_unused_result));
 /* Each kind of loss with its sum over the whole store. */

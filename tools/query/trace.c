@@ -107,6 +107,7 @@ static int load(struct query_db *db, const struct query_filter *f,
     query_bind_text(stmt, ":program", f->program);
     query_bind_text(stmt, ":name", f->name);
     query_bind_text(stmt, ":status", f->status);
+    query_bind_int(stmt, ":short", f->is_short);
     query_bind_text(stmt, ":service", f->service);
     query_bind_text(stmt, ":host", f->host);
     query_bind_int(stmt, ":pid", f->pid);
@@ -268,16 +269,20 @@ int query_process_trace(struct query_db *db, int64_t pid, int64_t since_unix_ns,
     return step;
 }
 
-int query_requests(struct query_db *db, int64_t session, int64_t *traces,
-                   int64_t *calls)
+int query_requests(struct query_db *db, int64_t session,
+                   struct query_requests *out)
 {
+    *out = (struct query_requests){0};
     sqlite3_stmt *stmt = query_prepare(db, query_sql_session_requests);
     if (!stmt)
         return -EIO;
     query_bind_int(stmt, ":session", session);
     int step = query_step(db, stmt);
-    *traces = step > 0 ? query_int(stmt, 0, 0) : 0;
-    *calls = step > 0 ? query_int(stmt, 1, 0) : 0;
+    if (step > 0) {
+        out->traces = query_int(stmt, 0, 0);
+        out->calls = query_int(stmt, 1, 0);
+        out->failed = query_int(stmt, 2, 0);
+    }
     query_finish(stmt);
     return step < 0 ? step : 0;
 }

@@ -27,6 +27,7 @@ struct query_trace {
     bool peak_is_lower_bound;
     char *process, *program, *command, *process_status, *ended_by, *end_source;
 };
+/* What is in it, not `t` itself; it is empty then. */
 void query_trace_free(struct query_trace *t);
 
 struct query_filter {
@@ -35,6 +36,7 @@ struct query_filter {
     const char *program, *name;
     const char *status, *service, *host;
     int64_t pid;   /* -1 any */
+    bool is_short; /* only those with calls that have no span */
     int64_t limit; /* 0 any */
 };
 /* Newest first; `each` owns its trace and returns 0 to go on. 0 or -errno.
@@ -62,10 +64,14 @@ int query_choose(struct query_db *db, const char *text,
     __attribute__((warn_unused_result));
 void query_choice_free(struct query_choice *c);
 
-/* Traces that [[root]] handlers of a session began, and calls of all of its
- * traces. 0 or -errno. */
-int query_requests(struct query_db *db, int64_t session, int64_t *traces,
-                   int64_t *calls) __attribute__((warn_unused_result));
+/* Traces that [[root]] handlers of a session began, how many of them failed,
+ * and calls of all of its traces. */
+struct query_requests {
+    int64_t traces, failed, calls;
+};
+/* 0 or -errno, then all 0. */
+int query_requests(struct query_db *db, int64_t session,
+                   struct query_requests *out);
 
 /* What the process `pid`, started at `since` or later, left. 1 if its trace is
  * in the store (then id, and whether nothing more is to come), 0 not yet. */

@@ -33,6 +33,7 @@ struct clock {
     uint32_t step_count;
 };
 
+/* No anchor yet; `source`: enum lane_clock. Free it with the other. */
 void clock_init(struct clock *clock, uint32_t source);
 void clock_free(struct clock *clock);
 /* Take what anchors are new in the session. 0, -ENOMEM, -EBADMSG. Whoever

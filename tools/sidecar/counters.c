@@ -162,7 +162,7 @@ static int site_counter(struct session *s, uint32_t index)
     if (rc != 0)
         return rc;
     if (now.calls == 0 && now.lost_captures == 0 && now.self_ticks == 0 &&
-        now.unmatched == 0)
+        now.unmatched == 0 && now.loose == 0)
         return 0;
     if (!site->counted_known)
         rc = counted_load(s, index);
@@ -195,6 +195,7 @@ static int losses_of_session(struct session *s)
         {"links_dropped", h->carry.links},
         {"context_frames", h->carry.frames},
         {"fiber_stacks", h->carry.stacks},
+        {"late_ends", h->carry.gone},
     };
     _Static_assert(sizeof loss / sizeof *loss <=
                        sizeof s->loss_stored / sizeof *s->loss_stored,

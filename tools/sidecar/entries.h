@@ -51,6 +51,7 @@ struct entries {
     struct timespec modified; /* the directory, at the last scan */
 };
 
+/* No session yet. 0 or -ENOMEM. */
 int entries_init(struct entries *entries);
 /* Their sessions are closed. */
 void entries_free(struct entries *entries);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Error frames as the JSON object of DESIGN 8: all keys, null where unknown. */
+/* Error frames as the JSON object of an error: all keys, null where unknown. */
 #define _GNU_SOURCE
 #include <cjson/cJSON.h>
 #include <errno.h>

@@ -16,6 +16,7 @@ struct health {
     int64_t write_at_ns;
 };
 
+/* From now on, of the store at this path, which must stay. */
 void health_begin(struct health *health, const char *store);
 /* Whatever is due. now_ns: the monotonic clock. */
 void health_step(struct health *health, const struct metrics_sidecar *figures,

@@ -48,8 +48,11 @@ struct pending_map {
     uint32_t dropped_count, dropped_cap;
 };
 
+/* An empty map. 0 or -ENOMEM; free it all the same. */
 int pending_init(struct pending_map *map) __attribute__((warn_unused_result));
 void pending_free(struct pending_map *map);
+/* What waits for the span of this reference, NULL: nothing. The map's, until it
+ * is dropped. */
 struct pending *pending_find(const struct pending_map *map, uint64_t ref);
 /* Find or make. NULL: no memory. */
 struct pending *pending_get(struct pending_map *map, uint64_t ref);

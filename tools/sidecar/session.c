@@ -324,8 +324,9 @@ static int slow_part(struct session *s, int64_t now_ns)
         return rc;
     if (s->is_boot_ours && s->keeper) {
         uint64_t now = lane_now(&s->keeper->map);
+        /* what is judged has ended, and stands there until the place is free */
         for (uint32_t i = 0; rc == 0 && i < s->reader.header.lane_next; i++)
-            if (s->lane[i].is_open && !s->lane[i].lost)
+            if (s->lane[i].is_open && !s->lane[i].lost && !s->lane[i].judged)
                 rc = drain_open(s, i, 0, "open", NULL, OPEN_NS, now);
         if (rc == 0 && s->has_overdue)
             rc = overdue_look_begun(s, now);

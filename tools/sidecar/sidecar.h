@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The subcommand `handspan sidecar`; docs/sidecar.md. */
+/* The subcommand `handspan sidecar`; docs/store.md. */
 #pragma once
 
 /* argv[0] is the subcommand's name. Exit status: 0 all sessions are stored

@@ -20,6 +20,7 @@ struct totals {
     uint32_t slots, count;
 };
 
+/* Empty. 0 or -ENOMEM; free it all the same. */
 int totals_init(struct totals *totals) __attribute__((warn_unused_result));
 void totals_free(struct totals *totals);
 /* The entry of a trace and handler; NULL: no memory, or totals_full(). */

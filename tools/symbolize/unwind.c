@@ -22,8 +22,9 @@ struct walk {
     struct modules *modules;
     const struct unwind_input *in;
     uint64_t registers[LANE_STACK_REGISTERS];
-    bool is_past_copy; /* a read beyond its end was asked for */
+    bool is_past_copy; /* this step asked for what lies beyond its end */
     bool has_no_table; /* for the frame of this step */
+    bool is_before;    /* the cursor stands a byte before its address */
     uint64_t cfa;      /* of the frame that was left */
 };
 
@@ -37,6 +38,7 @@ enum {
     /* a value that is no address: libunwind asks for registers that it does
      * not need, and gives up where it gets none */
     NOT_KNOWN = 1,
+    STACK_MOST = 8 << 20,
 };
 
 /* ---- accessors ----------------------------------------------------------- */
@@ -88,6 +90,14 @@ static bool in_copy(const struct walk *w, uint64_t address)
     return address >= first && address - first < len;
 }
 
+/* On the same stack, as far as is known: other mappings may lie above. */
+static bool is_above_copy(const struct walk *w, uint64_t address)
+{
+    uint64_t first = w->in->head->first_address;
+    return address >= first && address - first < STACK_MOST &&
+           !modules_is_code(w->modules, address);
+}
+
 static int access_mem(unw_addr_space_t as, unw_word_t address,
                       unw_word_t *value, int is_write, void *arg)
 {
@@ -112,7 +122,7 @@ static int access_mem(unw_addr_space_t as, unw_word_t address,
         if (modules_read(w->modules, address, value, len))
             return 0;
     }
-    w->is_past_copy = address >= w->in->head->first_address;
+    w->is_past_copy |= is_above_copy(w, address);
     return -UNW_EINVAL;
 }
 
@@ -177,12 +187,15 @@ static const struct lane_stack_call *call_at(const struct walk *w,
     return NULL;
 }
 
+/* At a return address. What called and never comes back may be the last of its
+ * function: the rule that holds is that of the call. */
 static int go_on_at(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
                     uint64_t ip, uint64_t sp, uint64_t rbp)
 {
-    w->registers[DWARF_RIP] = ip;
+    w->registers[DWARF_RIP] = ip - 1;
     w->registers[DWARF_RSP] = sp;
     w->registers[DWARF_RBP] = rbp;
+    w->is_before = true;
     return unw_init_remote(cursor, as, w);
 }
 
@@ -271,10 +284,13 @@ static int step(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
 {
     unw_word_t before, after, rbp = 0;
     *site = 0;
-    w->has_no_table = false;
+    w->has_no_table = w->is_past_copy = w->is_before = false;
     unw_get_reg(cursor, UNW_REG_SP, &before);
     (void)unw_get_reg(cursor, UNW_X86_64_RBP, &rbp);
     int rc = unw_step(cursor);
+    /* where the table's rule finds nothing libunwind tries rbp */
+    if (w->is_past_copy && !w->has_no_table && rbp != NOT_KNOWN)
+        return -1;
     if (rc < 0 && rbp == NOT_KNOWN && w->in->head->reason == LANE_STACK_OVERDUE)
         return step_without_rbp(w, as, cursor, before, site);
     /* without tables it is the end only if rbp says so */
@@ -310,9 +326,7 @@ static bool leave_nowhere(struct walk *w, unw_addr_space_t as,
     if (w->in->head->reason != LANE_STACK_SIGNAL ||
         access_mem(as, sp, &to, 0, w) != 0 || !modules_is_code(w->modules, to))
         return false;
-    w->registers[DWARF_RIP] = to;
-    w->registers[DWARF_RSP] = sp + 8;
-    return unw_init_remote(cursor, as, w) == 0;
+    return go_on_at(w, as, cursor, to, sp + 8, w->registers[DWARF_RBP]) == 0;
 }
 
 /* Its registers; above the first frame those that calls keep. */
@@ -343,6 +357,7 @@ static int walk_up(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
         uint32_t site;
         if (unw_get_reg(cursor, UNW_REG_IP, &ip) != 0)
             break;
+        ip += w->is_before;
         if (steps == 0 && !modules_is_code(w->modules, ip) &&
             leave_nowhere(w, as, cursor)) {
             out[count++] = (struct unwind_frame){.address = ip};
@@ -366,6 +381,7 @@ static int walk_up(struct walk *w, unw_addr_space_t as, unw_cursor_t *cursor,
             out[at] = (struct unwind_frame){
                 .address = ip, .is_call = is_call, .is_guess = is_guess};
             note_registers(cursor, known, &out[at].at);
+            out[at].at.registers[DWARF_RIP] = ip;
         }
         bool is_signal = unw_is_signal_frame(cursor) > 0;
         rc = step(w, as, cursor, &site);

@@ -37,7 +37,7 @@ static const struct {
     enum sink_verdict verdict;
     bool is_ambiguous;
 } by_status[] = {
-    {200, 201, SINK_OK, false},     /* 200: of several rows none was new */
+    {201, 201, SINK_OK, false},     /* also where no row was new */
     {400, 400, SINK_POISON, false}, /* no code: guarded by the engine */
     {408, 408, SINK_RETRY, true},   {413, 413, SINK_HALVE, false},
     {422, 422, SINK_POISON, false}, {425, 425, SINK_RETRY, false},
@@ -93,9 +93,9 @@ static const char *plain_words(const struct http_answer *a)
     default:
         if (a->status >= 300 && a->status < 400)
             return "a redirect, which is not followed: name the place itself";
-        return strncmp(a->type, "text/html", 9) == 0
-                   ? "a web page, not PostgREST"
-                   : "";
+        if (strncmp(a->type, "text/html", 9) == 0)
+            return "a web page, not PostgREST";
+        return a->status < 300 ? "not what PostgREST answers (201)" : "";
     }
 }
 

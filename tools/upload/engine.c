@@ -232,6 +232,14 @@ static int batch_send(struct engine *e)
     return feed_move(e->feed, b, e->rejected);
 }
 
+/* An empty request would be answered as if the row were there. */
+static void no_body(struct sink_answer *a)
+{
+    snprintf(a->code, sizeof a->code, "too large");
+    snprintf(a->message, sizeof a->message,
+             "no request can hold the row: it is in this store alone");
+}
+
 /* Rows that were set aside, and are wanted again. */
 static int again(struct engine *e)
 {
@@ -241,8 +249,11 @@ static int again(struct engine *e)
     int rc = 0;
     while (e->ops->resend && !e->is_over(e->context) &&
            (rc = feed_again(e->feed, &id, &kind, &body)) > 0) {
-        struct sink_answer a = {.retry_after_ms = -1};
-        e->ops->resend(e->sink, kind, body, &a);
+        struct sink_answer a = {.verdict = SINK_POISON, .retry_after_ms = -1};
+        if (body[0])
+            e->ops->resend(e->sink, kind, body, &a);
+        else
+            no_body(&a);
         free(body);
         if (a.verdict == SINK_RETRY)
             rc = on_retry(e, &a, 1);

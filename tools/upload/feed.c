@@ -17,7 +17,6 @@
 enum {
     BUSY_MS = 10000,
     WHY_BYTES = 512,
-    CACHE_KIB = 2048,
 };
 static const char *const names[FEED_STATEMENTS] = {
     [FEED_BEGIN] = "begin",

@@ -9,8 +9,6 @@
 #include <string.h>
 
 enum {
-    LOW_SPEED_BYTES = 16, /* a second, over */
-    LOW_SPEED_S = 20,
     SECRET_BYTES = 16384,
     SECRET_LEAST = 4, /* bytes; less would mask words */
     RUN_LEAST = 8,
@@ -70,8 +68,6 @@ static void set_up(struct http *http)
     lib->curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)url->timeout_ms);
     lib->curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
                           (long)url->connect_timeout_ms);
-    lib->curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, (long)LOW_SPEED_BYTES);
-    lib->curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)LOW_SPEED_S);
     lib->curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
     lib->curl_easy_setopt(c, CURLOPT_USERAGENT, "handspan");
     lib->curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 1L);

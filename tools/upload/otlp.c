@@ -211,6 +211,8 @@ static void otlp_send(void *sink, const struct upload_row *rows, uint32_t count,
     if (q.emit.out.failed) {
         out->verdict = SINK_HALVE;
         snprintf(out->code, sizeof out->code, "too large");
+        snprintf(out->message, sizeof out->message,
+                 "more than %d MiB in one request", BODY_MAX >> 20);
     } else {
         post(o, &q.emit.out, out);
     }

@@ -234,14 +234,3 @@ void emit_number(struct emit *e, unsigned field, const char *name, uint32_t n)
     key(e, field, WIRE_VARINT);
     varint(e, n);
 }
-
-void emit_bool(struct emit *e, unsigned field, const char *name, bool b)
-{
-    if (e->encoding == EMIT_JSON) {
-        member(e, name);
-        buf_text(&e->out, b ? "true" : "false");
-        return;
-    }
-    key(e, field, WIRE_VARINT);
-    varint(e, b);
-}

@@ -49,4 +49,3 @@ void emit_hex(struct emit *e, unsigned field, const char *name,
 void emit_fixed64(struct emit *e, unsigned field, const char *name, uint64_t n);
 void emit_int64(struct emit *e, unsigned field, const char *name, int64_t n);
 void emit_number(struct emit *e, unsigned field, const char *name, uint32_t n);
-void emit_bool(struct emit *e, unsigned field, const char *name, bool b);

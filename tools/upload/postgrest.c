@@ -153,7 +153,9 @@ static bool is_ours(struct postgrest *p, struct sink_answer *out)
     bool has_reason = out->code[strcspn(out->code, " ")] != 0;
     if (p->answer.status == 404 || (p->answer.status == 400 && !has_reason))
         not_ours(p, out, "there is no table 'handspan_schema'");
-    if (out->verdict == SINK_OK || out->verdict == SINK_POISON)
+    if (out->verdict == SINK_OK)
+        not_ours(p, out, "a question is not answered with 201");
+    if (out->verdict == SINK_POISON)
         out->verdict = SINK_HOLD;
     return false;
 }

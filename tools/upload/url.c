@@ -16,6 +16,7 @@
 
 enum {
     TIMEOUT_MS = 30000,
+    INSFORGE_TIMEOUT_MS = 45000, /* it asks PostgREST three times, 10 s each */
     CONNECT_TIMEOUT_MS = 10000,
 };
 
@@ -186,7 +187,9 @@ static int options_take(struct upload_url *url, char *why, size_t why_bytes)
     }
     (void)upload_url_option(url, "ca-file", url->ca_file, sizeof url->ca_file);
     (void)upload_url_option(url, "proxy", url->proxy, sizeof url->proxy);
-    url->timeout_ms = TIMEOUT_MS;
+    url->timeout_ms = strncmp(url->scheme, "insforge", 8) == 0
+                          ? INSFORGE_TIMEOUT_MS
+                          : TIMEOUT_MS;
     url->connect_timeout_ms = CONNECT_TIMEOUT_MS;
     int rc = seconds(url, "timeout", &url->timeout_ms, why, why_bytes);
     return rc ? rc

@@ -243,15 +243,76 @@ static void deep(void)
     said += parse(1);
 }
 
+/* Two of Z within each other; the second time on more stack than is copied. */
+__attribute__((noinline)) int inner(struct large l, int n)
+{
+    ON_Z(l);
+    if (n >= 0)
+        siglongjmp(back, 1);
+    return (int)l.words[3];
+}
+static __attribute__((noinline)) int on_much_stack(struct large *l, int n)
+{
+    volatile char room[40000];
+    room[n] = 1;
+    return inner(*l, n) + room[n];
+}
+__attribute__((noinline)) int outer(struct large l, int n)
+{
+    ON_Z(l);
+    return (n == 0 ? inner(l, n) : on_much_stack(&l, n)) + (int)l.words[2];
+}
+/* Neither returns: the call is the last of its function. */
+__attribute__((noinline, noreturn)) void last_words(int n)
+{
+    siglongjmp(back, n + 1);
+}
+static __attribute__((noinline, noreturn)) void give_up(struct large *l, int n)
+{
+    l->words[0] = n;
+    escape(l);
+    last_words(n);
+}
+/* Jumps that no library makes (Ruby's, and coroutines'). */
+static void *own[5];
+static ucontext_t before;
+__attribute__((noinline)) int jumps(int n)
+{
+    if (n % 2)
+        setcontext(&before);
+    __builtin_longjmp(own, 1);
+    return n;
+}
+static __attribute__((noinline)) void own_jumps(void)
+{
+    static volatile int n;
+    getcontext(&before);
+    while (n < 7) {
+        if (__builtin_setjmp(own) == 0)
+            jumps(n++);
+        said += parse(n);
+    }
+}
+
+static void nested(void)
+{
+    struct large l = {{0}};
+    for (volatile int n = 0; n < 2; n++)
+        if (sigsetjmp(back, 0) == 0)
+            outer(l, n);
+    if (sigsetjmp(back, 0) == 0)
+        give_up(&l, 1);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
         const char *name;
         void (*run)(void);
-    } modes[] = {{"requests", requests}, {"many", many},
-                 {"signals", signals},   {"threads", threads},
-                 {"copied", copied},     {"coroutines", coroutines},
-                 {"deep", deep}};
+    } modes[] = {
+        {"requests", requests}, {"many", many},     {"signals", signals},
+        {"threads", threads},   {"copied", copied}, {"coroutines", coroutines},
+        {"deep", deep},         {"nested", nested}, {"own_jumps", own_jumps}};
     for (size_t i = 0; argc > 1 && i < sizeof modes / sizeof *modes; i++)
         if (strcmp(argv[1], modes[i].name) == 0)
             modes[i].run();

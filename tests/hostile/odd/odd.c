@@ -93,7 +93,8 @@ static int child(bool is_quiet)
 }
 
 static const struct way *const all[] = {memory_ways,  signal_ways, thread_ways,
-                                        process_ways, exec_ways,   filter_ways};
+                                        process_ways, exec_ways,   filter_ways,
+                                        machine_ways, stack_ways,  place_ways};
 static const struct way *chosen;
 static char **arguments;
 

@@ -42,7 +42,8 @@ struct way {
     int (*run)(char **argv);
 };
 extern const struct way memory_ways[], signal_ways[], thread_ways[],
-    process_ways[], exec_ways[], filter_ways[];
+    process_ways[], exec_ways[], filter_ways[], machine_ways[], stack_ways[],
+    place_ways[];
 
 /* work() `count` times, summed. */
 int works(int count);

@@ -6,7 +6,7 @@
  * the session, with the reason, because "0 calls" and "not seen" must never
  * look alike.
  */
-#include "preload/bind.h"
+#include "preload/bind_rounds.h"
 #include "bind/names.h"
 #include "bind/reason.h"
 #include "preload/ask.h"
@@ -242,9 +242,15 @@ void bind_start(void)
     bind_generation(0);
 }
 
+static void forget(struct module *module)
+{
+    bind_site_gone(module);
+    callback_forget(module);
+}
+
 static void bind_fresh(bool may_bind)
 {
-    if (!modules_refresh(bind_site_gone) || !may_bind)
+    if (!modules_refresh(forget) || !may_bind)
         return;
     bind_patched_compare();
     modules_record();
@@ -274,14 +280,5 @@ void bind_loaded(bool may_bind)
         return;
     }
     bind_fresh(may_bind);
-    bind_unlock(&hold);
-}
-
-void bind_end(void)
-{
-    struct bind_hold hold;
-    if (!bind_lock_now(&hold))
-        return;
-    bind_patched_compare();
     bind_unlock(&hold);
 }
