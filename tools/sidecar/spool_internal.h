@@ -62,6 +62,7 @@ extern struct spool_setting spool_setting;
 extern pthread_mutex_t spool_mutex;
 extern pthread_cond_t spool_idle; /* a copy was written */
 
+/* STORE-spool-KEY. */
 void spool_path(uint64_t key, char out[PATHS_MAX + 32]);
 
 /* ---- spool_file.c: one thread at a time ---------------------------------- */
