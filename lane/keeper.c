@@ -201,7 +201,7 @@ static void room_tell(const struct lane_keeper *keeper)
     /* release; pairs with span_make_room(): who sees the count finds the room
      */
     __atomic_fetch_add(&s->room, 1, __ATOMIC_RELEASE);
-    if (keeper->map.policy == LANE_POLICY_WAIT)
+    if (keeper->map.policy != LANE_POLICY_DROP)
         (void)syscall(SYS_futex, &s->room, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
@@ -215,23 +215,13 @@ static bool lane_is_there(const struct lane_session *s, uint32_t index)
     return word >> index % 64 & 1;
 }
 
-/* Lanes that there may be. */
-static uint32_t lane_count(const struct lane_keeper *keeper)
-{
-    uint32_t most = keeper->map.table[LANE_TABLE_LANES].capacity;
-    /* relaxed; lane_is_there() says whether each one is made */
-    uint32_t count =
-        __atomic_load_n(&keeper->map.session->lane_next, __ATOMIC_RELAXED);
-    return count < most ? count : most;
-}
-
 /* Does another lane have this unit? Then somebody wrote that into this one's
  * ring, and it is not for this one to give it back. */
 static bool unit_is_elsewhere(const struct lane_keeper *keeper,
                               const struct lane *but, uint32_t unit_plus_1)
 {
     lane_assert(unit_plus_1 != 0 && unit_plus_1 <= keeper->unit_max);
-    uint32_t lanes = lane_count(keeper);
+    uint32_t lanes = lane_keeper_lanes(keeper);
     for (uint32_t i = 0; i < lanes; i++) {
         const struct lane *lane = &keeper->map.lanes[i];
         if (lane == but || !lane_is_there(keeper->map.session, i))
@@ -280,22 +270,29 @@ void lane_keeper_free_kept(struct lane_keeper *keeper, uint32_t index,
                                       __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 
-void lane_keeper_advance(struct lane_keeper *keeper, uint32_t index,
-                         uint64_t tail)
+void lane_keeper_recycle(struct lane_keeper *keeper, uint32_t index,
+                         uint64_t before)
 {
     lane_assert(index < keeper->map.table[LANE_TABLE_LANES].capacity);
-    lane_assert(tail % LANE_LINE == 0);
     struct lane *lane = &keeper->map.lanes[index];
-    uint64_t before = tail >> LANE_SEGMENT_SHIFT;
-    /* relaxed: for who looks; the writer goes by `recycled` */
-    if (lane->tail < tail)
-        __atomic_store_n(&lane->tail, tail, __ATOMIC_RELAXED);
     if (before - lane->recycled > LANE_UNIT_RING && lane->recycled < before)
         lane->recycled = before - LANE_UNIT_RING; /* nonsense was there */
     if (lane->recycled >= before)
         return;
     units_give_back(keeper, lane, before);
     room_tell(keeper);
+}
+
+void lane_keeper_advance(struct lane_keeper *keeper, uint32_t index,
+                         uint64_t tail)
+{
+    lane_assert(index < keeper->map.table[LANE_TABLE_LANES].capacity);
+    lane_assert(tail % LANE_LINE == 0);
+    struct lane *lane = &keeper->map.lanes[index];
+    /* relaxed: for who looks; the writer goes by `recycled` */
+    if (lane->tail < tail)
+        __atomic_store_n(&lane->tail, tail, __ATOMIC_RELAXED);
+    lane_keeper_recycle(keeper, index, tail >> LANE_SEGMENT_SHIFT);
 }
 
 /* ---- units that nobody has --------------------------------------------- */
@@ -332,7 +329,7 @@ static void units_ready(const struct lane_keeper *keeper, struct units *u)
 static bool units_of_lanes(const struct lane_keeper *keeper, struct units *u)
 {
     const struct lane_session *s = keeper->map.session;
-    uint32_t lanes = lane_count(keeper);
+    uint32_t lanes = lane_keeper_lanes(keeper);
     for (uint32_t i = 0; i < lanes; i++) {
         const struct lane *lane = &keeper->map.lanes[i];
         /* acquire; pairs with lane_grow(): what it took stands in its slot */

@@ -42,6 +42,24 @@ void lane_keeper_refuse(struct lane_keeper *keeper);
  * give the units of whole segments below it back. */
 void lane_keeper_advance(struct lane_keeper *keeper, uint32_t lane,
                          uint64_t tail);
+/* The same of segments below `before` that are not stored, but kept elsewhere:
+ * the tail stays. Fewer, where the queue of units has no room: lane.recycled
+ * says how many. */
+void lane_keeper_recycle(struct lane_keeper *keeper, uint32_t lane,
+                         uint64_t before);
+/* Units that were taken, ever: no more segments than that are full. */
+uint32_t lane_keeper_units(const struct lane_keeper *keeper);
+/* Full segments of this lane that were not given back (aside.c). */
+uint64_t lane_keeper_behind(const struct lane_keeper *keeper, uint32_t lane);
+/* The oldest of them, LANE_SEGMENT bytes in the mapping, if every item in it is
+ * committed and the queue of units has room; NULL: not now. Nobody writes to it
+ * until it is given back. */
+const uint8_t *lane_keeper_oldest(const struct lane_keeper *keeper,
+                                  uint32_t lane, uint64_t *segment);
+/* Lanes that there may be, made or not. */
+uint32_t lane_keeper_lanes(const struct lane_keeper *keeper);
+/* Tell the writers whether room comes soon: lane_session.spool. */
+void lane_keeper_promise(struct lane_keeper *keeper, bool is_soon);
 /* A record of lane->kept[] whose commit word was `commit` is stored: its slot
  * is the writer's again. */
 void lane_keeper_free_kept(struct lane_keeper *keeper, uint32_t lane,

@@ -45,6 +45,7 @@ enum {
     LANE_MINOR_ROOM = 4,  /* `room` of the session, `growing` of a lane */
     LANE_MINOR_EXEC = 5,  /* `exec_ticks`, `loaded_cpu_ns` */
     LANE_MINOR_OFF = 6,   /* LANE_GATE_SOME, `process_off` */
+    LANE_MINOR_SPOOL = 7, /* `spool` of the session, LANE_POLICY_BRIEF */
 
     LANE_LINE = 64,
     LANE_SEGMENT_SHIFT = 17,
@@ -125,6 +126,12 @@ enum lane_clock {
 enum lane_policy {
     LANE_POLICY_DROP = 0,
     LANE_POLICY_WAIT = 1,
+    LANE_POLICY_BRIEF = 2, /* drop; but for moments, while `spool` says SOON */
+};
+enum lane_spool {        /* will there be room in a moment? */
+    LANE_SPOOL_SOON = 1, /* full segments are set aside on a disk, or the
+                            sidecar that will do it is starting */
+    LANE_SPOOL_NO = 2,   /* the sidecar says so; 0: nobody said anything */
 };
 enum lane_gate {
     LANE_GATE_OPEN = 1, /* spans are recorded */
@@ -232,6 +239,8 @@ struct lane_session {
 
     /* [S] counts up when units are given back: a futex of LANE_POLICY_WAIT */
     _Alignas(64) uint32_t room;
+    uint32_t spool; /* [P S] enum lane_spool; a process says SOON only where
+                       nobody said anything */
     _Alignas(64) char pad2[4096 - 2176];
 };
 
@@ -256,6 +265,7 @@ _Static_assert(offsetof(struct lane_session, service_string) == 1280,
 _Static_assert(offsetof(struct lane_session, lane_made) == 1344, "file format");
 _Static_assert(offsetof(struct lane_session, carry) == 2048, "file format");
 _Static_assert(offsetof(struct lane_session, room) == 2112, "file format");
+_Static_assert(offsetof(struct lane_session, spool) == 2116, "file format");
 
 /* ---- tables ---------------------------------------------------------- */
 
@@ -352,27 +362,7 @@ _Static_assert(sizeof(struct lane_item) == 32, "file format");
 
 #include "lane/layout_counter.h"
 
-struct lane_module {
-    uint32_t state;     /* 1: valid, release; 2: unloaded */
-    uint32_t process;   /* index + 1 */
-    uint64_t base, end; /* run-time addresses */
-    struct lane_string path;
-    uint8_t build_id[20];
-    uint32_t build_id_bytes;
-    uint64_t loaded_ticks, unloaded_ticks;
-};
-_Static_assert(sizeof(struct lane_module) == 72, "file format");
-
-/* One moment on all clocks. ns; read in the order tick, monotonic, boot, real,
- * tick again: `width_ticks` bounds the error. */
-struct lane_anchor {
-    uint64_t tick, monotonic_ns, boot_ns, real_ns, width_ticks;
-    uint32_t process; /* index + 1, 0: the sidecar */
-    uint32_t pad0;
-    uint64_t pad1;
-    uint64_t commit; /* entry number + 1, stored last */
-};
-_Static_assert(sizeof(struct lane_anchor) == 64, "file format");
+#include "lane/layout_module.h"
 
 /* ---- lane ------------------------------------------------------------ */
 

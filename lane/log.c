@@ -55,9 +55,10 @@ int lane_log_look(struct lane_log *log)
         log->head.position = log->position;
         return 0;
     }
-    /* more than the ring holds cannot be there */
+    /* more than the ring holds, and what is aside, cannot be there */
+    uint64_t most = (log->aside ? log->aside->most : 0) + LANE_UNIT_RING + 1;
     if (end % LANE_LINE != 0 || end >= position_end || end < log->position ||
-        end - log->position > (uint64_t)(LANE_UNIT_RING + 1) * LANE_SEGMENT ||
+        (end - log->position) >> LANE_SEGMENT_SHIFT > most ||
         log->position < LANE_FIRST_POSITION || log->position % LANE_LINE != 0)
         return -EBADMSG;
     return 0;
@@ -85,17 +86,12 @@ static int64_t file_offset(const struct lane_log *log, uint64_t position)
                      ((uint64_t)(unit - 1) << LANE_SEGMENT_SHIFT) + offset);
 }
 
-static int read_log(const struct lane_log *log, uint64_t position, void *out,
-                    uint64_t len_bytes)
+static int read_file(int fd, int64_t at, void *out, uint64_t len_bytes)
 {
     lane_assert(len_bytes <= LANE_CHUNK);
-    lane_assert((position & SEGMENT_MASK) + len_bytes <= LANE_SEGMENT);
-    int64_t at = file_offset(log, position);
-    if (at < 0)
-        return (int)at;
     uint8_t *to = out;
     while (len_bytes) {
-        ssize_t n = pread(log->reader->fd, to, len_bytes, at);
+        ssize_t n = pread(fd, to, len_bytes, at);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
@@ -107,16 +103,40 @@ static int read_log(const struct lane_log *log, uint64_t position, void *out,
     return 0;
 }
 
-/* Bytes of the committed item at `position`, whose first line is `line`; 0 if
- * none is committed there, -EBADMSG if it is and its length cannot be. */
-static int64_t item_length(const struct lane_log *log, uint64_t position,
-                           const uint8_t *line)
+static bool is_aside(const struct lane_log *log, uint64_t position, int *fd,
+                     int64_t *at)
+{
+    const struct lane_aside *aside = log->aside;
+    if (!aside || !aside->find(aside->context, log->lane,
+                               position >> LANE_SEGMENT_SHIFT, fd, at))
+        return false;
+    *at += (int64_t)(position & SEGMENT_MASK);
+    return true;
+}
+
+static int read_log(const struct lane_log *log, uint64_t position, void *out,
+                    uint64_t len_bytes)
+{
+    lane_assert((position & SEGMENT_MASK) + len_bytes <= LANE_SEGMENT);
+    int fd;
+    int64_t at;
+    if (is_aside(log, position, &fd, &at))
+        return read_file(fd, at, out, len_bytes);
+    at = file_offset(log, position);
+    int rc = at < 0 ? (int)at : read_file(log->reader->fd, at, out, len_bytes);
+    /* set aside while we read: its unit may be another segment's */
+    if (is_aside(log, position, &fd, &at))
+        rc = read_file(fd, at, out, len_bytes);
+    return rc;
+}
+
+int64_t lane_item_bytes(uint32_t lane, uint64_t position, const uint8_t *line)
 {
     lane_assert(position % LANE_LINE == 0);
     uint64_t commit;
     memcpy(&commit, line + 56, sizeof commit);
     uint64_t type = commit & TYPE_MASK;
-    if (commit != LANE_COMMIT(log->lane, position, type))
+    if (commit != LANE_COMMIT(lane, position, type))
         return 0;
     uint64_t left = LANE_SEGMENT - (position & SEGMENT_MASK);
     switch (type) {
@@ -148,7 +168,7 @@ static uint64_t committed_length(const struct lane_log *log,
     uint64_t at = 0;
     while (at < len_bytes) {
         uint64_t position = log->position + at;
-        int64_t len = item_length(log, position, copy + at);
+        int64_t len = lane_item_bytes(log->lane, position, copy + at);
         if (len <= 0)
             break;
         bool is_pad = ((position + (uint64_t)len) & SEGMENT_MASK) == 0;
@@ -185,7 +205,9 @@ static int fill(struct lane_log *log)
         return rc;
     len = committed_length(log, log->chunk, len);
     if (len == 0)
-        return item_length(log, log->position, log->chunk) < 0 ? -EBADMSG : 0;
+        return lane_item_bytes(log->lane, log->position, log->chunk) < 0
+                   ? -EBADMSG
+                   : 0;
     rc = read_log(log, log->position, log->chunk, len);
     if (rc != 0)
         return rc;
@@ -236,7 +258,7 @@ int lane_log_next(struct lane_log *log, struct lane_log_item *item)
             if (!line)
                 return -EBADMSG;
         }
-        int64_t len = item_length(log, log->position, line);
+        int64_t len = lane_item_bytes(log->lane, log->position, line);
         uint64_t left = log->chunk_at + log->chunk_len_bytes - log->position;
         if (len <= 0)
             return -EBADMSG; /* it was committed a moment ago */
@@ -270,7 +292,7 @@ int lane_log_skip(struct lane_log *log)
         if (read_log(log, at, log->chunk, len) != 0)
             return 0;
         for (uint64_t i = 0; i < len; i += LANE_LINE)
-            if (item_length(log, at + i, log->chunk + i) > 0) {
+            if (lane_item_bytes(log->lane, at + i, log->chunk + i) > 0) {
                 log->position = at + i;
                 return 0;
             }

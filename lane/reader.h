@@ -82,9 +82,23 @@ static inline uint64_t lane_kept_position(uint32_t lane, uint64_t commit)
 enum {
     LANE_CHUNK = 256 * 1024, /* what is read at once; > LANE_FRAME_MAX */
 };
+/*
+ * Segments that were set aside from their units, which may hold others by now:
+ * whoever does that makes find() tell of a segment before it gives its unit
+ * back, in whatever thread.
+ */
+struct lane_aside {
+    /* Where it is; false: not aside. The descriptor stays open as long as the
+     * log is read. [any thread] */
+    bool (*find)(const void *context, uint32_t lane, uint64_t segment, int *fd,
+                 int64_t *offset);
+    const void *context;
+    uint64_t most; /* segments of a lane that may be there */
+};
 /* Where a lane's log is read. Set up with lane_log_open(). */
 struct lane_log {
     const struct lane_reader *reader;
+    const struct lane_aside *aside; /* NULL: all is in the session */
     uint32_t lane;
     uint64_t position;        /* of the next item */
     struct lane_head head;    /* as of the last lane_log_look() */
@@ -120,6 +134,9 @@ int lane_log_next(struct lane_log *log, struct lane_log_item *item)
  * last look. Counted in `corrupt`. Does nothing at the end of the log. 0, or
  * -ENOMEM: nothing was skipped. */
 int lane_log_skip(struct lane_log *log) __attribute__((warn_unused_result));
+/* Bytes of the committed item at `position` of `lane`, whose first line is
+ * `line`; 0: none is committed there; -EBADMSG: its length cannot be. */
+int64_t lane_item_bytes(uint32_t lane, uint64_t position, const uint8_t *line);
 /* Every byte that the writer reserved, as of the last look, was read. */
 static inline bool lane_log_at_end(const struct lane_log *log)
 {

@@ -59,10 +59,12 @@ static enum lane_clock choose_clock(void)
 }
 
 /* What a call does whose record finds no room: it is counted, or it waits for
- * the sidecar, so long. */
+ * the sidecar, so long. Unless somebody said 0, it waits for moments while the
+ * sidecar's spool makes room. */
 static void choose_policy(struct lane_config *lane)
 {
-    lane->policy = LANE_POLICY_DROP;
+    const char *said = config_get("HANDSPAN_WAIT_MS");
+    lane->policy = said && *said ? LANE_POLICY_DROP : LANE_POLICY_BRIEF;
     lane->wait_us = config_number("HANDSPAN_WAIT_MS", 0, WAIT_MS_MOST) * 1000;
     if (lane->wait_us != 0)
         lane->policy = LANE_POLICY_WAIT;

@@ -385,10 +385,25 @@ static bool run(struct start *start)
     return pid > 0;
 }
 
+/* There is a sidecar, or will be: until it says what is so, whoever finds no
+ * room sleeps for a moment. */
+static void promise(void)
+{
+    uint32_t nobody = 0;
+    /* relaxed: the word is all there is */
+    (void)__atomic_compare_exchange_n(&runtime.map.session->spool, &nobody,
+                                      LANE_SPOOL_SOON, false, __ATOMIC_RELAXED,
+                                      __ATOMIC_RELAXED);
+}
+
 void sidecar_start(void)
 {
-    if (is_off() || is_running())
+    if (is_off())
         return;
+    if (is_running()) {
+        promise();
+        return;
+    }
     const char *why = why_not();
     if (why) {
         note_lines("sidecar", "not started:", why, NULL);
@@ -403,7 +418,10 @@ void sidecar_start(void)
     start->stack = at;
     make_arguments(start);
     make_environment(start);
-    if (!find_program(start))
+    bool is_found = find_program(start);
+    if (is_found)
+        promise();
+    if (!is_found)
         note_line("sidecar", "not started: no `handspan` beside the preload; "
                              "HANDSPAN_SIDECAR may name it");
     else if (!run(start))

@@ -21,6 +21,12 @@
 enum {
     GROW_EVERY = 8,                  /* records dropped between tries to grow */
     WAIT_STEP_NS = 50 * 1000 * 1000, /* a killed sidecar wakes nobody */
+    /* for a spool: a thread sleeps no longer than this while nothing is given
+     * back; so long in all, and beyond that this part of its time: who outruns
+     * the disk takes at most twice as long, and that */
+    BRIEF_STILL_NS = 500 * 1000 * 1000,
+    BRIEF_MOST_NS = 2000 * 1000 * 1000,
+    BRIEF_PART = 2,
 };
 
 static long now_slow(long a, long b)
@@ -78,30 +84,75 @@ static bool grow(struct lane *lane)
     return ok && !span_is_forked();
 }
 
-/* The log's policy is to wait: until the sidecar made room, or wait_us. `room`:
- * as it was before there was none. */
-static bool wait_for_room(struct lane *lane, uint32_t *room)
+/* Time that this thread slept for the spool, less a part of what went by since:
+ * as of debt_at. */
+static __thread uint64_t debt_ns, debt_at;
+
+/* How long it may sleep for the spool now. */
+static uint64_t brief_wait(uint64_t now)
+{
+    uint64_t paid = (now - debt_at) / BRIEF_PART;
+    debt_ns = debt_ns > paid ? debt_ns - paid : 0;
+    debt_at = now;
+    return debt_ns < BRIEF_MOST_NS ? BRIEF_MOST_NS - debt_ns : 0;
+}
+
+static uint64_t wait_most(uint64_t now)
+{
+    const struct lane_session *session = runtime.map.session;
+    if (runtime.map.policy == LANE_POLICY_WAIT)
+        return runtime.map.wait_us * UINT64_C(1000);
+    /* acquire; pairs with lane_keeper_promise() */
+    if (runtime.map.policy == LANE_POLICY_BRIEF &&
+        __atomic_load_n(&session->spool, __ATOMIC_ACQUIRE) == LANE_SPOOL_SOON)
+        return brief_wait(now);
+    return 0;
+}
+
+/* Until the sidecar gave something back or the step is over. True: it did.
+ * `room`: as it was before there was none, and as it is. */
+static bool sleep_a_step(uint32_t *room, uint64_t most_ns)
+{
+    struct lane_session *session = runtime.map.session;
+    uint32_t before = *room;
+    uint64_t ns = most_ns < WAIT_STEP_NS ? most_ns : WAIT_STEP_NS;
+    struct timespec step = {0, (long)ns};
+    machine_syscall(SYS_futex, (long)&session->room, FUTEX_WAIT, before,
+                    (long)&step, 0, 0);
+    /* acquire; pairs with room_tell() in keeper.c */
+    *room = __atomic_load_n(&session->room, __ATOMIC_ACQUIRE);
+    return *room != before;
+}
+
+/* Until the sidecar made room, or as long as the log's policy is to wait. */
+static bool sleep_for_room(struct lane *lane, uint32_t *room, uint64_t now)
 {
     lane_assert(runtime.map.session != NULL);
-    struct lane_session *session = runtime.map.session;
-    if (runtime.map.policy != LANE_POLICY_WAIT || sandboxed)
-        return false;
-    uint64_t now = monotonic_ns();
-    uint64_t end = now + runtime.map.wait_us * UINT64_C(1000);
-    while (now < end) {
-        uint64_t left = end - now < WAIT_STEP_NS ? end - now : WAIT_STEP_NS;
-        struct timespec step = {0, (long)left};
-        machine_syscall(SYS_futex, (long)&session->room, FUTEX_WAIT, *room,
-                        (long)&step, 0, 0);
-        /* acquire; pairs with room_tell() in keeper.c */
-        *room = __atomic_load_n(&session->room, __ATOMIC_ACQUIRE);
+    uint64_t end = now + wait_most(now);
+    bool is_begun = *room != 0; /* else its sidecar may just be starting */
+    bool is_brief = runtime.map.policy == LANE_POLICY_BRIEF && is_begun;
+    uint64_t still = is_brief ? BRIEF_STILL_NS : end - now;
+    uint64_t until = now + still;
+    while (now < end && now < until) {
+        bool is_news = sleep_a_step(room, end - now);
         if (grow(lane))
             return true;
         if (span_is_forked())
             break;
         now = monotonic_ns();
+        until = is_news ? now + still : until;
     }
     return false;
+}
+
+static bool wait_for_room(struct lane *lane, uint32_t *room)
+{
+    if (runtime.map.policy == LANE_POLICY_DROP || sandboxed)
+        return false;
+    uint64_t begun = monotonic_ns();
+    bool ok = sleep_for_room(lane, room, begun);
+    debt_ns += monotonic_ns() - begun;
+    return ok;
 }
 
 /* A full session is asked for more when something was given back since, else

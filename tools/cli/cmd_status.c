@@ -400,6 +400,9 @@ static void find_trouble(struct status *s)
         s->note = strdup(s->trouble);
         s->trouble[0] = 0;
     }
+    if (!s->note &&
+        sidecar_spool_trouble(s->dir, s->trouble, sizeof s->trouble))
+        s->note = strdup(s->trouble);
     if (!sidecar_trouble(s->dir, 0, s->trouble, sizeof s->trouble))
         s->trouble[0] = 0;
     int64_t room = paths_room_bytes(s->dir);

@@ -55,12 +55,12 @@ bool sidecar_serves(const char *dir, const char *store)
            has_byte(path, lane_store_lock_at(lane_store_key(store)), 1);
 }
 
-bool sidecar_trouble(const char *dir, int64_t since_unix_ns, char *out,
-                     size_t cap_bytes)
+static bool read_trouble(const char *dir, const char *name,
+                         int64_t since_unix_ns, char *out, size_t cap_bytes)
 {
     char path[PATHS_MAX + 16];
     struct stat at;
-    snprintf(path, sizeof path, "%s/sidecar.error", dir);
+    snprintf(path, sizeof path, "%s/%s", dir, name);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return false;
@@ -72,6 +72,17 @@ bool sidecar_trouble(const char *dir, int64_t since_unix_ns, char *out,
     return n > 0 &&
            at.st_mtim.tv_sec * INT64_C(1000000000) + at.st_mtim.tv_nsec >=
                since_unix_ns;
+}
+
+bool sidecar_trouble(const char *dir, int64_t since_unix_ns, char *out,
+                     size_t cap_bytes)
+{
+    return read_trouble(dir, "sidecar.error", since_unix_ns, out, cap_bytes);
+}
+
+bool sidecar_spool_trouble(const char *dir, char *out, size_t cap_bytes)
+{
+    return read_trouble(dir, "spool.error", 0, out, cap_bytes);
 }
 
 /* In the second child: become the sidecar. */

@@ -19,6 +19,8 @@ int sidecar_spawn(const char *store) __attribute__((warn_unused_result));
  * later (0: ever); false: nothing is wrong. */
 bool sidecar_trouble(const char *dir, int64_t since_unix_ns, char *out,
                      size_t cap_bytes);
+/* Why its spool cannot be written, if that is so: nothing stands still. */
+bool sidecar_spool_trouble(const char *dir, char *out, size_t cap_bytes);
 
 /* A session file "session-PID-STARTTIME-..." of this process lies in `dir`. */
 bool session_exists(const char *dir, pid_t pid, uint64_t start_time);

@@ -18,6 +18,7 @@ enum config_key {
     CONFIG_UPLOAD, /* sinks, blanks between */
     CONFIG_UPLOAD_KEY_FILE,
     CONFIG_UPLOAD_KEY, /* never from a file of settings */
+    CONFIG_SPOOL_SIZE,
     CONFIG_KEEP_AGE,
     CONFIG_KEEP_SIZE,
     CONFIG_THIN_AGE,

@@ -14,12 +14,16 @@
 #include "tools/sidecar/attribute.h"
 #include "tools/sidecar/context.h"
 #include "tools/sidecar/drain_internal.h"
+#include "tools/sidecar/gap.h"
 #include "tools/sidecar/overdue.h"
 #include "tools/sidecar/stacks.h"
 #include "lane/assert.h"
 
 enum {
     STUCK_NS = 1000000000, /* an item stays uncommitted: it is damaged */
+    YIELD_ITEMS =
+        64, /* of these one after the other, then others may go first */
+    BUSY_BYTES = 64 << 10, /* so much new: there may be more than we can take */
 };
 
 /* ---- rows --------------------------------------------------------------- */
@@ -518,6 +522,8 @@ static int lane_items(struct session *s, uint32_t lane, uint32_t most,
     uint32_t n = 0;
     while (n < most) {
         uint64_t position = l->log.position;
+        if (n % YIELD_ITEMS == 0)
+            spool_yield();
         int rc = l->kept_count ? kept_take(s, lane) : 0;
         if (rc == -EINPROGRESS) {
             l->is_waiting = true;
@@ -530,6 +536,11 @@ static int lane_items(struct session *s, uint32_t lane, uint32_t most,
             return got;
         if (got == 0 && lane_log_at_end(&l->log))
             break;
+        rc = got <= 0 ? gap_skip(s, lane) : 0;
+        if (rc < 0)
+            return rc;
+        if (l->log.position != position && got <= 0)
+            continue;
         if (got <= 0) {
             if (got == 0 && !is_stuck(l, now_ns))
                 break;
@@ -569,6 +580,8 @@ int drain_lane(struct session *s, uint32_t lane, uint32_t most, int64_t now_ns)
     int rc = kept_look(s, lane);
     if (rc != 0 || session_lane_is_read(l))
         return rc;
+    if (l->log.head.position - l->log.position >= BUSY_BYTES)
+        spool_wake(true);
     l->is_draining = true;
     rc = lane_items(s, lane, most, now_ns);
     l->is_draining = false;

@@ -527,6 +527,7 @@ bool session_is_written(int dir_fd, const char *name)
 static bool nobody_writes(struct session *s, int64_t now_ns)
 {
     if (s->keeper) {
+        spool_detach(s);
         lane_keeper_close(s->keeper);
         free(s->keeper);
         s->keeper = NULL;

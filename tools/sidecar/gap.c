@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See gap.h. */
 #include "tools/sidecar/gap.h"
+#include <errno.h>
 #include <string.h>
 #include "lane/owner.h"
 #include "lane/utf8.h"
@@ -26,6 +27,19 @@ static int thread_row(struct session *s, uint32_t lane,
     return rc < 0 ? rc : 0;
 }
 
+/* The first position from `position` on that still stands somewhere: aside, or
+ * in the lane from `recycled` on. The first segment stands in the lane itself:
+ * it is never given back, and read where the next one is there. */
+static uint64_t first_there(const struct session *s, uint32_t lane,
+                            uint64_t position, uint64_t recycled)
+{
+    uint64_t segment = position >> LANE_SEGMENT_SHIFT;
+    uint64_t next = spool_next(s, lane, segment);
+    if (next == segment || (segment == 0 && next == 1))
+        return position;
+    return (next < recycled ? next : recycled) << LANE_SEGMENT_SHIFT;
+}
+
 int gap_skip(struct session *s, uint32_t lane)
 {
     lane_assert(lane < LANE_MAX);
@@ -33,11 +47,15 @@ int gap_skip(struct session *s, uint32_t lane)
     struct lane_head head;
     if (lane_reader_lane(&s->reader, lane, &head) != 0)
         return 0;
-    /* the first segment stands in the lane itself: it is never given back */
-    uint64_t first = head.recycled << LANE_SEGMENT_SHIFT;
+    uint64_t end = head.recycled << LANE_SEGMENT_SHIFT;
     if (head.recycled < 2 || head.recycled >= 1ULL << 28 ||
-        l->log.position >= first || first > head.position)
+        l->log.position >= end || end > head.position)
         return 0;
+    uint64_t first = first_there(s, lane, l->log.position, head.recycled);
+    if (first == l->log.position)
+        return 0;
+    if (spool_was_written(s, lane, l->log.position >> LANE_SEGMENT_SHIFT))
+        return -EALREADY;
     if (!s->has_gap)
         log_line("session '%s': the store does not have all that was taken "
                  "from it (deleted, or an older copy?); what is missing will "

@@ -7,8 +7,8 @@
 #pragma once
 #include "tools/sidecar/session.h"
 
-/* A lane that is begun with: go to the first item that is there. 0 or -errno.
- */
+/* Where a lane is read, nothing stands any more: go to the first item that is
+ * there. 0 or -errno. */
 int gap_skip(struct session *s, uint32_t lane)
     __attribute__((warn_unused_result));
 /* At the session's end, when all is read: the loss `lost_store`, the calls that

@@ -176,7 +176,6 @@ static int store_trouble(struct sidecar *c, struct entry *e, int rc,
  * system): what it has stored is left to it. */
 static int rival_met(struct sidecar *c, struct entry *e, int64_t now_ns)
 {
-    lane_assert(e->session != NULL && !e->is_stored);
     if (!e->has_rival)
         log_line("session '%s/%s' is drained by another sidecar, too", c->dir,
                  e->name);
@@ -255,6 +254,8 @@ static int entry_open(struct sidecar *c, struct entry *e, int64_t now_ns)
     int rc = session_open(c->dir_fd, e->name, c->store, &e->session);
     if (rc == 0 || rc == -ENOENT)
         return rc == 0;
+    if (rc == -EALREADY)
+        return rival_met(c, e, now_ns);
     e->retry_at_ns = now_ns + SCAN_NS;
     bool is_slow = !c->once && setup_maker_lives(e->name);
     if (rc == -EAGAIN &&
@@ -443,8 +444,8 @@ static void work(struct sidecar *c)
     int idle_rounds = 0;
     for (;;) {
         int done = round_of_all(c);
-        if (done)
-            upload_poke(c->upload);
+        spool_tell(c->dir_fd, false);
+        upload_poke(done ? c->upload : NULL);
         c->drained_items += done;
         struct metrics_sidecar figures = figures_now(c);
         health_step(&c->health, &figures, now());
@@ -531,12 +532,11 @@ static int serve(struct sidecar *c)
         (void)upload_finish(c->upload, 0);
         return EXIT_TROUBLE;
     }
+    setup_spool(c->store_path, c->dir);
     health_begin(&c->health, c->store_path);
-    int rc = confine(CONFINE_SIDECAR, NULL);
-    if (rc != 0)
-        log_line("the sidecar runs without a seccomp filter: %s",
-                 strerror(-rc));
+    setup_confine();
     work_until_quiet(c);
+    spool_tell(c->dir_fd, true);
     keep_end(&c->keep);
     struct metrics_sidecar figures = figures_now(c);
     health_end(&c->health, &figures);

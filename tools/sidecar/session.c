@@ -9,13 +9,13 @@
 #include "tools/sidecar/session.h"
 #include "tools/sidecar/gap.h"
 #include "tools/sidecar/overdue.h"
+#include "tools/sidecar/setup.h"
 #include "tools/sidecar/types_fill.h"
 #include "lane/assert.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -130,13 +130,6 @@ static int ended_load(struct session *s)
     return rc;
 }
 
-static bool boot_is_ours(const struct lane_session *header)
-{
-    uint8_t ours[16];
-    lane_boot_id(ours);
-    return memcmp(ours, header->boot_id, sizeof ours) == 0;
-}
-
 static int keeper_open(struct session *s)
 {
     lane_assert(s->keeper == NULL && s->reader.fd >= 0);
@@ -153,10 +146,11 @@ static int keeper_open(struct session *s)
 
 static int session_begin(struct session *s)
 {
-    int rc = keeper_open(s);
+    int rc = spool_open(s);
+    rc = rc == 0 ? keeper_open(s) : rc;
     if (rc != 0)
         return rc;
-    s->is_boot_ours = boot_is_ours(&s->reader.header);
+    s->is_boot_ours = setup_boot_is_ours(s->reader.header.boot_id);
     if (s->is_boot_ours)
         lane_anchor_put(&s->keeper->map, 0);
     rc = lane_reader_refresh(&s->reader);
@@ -180,7 +174,7 @@ static int session_begin(struct session *s)
         rc = store_commit(s->store);
     if (rc != 0)
         store_rollback(s->store);
-    return rc;
+    return rc == 0 ? spool_read(s) : rc;
 }
 
 int session_open(int dir_fd, const char *name, struct store *store,
@@ -214,6 +208,7 @@ void session_close(struct session *s)
 {
     if (!s)
         return;
+    spool_close(s);
     if (s->keeper)
         lane_keeper_close(s->keeper);
     free(s->keeper);
@@ -244,6 +239,7 @@ int session_begin_lane(struct session *s, uint32_t lane)
     int rc = lane_log_open(&l->log, &s->reader, lane, l->stored);
     if (rc != 0)
         return rc;
+    l->log.aside = s->aside;
     rc = gap_skip(s, lane);
     if (rc != 0)
         return rc;
@@ -458,6 +454,7 @@ static void give_back(struct session *s)
         if (l->log.head.limit == 0)
             continue;
         session_free_kept(s, i);
+        spool_trim(s, i, l->stored);
         lane_keeper_advance(s->keeper, i, l->stored);
         if (l->judged)
             (void)lane_keeper_free(s->keeper, i, l->judged);
@@ -470,6 +467,7 @@ static void give_back(struct session *s)
         lane_keeper_top_up(s->keeper, active < 8 ? active + READY_UNITS : 8);
     if (!s->has_writer)
         lane_keeper_rest(s->keeper);
+    spool_tidy(s);
 }
 
 /* Is there anything to do before the next slow look? Without a transaction. */
@@ -553,6 +551,7 @@ int session_poll(struct session *s, int64_t now_ns)
         int rc = keeper_open(s);
         if (rc != 0)
             return rc;
+        spool_attach(s);
     }
     if (s->keeper && !lane_keeper_is_ours(s->keeper))
         return -EALREADY;
@@ -561,6 +560,7 @@ int session_poll(struct session *s, int64_t now_ns)
     if (is_better_later(s, now_ns))
         return 0;
     s->batch_at_ns = now_ns;
+    spool_wake(false);
     anchor_and_sample(s, now_ns);
     s->is_moved = false;
     s->looks = s->overdue_looks = 0;
@@ -582,8 +582,10 @@ int session_poll(struct session *s, int64_t now_ns)
 
 void session_give_back(struct session *s)
 {
+    spool_lock();
     if (s->is_committed)
         give_back(s);
+    spool_unlock();
     s->is_committed = false;
 }
 

@@ -15,6 +15,7 @@
 #include "tools/sidecar/outbox.h"
 #include "tools/sidecar/pending.h"
 #include "tools/sidecar/rows.h"
+#include "tools/sidecar/spool.h"
 #include "tools/sidecar/store.h"
 #include "tools/sidecar/totals.h"
 #include "tools/sidecar/work.h"
@@ -74,7 +75,9 @@ struct session {
     struct store *store;
     int64_t id; /* in the store */
     struct lane_reader reader;
-    struct lane_keeper *keeper; /* NULL: not mapped now */
+    struct lane_keeper *keeper;     /* NULL: not mapped now */
+    struct spool *spool;            /* NULL: there is none */
+    const struct lane_aside *aside; /* the same, for its logs */
     struct clock clock;
     struct session_lane *lane;       /* LANE_MAX of them */
     struct session_process *process; /* LANE_PROCESS_MAX */

@@ -15,7 +15,11 @@
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
+#include "lane/session.h"
+#include "tools/common/config.h"
+#include "tools/common/confine.h"
 #include "tools/sidecar/log.h"
+#include "tools/sidecar/spool.h"
 #include "lane/assert.h"
 
 enum {
@@ -146,6 +150,30 @@ bool setup_is_durable(int dir_fd)
     struct statfs at;
     return fstatfs(dir_fd, &at) != 0 ||
            (at.f_type != TMPFS_MAGIC && at.f_type != RAMFS_MAGIC);
+}
+
+bool setup_boot_is_ours(const uint8_t boot_id[16])
+{
+    uint8_t ours[16];
+    lane_boot_id(ours);
+    return memcmp(ours, boot_id, sizeof ours) == 0;
+}
+
+void setup_confine(void)
+{
+    int rc = confine(CONFINE_SIDECAR, NULL);
+    if (rc != 0)
+        log_line("the sidecar runs without a seccomp filter: %s",
+                 strerror(-rc));
+}
+
+void setup_spool(const char *store_path, const char *dir)
+{
+    int64_t bytes = 0;
+    const char *said = config_get(CONFIG_SPOOL_SIZE);
+    if (config_parse_size(said, &bytes) != 0)
+        log_line("spool_size '%s' means nothing: there is no spool", said);
+    spool_setup(store_path, dir, bytes);
 }
 
 void setup_signals(void (*on_stop)(int))

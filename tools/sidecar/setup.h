@@ -52,6 +52,12 @@ bool setup_maker_is_dead(const char *name);
 bool setup_is_durable(int dir_fd);
 /* What ends the sidecar in order, and what must not end it. */
 void setup_signals(void (*on_stop)(int));
+/* Of this boot of the machine, as a session's header says it? */
+bool setup_boot_is_ours(const uint8_t boot_id[16]);
+/* The seccomp filter; if there is none, the log says so. */
+void setup_confine(void);
+/* The spool, as large as the settings say. */
+void setup_spool(const char *store_path, const char *dir);
 struct upload;
 /* Start what sends the store to `given` (URLs; NULL: those of the
  * configuration), before the store is opened: an open one must not be forked.

@@ -10,7 +10,7 @@
 
 #define ASIDE "." TROUBLE_FILE
 
-void trouble_set(int dir_fd, const char *text)
+static void put(int dir_fd, const char *name, const char *text)
 {
     lane_assert(text != NULL);
     int fd =
@@ -21,8 +21,21 @@ void trouble_set(int dir_fd, const char *text)
     size_t len = strlen(text);
     ssize_t n = write(fd, text, len);
     close(fd);
-    if (n != (ssize_t)len || renameat(dir_fd, ASIDE, dir_fd, TROUBLE_FILE) != 0)
+    if (n != (ssize_t)len || renameat(dir_fd, ASIDE, dir_fd, name) != 0)
         (void)unlinkat(dir_fd, ASIDE, 0);
+}
+
+void trouble_set(int dir_fd, const char *text)
+{
+    put(dir_fd, TROUBLE_FILE, text);
+}
+
+void trouble_set_spool(int dir_fd, const char *text)
+{
+    if (text)
+        put(dir_fd, TROUBLE_SPOOL_FILE, text);
+    else
+        (void)unlinkat(dir_fd, TROUBLE_SPOOL_FILE, 0);
 }
 
 void trouble_clear(int dir_fd)

@@ -11,8 +11,12 @@
 #define TROUBLE_FILES                                                          \
     "the sidecar has too few file descriptors (ulimit -n?)" TROUBLE_GOES_ON
 
-#define TROUBLE_FILE "sidecar.error"
+#define TROUBLE_FILE       "sidecar.error"
+#define TROUBLE_SPOOL_FILE "spool.error"
 
 /* Written aside and renamed, each time anew: its time says it still holds. */
 void trouble_set(int dir_fd, const char *text);
 void trouble_clear(int dir_fd);
+/* DIR/spool.error: why the spool cannot be written, as long as that is so; the
+ * store goes on. NULL: it can. */
+void trouble_set_spool(int dir_fd, const char *text);
