@@ -38,14 +38,14 @@
 
 enum {
     LANE_MAJOR = 2, /* another major: left in place and reported */
-    LANE_MINOR = 7, /* unknown frame kinds are skipped by length */
+    LANE_MINOR = 8, /* unknown frame kinds are skipped by length */
 
     LANE_MINOR_OWNER = 2, /* `owner` of a lane, `generation` of a process */
     LANE_MINOR_WORDS = 3, /* the table of words, `loaded_ticks` */
     LANE_MINOR_ROOM = 4,  /* `room` of the session, `growing` of a lane */
     LANE_MINOR_EXEC = 5,  /* `exec_ticks`, `loaded_cpu_ns` */
     LANE_MINOR_OFF = 6,   /* LANE_GATE_SOME, `process_off` */
-    LANE_MINOR_SPOOL = 7, /* `spool` of the session, LANE_POLICY_BRIEF */
+    LANE_MINOR_SPOOL = 8, /* `spool` of the session, LANE_POLICY_BRIEF */
 
     LANE_LINE = 64,
     LANE_SEGMENT_SHIFT = 17,
