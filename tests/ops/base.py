@@ -74,7 +74,7 @@ class Base(unittest.TestCase):
         done = self.handspan(*args, "--json", **more)
         self.assertEqual(done.returncode, status, done.stdout + done.stderr)
         lines = [json.loads(line) for line in done.stdout.splitlines()]
-        self.assertEqual(lines[0], {"schema": 1})
+        self.assertEqual(lines[0]["schema"], 1)
         return lines[1:]
 
     def write(self, name, text, mode=0o644):

@@ -227,7 +227,8 @@ class Disk(base.Base):
                                          HANDSPAN_BUDGET_MB="4"), 0)
 
     def test_store_full_and_the_program_does_not(self):
-        self.assertGreater(self.store_full(True, 0, HANDSPAN_BUDGET_MB="4"), 0)
+        self.assertGreater(self.store_full(True, 0, HANDSPAN_WAIT_MS="0",
+                                           HANDSPAN_BUDGET_MB="4"), 0)
 
     def test_store_full_from_the_beginning(self):
         """Not even the schema finds room."""
