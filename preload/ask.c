@@ -40,13 +40,15 @@ enum ask {
     ASK_ADOPT,
     ASK_FORGET,
 };
-static const char variable[] = "TRACEPARENT=";
+enum {
+    VARIABLE_BYTES = sizeof "TRACEPARENT=" - 1,
+};
 
 static bool tell_traceparent(char *out)
 {
     char text[EXEC_PARENT_BYTES];
     exec_env_traceparent(span_here(), text);
-    for (size_t i = sizeof variable - 1; i < sizeof text; i++)
+    for (size_t i = VARIABLE_BYTES; i < sizeof text; i++)
         *out++ = text[i];
     return true;
 }

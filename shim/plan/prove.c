@@ -275,8 +275,8 @@ const char *plan_stack_text(enum plan_stack stack)
         [PLAN_STACK_TAIL] = "jumps on to a function that is not proved",
         [PLAN_STACK_INDEXED] = "indexes its frame at an unknown place",
         [PLAN_STACK_UNKNOWN] = "cannot be proved",
-        [PLAN_STACK_CALLER] = "it asks who called it, and would be told of "
-                              "handspan",
+        [PLAN_STACK_CALLER] =
+            "it asks who called it, and would be told of handspan",
     };
     if ((unsigned)stack > PLAN_STACK_COPIED)
         return "unknown";

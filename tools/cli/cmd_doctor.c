@@ -48,7 +48,7 @@ tell(struct doctor *d, enum verdict verdict, const char *what,
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     if ((int)verdict > d->worst)
-        d->worst = verdict;
+        d->worst = (int)verdict;
     if (d->json) {
         struct cJSON *o = json_object();
         json_text(o, "what", what);
