@@ -9,8 +9,13 @@
  * Built in an older tree by bench/branches.py, too, which compares both.
  */
 #define _GNU_SOURCE
+#if __has_include("shim/plan/image/image.h")
+#include "shim/plan/image/image.h"
+#include "shim/plan/image/image_internal.h"
+#else /* a commit of before the rooms */
 #include "shim/plan/image.h"
 #include "shim/plan/image_internal.h"
+#endif
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -15,7 +15,7 @@ SOURCE = pathlib.Path(__file__).resolve().parent.parent
 
 def build(tree, out, large_pages):
     subprocess.run(["cc", "-O2", "-w", f"-DUSE_LARGE_PAGES={large_pages}", "-I",
-                    tree, "-o", out, *sorted(tree.glob("shim/plan/*.c")),
+                    tree, "-o", out, *sorted(tree.glob("shim/plan/**/*.c")),
                     SOURCE / "bench/branches.c", "-lZydis"], check=True)
 
 

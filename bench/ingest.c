@@ -102,7 +102,7 @@ static sqlite3 *store_open(const char *path)
     sqlite3 *db;
     int code = sqlite3_open_v2(
         path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-    if (code == SQLITE_OK) /* as tools/sidecar/store.c */
+    if (code == SQLITE_OK) /* as tools/sidecar/store/store.c */
         code = sqlite3_exec(db,
                             "PRAGMA journal_mode = WAL;"
                             "PRAGMA synchronous = NORMAL;"

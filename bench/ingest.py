@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 
-BATCH = 32768  # items, as tools/sidecar/session.c; a capture is one, too
+BATCH = 32768  # items, as tools/sidecar/drain/session.c; a capture is one, too
 KINDS = {"plain": (BATCH, []), "a capture each": (BATCH // 2, ["values=1"]),
          "nested by 5, 1 of 10 captured": (BATCH, ["nest=5", "values=10"])}
 

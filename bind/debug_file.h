@@ -5,7 +5,7 @@
  * files is told their names.
  */
 #pragma once
-#include "shim/plan/image.h"
+#include "shim/plan/image/image.h"
 
 enum {
     BIND_DEBUG_PATHS = 4 /* places to look at, from 0 */

@@ -5,7 +5,7 @@
  */
 #include "bind/find.h"
 #include "bind/names.h"
-#include "shim/plan/cxx_variant.h"
+#include "shim/plan/names/cxx_variant.h"
 #include <string.h>
 
 enum {

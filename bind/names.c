@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See names.h. */
 #include "bind/names.h"
-#include "shim/plan/cxx_name.h"
+#include "shim/plan/names/cxx_name.h"
 #include <string.h>
 
 bool bind_is_readable(const char *name)

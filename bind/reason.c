@@ -3,7 +3,7 @@
 #include "bind/reason.h"
 #include "bind/out.h"
 #include "bind/names.h"
-#include "shim/plan/cxx_variant.h"
+#include "shim/plan/names/cxx_variant.h"
 #include <string.h>
 
 const char bind_no_object[] = "no object '";

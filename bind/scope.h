@@ -5,7 +5,7 @@
  */
 #pragma once
 #include "manifest/manifest.h"
-#include "shim/plan/image.h"
+#include "shim/plan/image/image.h"
 
 enum bind_kind {
     BIND_PLAIN,

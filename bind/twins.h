@@ -4,7 +4,7 @@
  * (--icf) makes one of several, and whoever calls any of them is seen.
  */
 #pragma once
-#include "shim/plan/image.h"
+#include "shim/plan/image/image.h"
 
 /*
  * "parse_row has its address, too: its calls are told as well" into out,

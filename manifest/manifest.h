@@ -121,15 +121,15 @@ struct manifest_param {
 
 /* ---- what is captured ------------------------------------------------ */
 
-struct manifest_expr; /* opaque: manifest/eval.h evaluates it */
+struct manifest_expr; /* opaque: manifest/run/eval.h evaluates it */
 
 enum manifest_direction {
     MANIFEST_INPUT,     /* read when the handler is entered */
     MANIFEST_OUTPUT,    /* read when it has returned */
     MANIFEST_ATTRIBUTE, /* as an input, shown apart */
 };
-/* How the bytes of a captured value are to be read later: lane/layout.h gives
- * the same numbers to enum lane_value_type. */
+/* How the bytes of a captured value are to be read later: lane/format/layout.h
+ * gives the same numbers to enum lane_value_type. */
 enum manifest_value_type {
     MANIFEST_VALUE_SIGNED = 1, /* 8 bytes, sign-extended */
     MANIFEST_VALUE_UNSIGNED,   /* 8 bytes */
@@ -310,9 +310,9 @@ struct manifest_want {
  * manifest; `[[symbol("ns::job<int>")]] typedef struct t t;` for a name that
  * is none in C; `[[span("NAME"), symbol("SYMBOL"), file("OBJECT:0xADDRESS"),
  * args("?: rdi")]] int f(void *self);` for each function that was wanted as
- * NAME (manifest/placement.c); `[[span("NAME"), symbol("SYMBOL"), args("?")]]
- * int f;` for one of which only the symbol is known. The manifest wins over all
- * of it, but for where parameters are.
+ * NAME (manifest/grammar/placement.c); `[[span("NAME"), symbol("SYMBOL"),
+ * args("?")]] int f;` for one of which only the symbol is known. The manifest
+ * wins over all of it, but for where parameters are.
  */
 struct manifest_types {
     const char *file; /* for messages */

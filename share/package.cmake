@@ -21,7 +21,7 @@ set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 
 # -DHANDSPAN_BUNDLE=ON: the one library that Debian renames with each release
-# comes along, where the preload looks first (preload/decoder.c). For packages
+# comes along, where the preload looks first (preload/objects/decoder.c). For packages
 # that are to be taken by more than the release they were built on.
 option(HANDSPAN_BUNDLE "install libZydis beside libhandspan.so" OFF)
 if(HANDSPAN_BUNDLE)

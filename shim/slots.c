@@ -9,7 +9,7 @@
  * read-only; /proc/self/mem writes them all the same.
  */
 #include "shim/shim.h"
-#include "shim/plan/image.h"
+#include "shim/plan/image/image.h"
 #include <elf.h>
 #include <errno.h>
 #include <string.h>

@@ -3,10 +3,10 @@
  * handspan: one binary, one subcommand per file in tools/cli/. This file only
  * finds the subcommand.
  */
-#include "tools/cli/commands.h"
+#include "tools/cli/command/commands.h"
 #include "tools/common/config.h"
 #include "tools/common/options.h"
-#include "tools/common/text.h"
+#include "tools/common/text/text.h"
 #include <errno.h>
 #include <locale.h>
 #include <stdio.h>

@@ -8,7 +8,7 @@
 #include "lane/x86_64/machine.h"
 #include "shim/checker.h"
 #include "preload/own/own.h"
-#include "lane/assert.h"
+#include "lane/format/assert.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

@@ -11,7 +11,7 @@
  * run time while the tools link it.
  */
 #pragma once
-#include "shim/plan/image.h"
+#include "shim/plan/image/image.h"
 
 /* The parts of Zydis that we call; the signatures are Zydis 4.0's. */
 struct plan_decoder {

@@ -7,7 +7,7 @@
  * more of it than there is, and a collector that stops threads by a signal
  * would scan from there. So signals are blocked for so long, but those that
  * the thread causes itself; where somebody sends one of these it waits as the
- * others do (preload/handled.c).
+ * others do (preload/signal/fatal/handled.c).
  *
  * Made as they are needed, at most STACKS, with an inaccessible page below
  * each, and never given back to the system. Where there is room for it their

@@ -32,7 +32,7 @@ SELECT DISTINCT ON (fingerprint, session) * FROM error_groups
 ORDER BY fingerprint, session, version DESC;
 
 -- The middle of a bucket of the log histogram, ns: 16 buckets an octave, the
--- first 32 a value each (lane/histogram.h).
+-- first 32 a value each (lane/format/histogram.h).
 CREATE OR REPLACE FUNCTION handspan_bucket_ns(bucket integer) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
   SELECT CASE WHEN bucket < 32 THEN bucket::bigint

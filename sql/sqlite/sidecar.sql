@@ -214,7 +214,7 @@ INSERT INTO span_rows (session, ref, trace, parent_ref, site, process_idx,
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
   ?17, ?18, ?19, ?20, ?21, ?22, ?23)
 ON CONFLICT (session, ref) DO NOTHING;
--- The same for many at once (tools/sidecar/rows.h). OR FAIL: otherwise SQLite
+-- The same for many at once (tools/sidecar/store/rows.h). OR FAIL: otherwise SQLite
 -- keeps a journal of each page, so that it could undo the statement alone.
 -- :spans_plain
 INSERT OR FAIL INTO span_rows (session, ref, trace, parent_ref, site, process_idx,

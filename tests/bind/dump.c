@@ -6,7 +6,7 @@
  *
  *   dump FILE [spans]
  */
-#include "lane/layout.h"
+#include "lane/format/layout.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -20,7 +20,7 @@ import unittest
 PRELOAD, DUMP, COMPILER = (os.path.abspath(a) if "/" in a else a
                            for a in sys.argv[1:4])
 HERE = pathlib.Path(__file__).parent
-IDENTITY = 8 + 2 * (32 + 8) + 8 * 8  # struct identity of preload/branches.c
+IDENTITY = 8 + 2 * (32 + 8) + 8 * 8  # struct identity of preload/objects/branches.c
 HEAD = IDENTITY + 4 * 4 + 8
 KEPT = "second has a branch into its first bytes"
 LOST = "second was patched"

@@ -5,10 +5,10 @@
  * apart again. Memory is real too: pages that are not there, pages that end a
  * text, texts around every limit.
  */
-#include "preload/capture_plan.h"
-#include "preload/read.h"
-#include "preload/read_pages.h"
-#include "preload/span_internal.h"
+#include "preload/call/capture/capture_plan.h"
+#include "preload/call/memory/read.h"
+#include "preload/call/memory/read_pages.h"
+#include "preload/call/record/span_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,8 +3,8 @@
  * Safe reads: memory that is not there, that ends, that wraps, that another
  * thread unmaps all the time; and, with an argument, what a read costs.
  */
-#include "preload/read.h"
-#include "preload/read_pages.h"
+#include "preload/call/memory/read.h"
+#include "preload/call/memory/read_pages.h"
 
 #include <pthread.h>
 #include <signal.h>

@@ -19,7 +19,7 @@ BASE = 1772503201 * S  # 2026-03-03 02:00:01 UTC
 
 
 def bucket(ns):
-    """lane_histogram_bucket() of lane/histogram.h, written independently."""
+    """lane_histogram_bucket() of lane/format/histogram.h, written independently."""
     if ns < 16:
         return ns
     exponent = ns.bit_length() - 1

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether a sidecar is at work in a session directory, and which: it has the
-directory, or the byte of a store that a run named (lane/store_name.h)."""
+directory, or the byte of a store that a run named (lane/format/store_name.h)."""
 import fcntl
 import os
 import struct

@@ -114,7 +114,7 @@ def run(program, path, env):
 
 
 def mix64(x):
-    """lane/ids.h"""
+    """lane/format/ids.h"""
     mask = (1 << 64) - 1
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9 & mask
     x = (x ^ (x >> 27)) * 0x94d049bb133111eb & mask

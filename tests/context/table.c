@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of work items alone (preload/carry_table.c), fuller than any
+ * The table of work items alone (preload/call/carry/carry_table.c), fuller than any
  * program of the other tests makes it: every item is given out once, to who
  * asks for its key, with what was said of it, or was counted as dropped.
  */
@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "preload/carry_table.h"
-#include "preload/runtime.h"
+#include "preload/call/carry/carry_table.h"
+#include "preload/call/record/runtime.h"
 
 enum {
     MANY = 30000, /* under way at once: in both tables */
@@ -18,7 +18,7 @@ enum {
     HANDED = 200000,
     RING = 1024, /* under way in each pair: more than the near table holds */
 };
-struct runtime runtime; /* as in preload/runtime.c */
+struct runtime runtime; /* as in preload/call/record/runtime.c */
 static struct lane_session session;
 
 static void expect(bool ok, const char *what, uint64_t i)

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <ucontext.h>
 
-#include "lane/layout.h"
+#include "lane/format/layout.h"
 
 enum {
     STACK = 262144,

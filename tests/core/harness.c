@@ -14,9 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lane/writer.h"
+#include "lane/writer/writer.h"
 #include "lane/x86_64/machine.h"
-#include "preload/span.h"
+#include "preload/call/record/span.h"
 #include "tests/common/folder.h"
 #include "tests/lane/lane_windows.h"
 

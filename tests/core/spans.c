@@ -5,7 +5,7 @@
  * tracing is off, under internal sites, at the end of the process.
  */
 #define _GNU_SOURCE
-#include "lane/owner.h"
+#include "lane/format/owner.h"
 #include "tests/core/harness.h"
 
 #include <pthread.h>
@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "preload/process.h"
+#include "preload/call/thread/process.h"
 
 enum {
     SPIN_NS = 3 * 1000 * 1000,

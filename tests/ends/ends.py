@@ -171,7 +171,7 @@ def outcome(run):
         WHERE ended_by <> 'exec'""")
     ((top,),) = run.sql("SELECT coalesce(sum(cpu_ns), 0) FROM spans")
     ((loading,),) = run.sql("SELECT sum(loading_cpu_ns) FROM processes")
-    # a call's CPU time may hold what a hypervisor took away (preload/cpu.h)
+    # a call's CPU time may hold what a hypervisor took away (preload/call/record/cpu.h)
     check(rest[0]["cpu_ns"], max(0, cpu - top - loading), "CPU of the rest")
 
 

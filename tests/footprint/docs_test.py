@@ -15,9 +15,9 @@ import sys
 
 REFUSED = "## What is refused, and why"
 # Arrays whose texts are all of the list, and files with others of them.
-WHOLE = (("shim/plan/patch.c", r"plan_verdict_text.*?\n}"),
-         ("shim/plan/image_collector.c", r"find_collector.*"))
-OTHERS = ("shim/plan/prove.c", "bind/reason.c", "bind/reserved.c")
+WHOLE = (("shim/plan/patch/patch.c", r"plan_verdict_text.*?\n}"),
+         ("shim/plan/image/image_collector.c", r"find_collector.*"))
+OTHERS = ("shim/plan/prove/prove.c", "bind/reason.c", "bind/reserved.c")
 NO_REASON = ("it can be patched", "unknown verdict")
 LITERALS = r'"(?:[^"\\\n]|\\.)*"(?:\s*"(?:[^"\\\n]|\\.)*")*'
 

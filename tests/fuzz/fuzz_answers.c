@@ -8,8 +8,8 @@
 #include "tests/fuzz/fuzz.h"
 #include <stdlib.h>
 #include <string.h>
-#include "tools/upload/answers.h"
-#include "tools/upload/otlp_answers.h"
+#include "tools/upload/postgrest/answers.h"
+#include "tools/upload/otlp/otlp_answers.h"
 
 enum {
     HEAD_BYTES = 4,

@@ -4,7 +4,7 @@
  * evaluated in a small memory, registers filled from the same bytes. No crash,
  * no hang, and never more memory than the arena.
  */
-#include "manifest/eval.h"
+#include "manifest/run/eval.h"
 #include "tests/fuzz/fuzz.h"
 #include <string.h>
 

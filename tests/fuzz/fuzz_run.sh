@@ -13,7 +13,7 @@ case $name in
 manifest)
     # Ten times as many runs: the corpus' words as a dictionary in place of a
     # look at each comparison, and inputs of some declarations, not of pages.
-    sources="$here/fuzz_manifest.c $root/manifest/*.c"
+    sources="$here/fuzz_manifest.c $root/manifest/*/*.c"
     coverage='-O2 -fno-sanitize-coverage=trace-cmp'
     options="-max_len=1024 -entropic=0 -dict=$out/manifest.dict"
     mkdir -p "$out"
@@ -22,26 +22,26 @@ manifest)
     printf '"%s"\n' '[[' ']];' '->' '::' '&&' '||' '==' '<=' '(*' '{' '};' \
         >> "$out/manifest.dict" ;;
 answers)
-    sources="$here/fuzz_answers.c $root/tools/upload/answers.c"
-    sources="$sources $root/tools/upload/otlp_answers.c"
-    sources="$sources $root/tools/upload/http.c"
+    sources="$here/fuzz_answers.c $root/tools/upload/postgrest/answers.c"
+    sources="$sources $root/tools/upload/otlp/otlp_answers.c"
+    sources="$sources $root/tools/upload/http/http.c"
     libraries="-lcjson -lcurl" ;;
-elf) sources="$here/fuzz_elf_image.c $root/shim/plan/*.c" ;;
+elf) sources="$here/fuzz_elf_image.c $root/shim/plan/*/*.c" ;;
 dwarf)
     sources="$here/fuzz_dwarf.c $root/tools/dwarf/*.c"
-    sources="$sources $root/tools/common/buf.c $root/tools/common/text.c"
-    sources="$sources $root/lane/utf8.c" ;;
+    sources="$sources $root/tools/common/text/buf.c $root/tools/common/text/text.c"
+    sources="$sources $root/lane/format/utf8.c" ;;
 session)
     # all of a sidecar but its main and what other processes do for it; the SQL
     # is in C arrays of the build
-    sources="$here/fuzz_session.c $root/lane/*.c"
-    for file in "$root"/tools/sidecar/*.c; do
+    sources="$here/fuzz_session.c $root/lane/*/*.c"
+    for file in "$root"/tools/sidecar/*.c "$root"/tools/sidecar/*/*.c; do
         case $file in
         */main.c | */coverage.c | */coverage_known.c | */types_fill.c | */names.c | */uploads.c) ;;
         *) sources="$sources $file" ;;
         esac
     done
-    sources="$sources $root/tools/store/*.c $root/tools/common/*.c"
+    sources="$sources $root/tools/store/*.c $root/tools/common/*.c $root/tools/common/*/*.c"
     sources="$sources $root/tools/symbolize/*.c $out/../../sql/*.c"
     sources="$sources $root/sql/sqlite/migrations.c"
     libraries="-lsqlite3 -lcjson -lcurl -lunwind-generic -lunwind -liberty -lm -lstdc++" ;;

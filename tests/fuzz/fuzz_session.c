@@ -9,10 +9,10 @@
  * one of the inputs was a session nothing was tested, and that is a fault.
  */
 #include "tests/fuzz/fuzz.h"
-#include "tools/sidecar/coverage.h"
-#include "tools/sidecar/names.h"
-#include "tools/sidecar/session.h"
-#include "tools/sidecar/types_fill.h"
+#include "tools/sidecar/session/coverage.h"
+#include "tools/sidecar/session/names.h"
+#include "tools/sidecar/session/session.h"
+#include "tools/sidecar/session/types_fill.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lane/place.c as an ordinary user has it: which directories count, that
+ * lane/writer/place.c as an ordinary user has it: which directories count, that
  * another name is taken and found again, which files may be read. What needs a
  * second user is in directory_test.py.
  */
 #define _GNU_SOURCE
-#include "lane/place.h"
+#include "lane/writer/place.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -105,7 +105,7 @@ class Variables(base.Base):
                         with open(f"{folder}/{name}", encoding="utf-8") as f:
                             used |= set(re.findall(
                                 r'"HANDSPAN_([A-Z0-9_]+)"', f.read()))
-        with open(f"{root}/lane/variables.h", encoding="utf-8") as f:
+        with open(f"{root}/lane/format/variables.h", encoding="utf-8") as f:
             table = f.read().split("lane_variables[] = {")[1].split("}")[0]
         self.assertEqual(used, set(re.findall('"([A-Z0-9_]+)"', table)))
 

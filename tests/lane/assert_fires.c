@@ -13,9 +13,9 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "lane/writer.h"
-#include "preload/text.h"
-#include "tools/sidecar/pending.h"
+#include "lane/writer/writer.h"
+#include "preload/settings/text.h"
+#include "tools/sidecar/store/pending.h"
 
 static void lane_wrong(void)
 {
@@ -71,7 +71,7 @@ static const struct {
     void (*run)(void);
     const char *says; /* NULL: nothing fails */
 } cases[] = {
-    {"lane", lane_right, NULL},       {"lane", lane_wrong, "lane/writer.h:"},
+    {"lane", lane_right, NULL},       {"lane", lane_wrong, "lane/writer/writer.h:"},
     {"preload", preload_right, NULL}, {"preload", preload_wrong, "text.c:"},
     {"sidecar", sidecar_right, NULL}, {"sidecar", sidecar_wrong, "pending.c:"},
 };

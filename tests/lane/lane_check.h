@@ -14,8 +14,8 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "lane/keeper.h"
-#include "lane/writer.h"
+#include "lane/keeper/keeper.h"
+#include "lane/writer/writer.h"
 #include "tests/common/folder.h"
 
 #define CHECK(x)                                                               \

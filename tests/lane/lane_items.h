@@ -6,8 +6,8 @@
 #pragma once
 #include <errno.h>
 #include <string.h>
-#include "lane/ids.h"
-#include "lane/reader.h"
+#include "lane/format/ids.h"
+#include "lane/reader/reader.h"
 #include "tests/lane/lane_windows.h"
 
 static inline uint32_t item_frame_bytes(uint64_t number)

@@ -14,9 +14,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "lane/ids.h"
-#include "lane/keeper.h"
-#include "lane/writer.h"
+#include "lane/format/ids.h"
+#include "lane/keeper/keeper.h"
+#include "lane/writer/writer.h"
 #include "tests/common/folder.h"
 #include "tests/lane/lane_windows.h"
 

@@ -8,7 +8,7 @@
 #define _GNU_SOURCE
 #include <linux/futex.h>
 #include <string.h>
-#include "lane/owner.h"
+#include "lane/format/owner.h"
 #include "tests/lane/lane_check.h"
 #include "tests/lane/lane_windows.h"
 

@@ -22,11 +22,11 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include "lane/histogram.h"
-#include "lane/ids.h"
-#include "lane/keeper.h"
-#include "lane/utf8.h"
-#include "lane/writer.h"
+#include "lane/format/histogram.h"
+#include "lane/format/ids.h"
+#include "lane/keeper/keeper.h"
+#include "lane/format/utf8.h"
+#include "lane/writer/writer.h"
 #include "tests/common/folder.h"
 #include "tests/lane/lane_items.h"
 

@@ -4,7 +4,7 @@
  * thread of a traced program keeps in its own memory.
  */
 #pragma once
-#include "lane/writer.h"
+#include "lane/writer/writer.h"
 
 static struct lane_window test_windows[LANE_MAX];
 

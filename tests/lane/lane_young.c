@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include "lane/reader.h"
-#include "lane/writer.h"
+#include "lane/reader/reader.h"
+#include "lane/writer/writer.h"
 #include "tests/common/folder.h"
 #include "tests/lane/lane_windows.h"
 

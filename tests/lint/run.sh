@@ -5,7 +5,7 @@ set -eu
 linter=$1 source=$2 build=$3
 shift 3
 cd "$source"
-[ $# -gt 0 ] || set -- lane/*.c tools/main.c tools/*/*.c
+[ $# -gt 0 ] || set -- lane/*/*.c tools/main.c tools/*/*.c tools/*/*/*.c
 case $linter in
 tidy)
     command -v clang-tidy >/dev/null || { echo "no clang-tidy"; exit 77; }

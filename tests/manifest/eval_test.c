@@ -4,7 +4,7 @@
  * and a small piece of memory that the reader serves. Each line states an
  * expression and what C gives for it.
  */
-#include "manifest/eval.h"
+#include "manifest/run/eval.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -24,7 +24,8 @@ def arguments(source, start):
 
 
 def messages(root):
-    for path in sorted(glob.glob(f"{root}/manifest/*.c")):
+    for path in sorted(glob.glob(f"{root}/manifest/**/*.c",
+                                 recursive=True)):
         with open(path, encoding="utf-8") as f:
             source = f.read()
         for call in CALL.finditer(source):

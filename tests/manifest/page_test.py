@@ -28,7 +28,7 @@ PROTOTYPE = ("int example(const char *path, struct job *job, char **out, "
 
 
 def attributes():
-    source = (ROOT / "manifest/attributes.c").read_text(encoding="utf-8")
+    source = (ROOT / "manifest/grammar/attributes.c").read_text(encoding="utf-8")
     return re.findall(r"\[ATTR_\w+\] = \{\"(\w+)\"", source)
 
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the generated program of place_gen.py calls; see place_test.c. */
 #pragma once
-#include "manifest/eval.h"
+#include "manifest/run/eval.h"
 
 #include <string.h>
 

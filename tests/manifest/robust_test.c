@@ -5,7 +5,7 @@
  * Built with ASan and UBSan; passing means that nothing was reported, no
  * parse took long, and each answered 0, -ENOMEM or -E2BIG.
  */
-#include "manifest/eval.h"
+#include "manifest/run/eval.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -33,7 +33,7 @@ def build(source, commit, top):
                               (pathlib.Path(source), "now", [])):
         tool = f"{top}/{name}"
         subprocess.run(["cc", "-O2", "-w", *flags, "-I", tree, "-o", tool,
-                        *tree.glob("shim/plan/*.c"),
+                        *tree.glob("shim/plan/**/*.c"),
                         f"{source}/tests/matrix/verdicts.c", "-lZydis"],
                        check=True)
         tools.append(tool)

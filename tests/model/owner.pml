@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Who has a lane (lane/owner.h). Processes come one after another or at once,
+ * Who has a lane (lane/format/owner.h). Processes come one after another or at once,
  * each with one thread; a thread may die in a process that lives on.
  *
- *   PROCESS   lane_claim(), owner_is_dead(), lane_start() of lane/take.c,
- *             arm_robust() of preload/thread.c, calls, its end; what the kernel
+ *   PROCESS   lane_claim(), owner_is_dead(), lane_start() of lane/writer/take.c,
+ *             arm_robust() of preload/call/thread/thread.c, calls, its end; what the kernel
  *             does to the robust word then
  *   SIDECAR   finish_gone() and lane_look() judge, after the commit
  *             session_give_back() calls lane_keeper_free(), lane_clear() of
- *             lane/keeper.c; killed at any step and replaced (-DKILLS=n):
+ *             lane/keeper/keeper.c; killed at any step and replaced (-DKILLS=n):
  *             free_recover()
  *   fork      (-DFORKS=n) by a signal handler, wherever signals are not held
  *             back: the child begins anew, with a place of its own

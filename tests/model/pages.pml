@@ -2,7 +2,7 @@
  *
  * The word real_pages of a table: all pages below it have memory. Some threads
  * take an entry of two pages each at once: lane_table_take(),
- * table_make_real(), real_pages_raise() of lane/tables.c.
+ * table_make_real(), real_pages_raise() of lane/writer/tables.c.
  *
  * Fault to be found: -DFAULT_GAP does not make the pages below real that others
  * took and did not report yet: the word stands still for ever.

@@ -3,14 +3,14 @@
  * The log of one lane: its segments, ring of slots, units, ready queue and the
  * recycling journal. A record fills a segment; segment 0 is `home`.
  *
- *   WRITER    lane_reserve(), lane_at(), lane_commit() of lane/writer.h;
+ *   WRITER    lane_reserve(), lane_at(), lane_commit() of lane/writer/writer.h;
  *             slot_is_free(), take_room(), segment_publish(),
- *             unit_pop_ready(), unit_take_fresh() of lane/take.c; and a signal
+ *             unit_pop_ready(), unit_take_fresh() of lane/writer/take.c; and a signal
  *             handler that does the same between any two of its steps
  *             (-DHANDLER=records)
- *   SIDECAR   lane_log_look() and lane_log_next() of lane/log.c, the commit of
- *             tools/sidecar/session.c, then lane_keeper_advance(),
- *             journal_set(), slot_clear(), queue_push() of lane/keeper.c;
+ *   SIDECAR   lane_log_look() and lane_log_next() of lane/reader/log.c, the commit of
+ *             tools/sidecar/drain/session.c, then lane_keeper_advance(),
+ *             journal_set(), slot_clear(), queue_push() of lane/keeper/keeper.c;
  *             killed at any step and replaced (-DKILLS=n): journal_recover()
  *
  * Faults to be found: -DFAULT_SLOT empties the slot whatever stands in it,

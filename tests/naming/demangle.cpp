@@ -6,8 +6,8 @@
 //   naming_demangle LIBRARY OBJECT...
 extern "C" {
 #include "preload/demangle/demangle.h"
-#include "shim/plan/cxx_name.h"
-#include "shim/plan/image.h"
+#include "shim/plan/names/cxx_name.h"
+#include "shim/plan/image/image.h"
 }
 #include <cstdio>
 #include <cstdlib>

@@ -18,7 +18,7 @@
  */
 #define _GNU_SOURCE
 #include "shim/plan/plan.h"
-#include "shim/plan/prove_rules.h"
+#include "shim/plan/prove/prove_rules.h"
 
 #include <fcntl.h>
 #include <stdio.h>

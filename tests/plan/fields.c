@@ -5,7 +5,7 @@
  * that cannot be read, with AVX2 and without it.
  */
 #define _GNU_SOURCE
-#include "shim/plan/image_internal.h"
+#include "shim/plan/image/image_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -10,7 +10,7 @@
  */
 #include "shim/plan/plan.h"
 #include "tests/plan/look.h"
-#include "shim/plan/unwind.h"
+#include "shim/plan/image/unwind.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -7,7 +7,7 @@
 #define _GNU_SOURCE
 #include "shim/plan/plan.h"
 #include "tests/plan/look.h"
-#include "shim/plan/unwind.h"
+#include "shim/plan/image/unwind.h"
 
 #include <dlfcn.h>
 #include <errno.h>

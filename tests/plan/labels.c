@@ -6,8 +6,8 @@
  *
  *   labels FILE...
  */
-#include "shim/plan/decode.h"
-#include "shim/plan/image.h"
+#include "shim/plan/decode/decode.h"
+#include "shim/plan/image/image.h"
 #include "shim/plan/plan.h"
 #include "tests/plan/look.h"
 

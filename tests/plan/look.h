@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* For tests that plan functions of an image: who branches where. */
 #pragma once
-#include "shim/plan/image.h"
+#include "shim/plan/image/image.h"
 
 #include <stdlib.h>
 

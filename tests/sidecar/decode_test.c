@@ -13,12 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "lane/error_frames.h"
-#include "lane/ids.h"
-#include "lane/session.h"
+#include "lane/format/error_frames.h"
+#include "lane/format/ids.h"
+#include "lane/writer/session.h"
 #include "tests/common/folder.h"
-#include "tools/sidecar/clock.h"
-#include "tools/sidecar/decode_internal.h"
+#include "tools/sidecar/store/clock.h"
+#include "tools/sidecar/decode/decode_internal.h"
 
 #define CHECK(x)                                                               \
     do {                                                                       \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A traced process without handlers: it writes sessions through the product's
- * own lane/writer.h, from several threads, and says what it wrote.
+ * own lane/writer/writer.h, from several threads, and says what it wrote.
  *
  * usage: writer DIR [threads=N] [records=N] [values=N] [nest=N] [units=N]
  *        [gap_us=N] [drop=1] [end=exit|kill|none|code] [open=N] [pause=1]
@@ -24,8 +24,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-#include "lane/histogram.h"
-#include "lane/writer.h"
+#include "lane/format/histogram.h"
+#include "lane/writer/writer.h"
 #include "tests/lane/lane_windows.h"
 
 static struct lane_map map;

@@ -149,7 +149,7 @@ def mix(x):
 
 
 def span_id(key, ref):
-    """lane/ids.h, again."""
+    """lane/format/ids.h, again."""
     if ref in (0, None):
         return None
     key = int.from_bytes(key, "big")

@@ -95,7 +95,7 @@ def pick(rows, names, **also):
 
 
 def percentile(histogram, percent, most):
-    """lane/histogram.h, again: the middle of a bucket, at most the maximum."""
+    """lane/format/histogram.h, again: the middle of a bucket, at most the maximum."""
     every = sum(histogram.values())
     rank, seen = (every * percent + 99) // 100, 0
     for bucket in sorted(histogram):

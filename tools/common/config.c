@@ -5,10 +5,10 @@
  * says where data is sent.
  */
 #include "tools/common/config.h"
-#include "lane/variables.h"
-#include "tools/common/format.h"
+#include "lane/format/variables.h"
+#include "tools/common/text/format.h"
 #include "tools/common/paths.h"
-#include "tools/common/text.h"
+#include "tools/common/text/text.h"
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>

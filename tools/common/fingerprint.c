@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include "tools/common/hash.h"
+#include "tools/common/text/hash.h"
 #include "tools/common/system.h"
 
 enum {

@@ -2,8 +2,8 @@
 /* Options out of a table; see options.h. getopt_long knows no nearest name and
  * prints messages of its own, hence this. */
 #include "tools/common/options.h"
-#include "tools/common/format.h"
-#include "tools/common/text.h"
+#include "tools/common/text/format.h"
+#include "tools/common/text/text.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
  * so that a test may change them.
  */
 #include "tools/common/paths.h"
-#include "lane/place.h"
+#include "lane/writer/place.h"
 #include "tools/common/config.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -17,17 +17,17 @@ enum {
 
 /*
  * The session directory: `override` if not NULL, else the setting `dir`, else
- * the default that lane/place.h chooses. Absolute; not created, but where
- * somebody else holds the default name. 0, -ENAMETOOLONG, or -errno: there is
- * none to be had (`out` is empty).
+ * the default that lane/writer/place.h chooses. Absolute; not created, but
+ * where somebody else holds the default name. 0, -ENAMETOOLONG, or -errno:
+ * there is none to be had (`out` is empty).
  */
 int paths_dir(const char *override, char *out, size_t cap_bytes)
     __attribute__((warn_unused_result));
 
 /*
  * The same, made if it is missing (0700) and judged by the rules of
- * lane/place.h. Its descriptor (close-on-exec; the caller's), or -errno. A
- * sentence for people in `why`: on failure the reason; else empty, or that
+ * lane/writer/place.h. Its descriptor (close-on-exec; the caller's), or -errno.
+ * A sentence for people in `why`: on failure the reason; else empty, or that
  * another name was taken because somebody holds the usual one.
  */
 int paths_take_dir(const char *override, char *out, size_t cap_bytes, char *why,

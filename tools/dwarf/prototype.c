@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "tools/common/text.h"
+#include "tools/common/text/text.h"
 
 enum {
     TYPE_BYTES = 256,

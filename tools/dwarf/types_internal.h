@@ -2,7 +2,7 @@
 /* Between types.c (what is asked for, and where it is) and types_write.c (how
  * it is written). */
 #pragma once
-#include "tools/common/buf.h"
+#include "tools/common/text/buf.h"
 #include "tools/dwarf/debug_internal.h"
 #include "tools/dwarf/types.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sessions, processes, handlers, threads, totals of one trace; see detail.h. */
 #include "tools/query/detail.h"
-#include "lane/ids.h"
-#include "tools/common/buf.h"
+#include "lane/format/ids.h"
+#include "tools/common/text/buf.h"
 #include "query_sql.h"
 #include <cjson/cJSON.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An error of the store as one line for people; declared in tree.h. */
-#include "tools/common/json.h"
+#include "tools/common/text/json.h"
 #include "tools/query/frames.h"
 #include "tools/query/tree.h"
 #include <cjson/cJSON.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Groups of errors; see errors.h. */
 #include "tools/query/errors.h"
-#include "lane/ids.h"
+#include "lane/format/ids.h"
 #include "query_sql.h"
-#include "tools/common/buf.h"
-#include "tools/common/hash.h"
+#include "tools/common/text/buf.h"
+#include "tools/common/text/hash.h"
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 /* Parts of an error of the store (JSON) as people read them. */
 #pragma once
 #include <stdbool.h>
-#include "tools/common/buf.h"
+#include "tools/common/text/buf.h"
 
 struct cJSON;
 

@@ -4,7 +4,7 @@
  * of SQLite before anybody looks at it, so that a slow terminal never holds a
  * read transaction open.
  */
-#include "tools/common/buf.h"
+#include "tools/common/text/buf.h"
 #include "tools/query/detail.h"
 #include "query_sql.h"
 #include <errno.h>

@@ -6,7 +6,7 @@
  * any depth, and cycles.
  */
 #include "tools/query/tree_internal.h"
-#include "tools/common/buf.h"
+#include "tools/common/text/buf.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -6,7 +6,7 @@
  * thousand: one pass over the items, no session is looked for in turn.
  */
 #include "tools/query/tree_internal.h"
-#include "lane/ids.h"
+#include "lane/format/ids.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

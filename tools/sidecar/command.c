@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See command.h. */
 #include "tools/sidecar/command.h"
-#include "lane/assert.h"
+#include "lane/format/assert.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

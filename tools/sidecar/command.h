@@ -5,7 +5,7 @@
  * "end_unix_ns N", renamed when it is whole. It goes once it is in the store.
  */
 #pragma once
-#include "tools/sidecar/store.h"
+#include "tools/sidecar/store/store.h"
 
 #define COMMAND_PREFIX "command-"
 

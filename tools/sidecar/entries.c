@@ -2,7 +2,7 @@
 /* See entries.h. */
 #define _GNU_SOURCE
 #include "tools/sidecar/entries.h"
-#include "lane/store_name.h"
+#include "lane/format/store_name.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,11 +10,11 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include "tools/common/hash.h"
+#include "tools/common/text/hash.h"
 #include "tools/sidecar/command.h"
-#include "tools/sidecar/session.h"
-#include "tools/sidecar/setup.h"
-#include "lane/assert.h"
+#include "tools/sidecar/session/session.h"
+#include "tools/sidecar/session/setup.h"
+#include "lane/format/assert.h"
 
 enum {
     LEFT_S = 2,

@@ -14,8 +14,8 @@
 #include <unistd.h>
 #include "tools/common/config.h"
 #include "tools/common/paths.h"
-#include "tools/sidecar/log.h"
-#include "lane/assert.h"
+#include "tools/sidecar/store/log.h"
+#include "lane/format/assert.h"
 
 enum {
     TEXT_MAX = 1 << 20,

@@ -6,9 +6,9 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-#include "tools/sidecar/log.h"
+#include "tools/sidecar/store/log.h"
 #include "tools/store/retention.h"
-#include "lane/assert.h"
+#include "lane/format/assert.h"
 
 static const int64_t look_ns = 60000000000;
 static const int64_t size_look_ns = 2000000000;

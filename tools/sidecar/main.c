@@ -15,8 +15,8 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-#include "lane/assert.h"
-#include "lane/store_name.h"
+#include "lane/format/assert.h"
+#include "lane/format/store_name.h"
 #include "tools/common/config.h"
 #include "tools/common/confine.h"
 #include "tools/common/options.h"
@@ -25,11 +25,11 @@
 #include "tools/sidecar/entries.h"
 #include "tools/sidecar/health.h"
 #include "tools/sidecar/keep.h"
-#include "tools/sidecar/log.h"
-#include "tools/sidecar/names.h"
-#include "tools/sidecar/session.h"
-#include "tools/sidecar/setup.h"
-#include "tools/sidecar/trouble.h"
+#include "tools/sidecar/store/log.h"
+#include "tools/sidecar/session/names.h"
+#include "tools/sidecar/session/session.h"
+#include "tools/sidecar/session/setup.h"
+#include "tools/sidecar/store/trouble.h"
 #include "tools/upload/upload.h"
 
 enum {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Stores that runs name: each has a sidecar of its own, known by a byte of
- * DIR/sidecar.lock (lane/store_name.h). POSIX locks, so that who asks learns
- * the pid, and no child has them; they go when the process does.
+ * DIR/sidecar.lock (lane/format/store_name.h). POSIX locks, so that who asks
+ * learns the pid, and no child has them; they go when the process does.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -14,12 +14,12 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include "lane/layout.h"
-#include "lane/store_name.h"
+#include "lane/format/layout.h"
+#include "lane/format/store_name.h"
 #include "tools/common/paths.h"
-#include "tools/sidecar/log.h"
-#include "tools/sidecar/setup.h"
-#include "lane/assert.h"
+#include "tools/sidecar/store/log.h"
+#include "tools/sidecar/session/setup.h"
+#include "lane/format/assert.h"
 
 enum {
     WAIT_NS = 10000000,

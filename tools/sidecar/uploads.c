@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Starting the uploader: see setup.h. */
 #include "tools/common/config.h"
-#include "tools/sidecar/log.h"
-#include "tools/sidecar/setup.h"
+#include "tools/sidecar/store/log.h"
+#include "tools/sidecar/session/setup.h"
 #include "tools/upload/upload.h"
 
 static void say(const char *text)

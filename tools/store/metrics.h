@@ -7,7 +7,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
-#include "tools/common/buf.h"
+#include "tools/common/text/buf.h"
 
 /* What the sidecar knows beside the store; -1: unknown. */
 struct metrics_sidecar {

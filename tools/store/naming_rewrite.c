@@ -5,7 +5,7 @@
 #include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
-#include "tools/common/json.h"
+#include "tools/common/text/json.h"
 
 static const char *const arrays[] = {"origin", "stack"};
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "sql/sql.h"
-#include "tools/common/hash.h"
+#include "tools/common/text/hash.h"
 #include "tools/store/statements.h"
 
 enum which {

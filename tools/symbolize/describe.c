@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "tools/common/system.h"
-#include "tools/common/text.h"
+#include "tools/common/text/text.h"
 #include "tools/symbolize/modules_internal.h"
 
 /* libstdc++'s and libiberty's, which the tools link */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a copied stack to the addresses of its frames. */
 #pragma once
-#include "lane/error_frames.h"
+#include "lane/format/error_frames.h"
 #include "tools/symbolize/location.h"
 #include "tools/symbolize/modules.h"
 

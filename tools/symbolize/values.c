@@ -6,8 +6,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include "tools/common/buf.h"
-#include "tools/common/text.h"
+#include "tools/common/text/buf.h"
+#include "tools/common/text/text.h"
 
 enum {
     VALUE_BYTES = 2048, /* read of one */

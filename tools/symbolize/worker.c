@@ -10,7 +10,7 @@
 #include "tools/common/system.h"
 #include "tools/common/config.h"
 #include "tools/common/confine.h"
-#include "tools/common/hash.h"
+#include "tools/common/text/hash.h"
 #include "tools/symbolize/entry.h"
 #include "tools/symbolize/fetch.h"
 #include "tools/symbolize/object_file.h"

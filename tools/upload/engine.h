@@ -6,8 +6,8 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
-#include "tools/upload/feed.h"
-#include "tools/upload/sink.h"
+#include "tools/upload/outbox/feed.h"
+#include "tools/upload/outbox/sink.h"
 
 struct engine {
     const struct sink_ops *ops;

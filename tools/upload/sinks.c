@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The sinks that there are. */
-#include "tools/upload/sink.h"
+#include "tools/upload/outbox/sink.h"
 #include <string.h>
 
 extern const struct sink_ops sink_otlp, sink_postgrest;

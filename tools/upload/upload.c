@@ -22,8 +22,8 @@
 #include "tools/common/config.h"
 #include "tools/common/confine.h"
 #include "tools/upload/engine.h"
-#include "tools/upload/http.h"
-#include "tools/upload/otlp_url.h"
+#include "tools/upload/http/http.h"
+#include "tools/upload/otlp/otlp_url.h"
 
 enum {
     NOT_ALL = 3, /* exit status of an uploader */

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh" "$1"
 . "$cases/session.inc"
 make_session
-# The major version is the 16-bit number behind the magic (lane/layout.h).
+# The major version is the 16-bit number behind the magic (lane/format/layout.h).
 printf '\143\000' | dd of="$session" bs=1 seek=8 conv=notrunc status=none
 cp "$session" kept
 ask sidecar

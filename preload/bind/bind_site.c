@@ -1,0 +1,544 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Making sites, a round at a time: first each function is planned and proved,
+ * on text that nobody changed yet (a patched entry among the tail-jump targets
+ * of another would spoil that one's proof), then all of them are applied. In
+ * applying, everything that a call needs is in runtime.sites[] before the
+ * first byte of text changes; the session's entry is published (state 1) after
+ * the outcome is known.
+ */
+#include "preload/bind/bind_site.h"
+#include "bind/names.h"
+#include "bind/reason.h"
+#include "bind/reserved.h"
+#include "bind/twins.h"
+#include "bind/way.h"
+#include "preload/bind/bind_text.h"
+#include "preload/bind/bind_patched.h"
+#include "preload/call/carry/carry.h"
+#include "preload/objects/decoder.h"
+#include "preload/call/flow.h"
+#include "shim/live.h"
+#include "lane/format/assert.h"
+#include <errno.h>
+#include <limits.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static struct bound bounds[SHIM_SITE_MAX];
+static uint32_t bound_count;
+
+/* 1 + highest index that is ours. */
+static uint32_t bounds_end;
+static bool is_any_gone; /* an object was unloaded: a site may be revived */
+
+struct round bind_round;
+
+uint32_t bind_count(void)
+{
+    return bound_count;
+}
+
+static void put_string(const char *string, struct lane_string *out)
+{
+    if (string && lane_string_put(&runtime.map, string,
+                                  (uint32_t)strlen(string), out) != 0)
+        *out = (struct lane_string){0, 0};
+}
+
+/* ---- session entry ---------------------------------------------------- */
+
+/* `match("x*")` gives each function its own name, unless a span("...") gave
+ * one to all. */
+static const char *span_name(const struct manifest_decl *decl,
+                             const char *symbol)
+{
+    return decl->name && (decl->is_named || !decl->match) ? decl->name : symbol;
+}
+
+/* Which declaration it is; the strings of the last one are used again. */
+static void put_declaration(const struct manifest_decl *decl,
+                            struct lane_site *record)
+{
+    static const struct manifest_decl *last;
+    static struct lane_string declared, manifest;
+    if (decl != last) {
+        declared = manifest = (struct lane_string){0, 0};
+        put_string(bind_written_name(decl), &declared);
+        put_string(decl->at_source.file, &manifest);
+        last = decl;
+    }
+    record->declared = declared;
+    record->manifest = manifest;
+    record->declaration = decl->at_source.line;
+}
+
+/* A fresh index, or 0: there is none. */
+static uint32_t take_index(bool counts)
+{
+    uint64_t *lost = &runtime.map.session->lost_sites;
+    int64_t at = 0; /* index 0 is never used */
+    while (at == 0)
+        at = lane_table_take(&runtime.map, LANE_TABLE_SITES,
+                             &runtime.map.session->site_next, 1);
+    if (at > 0 && at < SHIM_SITE_MAX &&
+        (!counts || lane_counter_make(&runtime.map, (uint32_t)at) == 0))
+        return (uint32_t)at;
+    __atomic_fetch_add(lost, 1, __ATOMIC_RELAXED);
+    return 0;
+}
+
+_Static_assert(PLAN_HANDLERS_MAX + 128 <= SHIM_SITE_MAX,
+               "fork, exec and the end must be seen, whatever a manifest says");
+
+static uint32_t own_count; /* sites of our own that were taken so far */
+
+/* The last ones are left for sites of our own. */
+static bool has_room(const struct work *work)
+{
+    struct lane_session *session = runtime.map.session;
+    uint32_t next = __atomic_load_n(&session->site_next, __ATOMIC_RELAXED);
+    own_count += !work->decl;
+    if (!work->decl || next <= PLAN_HANDLERS_MAX + own_count)
+        return true;
+    __atomic_fetch_add(&session->lost_sites, 1, __ATOMIC_RELAXED);
+    return false;
+}
+
+static int take_site(struct work *work)
+{
+    lane_assert(work->site == NULL || work->index != 0);
+    uint32_t at = has_room(work) ? take_index(work->decl) : 0;
+    if (at == 0)
+        return -ENOSPC;
+    work->index = at;
+    work->site = &runtime.sites[at];
+    work->record = &runtime.map.sites[at];
+    work->bound = &bounds[at];
+    if (bounds_end <= work->index)
+        bounds_end = work->index + 1;
+    lane_assert(bounds_end <= SHIM_SITE_MAX);
+    return 0;
+}
+
+/* A declaration of begin alone is called as its spans are. */
+static const char *flow_only_name(const struct manifest_decl *decl)
+{
+    uint32_t other = MANIFEST_SPAN | MANIFEST_ROOT | MANIFEST_EVENT;
+    if (decl->roles & other)
+        return NULL;
+    for (uint32_t i = 0; i < decl->flow_count; i++) {
+        if (decl->flows[i].role == MANIFEST_BEGIN)
+            return decl->flows[i].name;
+    }
+    return NULL;
+}
+
+/* Spans that begin here are called as the pair is: by this site, or if that
+ * has a name and spans of its own, by one that only lends its name. */
+static void name_begin(struct work *work)
+{
+    const struct manifest_decl *decl = work->decl;
+    const char *name = NULL;
+    for (uint32_t i = 0; i < decl->flow_count; i++) {
+        if (decl->flows[i].role == MANIFEST_BEGIN)
+            name = decl->flows[i].name;
+    }
+    if (!name)
+        return;
+    flow_name_begin(work->index, work->index);
+    uint32_t index = flow_only_name(decl) ? 0 : take_index(true);
+    if (index == 0)
+        return;
+    lane_assert(index != work->index && index < SHIM_SITE_MAX);
+    struct lane_site *record = &runtime.map.sites[index];
+    *record = *work->record;
+    put_string(name, &record->name);
+    record->binding = LANE_BINDING_ENTRY;
+    /* release; pairs with the reader's acquire */
+    __atomic_store_n(&record->state, 1, __ATOMIC_RELEASE);
+    flow_name_begin(work->index, index);
+}
+
+static void describe_site(struct work *work)
+{
+    lane_assert(work->index != 0 && work->record != NULL);
+    struct lane_site *record = work->record;
+    const struct manifest_decl *decl = work->decl;
+    put_string(work->name, &record->symbol);
+    record->address = work->vaddr;
+    if (work->module) {
+        record->object = work->module->path_string;
+        record->module = work->module->record;
+    }
+    if (!decl) {
+        record->name = record->symbol;
+        record->flags = LANE_SITE_INTERNAL;
+        return;
+    }
+    const char *pair = flow_only_name(decl);
+    put_string(pair             ? pair
+               : work->own_name ? work->own_name
+                                : span_name(decl, work->name),
+               &record->name);
+    put_declaration(decl, record);
+    record->cap_bytes = decl->settings.cap_bytes;
+    uint64_t slow_us = decl->slow_ns / 1000;
+    record->slow_us = slow_us > UINT32_MAX ? UINT32_MAX : (uint32_t)slow_us;
+    uint64_t overdue_ms = (decl->overdue_ns + 999999) / 1000000;
+    record->overdue_ms =
+        overdue_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)overdue_ms;
+    record->stop = decl->overdue_stop;
+    if (decl->roles & MANIFEST_ROOT)
+        record->flags |= LANE_SITE_ROOT;
+}
+
+void bind_work_publish(struct work *work)
+{
+    lane_assert(work->index != 0 && work->record != NULL);
+    if (work->reason.len > 0)
+        put_string(work->reason.bytes, &work->record->reason);
+    /* release; pairs with the reader's acquire */
+    __atomic_store_n(&work->record->state, 1, __ATOMIC_RELEASE);
+}
+
+/* ---- sites ------------------------------------------------------------ */
+
+/* The site that stands on this function, or is about to. */
+static uint32_t find_bound(const struct work *work)
+{
+    for (uint32_t i = 1; i < bounds_end; i++) {
+        if (bounds[i].module == work->module && bounds[i].vaddr == work->vaddr)
+            return i;
+    }
+    return 0;
+}
+
+static bool is_same_string(struct lane_string a, const char *text)
+{
+    return a.len_bytes == strlen(text) &&
+           memcmp(runtime.map.strings + a.offset, text, a.len_bytes) == 0;
+}
+
+static void use_index(struct work *work, uint32_t index)
+{
+    lane_assert(index != 0 && index < SHIM_SITE_MAX);
+    work->index = index;
+    work->site = &runtime.sites[index];
+    work->record = &runtime.map.sites[index];
+    work->bound = &bounds[index];
+}
+
+/* A plugin that is loaded again and again has one site, not thousands. The
+ * trampoline must be proved anew; if another one is needed now, or the object
+ * is too far from where it was, it gets a site of its own. */
+static bool plan_revival(struct work *work)
+{
+    char whole[PATH_MAX];
+    const char *path =
+        is_any_gone ? module_whole_path(work->module, whole, sizeof(whole))
+                    : "";
+    for (uint32_t i = 1; is_any_gone && decoder_get() && i < bounds_end; i++) {
+        struct bound *bound = &bounds[i];
+        if (bound->module || bound->decl != work->decl || !bound->island ||
+            bound->vaddr != work->vaddr || !is_same_string(bound->object, path))
+            continue;
+        bind_work_choose_shim(work);
+        use_index(work, i);
+        if (work->shim != work->record->shim ||
+            bind_work_plan_entry(work, bound->island) != 0)
+            continue;
+        bound->module = work->module;
+        return true;
+    }
+    work->reason.len = 0;
+    work->shim = 0; /* with its reason */
+    return false;
+}
+
+static void start_work(struct work *work, const struct manifest_decl *decl,
+                       struct module *module, const char *name, uint64_t vaddr)
+{
+    lane_assert(decl != NULL || module != NULL);
+    memset(work, 0, sizeof(*work));
+    work->decl = decl;
+    work->module = module;
+    work->name = name;
+    work->vaddr = vaddr;
+    work->reason =
+        (struct text){work->reason_bytes, 0, sizeof(work->reason_bytes)};
+}
+
+static void keep_bound(struct work *work)
+{
+    lane_assert(work->index != 0 && work->bound != NULL);
+    *work->bound = (struct bound){
+        .decl = work->decl,
+        .module = work->module,
+        .vaddr = work->vaddr,
+        .island = work->bound->island,
+        .object = work->module->path_string,
+    };
+}
+
+static void say_of_bound(struct work *work)
+{
+    char twins[256];
+    if (!bind_makes_spans(work->decl))
+        bind_work_say(work, bind_no_spans);
+    if (bind_twins_text(&work->module->image, work->vaddr, work->name, twins,
+                        sizeof(twins)))
+        bind_work_say(work, twins);
+}
+
+static int plan_site(struct work *work)
+{
+    int err = take_site(work);
+    if (err)
+        return err;
+    describe_site(work);
+    err = bind_work_plan(work);
+    if (err) {
+        bind_work_publish(work);
+        return err;
+    }
+    work->refusal_len = work->reason.len;
+    if (work->decl) {
+        bind_work_plan_capture(work);
+        say_of_bound(work);
+    }
+    keep_bound(work);
+    if (work->decl && (work->decl->roles & (MANIFEST_BEGIN | MANIFEST_END))) {
+        if (flow_reserve() != 0)
+            bind_work_say(work, "no memory for begin and end");
+        name_begin(work);
+    }
+    return 0;
+}
+
+static int apply_site(struct work *work)
+{
+    lane_assert(work->index != 0 && work->site != NULL);
+    int err = bind_work_apply(work);
+    if (err)
+        *work->bound = (struct bound){.decl = NULL};
+    bind_work_publish(work);
+    return err;
+}
+
+static void put_line(struct work *work, uint32_t other)
+{
+    const struct manifest_decl *decl = bounds[other].decl;
+    if (!decl) {
+        bind_work_say(work, bind_reserved_text);
+        return;
+    }
+    char text[64];
+    (void)bind_twice_text(decl->at_source.line, text, sizeof(text));
+    bind_work_say(work, text);
+}
+
+/* ---- rounds ----------------------------------------------------------- */
+
+int bind_round_begin(void)
+{
+    if (!bind_round.at) {
+        void *at = mmap(NULL, SHIM_SITE_MAX * sizeof(*bind_round.at),
+                        PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (at == MAP_FAILED)
+            return -errno;
+        bind_round.at = at;
+    }
+    bind_round.count = 0;
+    bind_round.steps_left = PLAN_ROUND_STEPS;
+    return 0;
+}
+
+int bind_site_plan(const struct manifest_decl *decl, struct module *module,
+                   const char *name, uint64_t vaddr, bool may_use_slots)
+{
+    lane_assert(decl != NULL && module != NULL);
+    if (bind_round.count == SHIM_SITE_MAX)
+        return -ENOSPC;
+    struct work *work = &bind_round.at[bind_round.count];
+    start_work(work, decl, module, name, vaddr);
+    work->may_use_slots = may_use_slots;
+    work->other = find_bound(work);
+    if (work->other != 0) {
+        /* one glob meets a function under each of its names */
+        bind_round.count += bounds[work->other].decl != decl;
+        return -EEXIST;
+    }
+    if (!plan_revival(work)) {
+        int err = plan_site(work);
+        if (err)
+            return err;
+    }
+    bind_round.count++;
+    return 0;
+}
+
+/* Why the other declaration of this round has not bound it. */
+static const char *refusal_of(uint32_t index)
+{
+    for (uint32_t i = 0; i < bind_round.count; i++) {
+        const struct work *work = &bind_round.at[i];
+        if (work->other == 0 && work->index == index && work->reason.len > 0)
+            return work->reason_bytes;
+    }
+    return "another declaration of it could not be bound";
+}
+
+/* After the others of its round: now it is known whether they succeeded. */
+static void tell_other(struct work *work)
+{
+    bool is_traced = bounds[work->other].module == work->module;
+    if (is_traced)
+        put_line(work, work->other);
+    else
+        bind_work_say(work, refusal_of(work->other));
+    bind_site_unbound(work->decl, work->name, work->vaddr, work->reason_bytes);
+}
+
+void bind_round_apply(void)
+{
+    for (uint32_t i = 0; i < bind_round.count; i++) {
+        struct work *work = &bind_round.at[i];
+        if (work->other == 0 && apply_site(work) == 0)
+            bound_count++;
+    }
+    for (uint32_t i = 0; i < bind_round.count; i++) {
+        if (bind_round.at[i].other != 0)
+            tell_other(&bind_round.at[i]);
+    }
+    munmap(bind_round.at, SHIM_SITE_MAX * sizeof(*bind_round.at));
+    bind_round.at = NULL;
+    bind_round.count = 0;
+}
+
+static void put_unbound(const struct manifest_decl *decl, uint32_t module,
+                        const char *name, uint64_t address, const char *reason)
+{
+    struct work work;
+    start_work(&work, decl, NULL, name, address);
+    if (take_site(&work) != 0)
+        return;
+    describe_site(&work);
+    work.record->module = module;
+    bind_work_say(&work, reason);
+    bind_work_publish(&work);
+}
+
+void bind_site_unbound(const struct manifest_decl *decl, const char *name,
+                       uint64_t address, const char *reason)
+{
+    put_unbound(decl, 0, name, address, reason);
+}
+
+void bind_site_missing(const struct manifest_decl *decl,
+                       const struct module *one, const char *name,
+                       const char *reason)
+{
+    put_unbound(decl, one ? one->record : 0, name, 0, reason);
+}
+
+void bind_site_gone(struct module *module)
+{
+    lane_assert(module != NULL);
+    if (module->record != 0) {
+        struct lane_module *record = &runtime.map.modules[module->record - 1];
+        record->unloaded_ticks = lane_now(&runtime.map);
+        /* release; pairs with lane_reader_entry() */
+        __atomic_store_n(&record->state, 2, __ATOMIC_RELEASE);
+    }
+    is_any_gone = true;
+    for (uint32_t i = 1; i < bounds_end; i++) {
+        if (bounds[i].module == module)
+            bounds[i].module = NULL;
+    }
+    shim_callers_forget();
+    shim_live_forget(module->low, module->high);
+    bind_patched_forget(module->low, module->high);
+}
+
+int bind_site_late(const struct manifest_decl *decl, struct module *module,
+                   const char *name, const char *own_name, uint64_t vaddr,
+                   const struct bind_hold *hold)
+{
+    lane_assert(decl != NULL && module != NULL && hold != NULL);
+    struct work work;
+    start_work(&work, decl, module, name, vaddr);
+    work.own_name = own_name;
+    work.hold = hold;
+    if (find_bound(&work) != 0)
+        return -EEXIST;
+    int err = bind_text_open(false);
+    if (err) {
+        bind_site_unbound(decl, name, vaddr, "live: text cannot be written");
+        return err;
+    }
+    bind_round.steps_left = PLAN_ROUND_STEPS;
+    err = plan_revival(&work) ? 0 : plan_site(&work);
+    if (err == 0)
+        err = apply_site(&work);
+    shim_text_close();
+    bound_count += err == 0;
+    return err;
+}
+
+int bind_site_pointer(const struct manifest_decl *decl, const char *name,
+                      const char *own_name, uint64_t address, uint64_t *stub)
+{
+    lane_assert(decl != NULL && address != 0 && stub != NULL);
+    struct work work;
+    start_work(&work, decl, NULL, name, address);
+    work.own_name = own_name;
+    int err = take_site(&work);
+    if (err)
+        return err;
+    describe_site(&work);
+    bind_work_plan_capture(&work);
+    work.shim = LANE_SHIM_ZERO_COPY;
+    bind_work_arm(&work, address);
+    bind_work_say(&work, "the pointer was replaced: rewrite(\"pointers\")");
+    work.record->binding = LANE_BINDING_SLOTS;
+    bind_work_publish(&work);
+    bound_count++;
+    *stub = shim_stub_zero_copy(work.index);
+    return 0;
+}
+
+int bind_internal(const char *symbol, void (*enter)(struct shim_call *call),
+                  void (*leave)(struct shim_call *call,
+                                const struct shim_regs *regs))
+{
+    struct plan_symbol found;
+    for (uint32_t i = 0; i < modules.count; i++) {
+        struct module *module = &modules.at[i];
+        if (module->kind == MODULE_LIBC && module->is_usable &&
+            plan_image_find_symbol(&module->image, symbol, &found) == 0)
+            return bind_internal_at(module, symbol, found.vaddr, enter, leave);
+    }
+    return -ENOENT;
+}
+
+int bind_internal_at(struct module *module, const char *symbol, uint64_t vaddr,
+                     void (*enter)(struct shim_call *call),
+                     void (*leave)(struct shim_call *call,
+                                   const struct shim_regs *regs))
+{
+    lane_assert(module != NULL && (enter != NULL || leave != NULL));
+    struct work work;
+    start_work(&work, NULL, module, symbol, vaddr);
+    if (find_bound(&work) != 0)
+        return -EEXIST;
+    int err = plan_site(&work);
+    if (err)
+        return err;
+    work.site->flags = SITE_INTERNAL;
+    work.site->hook_enter = enter;
+    work.site->hook_leave = leave;
+    return apply_site(&work);
+}

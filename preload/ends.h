@@ -1,9 +1,0 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-/*
- * How this process ends, as far as it can say so itself.
- */
-#pragma once
-#include "preload/runtime.h"
-
-/* After the handlers are bound, text open. [constructor] */
-HIDDEN void ends_watch(void);

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * handspan export: a trace for other programs. otlp is what the OTLP sink
+ * sends: one ExportTraceServiceRequest a line of JSON (the collector's file
+ * format), or in protobuf. Values only with --values.
+ */
+#include "lane/format/ids.h"
+#include "tools/cli/command/commands.h"
+#include "tools/cli/export/export.h"
+#include "tools/cli/screen/share.h"
+#include "tools/cli/screen/view.h"
+#include "tools/query/detail.h"
+#include "tools/upload/otlp/otlp_rows.h"
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    /* then the next request begins: OTLP receivers take 4 MiB by default */
+    REQUEST_BYTES = 3 << 20,
+    REQUEST_MAX = 64 << 20,
+};
+
+struct otlp_export {
+    const struct query_trace *trace;
+    const struct query_detail *detail;
+    struct otlp_request request;
+    FILE *out;
+    bool is_protobuf, values, is_open;
+};
+
+static int64_t number(int64_t n)
+{
+    return n < 0 ? UPLOAD_NULL : n;
+}
+
+static int flush(struct otlp_export *x)
+{
+    if (!x->is_open)
+        return 0;
+    otlp_end(&x->request);
+    const struct buf *b = &x->request.emit.out;
+    int err = b->failed ? -E2BIG : 0;
+    if (!err && fwrite(b->text, 1, b->len_bytes, x->out) != b->len_bytes)
+        err = -errno;
+    if (!err && !x->is_protobuf)
+        fputc('\n', x->out);
+    emit_free(&x->request.emit);
+    x->is_open = false;
+    return err;
+}
+
+static int put(struct otlp_export *x, const struct upload_row *row)
+{
+    if (!x->is_open)
+        otlp_begin(&x->request, x->is_protobuf ? EMIT_PROTOBUF : EMIT_JSON,
+                   x->values, REQUEST_MAX);
+    x->is_open = true;
+    otlp_add(&x->request, row);
+    /* messages of protobuf that stand one behind the other are one message:
+     * repeated fields go on (protobuf.dev, "Last One Wins") */
+    return x->request.emit.out.len_bytes > REQUEST_BYTES ? flush(x) : 0;
+}
+
+static int put_process(struct otlp_export *x, const struct query_process *p)
+{
+    const struct query_session *s = query_session_find(x->detail, p->session);
+    int64_t ref = query_process_ref(p->idx);
+    struct upload_row row = {.kind = UPLOAD_PROCESSES};
+    struct upload_process *o = &row.process;
+    memcpy(o->trace_id, x->trace->id, sizeof o->trace_id);
+    o->session = s ? s->key : 0;
+    o->span_id = query_span_id(x->detail, p->session, ref);
+    o->parent_span_id = query_parent_span_id(x->detail, p->session, ref,
+                                             query_process_parent(p));
+    o->pid = p->pid;
+    o->start_unix_ns = p->start_unix_ns;
+    o->duration_ns = number(p->duration_ns);
+    o->cpu_ns = number(p->cpu_ns);
+    o->loading_ns = number(p->loading_ns);
+    o->peak_bytes = number(p->peak_bytes);
+    o->exit_code = number(p->exit_code);
+    o->signal = number(p->signal);
+    o->name = p->name;
+    o->service = s ? s->service : NULL;
+    o->host = s ? s->host : NULL;
+    o->resource = s ? s->resource : NULL;
+    o->status = p->status;
+    o->ended_by = p->ended_by;
+    o->program = p->program;
+    o->command = p->command;
+    return put(x, &row);
+}
+
+static void fill_names(struct upload_span *o, const struct otlp_export *x,
+                       const struct query_span *p)
+{
+    const struct query_session *s = query_session_find(x->detail, p->session);
+    const struct query_site *i =
+        query_site_find(x->detail, p->session, p->site);
+    const struct query_process *q =
+        query_process_find(x->detail, p->session, p->process_idx);
+    const struct query_thread *t =
+        query_thread_find(x->detail, p->session, p->ref, p->generation);
+    o->session = s ? s->key : 0;
+    o->service = s ? s->service : NULL;
+    o->host = s ? s->host : NULL;
+    o->resource = s ? s->resource : NULL;
+    o->name = i ? i->name : NULL;
+    o->symbol = i ? i->symbol : NULL;
+    o->object = i && i->object ? export_base(i->object) : NULL;
+    o->program = q ? q->name : NULL;
+    o->pid = q ? q->pid : UPLOAD_NULL;
+    o->tid = t ? t->tid : UPLOAD_NULL;
+    o->thread_name = t ? t->name : NULL;
+}
+
+/* What is known of an error without its values, as the sink has it. */
+struct error_texts {
+    cJSON *parsed;
+    char *frames;
+};
+
+static const char *member(const cJSON *o, const char *key)
+{
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, key));
+}
+
+/* Frames with base names of files. */
+static char *frames_without_paths(const cJSON *error)
+{
+    cJSON *origin = cJSON_GetObjectItemCaseSensitive(error, "origin");
+    cJSON *frames = cJSON_GetArraySize(origin) > 0
+                        ? origin
+                        : cJSON_GetObjectItemCaseSensitive(error, "stack");
+    cJSON *bare = cJSON_CreateArray(), *frame;
+    cJSON_ArrayForEach(frame, frames)
+    {
+        cJSON *o = cJSON_CreateObject();
+        const char *function = member(frame, "function");
+        const char *file = member(frame, "file");
+        const cJSON *line = cJSON_GetObjectItemCaseSensitive(frame, "line");
+        if (function)
+            cJSON_AddStringToObject(o, "function", function);
+        if (file)
+            cJSON_AddStringToObject(o, "file", export_base(file));
+        if (cJSON_IsNumber(line))
+            cJSON_AddNumberToObject(o, "line", line->valuedouble);
+        cJSON_AddItemToArray(bare, o);
+    }
+    char *text = cJSON_PrintUnformatted(bare);
+    cJSON_Delete(bare);
+    return text;
+}
+
+/* Texts of `out` live as long as those of `e`. */
+static void read_error(struct error_texts *e, const char *json,
+                       struct upload_span *out)
+{
+    *e = (struct error_texts){.parsed = json ? cJSON_Parse(json) : NULL};
+    if (!e->parsed)
+        return;
+    out->error_kind = member(e->parsed, "kind");
+    out->error_type = member(e->parsed, "type");
+    out->error_rule = member(e->parsed, "rule");
+    out->error_fingerprint = member(e->parsed, "fingerprint");
+    out->error_cause =
+        member(cJSON_GetObjectItemCaseSensitive(e->parsed, "cause"), "call");
+    out->error_frames = e->frames = frames_without_paths(e->parsed);
+}
+
+static int put_span(void *context, const struct query_span *p)
+{
+    struct otlp_export *x = context;
+    struct error_texts error;
+    struct upload_row row = {.kind = UPLOAD_SPANS};
+    struct upload_span *o = &row.span;
+    fill_names(o, x, p);
+    memcpy(o->trace_id, x->trace->id, sizeof o->trace_id);
+    o->span_id = query_span_id(x->detail, p->session, p->ref);
+    o->parent_span_id =
+        query_parent_span_id(x->detail, p->session, p->ref, p->parent_ref);
+    o->process_span_id =
+        query_span_id(x->detail, p->session, query_process_ref(p->process_idx));
+    o->start_unix_ns = p->start_unix_ns;
+    o->duration_ns = number(p->duration_ns);
+    o->self_ns = number(p->self_ns);
+    o->cpu_ns = number(p->cpu_ns);
+    o->queue_ns = number(p->queue_ns);
+    o->status = p->status;
+    o->ended_by = p->ended_by;
+    o->links = p->links;
+    o->orphan = p->orphan;
+    read_error(&error, p->error, o);
+    o->input = p->input;
+    o->output = p->output;
+    o->attributes = p->attributes;
+    o->capture = p->capture;
+    o->error = p->error;
+    int err = put(x, &row);
+    cJSON_Delete(error.parsed);
+    cJSON_free(error.frames);
+    return err;
+}
+
+static int export_otlp(struct view *v, const struct query_trace *trace,
+                       const struct query_detail *detail, FILE *out,
+                       bool protobuf, bool values)
+{
+    struct otlp_export x = {.trace = trace,
+                            .detail = detail,
+                            .out = out,
+                            .is_protobuf = protobuf,
+                            .values = values};
+    int err = 0;
+    for (size_t i = 0; !err && i < detail->process_count; i++)
+        if (detail->processes[i].trace == trace->trace)
+            err = put_process(&x, &detail->processes[i]);
+    if (!err)
+        err = query_spans(v->db, trace->trace, true, put_span, &x);
+    int end = flush(&x);
+    return err ? err : end;
+}
+
+/* ---- the command --------------------------------------------------------- */
+
+struct command {
+    struct view view;
+    const char *format, *output;
+    bool values;
+};
+struct format {
+    const char *name;
+    int (*write)(const struct export *x); /* NULL: OTLP */
+};
+#define FORMATS "otlp, otlp-protobuf, chrome, speedscope, folded, csv"
+static const struct format formats[] = {{"otlp", NULL},
+                                        {"otlp-protobuf", NULL},
+                                        {"chrome", export_chrome},
+                                        {"speedscope", export_speedscope},
+                                        {"folded", export_folded},
+                                        {"csv", export_csv}};
+
+static const struct format *format_find(const char *word)
+{
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (strcmp(word, formats[i].name) == 0)
+            return &formats[i];
+    return NULL;
+}
+
+static int write_to(struct command *c, const struct query_trace *trace,
+                    FILE *out)
+{
+    const struct format *format = format_find(c->format);
+    struct query_detail detail = {0};
+    int err = query_detail_load(c->view.db, trace->trace, &detail);
+    struct export x = export_init(&c->view, trace, &detail, out);
+    if (!err && format->write)
+        err = format->write(&x);
+    else if (!err)
+        err = export_otlp(&c->view, trace, &detail, out,
+                          strcmp(c->format, "otlp-protobuf") == 0, c->values);
+    query_detail_free(&detail);
+    /* what could not be written is tried again, and says why not */
+    bool failed = ferror(out) != 0;
+    errno = 0;
+    if (fflush(out) != 0 || failed)
+        err = errno ? -errno : err ? err : -EIO;
+    return err ? options_trouble("cannot export: %s", strerror(-err)) : 0;
+}
+
+/* No format has a place for it that its readers show. */
+static void say_share(const struct command *c, const struct query_trace *trace)
+{
+    struct term term;
+    struct share_sum sum = {0};
+    term_detect(&term, stderr);
+    share_sum_add(&sum, trace);
+    share_sum_print(&term, c->view.db, &sum);
+}
+
+static int run(struct command *x, const struct query_trace *trace)
+{
+    FILE *out = x->output ? fopen(x->output, "we") : stdout;
+    if (!out)
+        return options_trouble("cannot write '%s': %s", x->output,
+                               strerror(errno));
+    int status = write_to(x, trace, out);
+    if (x->output && fclose(out) != 0 && !status)
+        status = options_trouble("cannot write '%s': %s", x->output,
+                                 strerror(errno));
+    return status;
+}
+
+int cmd_export(int argc, char **argv)
+{
+    struct command x = {.view = VIEW_INIT, .format = "otlp"};
+    const struct option_spec specs[] = {
+        VIEW_OPTIONS(x.view),
+        {"format", 'f', OPTION_TEXT, "FORMAT", FORMATS, &x.format},
+        {"output", 'o', OPTION_TEXT, "FILE", "instead of standard output",
+         &x.output},
+        {"values", 0, OPTION_FLAG, NULL,
+         "otlp: with inputs, outputs, messages, paths", &x.values},
+    };
+    const struct options o = {
+        .command = "handspan export",
+        .operands = "[TRACE]",
+        .about = "A trace for other programs: OTLP as JSON lines (what the "
+                 "sink sends) or\nprotobuf; Chrome's trace format (Perfetto); "
+                 "speedscope's; folded stacks by self\ntime (flame graphs); "
+                 "CSV, a line a span. Without values, except otlp --values.",
+        .specs = specs,
+        .spec_count = sizeof specs / sizeof *specs,
+        .operand_max = 1};
+    int operands = options_parse(&o, argc, argv);
+    if (operands < 0)
+        return operands == OPTIONS_HELP ? EXIT_FINE : EXIT_TROUBLE;
+    if (!format_find(x.format))
+        return options_trouble("--format: '%s' is none of " FORMATS, x.format);
+    int status = view_open(&x.view, false);
+    struct query_trace trace = {0};
+    if (!status)
+        status = view_choose(&x.view, operands ? argv[0] : NULL, &trace);
+    if (!status) {
+        status = run(&x, &trace);
+        if (!status)
+            say_share(&x, &trace);
+        query_trace_free(&trace);
+    }
+    view_close(&x.view);
+    return status;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* handspan help, handspan version. */
+#include "tools/cli/command/commands.h"
+#include "tools/common/options.h"
+#include <stdio.h>
+
+static const char text[] =
+    "handspan: where the time of a native program goes, by the handlers that\n"
+    "a manifest names; without touching its source.\n"
+    "\n"
+    "  handspan run [-m MANIFEST] [--] COMMAND...   run a command, traced\n"
+    "  handspan traceparent                         one trace for steps "
+    "started apart\n"
+    "  handspan check -m MANIFEST PROGRAM           what will be bound, and "
+    "how\n"
+    "  handspan suggest PROGRAM [GLOB...]           a draft manifest\n"
+    "  handspan types PROGRAM                       what debug information "
+    "adds\n"
+    "  handspan env [-m MANIFEST]                   exports for a shell, to "
+    "eval\n"
+    "\n"
+    "  handspan list                                traces, newest first\n"
+    "  handspan show [TRACE]                        one trace as a waterfall\n"
+    "  handspan stats [TRACE]                       its handlers in figures\n"
+    "  handspan errors [GROUP]                      what failed, and why\n"
+    "  handspan spans [TRACE]                       its calls, one a line\n"
+    "\n"
+    "  handspan export [TRACE]                      OTLP, Chrome, folded, CSV\n"
+    "  handspan schema KIND                         the SQL of the tables\n"
+    "  handspan doctor                              what stands in the way "
+    "here\n"
+    "  handspan status                              sidecar, sessions, losses\n"
+    "  handspan uploads                             where spans are sent, and "
+    "what was refused\n"
+    "  handspan symbolize [TRACE]                   names that come later\n"
+    "  handspan prune                               take old traces out\n"
+    "  handspan delete TRACE                        delete for good\n"
+    "  handspan config                              settings, and where from\n"
+    "  handspan off [PID|--all] | on [PID|--all]    stop and resume recording\n"
+    "  handspan sidecar                             bring sessions into the "
+    "store\n"
+    "  handspan version\n"
+    "\n"
+    "TRACE is a hex prefix (4 digits or more), latest, latest~N or a\n"
+    "traceparent. 'handspan help COMMAND' tells the options of a command;\n"
+    "--json prints one object a line. Exit status: 0 fine; 1 nothing matched,\n"
+    "or something is amiss (as its help says); 2 trouble; run returns the\n"
+    "command's own.\n";
+
+int cmd_help(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    fputs(text, stdout);
+    return EXIT_FINE;
+}
+
+int cmd_version(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    puts("handspan " HANDSPAN_VERSION);
+    return EXIT_FINE;
+}

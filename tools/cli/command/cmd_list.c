@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* handspan list: the traces of the store, newest first. */
+#include "tools/cli/command/commands.h"
+#include "tools/cli/screen/share.h"
+#include "tools/cli/screen/view.h"
+#include "tools/common/text/format.h"
+#include "tools/common/text/json.h"
+#include <errno.h>
+#include <string.h>
+
+enum {
+    LIST_LIMIT = 50
+};
+
+struct list {
+    struct view *view;
+    struct term_table table;
+    int64_t seen;
+    int64_t now_ns;
+    struct share_sum sum;
+};
+
+static void add_row(struct list *l, const struct query_trace *t)
+{
+    char id[9];
+    struct view_outcome outcome = view_outcome(t);
+    /* without one reason for all, ERR beside it says as much */
+    if (t->errors > 0 && t->failed_exit_code < 0 && t->failed_signal < 0)
+        outcome.text[outcome.others_at] = 0;
+    struct term_table *table = &l->table;
+    bool utf8 = l->view->term.utf8;
+    term_table_cell(table, 0, TERM_BOLD, view_short_id(t, id));
+    term_table_cell(table, 1, TERM_PLAIN,
+                    format_time_short(t->start_unix_ns).text);
+    term_table_cell(table, 2, TERM_PLAIN, t->name ? t->name : "?");
+    term_table_cell(table, 3, TERM_PLAIN,
+                    format_duration(t->duration_ns, utf8).text);
+    term_table_cell(table, 4, outcome.style, outcome.text);
+    term_table_cell(table, 5, TERM_PLAIN, format_count(t->calls).text);
+    term_table_cell(table, 6, t->errors ? TERM_RED : TERM_PLAIN,
+                    format_count(t->errors).text);
+}
+
+static int add_json(struct query_db *db, const struct query_trace *t)
+{
+    struct cJSON *o = json_object();
+    json_text(o, "trace_id", t->hex);
+    json_text(o, "name", t->name);
+    json_text(o, "service", t->service);
+    json_text(o, "host", t->host);
+    json_count(o, "pid", t->pid);
+    json_text(o, "program", t->program);
+    json_raw(o, "command", t->command, "null");
+    json_text(o, "started_at", format_rfc3339(t->start_unix_ns).text);
+    json_int(o, "start_unix_ns", t->start_unix_ns);
+    json_count(o, "duration_ns", t->duration_ns);
+    json_count(o, "cpu_ns", t->cpu_ns);
+    json_count(o, "peak_bytes", t->peak_bytes);
+    json_bool(o, "peak_is_lower_bound", t->peak_is_lower_bound);
+    json_text(o, "status", t->status);
+    json_text(o, "ended_by", t->ended_by);
+    json_count(o, "exit_code", t->exit_code);
+    json_count(o, "signal", t->signal);
+    json_int(o, "spans", t->calls);
+    json_int(o, "errors", t->errors);
+    json_int(o, "processes", t->process_count);
+    json_int(o, "failed_processes", t->failed_count);
+    json_int(o, "dropped_calls", t->dropped_calls);
+    struct share_sum sum = {0};
+    share_sum_add(&sum, t);
+    struct cJSON *missing = share_sum_json(db, &sum);
+    if (missing)
+        json_object_add(o, "missing", missing);
+    else
+        json_null(o, "missing");
+    return json_print(stdout, o);
+}
+
+static int add(void *context, struct query_trace *t)
+{
+    struct list *l = context;
+    int err = 0;
+    l->seen++;
+    if (l->view->json)
+        err = add_json(l->view->db, t);
+    else
+        add_row(l, t);
+    share_sum_add(&l->sum, t);
+    query_trace_free(t);
+    return err;
+}
+
+static const struct term_column columns[] = {
+    {.title = "TRACE", .left = true},
+    {.title = "STARTED", .left = true, .drop = 1},
+    {.title = "PROGRAM", .left = true, .shrinks = true},
+    {.title = "TIME"},
+    {.title = "RESULT", .left = true},
+    {.title = "SPANS"},
+    {.title = "ERR"},
+};
+
+static int print(struct view *v)
+{
+    struct list l = {.view = v, .now_ns = format_now_ns()};
+    term_table_init(&l.table, columns, sizeof columns / sizeof *columns);
+    if (v->json)
+        json_print_schema(stdout);
+    int err = query_traces(v->db, &v->filter, add, &l);
+    if (!err && !v->json && l.seen)
+        err = term_table_print(&l.table, &v->term);
+    term_table_free(&l.table);
+    if (err)
+        return options_trouble("cannot read the store: %s",
+                               err == -ENOMEM ? strerror(ENOMEM)
+                                              : query_error(v->db));
+    if (!v->json)
+        share_sum_print(&v->term, v->db, &l.sum);
+    if (!v->json && l.seen == v->limit)
+        printf("The latest %lld; more with --limit=N.\n", (long long)l.seen);
+    if (!l.seen && !v->json)
+        fputs("No trace in the store matches.\n", stdout);
+    return l.seen ? EXIT_FINE : EXIT_FOUND;
+}
+
+int cmd_list(int argc, char **argv)
+{
+    struct view v = VIEW_INIT;
+    v.limit = LIST_LIMIT;
+    const struct option_spec specs[] = {
+        VIEW_OPTIONS(v),
+        {"limit", 'n', OPTION_NUMBER, "N", "at most N traces (50; 0: all)",
+         &v.limit},
+    };
+    const struct options o = {.command = "handspan list",
+                              .operands = "",
+                              .about = "Traces in the store, newest first.",
+                              .specs = specs,
+                              .spec_count = sizeof specs / sizeof *specs};
+    int operands = options_parse(&o, argc, argv);
+    if (operands < 0)
+        return operands == OPTIONS_HELP ? EXIT_FINE : EXIT_TROUBLE;
+    int status = view_open(&v, false);
+    if (!status)
+        status = print(&v);
+    view_close(&v);
+    return status;
+}

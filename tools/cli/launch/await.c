@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See await.h. */
+#include "tools/cli/launch/await.h"
+#include "lane/reader/reader.h"
+#include "tools/cli/launch/origin.h"
+#include "tools/cli/launch/sidecar_control.h"
+#include <dirent.h>
+#include <errno.h>
+#include <search.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum whose {
+    WHOSE_OTHER,
+    WHOSE_DEAD,
+    WHOSE_ALIVE,
+    WHOSE_UNKNOWN, /* being made, or gone meanwhile */
+};
+
+bool await_trace_id(char hex[33])
+{
+    const char *text = getenv("TRACEPARENT");
+    if (!text || !origin_is_traceparent(text))
+        return false;
+    memcpy(hex, text + 3, 32);
+    hex[32] = 0;
+    return true;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+void await_init(struct await *await, const char *dir, const char *trace_hex,
+                int64_t since_unix_ns)
+{
+    *await = (struct await){.dir = dir, .since_unix_ns = since_unix_ns};
+    for (int i = 0; i < 16; i++)
+        (void)sscanf(trace_hex + 2 * i, "%2hhx", &await->trace[i]);
+}
+
+void await_free(struct await *await)
+{
+    tdestroy(await->others, free);
+    await->others = NULL;
+}
+
+/* One that its parent did not wait for yet is dead. */
+static bool is_alive(pid_t pid, uint64_t start_time)
+{
+    char path[40], text[256];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    if (process_start_time(pid) != start_time)
+        return false;
+    FILE *file = fopen(path, "re");
+    size_t n = file ? fread(text, 1, sizeof text - 1, file) : 0;
+    if (file)
+        fclose(file);
+    text[n] = 0;
+    const char *state = strrchr(text, ')');
+    return state && state[1] && state[2] != 'Z' && state[2] != 'X';
+}
+
+static enum whose look_into(const struct await *await,
+                            const struct lane_reader *r)
+{
+    struct lane_context context;
+    struct lane_process p;
+    if (lane_reader_entry(r, LANE_TABLE_CONTEXTS, 0, &context) < 0 ||
+        memcmp(context.trace_id, await->trace, 16) != 0)
+        return WHOSE_OTHER;
+    for (uint32_t i = 0; i < r->header.process_next; i++)
+        if (lane_reader_entry(r, LANE_TABLE_PROCESSES, i, &p) == 0 &&
+            p.state == LANE_PROCESS_RUNS && p.pid > 0 &&
+            is_alive((pid_t)p.pid, p.start_time))
+            return WHOSE_ALIVE;
+    return WHOSE_DEAD;
+}
+
+static enum whose whose(struct await *await, int dir_fd, const char *name)
+{
+    struct lane_reader r;
+    struct stat at;
+    if (tfind(name, &await->others, by_name))
+        return WHOSE_OTHER;
+    int err = lane_reader_open(&r, dir_fd, name);
+    if (err == -ENOENT || err == -EAGAIN)
+        return WHOSE_UNKNOWN;
+    enum whose is = WHOSE_OTHER;
+    if (!err) {
+        if (fstat(r.fd, &at) == 0 &&
+            at.st_ctim.tv_sec * INT64_C(1000000000) + at.st_ctim.tv_nsec >=
+                await->since_unix_ns)
+            is = look_into(await, &r);
+        lane_reader_close(&r);
+    }
+    char *copy = is == WHOSE_OTHER ? strdup(name) : NULL;
+    if (copy && !tsearch(copy, &await->others, by_name))
+        free(copy);
+    return is;
+}
+
+struct await_left await_look(struct await *await)
+{
+    struct await_left left = {0};
+    DIR *d = opendir(await->dir);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        if (strncmp(e->d_name, "session-", 8) != 0)
+            continue;
+        enum whose is = whose(await, dirfd(d), e->d_name);
+        left.dead += is == WHOSE_DEAD;
+        left.alive += is == WHOSE_ALIVE;
+    }
+    if (d)
+        closedir(d);
+    return left;
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sessions of a directory; see sessions.h. */
+#include "tools/cli/launch/sessions.h"
+#include "lane/reader/reader.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void look_at_processes(const struct lane_reader *r,
+                              struct session_info *s)
+{
+    for (uint32_t i = 0; i < r->header.process_next; i++) {
+        struct lane_process p;
+        if (lane_reader_entry(r, LANE_TABLE_PROCESSES, i, &p) < 0 ||
+            p.state == LANE_PROCESS_NONE)
+            continue;
+        if (s->process_count++ == 0) {
+            s->pid = p.pid;
+            memcpy(s->name, p.name, sizeof p.name);
+        }
+        if (p.state == LANE_PROCESS_RUNS && p.pid > 0 &&
+            (kill((pid_t)p.pid, 0) == 0 || errno == EPERM))
+            s->alive_count++;
+    }
+}
+
+static void look_at_lanes(const struct lane_reader *r, struct session_info *s)
+{
+    for (uint32_t i = 0; i < r->header.lane_next; i++) {
+        struct lane_head lane;
+        if (lane_reader_lane(r, i, &lane) < 0)
+            continue;
+        s->lane_count++;
+        if (lane.position > lane.tail)
+            s->backlog_bytes += lane.position - lane.tail;
+        s->dropped += lane.dropped;
+        s->open_spans += lane.depth;
+    }
+}
+
+static void look(int dir_fd, const char *file, struct session_info *s)
+{
+    struct lane_reader r;
+    *s = (struct session_info){0};
+    snprintf(s->file, sizeof s->file, "%s", file);
+    s->err = lane_reader_open(&r, dir_fd, file);
+    if (s->err)
+        return;
+    const struct lane_session *h = &r.header;
+    s->major = h->major;
+    s->minor = h->minor;
+    s->is_off = h->gate == LANE_GATE_OFF;
+    s->is_refused = h->is_refused != 0;
+    s->unit_count = h->unit_next;
+    s->unit_max = h->unit_max;
+    s->lost_threads = h->lost_threads;
+    s->lost_calls = h->lost_calls;
+    s->lost_contexts = h->lost_contexts;
+    s->lost_sites = h->lost_sites;
+    s->lost_strings = h->lost_strings;
+    s->lost_processes = h->lost_processes;
+    s->hook_faults = h->hook_faults;
+    s->manifest_errors = h->manifest_errors;
+    lane_reader_string(&r,
+                       (struct lane_string){h->store_string, h->store_bytes}, 0,
+                       s->store, sizeof s->store);
+    look_at_processes(&r, s);
+    look_at_lanes(&r, s);
+    lane_reader_close(&r);
+}
+
+int sessions_each(const char *dir,
+                  int (*each)(void *context, const struct session_info *s),
+                  void *context)
+{
+    DIR *d = opendir(dir);
+    if (!d)
+        return -errno;
+    int err = 0;
+    for (struct dirent *e; !err && (e = readdir(d));) {
+        struct session_info s;
+        if (strncmp(e->d_name, "session-", 8) != 0)
+            continue;
+        look(dirfd(d), e->d_name, &s);
+        if (s.err != -ENOENT) /* else it was drained meanwhile */
+            err = each(context, &s);
+    }
+    closedir(d);
+    return err;
+}
+
+/* Its place in the session; -1: it is not there. */
+static int64_t find_process(const struct lane_reader *r, uint32_t pid)
+{
+    for (uint32_t i = 0; i < r->header.process_next; i++) {
+        struct lane_process p;
+        if (lane_reader_entry(r, LANE_TABLE_PROCESSES, i, &p) == 0 &&
+            p.state == LANE_PROCESS_RUNS && p.pid == pid)
+            return i;
+    }
+    return -1;
+}
+
+static int add_beside(const struct lane_reader *r, uint32_t pid, uint32_t *pids,
+                      int most, int count)
+{
+    for (uint32_t i = 0; i < r->header.process_next; i++) {
+        struct lane_process p;
+        if (lane_reader_entry(r, LANE_TABLE_PROCESSES, i, &p) != 0 ||
+            p.state != LANE_PROCESS_RUNS || p.pid == pid || p.pid == 0 ||
+            (kill((pid_t)p.pid, 0) != 0 && errno != EPERM))
+            continue;
+        if (count < most)
+            pids[count] = p.pid;
+        count++;
+    }
+    return count;
+}
+
+int sessions_beside(const char *dir, uint32_t pid, uint32_t *pids, int most)
+{
+    int count = 0;
+    DIR *d = opendir(dir);
+    if (!d)
+        return -errno;
+    for (struct dirent *e; (e = readdir(d));) {
+        struct lane_reader r;
+        if (strncmp(e->d_name, "session-", 8) != 0 ||
+            lane_reader_open(&r, dirfd(d), e->d_name) < 0)
+            continue;
+        if (find_process(&r, pid) >= 0)
+            count = add_beside(&r, pid, pids, most, count);
+        lane_reader_close(&r);
+    }
+    closedir(d);
+    return count;
+}
+
+/* Words of a header that was validated. A file that shrinks under us is
+ * written with pwrite(), which faults nobody. */
+struct gate {
+    uint64_t off[LANE_PROCESS_MAX / 64];
+    uint32_t word;
+};
+
+enum {
+    OFF_AT = offsetof(struct lane_session, process_off),
+    WORD_AT = offsetof(struct lane_session, gate)
+};
+
+static int gate_read(int fd, struct gate *g)
+{
+    return pread(fd, g->off, sizeof g->off, OFF_AT) == sizeof g->off &&
+                   pread(fd, &g->word, sizeof g->word, WORD_AT) ==
+                       sizeof g->word
+               ? 0
+               : -EIO;
+}
+
+/* No more than the byte of the place: who starts now clears its own bit. The
+ * word last: it says to look at the bits. */
+static int gate_write(int fd, const struct gate *g, int64_t place)
+{
+    size_t at = place < 0 ? 0 : (size_t)place / 8;
+    size_t len = place < 0 ? sizeof g->off : 1;
+    return pwrite(fd, (const char *)g->off + at, len, OFF_AT + (off_t)at) ==
+                       (ssize_t)len &&
+                   pwrite(fd, &g->word, sizeof g->word, WORD_AT) ==
+                       sizeof g->word
+               ? 0
+               : -EIO;
+}
+
+/* `place` -1: all of the session. */
+static void gate_change(struct gate *g, int64_t place, bool open)
+{
+    uint64_t any = 0;
+    if (place < 0) {
+        *g = (struct gate){.word = open ? LANE_GATE_OPEN : LANE_GATE_OFF};
+        return;
+    }
+    uint64_t bit = UINT64_C(1) << place % 64;
+    uint64_t *off = &g->off[place / 64];
+    *off = open ? *off & ~bit : *off | bit;
+    for (unsigned i = 0; i < LANE_PROCESS_MAX / 64; i++)
+        any |= g->off[i];
+    g->word = any ? LANE_GATE_SOME : LANE_GATE_OPEN;
+}
+
+/* One `off` or `on` at a time: the lock ends with the descriptor. Where all
+ * are off, there is no `on` of one. 1: it is of all, 0, or -errno. */
+static int set_gate(int dir_fd, const char *file, int64_t place, bool open)
+{
+    struct gate g;
+    struct flock lock = {.l_type = F_WRLCK,
+                         .l_whence = SEEK_SET,
+                         .l_start = offsetof(struct lane_session, process_off),
+                         .l_len = sizeof g.off};
+    int fd = openat(dir_fd, file, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return -errno;
+    int err = fcntl(fd, F_OFD_SETLKW, &lock) < 0 ? -errno : 0;
+    err = err ? err : gate_read(fd, &g);
+    if (err == 0 && g.word == LANE_GATE_OFF)
+        place = -1;
+    if (err == 0) {
+        gate_change(&g, place, open);
+        err = gate_write(fd, &g, place);
+    }
+    close(fd);
+    return err ? err : place < 0;
+}
+
+int sessions_set_gate(const char *dir, uint32_t pid, bool open, bool *is_alone)
+{
+    int changed = 0, err = 0;
+    DIR *d = opendir(dir);
+    if (!d)
+        return -errno;
+    *is_alone = true;
+    for (struct dirent *e; (e = readdir(d));) {
+        struct lane_reader r;
+        if (strncmp(e->d_name, "session-", 8) != 0 ||
+            lane_reader_open(&r, dirfd(d), e->d_name) < 0)
+            continue;
+        bool is_old = r.header.minor < LANE_MINOR_OFF; /* all or nothing */
+        int64_t place = pid == 0 ? -1 : find_process(&r, pid);
+        if (pid == 0 || place >= 0) {
+            int done = set_gate(dirfd(d), e->d_name, is_old ? -1 : place, open);
+            err = done < 0 ? done : err;
+            *is_alone &= done == 0;
+            changed += done >= 0;
+        }
+        lane_reader_close(&r);
+    }
+    closedir(d);
+    return err ? err : changed;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What in a program is worth tracing: candidates, with what they are. */
+#pragma once
+#include "tools/cli/program/objects.h"
+#include "tools/dwarf/prototype.h"
+
+enum suggest_kind {
+    SUGGEST_OWN,      /* a function of the program itself */
+    SUGGEST_EXPORT,   /* of a library that the program is made around */
+    SUGGEST_IMPORT,   /* of a library, called by the program */
+    SUGGEST_TABLE,    /* in an array of function pointers */
+    SUGGEST_CALLBACK, /* handed to a registration function */
+    SUGGEST_ENTRY,    /* that the program looks up in its plugins */
+    SUGGEST_KINDS,
+};
+struct candidate {
+    const struct object *object; /* NULL: a plugin, see `plugins` */
+    const char *name;            /* symbol; NULL: it has none */
+    uint64_t vaddr;
+    enum suggest_kind kind;
+    char *note;    /* "handed to plugin_register_read at 0x1234" */
+    char *plugins; /* glob of the objects of an entry point */
+    uint64_t size_bytes;
+    int score;
+    bool is_left_out;
+    struct debug_function debug;
+};
+struct suggestions {
+    struct candidate *at;
+    size_t count, cap;
+    uint32_t *slots; /* hash of `at` while it grows: index + 1; 2 * cap */
+    bool failed;     /* no memory: the list is not whole */
+};
+
+/* Add one, unless the same function is there already; then its kind and note
+ * become these if they say more. */
+struct candidate *suggest_add(struct suggestions *s,
+                              const struct object *object, const char *name,
+                              uint64_t vaddr, enum suggest_kind kind,
+                              const char *note);
+/* Tables of pointers and callbacks of the executable (suggest_code.c). */
+void suggest_from_code(struct suggestions *s, const struct objects *objects);
+/* Names that the program looks up in the objects of its plugin folders
+ * (suggest_plugins.c). */
+void suggest_plugins(struct suggestions *s, const struct objects *objects);
+
+/* Words of a name (suggest_words.c): more than 0 is work, less a helper. */
+int suggest_score_name(const char *name);
+/* libc, libstdc++, GLib: plumbing of any program. */
+bool suggest_is_plumbing(const struct object *object);

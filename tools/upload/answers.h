@@ -1,9 +1,0 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-/* What an answer of PostgREST or InsForge means for the rows that were sent:
- * the table of docs/upload.md. */
-#pragma once
-#include "tools/upload/http.h"
-#include "tools/upload/sink.h"
-
-/* Fills verdict, code, message, is_ambiguous and retry_after_ms. */
-void answers_judge(const struct http_answer *answer, struct sink_answer *out);

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an answer of PostgREST or InsForge means for the rows that were sent:
+ * the table of docs/upload.md. */
+#pragma once
+#include "tools/upload/http/http.h"
+#include "tools/upload/outbox/sink.h"
+
+/* Fills verdict, code, message, is_ambiguous and retry_after_ms. */
+void answers_judge(const struct http_answer *answer, struct sink_answer *out);
