@@ -310,6 +310,12 @@ def requests(run):
         raise SystemExit(shown)
 
 
+def silenced_now(run):
+    rows = [r for r in run.rows("status") if r["kind"] == "session"]
+    check([r for r in rows if r["is_off"]], [], "sessions that are off")
+    return [(p["pid"], p["name"]) for r in rows for p in r["off_processes"]]
+
+
 def off(run):
     """`off PID` is of that process alone, and the trace says when."""
     child = subprocess.Popen(
@@ -320,6 +326,10 @@ def off(run):
     wait_until(lambda: run.handspan("list").returncode == 0)
     said = run.handspan("off", one).stdout
     check(said, f"Process {one}: recording is off.\n", "off")
+    check(silenced_now(run), [(int(one), "ends_step")], "status --json")
+    said = run.handspan("status").stdout
+    if f", recording is off in 1 of 3 processes: {one} ends_step," not in said:
+        raise SystemExit(said)
 
     def calls(pid):
         return run.sql("""SELECT count(*) FROM spans s JOIN processes p
@@ -337,6 +347,7 @@ def off(run):
     check(calls(one), silenced, "calls while it was off")
     check(run.handspan("on", one).stdout, f"Process {one}: recording is on.\n",
           "on")
+    check(silenced_now(run), [], "status after on")
     wait_for_more(one)
     wait_until(lambda: run.sql(
         "SELECT 1 FROM pauses WHERE until_unix_ns IS NOT NULL"))
