@@ -365,6 +365,40 @@ def off(run):
         raise SystemExit(shown)
 
 
+def off_exec(run):
+    """What a silenced process becomes by exec is recorded; an exec that fails
+    changes nothing."""
+    child = subprocess.Popen(
+        [run.build / "bin" / "handspan", "run", "--summary=never", "-m",
+         run.dir / "m", "--", str(run.step), "turn"],
+        env=run.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def tell(command):
+        child.stdin.write(command)
+        child.stdin.flush()
+        return child.stdout.readline().strip()
+
+    def calls():
+        return run.sql("""SELECT count(s.start_unix_ns) FROM processes p
+            LEFT JOIN spans s ON p.session = s.session AND p.idx = s.process_idx
+            WHERE p.pid = ? GROUP BY p.session, p.idx ORDER BY p.start_unix_ns""", int(pid))
+    pid = child.stdout.readline().strip()
+    wait_until(lambda: run.handspan("list").returncode == 0)
+    run.handspan("off", pid)
+    check(list((run.dir / "d").glob("off*")), [], "left in the directory")
+    wait_until(lambda: run.sql("SELECT 1 FROM pauses WHERE process_idx >= 0"))
+    check(tell("f"), "goes on", "an exec that failed")
+    check(silenced_now(run), [(int(pid), "ends_step")], "who is off")
+    check(tell("e"), pid, "the process")
+    check(silenced_now(run), [], "who is off after the exec")
+    wait_until(lambda: len(calls()) == 2 and calls()[1][0] > 30)
+    child.communicate("x", timeout=300)
+    run.drain()
+    shown = run.handspan("show").stdout
+    if f"Recording was off in process {pid} for" not in shown:
+        raise SystemExit(shown)
+
+
 def loading(run):
     """A process begins with its exec; the time until its first handler has a
     row of its own, everywhere the same."""
