@@ -323,18 +323,20 @@ def off(run):
          run.dir / "m", "--", str(run.step), "prefork"],
         env=run.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     one, other = (child.stdout.readline().strip() for _ in range(2))
+
+    def calls(pid):
+        return run.sql("""SELECT count(*) FROM spans s JOIN processes p
+            ON p.session = s.session AND p.idx = s.process_idx
+            WHERE p.pid = ? AND s.status <> 'open'""", int(pid))[0][0]
+
     wait_until(lambda: run.handspan("list").returncode == 0)
+    wait_until(lambda: calls(one) and calls(other))
     said = run.handspan("off", one).stdout
     check(said, f"Process {one}: recording is off.\n", "off")
     check(silenced_now(run), [(int(one), "ends_step")], "status --json")
     said = run.handspan("status").stdout
     if f", recording is off in 1 of 3 processes: {one} ends_step," not in said:
         raise SystemExit(said)
-
-    def calls(pid):
-        return run.sql("""SELECT count(*) FROM spans s JOIN processes p
-            ON p.session = s.session AND p.idx = s.process_idx
-            WHERE p.pid = ? AND s.status <> 'open'""", int(pid))[0][0]
 
     def wait_for_more(pid):
         most = calls(pid) + 30
