@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside the drain: drain.c (items to rows), begun.c (spans of two calls). */
+/* Inside the drain: drain.c (items of the lanes), span_row.c (a span's row),
+ * begun.c (spans of two calls). */
 #pragma once
 #include "tools/sidecar/session/session.h"
 
