@@ -143,6 +143,10 @@ bool compile_expression(struct parser *p, const struct manifest_decl *decl,
     return out->expr != NULL;
 failed:
     out->is_unknown = c.is_unknown;
+    if (c.is_unknown && use == USE_CONDITION && !p->host->is_pending)
+        parser_report(
+            p, MANIFEST_NOT_YET, node->at, "'", parser_quote(p, &node->at),
+            "' can never be judged: it reads what has no value", NULL);
     return c.is_unknown && !p->fatal;
 }
 

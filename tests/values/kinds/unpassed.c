@@ -7,7 +7,7 @@
 //@ build: gcc -O2 -g -o p p.c
 //@ build: clang -O0 -g -o p p.c
 //@ manifest: struct job { int id; int kind; };
-//@ manifest: [[span]] static int dropped(int unused, int n);
+//@ manifest: [[span, fails(unused < 0)]] static int dropped(int unused, int n);
 //@ manifest: [[span, input(kind = j->kind)]] static int promoted(struct job *j, int n);
 //@ manifest: [[span, input(name)]] int exported(const char *name, int n);
 //@ manifest: [[span, match("glob_*")]] int glob(int first, int second);
@@ -18,6 +18,7 @@
 //@ expect: "O0" in build or "gcc" in build or one("exported")["input"] == {"n": 42}
 //@ expect: "O0" in build or "gcc" in build or one("dropped")["input"] == {}
 //@ expect: "O0" in build or "gcc" in build or "not passed, says the debug information" in said
+//@ expect: "gcc" in build or ("O0" in build) != ("'unused < 0' can never be judged: it reads what has no value" in said)
 //@ expect: "O0" not in build or (one("dropped")["input"] == {"unused": 5, "n": 42} and one("exported")["input"] == {"name": "text", "n": 42})
 //@ expect: all(v == {"first": 1, "second": 2}.get(k) for s in of("glob_a") + of("glob_b") for k, v in s["input"].items())
 //@ expect: all(v == {"a": 3, "b": 4, "c": 5, "d": 6.5}.get(k) for k, v in one("middle")["input"].items())
