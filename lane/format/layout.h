@@ -198,7 +198,7 @@ struct lane_session {
     uint32_t note_string; /* [P] string, lines: what the run says of itself */
     uint32_t note_bytes;
     /* [S] a unit on its way to the ready queue: ready_tail << 32 | unit + 1, 0
-     * none. A sidecar killed in between finishes this first (keeper.c). */
+     * none. A sidecar killed in between finishes this first (units.c). */
     uint64_t recycling;
     /* [P] before `ready`: exit statuses that are errors; no rules: all but 0 */
     uint32_t has_exit_rules;
