@@ -3,7 +3,7 @@
  * [[attributes]]: one table says what each takes, one function per shape
  * reads it. What they mean is decided in declare.c and parse.c.
  */
-#include "manifest/text/parser.h"
+#include "manifest/grammar/grammar.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
  * (_GLIBCXX_USE_CXX11_ABI 1, gcc 5 and later): std::string, std::string_view
  * and std::vector of scalars are values like `char *` and arrays of C.
  */
-#include "manifest/grammar/emit.h"
+#include "manifest/grammar/grammar.h"
 
 #include <string.h>
 
@@ -85,38 +85,4 @@ bool container_is_indirect(const struct manifest_type *type)
     return type->kind == MANIFEST_RECORD &&
            (type_of(type)->container == CONTAINER_STRING ||
             type_of(type)->container == CONTAINER_VECTOR);
-}
-
-/* A view by value: its length and its pointer are in registers. */
-static bool emit_view(struct compile *c, struct mark at,
-                      const struct operand *view)
-{
-    struct operand part = *view;
-    part.type = &text_pointer.t;
-    part.offset += 8;
-    if (!emit_value(c, at, &part))
-        return false;
-    part = *view;
-    part.type = &type_ulong.t;
-    return emit_value(c, at, &part);
-}
-
-bool emit_container(struct compile *c, struct mark at, struct operand *operand,
-                    enum manifest_value_type *type)
-{
-    enum container kind = type_of(operand->type)->container;
-    struct code code = {.op = OP_CONTAINER, .index = (uint8_t)kind};
-    *type =
-        kind == CONTAINER_VECTOR ? MANIFEST_VALUE_BYTES : MANIFEST_VALUE_TEXT;
-    c->is_ranged = true;
-    if (operand->kind == OPERAND_REGISTER) {
-        if (kind == CONTAINER_VIEW)
-            return emit_view(c, at, operand);
-        compile_error(c, at, "'", parser_quote(c->p, &at),
-                      "' cannot be in registers");
-        return false;
-    }
-    c->needs_memory = c->dereferences = true;
-    operand->kind = OPERAND_VALUE;
-    return emit(c, code, 1);
 }

@@ -6,7 +6,7 @@
  * debug information says. Without any, `this` is known of what only a class can
  * have, and of what has no class.
  */
-#include "manifest/text/parser.h"
+#include "manifest/grammar/grammar.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
  * speak of, so names and types are found later, in compile.c. The number of
  * nodes is limited: every walk over a tree may recurse.
  */
-#include "manifest/text/parser.h"
+#include "manifest/grammar/grammar.h"
 
 #include <string.h>
 

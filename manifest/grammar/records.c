@@ -4,7 +4,8 @@
  * that contains itself is an error and not a loop. Two equal definitions are
  * accepted, as in C23: two headers may have been pasted.
  */
-#include "manifest/text/parser.h"
+#include "manifest/grammar/borrow.h"
+#include "manifest/grammar/grammar.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
  * not know; none of them is an error here. An unknown type becomes
  * MANIFEST_OPAQUE, which is fine behind a pointer.
  */
-#include "manifest/text/parser.h"
+#include "manifest/grammar/grammar.h"
 
 #include <string.h>
 

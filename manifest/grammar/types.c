@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The types of C on x86-64 Linux (psABI 3.1.2), the names that stddef.h,
- * stdint.h, stdbool.h and sys/types.h would give, and record layout.
+ * stdint.h, stdbool.h and sys/types.h would give, pointers and vectors of them,
+ * what a type is called in a message, and record layout.
  */
-#include "manifest/text/parser.h"
+#include "manifest/grammar/grammar.h"
 
 #include <string.h>
 
@@ -291,6 +292,72 @@ const struct manifest_type *type_from_words(uint32_t words)
         return &type_cldouble.t;
     }
     return NULL;
+}
+
+const struct manifest_type *type_pointer_to(struct parser *p,
+                                            const struct manifest_type *to)
+{
+    if (to == &type_void.t)
+        return &type_void_pointer.t;
+    struct type *type = PARSER_NEW(p, struct type);
+    if (!type)
+        return NULL;
+    type->t.kind = MANIFEST_POINTER;
+    type->t.size_bytes = type->t.align_bytes = 8;
+    type->t.to = to;
+    return &type->t;
+}
+
+bool type_is_complete(const struct manifest_type *t)
+{
+    while (t->kind == MANIFEST_ARRAY)
+        t = t->to;
+    return t->kind != MANIFEST_OPAQUE && t->kind != MANIFEST_VOID &&
+           t->kind != MANIFEST_FUNCTION;
+}
+
+const char *type_describe(struct parser *p, const struct manifest_type *t)
+{
+    const struct type *type = type_of(t);
+    const char *kind = t->kind == MANIFEST_INT ? "enum "
+                       : t->is_union           ? "union "
+                                               : "struct ";
+    if (t->kind == MANIFEST_POINTER)
+        return "a pointer";
+    if (t->kind == MANIFEST_ARRAY)
+        return "an array";
+    if (t->kind == MANIFEST_FUNCTION)
+        return "a function";
+    if (!t->name)
+        return t->kind == MANIFEST_INT ? "an enum" : "a record";
+    if (!type->is_tag)
+        return t->name;
+    size_t len = strlen(t->name), prefix = strlen(kind);
+    char *text = parser_alloc(p, prefix + len + 1, 1);
+    if (!text)
+        return "";
+    memcpy(text, kind, prefix);
+    memcpy(text + prefix, t->name, len);
+    return text;
+}
+
+const struct manifest_type *type_apply_vector(struct parser *p, struct mark at,
+                                              const struct manifest_type *type,
+                                              uint32_t vector_bytes)
+{
+    if (!vector_bytes)
+        return type;
+    const struct manifest_type *vector = type_vector_of(vector_bytes);
+    bool is_element = type->kind == MANIFEST_INT ||
+                      type->kind == MANIFEST_BOOL ||
+                      type->kind == MANIFEST_FLOAT;
+    if (!vector || !is_element) {
+        parser_error(p, at,
+                     "a vector_size that is not known here; write __m64, "
+                     "__m128, __m256 or __m512");
+        return NULL;
+    }
+    return vector;
 }
 
 /* ---- layout ---------------------------------------------------------- */

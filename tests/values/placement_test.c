@@ -5,7 +5,7 @@
  * compared with where DW_AT_location has the parameters at the first byte.
  * Prints the figures. A difference is a refusal with its reason by
  * construction; in code of gcc, which gives a function another name when it
- * changes its parameters, it is a fault of the types or of manifest/grammar/place.c,
+ * changes its parameters, it is a fault of the types or of manifest/meaning/place.c,
  * and fails the test. -v lists what differs.
  */
 #include <dwarf.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between types.c (what is asked for, and where it is) and types_write.c (how
- * it is written). */
+/* Between types.c (what is asked for), types_find.c (where it is) and
+ * types_write.c (how it is written). */
 #pragma once
 #include "tools/common/text/buf.h"
 #include "tools/dwarf/debug_internal.h"
@@ -87,13 +87,16 @@ bool types_lower(struct debug_types *t, Dwarf_Die *die, int64_t *out);
 bool types_is_record(int tag);
 bool types_is_flag(Dwarf_Die *die, unsigned attribute);
 bool types_is_cxx(Dwarf_Die *die);
-bool types_is_same(Dwarf_Die *a, Dwarf_Die *b);
 /* "etl::job" or "job"; "" if it has none. */
 void types_qualified_name(Dwarf_Die *die, char out[TYPES_NAME]);
 /* Without its scope: "pair<int,long>". */
 void types_own_name(Dwarf_Die *die, char out[TYPES_NAME]);
 /* " / * job.h:12 * /" without the blanks */
 void types_put_place(struct buf *out, Dwarf_Die *die);
+
+/* types_same.c: are these two entries one type, as each unit has its own? By
+ * file name, line, size and members, up to TYPES_MEMBERS of them. */
+bool types_is_same(Dwarf_Die *a, Dwarf_Die *b);
 
 /* types_write.c: append to t->text. False: nothing that C could say. */
 bool types_write_type(struct debug_types *t, const struct types_want *w,

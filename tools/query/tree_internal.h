@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between tree.c, tree_link.c and critical.c only. */
+/* Between the files that build a tree: tree.c, tree_link.c, tree_loading.c,
+ * tree_totals.c, critical.c. */
 #pragma once
 #include "tools/query/tree.h"
 
@@ -23,7 +24,6 @@ struct tree_loader {
 /* Find the parent of each item, over sessions as well; take out processes that
  * were nothing but the first moments of what they exec'ed. 0 or -ENOMEM. */
 int query_tree_link(struct tree_loader *l) __attribute__((warn_unused_result));
-/* An item without parent that is right to have none. */
 /* Room for one more item. 0, -ENOMEM or -E2BIG. */
 int query_tree_grow(struct tree_loader *l) __attribute__((warn_unused_result));
 /* An item for the loading of each process among the items, which are all that
@@ -33,4 +33,9 @@ int query_tree_add_loading(struct tree_loader *l)
     __attribute__((warn_unused_result));
 int query_tree_sum_loading(struct tree_loader *l)
     __attribute__((warn_unused_result));
+/* An item without parent that is right to have none? */
 bool query_tree_is_root(const struct tree_loader *l, size_t item);
+/* tree_totals.c: sum up the items of each node, whose reasons the nodes take
+ * over from l->orphans; put siblings in the order of their first start. Every
+ * item has its node by now. */
+void query_tree_total(struct tree_loader *l);

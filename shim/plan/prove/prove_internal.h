@@ -128,12 +128,16 @@ struct prover {
     struct prove_target targets[PROVE_TARGETS];
 };
 
-/* ---- outcome (prove.c) */
+/* ---- outcome (prove_outcome.c) */
+/* The proof ends here: nothing else is looked at. `text` is kept, not copied;
+ * of a proof that is decided already nothing changes. */
 void prove_fail(struct prover *p, enum plan_stack verdict, const char *text,
                 uint64_t pc);
 /* A finding that does not end the search: a worse one may follow. */
 void prove_doubt(struct prover *p, enum plan_stack verdict, const char *text,
                  uint64_t pc);
+/* A function that this one tail-jumps to is to be proved as well, once; too
+ * many are a doubt. */
 void prove_add_target(struct prover *p, const struct plan_image *image,
                       uint64_t vaddr, uint64_t pc);
 

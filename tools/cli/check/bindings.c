@@ -10,11 +10,10 @@
 #include "bind/reserved.h"
 #include "bind/twins.h"
 #include "bind/way.h"
+#include "tools/cli/check/imports.h"
 #include "tools/cli/check/remark.h"
 #include "tools/common/text/format.h"
 #include "tools/common/text/text.h"
-#include <elf.h>
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,111 +75,6 @@ void binding_free(struct binding *b)
 }
 
 /* ---- one function ------------------------------------------------------- */
-
-/* Its call slots lead somewhere at their first call only. */
-static bool is_lazy(const struct plan_image *image)
-{
-    const char *now = getenv("LD_BIND_NOW");
-    const char *table =
-        plan_image_at(image, image->dynamic, image->dynamic_len);
-    for (uint64_t i = 0; table && i < image->dynamic_len / sizeof(Elf64_Dyn);
-         i++) {
-        Elf64_Dyn d;
-        memcpy(&d, table + i * sizeof d, sizeof d);
-        if (d.d_tag == DT_BIND_NOW ||
-            (d.d_tag == DT_FLAGS && d.d_un.d_val & DF_BIND_NOW) ||
-            (d.d_tag == DT_FLAGS_1 && d.d_un.d_val & DF_1_NOW))
-            return false;
-        if (d.d_tag == DT_NULL)
-            break;
-    }
-    return !now || !*now;
-}
-
-/* Of an object that others load nothing is resolved when it is bound. */
-static bool is_later(const struct bindings *b)
-{
-    return b->objects->at[0].kind != OBJECT_MAIN;
-}
-
-struct import {
-    const struct plan_image *image; /* that is looked at */
-    const char *version;            /* NULL: none is demanded */
-    struct plan_symbol found;
-};
-
-/* An object without versions serves every one. */
-static int look_at_version(void *context, const struct plan_symbol *symbol)
-{
-    struct import *import = context;
-    const char *has = plan_image_version(import->image, symbol->index);
-    if (!symbol->is_exported || (has && strcmp(has, import->version) != 0))
-        return 0;
-    import->found = *symbol;
-    return 1;
-}
-
-/* Does this object serve the import of that name? */
-static bool find_import(struct import *import, const char *name)
-{
-    if (import->version)
-        return plan_image_each_version(import->image, name, look_at_version,
-                                       import) != 0;
-    return plan_image_find_symbol(import->image, name, &import->found) == 0 &&
-           import->found.is_exported;
-}
-
-/* Where an import leads when the process starts: the first object that exports
- * the name in its version, as the loader searches. */
-static int resolve_slot(void *context, const struct plan_image *image,
-                        uint64_t slot_vaddr, const struct plan_image **target,
-                        uint64_t *target_vaddr)
-{
-    const struct bindings *b = context;
-    struct plan_slot slot;
-    struct import import = {0};
-    if (is_later(b) || plan_image_find_slot(image, slot_vaddr, &slot) < 0 ||
-        (slot.type == R_X86_64_JUMP_SLOT && is_lazy(image)))
-        return -ENOENT;
-    if (slot.is_bound_here && slot.is_defined_here) {
-        *target = image;
-        *target_vaddr = slot.definition;
-        return 0;
-    }
-    import.version = plan_image_version(image, slot.index);
-    for (size_t i = 0; slot.name && i < b->objects->count; i++) {
-        import.image = &b->objects->at[i].image;
-        if (!find_import(&import, slot.name))
-            continue;
-        if (import.found.is_ifunc)
-            return -ENOENT;
-        *target = import.image;
-        *target_vaddr = import.found.vaddr;
-        return 0;
-    }
-    return -ENOENT;
-}
-
-struct slot_search {
-    const char *name;
-    bool found;
-};
-static int look_at_slot(void *context, const struct plan_slot *slot)
-{
-    struct slot_search *s = context;
-    s->found =
-        slot->name && !slot->is_bound_here && strcmp(slot->name, s->name) == 0;
-    return s->found;
-}
-
-static bool has_slots(const struct bindings *b, const char *name)
-{
-    struct slot_search s = {.name = name};
-    for (size_t i = 0; i < b->objects->count && !s.found; i++)
-        if (b->objects->at[i].kind != OBJECT_LOADER)
-            plan_image_each_slot(&b->objects->at[i].image, look_at_slot, &s);
-    return s.found;
-}
 
 void binding_remark(struct binding *out, const char *format, ...)
 {
@@ -274,12 +168,13 @@ static bool is_taken(struct bindings *b, struct function *f,
 static enum bind_carrier choose_carrier(struct bindings *b, struct function *f)
 {
     struct bind_choice choice;
-    struct bind_means means = {.decoder = &plan_decoder_zydis,
-                               .scratch = b->scratch,
-                               .resolver = {b, resolve_slot},
-                               .steps_left = &b->steps_left,
-                               .collector = find_collector,
-                               .context = b};
+    struct bind_means means = {
+        .decoder = &plan_decoder_zydis,
+        .scratch = b->scratch,
+        .resolver = {(void *)(uintptr_t)b->objects, imports_resolve},
+        .steps_left = &b->steps_left,
+        .collector = find_collector,
+        .context = b};
     bind_choose_carrier(&means, &f->object->image, f->vaddr, &choice);
     if (choice.carrier == BIND_REFUSED) {
         buf_reset(&f->said);
@@ -316,12 +211,13 @@ static void decide_free(struct bindings *b, struct function *f,
         (void)bind_verdict_text(&patch, text, sizeof text);
         say(f, text);
     }
-    if (!bind_is_reachable(has_patch, patch.verdict, !is_later(b)))
+    if (!bind_is_reachable(has_patch, patch.verdict,
+                           !imports_are_later(b->objects)))
         return;
     enum bind_carrier carrier = choose_carrier(b, f);
     if (carrier == BIND_REFUSED)
         return;
-    f->is_bound = has_patch || has_slots(b, f->name);
+    f->is_bound = has_patch || imports_have(b->objects, f->name);
     if (!f->is_bound) {
         say(f, bind_no_slots_text);
         return;

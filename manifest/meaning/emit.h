@@ -5,7 +5,7 @@
  * because eval.c runs on the path of a call and must not recurse.
  */
 #pragma once
-#include "manifest/text/parser.h"
+#include "manifest/meaning/meaning.h"
 
 struct compile {
     struct parser *p;
@@ -72,7 +72,7 @@ void emit_leave_out(struct compile *c, struct mark at, const char *why_not,
 bool emit_value(struct compile *c, struct mark at, struct operand *operand);
 /* The register of the eightbyte at operand->offset, then the bits of it. */
 bool emit_piece(struct compile *c, struct mark at, struct operand *operand);
-/* containers.c: its text or elements, address and length on the stack. */
+/* container_code.c: its text or elements, address and length on the stack. */
 bool emit_container(struct compile *c, struct mark at, struct operand *operand,
                     enum manifest_value_type *type);
 bool emit_binary(struct compile *c, const struct node *node,

@@ -4,7 +4,8 @@
  * names, roles, settings and prototype. An error here disables this
  * declaration; a type that is not known only its captures.
  */
-#include "manifest/text/parser.h"
+#include "manifest/grammar/borrow.h"
+#include "manifest/meaning/meaning.h"
 
 #include <errno.h>
 #include <string.h>

@@ -9,7 +9,8 @@
  * What is said (tools/dwarf/types_function.c) is a text, "?: rdi, -, +8": the
  * result, then each parameter.
  */
-#include "manifest/text/parser.h"
+#include "manifest/grammar/borrow.h"
+#include "manifest/meaning/meaning.h"
 
 #include <string.h>
 

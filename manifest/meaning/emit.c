@@ -3,7 +3,7 @@
  * Operands and operators of an expression to code. Arithmetic follows C: the
  * usual conversions decide width and sign, and each operation carries them.
  */
-#include "manifest/grammar/emit.h"
+#include "manifest/meaning/emit.h"
 
 bool emit(struct compile *c, struct code code, int effect)
 {

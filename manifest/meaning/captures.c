@@ -4,7 +4,7 @@
  * benign, the values that are captured without being named, and secret(),
  * which takes away from all of them.
  */
-#include "manifest/text/parser.h"
+#include "manifest/meaning/meaning.h"
 
 #include <string.h>
 

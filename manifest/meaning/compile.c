@@ -3,7 +3,8 @@
  * Names and types of an expression: what a parameter, a member or a constant
  * is, once the declaration is known, and the code that eval.c runs.
  */
-#include "manifest/grammar/emit.h"
+#include "manifest/grammar/borrow.h"
+#include "manifest/meaning/emit.h"
 
 #include <string.h>
 

@@ -6,7 +6,7 @@
  * 64 bytes is in one register or in memory, by the options of the compiler:
  * not known. Recursion is bounded: records nest at most LIMIT_NESTING deep.
  */
-#include "manifest/text/parser.h"
+#include "manifest/meaning/meaning.h"
 
 enum klass {
     CLASS_NONE,

@@ -3,7 +3,8 @@
  * Whole expressions: what is captured of one (a value, text, bytes, a record
  * by its members), conditions and keys.
  */
-#include "manifest/grammar/emit.h"
+#include "manifest/grammar/borrow.h"
+#include "manifest/meaning/emit.h"
 
 #include <string.h>
 
