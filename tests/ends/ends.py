@@ -234,9 +234,11 @@ def open_now(run):
 
     def said():
         return run.handspan("check", "--pid", str(pids[0])).stdout
-    wait_until(lambda: "3 calls, 3 open" in said())
-    for pid in pids:
-        os.kill(pid, signal.SIGTERM)
+    try:
+        wait_until(lambda: "3 calls, 3 open" in said())
+    finally:  # they never end by themselves
+        for pid in pids:
+            os.kill(pid, signal.SIGTERM)
     child.communicate(timeout=300)
     run.drain()
     if "3 calls" not in said() or "open" in said():
