@@ -19,7 +19,7 @@ enum {
     NUMBER_BYTES = 64,
 };
 /* The library, its tables, the decoder: address space, and memory of it. */
-static const uint64_t fixed_space = 9 << 19;
+static const uint64_t fixed_space = 78 << 16;
 static const uint64_t fixed_memory = 1 << 20;
 
 static uint64_t smaller(uint64_t a, uint64_t b)

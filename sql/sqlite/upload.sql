@@ -1,4 +1,4 @@
--- What the uploader runs (tools/upload/outbox/feed.c), one statement under each
+-- What the uploader runs (tools/upload/outbox), one statement under each
 -- "-- :NAME". Reads are short transactions of a page each.
 
 -- :begin

@@ -98,7 +98,7 @@ class Program:
         rows = []
         for line in done.stdout.splitlines():
             row = json.loads(line)
-            if "schema" not in row or len(row) > 1:
+            if "schema" not in row:
                 rows.append(row)
         return rows, done.stderr
 

@@ -310,6 +310,12 @@ def requests(run):
         raise SystemExit(shown)
 
 
+def silenced_now(run):
+    rows = [r for r in run.rows("status") if r["kind"] == "session"]
+    check([r for r in rows if r["is_off"]], [], "sessions that are off")
+    return [(p["pid"], p["name"]) for r in rows for p in r["off_processes"]]
+
+
 def off(run):
     """`off PID` is of that process alone, and the trace says when."""
     child = subprocess.Popen(
@@ -317,14 +323,20 @@ def off(run):
          run.dir / "m", "--", str(run.step), "prefork"],
         env=run.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     one, other = (child.stdout.readline().strip() for _ in range(2))
-    wait_until(lambda: run.handspan("list").returncode == 0)
-    said = run.handspan("off", one).stdout
-    check(said, f"Process {one}: recording is off.\n", "off")
 
     def calls(pid):
         return run.sql("""SELECT count(*) FROM spans s JOIN processes p
             ON p.session = s.session AND p.idx = s.process_idx
             WHERE p.pid = ? AND s.status <> 'open'""", int(pid))[0][0]
+
+    wait_until(lambda: run.handspan("list").returncode == 0)
+    wait_until(lambda: calls(one) and calls(other))
+    said = run.handspan("off", one).stdout
+    check(said, f"Process {one}: recording is off.\n", "off")
+    check(silenced_now(run), [(int(one), "ends_step")], "status --json")
+    said = run.handspan("status").stdout
+    if f", recording is off in 1 of 3 processes: {one} ends_step," not in said:
+        raise SystemExit(said)
 
     def wait_for_more(pid):
         most = calls(pid) + 30
@@ -337,6 +349,7 @@ def off(run):
     check(calls(one), silenced, "calls while it was off")
     check(run.handspan("on", one).stdout, f"Process {one}: recording is on.\n",
           "on")
+    check(silenced_now(run), [], "status after on")
     wait_for_more(one)
     wait_until(lambda: run.sql(
         "SELECT 1 FROM pauses WHERE until_unix_ns IS NOT NULL"))
@@ -351,6 +364,40 @@ def off(run):
     shown = run.handspan("show").stdout
     if "Incomplete" not in shown or \
             f"Recording was off in process {one} for" not in shown:
+        raise SystemExit(shown)
+
+
+def off_exec(run):
+    """What a silenced process becomes by exec is recorded; an exec that fails
+    changes nothing."""
+    child = subprocess.Popen(
+        [run.build / "bin" / "handspan", "run", "--summary=never", "-m",
+         run.dir / "m", "--", str(run.step), "turn"],
+        env=run.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def tell(command):
+        child.stdin.write(command)
+        child.stdin.flush()
+        return child.stdout.readline().strip()
+
+    def calls():
+        return run.sql("""SELECT count(s.start_unix_ns) FROM processes p
+            LEFT JOIN spans s ON p.session = s.session AND p.idx = s.process_idx
+            WHERE p.pid = ? GROUP BY p.session, p.idx ORDER BY p.start_unix_ns""", int(pid))
+    pid = child.stdout.readline().strip()
+    wait_until(lambda: run.handspan("list").returncode == 0)
+    run.handspan("off", pid)
+    check(list((run.dir / "d").glob("off*")), [], "left in the directory")
+    wait_until(lambda: run.sql("SELECT 1 FROM pauses WHERE process_idx >= 0"))
+    check(tell("f"), "goes on", "an exec that failed")
+    check(silenced_now(run), [(int(pid), "ends_step")], "who is off")
+    check(tell("e"), pid, "the process")
+    check(silenced_now(run), [], "who is off after the exec")
+    wait_until(lambda: len(calls()) == 2 and calls()[1][0] > 30)
+    child.communicate("x", timeout=300)
+    run.drain()
+    shown = run.handspan("show").stdout
+    if f"Recording was off in process {pid} for" not in shown:
         raise SystemExit(shown)
 
 

@@ -273,6 +273,26 @@ static void prefork(void)
         ;
 }
 
+/* Calls until it is told to end; to exec itself; to try an exec that fails. */
+static void turn(const char *self)
+{
+    char byte;
+    printf("%d\n", getpid());
+    fflush(stdout);
+    fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
+    for (;;) {
+        work(0);
+        ssize_t got = read(STDIN_FILENO, &byte, 1);
+        if (got < 0)
+            continue;
+        if (got == 0 || byte == 'x')
+            exit(0);
+        execl(byte == 'e' ? self : "/no/such/file", self, "turn", (char *)NULL);
+        puts("goes on");
+        fflush(stdout);
+    }
+}
+
 /* Computes for 20 ms, then execs what the rest of the line says, if any. */
 static void compute_and_go(char **rest)
 {
@@ -319,6 +339,8 @@ int main(int argc, char **argv)
         chain();
     if (strcmp(mode, "prefork") == 0)
         prefork();
+    if (strcmp(mode, "turn") == 0)
+        turn(argv[0]);
     if (strcmp(mode, "server") == 0)
         server();
     if (strcmp(mode, "pool") == 0)

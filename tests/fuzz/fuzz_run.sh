@@ -37,7 +37,7 @@ session)
     sources="$here/fuzz_session.c $root/lane/*/*.c"
     for file in "$root"/tools/sidecar/*.c "$root"/tools/sidecar/*/*.c; do
         case $file in
-        */main.c | */coverage.c | */coverage_known.c | */types_fill.c | */names.c | */uploads.c) ;;
+        */main.c | */round.c | */coverage.c | */coverage_known.c | */types_fill.c | */names.c | */uploads.c) ;;
         *) sources="$sources $file" ;;
         esac
     done

@@ -10,62 +10,25 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
-#include "lane/format/assert.h"
 #include "lane/format/store_name.h"
-#include "tools/common/config.h"
 #include "tools/common/confine.h"
 #include "tools/common/options.h"
 #include "tools/common/paths.h"
-#include "tools/sidecar/command.h"
-#include "tools/sidecar/entries.h"
-#include "tools/sidecar/health.h"
-#include "tools/sidecar/keep.h"
-#include "tools/sidecar/store/log.h"
+#include "tools/sidecar/round.h"
 #include "tools/sidecar/session/names.h"
 #include "tools/sidecar/session/session.h"
 #include "tools/sidecar/session/setup.h"
+#include "tools/sidecar/store/log.h"
 #include "tools/sidecar/store/trouble.h"
 #include "tools/upload/upload.h"
 
 enum {
     PAUSE_NS = 50000, /* doubled with each round without anything new */
     PAUSE_DOUBLED = 10,
-    SCAN_NS = 20000000,
-    GRACE_NS = 1000000000,  /* --auto stays so long after the last session */
-    UNMADE_NS = 2000000000, /* a session file that never became whole */
-    STORE_TRIES = 6,        /* in a row, with doubling pauses from 100 ms */
-    REFUSED_TRIES = 3,      /* a rival may have been in between */
-    SYNC_NS = 100000000,    /* where a directory outlives the machine */
-    ALONE_TOLD = 20,        /* sessions left alone that are named in the log */
-    RIVAL_NS = 1000000000,
-    UPLOAD_MS = 10000, /* at the end, what can be sent in that time */
-};
-static const int64_t slow_maker_ns = 60000000000; /* its process lives */
-
-struct sidecar {
-    const char *dir_option, *store_option, *log_option;
-    bool is_auto, once, stay;
-    char dir[PATHS_MAX], store_path[PATHS_MAX];
-    int dir_fd, lock_fd;
-    struct setup_claim claim;
-    struct store *store;
-    struct option_words uploads;
-    struct upload *upload; /* NULL: nowhere to */
-    struct keep keep;
-    struct health health;
-    int64_t drained_items;
-    struct entries entries;
-    bool is_durable;  /* the directory outlives a crash of the machine */
-    bool has_commits; /* that are not settled */
-    int64_t synced_at_ns, idle_since_ns, commands_at_ns;
-    int store_failures;
-    bool is_hopeless; /* what stands in the way will not go by itself */
-    bool is_told;     /* in DIR/sidecar.error, by an earlier one perhaps */
+    GRACE_NS = 1000000000, /* --auto stays so long after the last session */
 };
 
 static volatile sig_atomic_t stop;
@@ -76,330 +39,7 @@ static void on_stop(int signal_number)
     stop = 1;
 }
 
-static int64_t now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-/* ---- sessions ------------------------------------------------------------ */
-
-static void entry_close(struct entry *e)
-{
-    session_close(e->session);
-    e->session = NULL;
-}
-
-static void entry_trouble(struct sidecar *c, struct entry *e, int rc,
-                          const char *why)
-{
-    lane_assert(rc < 0 && e->session == NULL && e->list == ENTRY_LIVE);
-    if (rc == -EAGAIN && setup_maker_is_dead(e->name)) {
-        unlinkat(c->dir_fd, e->name, 0);
-        return;
-    }
-    entries_move(&c->entries, e, ENTRY_ALONE);
-    uint32_t count = c->entries.count[ENTRY_ALONE];
-    if (count <= ALONE_TOLD)
-        log_line("session '%s/%s' is left alone: %s", c->dir, e->name, why);
-    else if (count == ALONE_TOLD + 1)
-        log_line("more sessions in '%s' are left alone: handspan status",
-                 c->dir);
-}
-
-/* A constraint of the store's does not take what this session has. The others
- * go on; its file stays, for a later sidecar. */
-static int refused(struct sidecar *c, struct entry *e)
-{
-    bool is_last = ++e->refusals >= REFUSED_TRIES;
-    lane_assert(store_why(c->store)[0] != 0 && !e->is_stored);
-    if (is_last && e->session && e->session->keeper)
-        lane_keeper_refuse(e->session->keeper);
-    entry_close(e);
-    if (is_last)
-        entry_trouble(c, e, -EEXIST, store_why(c->store));
-    store_forget(c->store);
-    return 1;
-}
-
-/* What stands still, and why: into the log once, beside the sessions as long as
- * it holds. */
-static void trouble(struct sidecar *c, const char *why, const char *hope)
-{
-    lane_assert(why[0] != 0 && c->dir_fd >= 0);
-    if (c->store_failures == 0)
-        log_line("%s; %s '%s'", why, hope, c->dir);
-    trouble_set(c->dir_fd, why);
-    c->is_told = true;
-}
-
-/* Whoever records now relies on us: nobody would start another sidecar when
- * there is space again. */
-static bool is_needed(const struct sidecar *c)
-{
-    bool is = c->stay;
-    const struct entry *e;
-    TAILQ_FOREACH(e, &c->entries.list[ENTRY_LIVE], of_list)
-    is = is || (!c->once && session_is_written(c->dir_fd, e->name));
-    return is;
-}
-
-static void retry_later(struct sidecar *c, struct entry *e, int64_t now_ns)
-{
-    lane_assert(e->session == NULL && c->store_failures >= 0);
-    int doubled = c->store_failures < 6 ? c->store_failures : 6;
-    e->retry_at_ns = now_ns + (100000000LL << doubled);
-    if (++c->store_failures >= STORE_TRIES && !is_needed(c))
-        c->is_hopeless = true;
-}
-
-/* The store refused. Longer and longer pauses; all that was not committed is
- * still in the session files. A later version will not go away. */
-static int store_trouble(struct sidecar *c, struct entry *e, int rc,
-                         int64_t now_ns)
-{
-    bool is_final = rc == -EPROTONOSUPPORT;
-    if (rc == -EEXIST)
-        return refused(c, e);
-    trouble(c, store_why(c->store),
-            is_final ? "the sessions wait in"
-                     : "trying again, what was recorded stays in");
-    store_forget(c->store);
-    entry_close(e);
-    c->is_hopeless |= is_final;
-    retry_later(c, e, now_ns);
-    return 0;
-}
-
-/* Another sidecar drains it as well (a lock that does not hold on this file
- * system): what it has stored is left to it. */
-static int rival_met(struct sidecar *c, struct entry *e, int64_t now_ns)
-{
-    if (!e->has_rival)
-        log_line("session '%s/%s' is drained by another sidecar, too", c->dir,
-                 e->name);
-    e->has_rival = true;
-    entry_close(e);
-    e->retry_at_ns = now_ns + RIVAL_NS;
-    return 0;
-}
-
-/* Not enough of something for a session (a limit that a traced program handed
- * on): to sit here with the lock would keep away a sidecar that has more. */
-static int limit_trouble(struct sidecar *c, const char *why)
-{
-    trouble(c, why, "the sessions wait in");
-    c->store_failures = STORE_TRIES;
-    c->is_hopeless = true;
-    return 0;
-}
-
-/* It cannot be opened, or goes on no more. */
-static int entry_failed(struct sidecar *c, struct entry *e, int rc,
-                        int64_t now_ns)
-{
-    lane_assert(rc < 0 && !e->is_stored);
-    if (store_why(c->store)[0])
-        return store_trouble(c, e, rc, now_ns);
-    entry_close(e);
-    if (rc == -ENOMEM)
-        return limit_trouble(c, TROUBLE_MEMORY);
-    if (rc != -EMFILE && rc != -ENFILE)
-        entry_trouble(c, e, rc, session_trouble(rc));
-    else if (!entries_any_open(&c->entries)) /* they might give theirs back */
-        return limit_trouble(c, TROUBLE_FILES);
-    return 0;
-}
-
-static void trouble_over(struct sidecar *c)
-{
-    if (c->store_failures)
-        log_line("the store '%s' takes it again", c->store_path);
-    c->store_failures = 0;
-    if (c->is_told)
-        trouble_clear(c->dir_fd);
-    c->is_told = false;
-}
-
-/* The store is open only while there are sessions. What is wrong with it now
- * will be so in a second, too, but for a full disk: give up, the sessions
- * wait. */
-static int store_ready(struct sidecar *c)
-{
-    char why[PATHS_MAX + 512];
-    if (c->store)
-        return 0;
-    int rc = store_open(c->store_path, &c->store, why, sizeof why);
-    if (rc != 0) {
-        trouble(c, why, "the sessions wait in");
-        c->is_hopeless |= rc != -ENOSPC && rc != -EBUSY;
-        return rc;
-    }
-    c->is_durable = setup_is_durable(c->dir_fd);
-    trouble_over(c);
-    return 0;
-}
-
-static int entry_open(struct sidecar *c, struct entry *e, int64_t now_ns)
-{
-    if (e->is_stored || now_ns < e->retry_at_ns)
-        return 0;
-    if (store_ready(c) != 0) {
-        retry_later(c, e, now_ns);
-        return 0;
-    }
-    e->busy_at_ns = now_ns;
-    lane_assert(e->session == NULL && c->store != NULL);
-    int rc = session_open(c->dir_fd, e->name, c->store, &e->session);
-    if (rc == 0 || rc == -ENOENT)
-        return rc == 0;
-    if (rc == -EALREADY)
-        return rival_met(c, e, now_ns);
-    e->retry_at_ns = now_ns + SCAN_NS;
-    bool is_slow = !c->once && setup_maker_lives(e->name);
-    if (rc == -EAGAIN &&
-        now_ns - e->seen_at_ns < (is_slow ? slow_maker_ns : UNMADE_NS))
-        return 0;
-    return entry_failed(c, e, rc, now_ns);
-}
-
-/* The file goes last: who waits for that finds the store whole, in one file and
- * nobody's. */
-static void unlink_stored(struct sidecar *c)
-{
-    struct entry *e, *next;
-    bool all = c->entries.count[ENTRY_BACKLOG] == 0;
-    TAILQ_FOREACH(e, &c->entries.list[ENTRY_LIVE], of_list)
-    all = all && e->is_stored;
-    if (all) {
-        store_close(c->store);
-        c->store = NULL;
-    }
-    for (e = TAILQ_FIRST(&c->entries.list[ENTRY_LIVE]); e; e = next) {
-        next = TAILQ_NEXT(e, of_list);
-        if (!e->is_stored)
-            continue;
-        lane_assert(e->session == NULL && !c->has_commits);
-        (void)unlinkat(c->dir_fd, e->name, 0);
-        entries_forget(&c->entries, e);
-    }
-}
-
-/* What was committed in this round is stored for good: lanes get their room,
- * files of sessions that ended go. Where the directory outlives a crash of the
- * machine, not before the store's log is on the disk, for which commits of some
- * rounds wait together, but for lanes that run short. */
-static void settle(struct sidecar *c)
-{
-    bool is_due = !c->is_durable || now() - c->synced_at_ns >= SYNC_NS;
-    struct entry *e;
-    if (!c->has_commits)
-        return;
-    TAILQ_FOREACH(e, &c->entries.list[ENTRY_LIVE], of_list)
-    is_due = is_due || (e->session && session_wants_room(e->session));
-    if (!is_due)
-        return;
-    if (c->is_durable && c->store && store_sync(c->store) != 0) {
-        trouble(c, store_why(c->store), "what was recorded stays in");
-        store_forget(c->store);
-        return;
-    }
-    c->synced_at_ns = now();
-    c->has_commits = false;
-    TAILQ_FOREACH(e, &c->entries.list[ENTRY_LIVE], of_list)
-    if (e->session)
-        session_give_back(e->session);
-    unlink_stored(c);
-}
-
-static int uploads_start(struct sidecar *c)
-{
-    const int ours[] = {c->lock_fd, c->dir_fd, -1};
-    return setup_uploads(c->uploads.text[0] ? c->uploads.text : NULL,
-                         c->store_path, ours, UPLOAD_MS, &c->upload);
-}
-
-/* Somebody took the store away. What was not given back to the lanes goes into
- * the one that is there now. */
-static int store_replaced(struct sidecar *c)
-{
-    struct entry *e;
-    log_line("the store '%s' was deleted or replaced; what is recorded goes "
-             "into the one that is there now",
-             c->store_path);
-    keep_end(&c->keep);
-    TAILQ_FOREACH(e, &c->entries.list[ENTRY_LIVE], of_list)
-    {
-        entry_close(e);
-        e->is_stored = false;
-    }
-    c->has_commits = false;
-    store_abandon(c->store);
-    c->store = NULL;
-    if (c->upload) {
-        (void)upload_finish(c->upload, 0);
-        c->upload = NULL;
-        (void)uploads_start(c);
-    }
-    return 1;
-}
-
-/* Returns items done, so 0 means idle. */
-static int entry_poll(struct sidecar *c, struct entry *e, int64_t now_ns)
-{
-    if (!e->session)
-        return entry_open(c, e, now_ns);
-    lane_assert(c->store != NULL && e->session->store == c->store);
-    int rc = session_poll(e->session, now_ns);
-    if (rc >= 0) {
-        if (rc > 0)
-            trouble_over(c);
-        e->refusals = rc > 0 ? 0 : e->refusals;
-        if (rc > 0 || finish_is_waiting(e->session))
-            e->busy_at_ns = now_ns;
-        c->has_commits |= rc > 0;
-        if (e->session->is_ended) {
-            c->has_commits = e->is_stored = true; /* in the store, all of it */
-            entry_close(e);
-            return 1;
-        }
-        return rc;
-    }
-    if (rc == -EALREADY)
-        return rival_met(c, e, now_ns);
-    if (rc == -ESTALE || !store_is_there(c->store))
-        return store_replaced(c);
-    return entry_failed(c, e, rc, now_ns);
-}
-
 /* ---- loop ---------------------------------------------------------------- */
-
-/* What `run` says of commands that nobody traced. */
-static void commands_look(struct sidecar *c)
-{
-    if (!c->entries.has_commands || now() < c->commands_at_ns ||
-        store_ready(c) != 0)
-        return;
-    c->commands_at_ns = now() + SCAN_NS;
-    c->entries.has_commands = command_take(c->store, c->dir_fd) != 0;
-    c->has_commits = true;
-}
-
-static int round_of_all(struct sidecar *c)
-{
-    int done = 0;
-    struct entry *e, *next;
-    entries_scan(&c->entries, c->dir_fd, now(), false);
-    commands_look(c);
-    entries_take_backlog(&c->entries, now());
-    for (e = TAILQ_FIRST(&c->entries.list[ENTRY_LIVE]); e && !stop; e = next) {
-        next = TAILQ_NEXT(e, of_list);
-        done += entry_poll(c, e, now());
-    }
-    settle(c);
-    return done;
-}
 
 /* A process died, and nobody told how; or a stack is being named, or what debug
  * information says of copies is being read. That may come in a moment. */
@@ -426,7 +66,7 @@ static bool is_over(struct sidecar *c, int done, int64_t now_ns)
     }
     if (c->idle_since_ns == 0)
         c->idle_since_ns = now_ns;
-    return now_ns - c->idle_since_ns > (c->is_auto ? GRACE_NS : SCAN_NS);
+    return now_ns - c->idle_since_ns > (c->is_auto ? GRACE_NS : ROUND_SCAN_NS);
 }
 
 static struct metrics_sidecar figures_now(const struct sidecar *c)
@@ -448,13 +88,13 @@ static void work(struct sidecar *c)
         upload_poke(done ? c->upload : NULL);
         c->drained_items += done;
         struct metrics_sidecar figures = figures_now(c);
-        health_step(&c->health, &figures, now());
+        health_step(&c->health, &figures, round_now());
         bool keeps = !c->store_failures &&
-                     keep_step(&c->keep, c->store_path, done > 0, now());
+                     keep_step(&c->keep, c->store_path, done > 0, round_now());
         /* with --once: ends are looked for at intervals, so some rounds */
         idle_rounds = done ? 0 : idle_rounds + 1;
         bool more = c->once && (idle_rounds < 12 || is_more_to_come(c));
-        if (is_over(c, more ? 1 : done, now()) && (stop || !keeps))
+        if (is_over(c, more ? 1 : done, round_now()) && (stop || !keeps))
             return;
         int doubled = idle_rounds < PAUSE_DOUBLED ? idle_rounds : PAUSE_DOUBLED;
         names_pause(PAUSE_NS << (keeps ? 0 : doubled));
@@ -479,7 +119,7 @@ static void work_until_quiet(struct sidecar *c)
         setup_leave(&c->claim);
         if (stop || c->once || c->store_failures)
             return;
-        entries_scan(&c->entries, c->dir_fd, now(), true);
+        entries_scan(&c->entries, c->dir_fd, round_now(), true);
         if (!entries_any_waiting(&c->entries) || !claim(c, false))
             return;
         c->idle_since_ns = 0;
@@ -525,10 +165,10 @@ static int serve(struct sidecar *c)
         setup_serve_others(&c->claim, c->dir, c->once);
     /* a sink that is misspelt is no reason to lose spans, but one to say so to
      * whoever typed it */
-    if (uploads_start(c) != 0 && !c->is_auto)
+    if (round_uploads_start(c) != 0 && !c->is_auto)
         return EXIT_TROUBLE;
     c->is_told = faccessat(c->dir_fd, TROUBLE_FILE, F_OK, 0) == 0;
-    if (store_ready(c) != 0 && c->is_hopeless) {
+    if (round_store_ready(c) != 0 && c->is_hopeless) {
         (void)upload_finish(c->upload, 0);
         return EXIT_TROUBLE;
     }
@@ -550,14 +190,14 @@ static int serve(struct sidecar *c)
     if (status != EXIT_TROUBLE)
         trouble_clear(c->dir_fd);
     /* whoever typed it wants to know whether all was sent */
-    if (!upload_finish(c->upload, UPLOAD_MS) && c->once && status == 0)
+    if (!upload_finish(c->upload, ROUND_UPLOAD_MS) && c->once && status == 0)
         status = EXIT_FOUND;
     return status;
 }
 
 int sidecar_main(int argc, char **argv)
 {
-    struct sidecar c = {.dir_fd = -1, .lock_fd = -1};
+    struct sidecar c = {.stop = &stop, .dir_fd = -1, .lock_fd = -1};
     const struct option_spec specs[] = {
         {"dir", 'd', OPTION_TEXT, "DIR", "where the sessions are",
          &c.dir_option},

@@ -2,15 +2,14 @@
 /* See naming.h. Rows are read and written a chunk at a time; a group's errors
  * take their count along when their fingerprint becomes another one. */
 #include "tools/store/naming.h"
-#include <cjson/cJSON.h>
 #include <errno.h>
-#include <search.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "sql/sql.h"
 #include "tools/store/migrate.h"
+#include "tools/store/naming_places.h"
 #include "tools/store/naming_rewrite.h"
 #include "tools/store/statements.h"
 #include "tools/store/texts.h"
@@ -33,10 +32,7 @@ struct naming {
     struct group *group;
     int64_t *session;
     size_t groups, sessions;
-    struct naming_object *object;
-    size_t objects;
-    void *places; /* tsearch's */
-    bool is_out_of_memory;
+    struct naming_places places;
     char why[512];
 };
 
@@ -47,7 +43,7 @@ const char *naming_why(const struct naming *n)
 
 static int failed(struct naming *n, int code)
 {
-    if (n->is_out_of_memory)
+    if (n->places.is_out_of_memory)
         return -ENOMEM;
     if (!n->why[0])
         snprintf(n->why, sizeof n->why, "%s", sqlite3_errmsg(n->db));
@@ -85,25 +81,11 @@ int naming_open(const char *path, struct naming **out, char *why,
     return 0;
 }
 
-static void free_place(void *node)
-{
-    struct naming_place *place = node;
-    cJSON_Delete(place->frames);
-    free(place->key);
-    free(place);
-}
-
 void naming_close(struct naming *n)
 {
     if (!n)
         return;
-    tdestroy(n->places, free_place);
-    for (size_t i = 0; i < n->objects; i++) {
-        free(n->object[i].path);
-        free(n->object[i].build_id);
-        free(n->object[i].place);
-    }
-    free(n->object);
+    naming_places_free(&n->places);
     free(n->group);
     free(n->session);
     texts_close(n->texts);
@@ -111,100 +93,10 @@ void naming_close(struct naming *n)
     free(n);
 }
 
-/* ---- places -------------------------------------------------------------- */
-
-static int compare(const void *a, const void *b)
-{
-    const struct naming_place *x = a, *y = b;
-    return strcmp(x->key, y->key);
-}
-
-static const char *text_of(const cJSON *frame, const char *key)
-{
-    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(frame, key));
-}
-
-/* "0x1a40 1 BUILD-ID PATH" */
-static char *key_of(const cJSON *frame)
-{
-    char *key = NULL;
-    const char *path = text_of(frame, "object");
-    const char *id = text_of(frame, "build_id");
-    const char *offset = text_of(frame, "offset");
-    bool is_exact =
-        cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(frame, "exact"));
-    if (!path || !id || !offset ||
-        asprintf(&key, "%s %d %s %s", offset, is_exact, id, path) < 0)
-        return NULL;
-    return key;
-}
-
-static struct naming_place *find(void *context, const cJSON *frame)
-{
-    struct naming *n = context;
-    struct naming_place wanted = {.key = key_of(frame)};
-    struct naming_place **have =
-        wanted.key ? tfind(&wanted, &n->places, compare) : NULL;
-    free(wanted.key);
-    return have ? *have : NULL;
-}
-
-static struct naming_object *object_of(struct naming *n, const cJSON *frame)
-{
-    const char *path = text_of(frame, "object");
-    const char *id = text_of(frame, "build_id");
-    for (size_t i = 0; i < n->objects; i++)
-        if (strcmp(n->object[i].build_id, id) == 0 &&
-            strcmp(n->object[i].path, path) == 0)
-            return &n->object[i];
-    void *grown = reallocarray(n->object, n->objects + 1, sizeof *n->object);
-    if (!grown)
-        return NULL;
-    n->object = grown;
-    struct naming_object *o = &n->object[n->objects];
-    *o = (struct naming_object){strdup(path), strdup(id), NULL, 0};
-    if (!o->path || !o->build_id) {
-        free(o->path);
-        free(o->build_id);
-        return NULL;
-    }
-    n->objects++;
-    return o;
-}
-
-static struct naming_place *add_place(struct naming *n, const cJSON *frame)
-{
-    struct naming_object *o = object_of(n, frame);
-    struct naming_place *place = o ? calloc(1, sizeof *place) : NULL;
-    void *grown =
-        place ? reallocarray(o->place, o->count + 1, sizeof *o->place) : NULL;
-    if (grown)
-        o->place = grown;
-    if (grown && (place->key = key_of(frame)) &&
-        tsearch(place, &n->places, compare)) {
-        snprintf(place->offset, sizeof place->offset, "%s",
-                 text_of(frame, "offset"));
-        place->is_exact =
-            cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(frame, "exact"));
-        o->place[o->count++] = place;
-        return place;
-    }
-    if (place)
-        free_place(place);
-    n->is_out_of_memory = true;
-    return NULL;
-}
-
-static struct naming_place *find_or_add(void *context, const cJSON *frame)
-{
-    struct naming_place *place = find(context, frame);
-    return place ? place : add_place(context, frame);
-}
-
 struct naming_object *naming_objects(struct naming *n, size_t *count)
 {
-    *count = n->objects;
-    return n->object;
+    *count = n->places.objects;
+    return n->places.object;
 }
 
 /* ---- rows ---------------------------------------------------------------- */
@@ -276,9 +168,11 @@ static int collect_from(struct naming *n, const char *group, int64_t session)
     while ((count = next_rows(n, group, &from, row)) > 0) {
         for (int i = 0; i < count; i++) {
             if (group && row[i].text)
-                naming_each_of_error(row[i].text, find_or_add, n);
+                naming_each_of_error(row[i].text, naming_places_find_or_add,
+                                     &n->places);
             else if (row[i].text)
-                naming_each_of_array(row[i].text, find_or_add, n);
+                naming_each_of_array(row[i].text, naming_places_find_or_add,
+                                     &n->places);
         }
         from = row[count - 1];
         free_rows(row, (size_t)count);
@@ -348,7 +242,8 @@ int naming_collect(struct naming *n, const uint8_t *trace_id)
         code = collect_from(n, n->group[i].id, 0);
     for (size_t i = 0; code == SQLITE_OK && i < n->sessions; i++)
         code = collect_from(n, NULL, n->session[i]);
-    return code != SQLITE_OK || n->is_out_of_memory ? failed(n, code) : 0;
+    return code != SQLITE_OK || n->places.is_out_of_memory ? failed(n, code)
+                                                           : 0;
 }
 
 /* ---- writing ------------------------------------------------------------- */
@@ -402,9 +297,10 @@ static int write_error(struct naming *n, const char *group,
                        struct naming_done *done)
 {
     char fingerprint[FINGERPRINT_BYTES];
-    char *text = row->text ? naming_error(row->text, row->handler, find, n,
-                                          &done->frames, fingerprint)
-                           : NULL;
+    char *text = row->text
+                     ? naming_error(row->text, row->handler, naming_places_find,
+                                    &n->places, &done->frames, fingerprint)
+                     : NULL;
     if (!text)
         return SQLITE_OK;
     int code = error_set(n, row, text, fingerprint);
@@ -417,7 +313,9 @@ static int write_error(struct naming *n, const char *group,
 static int write_stack(struct naming *n, const struct row *row)
 {
     int64_t ignored = 0;
-    char *text = row->text ? naming_array(row->text, find, n, &ignored) : NULL;
+    char *text = row->text ? naming_array(row->text, naming_places_find,
+                                          &n->places, &ignored)
+                           : NULL;
     if (!text)
         return SQLITE_OK;
     int code = statements_run(n->db, sql_sqlite_naming, "stack_set", "iit",

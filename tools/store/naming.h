@@ -14,7 +14,7 @@ struct cJSON;
 struct naming;
 
 struct naming_place {
-    char *key; /* of naming.c */
+    char *key; /* of naming_places.c */
     char offset[24];
     bool is_exact;        /* not a return address */
     struct cJSON *frames; /* what it stands for; NULL: not known */

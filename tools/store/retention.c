@@ -8,7 +8,6 @@
 #include <string.h>
 #include <time.h>
 #include "sql/sql.h"
-#include "tools/common/config.h"
 #include "tools/store/migrate.h"
 #include "tools/store/remove.h"
 #include "tools/store/statements.h"
@@ -70,29 +69,6 @@ static int failed(struct retention *r, int code)
     snprintf(r->why, sizeof r->why, "%s", sqlite3_errmsg(r->db));
     int rc = migrate_errno(code);
     return rc ? rc : -EIO;
-}
-
-int retention_settings(struct retention_rules *out, char *why, size_t why_bytes)
-{
-    struct retention_rules rules = {-1, -1, -1, false};
-    const char *age = config_get(CONFIG_KEEP_AGE);
-    const char *thin = config_get(CONFIG_THIN_AGE);
-    const char *size = config_get(CONFIG_KEEP_SIZE);
-    *out = rules;
-    const char *bad =
-        age && config_parse_age(age, &rules.keep_age_ns) < 0     ? age
-        : thin && config_parse_age(thin, &rules.thin_age_ns) < 0 ? thin
-        : size && config_parse_size(size, &rules.keep_bytes) < 0 ? size
-                                                                 : NULL;
-    if (bad) {
-        snprintf(why, why_bytes,
-                 "retention is off: '%s' means nothing as keep_age, thin_age "
-                 "or keep_size",
-                 bad);
-        return -EINVAL;
-    }
-    *out = rules;
-    return 0;
 }
 
 int retention_open(const char *path, struct retention **out, char *why,

@@ -23,11 +23,8 @@ struct target {
 
 static int set_flag(const struct target *t)
 {
-    char path[PATHS_MAX + 32];
-    if (t->pid)
-        snprintf(path, sizeof path, "%s/off-%u", t->dir, t->pid);
-    else
-        snprintf(path, sizeof path, "%s/off", t->dir);
+    char path[PATHS_MAX + 8];
+    snprintf(path, sizeof path, "%s/off", t->dir);
     if (t->on) {
         if (unlink(path) < 0 && errno != ENOENT)
             return options_trouble("cannot remove '%s': %s", path,
@@ -62,7 +59,7 @@ static void print_beside(const struct target *t, const char *word)
 
 static int apply(const struct target *t)
 {
-    int status = set_flag(t);
+    int status = t->pid ? 0 : set_flag(t);
     if (status)
         return status;
     bool is_alone;
@@ -80,11 +77,9 @@ static int apply(const struct target *t)
                "running session%s.\n",
                word, changed, changed == 1 ? "" : "s");
     if (t->pid && changed == 0 && !t->on) {
-        struct target undo = *t; /* the number may soon be another's */
-        undo.on = true;
         printf("No traced process %u runs here; see 'handspan status'.\n",
                t->pid);
-        return set_flag(&undo) ? EXIT_TROUBLE : EXIT_FOUND;
+        return EXIT_FOUND;
     }
     if (t->pid && changed == 0) {
         printf("No traced process %u runs here. One that was not traced from "

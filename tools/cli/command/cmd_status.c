@@ -64,6 +64,36 @@ static const char *why_refused(const struct session_info *i)
 
 /* ---- sessions ----------------------------------------------------------- */
 
+/* Of which recording is off, while the others record. */
+static struct cJSON *off_json(const struct session_info *i)
+{
+    struct cJSON *all = json_array();
+    for (int64_t n = 0; n < i->off_count; n++) {
+        struct cJSON *o = json_object();
+        json_int(o, "pid", i->off[n].pid);
+        json_text(o, "name", i->off[n].name);
+        json_append(all, o);
+    }
+    return all;
+}
+
+static void off_text(struct term_line *l, const struct session_info *i)
+{
+    enum {
+        SHOWN_MAX = 8
+    };
+    if (i->off_count)
+        term_line_printf(l, TERM_YELLOW,
+                         ", recording is off in %lld of %lld process%s:",
+                         (long long)i->off_count, (long long)i->alive_count,
+                         i->alive_count == 1 ? "" : "es");
+    for (int64_t n = 0; n < i->off_count && n < SHOWN_MAX; n++)
+        term_line_printf(l, TERM_YELLOW, "%s %u %s", n ? "," : "",
+                         i->off[n].pid, i->off[n].name);
+    if (i->off_count > SHOWN_MAX)
+        term_line_printf(l, TERM_YELLOW, " ...");
+}
+
 static int session_json(const struct session_info *i)
 {
     struct cJSON *o = json_object();
@@ -83,6 +113,7 @@ static int session_json(const struct session_info *i)
     json_int(o, "hook_faults", (int64_t)i->hook_faults);
     json_int(o, "manifest_errors", (int64_t)i->manifest_errors);
     json_bool(o, "is_off", i->is_off);
+    json_object_add(o, "off_processes", off_json(i));
     json_text(o, "store", i->store[0] ? i->store : NULL);
     return json_print(stdout, o);
 }
@@ -106,6 +137,7 @@ static void session_text(const struct status *s, const struct session_info *i)
             term_line_printf(&l, TERM_PLAIN, "runs");
         if (i->is_off)
             term_line_printf(&l, TERM_YELLOW, ", switched off");
+        off_text(&l, i);
         term_line_printf(&l, TERM_PLAIN, ", %s open, %s to store",
                          format_count((int64_t)i->open_spans).text,
                          format_bytes((int64_t)i->backlog_bytes).text);

@@ -7,10 +7,38 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+static bool is_alive(const struct lane_process *p)
+{
+    return p->state == LANE_PROCESS_RUNS && p->pid > 0 &&
+           (kill((pid_t)p->pid, 0) == 0 || errno == EPERM);
+}
+
+static bool is_off(const struct lane_session *h, uint32_t place)
+{
+    return h->gate == LANE_GATE_SOME && h->minor >= LANE_MINOR_OFF &&
+           (h->process_off[place / 64] >> place % 64 & 1);
+}
+
+static void add_off(struct session_info *s, const struct lane_process *p)
+{
+    size_t count = (size_t)s->off_count + 1;
+    struct session_process *off =
+        reallocarray(s->off, count, sizeof(struct session_process));
+    if (!off) {
+        s->err = -ENOMEM;
+        return;
+    }
+    off[count - 1] = (struct session_process){.pid = p->pid};
+    memcpy(off[count - 1].name, p->name, sizeof p->name);
+    s->off = off;
+    s->off_count++;
+}
 
 static void look_at_processes(const struct lane_reader *r,
                               struct session_info *s)
@@ -24,9 +52,11 @@ static void look_at_processes(const struct lane_reader *r,
             s->pid = p.pid;
             memcpy(s->name, p.name, sizeof p.name);
         }
-        if (p.state == LANE_PROCESS_RUNS && p.pid > 0 &&
-            (kill((pid_t)p.pid, 0) == 0 || errno == EPERM))
-            s->alive_count++;
+        if (!is_alive(&p))
+            continue;
+        s->alive_count++;
+        if (is_off(&r->header, i))
+            add_off(s, &p);
     }
 }
 
@@ -90,6 +120,7 @@ int sessions_each(const char *dir,
         look(dirfd(d), e->d_name, &s);
         if (s.err != -ENOENT) /* else it was drained meanwhile */
             err = each(context, &s);
+        free(s.off);
     }
     closedir(d);
     return err;

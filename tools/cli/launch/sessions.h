@@ -10,6 +10,11 @@
 #include <stdint.h>
 #include "tools/common/paths.h"
 
+struct session_process {
+    uint32_t pid;
+    char name[16 + 1];
+};
+
 struct session_info {
     char file[256];
     int err; /* 0, or why it cannot be read: -EPROTONOSUPPORT, -EBADMSG ... */
@@ -23,7 +28,10 @@ struct session_info {
     uint64_t lost_threads, lost_calls, lost_contexts, lost_sites, lost_strings,
         lost_processes, hook_faults, manifest_errors;
     bool is_off, is_refused; /* by the store: left alone */
-    char store[PATHS_MAX];   /* that it names; "": none */
+    /* Those alive of which recording is off by `off PID`: in `each` only. */
+    struct session_process *off;
+    int64_t off_count;
+    char store[PATHS_MAX]; /* that it names; "": none */
 };
 
 /* Each "session-*" of `dir`. `each` returns 0 to go on. 0, its answer, or

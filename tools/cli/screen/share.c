@@ -220,7 +220,5 @@ int share_print_schema(struct query_db *db, const struct share_sum *sum)
     json_int(o, "schema", 1);
     if (missing)
         json_object_add(o, "missing", missing);
-    else
-        json_null(o, "missing");
     return json_print(stdout, o);
 }

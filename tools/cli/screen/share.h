@@ -38,5 +38,6 @@ void share_sum_print(const struct term *term, struct query_db *db,
                      const struct share_sum *sum);
 /* As an object: trace_id, spans, calls, why; null if all is there. */
 struct cJSON *share_sum_json(struct query_db *db, const struct share_sum *sum);
-/* The first line of --json, with that as "missing". 0 or -errno. */
+/* The first line of --json, with that as "missing" where it is any. 0 or
+ * -errno. */
 int share_print_schema(struct query_db *db, const struct share_sum *sum);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside the drain: drain.c (items to rows), begun.c (spans of two calls). */
+/* Inside the drain: drain.c (items of the lanes), span_row.c (a span's row),
+ * process_row.c (a process's), begun.c (spans of two calls). */
 #pragma once
 #include "tools/sidecar/session/session.h"
 
@@ -49,3 +50,8 @@ int drain_span_count(struct session *session, const struct drain_span *span,
                      const struct pending *pending);
 /* A span began that another call will end. 0 or -errno. */
 int begun_take(struct session *session, const struct lane_log_item *item);
+/* The place `index` of the table of processes is gone, and all that it wrote
+ * was read: its row is closed, its trace gets what follows from that, its place
+ * may be given back. 0 or -errno. */
+int drain_process_end(struct session *session, uint32_t index)
+    __attribute__((warn_unused_result));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The outbox, reading side, and the sinks' rows: see feed.h. The store has
+ * The store of an uploader and the sinks' rows: see feed.h. The store has
  * another writer, the sidecar: transactions here are a few rows long, and
  * waiting for the other is SQLite's busy handler.
  */
@@ -16,7 +16,6 @@
 
 enum {
     BUSY_MS = 10000,
-    WHY_BYTES = 512,
 };
 static const char *const names[FEED_STATEMENTS] = {
     [FEED_BEGIN] = "begin",
@@ -51,17 +50,6 @@ const char *const upload_kind_name[UPLOAD_KINDS] = {
     [UPLOAD_PROCESSES] = "processes", [UPLOAD_SITES] = "sites",
     [UPLOAD_ROLLUPS] = "rollups",     [UPLOAD_LOSSES] = "losses",
     [UPLOAD_ERRORS] = "error_groups", [UPLOAD_THROWS] = "throws",
-};
-
-struct feed {
-    sqlite3 *db;
-    sqlite3_stmt *statement[FEED_STATEMENTS];
-    int64_t sink;
-    struct feed_position at;
-    char why[WHY_BYTES];
-};
-struct entry {
-    int64_t seq, session, trace, lo, hi;
 };
 
 static int failed(struct feed *feed, int code)
@@ -111,9 +99,8 @@ static int prepare(struct feed *feed)
     return 0;
 }
 
-/* i int64_t (UPLOAD_NULL: NULL), t const char * (NULL: NULL). */
-static sqlite3_stmt *start(struct feed *feed, enum feed_statement which,
-                           const char *shape, ...)
+sqlite3_stmt *feed_start(struct feed *feed, enum feed_statement which,
+                         const char *shape, ...)
 {
     sqlite3_stmt *s = feed->statement[which];
     va_list arguments;
@@ -135,8 +122,7 @@ static sqlite3_stmt *start(struct feed *feed, enum feed_statement which,
     return s;
 }
 
-/* 1 a row, 0 none left, -errno; the last two reset. */
-static int next(struct feed *feed, sqlite3_stmt *s)
+int feed_next(struct feed *feed, sqlite3_stmt *s)
 {
     int code = sqlite3_step(s);
     if (code == SQLITE_ROW)
@@ -151,12 +137,12 @@ static int run(struct feed *feed, sqlite3_stmt *s)
 {
     int rc;
     do
-        rc = next(feed, s);
+        rc = feed_next(feed, s);
     while (rc > 0);
     return rc < 0 ? rc : sqlite3_changes(feed->db);
 }
 
-static int64_t column(sqlite3_stmt *s, int i)
+int64_t feed_column(sqlite3_stmt *s, int i)
 {
     return sqlite3_column_type(s, i) == SQLITE_NULL
                ? UPLOAD_NULL
@@ -225,12 +211,13 @@ int feed_open_all(const char *store, struct feed **out, char *why,
 
 static int sink_row(struct feed *feed, const char *name)
 {
-    sqlite3_stmt *s = start(feed, FEED_SINK_FIND, "t", name);
-    int rc = next(feed, s);
+    sqlite3_stmt *s = feed_start(feed, FEED_SINK_FIND, "t", name);
+    int rc = feed_next(feed, s);
     if (rc <= 0)
         return rc < 0 ? rc : -ENOENT;
-    feed->sink = column(s, 0);
-    feed->at = (struct feed_position){.seq = column(s, 1), .ref = column(s, 2)};
+    feed->sink = feed_column(s, 0);
+    feed->at = (struct feed_position){.seq = feed_column(s, 1),
+                                      .ref = feed_column(s, 2)};
     feed->at.after = -1;
     sqlite3_reset(s);
     return 0;
@@ -245,7 +232,7 @@ int feed_open(const char *store, const char *name, struct feed **out, char *why,
         return rc;
     rc = sink_row(feed, name);
     if (rc == -ENOENT) {
-        rc = run(feed, start(feed, FEED_SINK_ADD, "ti", name, unix_ns()));
+        rc = run(feed, feed_start(feed, FEED_SINK_ADD, "ti", name, unix_ns()));
         rc = rc < 0 ? rc : sink_row(feed, name);
     }
     if (rc != 0) {
@@ -267,140 +254,6 @@ void feed_close(struct feed *feed)
     free(feed);
 }
 
-/* ---- reading ------------------------------------------------------------- */
-
-struct page {
-    uint32_t most, kinds;
-    size_t most_bytes;
-    struct feed_batch *batch;
-};
-
-static bool is_full(const struct page *p)
-{
-    return p->batch->count >= p->most || p->batch->text_bytes >= p->most_bytes;
-}
-
-/* Rows of one statement: 1 there may be more, 0 that was all, -errno. */
-static int rows_read(struct feed *feed, struct page *p, enum upload_kind kind,
-                     sqlite3_stmt *s, struct feed_position *at)
-{
-    int rc = 0;
-    bool full = false;
-    while (!full && (rc = next(feed, s)) > 0) {
-        rc = feed_row(p->batch, kind, s, at);
-        if (rc < 0)
-            break;
-        full = is_full(p);
-    }
-    sqlite3_reset(s);
-    return rc < 0 ? rc : full;
-}
-
-static sqlite3_stmt *statement_of(struct feed *feed, const struct entry *e,
-                                  const struct feed_position *at,
-                                  enum upload_kind kind, int64_t most)
-{
-    switch (kind) {
-    case UPLOAD_SPANS: {
-        int64_t after = e->lo - 1;
-        if (at->ref != UPLOAD_NULL && at->ref > after)
-            after = at->ref;
-        return start(feed, FEED_SPANS, "iiii", e->session, after, e->hi, most);
-    }
-    case UPLOAD_TRACES:
-        return start(feed, FEED_TRACE, "ii", e->trace, e->seq);
-    case UPLOAD_PROCESSES:
-        return start(feed, FEED_PROCESSES, "iii", e->session, at->after, most);
-    case UPLOAD_SITES:
-        return start(feed, FEED_SITES, "iii", e->session, at->after, most);
-    case UPLOAD_LOSSES:
-    case UPLOAD_THROWS:
-        return start(feed, kind == UPLOAD_LOSSES ? FEED_LOSSES : FEED_THROWS,
-                     "iiti", e->session, at->after, at->after_text, most);
-    case UPLOAD_ERRORS:
-        return start(feed, FEED_ERRORS, "iti", e->session, at->after_text,
-                     most);
-    default:
-        return start(feed, FEED_ROLLUPS, "iiii", e->trace, e->session,
-                     at->after, most);
-    }
-}
-
-/* What an entry stands for, in order. */
-static const enum upload_kind *parts_of(const struct entry *e)
-{
-    static const enum upload_kind spans[] = {UPLOAD_SPANS, UPLOAD_KINDS},
-                                  trace[] = {UPLOAD_TRACES, UPLOAD_KINDS},
-                                  rollups[] = {UPLOAD_ROLLUPS, UPLOAD_KINDS},
-                                  session[] = {UPLOAD_PROCESSES, UPLOAD_SITES,
-                                               UPLOAD_LOSSES,    UPLOAD_ERRORS,
-                                               UPLOAD_THROWS,    UPLOAD_KINDS};
-    if (e->lo != UPLOAD_NULL)
-        return spans;
-    if (e->trace == UPLOAD_NULL)
-        return session;
-    return e->session == UPLOAD_NULL ? trace : rollups;
-}
-
-static void part_begin(struct feed_position *at, int part)
-{
-    at->part = part;
-    at->ref = UPLOAD_NULL;
-    at->after = -1;
-    memset(at->after_text, 0, sizeof at->after_text);
-}
-
-/* 1 there may be more of it, 0 it is done, -errno. */
-static int entry_read(struct feed *feed, struct page *p, const struct entry *e,
-                      struct feed_position *at)
-{
-    const enum upload_kind *parts = parts_of(e);
-    while (parts[at->part] != UPLOAD_KINDS) {
-        enum upload_kind kind = parts[at->part];
-        if (is_full(p))
-            return 1;
-        int64_t most = (int64_t)(p->most - p->batch->count);
-        if (p->kinds >> kind & 1) {
-            int rc = rows_read(feed, p, kind,
-                               statement_of(feed, e, at, kind, most), at);
-            if (rc != 0 && kind != UPLOAD_TRACES)
-                return rc;
-            if (rc < 0)
-                return rc;
-        }
-        int part = at->part + 1;
-        part_begin(at, part);
-    }
-    at->seq = e->seq;
-    part_begin(at, 0);
-    return 0;
-}
-
-int feed_read(struct feed *feed, uint32_t most, size_t most_bytes,
-              uint32_t kinds, struct feed_batch *batch, bool *is_more)
-{
-    struct page page = {most, kinds, most_bytes, batch};
-    struct feed_position at = feed->at;
-    int rc = 1;
-    while (rc >= 0 && !is_full(&page)) {
-        sqlite3_stmt *s = start(feed, FEED_ENTRY, "i", at.seq);
-        rc = next(feed, s);
-        if (rc <= 0)
-            break;
-        struct entry e = {column(s, 0), column(s, 1), column(s, 2),
-                          column(s, 3), column(s, 4)};
-        sqlite3_reset(s);
-        uint32_t before = batch->count;
-        rc = entry_read(feed, &page, &e, &at);
-        for (uint32_t i = before; i < batch->count; i++)
-            if (batch->rows[i].kind == UPLOAD_SPANS)
-                batch->rows[i].span.session_row = e.session;
-    }
-    batch->end = at;
-    *is_more = rc > 0 || is_full(&page);
-    return rc < 0 ? rc : 0;
-}
-
 /* ---- writing ------------------------------------------------------------- */
 
 int feed_move(struct feed *feed, const struct feed_batch *batch,
@@ -411,11 +264,11 @@ int feed_move(struct feed *feed, const struct feed_batch *batch,
         return 0;
     for (uint32_t i = 0; i < batch->count; i++)
         spans += batch->rows[i].kind == UPLOAD_SPANS;
-    int rc = run(feed, start(feed, FEED_SINK_MOVE, "iiiiiii", feed->sink,
-                             batch->end.seq, batch->end.ref,
-                             spans - batch->refused_spans,
-                             (int64_t)batch->count - batch->refused_rows,
-                             rejected, unix_ns()));
+    int rc = run(feed, feed_start(feed, FEED_SINK_MOVE, "iiiiiii", feed->sink,
+                                  batch->end.seq, batch->end.ref,
+                                  spans - batch->refused_spans,
+                                  (int64_t)batch->count - batch->refused_rows,
+                                  rejected, unix_ns()));
     if (rc >= 0)
         feed->at = batch->end;
     return rc < 0 ? rc : 0;
@@ -470,11 +323,11 @@ int feed_refuse(struct feed *feed, const struct upload_row *row,
     char key[128];
     bool is_span = row->kind == UPLOAD_SPANS;
     key_of(row, key, sizeof key);
-    int rc = run(feed, start(feed, FEED_REFUSE, "ittiittti", feed->sink,
-                             upload_kind_name[row->kind], key,
-                             is_span ? row->span.session_row : UPLOAD_NULL,
-                             is_span ? row->span.ref : UPLOAD_NULL, body, code,
-                             message, unix_ns()));
+    int rc = run(feed, feed_start(feed, FEED_REFUSE, "ittiittti", feed->sink,
+                                  upload_kind_name[row->kind], key,
+                                  is_span ? row->span.session_row : UPLOAD_NULL,
+                                  is_span ? row->span.ref : UPLOAD_NULL, body,
+                                  code, message, unix_ns()));
     return rc < 0 ? rc : 0;
 }
 
@@ -482,7 +335,8 @@ int feed_state(struct feed *feed, const char *state, const char *code,
                const char *error, int64_t retry_in_ms)
 {
     int64_t now = unix_ns();
-    int rc = run(feed, start(feed, FEED_SINK_STATE, "itttii", feed->sink, state,
+    int rc =
+        run(feed, feed_start(feed, FEED_SINK_STATE, "itttii", feed->sink, state,
                              error, code, error ? now : UPLOAD_NULL,
                              retry_in_ms < 0 ? UPLOAD_NULL
                                              : now + retry_in_ms * 1000000));
@@ -492,12 +346,12 @@ int feed_state(struct feed *feed, const char *state, const char *code,
 int feed_again(struct feed *feed, int64_t *id, enum upload_kind *kind,
                char **body)
 {
-    sqlite3_stmt *s = start(feed, FEED_AGAIN, "i", feed->sink);
-    int rc = next(feed, s);
+    sqlite3_stmt *s = feed_start(feed, FEED_AGAIN, "i", feed->sink);
+    int rc = feed_next(feed, s);
     if (rc <= 0)
         return rc;
     const char *name = column_text(s, 1), *text = column_text(s, 2);
-    *id = column(s, 0);
+    *id = feed_column(s, 0);
     *body = text ? strdup(text) : NULL;
     *kind = UPLOAD_KINDS;
     for (int i = 0; i < UPLOAD_KINDS; i++)
@@ -510,9 +364,9 @@ int feed_again(struct feed *feed, int64_t *id, enum upload_kind *kind,
 int feed_again_done(struct feed *feed, int64_t id, const char *code,
                     const char *message)
 {
-    int rc = run(feed, code ? start(feed, FEED_AGAIN_REFUSED, "itti", id, code,
-                                    message, unix_ns())
-                            : start(feed, FEED_AGAIN_DONE, "i", id));
+    int rc = run(feed, code ? feed_start(feed, FEED_AGAIN_REFUSED, "itti", id,
+                                         code, message, unix_ns())
+                            : feed_start(feed, FEED_AGAIN_DONE, "i", id));
     return rc < 0 ? rc : 0;
 }
 
@@ -522,24 +376,24 @@ int feed_sinks(struct feed *feed,
                void (*call)(void *with, const struct feed_sink *sink),
                void *with)
 {
-    sqlite3_stmt *s = start(feed, FEED_UPLOADS, "");
+    sqlite3_stmt *s = feed_start(feed, FEED_UPLOADS, "");
     int rc;
-    while ((rc = next(feed, s)) > 0) {
-        struct feed_sink k = {.sink = column(s, 0),
+    while ((rc = feed_next(feed, s)) > 0) {
+        struct feed_sink k = {.sink = feed_column(s, 0),
                               .name = column_text(s, 1),
                               .state = column_text(s, 2),
-                              .sent_spans = column(s, 3),
-                              .sent_rows = column(s, 4),
-                              .rejected = column(s, 5),
-                              .ok_unix_ns = column(s, 6),
+                              .sent_spans = feed_column(s, 3),
+                              .sent_rows = feed_column(s, 4),
+                              .rejected = feed_column(s, 5),
+                              .ok_unix_ns = feed_column(s, 6),
                               .error = column_text(s, 7),
                               .error_code = column_text(s, 8),
-                              .error_unix_ns = column(s, 9),
-                              .retry_unix_ns = column(s, 10),
-                              .waiting_spans = column(s, 11),
-                              .waiting_since_unix_ns = column(s, 12),
-                              .refused = column(s, 13),
-                              .waiting_entries = column(s, 14)};
+                              .error_unix_ns = feed_column(s, 9),
+                              .retry_unix_ns = feed_column(s, 10),
+                              .waiting_spans = feed_column(s, 11),
+                              .waiting_since_unix_ns = feed_column(s, 12),
+                              .refused = feed_column(s, 13),
+                              .waiting_entries = feed_column(s, 14)};
         call(with, &k);
     }
     return rc;
@@ -549,18 +403,18 @@ int feed_refused(struct feed *feed,
                  void (*call)(void *with, const struct feed_refused *refused),
                  void *with)
 {
-    sqlite3_stmt *s = start(feed, FEED_REFUSED, "");
+    sqlite3_stmt *s = feed_start(feed, FEED_REFUSED, "");
     int rc;
-    while ((rc = next(feed, s)) > 0) {
-        struct feed_refused r = {.id = column(s, 0),
+    while ((rc = feed_next(feed, s)) > 0) {
+        struct feed_refused r = {.id = feed_column(s, 0),
                                  .sink = column_text(s, 1),
                                  .kind = column_text(s, 2),
                                  .key = column_text(s, 3),
                                  .code = column_text(s, 4),
                                  .message = column_text(s, 5),
-                                 .at_unix_ns = column(s, 6),
-                                 .tries = column(s, 7),
-                                 .again = column(s, 8) == 1,
+                                 .at_unix_ns = feed_column(s, 6),
+                                 .tries = feed_column(s, 7),
+                                 .again = feed_column(s, 8) == 1,
                                  .body = column_text(s, 9)};
         call(with, &r);
     }
@@ -569,21 +423,22 @@ int feed_refused(struct feed *feed,
 
 int feed_set_again(struct feed *feed, int64_t id)
 {
-    return run(feed, start(feed, FEED_REFUSED_AGAIN, "i", id));
+    return run(feed, feed_start(feed, FEED_REFUSED_AGAIN, "i", id));
 }
 
 int feed_drop_refused(struct feed *feed, int64_t id)
 {
-    return run(feed, start(feed, FEED_REFUSED_DROP, "i", id));
+    return run(feed, feed_start(feed, FEED_REFUSED_DROP, "i", id));
 }
 
 int feed_drop_sink(struct feed *feed, int64_t sink)
 {
-    int rc = run(feed, start(feed, FEED_BEGIN, ""));
+    int rc = run(feed, feed_start(feed, FEED_BEGIN, ""));
     if (rc >= 0)
-        rc = run(feed, start(feed, FEED_SINK_DROP_REFUSED, "i", sink));
+        rc = run(feed, feed_start(feed, FEED_SINK_DROP_REFUSED, "i", sink));
     int changed =
-        rc >= 0 ? run(feed, start(feed, FEED_SINK_DROP, "i", sink)) : rc;
-    rc = run(feed, start(feed, changed < 0 ? FEED_ROLLBACK : FEED_COMMIT, ""));
+        rc >= 0 ? run(feed, feed_start(feed, FEED_SINK_DROP, "i", sink)) : rc;
+    rc = run(feed,
+             feed_start(feed, changed < 0 ? FEED_ROLLBACK : FEED_COMMIT, ""));
     return changed < 0 ? changed : rc < 0 ? rc : changed;
 }

@@ -2,8 +2,8 @@
 /*
  * The outbox as a sink's uploader reads it: rows in order since its cursor, in
  * pages, each page one short transaction; and the sink's row in the store. The
- * reading half of tools/sidecar/store/outbox.h. feed.c and feed_rows.c own
- * SQLite here.
+ * reading half of tools/sidecar/store/outbox.h. SQLite is the
+ * business of feed.c, feed_read.c and feed_rows.c alone here.
  */
 #pragma once
 #include <stdbool.h>

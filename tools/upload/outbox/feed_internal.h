@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between feed.c (the store) and feed_rows.c (what columns mean). */
+/* Between feed.c (the store), feed_read.c (pages of the outbox) and feed_rows.c
+ * (what columns mean). */
 #pragma once
 #include <sqlite3.h>
 #include "tools/upload/outbox/feed.h"
@@ -33,6 +34,24 @@ enum feed_statement {
     FEED_SINK_DROP_REFUSED,
     FEED_STATEMENTS,
 };
+
+struct feed {
+    sqlite3 *db;
+    sqlite3_stmt *statement[FEED_STATEMENTS];
+    int64_t sink;
+    struct feed_position at; /* how far it got, as the store knows */
+    char why[512];           /* of the last failure, for people */
+};
+
+/* Reset a statement and bind it, a letter of `shape` for each parameter: i
+ * int64_t (UPLOAD_NULL: NULL), t const char * (NULL: NULL). */
+sqlite3_stmt *feed_start(struct feed *feed, enum feed_statement which,
+                         const char *shape, ...);
+/* 1 a row, 0 none left, -errno; the last two reset the statement. */
+int feed_next(struct feed *feed, sqlite3_stmt *statement)
+    __attribute__((warn_unused_result));
+/* A number of the current row, from column 0; UPLOAD_NULL: NULL. */
+int64_t feed_column(sqlite3_stmt *statement, int column);
 
 /* Turn the current row of a statement into one of the batch; the position's
  * keys follow. 0 or -ENOMEM. */
