@@ -10,6 +10,7 @@
  * it is read.
  */
 #include <errno.h>
+#include "lane/format/assert.h"
 #include "lane/keeper/keeper.h"
 
 enum {
@@ -31,8 +32,9 @@ uint32_t lane_keeper_units(const struct lane_keeper *keeper)
     return __atomic_load_n(&keeper->map.session->unit_next, __ATOMIC_RELAXED);
 }
 
-static bool is_made(const struct lane_keeper *keeper, uint32_t index)
+bool lane_keeper_is_made(const struct lane_keeper *keeper, uint32_t index)
 {
+    lane_assert(index < LANE_MAX);
     /* acquire; pairs with lane_make(): before, it has no page perhaps */
     uint64_t word = __atomic_load_n(&keeper->map.session->lane_made[index / 64],
                                     __ATOMIC_ACQUIRE);
@@ -41,7 +43,7 @@ static bool is_made(const struct lane_keeper *keeper, uint32_t index)
 
 uint64_t lane_keeper_behind(const struct lane_keeper *keeper, uint32_t index)
 {
-    if (!is_made(keeper, index))
+    if (!lane_keeper_is_made(keeper, index))
         return 0;
     struct lane *lane = &keeper->map.lanes[index];
     /* A page that is first written to is mapped alone. One that is first read

@@ -58,6 +58,8 @@ const uint8_t *lane_keeper_oldest(const struct lane_keeper *keeper,
                                   uint32_t lane, uint64_t *segment);
 /* Lanes that there may be, made or not. */
 uint32_t lane_keeper_lanes(const struct lane_keeper *keeper);
+/* Was this lane set up? One that was not has no page, perhaps. */
+bool lane_keeper_is_made(const struct lane_keeper *keeper, uint32_t lane);
 /* Tell the writers whether room comes soon: lane_session.spool. */
 void lane_keeper_promise(struct lane_keeper *keeper, bool is_soon);
 /* A record of lane->kept[] whose commit word was `commit` is stored: its slot

@@ -40,7 +40,7 @@ static uint32_t unit_pop_ready(const struct lane_map *map)
     /* acquire; pairs with the other poppers' exchange below */
     uint32_t head = __atomic_load_n(&session->ready_head, __ATOMIC_ACQUIRE);
     for (int i = 0; i < TRIES; i++) {
-        /* acquire; pairs with queue_push() in keeper.c */
+        /* acquire; pairs with queue_push() in units.c */
         uint32_t tail = __atomic_load_n(&session->ready_tail, __ATOMIC_ACQUIRE);
         if (head == tail)
             return 0;
@@ -97,7 +97,7 @@ static void segment_publish(struct lane *lane, uint64_t limit, uint32_t unit)
         return;
     /* A signal handler published it before us. If the segment was given back
      * since, its slot was empty, and so it must be again. The barrier, then
-     * acquire; pairs with slot_clear() in keeper.c: either that finds what we
+     * acquire; pairs with slot_clear() in units.c: either that finds what we
      * stored, or we find `recycled` raised. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (__atomic_load_n(&lane->recycled, __ATOMIC_ACQUIRE) > limit >>
@@ -111,7 +111,7 @@ static void segment_publish(struct lane *lane, uint64_t limit, uint32_t unit)
 static bool slot_is_free(const struct lane *lane, uint64_t limit)
 {
     uint64_t segment = limit >> LANE_SEGMENT_SHIFT;
-    /* acquire; pairs with slot_clear() in keeper.c */
+    /* acquire; pairs with slot_clear() in units.c */
     uint64_t recycled = __atomic_load_n(&lane->recycled, __ATOMIC_ACQUIRE);
     return segment != 0 && segment < recycled + LANE_UNIT_RING;
 }

@@ -40,55 +40,6 @@ uint32_t bind_count(void)
     return bound_count;
 }
 
-static void put_string(const char *string, struct lane_string *out)
-{
-    if (string && lane_string_put(&runtime.map, string,
-                                  (uint32_t)strlen(string), out) != 0)
-        *out = (struct lane_string){0, 0};
-}
-
-/* ---- session entry ---------------------------------------------------- */
-
-/* `match("x*")` gives each function its own name, unless a span("...") gave
- * one to all. */
-static const char *span_name(const struct manifest_decl *decl,
-                             const char *symbol)
-{
-    return decl->name && (decl->is_named || !decl->match) ? decl->name : symbol;
-}
-
-/* Which declaration it is; the strings of the last one are used again. */
-static void put_declaration(const struct manifest_decl *decl,
-                            struct lane_site *record)
-{
-    static const struct manifest_decl *last;
-    static struct lane_string declared, manifest;
-    if (decl != last) {
-        declared = manifest = (struct lane_string){0, 0};
-        put_string(bind_written_name(decl), &declared);
-        put_string(decl->at_source.file, &manifest);
-        last = decl;
-    }
-    record->declared = declared;
-    record->manifest = manifest;
-    record->declaration = decl->at_source.line;
-}
-
-/* A fresh index, or 0: there is none. */
-static uint32_t take_index(bool counts)
-{
-    uint64_t *lost = &runtime.map.session->lost_sites;
-    int64_t at = 0; /* index 0 is never used */
-    while (at == 0)
-        at = lane_table_take(&runtime.map, LANE_TABLE_SITES,
-                             &runtime.map.session->site_next, 1);
-    if (at > 0 && at < SHIM_SITE_MAX &&
-        (!counts || lane_counter_make(&runtime.map, (uint32_t)at) == 0))
-        return (uint32_t)at;
-    __atomic_fetch_add(lost, 1, __ATOMIC_RELAXED);
-    return 0;
-}
-
 _Static_assert(PLAN_HANDLERS_MAX + 128 <= SHIM_SITE_MAX,
                "fork, exec and the end must be seen, whatever a manifest says");
 
@@ -109,7 +60,7 @@ static bool has_room(const struct work *work)
 static int take_site(struct work *work)
 {
     lane_assert(work->site == NULL || work->index != 0);
-    uint32_t at = has_room(work) ? take_index(work->decl) : 0;
+    uint32_t at = has_room(work) ? bind_record_take(work->decl) : 0;
     if (at == 0)
         return -ENOSPC;
     work->index = at;
@@ -120,87 +71,6 @@ static int take_site(struct work *work)
         bounds_end = work->index + 1;
     lane_assert(bounds_end <= SHIM_SITE_MAX);
     return 0;
-}
-
-/* A declaration of begin alone is called as its spans are. */
-static const char *flow_only_name(const struct manifest_decl *decl)
-{
-    uint32_t other = MANIFEST_SPAN | MANIFEST_ROOT | MANIFEST_EVENT;
-    if (decl->roles & other)
-        return NULL;
-    for (uint32_t i = 0; i < decl->flow_count; i++) {
-        if (decl->flows[i].role == MANIFEST_BEGIN)
-            return decl->flows[i].name;
-    }
-    return NULL;
-}
-
-/* Spans that begin here are called as the pair is: by this site, or if that
- * has a name and spans of its own, by one that only lends its name. */
-static void name_begin(struct work *work)
-{
-    const struct manifest_decl *decl = work->decl;
-    const char *name = NULL;
-    for (uint32_t i = 0; i < decl->flow_count; i++) {
-        if (decl->flows[i].role == MANIFEST_BEGIN)
-            name = decl->flows[i].name;
-    }
-    if (!name)
-        return;
-    flow_name_begin(work->index, work->index);
-    uint32_t index = flow_only_name(decl) ? 0 : take_index(true);
-    if (index == 0)
-        return;
-    lane_assert(index != work->index && index < SHIM_SITE_MAX);
-    struct lane_site *record = &runtime.map.sites[index];
-    *record = *work->record;
-    put_string(name, &record->name);
-    record->binding = LANE_BINDING_ENTRY;
-    /* release; pairs with the reader's acquire */
-    __atomic_store_n(&record->state, 1, __ATOMIC_RELEASE);
-    flow_name_begin(work->index, index);
-}
-
-static void describe_site(struct work *work)
-{
-    lane_assert(work->index != 0 && work->record != NULL);
-    struct lane_site *record = work->record;
-    const struct manifest_decl *decl = work->decl;
-    put_string(work->name, &record->symbol);
-    record->address = work->vaddr;
-    if (work->module) {
-        record->object = work->module->path_string;
-        record->module = work->module->record;
-    }
-    if (!decl) {
-        record->name = record->symbol;
-        record->flags = LANE_SITE_INTERNAL;
-        return;
-    }
-    const char *pair = flow_only_name(decl);
-    put_string(pair             ? pair
-               : work->own_name ? work->own_name
-                                : span_name(decl, work->name),
-               &record->name);
-    put_declaration(decl, record);
-    record->cap_bytes = decl->settings.cap_bytes;
-    uint64_t slow_us = decl->slow_ns / 1000;
-    record->slow_us = slow_us > UINT32_MAX ? UINT32_MAX : (uint32_t)slow_us;
-    uint64_t overdue_ms = (decl->overdue_ns + 999999) / 1000000;
-    record->overdue_ms =
-        overdue_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)overdue_ms;
-    record->stop = decl->overdue_stop;
-    if (decl->roles & MANIFEST_ROOT)
-        record->flags |= LANE_SITE_ROOT;
-}
-
-void bind_work_publish(struct work *work)
-{
-    lane_assert(work->index != 0 && work->record != NULL);
-    if (work->reason.len > 0)
-        put_string(work->reason.bytes, &work->record->reason);
-    /* release; pairs with the reader's acquire */
-    __atomic_store_n(&work->record->state, 1, __ATOMIC_RELEASE);
 }
 
 /* ---- sites ------------------------------------------------------------ */
@@ -297,7 +167,7 @@ static int plan_site(struct work *work)
     int err = take_site(work);
     if (err)
         return err;
-    describe_site(work);
+    bind_work_describe(work);
     err = bind_work_plan(work);
     if (err) {
         bind_work_publish(work);
@@ -312,7 +182,7 @@ static int plan_site(struct work *work)
     if (work->decl && (work->decl->roles & (MANIFEST_BEGIN | MANIFEST_END))) {
         if (flow_reserve() != 0)
             bind_work_say(work, "no memory for begin and end");
-        name_begin(work);
+        bind_work_name_begin(work);
     }
     return 0;
 }
@@ -425,7 +295,7 @@ static void put_unbound(const struct manifest_decl *decl, uint32_t module,
     start_work(&work, decl, NULL, name, address);
     if (take_site(&work) != 0)
         return;
-    describe_site(&work);
+    bind_work_describe(&work);
     work.record->module = module;
     bind_work_say(&work, reason);
     bind_work_publish(&work);
@@ -498,7 +368,7 @@ int bind_site_pointer(const struct manifest_decl *decl, const char *name,
     int err = take_site(&work);
     if (err)
         return err;
-    describe_site(&work);
+    bind_work_describe(&work);
     bind_work_plan_capture(&work);
     work.shim = LANE_SHIM_ZERO_COPY;
     bind_work_arm(&work, address);

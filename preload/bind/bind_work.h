@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The work on one site, shared by bind_site.c (which sites, what the session
- * says of them) and bind_mechanism.c (how calls are seen and carried).
+ * The work on one site, shared by bind_site.c (which sites), bind_record.c
+ * (what the session says of them) and bind_mechanism.c (how calls are seen and
+ * carried).
  */
 #pragma once
 #include "preload/objects/modules.h"
@@ -47,6 +48,14 @@ struct round {
 };
 extern HIDDEN struct round bind_round;
 
+/* bind_record.c: a fresh number of a site, with its counters if it `counts`;
+ * 0: there is none left, which is counted. */
+HIDDEN uint32_t bind_record_take(bool counts);
+/* Fill its entry in: names, place, declaration; nobody reads it yet. */
+HIDDEN void bind_work_describe(struct work *work);
+/* Spans that begin here are called as the pair is: by this site, or if that
+ * has a name and spans of its own, by one that only lends its name. */
+HIDDEN void bind_work_name_begin(struct work *work);
 /* Tell the session what became of it. */
 HIDDEN void bind_work_publish(struct work *work);
 /* The site is complete: hooks may meet it. `target`: what a call goes to. */

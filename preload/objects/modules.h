@@ -61,6 +61,19 @@ HIDDEN bool modules_refresh(void (*gone)(struct module *module));
 HIDDEN void modules_forget(void);
 /* Tell the session about modules it does not know yet. */
 HIDDEN void modules_record(void);
+/* Why Z may carry no function of this process (plan_image_collector), NULL. */
+HIDDEN const char *modules_collector(void);
+/* The loaded module that holds a run-time address, or NULL. */
+HIDDEN struct module *modules_find(uint64_t address);
+/* Its path from the root on, in `whole` where it is made; a name without a
+ * slash stays one. */
+HIDDEN const char *module_whole_path(const struct module *module, char *whole,
+                                     size_t cap_bytes);
+/* As the search for functions sees it. */
+HIDDEN struct bind_object module_object(const struct module *module);
+
+/* ---- module_file.c: its file, while a round needs it --------------------- */
+
 /* Read .symtab of its file, once. */
 HIDDEN void module_add_symtab(struct module *module);
 /* Before a function of it is planned: after some functions it gets an index. */
@@ -73,13 +86,3 @@ HIDDEN void module_open_text(struct module *module);
 HIDDEN bool module_is_changed(struct module *module, uint64_t vaddr, size_t n);
 /* Unmap what a round needed: files read for their .symtab, indexes. */
 HIDDEN void modules_drop_files(void);
-/* Why Z may carry no function of this process (plan_image_collector), NULL. */
-HIDDEN const char *modules_collector(void);
-/* The loaded module that holds a run-time address, or NULL. */
-HIDDEN struct module *modules_find(uint64_t address);
-/* Its path from the root on, in `whole` where it is made; a name without a
- * slash stays one. */
-HIDDEN const char *module_whole_path(const struct module *module, char *whole,
-                                     size_t cap_bytes);
-/* As the search for functions sees it. */
-HIDDEN struct bind_object module_object(const struct module *module);

@@ -95,7 +95,7 @@ extern SHIM_HIDDEN uint64_t shim_xsave_bytes;
 extern SHIM_HIDDEN uint32_t shim_xsave_mask;
 extern SHIM_HIDDEN uint32_t shim_xsave_kind;
 
-/* Labels in trampoline.S; text, never called as C functions. */
+/* Labels in stubs.S and trampoline.S; text, never called as C functions. */
 extern SHIM_HIDDEN const char shim_stubs_frame[], shim_stubs_copy[];
 extern SHIM_HIDDEN const char shim_stubs_zero[];
 extern SHIM_HIDDEN const char shim_frame_return[], shim_zero_return[];

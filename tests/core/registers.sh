@@ -14,6 +14,7 @@ for archive in "$@"; do
 done
 count=0
 for object in "$work"/libhandspan_runtime.a/*.o "$work"/liblane_writer.a/*.o \
+  "$work"/libhandspan_shim.a/stubs.S.o \
   "$work"/libhandspan_shim.a/trampoline.S.o \
   "$work"/libhandspan_shim.a/entries.c.o; do
   count=$((count + 1))

@@ -6,7 +6,7 @@
  *
  *   WRITER    lane_grow(), unit_pop_ready(), unit_take_fresh(),
  *             segment_publish() of lane/writer/take.c, each load and exchange a step
- *   SIDECAR   journal_set(), slot_clear(), queue_push() of lane/keeper/keeper.c;
+ *   SIDECAR   journal_set(), slot_clear(), queue_push() of lane/keeper/units.c;
  *             lane_clear() of a dead writer's lane, then units_recover():
  *             units_ready(), units_of_lanes(); killed at any step and replaced
  *             (-DKILLS=n): journal_recover(), units_recover()

@@ -10,7 +10,7 @@
  *             (-DHANDLER=records)
  *   SIDECAR   lane_log_look() and lane_log_next() of lane/reader/log.c, the commit of
  *             tools/sidecar/drain/session.c, then lane_keeper_advance(),
- *             journal_set(), slot_clear(), queue_push() of lane/keeper/keeper.c;
+ *             journal_set(), slot_clear(), queue_push() of lane/keeper/units.c;
  *             killed at any step and replaced (-DKILLS=n): journal_recover()
  *
  * Faults to be found: -DFAULT_SLOT empties the slot whatever stands in it,

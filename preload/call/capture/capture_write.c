@@ -6,6 +6,7 @@
  * copied, so a frame never outgrows its reservation.
  */
 #include "preload/call/capture/capture_write.h"
+#include "preload/call/capture/capture_words.h"
 #include "preload/call/record/span_internal.h"
 #include "lane/format/assert.h"
 
@@ -13,7 +14,6 @@ enum {
     SCRATCH = 160,
     SHORT_BYTES = 192,
     SCAN = 256,
-    VALUE_HEAD = sizeof(struct lane_value),
     ROOM_TRIES = 8,
 };
 
@@ -36,24 +36,6 @@ struct output {
     uint8_t *at, *end;
     uint32_t count;
 };
-
-/* volatile: a loop of these must not become a call of libc's memset */
-static void zero_words(uint8_t *at, const uint8_t *end)
-{
-    lane_assert(at <= end + 7);
-    for (; at < end; at += 8)
-        *(volatile uint64_t *)(void *)at = 0;
-}
-
-static uint64_t round8(uint64_t n)
-{
-    return (n + 7) & ~(uint64_t)7;
-}
-
-static bool is_range(const struct capture_value *value)
-{
-    return value->type == LANE_VALUE_TEXT || value->type == LANE_VALUE_BYTES;
-}
 
 /* ---- frames ----------------------------------------------------------- */
 
@@ -109,30 +91,6 @@ void capture_frame_commit(const struct capture_frame *frame,
 
 /* ---- plain values ----------------------------------------------------- */
 
-static void put_head(uint8_t *at, const struct capture_value *value,
-                     uint32_t flags, uint64_t len)
-{
-    lane_assert(len <= LANE_FRAME_MAX);
-    struct lane_value *head = (struct lane_value *)(void *)at;
-    head->item = value->item;
-    head->flags = (uint8_t)flags;
-    head->type = value->type;
-    head->len_bytes = (uint32_t)len;
-}
-
-static void put_word(uint8_t *at, uint64_t word)
-{
-    *(uint64_t *)(void *)at = word;
-}
-
-static uint64_t take_register(const struct capture_value *value,
-                              const uint64_t *ireg, uint64_t rax)
-{
-    lane_assert(value->source <= CAPTURE_RAX);
-    uint64_t raw = value->source == CAPTURE_RAX ? rax : ireg[value->source];
-    return capture_extend(raw, value->size_bytes, value->is_signed);
-}
-
 uint64_t capture_write_plain(const struct capture_list *list,
                              const uint64_t *ireg, uint64_t rax,
                              enum lane_frame_kind kind, struct lane *lane,
@@ -184,12 +142,6 @@ static bool put_short_text(struct short_frame *frame,
     }
     frame->used += VALUE_HEAD + (uint32_t)round8(part.len);
     return true;
-}
-
-static void copy_words(uint8_t *to, const uint64_t *from, uint32_t bytes)
-{
-    for (uint32_t i = 0; i < bytes; i += 8)
-        *(volatile uint64_t *)(void *)(to + i) = from[i / 8];
 }
 
 bool capture_write_short(const struct capture_list *list,
@@ -373,11 +325,6 @@ static uint64_t range_size(const struct measure *measure,
            round8(cut ? measure->limit : range->true_bytes);
 }
 
-static uint32_t scalar_size(const struct capture_value *value)
-{
-    return VALUE_HEAD + (value->type == LANE_VALUE_F80 ? 16 : 8);
-}
-
 static uint32_t measure_list(const struct capture_list *list,
                              const struct capture_call *call, bool failed,
                              struct measure *measure)
@@ -421,12 +368,6 @@ static uint64_t copy_part(const struct capture_call *call,
                                  len);
     }
     return read_bytes(&call->reader, dst, range->at + offset, len);
-}
-
-static void zero_tail(uint8_t *at, uint64_t len)
-{
-    for (; len & 7; len++)
-        *(volatile uint8_t *)(at + len) = 0;
 }
 
 static void put_range(const struct capture_call *call,

@@ -119,7 +119,7 @@ static inline bool carry_note_wait(struct lane_open *open, uint64_t carried,
     open->capture = waited << LANE_CAPTURE_QUEUE_SHIFT | LANE_CAPTURE_QUEUE;
     return true;
 }
-/* What a reader needs to know of it. */
+/* carry_tell.c: what a reader needs to know of an open span of that origin. */
 HIDDEN void carry_tell_origin(struct lane *lane, struct lane_open *open,
                               uint32_t site, const struct span_origin *origin);
 /* The function that called, and whose call returned now, popped it. */

@@ -1,15 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of work items under way: see carry_table.h.
- *
- * Two tables: a near one of 64 KiB, which the caches and the TLB hold, and a
- * far one of 4 MiB for what finds no place there. A near set counts its items
- * in the far sets that belong to it: while there are none, nobody looks.
- *
- * Sets of seven items. A byte for each, a tag made of its key, tells in one
- * look which of them may be it and which are free; the key has the last word.
- * The tags and the first item share a cache line: mostly the only one that
- * travels to who adopts.
+ * The table of work items under way: see carry_table.h, and carry_sets.h for
+ * how it lies in memory.
  *
  * An item's version is odd while somebody writes it or takes it out: it is
  * claimed by a compare and exchange of the version, and nobody waits for one
@@ -25,6 +17,7 @@
 #include <sys/mman.h>
 
 #include "lane/format/ids.h"
+#include "preload/call/carry/carry_sets.h"
 #include "preload/call/record/span_internal.h"
 #include "lane/format/assert.h"
 
@@ -32,40 +25,8 @@
 #define COLD __attribute__((noinline, cold))
 
 enum {
-    ITEMS_A_SET = 7,
-    NEAR_SHIFT = 8,
-    NEAR_SETS = 1 << NEAR_SHIFT, /* 1,792 items */
-    FAR_SHIFT = 14,
-    FAR_SETS = 1 << FAR_SHIFT, /* 114,688 items */
-    TRIES = 4,
-    TAG_USED = 0x80, /* in each tag but that of a free place */
+    TRIES = 4
 };
-/* A word of tags: that bit of each item's, and all other bits. */
-#define TAGS_USED UINT64_C(0x0080808080808080)
-#define TAGS_REST UINT64_C(0x7f7f7f7f7f7f7f7f)
-#define TAGS_EACH UINT64_C(0x0101010101010101)
-
-enum kind {
-    KIND_ONCE,
-    KIND_MANY,
-    KIND_AWAITED, /* adopted at `ticks`, not carried yet */
-};
-struct place {
-    uint64_t key; /* 0: free */
-    uint32_t version;
-    uint32_t context_kind; /* context 24 bits | enum kind << 24 */
-    uint64_t parent, ticks;
-};
-struct set {
-    union {
-        uint64_t tags;
-        uint8_t tag[8]; /* as places; the last is none's */
-    };
-    uint32_t far_count; /* of a near set: at least its items in far ones */
-    uint32_t pad0[5];
-    struct place place[ITEMS_A_SET];
-};
-_Static_assert(sizeof(struct set) == 256, "whole cache lines");
 
 bool carry_table_has_late;
 static struct set *sets; /* near, then far; NULL: no carriers here */

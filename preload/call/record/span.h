@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Opening and closing spans: the two hooks of the trampolines and their slow
- * paths. span.c is the fast path (general registers only, no call of libc);
- * thread.c attaches threads, span_stack.c repairs the stack of open spans after
- * a longjmp, process.c follows forks.
+ * paths. span.c is the fast path (general registers only, no call of libc),
+ * span_general.c all others; thread.c attaches threads, span_stack.c repairs
+ * the stack of open spans after a longjmp, process.c follows forks.
  */
 #pragma once
 #include "preload/call/record/runtime.h"

@@ -119,7 +119,7 @@ static bool sleep_a_step(uint32_t *room, uint64_t most_ns)
     struct timespec step = {0, (long)ns};
     machine_syscall(SYS_futex, (long)&session->room, FUTEX_WAIT, before,
                     (long)&step, 0, 0);
-    /* acquire; pairs with room_tell() in keeper.c */
+    /* acquire; pairs with room_tell() in units.c */
     *room = __atomic_load_n(&session->room, __ATOMIC_ACQUIRE);
     return *room != before;
 }
@@ -161,7 +161,7 @@ static bool wait_for_room(struct lane *lane, uint32_t *room)
 bool span_make_room(struct lane *lane)
 {
     lane_assert(span_is_own(lane));
-    /* acquire; pairs with room_tell() in keeper.c */
+    /* acquire; pairs with room_tell() in units.c */
     uint32_t room =
         __atomic_load_n(&runtime.map.session->room, __ATOMIC_ACQUIRE);
     bool is_news = vain != room + 1;

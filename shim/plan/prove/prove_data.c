@@ -8,61 +8,6 @@
 
 #include <string.h>
 
-enum {
-    LOOK_AHEAD_ALLOCA = 6,
-    LOOK_AHEAD_REALIGN = 8
-};
-
-/* ---- looking ahead
- * ------------------------------------------------------------- */
-
-static bool writes_rsp(const struct plan_insn *insn, ZydisMnemonic mnemonic)
-{
-    return insn->in.mnemonic == mnemonic &&
-           insn->op[0].type == ZYDIS_OPERAND_TYPE_REGISTER &&
-           insn->op[0].reg.value == ZYDIS_REGISTER_RSP;
-}
-
-/* Looking ahead ends where the straight line does. */
-static bool leaves_line(const struct plan_insn *insn)
-{
-    uint64_t target;
-    return plan_insn_ends(insn) || plan_insn_is_call(insn) ||
-           plan_insn_target(insn, &target);
-}
-
-/* `and $-n, %rsp` comes soon: this is the prologue of a realigned frame. */
-static bool realigns_soon(const struct step *t)
-{
-    struct plan_insn insn;
-    uint64_t pc = t->insn.next;
-    for (int i = 0; i < LOOK_AHEAD_REALIGN; i++) {
-        if (!plan_decode(&t->p->reader, pc, &insn) || leaves_line(&insn))
-            return false;
-        if (writes_rsp(&insn, ZYDIS_MNEMONIC_AND))
-            return true;
-        pc = insn.next;
-    }
-    return false;
-}
-
-/* `mov reg, %rsp` comes soon: the subtraction before it is an alloca. */
-static bool becomes_rsp_soon(const struct step *t, int reg)
-{
-    struct plan_insn insn;
-    uint64_t pc = t->insn.next;
-    for (int i = 0; i < LOOK_AHEAD_ALLOCA; i++) {
-        if (!plan_decode(&t->p->reader, pc, &insn) || leaves_line(&insn))
-            return false;
-        if (writes_rsp(&insn, ZYDIS_MNEMONIC_MOV) &&
-            insn.op[1].type == ZYDIS_OPERAND_TYPE_REGISTER &&
-            plan_gpr_of(&t->p->reader, insn.op[1].reg.value) == reg)
-            return true;
-        pc = insn.next;
-    }
-    return false;
-}
-
 /* ---- registers
  * ------------------------------------------------------------------ */
 
@@ -105,7 +50,7 @@ void step_set_register(struct step *t, int reg, struct value v, bool is_lea)
         return;
     }
     if (is_lea && v.kind == VALUE_STACK && v.symbol == 0 && v.high >= 0 &&
-        !(value_is_exact(&v, 0) && realigns_soon(t)) && RULE(LEA_ABOVE))
+        !(value_is_exact(&v, 0) && step_realigns_soon(t)) && RULE(LEA_ABOVE))
         prove_fail(t->p, PLAN_STACK_ARGUMENTS,
                    "takes the address of a stack argument", t->insn.at);
     t->s->reg[reg] = v;
@@ -263,8 +208,8 @@ static struct value subtract(struct step *t, struct value source)
     if (source.kind == VALUE_CONST)
         return value_add(*to, value_const(-source.constant));
     if (to->kind == VALUE_STACK &&
-        (t->dst == GPR_RSP ||
-         (memcmp(to, rsp, sizeof *to) == 0 && becomes_rsp_soon(t, t->dst))))
+        (t->dst == GPR_RSP || (memcmp(to, rsp, sizeof *to) == 0 &&
+                               step_becomes_rsp_soon(t, t->dst))))
         return alloca_base(t, to);
     return value_add(*to, source);
 }

@@ -206,6 +206,12 @@ void step_uses(struct step *t);
  * *next is where to go on, 0: this path ends. */
 bool step_flow(struct step *t, uint64_t *next);
 void flow_jump(struct prover *p, uint64_t target, struct state *s, uint64_t pc);
+/* `and $-n, %rsp` comes soon: this is the prologue of a realigned frame
+ * (prove_ahead.c). */
+bool step_realigns_soon(const struct step *t);
+/* `mov reg, %rsp` comes soon: the subtraction before it is an alloca
+ * (prove_ahead.c). */
+bool step_becomes_rsp_soon(const struct step *t, int reg);
 /* Everything else (prove_data.c). */
 void step_data(struct step *t);
 void step_set_register(struct step *t, int reg, struct value v, bool is_lea);

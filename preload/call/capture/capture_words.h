@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The words of a frame's values: a head, what a register holds, bytes up to a
+ * multiple of 8. Inline: capture_write.c is made of them.
+ *
+ * Within enter and leave: general registers only, no libc, no fault.
+ */
+#pragma once
+#include "lane/format/assert.h"
+#include "preload/call/capture/capture_write.h"
+
+enum {
+    VALUE_HEAD = sizeof(struct lane_value)
+};
+
+/* Bytes, as whole words. */
+static inline uint64_t round8(uint64_t n)
+{
+    return (n + 7) & ~(uint64_t)7;
+}
+
+/* Text or bytes: as long as it is, measured before it is copied. */
+static inline bool is_range(const struct capture_value *value)
+{
+    return value->type == LANE_VALUE_TEXT || value->type == LANE_VALUE_BYTES;
+}
+
+/* The head of a value, VALUE_HEAD bytes at `at`; `len` stored bytes follow. */
+static inline void put_head(uint8_t *at, const struct capture_value *value,
+                            uint32_t flags, uint64_t len)
+{
+    lane_assert(len <= LANE_FRAME_MAX);
+    struct lane_value *head = (struct lane_value *)(void *)at;
+    head->item = value->item;
+    head->flags = (uint8_t)flags;
+    head->type = value->type;
+    head->len_bytes = (uint32_t)len;
+}
+
+/* `at`: a multiple of 8. */
+static inline void put_word(uint8_t *at, uint64_t word)
+{
+    *(uint64_t *)(void *)at = word;
+}
+
+/* What its register held at enter (`ireg`: rdi on) or at leave (`rax`), as a
+ * word. */
+static inline uint64_t take_register(const struct capture_value *value,
+                                     const uint64_t *ireg, uint64_t rax)
+{
+    lane_assert(value->source <= CAPTURE_RAX);
+    uint64_t raw = value->source == CAPTURE_RAX ? rax : ireg[value->source];
+    return capture_extend(raw, value->size_bytes, value->is_signed);
+}
+
+/* Bytes of a value that is no range, its head among them. */
+static inline uint32_t scalar_size(const struct capture_value *value)
+{
+    return VALUE_HEAD + (value->type == LANE_VALUE_F80 ? 16 : 8);
+}
+
+/* From `at` to the end of the word that `end` lies in, or ends at. volatile,
+ * here and below: a loop of these must not become a call of libc's memset or
+ * memcpy. */
+static inline void zero_words(uint8_t *at, const uint8_t *end)
+{
+    lane_assert(at <= end + 7);
+    for (; at < end; at += 8)
+        *(volatile uint64_t *)(void *)at = 0;
+}
+
+/* `bytes`: a multiple of 8. */
+static inline void copy_words(uint8_t *to, const uint64_t *from, uint32_t bytes)
+{
+    for (uint32_t i = 0; i < bytes; i += 8)
+        *(volatile uint64_t *)(void *)(to + i) = from[i / 8];
+}
+
+/* Behind `len` bytes at `at`, up to a multiple of 8. */
+static inline void zero_tail(uint8_t *at, uint64_t len)
+{
+    for (; len & 7; len++)
+        *(volatile uint8_t *)(at + len) = 0;
+}
