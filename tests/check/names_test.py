@@ -99,6 +99,65 @@ def case_debug_file(p):
     expect(after["stage_load"]["calls"], 1, "in .debug")
 
 
+# As the manual of gdb has it, "Debugging information in a special section".
+PACK = r"""
+nm -D $1 --format=posix --defined-only | awk '{ print $1 }' | sort > dynsyms
+nm $1 --format=posix --defined-only |
+    awk '{ if ($2 == "T" || $2 == "t" || $2 == "D") print $1 }' |
+    sort > funcsyms
+comm -13 dynsyms funcsyms > keep
+objcopy --only-keep-debug $1 debug
+objcopy -S --remove-section .gdb_index --remove-section .comment \
+    --keep-symbols=keep debug mini
+strip --strip-all -R .comment $1
+rm -f mini.xz && xz mini && objcopy --add-section .gnu_debugdata=mini.xz $1
+"""
+FAILING = r"""
+#include <stdlib.h>
+#define NO __attribute__((noinline, noipa))
+NO static int deeper(int n) { if (n > 1) abort(); return n; }
+NO static int work(int n) { return deeper(n) + 1; }
+int main(int argc, char **argv) { (void)argv; return work(argc + 1) - 3; }
+"""
+
+
+def case_packed(p):
+    """Names that a distribution packed into the stripped file itself
+    (MiniDebugInfo): of the program and of a library."""
+    p.write("pack", PACK)
+    p.write("p.c", PLAIN)
+    p.write("lib.c", "#include <stdio.h>\n__attribute__((noinline, noipa)) "
+            "static int inner(int n) { return n + getchar(); }\n"
+            "int outer(int n) { return inner(n); }\n")
+    p.write("q.c", "int outer(int n); int main(void) { return outer(1) == 9; }")
+    p.sh(f"{CC} -O1 -o p p.c && sh -e pack p && {CC} -O1 -shared -fPIC "
+         f"-o lib.so lib.c && {CC} -o q q.c ./lib.so && sh -e pack lib.so")
+    expect(p.sh("nm p", check=False).stdout, "", "it is stripped")
+    drafted = p.handspan("suggest", "./p").stdout
+    expect("is stripped" in drafted, False, "suggest: " + drafted)
+    expect_in("stage_load", drafted, "suggest")
+    p.write("m", STAGES)
+    _, after = agree(p, "./p", but=("work",))
+    expect([after[n]["calls"] for n in ("stage_load", "stage_s*")], [1, 1],
+           "calls")
+    p.write("m", '[[object("lib.so")]];\n[[span]] int inner(int n);\n')
+    _, after = agree(p, "./q")
+    expect(after["inner"]["calls"], 1, "of a library")
+    p.write("f.c", FAILING)
+    p.sh(f"{CC} -O1 -o f f.c && sh -e pack f")
+    p.write("m", "[[span]] int work(int n);\n")
+    run(p, "./f", status=-6)
+    expect_in("deeper", p.handspan("errors").stdout +
+              p.handspan("show").stdout, "the stack")
+    p.sh("head -c 60 mini.xz > cut && "  # damaged: as if it were not there
+         "objcopy --update-section .gnu_debugdata=cut f && rm -r dir/symbols-*")
+    before = p.rows("-m", "m", "./f")["work"]
+    run(p, "./f", status=-6)
+    expect_in("it is stripped", before["remark"], "damaged")
+    expect(p.rows("--trace", "latest")["work"]["remark"], before["remark"],
+           "damaged, after")
+
+
 SPLIT = r"""
 #include <stdio.h>
 #include <stdexcept>
