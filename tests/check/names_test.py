@@ -617,6 +617,80 @@ int main()
             expect_in(f'"n":{20 if name == "label" else 30}', said, line)
 
 
+READABLE = r"""
+#include <string>
+#include <vector>
+#define NO __attribute__((noinline, noipa))
+namespace etl {
+enum class Kind { a, b };
+struct Row {
+    int n;
+    NO int get() const { asm(""); return n; }
+    NO int get() { asm(""); return n + 1; }
+    NO int operator()(int k) const { asm(""); return n + k; }
+    NO int operator[](int k) const { asm(""); return n * k; }
+    NO bool operator<(const Row &o) const { asm(""); return n < o.n; }
+    NO Row *operator->() { asm(""); return this; }
+    NO explicit operator int() const { asm(""); return n; }
+    NO Row &operator<<(int k) { asm(""); n += k; return *this; }
+};
+NO std::string label(int n) { return std::string((size_t)n, 'x'); }
+NO int size_of(const std::string &s, unsigned long n) { asm(""); return (int)(s.size() + n); }
+template <typename T> NO T twice(T v) { asm(""); return v + v; }
+template <Kind K> NO std::vector<int> pick(int n) { return std::vector<int>((size_t)n, (int)K); }
+template <typename T> struct Box { T v; NO T get(int n) const { asm(""); return v + (T)n; } };
+namespace { NO int hidden(int n) { asm(""); return n + 7; } struct In { int n; NO int go() { asm(""); return n; } }; }
+NO int each(int n) { auto f = [n](int k) NO { asm(""); return n + k; }; return f(n) + f(2); }
+}
+int main()
+{
+    using namespace etl;
+    Row r = {3}; const Row c = {4}; In in = {2}; Box<int> b = {1};
+    int s = r.get() + c.get() + c(1) + c[2] + (r < c) + r->n + (int)c;
+    r << 2;
+    s += (int)label(20).size() + size_of("a", 2) + twice(2) + (int)twice(2.5) +
+         (int)pick<Kind::b>(3).size() + b.get(2) + hidden(1) + in.go() + each(2);
+    return s == 1;
+}
+"""
+# a glob, and how many functions it means
+GLOBS = (
+    ("etl::Row::get", 2), ("etl::Row::get()", 1), ("etl::Row::get() const", 1),
+    ("etl::Row::operator()", 1), ("etl::Row::operator[]", 1),
+    ("etl::Row::operator<", 1), ("etl::Row::operator<<", 1),
+    ("etl::Row::operator->", 1), ("etl::Row::operator int", 1),
+    ("etl::Row::operator*", 6), ("etl::Row::*", 8),
+    ("etl::label", 1), ("etl::label[abi:cxx11]", 1), ("etl::label(int)", 1),
+    ("etl::label[abi:cxx11](int)", 1),
+    ("etl::size_of(std::string const&, unsigned long)", 1),
+    ("etl::size_of(std::string const&,*)", 1),
+    ("etl::twice<*>", 2), ("etl::twice<int>(int)", 1),
+    ("int etl::twice<int>(int)", 1), ("etl::pick<*>", 1),
+    ("etl::pick<(etl::Kind)1>", 1), ("etl::Box<*>::get", 1),
+    ("etl::(anonymous namespace)::*", 2),
+    ("etl::(anonymous namespace)::In::go", 1),
+    ("etl::each", 1),  # and not the lambda in it
+    ("etl::each(int)::*", 1), ("etl::*", 18))
+
+
+def case_readable(p):
+    """Globs on names as people read them."""
+    p.write("p.cc", READABLE)
+    p.sh(f"{CXX} -O1 -fno-inline -o p p.cc")
+    for glob, functions in GLOBS:
+        p.write("m", f'[[object(main)]];\n[[span, match("{glob}")]];\n')
+        (row,) = p.rows("-m", "m", "./p").values()
+        expect(row["functions"], functions, glob)
+    p.write("m", "[[object(main)]];\n" + "".join(
+        f'[[span, match("etl::{glob}")]];\n' for glob in (
+            "Row::*", "label", "size_of(std::string const&,*)", "twice<*>",
+            "pick<*>", "Box<*>::get", "each", "each(int)::*",
+            "(anonymous namespace)::*")))
+    _, after = agree(p, "./p")
+    expect([after[f"etl::{n}"]["calls"] for n in ("label", "each")], [1, 1],
+           "calls")
+
+
 CASES = {n[5:]: f for n, f in globals().items() if n.startswith("case_")}
 
 
