@@ -691,6 +691,50 @@ def case_readable(p):
            "calls")
 
 
+HEADER = r"""
+namespace ns {
+struct Row { int k; int sum(const char *text, int n) const; };
+__attribute__((noinline, noipa)) int load(int n) { asm(""); return n * 3; }
+__attribute__((noinline, noipa)) int load(const char *text)
+{
+    asm("");
+    return text[0];
+}
+__attribute__((noinline, noipa)) int Row::sum(const char *text, int n) const
+{
+    asm("");
+    return text[0] * n + k;
+}
+}
+int main()
+{
+    ns::Row row = {3};
+    return ns::load(4) + ns::load("a") + row.sum("b", 5) == 77;
+}
+"""
+
+
+def case_header(p):
+    """A function of C++ as its header has it, without debug information."""
+    p.write("p.cc", HEADER)
+    p.sh(f"{CXX} -O0 -o p p.cc")
+    for line, status, values in (
+            ("int ns::load(int)", "times", ""),
+            ("int ns::load(int n)", "times", ""),
+            ("int ns::load(char const*)", "times", ""),
+            ("int ns::load(const char *text)", "times", ""),
+            ("int ns::Row::sum(const char *text, int n) const", "ok",
+             '"n":5},"output":{"return":493}')):
+        p.write("m", f"[[object(main)]];\n[[span]] {line};\n")
+        before, after = agree(p, "./p")
+        (row,) = after.values()
+        expect((row["calls"], row["status"]), (1, status), line)
+        expect_in(values, p.handspan("spans", "--json").stdout, line)
+    p.write("m", "[[object(main)]];\n[[span]] int ns::load(const char *s);\n")
+    expect_in('symbol("ns::load(char const*)")', " ".join(p.handspan(
+        "check", "-m", "m", "./p").stdout.split()), "what to write")
+
+
 CASES = {n[5:]: f for n, f in globals().items() if n.startswith("case_")}
 
 
