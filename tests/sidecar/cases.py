@@ -401,7 +401,7 @@ def case_bad_sessions():
     p.done()
 
 
-def case_stillborn():
+def case_stillborn(how=("--once",), status=0):
     """A process that died before its session was made leaves a file without
     anything in it: it goes. One whose process lives stays."""
     place = Place()
@@ -412,10 +412,18 @@ def case_stillborn():
     for name, size in zip(names, (0, 1 << 20)):
         with open(os.path.join(place.dir, name), "wb") as f:
             f.truncate(size)
-    place.drain(status=1)
+    place.drain(*how, status=status)
     expect([n for n in os.listdir(place.dir) if n.startswith("session-")],
            names[1:], "what is left")
     place.done()
+
+
+def case_stillborn_slow():
+    """A sidecar that stays gives one whose process lives a minute."""
+    begun = time.monotonic()
+    case_stillborn(how=(), status=1)
+    if time.monotonic() - begun < 60:
+        raise AssertionError("it gave up before its minute was over")
 
 
 def case_truncated_live():
