@@ -5,6 +5,7 @@ after it say the same, of each kind of name that compilers and linkers make.
 
 usage: names_test.py HANDSPAN CASE
 """
+import os
 import shutil
 import sys
 import time
@@ -542,6 +543,39 @@ def case_reload(p):
     p.write("m", '[[object("plug.so")]];\n[[span]] int step(int n);\n')
     run(p, "./p")
     expect(p.rows("--trace", "latest")["step"]["calls"], 4200, "calls")
+
+
+NAMESPACES = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+static int call(void *h)
+{
+    return h ? ((int (*)(int))dlsym(h, "step"))(3) : 100;
+}
+int main(void)
+{
+    int here = call(dlopen("./plug.so", RTLD_NOW));
+    return here + call(dlmopen(LM_ID_NEWLM, "./plug.so", RTLD_NOW)) != 8;
+}
+"""
+
+
+def case_namespace(p):
+    """What dlmopen loads is not traced, and that is said."""
+    if tuple(map(int, os.confstr("CS_GNU_LIBC_VERSION").split()[1].split("."))
+             ) < (2, 35):
+        skip("this libc does not tell of its namespaces")
+    p.write("plug.c", "int step(int n) { volatile int s = n; return s + 1; }\n")
+    p.write("p.c", NAMESPACES)
+    p.sh(f"{CC} -O1 -shared -fPIC -o plug.so plug.c && {CC} -O1 -o p p.c -ldl")
+    p.write("m", '[[object("plug.so")]];\n[[span]] int step(int n);\n')
+    run(p, "./p")
+    expect(p.rows("--trace", "latest")["step"]["calls"], 1, "calls")
+    for command in ["show"], ["check", "--trace", "latest"]:
+        said = " ".join(p.handspan(*command).stdout.split())
+        expect_in("Note: objects: ./plug.so and what else is loaded into a "
+                  "namespace of its own (dlmopen) is not traced", said, command)
+        expect("traced?" in said, False, said)
 
 
 def case_reserved(p):
