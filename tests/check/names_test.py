@@ -560,6 +560,37 @@ int main(void)
 """
 
 
+PLAIN_CXX = r"""
+#define NO __attribute__((noinline, noipa))
+NO int load_row(int n) { volatile int k = n; return k * 3; }
+static NO int load_key(int n) { volatile int k = n; return k * 5; }
+NO int twice(int n) { volatile int k = n; return k * 2; }
+NO int twice(const char *s) { volatile int k = s[0]; return k * 2; }
+namespace etl { NO int save(int n) { volatile int k = n; return k * 7; } }
+int main()
+{
+    return load_row(2) + load_key(3) + twice(1) + twice("a") +
+           etl::save(4) == 3;
+}
+"""
+
+
+def case_plain(p):
+    """A prototype pasted from a source of C++ is the function of that name; of
+    several none is guessed, and their names are told."""
+    p.write("p.cc", PLAIN_CXX)
+    p.sh(f"{CXX} -O1 -o p p.cc")
+    p.write("m", "".join(f"[[span]] int {n}(int n);\n" for n in (
+        "load_row", "load_key", "twice", "save")))
+    before, after = agree(p, "./p")
+    expect([after[n]["calls"] for n in ("load_row", "load_key", "twice",
+                                        "save")], [1, 1, None, None], "calls")
+    expect_in('"n":2', p.handspan("spans", "--json").stdout, "values")
+    for name, told in (("twice", "twice(int)"), ("twice", "(char const*)"),
+                       ("save", "in C++: etl::save(int); write the one")):
+        expect_in(told, before[name]["remark"], "what it may be")
+
+
 def case_namespace(p):
     """What dlmopen loads is not traced, and that is said."""
     if tuple(map(int, os.confstr("CS_GNU_LIBC_VERSION").split()[1].split("."))
