@@ -252,6 +252,16 @@ def case_folded(p):
     for row in (before["write_row"], after["write_row"]):
         expect_in("parse_row has its address, too", row["remark"], "the other")
         expect("_write_row" in row["remark"], False, "no other")
+    # of a library's exported one the exported ones, whether or not its file
+    # is read for the sake of other names
+    p.sh("sed 's/^.globl .*/.globl write_row, _write_row/' p.s > l.s && "
+         f"{CC} -shared -o lib.so l.s")
+    p.write("r.c", "int write_row(int); int main(void) "
+            "{ return write_row(1) == 9; }")
+    p.sh(f"{CC} -O1 -o r r.c ./lib.so")
+    p.write("m", '[[object("lib.so")]];\n[[span]] int write_row(int n);\n')
+    before, after = agree(p, "./r")
+    expect(after["write_row"]["remark"], before["write_row"]["remark"], "lib")
     # of names that are longer than there is room for, heads and tails
     names = ["stage_" + c * 120 + "_row" for c in "abcde"]
     p.write("p.s", "".join(f".globl {n}\n.type {n}, @function\n"
