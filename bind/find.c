@@ -151,6 +151,20 @@ static int match_global(void *context, const struct plan_symbol *symbol,
     return found_symbol(s, symbol);
 }
 
+/* Is a class among what it passes? How that is passed C cannot say: one with a
+ * constructor of copies goes by a pointer. */
+static bool has_class(const struct manifest_decl *decl)
+{
+    if (!decl->has_prototype)
+        return false;
+    bool has = decl->return_type->kind == MANIFEST_RECORD ||
+               decl->return_type->kind == MANIFEST_OPAQUE;
+    for (uint32_t i = 0; i < decl->param_count; i++)
+        has |= decl->params[i].type->kind == MANIFEST_RECORD ||
+               decl->params[i].type->kind == MANIFEST_OPAQUE;
+    return has;
+}
+
 /* A name of C that only a function of C++ has, in no namespace: pasted from its
  * source. */
 static int find_global(struct search *s)
@@ -158,8 +172,10 @@ static int find_global(struct search *s)
     const struct bind_world *world = s->world;
     s->global = NULL;
     s->is_overloaded = false;
+    if (has_class(s->decl))
+        return 0;
     (void)!world->each_named(world->context, s->index, s->name, look_global, s);
-    if (!s->global || s->is_overloaded)
+    if (!s->global || s->is_overloaded || !bind_global_fits(s->global, s->decl))
         return 0;
     return world->each_named(world->context, s->index, s->name, match_global,
                              s);

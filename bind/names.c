@@ -99,8 +99,7 @@ bool bind_is_clone(const char *symbol)
     return false;
 }
 
-/* From a dot on: suffixes of whole functions alone? */
-static bool is_whole(const char *at)
+bool bind_is_whole(const char *at)
 {
     if (*at != '.')
         return false;
@@ -115,38 +114,14 @@ static bool is_whole(const char *at)
 bool bind_is_made_of(const char *symbol, const char *name)
 {
     size_t len = strlen(name);
-    return strncmp(symbol, name, len) == 0 && is_whole(symbol + len);
-}
-
-const char *bind_global_part(const char *symbol, size_t *len)
-{
-    if (symbol[0] != '_' || symbol[1] != 'Z')
-        return NULL;
-    const char *at = symbol + (symbol[2] == 'L' ? 3 : 2);
-    size_t n = 0;
-    for (; *at >= '0' && *at <= '9' && n < 10000; at++)
-        n = n * 10 + (size_t)(*at - '0');
-    if (n == 0 || strnlen(at, n + 1) <= n || at[n] == 'I')
-        return NULL;
-    *len = n;
-    return at;
-}
-
-bool bind_is_global(const char *symbol, const char *name)
-{
-    size_t len;
-    const char *part = bind_global_part(symbol, &len);
-    if (!part || strncmp(part, name, len) != 0 || name[len] != '\0' ||
-        part[len] == '.')
-        return false;
-    const char *dot = strchr(part + len, '.');
-    return !dot || is_whole(dot);
+    return strncmp(symbol, name, len) == 0 && bind_is_whole(symbol + len);
 }
 
 void bind_cut_suffix(const char *symbol, char *readable)
 {
     const char *dot = strchr(symbol, '.');
-    char *said = dot && is_whole(dot) ? strstr(readable, " [clone ") : NULL;
+    char *said =
+        dot && bind_is_whole(dot) ? strstr(readable, " [clone ") : NULL;
     if (said)
         *said = '\0';
 }

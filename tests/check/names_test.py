@@ -602,10 +602,12 @@ static NO int load_key(int n) { volatile int k = n; return k * 5; }
 NO int twice(int n) { volatile int k = n; return k * 2; }
 NO int twice(const char *s) { volatile int k = s[0]; return k * 2; }
 namespace etl { NO int save(int n) { volatile int k = n; return k * 7; } }
+struct Row { int n; Row(int k) : n(k) {} Row(const Row &r) : n(r.n) {} };
+NO Row make_row(int n) { return Row(n + 1); }
 int main()
 {
     return load_row(2) + load_key(3) + twice(1) + twice("a") +
-           etl::save(4) == 3;
+           etl::save(4) + make_row(5).n == 3;
 }
 """
 
@@ -616,13 +618,24 @@ def case_plain(p):
     p.write("p.cc", PLAIN_CXX)
     p.sh(f"{CXX} -O1 -o p p.cc")
     p.write("m", "".join(f"[[span]] int {n}(int n);\n" for n in (
-        "load_row", "load_key", "twice", "save")))
+        "load_row", "load_key", "twice", "save")) +
+            "struct Row { int n; };\n[[span]] struct Row make_row(int n);\n")
     before, after = agree(p, "./p")
+    for line, is_it in (
+            ("int load_row(int)", 1), ("long load_row(int n)", 1),
+            ("int load_row(long n)", 0), ("int load_row(unsigned n)", 0),
+            ("int load_row(const char *s)", 0), ("int load_row(void)", 0),
+            ("int load_row(int a, int b)", 0), ("load_row", 1)):
+        p.write("m", f"[[span]] {line};\n")
+        (row,) = p.rows("-m", "m", "./p").values()
+        expect(row["functions"], is_it, line)
+    expect(after["make_row"]["calls"], None, "a class comes by a pointer")
     expect([after[n]["calls"] for n in ("load_row", "load_key", "twice",
                                         "save")], [1, 1, None, None], "calls")
     expect_in('"n":2', p.handspan("spans", "--json").stdout, "values")
     for name, told in (("twice", "twice(int)"), ("twice", "(char const*)"),
-                       ("save", "in C++: etl::save(int); write the one")):
+                       ("save", "in C++: etl::save(int); write the one"),
+                       ("make_row", "in C++: make_row(int);")):
         expect_in(told, before[name]["remark"], "what it may be")
 
 
