@@ -22,7 +22,7 @@ HANDSPAN = os.path.realpath(sys.argv[1])
 CTRL_C, CTRL_D, CTRL_Z = "\x03", "\x04", "\x1a"
 # what is typed, and what the terminal then shows
 READY = r"ready\r\n"
-LOOP = "trap \"echo on\" CONT; echo ready; while :; do sleep 0.02; done"
+LOOP = "trap \"echo on\" CONT; echo ready; while :; do read x; done"
 TALK = [("stty tostop\n", r"\$ "),
         (f"COMMAND sh -c '{LOOP}'\n", READY),
         (CTRL_Z, r"Stopped.*\$ "),
@@ -57,7 +57,7 @@ class Terminal:
         self.shown, self.at = "", ""
 
     def until(self, pattern, typed):
-        end = time.monotonic() + 15
+        end = time.monotonic() + 60
         while time.monotonic() < end:
             found = re.search(pattern, self.shown, re.S)
             if found:
