@@ -5,6 +5,7 @@
  * for the most there can be are reserved, pages come as they are touched.
  */
 #include "preload/objects/find_names.h"
+#include "bind/names.h"
 #include "lane/format/assert.h"
 #include <string.h>
 #include <sys/mman.h>
@@ -155,6 +156,8 @@ static int see_symbol(void *context, const struct plan_symbol *symbol,
         note_hit(context, name, (size_t)(dot - name), symbol, file);
         dot++;
     }
+    if ((name = bind_global_part(name, &len)))
+        note_hit(context, name, len, symbol, file);
     return names.is_full;
 }
 
