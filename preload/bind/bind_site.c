@@ -109,7 +109,8 @@ static bool plan_revival(struct work *work)
     const char *path =
         is_any_gone ? module_whole_path(work->module, whole, sizeof(whole))
                     : "";
-    for (uint32_t i = 1; is_any_gone && decoder_get() && i < bounds_end; i++) {
+    for (uint32_t i = 1; is_any_gone && decoder_is_open() && i < bounds_end;
+         i++) {
         struct bound *bound = &bounds[i];
         if (bound->module || bound->decl != work->decl || !bound->island ||
             bound->vaddr != work->vaddr || !is_same_string(bound->object, path))

@@ -49,16 +49,23 @@ static bool has_exe_link(const struct module *module)
     return module->kind == MODULE_MAIN && !config.is_by_loader;
 }
 
+const char *module_file_path(const struct module *module, char *whole,
+                             size_t cap_bytes)
+{
+    /* a name that was unlinked, replaced, or never was one (memfd) */
+    const char *path = has_exe_link(module)
+                           ? "/proc/self/exe"
+                           : module_whole_path(module, whole, cap_bytes);
+    return module->is_usable && *path == '/' ? path : NULL;
+}
+
 /* Its file, mapped, or NULL. Nothing of it is read yet. */
 static const void *map_file(const struct module *module, size_t *len,
                             struct stat *st)
 {
     char whole[PATH_MAX];
-    /* a name that was unlinked, replaced, or never was one (memfd) */
-    const char *path = has_exe_link(module)
-                           ? "/proc/self/exe"
-                           : module_whole_path(module, whole, sizeof(whole));
-    return module->is_usable && *path == '/' ? map_path(path, len, st) : NULL;
+    const char *path = module_file_path(module, whole, sizeof(whole));
+    return path ? map_path(path, len, st) : NULL;
 }
 
 static bool is_same_segment(const struct module *module, const uint8_t *file,

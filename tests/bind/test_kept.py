@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What is kept of a large program from one process to the next (who branches
-where): believed where it is ours, whole and of this very file, by this very
-build; else the program is looked at as if nothing were there.
+where; how entries are patched): believed where it is ours, whole and of this
+very file, by this very build; else the program is looked at as if nothing were
+there.
 
   test_kept.py PRELOAD DUMP COMPILER
 """
@@ -20,13 +21,29 @@ import unittest
 PRELOAD, DUMP, COMPILER = (os.path.abspath(a) if "/" in a else a
                            for a in sys.argv[1:4])
 HERE = pathlib.Path(__file__).parent
-IDENTITY = 8 + 2 * (32 + 8) + 8 * 8  # struct identity of preload/objects/branches.c
-HEAD = IDENTITY + 4 * 4 + 8
+# struct kept_identity of preload/objects/kept.h, and what follows it
+WHAT = 8 + 2 * (32 + 8) + 7 * 8
+IDENTITY = WHAT + 3 * 8
+HEAD = IDENTITY + 2 * 8
 KEPT = "second has a branch into its first bytes"
 LOST = "second was patched"
 
 
-class Kept(unittest.TestCase):
+def whole(identity, payload):
+    """A file as it is to be: with a sum over its words."""
+    words = struct.unpack(f"<{len(payload) // 8}Q", payload)
+    total = len(words)
+    for word in words:
+        turned = (total << 7 | total >> 57) & (1 << 64) - 1
+        total = (turned ^ word) * 0x9e3779b97f4a7c15 & (1 << 64) - 1
+    return bytes(identity) + struct.pack("<QQ", len(words), total) + payload
+
+
+class Branches(unittest.TestCase):
+    """The one without any branch: what is believed has its effect."""
+    what = 1
+    step = 4
+
     @classmethod
     def setUpClass(cls):
         cls.top = tempfile.mkdtemp(prefix="handspan-kept-",
@@ -77,7 +94,8 @@ class Kept(unittest.TestCase):
             for path in glob.glob(self.dir + "/branches-*/*"):
                 with open(path, "rb") as f:
                     data = f.read()
-                if struct.unpack_from("<Q", data, 88)[0] == size:
+                if (struct.unpack_from("<Q", data, 88)[0] == size and
+                        struct.unpack_from("<Q", data, WHAT)[0] == self.what):
                     self.kept = path
                     return data
         self.fail("nothing was kept")
@@ -86,12 +104,14 @@ class Kept(unittest.TestCase):
         with open(self.kept, "wb") as f:
             f.write(data)
 
+    def payload(self, data):
+        return data[HEAD:HEAD + 16] + struct.pack("<QQ", 0, 1)
+
     def forged(self, data, **changes):
-        """Kept by us, without any branch: what is believed has its effect."""
         identity = bytearray(data[:IDENTITY])
         for at, value in changes.values():
             identity[at] ^= value
-        return bytes(identity) + struct.pack("<IIIIQ", 0, 0, 1, 0, 0)
+        return whole(identity, self.payload(data))
 
     def test_is_read(self):
         """So that the others say something."""
@@ -123,7 +143,7 @@ class Kept(unittest.TestCase):
         for more in (b"\0", bytes(8)):
             self.put(data + more)
             self.assertEqual(KEPT, self.run_once())
-        for at in (*range(IDENTITY, HEAD, 3), HEAD, len(data) - 1):
+        for at in (*range(IDENTITY, HEAD, self.step - 1), HEAD, len(data) - 1):
             bad = bytearray(data)
             bad[at] ^= 0x55
             self.put(bytes(bad))
@@ -134,7 +154,7 @@ class Kept(unittest.TestCase):
     def test_of_another(self):
         """Another build of ours, another object, another size, time, inode."""
         data = self.make()
-        for at in range(0, IDENTITY, 4):
+        for at in range(0, IDENTITY, self.step):
             self.put(self.forged(data, other=(at, 1)))
             self.assertEqual(KEPT, self.run_once(), at)
 
@@ -148,6 +168,57 @@ class Kept(unittest.TestCase):
         shutil.copy2(self.program, copy)
         os.replace(copy, self.program)
         self.assertEqual(KEPT, self.run_once())
+
+
+class Plans(Branches):
+    """The copy of what `plain` begins with ends the program by SIGILL."""
+    what = 2
+    step = 12
+    RECORD = 400  # struct kept of preload/bind/plans.c
+    WINDOW, COPY = 24, 48
+
+    def run_once(self, dead=False):
+        try:
+            return super().run_once(dead)
+        except AssertionError:
+            if not dead:
+                raise
+            return LOST
+
+    def payload(self, data):
+        records = bytearray(data[HEAD:])
+        self.assertEqual(self.RECORD, len(records))  # of `plain` alone
+        self.assertEqual(bytes.fromhex("8d47076bc003"),
+                         records[self.COPY:self.COPY + 6])
+        records[self.COPY:self.COPY + 2] = b"\x0f\x0b"
+        return bytes(records)
+
+    def test_is_read(self):
+        data = self.make()
+        self.put(self.forged(data))
+        with self.assertRaises(AssertionError):
+            self.run_once()
+
+    def test_of_other_bytes(self):
+        """Something else stands where it was planned."""
+        data = self.make()
+        payload = bytearray(self.payload(data))
+        for at in (0, 5):
+            other = bytearray(payload)
+            other[self.WINDOW + at] ^= 1
+            self.put(whole(data[:IDENTITY], bytes(other)))
+            self.assertEqual(KEPT, self.run_once(), at)
+
+    def test_is_no_patch(self):
+        """Whole, but not in order: as if nothing were there."""
+        data = self.make()
+        payload = bytearray(self.payload(data))
+        for at, value in ((9, 4), (9, 200), (10, 0), (10, 97), (11, 5),
+                          (12, 9), (16, 0), (17, 96), (144, 95), (145, 97)):
+            bad = bytearray(payload)
+            bad[at] = value
+            self.put(whole(data[:IDENTITY], bytes(bad)))
+            self.assertEqual(KEPT, self.run_once(), (at, value))
 
 
 if __name__ == "__main__":
