@@ -40,6 +40,7 @@ struct kept {
     uint8_t copy[PLAN_COPY_MAX];
     struct plan_field field[PLAN_FIELDS_MAX];
     struct asked asked[ASKED_MAX];
+    uint64_t alone; /* a sum of the name beside which it has no other; 0 */
 };
 _Static_assert(sizeof(struct kept) % 8 == 0, "kept as words");
 
@@ -328,12 +329,18 @@ static void put_shim(struct kept *kept, const struct work *work,
     memcpy(kept->asked, plans.asked, plans.asked_count * sizeof(*kept->asked));
 }
 
+/* For one more; what is there may move. */
+static bool has_room(struct object *object)
+{
+    return object->count < KEPT_MAX && (object->count < object->room ||
+                                        make_room(object, 2 * object->room));
+}
+
 void plans_note(const struct work *work, enum lane_shim shim)
 {
     struct object *object = object_of(work->module);
     const struct plan_patch *patch = &work->patch;
-    if (!object || patch->copy_len == 0 || object->count == KEPT_MAX ||
-        (object->count == object->room && !make_room(object, 2 * object->room)))
+    if (!object || patch->copy_len == 0 || !has_room(object))
         return;
     const struct kept *old = find(object, work->vaddr);
     struct kept *kept = &object->at[object->count];
@@ -349,6 +356,38 @@ void plans_note(const struct work *work, enum lane_shim shim)
     if (old && memcmp(old, kept, sizeof(*kept)) == 0)
         return; /* planned anew for another reason */
     object->count++;
+}
+
+/* ---- names --------------------------------------------------------------- */
+
+static uint64_t sum_of_name(const char *name)
+{
+    uint64_t sum = UINT64_C(0xcbf29ce484222325);
+    for (; *name; name++)
+        sum = (sum ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
+    return sum | 1;
+}
+
+bool plans_is_alone(const struct work *work)
+{
+    const struct kept *kept = kept_of(work);
+    return kept && kept->alone == sum_of_name(work->name);
+}
+
+void plans_note_alone(const struct work *work)
+{
+    lane_assert(work->module != NULL && work->name != NULL);
+    struct object *object = object_of(work->module);
+    struct kept *last =
+        object && object->count > 0 ? &object->at[object->count - 1] : NULL;
+    const struct kept *old = object ? find(object, work->vaddr) : NULL;
+    if (last && last->vaddr == work->vaddr && object->count > object->old) {
+        last->alone = sum_of_name(work->name);
+    } else if (old && has_room(object)) {
+        old = find(object, work->vaddr);
+        object->at[object->count] = *old;
+        object->at[object->count++].alone = sum_of_name(work->name);
+    }
 }
 
 /* ---- the end of a round -------------------------------------------------- */

@@ -34,3 +34,7 @@ HIDDEN void plans_note_slot(const struct module *from, uint64_t slot,
                             const struct module *to, uint64_t vaddr);
 /* Its plan, and the trampoline if there was a proof (else `shim` 0). */
 HIDDEN void plans_note(const struct work *work, enum lane_shim shim);
+/* Has it no other name than work->name, as far as is known (bind/twins.h)? Of
+ * one that is planned that is kept, too. */
+HIDDEN bool plans_is_alone(const struct work *work);
+HIDDEN void plans_note_alone(const struct work *work);

@@ -174,7 +174,7 @@ class Plans(Branches):
     """The copy of what `plain` begins with ends the program by SIGILL."""
     what = 2
     step = 12
-    RECORD = 400  # struct kept of preload/bind/plans.c
+    RECORD = 408  # struct kept of preload/bind/plans.c
     WINDOW, COPY = 24, 48
 
     def run_once(self, dead=False):
