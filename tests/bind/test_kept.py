@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What is kept of a large program from one process to the next (who branches
-where; how entries are patched): believed where it is ours, whole and of this
+where; how entries are patched; where names are): believed where it is ours, whole and of this
 very file, by this very build; else the program is looked at as if nothing were
 there.
 
@@ -61,8 +61,8 @@ class Branches(unittest.TestCase):
         self.dir = tempfile.mkdtemp(dir=self.top)
         self.kept = None
 
-    def run_once(self, dead=False):
-        """What became of `second`; `plain` is always traced."""
+    def dump(self, dead):
+        """What a run says of itself."""
         env = {k: v for k, v in os.environ.items()
                if not k.startswith("HANDSPAN_")}
         env.update(LD_PRELOAD=PRELOAD, HANDSPAN_DIR=self.dir,
@@ -76,6 +76,11 @@ class Branches(unittest.TestCase):
         text = subprocess.run([DUMP, session], capture_output=True, text=True,
                               check=True).stdout
         os.unlink(session)
+        return text
+
+    def run_once(self, dead=False):
+        """What became of `second`; `plain` is always traced."""
+        text = self.dump(dead)
         if not dead:
             self.assertIn("span plain in process: return x100", text)
         if "site second binding=entry" in text:
@@ -219,6 +224,56 @@ class Plans(Branches):
             bad[at] = value
             self.put(whole(data[:IDENTITY], bytes(bad)))
             self.assertEqual(KEPT, self.run_once(), (at, value))
+
+
+class Names(Branches):
+    """Where two C++ names are, the one said to be at the other's place."""
+    what = 3
+    step = 12
+    ENTRY = 40  # struct entry of preload/objects/names_kept.c
+
+    @classmethod
+    def setUpClass(cls):
+        cls.top = tempfile.mkdtemp(prefix="handspan-kept-",
+                                   dir=os.environ.get("TEST_MEMORY"))
+        cls.addClassCleanup(shutil.rmtree, cls.top, ignore_errors=True)
+        cls.program = cls.top + "/kept"
+        names = [f"_ZN3app{len(name)}{name}El" for name in
+                 (f"work_{i}" for i in range(2500))]
+        with open(cls.top + "/names.S", "w", encoding="utf-8") as f:
+            for name in names:
+                f.write(f".globl {name}\n.type {name}, @function\n{name}:\n"
+                        " .cfi_startproc\n lea 7(%rdi), %eax\n"
+                        " imul $3, %eax, %eax\n ret\n .cfi_endproc\n"
+                        f" .size {name}, .-{name}\n .p2align 4\n")
+            f.write(".globl main\n.type main, @function\nmain:\n"
+                    " .cfi_startproc\n push %rbx\n .cfi_adjust_cfa_offset 8\n" +
+                    f" call {names[700]}\n" * 3 + f" call {names[1800]}\n" * 5 +
+                    " xor %eax, %eax\n pop %rbx\n ret\n .cfi_endproc\n"
+                    " .size main, .-main\n"
+                    ' .section .note.GNU-stack,"",@progbits\n')
+        subprocess.run([COMPILER, "-Wl,--build-id", "-rdynamic", "-o",
+                        cls.program, cls.top + "/names.S"], check=True)
+        cls.manifest = cls.top + "/m.manifest"
+        with open(cls.manifest, "w", encoding="utf-8") as f:
+            f.write('[[object(main)]];\n[[span, symbol("app::work_700(long)")]] '
+                    'int few(...);\n[[span, symbol("app::work_1800(long)")]] '
+                    "int many(...);\n")
+
+    def run_once(self, dead=False):
+        text = self.dump(dead)
+        for outcome, few, many in (KEPT, 3, 5), (LOST, 5, 3):
+            if (f"span few in process: return x{few}" in text and
+                    f"span many in process: return x{many}" in text):
+                return outcome
+        self.fail(text)
+
+    def payload(self, data):
+        entries = bytearray(data[HEAD:])
+        self.assertEqual(2 * self.ENTRY, len(entries))
+        one, two = slice(0, 4), slice(self.ENTRY, self.ENTRY + 4)
+        entries[one], entries[two] = entries[two], entries[one]
+        return bytes(entries)
 
 
 if __name__ == "__main__":
