@@ -52,7 +52,8 @@ struct object {
     uint32_t old, count, room;
 };
 static struct {
-    struct object *at; /* OBJECTS_MAX; NULL: no round */
+    bool is_on;        /* there is a round */
+    struct object *at; /* OBJECTS_MAX, once one was asked for */
     uint32_t count;
     struct asked asked[ASKED_MAX];
     uint32_t asked_count; /* more than ASKED_MAX: not kept */
@@ -62,13 +63,19 @@ static struct {
 void plans_begin(void)
 {
     lane_assert(plans.at == NULL);
-    if (!decoder_is_open()) /* then nothing is patched, as ever */
-        return;
+    plans.is_on = decoder_is_open(); /* else nothing is patched, as ever */
+    plans.count = 0;
+}
+
+static bool is_ready(void)
+{
+    if (plans.at || !plans.is_on)
+        return plans.at;
     void *at =
         mmap(NULL, OBJECTS_MAX * sizeof(*plans.at), PROT_READ | PROT_WRITE,
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     plans.at = at == MAP_FAILED ? NULL : at;
-    plans.count = 0;
+    return plans.at;
 }
 
 /* ---- of an object --------------------------------------------------------
@@ -135,9 +142,9 @@ static void open_object(struct object *object, struct module *module)
 /* NULL: nothing can be known of it. */
 static struct object *object_of(struct module *module)
 {
-    struct object *object = plans.at;
-    if (!object)
+    if (!is_ready())
         return NULL;
+    struct object *object = plans.at;
     for (uint32_t i = 0; i < plans.count; i++, object++)
         if (object->module == module && object->symbols == symbols_of(module))
             return object->at ? object : NULL;
@@ -251,6 +258,7 @@ bool plans_find(struct work *work, uint64_t island)
 /* 0: it has no build id. */
 static uint64_t build_of(const struct module *module)
 {
+    lane_assert(module->image.build_id_len <= PLAN_BUILD_ID_MAX);
     uint64_t sum = module->image.build_id_len;
     for (uint32_t i = 0; i < module->image.build_id_len; i++)
         sum = (sum ^ module->image.build_id[i]) * UINT64_C(0x100000001b3);
@@ -370,6 +378,7 @@ static uint64_t sum_of_name(const char *name)
 
 bool plans_is_alone(const struct work *work)
 {
+    lane_assert(work->name != NULL);
     const struct kept *kept = kept_of(work);
     return kept && kept->alone == sum_of_name(work->name);
 }
@@ -460,5 +469,6 @@ void plans_end(void)
         munmap(plans.at, OBJECTS_MAX * sizeof(*plans.at));
     plans.at = NULL;
     plans.count = 0;
+    plans.is_on = false;
     modules_drop_files();
 }

@@ -30,6 +30,7 @@ bool names_kept_identify(const struct module *module, uint64_t set,
 
 static bool is_in(const char *at, const char *table, uint64_t len)
 {
+    lane_assert(at != NULL);
     return table && at >= table && at < table + len;
 }
 
