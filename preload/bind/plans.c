@@ -265,13 +265,23 @@ static uint64_t build_of(const struct module *module)
     return sum;
 }
 
-static struct module *find_build(uint64_t build)
+/* The object of a build: this one, or the only one. */
+static const struct module *find_build(uint64_t build,
+                                       const struct module *first)
 {
-    for (uint32_t i = 0; i < modules.count; i++)
-        if (modules.at[i].is_loaded && modules.at[i].is_usable &&
-            build_of(&modules.at[i]) == build)
-            return &modules.at[i];
-    return NULL;
+    const struct module *found = NULL;
+    if (build_of(first) == build)
+        return first;
+    for (uint32_t i = 0; i < modules.count; i++) {
+        const struct module *module = &modules.at[i];
+        if (!module->is_loaded || !module->is_usable ||
+            build_of(module) != build)
+            continue;
+        if (found)
+            return NULL; /* a copy under another name */
+        found = module;
+    }
+    return found;
 }
 
 void plans_prove(const struct work *work)
@@ -294,10 +304,10 @@ void plans_note_slot(const struct module *from, uint64_t slot,
     plans.asked_count++;
 }
 
-static bool is_as_asked(const struct asked *asked)
+static bool is_as_asked(const struct asked *asked, const struct module *first)
 {
     uint64_t value;
-    const struct module *from = find_build(asked->from);
+    const struct module *from = find_build(asked->from, first);
     const void *at =
         from ? plan_image_at(&from->image, asked->slot, sizeof(value)) : NULL;
     if (!at)
@@ -317,7 +327,7 @@ enum lane_shim plans_find_shim(struct work *work)
         (kept->shim != LANE_SHIM_FRAME && kept->shim != LANE_SHIM_ZERO_COPY))
         return 0;
     for (uint32_t i = 0; i < kept->asked_count; i++)
-        if (!is_as_asked(&kept->asked[i]))
+        if (!is_as_asked(&kept->asked[i], work->module))
             return 0;
     work->copy_words = kept->copy_words;
     return kept->shim;

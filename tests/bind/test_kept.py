@@ -10,6 +10,7 @@ there.
 import glob
 import os
 import pathlib
+import re
 import shutil
 import struct
 import subprocess
@@ -274,6 +275,44 @@ class Names(Branches):
         one, two = slice(0, 4), slice(self.ENTRY, self.ENTRY + 4)
         entries[one], entries[two] = entries[two], entries[one]
         return bytes(entries)
+
+
+class Whole(unittest.TestCase):
+    """A library with hundreds of functions: what is known is bound as what is
+    planned, each with the same trampoline and the same words."""
+
+    def test_same(self):
+        top = tempfile.mkdtemp(prefix="handspan-kept-",
+                               dir=os.environ.get("TEST_MEMORY"))
+        self.addCleanup(shutil.rmtree, top, ignore_errors=True)
+        with open(top + "/main.c", "w", encoding="utf-8") as f:
+            f.write("int sqlite3_libversion_number(void);\n"
+                    "int main(void) { return !sqlite3_libversion_number(); }\n")
+        subprocess.run([COMPILER, "-o", top + "/main", top + "/main.c",
+                        "-lsqlite3"], check=True)
+        with open(top + "/m", "w", encoding="utf-8") as f:
+            f.write('[[object("libsqlite3.so*")]];\n[[span, match("*")]];\n'
+                    '[[object("libc.so*")]];\n[[span, match("str*")]];\n')
+        env = {k: v for k, v in os.environ.items()
+               if not k.startswith("HANDSPAN_")}
+        env.update(LD_PRELOAD=PRELOAD, HANDSPAN_DIR=top + "/dir",
+                   HANDSPAN_SIDECAR="off", HANDSPAN_MANIFEST=top + "/m")
+        runs = []
+        for _ in range(3):
+            subprocess.run([top + "/main"], env=env, check=True)
+            [session] = glob.glob(top + "/dir/session-*")
+            text = subprocess.run([DUMP, session], capture_output=True,
+                                  text=True, check=True).stdout
+            os.unlink(session)
+            runs.append(sorted(re.sub("0x[0-9a-f]+", "", line)
+                               for line in text.split("\n")
+                               if line.startswith("site ")))
+        self.assertGreater(sum("binding=entry" in line for line in runs[0]), 300)
+        kept = max(os.path.getsize(path)
+                   for path in glob.glob(top + "/dir/branches-*/*"))
+        self.assertGreater(kept, 250 * Plans.RECORD)
+        self.assertEqual(runs[0], runs[1])
+        self.assertEqual(runs[0], runs[2])
 
 
 if __name__ == "__main__":
