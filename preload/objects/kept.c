@@ -99,17 +99,18 @@ bool kept_identify_path(const struct module *module, enum kept_what what,
 /* ---- files --------------------------------------------------------------- */
 
 /* DIR/branches-UID/abc; `folder` is how long the part before the last slash
- * is. */
-static bool name_kept(const struct kept_identity *of, struct text *out,
-                      size_t *folder)
+ * is. There are two names for each, so that few have to share one. */
+static bool name_kept(const struct kept_identity *of, unsigned turn,
+                      struct text *out, size_t *folder)
 {
-    uint64_t slot = sum_of((const uint64_t *)of, sizeof(*of) / 8);
+    uint64_t slot =
+        sum_of((const uint64_t *)of, sizeof(*of) / 8) >> (turn == 0 ? 32 : 16);
     text_put(out, config.dir);
     text_put(out, "/branches-");
     text_put_number(out, config.uid);
     *folder = out->len;
     text_put(out, "/");
-    text_put_hex(out, (slot >> 32) % KEPT_FILES, 3);
+    text_put_hex(out, slot % KEPT_FILES, 3);
     return text_fits(out);
 }
 
@@ -160,14 +161,14 @@ static uint64_t *load_open(int fd, const struct kept_identity *of,
     return at;
 }
 
-uint64_t *kept_load(const struct kept_identity *of, uint64_t *words,
-                    size_t *mapped_bytes)
+static uint64_t *load_turn(const struct kept_identity *of, unsigned turn,
+                           uint64_t *words, size_t *mapped_bytes)
 {
     char path[PATH_MAX];
     struct text name = {path, 0, sizeof(path)};
     size_t folder;
     uint64_t *at = NULL;
-    if (!name_kept(of, &name, &folder))
+    if (!name_kept(of, turn, &name, &folder))
         return NULL;
     path[folder] = '\0';
     int dir = open_folder(path, false);
@@ -181,6 +182,13 @@ uint64_t *kept_load(const struct kept_identity *of, uint64_t *words,
     if (dir >= 0)
         close(dir);
     return at;
+}
+
+uint64_t *kept_load(const struct kept_identity *of, uint64_t *words,
+                    size_t *mapped_bytes)
+{
+    uint64_t *at = load_turn(of, 0, words, mapped_bytes);
+    return at ? at : load_turn(of, 1, words, mapped_bytes);
 }
 
 /* A file that changed just now may change again and look the same. */
@@ -221,22 +229,40 @@ static void store_in(int dir, const char *name, const struct kept_head *head,
     close(fd);
 }
 
+/* Is the name free, or that of an older file of the same? */
+static bool may_take(int dir, const char *name, const struct kept_identity *of)
+{
+    struct kept_identity now;
+    int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+    if (fd < 0)
+        return true;
+    bool is_same = pread(fd, &now, sizeof(now), 0) == (ssize_t)sizeof(now) &&
+                   memcmp(&now, of, sizeof(now)) == 0;
+    close(fd);
+    return is_same;
+}
+
 void kept_store(const struct kept_identity *of, const uint64_t *at,
                 uint64_t words)
 {
-    char path[PATH_MAX];
-    struct text name = {path, 0, sizeof(path)};
-    size_t folder;
+    char path[2][PATH_MAX];
+    size_t folder[2] = {0, 0};
     lane_assert(of->magic == KEPT_MAGIC && words <= WORDS_MAX);
-    if (is_young(of) || !may_write(sizeof(struct kept_head) + words * 8) ||
-        !name_kept(of, &name, &folder))
+    for (unsigned turn = 0; turn < 2; turn++) {
+        struct text name = {path[turn], 0, sizeof(path[turn])};
+        if (!name_kept(of, turn, &name, &folder[turn]))
+            return;
+        path[turn][folder[turn]] = '\0';
+    }
+    if (is_young(of) || !may_write(sizeof(struct kept_head) + words * 8))
         return;
     struct kept_head head = {*of, words, sum_of(at, words)};
-    path[folder] = '\0';
-    int dir = open_folder(path, true);
+    int dir = open_folder(path[0], true);
     if (dir < 0)
         return;
-    store_in(dir, path + folder + 1, &head, at);
+    const char *one = path[0] + folder[0] + 1, *other = path[1] + folder[1] + 1;
+    bool is_other = !may_take(dir, one, of) && may_take(dir, other, of);
+    store_in(dir, is_other ? other : one, &head, at);
     close(dir);
 }
 
