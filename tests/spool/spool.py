@@ -6,6 +6,7 @@ usage: spool.py BUILD_DIR CASE [COUNT]
 burst      COUNT calls with values, back to back: each is in the store at the end
 many       the same of 200 threads
 free       the same of one, while the sidecar decodes
+run        `handspan run` of that: when it ends, each is in the store
 killed     the sidecar is killed again and again while there is a spool
 full       a spool of 1 MB: what finds no room is counted, and nothing else
 room       a file system that has less free than the spool leaves: the same
@@ -199,6 +200,19 @@ def free(one, count):
     all_stored(one, sidecar)
     one.whole(count)
     print(f"{said}; every one is in the store")
+
+
+def run(one, count):
+    """However long it takes to decode, as long as it goes on."""
+    env = {k: v for k, v in one.env.items() if k != "HANDSPAN_SIDECAR"}
+    done = subprocess.run(
+        [one.handspan, "run", "-m", str(one.temp / "m"), "--summary=always",
+         str(one.bin / "spool_burst"), str(count)], env=env, text=True,
+        stdin=subprocess.DEVNULL, capture_output=True)
+    check(done.returncode, 0, "its end")
+    check("not stored" in done.stderr, False, done.stderr)
+    one.whole(count)
+    print(f"{done.stdout.strip()}; every one is in the store\n{done.stderr}")
 
 
 def killed(one, count):
@@ -429,7 +443,7 @@ def hostile(one, count):
 def main():
     build, name = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2]
     count = int(sys.argv[3])
-    settings = {"burst": {}, "many": {}, "free": {}, "killed": {"HANDSPAN_BUDGET_MB": "4"},
+    settings = {"burst": {}, "many": {}, "free": {}, "run": {}, "killed": {"HANDSPAN_BUDGET_MB": "4"},
                 "full": {"HANDSPAN_BUDGET_MB": "1",
                          "HANDSPAN_SPOOL_SIZE": "1MB"},
                 "room": {"HANDSPAN_BUDGET_MB": "1",
@@ -450,7 +464,7 @@ def main():
     one.seed = int(os.environ.get("HANDSPAN_SEED", random.randrange(1 << 30)))
     one.faulty = str(build / "lib" / "libops_faulty.so")
     try:
-        {"burst": burst, "many": burst, "free": free, "killed": killed,
+        {"burst": burst, "many": burst, "free": free, "run": run, "killed": killed,
          "full": full, "room": room, "trouble": trouble,
          "unwritable": unwritable, "left": left,
          "hostile": hostile}[name](one, count)
