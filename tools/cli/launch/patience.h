@@ -23,6 +23,7 @@ void patience_catch(void);
 /* Did one of them come? */
 bool patience_is_interrupted(void);
 
+/* From now on; `await` stays. */
 void patience_begin(struct patience *patience, struct await *await,
                     bool is_quiet);
 /* Go on waiting? For `limit_ms` after the sidecar got on last. After a moment
