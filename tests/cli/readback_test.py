@@ -281,8 +281,25 @@ class Trace:
         equal([r["span_id"] for r in rows], [s["span_id"] for s in self.rows])
         for row, want in zip(rows, self.rows):
             equal(row.pop("thread"), want["thread_name"] or "")
+            loading = want["attributes"].get("loading_ns")
+            equal(loading or 0, self.loading[want["span_id"]], "loading")
+            equal(row.pop("loading_ns"),
+                  "" if loading is None else str(loading))
             for key, value in row.items():
                 equal(value, "" if want[key] is None else str(want[key]), key)
+
+    def check_list(self):
+        """The trace begins when its process was executed."""
+        trace = json.loads(self.out("list", "--json").splitlines()[1])
+        if trace["name"] != self.processes[0]["name"]:
+            return  # a request's: its process serves others, too
+        loading = self.processes[0]["attributes"]["loading_ns"]
+        self.case.assertEqual(trace["loading_ns"], loading)
+        self.case.assertGreater(loading, 0)
+        self.case.assertGreaterEqual(
+            min([s["start_unix_ns"] for s in self.rows
+                 if s not in self.processes] or [2 ** 62]),
+            trace["start_unix_ns"] + loading)
 
     # ---- Chrome
 
@@ -473,6 +490,7 @@ class Trace:
         self.check_otlp(of_protobuf(self.out("export", "-f", "otlp-protobuf",
                                              text=False)))
         self.check_csv()
+        self.check_list()
         self.check_chrome()
         self.check_speedscope()
         if folded:

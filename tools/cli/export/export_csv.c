@@ -54,15 +54,17 @@ static int put(void *context, const struct export_span *s)
     cell_number(x->out, s->duration_ns);
     cell_number(x->out, s->self_ns);
     cell_number(x->out, s->cpu_ns);
-    fprintf(x->out, ",%s,%s\r\n", s->status ? s->status : "",
+    fprintf(x->out, ",%s,%s", s->status ? s->status : "",
             s->ended_by ? s->ended_by : "");
+    cell_number(x->out, s->is_process ? s->process->loading_ns : -1);
+    fputs("\r\n", x->out);
     return ferror(x->out) ? -EIO : 0;
 }
 
 int export_csv(const struct export *x)
 {
     fputs("trace_id,span_id,parent_span_id,name,thread,pid,tid,start_unix_ns,"
-          "duration_ns,self_ns,cpu_ns,status,ended_by\r\n",
+          "duration_ns,self_ns,cpu_ns,status,ended_by,loading_ns\r\n",
           x->out);
     return export_each(x, put, (void *)(uintptr_t)x);
 }
