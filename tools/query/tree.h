@@ -30,7 +30,11 @@ struct query_node {
     int64_t total_ns, cpu_ns; /* of outermost activations; cpu -1 unknown */
     int64_t self_ns, max_ns, failed_ns, queue_ns;
     int64_t first_start_ns, critical_ns; /* with all below it */
-    uint32_t example;                    /* a span of it */
+    /* calls on another thread, or processes, that went on when the call that
+     * they hang from had returned, and how long: its time is not theirs */
+    int64_t after_calls, after_ns;
+    const char *after; /* what had returned; NULL */
+    uint32_t example;  /* a span of it */
     bool is_recursive, is_critical, has_handler_below;
     struct query_reason reasons[QUERY_REASONS]; /* of errors; why orphans */
 };

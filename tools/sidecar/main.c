@@ -90,7 +90,6 @@ static void work(struct sidecar *c)
     int idle_rounds = 0, hurried = 0;
     for (;;) {
         int done = round_of_all(c);
-        spool_tell(c->dir_fd, false);
         upload_poke(done ? c->upload : NULL);
         c->drained_items += done;
         struct metrics_sidecar figures = figures_now(c);
@@ -184,12 +183,12 @@ static int serve(struct sidecar *c)
         (void)upload_finish(c->upload, 0);
         return EXIT_TROUBLE;
     }
-    setup_spool(c->store_path, c->dir);
+    setup_spool(c->store_path, c->dir, c->dir_fd);
     health_begin(&c->health, c->store_path);
     c->news_fd = notice_open(c->dir, NOTICE_RENAMED);
     setup_confine();
     work_until_quiet(c);
-    spool_tell(c->dir_fd, true);
+    spool_end();
     keep_end(&c->keep);
     struct metrics_sidecar figures = figures_now(c);
     health_end(&c->health, &figures);

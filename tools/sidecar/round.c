@@ -114,6 +114,8 @@ static int store_trouble(struct sidecar *c, struct entry *e, int rc,
             is_final ? "the sessions wait in"
                      : "trying again, what was recorded stays in");
     store_forget(c->store);
+    if (e->session)
+        e->session->comes_back = true;
     entry_close(e);
     c->is_hopeless |= is_final;
     retry_later(c, e, now_ns);

@@ -187,6 +187,22 @@ static int add_items(struct stats *s, const struct query_tree *tree,
     return 0;
 }
 
+static int add_after(struct stats *s, const struct query_tree *tree)
+{
+    for (size_t i = 0; i < tree->node_count; i++) {
+        const struct query_node *n = &tree->nodes[i];
+        if (n->kind != QUERY_NODE_HANDLER || n->after_calls == 0)
+            continue;
+        struct stats_row *r = row_of(s, n->name);
+        if (!r)
+            return -ENOMEM;
+        r->after_calls += n->after_calls;
+        r->after_ns += n->after_ns;
+        r->after = n->after;
+    }
+    return 0;
+}
+
 static int by_self(const void *a, const void *b)
 {
     const struct stats_row *x = a, *y = b;
@@ -332,6 +348,7 @@ int stats_load(struct view *v, const struct query_trace *t, struct stats *s)
     if (!err)
         err = below ? add_items(s, &tree, below) : -ENOMEM;
     free(below);
+    err = err ? err : add_after(s, &tree);
     if (!err) {
         s->wall_ns =
             t->duration_ns >= 0 ? t->duration_ns : tree.end_ns - tree.start_ns;
