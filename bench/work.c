@@ -120,8 +120,8 @@ static void keep_calling(const char *name, long count)
     double cpu = read_ns(CLOCK_THREAD_CPUTIME_ID);
     double t = run(CLOCK_MONOTONIC, count);
     cpu = read_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
-    printf("\"%s_ns\": %.2f, \"%s_cpu_ns\": %.2f, ", name,
-           t / (double)count, name, cpu / (double)count);
+    printf("\"%s_ns\": %.2f, \"%s_cpu_ns\": %.2f, ", name, t / (double)count,
+           name, cpu / (double)count);
 }
 
 int main(int argc, char **argv)
