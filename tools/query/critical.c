@@ -197,6 +197,16 @@ static void paint(const struct query_tree *t, const struct query_item *item,
         row[i].queue_ns += (float)cell_ns;
 }
 
+void query_tree_bar(const struct query_tree *t, uint32_t node, int cells,
+                    bool failed, struct query_cell *out)
+{
+    uint32_t i = t->nodes[node].example;
+    for (int c = 0; c < cells; c++)
+        out[c] = (struct query_cell){0};
+    if (i != QUERY_NONE && (!failed || t->items[i].flags & QUERY_SPAN_ERROR))
+        paint(t, &t->items[i], out, cells);
+}
+
 struct query_cell *query_tree_bars(const struct query_tree *t, int cells,
                                    bool failed)
 {
