@@ -99,6 +99,11 @@ struct query_cell {
 struct query_cell *query_tree_bars(const struct query_tree *t, int cells,
                                    bool failed);
 
+/* One row of it, of a tree in which each span is a node, into `out` (`cells` of
+ * them): a million rows need not be there at once. */
+void query_tree_bar(const struct query_tree *t, uint32_t node, int cells,
+                    bool failed, struct query_cell *out);
+
 /* An error object of the store as one line for people: "return -2 (ENOENT);
  * first cause open("/data/x.csv"), load.c:42". `is_long`: a line that may wrap,
  * with "= ENOENT, in load_csv at load.c:42". Appends to `b`. */
