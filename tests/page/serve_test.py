@@ -259,10 +259,15 @@ class Serve(unittest.TestCase):
         path = self.server.one(f"critical/{ETL}?px=100000")
         rows = [json.loads(x) for x in
                 said("show", "--json", ETL, "--store", self.store).strip("\n").split("\n")[2:]]
-        told = sum(b - a for _, _, a, b in path["path"]) + path["left_ns"]
+        told = sum(b - a for _, _, a, b in path["path"])
         self.assertEqual(told, rows[0]["critical_ns"])
         for a, b in zip(path["path"], path["path"][1:]):
             self.assertLessEqual(b[3], a[2], "from the end to the begin, without overlap")
+        rough = self.server.one(f"critical/{ETL}?px=30")["path"]
+        self.assertLess(len(rough), len(path["path"]))
+        self.assertEqual(sum(b - a for _, _, a, b in rough), told)
+        some = self.server.one(f"critical/{ETL}?from=0&to=20000000000")["path"]
+        self.assertTrue(all(a < 20000000000 for _, _, a, _ in some))
 
     def test_handlers_over_time_are_those_of_stats(self):
         trace = json.loads(self.server.text(f"list?trace={ETL}").strip("\n").split("\n")[1])

@@ -32,10 +32,8 @@ int query_bars(struct query_db *db, int64_t trace,
                                 .generation = query_int(stmt, 5, 0),
                                 .start_unix_ns = query_int(stmt, 6, 0),
                                 .duration_ns = query_int(stmt, 7, -1),
-                                .self_ns = query_int(stmt, 8, -1),
-                                .cpu_ns = query_int(stmt, 9, -1),
-                                .status = query_text(stmt, 10),
-                                .links = query_text(stmt, 11)};
+                                .status = query_text(stmt, 8),
+                                .links = query_text(stmt, 9)};
         stopped = each(context, &bar);
     }
     return end(stmt, step, stopped);

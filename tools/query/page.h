@@ -11,7 +11,7 @@
 struct query_bar {
     int64_t session, ref, parent_ref, site, process_idx, generation;
     int64_t start_unix_ns;
-    int64_t duration_ns, self_ns, cpu_ns; /* -1 unknown */
+    int64_t duration_ns; /* -1 unknown */
     const char *status;
     const char *links; /* JSON or NULL */
 };

@@ -430,6 +430,7 @@ void bars_free(struct bars *b)
     free(b->lane);
     free(b->group);
     free(b->link);
+    free(b->path);
     *b = (struct bars){0};
 }
 

@@ -36,6 +36,12 @@ struct bar_link {
     size_t from, to; /* bars */
     bool is_named;   /* a link of the span, not its parent */
 };
+/* A stretch of the critical path: own time of a call, or of a process (lane
+ * -1). */
+struct bar_stretch {
+    int32_t lane, row;
+    int64_t from_ns, to_ns;
+};
 struct bars {
     struct query_trace trace;
     struct query_detail detail;
@@ -47,6 +53,9 @@ struct bars {
     size_t group_count;
     struct bar_link *link; /* by the start of `to` */
     size_t link_count, link_cap;
+    struct bar_stretch *path; /* from the end to the begin; bars_path() */
+    size_t path_count;
+    bool has_path;
     int64_t end_ns; /* of the axis */
     int64_t left_out;
     bool is_final; /* nothing of it changes any more */
@@ -67,3 +76,9 @@ int64_t bars_session(const struct bars *b, const struct bar *bar);
  * thread. */
 const struct bars *bars_take(struct query_db *db, const char *hex, int *err);
 void bars_release(const struct bars *b);
+/* Its critical path, found when it is first asked for. 0 or -errno. */
+int bars_path(struct query_db *db, const struct bars *b)
+    __attribute__((warn_unused_result));
+/* The same, for bars that nobody else has. */
+int bars_find_path(struct query_db *db, struct bars *b)
+    __attribute__((warn_unused_result));

@@ -18,7 +18,8 @@ struct kept {
     int64_t loaded_ms, took_ms, used_ms;
 };
 static struct kept *kept[KEPT];
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER,
+                       path_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static int64_t now_ms(void)
 {
@@ -98,4 +99,15 @@ void bars_release(const struct bars *b)
     pthread_mutex_lock(&lock);
     leave((struct kept *)(uintptr_t)b);
     pthread_mutex_unlock(&lock);
+}
+
+int bars_path(struct query_db *db, const struct bars *b)
+{
+    struct bars *ours = (struct bars *)(uintptr_t)b;
+    int err = 0;
+    pthread_mutex_lock(&path_lock);
+    if (!ours->has_path)
+        err = bars_find_path(db, ours);
+    pthread_mutex_unlock(&path_lock);
+    return err;
 }

@@ -1,69 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The critical path of a trace, handlers over time, what is open now. */
+/* Handlers over time, what is open now; see ask.h. */
 #include "lane/format/histogram.h"
 #include "tools/common/text/format.h"
 #include "tools/common/text/json.h"
-#include "tools/query/tree.h"
 #include "tools/serve/ask.h"
-#include "tools/serve/bars.h"
+#include "tools/query/page.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- the critical path --------------------------------------------------- */
-
-struct path {
-    const struct bars *bars;
-    const struct query_tree *tree;
-    FILE *out;
-    int64_t cell_ns;
-    int64_t left_ns; /* of stretches too short to be told */
-    int count;
-};
-
-/* Lane (-1: a process), row, from, until. */
-static void put_stretch(void *context, uint32_t at, int64_t from_ns,
-                        int64_t to_ns)
-{
-    struct path *p = context;
-    const struct query_item *item = &p->tree->items[at];
-    int64_t zero = p->bars->trace.start_unix_ns;
-    if (to_ns - from_ns < p->cell_ns || item->session == QUERY_NONE) {
-        p->left_ns += to_ns - from_ns;
-        return;
-    }
-    const struct query_session *s = &p->tree->detail->sessions[item->session];
-    const struct bar *bar =
-        bars_find_at(p->bars, s->session, item->ref, item->start_ns - zero);
-    fprintf(p->out, "%s[%d,%d,%" PRId64 ",%" PRId64 "]", p->count++ ? "," : "",
-            bar ? (int)bar->lane : -1, bar ? bar->row : 0, from_ns - zero,
-            to_ns - zero);
-}
-
-int ask_critical(struct ask *ask, FILE *out)
-{
-    int err;
-    int64_t px;
-    struct query_tree tree = {0};
-    if (!ask_number(ask, "px", 1, 100000, 4000, &px))
-        return 400;
-    const struct bars *b = bars_take(ask->view.db, ask->trace, &err);
-    if (!b)
-        return ask_status(ask, err);
-    err = query_tree_load(ask->view.db, &b->trace, &b->detail, format_now_ns(),
-                          false, &tree);
-    struct path p = {.bars = b, .tree = &tree, .out = out};
-    if (!err) {
-        p.cell_ns = (tree.end_ns - tree.start_ns) / px;
-        fputs("{\"path\":[", out);
-        err = query_tree_critical_path(&tree, put_stretch, &p);
-        fprintf(out, "],\"left_ns\":%" PRId64 "}\n", p.left_ns);
-    }
-    query_tree_free(&tree);
-    bars_release(b);
-    return ask_status(ask, err);
-}
 
 /* ---- handlers over time -------------------------------------------------- */
 

@@ -61,6 +61,7 @@ function fmtBytes(n) {
   while (n >= 1000 && at < 4) { n /= 1000; at++; }
   return `${at && n < 100 ? n.toFixed(1) : Math.round(n)} ${units[at]}`;
 }
+const plural = (n, word) => `${fmtCount(n)} ${word}${n === 1 ? '' : 's'}`;
 function fmtShare(part, whole) {
   if (!whole || part === null || part === undefined) return '–';
   const percent = (100 * part) / whole;
@@ -151,13 +152,13 @@ function busy(change) {
 
 // ---- what went wrong --------------------------------------------------------
 
-function trouble(error) {
+function trouble(error, head = 'h2') {
   if (error.name === 'AbortError') return null;
   const words = {
     401: ['No token', 'Open the address that “handspan serve” printed: it ends in #token=…'],
     0: ['Not there', 'handspan serve does not answer any more. Start it again and open the address that it prints.'],
   }[error.status] || ['That did not work', error.message];
-  return el('div.empty', { role: 'alert' }, el('h2', null, words[0]), el('p', null, words[1]));
+  return el('div.empty', { role: 'alert' }, el(head, null, words[0]), el('p', null, words[1]));
 }
 const empty = (title, text) => el('div.empty', null, el('h2', null, title), el('p', null, text));
 
@@ -202,34 +203,54 @@ function setTheme(name) {
   keep(THEME, themeNow);
   for (const listener of themeListeners) listener();
 }
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-
-// A handler's colour: the same everywhere, calm, dark text is legible on it.
-const hues = new Map();
-function hueOf(name) {
-  let hue = hues.get(name);
-  if (hue === undefined) {
-    let hash = 2166136261;
-    for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 16777619);
-    hash ^= hash >>> 15;
-    hue = ((hash >>> 0) % 36) * 10;
-    hues.set(name, hue);
+// A colour of the theme; asked for once a theme, since it is needed each frame.
+const themed = new Map();
+themeListeners.add(() => themed.clear());
+function css(name) {
+  let value = themed.get(name);
+  if (value === undefined) {
+    value = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+    themed.set(name, value);
   }
-  return hue;
+  return value;
 }
+
+// A handler's colour: calm, dark text is legible on it, kept away from the red
+// of failures and the amber of the critical path. By its name; of two that
+// would look alike the second takes the next one that is free.
+const HUES = [212, 158, 264, 92, 188, 306, 126, 236, 70, 172, 284, 200];
+const SHADES = 3;
+const taken = new Map(); // name -> number
+const owners = new Array(HUES.length * SHADES).fill(0);
+function placeOf(name) {
+  let place = taken.get(name);
+  if (place !== undefined) return place;
+  let hash = 2166136261;
+  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 16777619);
+  hash ^= hash >>> 15;
+  hash = Math.imul(hash, 2246822507);
+  hash = (hash ^ (hash >>> 13)) >>> 0;
+  place = hash % owners.length;
+  const least = Math.min(...owners);
+  // other hues first: shades of one look alike
+  for (let i = 0; i < owners.length && (owners[place] > least || (taken.size < HUES.length && hueTaken(place))); i++) place = (place + 7) % owners.length;
+  owners[place]++;
+  taken.set(name, place);
+  return place;
+}
+const hueTaken = (place) => owners.some((n, i) => n && i % HUES.length === place % HUES.length);
 const colours = new Map();
 function colourOf(name) {
-  const dark = isDark();
-  const key = dark ? name : `\n${name}`;
-  let colour = colours.get(key);
+  let colour = colours.get(name);
   if (!colour) {
-    // kept away from the red of failures and the amber of the critical path
-    const hue = 70 + (hueOf(name) / 360) * 250;
-    colour = `hsl(${hue.toFixed(0)} ${dark ? 34 : 46}% ${dark ? 66 : 76}%)`;
-    colours.set(key, colour);
+    const place = placeOf(name); const dark = isDark();
+    const shade = Math.floor(place / HUES.length) - 1;
+    colour = `hsl(${HUES[place % HUES.length]} ${(dark ? 32 : 50) + 8 * shade}% ${(dark ? 66 : 78) - 6 * shade}%)`;
+    colours.set(name, colour);
   }
   return colour;
 }
+themeListeners.add(() => colours.clear());
 
 // ---- small parts ------------------------------------------------------------
 

@@ -6,7 +6,7 @@ const sinceNs = (seconds) => (seconds ? String(BigInt(Math.round((Date.now() / 1
 
 // Duration over time, each trace a dot; a logarithmic axis.
 function trend(rows) {
-  const w = 1000; const h = 120; const left = 60; const bottom = 18;
+  const w = Math.max(500, byId('main').clientWidth - 36); const h = 130; const left = 60; const bottom = 18;
   const done = rows.filter((r) => r.duration_ns !== null);
   if (done.length < 2) return null;
   const times = done.map((r) => r.start_unix_ns); const took = done.map((r) => Math.max(1, r.duration_ns));
@@ -15,9 +15,12 @@ function trend(rows) {
   const x = (t) => left + ((t - t0) / (t1 - t0)) * (w - left - 12);
   const y = (ns) => 6 + (1 - (Math.log10(Math.max(1, ns)) - low) / (high - low)) * (h - bottom - 10);
   const marks = [];
-  for (let e = Math.ceil(low); e <= high; e++)
-    marks.push(el('svg:line.grid', { x1: left, x2: w - 8, y1: y(10 ** e), y2: y(10 ** e) }),
-      el('svg:text.axis', { x: left - 8, y: y(10 ** e) + 4, 'text-anchor': 'end' }, fmtNs(10 ** e)));
+  const nice = [['1 µs', 1e3], ['10 µs', 1e4], ['100 µs', 1e5], ['1 ms', 1e6], ['10 ms', 1e7], ['100 ms', 1e8], ['1 s', 1e9], ['10 s', 1e10], ['1 min', 6e10], ['10 min', 6e11], ['1 h', 36e11], ['10 h', 36e12], ['4 days', 3456e11]];
+  const within = nice.filter(([, ns]) => Math.log10(ns) >= low && Math.log10(ns) <= high);
+  const thin = within.length > 5 ? 2 : 1;
+  within.forEach(([words, ns], i) => {
+    if (i % thin === 0) marks.push(el('svg:line.grid', { x1: left, x2: w - 8, y1: y(ns), y2: y(ns) }), el('svg:text.axis', { x: left - 8, y: y(ns) + 4, 'text-anchor': 'end' }, words));
+  });
   for (let i = 0; i < 5; i++) {
     const t = t0 + ((t1 - t0) * i) / 4;
     marks.push(el('svg:text.axis', { x: x(t), y: h - 2, 'text-anchor': i === 0 ? 'start' : i === 4 ? 'end' : 'middle' }, fmtTime(t, t1 - t0 > 864e11).slice(0, 16)));
@@ -67,6 +70,6 @@ async function viewTraces(main, query, signal) {
     { title: 'Trace', get: (r) => r.trace_id, left: true, show: (r) => el('code', null, r.trace_id.slice(0, 8)) },
   ];
   const failed = rows.filter((r) => r.status === 'error').length;
-  fill(body, trend(rows), el('div.bar', null, el('span.dim', null, `${fmtCount(rows.length)} traces, ${fmtCount(failed)} failed`), el('span.grow'), compare),
+  fill(body, trend(rows), el('div.bar', null, el('span.dim', null, `${plural(rows.length, 'trace')}, ${fmtCount(failed)} failed`), el('span.grow'), compare),
     table(columns, rows, { by: 1, down: true, label: 'Traces, newest first', most: 5000 }));
 }

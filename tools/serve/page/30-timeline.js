@@ -56,7 +56,7 @@ class Timeline {
     this.canvas = el('canvas.timeline', { tabindex: 0, role: 'application', 'aria-roledescription': 'timeline',
       'aria-label': `Timeline of ${this.head.lanes.length} threads, ${fmtCount(this.head.spans)} calls. Arrow keys go from call to call, plus and minus zoom, Enter opens a call, 0 shows all.` });
     this.element = el('div.timelinebox', null, this.canvas);
-    this.stop = fitCanvas(this.canvas, () => { this.want(); this.draw(); });
+    this.stop = fitCanvas(this.canvas, () => { this.map = null; this.dirty = true; this.want(); this.draw(); });
     const c = this.canvas;
     c.addEventListener('wheel', (e) => this.wheel(e), { passive: false });
     c.addEventListener('pointerdown', (e) => this.press(e));
@@ -80,7 +80,9 @@ class Timeline {
   x(ns) { return this.gutter + ((ns - this.from) / (this.to - this.from)) * this.width; }
   ns(x) { return this.from + ((x - this.gutter) / this.width) * (this.to - this.from); }
 
-  again() {
+  // Draw soon; `moved`: nothing but the window in time is another.
+  again(moved) {
+    if (!moved) this.dirty = true;
     if (this.frame) return;
     this.frame = requestAnimationFrame(() => { this.frame = 0; this.want(); this.draw(); });
   }
@@ -116,6 +118,7 @@ class Timeline {
     try {
       const answer = await askOne(`bars/${this.id}`, { from, to: Math.max(to, from + 1), px, first, last }, this.waiting.signal);
       this.take(answer, embedded ? 0 : first, embedded ? Infinity : last);
+      if (this.critical && !embedded) this.critical = (await askOne(`critical/${this.id}`, { from, to: Math.max(to, from + 1), px }, this.waiting.signal)).path;
     } catch (e) {
       if (e.name !== 'AbortError') this.gone = true;
       if (this.gone) this.on.trouble(e);
@@ -131,7 +134,7 @@ class Timeline {
       lanes.get(lane)[row] = bars;
     }
     this.have = { from: answer.from_ns, to: answer.to_ns, cell: embedded ? 1 : answer.cell_ns, first, last, lanes, links: answer.links };
-    if (!this.whole) this.whole = this.have;
+    if (!this.whole) { this.whole = this.have; this.map = null; }
   }
 
   rowsOf(index) {
@@ -152,19 +155,52 @@ class Timeline {
 
   // ---- drawing ----
 
+  // A window that only moved is shifted, and what came into view is drawn; once
+  // it rests, all of it is, so that names stand where they belong.
   draw() {
+    const begun = performance.now();
+    const scale = devicePixelRatio || 1; const last = this.last;
+    const span = this.to - this.from; const perPixel = span / (this.width * scale);
+    let shift = null;
+    if (!this.dirty && last && last.scroll === this.scroll && Math.abs(last.span - span) < perPixel * 0.01) {
+      shift = Math.round((last.from - this.from) / perPixel);
+      if (Math.abs(shift) > this.width * scale * 0.7) shift = null;
+    }
+    if (shift === null) this.drawAll(scale); else this.drawMoved(scale, shift);
+    this.last = { from: this.from, span, scroll: this.scroll };
+    this.dirty = false;
+    this.paints++;
+    this.took = performance.now() - begun;
+    clearTimeout(this.resting);
+    if (shift) this.resting = setTimeout(() => this.again(), 150);
+  }
+
+  drawMoved(scale, shift) {
     const c = this.canvas; const g = c.getContext('2d');
-    const scale = devicePixelRatio || 1;
-    const W = c.clientWidth; const H = c.clientHeight;
-    this.paint = { text: css('--text'), dim: css('--dim'), line: css('--line'), back: css('--back'), raised: css('--raised'), bad: css('--bad'), amber: css('--amber'), focus: css('--focus'), ink: css('--ink'), lane: css('--lane') };
-    const p = this.paint;
+    const x = Math.round(this.gutter * scale); const y = Math.round((MAP + AXIS) * scale);
+    const w = c.width - x; const h = c.height - y; const by = Math.abs(shift);
+    g.setTransform(1, 0, 0, 1, 0, 0);
+    if (shift > 0) g.drawImage(c, x, y, w - by, h, x + by, y, w - by, h);
+    else if (shift < 0) g.drawImage(c, x + by, y, w - by, h, x, y, w - by, h);
     g.setTransform(scale, 0, 0, scale, 0, 0);
-    g.fillStyle = p.back;
-    g.fillRect(0, 0, W, H);
+    if (shift) {
+      const left = shift > 0 ? this.gutter : this.gutter + this.width - (by + 1) / scale;
+      this.drawBody(g, left, left + (by + 1) / scale);
+    }
+    this.drawMap(g, c.clientWidth);
+    this.drawAxis(g, c.clientWidth);
+  }
+
+  // What stands between two places of the screen.
+  drawBody(g, left, right) {
+    const H = this.canvas.clientHeight;
+    this.clip = { left, right, from: this.ns(left), to: this.ns(right), whole: right - left >= this.width - 1 };
     g.save();
     g.beginPath();
-    g.rect(0, MAP + AXIS, W, H - MAP - AXIS);
+    g.rect(left, MAP + AXIS, right - left, H - MAP - AXIS);
     g.clip();
+    g.fillStyle = this.paint.back;
+    g.fillRect(left, MAP + AXIS, right - left, H - MAP - AXIS);
     g.translate(0, MAP + AXIS - this.scroll);
     this.drawGrid(g);
     for (const item of this.items) {
@@ -174,6 +210,23 @@ class Timeline {
     if (this.showLinks) this.drawLinks(g);
     if (this.showCritical) this.drawCritical(g);
     this.drawChosen(g);
+    g.restore();
+  }
+
+  drawAll(scale) {
+    const c = this.canvas; const g = c.getContext('2d');
+    const W = c.clientWidth; const H = c.clientHeight;
+    this.paint = { text: css('--text'), dim: css('--dim'), line: css('--line'), back: css('--back'), raised: css('--raised'), bad: css('--bad'), amber: css('--amber'), focus: css('--focus'), ink: css('--ink'), lane: css('--lane') };
+    const p = this.paint;
+    g.setTransform(scale, 0, 0, scale, 0, 0);
+    g.fillStyle = p.back;
+    g.fillRect(0, 0, W, H);
+    this.drawBody(g, this.gutter, this.gutter + this.width);
+    g.save();
+    g.beginPath();
+    g.rect(0, MAP + AXIS, W, H - MAP - AXIS);
+    g.clip();
+    g.translate(0, MAP + AXIS - this.scroll);
     for (const item of this.items)
       if (!(item.y + item.h < this.scroll || item.y > this.scroll + this.room)) this.drawGutter(g, item);
     g.restore();
@@ -184,7 +237,6 @@ class Timeline {
       g.lineWidth = 2;
       g.strokeRect(1, 1, W - 2, H - 2);
     }
-    this.paints++;
   }
 
   ticks() {
@@ -195,6 +247,21 @@ class Timeline {
     const all = [];
     for (let t = Math.ceil(this.from / step) * step; t <= this.to && all.length < 100; t += step) all.push(t);
     return all;
+  }
+
+  // As exact as the ticks are apart.
+  tick(t) {
+    if (t === 0) return '0';
+    const all = this.ticks(); const step = all.length > 1 ? all[1] - all[0] : t;
+    if (t < 6e10 || step >= 1e9) {
+      const unit = t < 1e3 ? ['ns', 1] : t < 1e6 ? ['µs', 1e3] : t < 1e9 ? ['ms', 1e6] : ['s', 1e9];
+      if (t >= 6e10) return fmtNs(t);
+      const digits = Math.max(0, Math.min(6, Math.ceil(-Math.log10(step / unit[1]) - 1e-9)));
+      return `${(t / unit[1]).toFixed(digits)} ${unit[0]}`;
+    }
+    const digits = Math.max(0, Math.min(9, Math.ceil(-Math.log10(step / 1e9) - 1e-9)));
+    const minutes = Math.floor(t / 6e10);
+    return `${minutes}m${((t - minutes * 6e10) / 1e9).toFixed(digits).padStart(digits ? 3 + digits : 2, '0')}s`;
   }
 
   drawGrid(g) {
@@ -212,9 +279,9 @@ class Timeline {
     for (const t of this.ticks()) {
       const x = this.x(t);
       if (x < this.gutter - 1 || x > W - 30) continue;
-      g.fillText(t === 0 ? '0' : fmtNs(t), x + 4, MAP + AXIS / 2);
+      g.fillText(this.tick(t), x + 4, MAP + AXIS / 2);
     }
-    g.fillText(`${fmtNs(this.to - this.from)} in view`, 8, MAP + AXIS / 2);
+    g.fillText(`in view: ${fmtNs(this.to - this.from)}`, 8, MAP + AXIS / 2);
     g.fillStyle = p.line;
     g.fillRect(0, MAP + AXIS - 1, W, 1);
   }
@@ -231,7 +298,7 @@ class Timeline {
   }
 
   drawLane(g, { y, h, index }) {
-    const p = this.paint; const left = this.gutter; const right = left + this.width;
+    const p = this.paint; const left = this.gutter; const right = left + this.width; const clip = this.clip;
     g.fillStyle = p.lane;
     g.fillRect(left, y, this.width, h);
     const rows = this.rowsOf(index);
@@ -242,25 +309,25 @@ class Timeline {
       if (!bars) continue;
       const top = y + row * ROW;
       if (top + ROW < this.scroll || top > this.scroll + this.room) continue;
-      let drawnTo = -1;
-      for (let i = firstAfter(bars, this.from); i < bars.length; i += 6) {
+      let drawnTo = -1; let style = null;
+      for (let i = firstAfter(bars, clip.from); i < bars.length; i += 6) {
         const start = bars[i];
-        if (start > this.to) break;
+        if (start > clip.to) break;
         const ns = bars[i + 1]; const flags = bars[i + 3];
         let x = left + (start - this.from) * scale;
         let x2 = ns < 0 ? right : left + (start + ns - this.from) * scale;
-        if (x2 < drawnTo + 0.4 && !(flags & FAILED)) continue;
+        if (x2 < drawnTo + 0.8 && !(flags & FAILED)) continue;
+        const begins = x >= left;
         x = Math.max(left, x);
         x2 = Math.min(right, Math.max(x2, x + 1));
         drawnTo = x2;
         const name = names[bars[i + 2]] || '?';
         const w = x2 - x;
-        g.fillStyle = colourOf(name);
-        if (bars[i + 4] > 1) {
-          g.globalAlpha = 0.75;
-          g.fillRect(x, top + 2, w, ROW - 4);
-          g.globalAlpha = 1;
-        } else g.fillRect(x, top + 1, w > 3 ? w - 0.6 : w, ROW - 2);
+        const colour = colourOf(name);
+        if (colour !== style) { g.fillStyle = colour; style = colour; }
+        if (bars[i + 4] > 1) g.fillRect(x, top + 2.5, w, ROW - 5);
+        else g.fillRect(x, top + 1, w > 3 ? w - 0.6 : w, ROW - 2);
+        if (flags || w > 26) style = null;
         if (flags & FAILED) {
           g.fillStyle = p.bad;
           g.fillRect(x, top + 1, Math.max(2, Math.min(w, 3)), ROW - 2);
@@ -269,7 +336,7 @@ class Timeline {
           g.fillStyle = p.amber;
           g.fillRect(Math.max(x, x2 - 3), top + 1, 3, ROW - 2);
         }
-        if (w > 26) this.label(g, bars[i + 4] > 1 ? `${fmtCount(bars[i + 4])} calls` : name, x, w, top, ns);
+        if (w > 26 && (begins || clip.whole)) this.label(g, bars[i + 4] > 1 ? `${fmtCount(bars[i + 4])} calls` : name, x, w, top, ns);
       }
     }
   }
@@ -314,10 +381,16 @@ class Timeline {
     if (!this.have || !this.have.links) return;
     const p = this.paint;
     g.lineWidth = 1;
-    g.globalAlpha = 0.55;
-    for (const [lane, row, at, lane2, row2, at2, named] of this.have.links) {
+    const s = this.selected;
+    const touches = (lane, row, at) => s && s.lane === lane && s.row === row && at >= s.start_ns && (s.duration_ns < 0 || at <= s.start_ns + s.duration_ns);
+    const inView = this.have.links.filter(([, , at, , , at2]) => at2 >= this.from && at <= this.to);
+    const seen = this.clip.whole ? inView : inView.filter(([, , at, , , at2]) => at2 >= this.clip.from - 1 && at <= this.clip.to);
+    const many = inView.length > 60; // then they are shown of the chosen call, and a breath of the others
+    for (const [lane, row, at, lane2, row2, at2, named] of seen) {
       const x = this.x(at2); const x0 = this.x(at);
-      if (x < this.gutter || x0 > this.gutter + this.width) continue;
+      const chosen = touches(lane, row, at) || touches(lane2, row2, at2);
+      if (x < this.gutter || (many && !chosen && inView.length > 400)) continue;
+      g.globalAlpha = chosen ? 0.95 : many ? 0.12 : 0.5;
       const y = this.laneY[lane] + row * ROW + ROW / 2; const y2 = this.laneY[lane2] + row2 * ROW + ROW / 2;
       g.strokeStyle = named ? p.amber : p.dim;
       g.setLineDash(named ? [3, 3] : []);
@@ -341,7 +414,7 @@ class Timeline {
     if (!this.critical) return;
     g.fillStyle = this.paint.amber;
     for (const [lane, row, from, to] of this.critical) {
-      if (to < this.from || from > this.to || lane < 0) continue;
+      if (to < this.clip.from || from > this.clip.to || lane < 0) continue;
       const x = Math.max(this.gutter, this.x(from)); const x2 = Math.min(this.gutter + this.width, this.x(to));
       g.fillRect(x, this.laneY[lane] + row * ROW + ROW - 3, Math.max(1, x2 - x), 2.5);
     }
@@ -360,47 +433,6 @@ class Timeline {
   drawChosen(g) {
     for (const b of this.found.slice(0, 3000)) this.outline(g, b, this.paint.focus, 1);
     if (this.selected) this.outline(g, this.selected, this.paint.text, 2);
-  }
-
-  // The whole trace at a glance; what is in view is drawn as a window.
-  drawMap(g, W) {
-    const p = this.paint; const left = this.gutter; const end = this.head.end_ns || 1;
-    g.fillStyle = p.raised;
-    g.fillRect(0, 0, W, MAP);
-    const scale = this.width / end;
-    const lanes = this.head.lanes.length;
-    const h = Math.max(1, Math.min(6, (MAP - 8) / Math.max(1, lanes)));
-    const per = Math.max(1, Math.floor((MAP - 6) / h));
-    for (let i = 0; this.whole && i < lanes; i++) {
-      const rows = this.whole.lanes.get(i);
-      const bars = rows && (rows[Math.min(1, rows.length - 1)] || rows[0]);
-      if (!bars) continue;
-      const y = 4 + (i % per) * h;
-      let until = -1;
-      for (let b = 0; b < bars.length; b += 6) {
-        const x = left + bars[b] * scale;
-        const w = Math.max(0.7, (bars[b + 1] < 0 ? end - bars[b] : bars[b + 1]) * scale);
-        if (x + w < until + 0.5 && !(bars[b + 3] & FAILED)) continue;
-        until = x + w;
-        g.fillStyle = bars[b + 3] & FAILED ? p.bad : colourOf(this.head.names[bars[b + 2]] || '?');
-        g.fillRect(x, y, w, Math.max(1, h - 0.5));
-      }
-    }
-    g.fillStyle = p.focus;
-    for (const b of this.found) g.fillRect(left + b.start_ns * scale, 0, 1.5, 4);
-    const x = left + this.from * scale; const w = Math.max(3, (this.to - this.from) * scale);
-    g.globalAlpha = 0.14;
-    g.fillStyle = p.text;
-    g.fillRect(left, 0, Math.max(0, x - left), MAP);
-    g.fillRect(x + w, 0, Math.max(0, left + this.width - x - w), MAP);
-    g.globalAlpha = 1;
-    g.strokeStyle = p.focus;
-    g.lineWidth = 1;
-    g.strokeRect(Math.round(x) + 0.5, 0.5, Math.round(w) - 1, MAP - 1);
-    g.fillStyle = p.dim;
-    g.font = '11px system-ui, sans-serif';
-    g.textBaseline = 'middle';
-    g.fillText(`whole: ${fmtNs(end)}`, 8, MAP / 2);
   }
 }
 

@@ -5,10 +5,14 @@ Object.assign(Timeline.prototype, {
   show(from, to) {
     const end = Math.max(1, this.head.end_ns);
     const span = Math.min(end * 1.02, Math.max(20, to - from));
-    const begin = Math.max(-0.01 * end, Math.min(from, end * 1.01 - span));
+    let begin = Math.max(-0.01 * end, Math.min(from, end * 1.01 - span));
+    const perPixel = span / (this.width * (devicePixelRatio || 1));
+    const moved = this.last && Math.abs(this.last.span - span) < perPixel * 0.01;
+    // by whole pixels, so that what is drawn can be shifted
+    if (moved) begin = this.last.from + Math.round((begin - this.last.from) / perPixel) * perPixel;
     this.from = begin;
-    this.to = begin + span;
-    this.again();
+    this.to = begin + (moved ? this.last.span : span);
+    this.again(moved);
     clearTimeout(this.noting);
     this.noting = setTimeout(() => {
       const all = this.to - this.from >= end * 0.999;

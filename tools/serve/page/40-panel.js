@@ -27,7 +27,10 @@ function errorLine(e) {
   else text = e.rule || e.type || e.kind || 'failed';
   return e.cause && e.cause.call ? `${text}; first cause ${causeLine(e.cause)}` : text;
 }
-const causeLine = (c) => `${c.call}(${(c.args || []).map(shown).join(', ')})${c.error ? ` = ${c.error}` : ''}`;
+// As the terminal has them: text is quoted, words and numbers are not.
+const isWord = (a) => /^0[0-9a-fx]*$/.test(a) || a.startsWith('O_');
+const argument = (a) => (typeof a === 'string' && isWord(a) ? a : JSON.stringify(a));
+const causeLine = (c) => `${c.call}(${Array.isArray(c.args) ? c.args.map(argument).join(', ') : c.args || ''})${c.error ? ` = ${c.error}` : ''}`;
 
 const section = (title, ...content) => el('section', null, el('h3', null, title), content);
 
@@ -62,7 +65,7 @@ function errorSections(e) {
       .filter(([, v]) => v !== null && v !== undefined && v !== '' && v !== 0)
       .map(([k, v]) => el('tr', null, el('th', { scope: 'row' }, k), el('td', null, k === 'group' ? el('a', { href: href(['errors', v]) }, v) : el('pre.value', null, shown(v)))))))),
   e.cause && e.cause.call ? section('First cause', el('pre.value.bad', null, causeLine(e.cause)), stackBare(e.cause.stack)) : null,
-  stack('Thrown at', e.origin, e.origin_ended), stack('Stack', e.stack, e.stack_ended),
+  stack(e.kind === 'exception' ? 'Thrown at' : 'Stack at the first cause', e.origin, e.origin_ended), stack('Stack where it was noticed', e.stack, e.stack_ended),
   e.stderr ? section('Standard error', el('pre.value', null, e.stderr)) : null,
   e.withheld ? el('div.note', null, `Not kept: ${shown(e.withheld)}`) : null];
 }

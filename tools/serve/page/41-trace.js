@@ -6,7 +6,7 @@ const PARTS = [['timeline', 'Timeline'], ['flame', 'Flame graph'], ['handlers', 
 function traceHead(id, part, t, query) {
   const command = (t.command || []).join(' ');
   const facts = [fmtTime(t.start_unix_ns), t.pid ? `pid ${t.pid}` : null, t.host, t.cpu_ns !== null && t.cpu_ns !== undefined ? `${fmtNs(t.cpu_ns)} CPU` : null,
-    t.peak_bytes ? `peak ${t.peak_is_lower_bound ? 'over ' : ''}${fmtBytes(t.peak_bytes)}` : null, t.processes > 1 ? `${t.processes} processes` : null, `${fmtCount(t.spans)} calls`, t.errors ? `${fmtCount(t.errors)} errors` : null].filter(Boolean);
+    t.peak_bytes ? `peak ${t.peak_is_lower_bound ? 'over ' : ''}${fmtBytes(t.peak_bytes)}` : null, t.processes > 1 ? `${t.processes} processes` : null, plural(t.spans, 'call'), t.errors ? plural(t.errors, 'error') : null].filter(Boolean);
   return el('div.tracehead', null,
     el('div.titles', null, el('h1', null, t.name), badge(t), el('span.big', null, fmtNs(t.duration_ns)), el('code.dim', { title: 'trace id' }, id.slice(0, 8)),
       command && command !== t.name ? el('code.command', { title: command }, command) : null),
@@ -17,11 +17,14 @@ function traceHead(id, part, t, query) {
 
 async function viewTrace(main, id, part, query, signal) {
   if (!PARTS.some(([key]) => key === part)) part = 'timeline';
+  // the slow question first; both are on their way then
+  const head = part === 'timeline' ? askOne(`lanes/${id}`, {}, signal) : null;
+  if (head) head.catch(() => {});
   const row = await findTrace(id, signal);
   const body = el('div.tabbody', { role: 'tabpanel', 'aria-labelledby': `tab-${part}` });
   fill(main, traceHead(id, part, row, query), body);
   main.classList.add('tall');
-  return { timeline: tabTimeline, flame: tabFlame, handlers: tabHandlers, errors: tabErrors }[part](body, id, row, query, signal);
+  return { timeline: tabTimeline, flame: tabFlame, handlers: tabHandlers, errors: tabErrors }[part](body, id, row, query, signal, head);
 }
 
 // The row of `list` of one trace.
@@ -32,8 +35,8 @@ async function findTrace(id, signal) {
   return row;
 }
 
-async function tabTimeline(body, id, row, query, signal) {
-  const head = await askOne(`lanes/${id}`, {}, signal);
+async function tabTimeline(body, id, row, query, signal, asked) {
+  const head = await asked;
   if (!head.spans) {
     fill(body, empty('No calls', row.missing ? row.missing.why : 'No handler of the manifest was called, or none is bound: handspan check --trace tells.'));
     if (!head.lanes.length && !head.processes.length) return null;

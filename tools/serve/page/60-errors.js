@@ -14,7 +14,7 @@ function errorCard(g, open) {
   const inside = el('div.inside');
   const box = el('details.card.group', { open, ontoggle: (event) => { if (event.target.open && !inside.childElementCount) show(); } },
     el('summary', null, el('span.count', null, fmtCount(g.count)), el('span.what', null, el('strong', null, g.name || '?'), el('span.badtext', null, groupTitle(g))),
-      el('span.dim.when', null, `${g.calls ? `${fmtShare(g.count, g.calls)} of ${fmtCount(g.calls)} ${g.of === 'process' ? 'processes' : 'calls'}, ` : ''}last ${fmtAgo(g.last_unix_ns)}`)), inside);
+      el('span.dim.when', null, `${g.calls ? `${fmtShare(g.count, g.calls)} of ${g.of === 'process' ? `${fmtCount(g.calls)} process${g.calls === 1 ? '' : 'es'}` : plural(g.calls, 'call')}, ` : ''}last ${fmtAgo(g.last_unix_ns)}`)), inside);
   function show() {
     fill(inside, el('dl.figures', null, [['First', fmtTime(g.first_unix_ns)], ['Last', fmtTime(g.last_unix_ns)], ['Traces', fmtCount(g.traces)], ['Kind', g.kind]].map(([k, v]) => el('div', null, el('dt', null, k), el('dd', null, v)))),
       x && x.trace_id ? el('p', null, el('a.primary', { href: href(['trace', x.trace_id, 'timeline'], { span: x.span_id }) }, 'Show the newest one in its trace'), x.path ? el('span.dim', null, `   ${x.path}`) : null) : null,
@@ -30,7 +30,7 @@ function errorList(rows, trace) {
     ? empty('No traced call failed', `The trace ended with ${outcome(trace)[0]}: what failed was not traced.`)
     : empty('No errors', 'No call and no process failed.');
   return el('div.list', null, groups.length ? groups.map((g) => errorCard(g, groups.length === 1)) : none,
-    throws.length ? section('Exceptions thrown, caught or not', table([{ title: 'Below', get: (r) => r.name || '(no handler)', left: true }, { title: 'Type', get: (r) => r.type, left: true, kind: 'wide' }, { title: 'Thrown', get: (r) => r.count, show: (r) => fmtCount(r.count) }], throws, { by: 2, label: 'Exceptions thrown' })) : null);
+    throws.length ? el('section', null, el('h2.small', null, 'Exceptions thrown, caught or not'), table([{ title: 'Below', get: (r) => r.name || '(no handler)', left: true }, { title: 'Type', get: (r) => r.type, left: true, kind: 'wide' }, { title: 'Thrown', get: (r) => r.count, show: (r) => fmtCount(r.count) }], throws, { by: 2, label: 'Exceptions thrown' })) : null);
 }
 
 async function viewErrors(main, group, query, signal) {

@@ -33,13 +33,16 @@ async function viewHandlers(main, query, signal) {
   const body = el('div');
   fill(main, el('div.bar', null, el('h1', null, 'Handlers over time'), el('span.grow'), entry('Program', filter.program, 'name or glob', change('program')),
     choice('Time', filter.since, SPANS_OF_TIME, change('since'))), body);
+  let until = '';
   let since = sinceNs(Number(filter.since));
   if (!since) {
     const first = (await askLines('list', { limit: 100000, program: filter.program }, signal)).slice(1);
     if (!first.length) { fill(body, empty('No calls', 'No trace matches.')); return; }
-    since = Math.floor(first[first.length - 1].start_unix_ns / 1000) * 1000 - 1000;
+    const oldest = first[first.length - 1].start_unix_ns; const margin = Math.max(1e9, (first[0].start_unix_ns - oldest) * 0.01);
+    since = Math.max(0, oldest - margin);
+    until = first[0].start_unix_ns + margin;
   }
-  const [meta, ...rows] = await askLines('handlers', { since, program: filter.program, cells: 60 }, signal);
+  const [meta, ...rows] = await askLines('handlers', { since, until, program: filter.program, cells: 60 }, signal);
   if (!rows.length) { fill(body, empty('No calls', 'No handler was called in this time.')); return; }
   const detail = el('div');
   const open = (r) => {

@@ -5,7 +5,7 @@ async function viewOpen(main, query, signal) {
   const all = query.get('all') === '1';
   const body = el('div');
   const beat = el('span.dim');
-  fill(main, el('div.bar', null, el('h1', null, 'Open now'), el('span.live', { 'aria-hidden': 'true' }), beat, el('span.grow'),
+  fill(main, el('div.bar', null, el('h1', null, 'Open now'), el('span.beat', { 'aria-hidden': 'true' }), beat, el('span.grow'),
     el('label.check', null, el('input', { type: 'checkbox', checked: all, onchange: (e) => { location.hash = href(['open'], { all: e.target.checked ? '1' : '' }); } }), 'with the calls around them')), body);
   let before = ''; let timer = 0;
   const look = async () => {

@@ -13,7 +13,7 @@ function deltaColour(a, b) {
 const signed = (ns) => `${ns > 0 ? '+' : ns < 0 ? '−' : ''}${fmtNs(Math.abs(ns))}`;
 
 async function viewDiff(main, ids, query, signal) {
-  if (ids.length !== 2) { fill(main, empty('Two traces', 'Choose two of the list to compare them.')); return null; }
+  if (ids.length !== 2) { fill(main, trouble(new Refused(404, 'Choose two traces of the list to compare them.'), 'h1')); return null; }
   const [a, b] = await Promise.all(ids.map((id) => findTrace(id, signal)));
   const body = el('div');
   const head = (t, name) => el('a.side', { href: href(['trace', t.trace_id]) }, el('span.tag', null, name), el('strong', null, t.name), badge(t), el('span', null, fmtNs(t.duration_ns)), el('span.dim', null, fmtTime(t.start_unix_ns)), el('code.dim', null, t.trace_id.slice(0, 8)));
@@ -26,8 +26,8 @@ async function viewDiff(main, ids, query, signal) {
   const rows = [...both.values()].map((r) => ({ ...r, delta: ((r.b && r.b.self_ns) || 0) - ((r.a && r.a.self_ns) || 0) }));
   const whole = root.total[1] - root.total[0];
   const moved = rows.reduce((sum, r) => sum + Math.abs(r.delta), 0) || 1;
-  const largest = [...rows].sort((x, y) => Math.abs(y.delta) - Math.abs(x.delta))[0];
-  const summary = largest && largest.delta ? `${largest.name || '(no handler)'} changed most: ${signed(largest.delta)} of its own, ${fmtShare(Math.abs(largest.delta), moved)} of all that changed.` : 'No handler took another time.';
+  const largest = rows.filter((r) => r.name).sort((x, y) => Math.abs(y.delta) - Math.abs(x.delta))[0];
+  const summary = largest && largest.delta ? `${largest.name} changed most: ${signed(largest.delta)} of its own, ${fmtShare(Math.abs(largest.delta), moved)} of all that changed.` : 'No handler took another time.';
   const weight = (n) => { const kids = [...n.children.values()].reduce((s, c) => s + weightOf(c), 0); return Math.max(n.total[0], n.total[1], kids); };
   const weights = new Map();
   function weightOf(n) { let w = weights.get(n); if (w === undefined) { w = weight(n); weights.set(n, w); } return w; }
@@ -35,12 +35,12 @@ async function viewDiff(main, ids, query, signal) {
     label: 'Flame graph of both traces', weight: weightOf, colour: (n) => deltaColour(n.total[0], n.total[1]), words: (n) => `${n.name}  ${signed(n.total[1] - n.total[0])}`,
     tip: (n) => [el('strong', null, n.name), el('div', null, `A ${fmtNs(n.total[0])}, B ${fmtNs(n.total[1])}: ${signed(n.total[1] - n.total[0])}`), el('div', null, `of its own: A ${fmtNs(n.self[0])}, B ${fmtNs(n.self[1])}`)],
   });
-  const figure = (get, show) => (r) => { const x = r.a ? get(r.a) : null; const y = r.b ? get(r.b) : null; return el('span', null, el('span.dim', null, x === null ? 'new' : show(x)), ' → ', y === null ? 'gone' : show(y)); };
+  const figure = (get, show) => (r) => { const x = r.a ? get(r.a) : null; const y = r.b ? get(r.b) : null; if (x === null && y === null) return '–'; return el('span', null, el('span.dim', null, r.a ? show(x) : 'new'), ' → ', r.b ? show(y) : 'gone'); };
   fill(body, el('p.lead', null, `B took ${signed((b.duration_ns || 0) - (a.duration_ns || 0))} (${fmtNs(a.duration_ns)} → ${fmtNs(b.duration_ns)}); time of the threads ${signed(whole)}. `, el('strong', null, summary), el('span.dim', null, ' One run a side says nothing of noise.')),
     el('div.bar.tools', null, el('span.key.faster', null, 'faster in B'), el('span.key.slower', null, 'slower in B'), el('span.dim', null, 'Width: the longer of both.'), el('span.grow'), el('button', { type: 'button', onclick: () => flame.zoom(root) }, 'All')),
     flame.element, table([
       { title: 'Handler', get: (r) => r.name || '(no handler)', left: true, kind: 'wide' },
-      { title: 'Self, change', get: (r) => Math.abs(r.delta), show: (r) => el(`span.${r.delta > 0 ? 'slowertext' : 'fastertext'}`, null, signed(r.delta)) },
+      { title: 'Self, change', get: (r) => Math.abs(r.delta), show: (r) => el(`span.${r.delta > 0 ? 'slowertext' : r.delta < 0 ? 'fastertext' : 'dim'}`, null, signed(r.delta)) },
       { title: 'Of all change', get: (r) => Math.abs(r.delta), show: (r) => fmtShare(Math.abs(r.delta), moved) },
       { title: 'Self', get: (r) => (r.b ? r.b.self_ns : -1), show: figure((s) => s.self_ns, fmtNs) },
       { title: 'Calls', get: (r) => (r.b ? r.b.calls : -1), show: figure((s) => s.calls, fmtCount) },

@@ -38,10 +38,10 @@ async function showView() {
     else if (parts[0] === 'errors') ended = await viewErrors(main, parts[1], query, mine.signal);
     else if (parts[0] === 'open') ended = await viewOpen(main, query, mine.signal);
     else if (parts[0] === 'diff') ended = await viewDiff(main, parts.slice(1), query, mine.signal);
-    else fill(main, empty('No such page', 'The address names no view.'));
+    else fill(main, trouble(new Refused(404, 'The address names no view.'), 'h1'));
     if (current === mine) leave = ended || null; else if (ended) ended();
   } catch (e) {
-    if (current === mine && e.name !== 'AbortError') fill(main, trouble(e));
+    if (current === mine && e.name !== 'AbortError') fill(main, trouble(e, 'h1'));
   }
   document.documentElement.dataset.ready = String(Date.now());
 }
