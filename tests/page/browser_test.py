@@ -39,11 +39,12 @@ def main():
         report = f"{stores}/report.html"
         subprocess.run([HANDSPAN, "report", "--store", f"{stores}/two.db", ETL, "-o",
                         report], check=True)
-        servers = [serve(f"{stores}/{name}.db") for name in ("two", "big")]
+        servers = [serve(f"{stores}/{name}.db")
+                   for name in ("two", "big", "big", "big")]
         try:
             return subprocess.run(
-                ["node", f"{HERE}/browser.mjs", FOLDER, servers[0][1], servers[1][1],
-                 report, f"{FOLDER}/pictures"], stdin=subprocess.DEVNULL).returncode
+                ["node", f"{HERE}/browser.mjs", FOLDER, servers[0][1],
+                 ",".join(url for _, url in servers[1:]), report, f"{FOLDER}/pictures"], stdin=subprocess.DEVNULL).returncode
         finally:
             for process, _ in servers:
                 process.send_signal(signal.SIGTERM)
