@@ -5,6 +5,7 @@
 #include "tools/common/text/buf.h"
 #include "tools/common/text/format.h"
 #include "tools/common/text/json.h"
+#include "tools/query/tree.h"
 #include "tools/serve/ask.h"
 #include "tools/serve/bars.h"
 #include <errno.h>
@@ -365,12 +366,15 @@ struct one {
     const struct bars *bars;
     FILE *out;
     int seen;
+    struct buf reason; /* why it failed, as on the screens */
 };
 
 static int put_row(void *context, const struct row_span *r)
 {
     struct one *o = context;
     o->seen++;
+    if (r->span->error)
+        query_error_line(r->span->error, true, &o->reason);
     return row_span(o->out, &o->bars->trace, &o->bars->detail, r);
 }
 
@@ -382,6 +386,14 @@ static int put_span(void *context, const struct query_span *s)
 }
 
 /* What stands around it: its own place, what is above and what is below. */
+static int put_reason(const struct one *o)
+{
+    struct cJSON *line = json_object();
+    json_text(line, "kind", "reason");
+    json_text(line, "text", *buf_get(&o->reason) ? buf_get(&o->reason) : NULL);
+    return json_print(o->out, line);
+}
+
 static int put_around(struct one *o, int64_t session, int64_t ref)
 {
     const struct bars *b = o->bars;
@@ -426,6 +438,8 @@ static int find_one(struct query_db *db, struct one *o, uint64_t id)
                                  put_span, o);
         if (!err && o->seen)
             err = put_around(o, s->session, ref);
+        if (!err && o->seen)
+            err = put_reason(o);
     }
     return err;
 }
@@ -437,10 +451,12 @@ int ask_span(struct ask *ask, FILE *out)
     if (!b)
         return ask_status(ask, err);
     struct one o = {.bars = b, .out = out};
+    buf_init(&o.reason, 8192);
     err = find_one(ask->view.db, &o, strtoull(ask->span, NULL, 16));
     int status = !err && !o.seen
                      ? ask_refuse(ask, 404, "no such call in this trace")
                      : ask_status(ask, err);
+    buf_free(&o.reason);
     bars_release(b);
     return status;
 }

@@ -295,6 +295,14 @@ class Timeline {
     g.globalAlpha = 0.45;
     if (x2 > x) g.fillRect(x, y + HEAD - 5, Math.max(1, x2 - x), 2);
     g.globalAlpha = 1;
+    if (!q.loading_ns) return; // from the exec until a handler could run
+    const x3 = Math.min(this.gutter + this.width, this.x(q.start_ns + q.loading_ns));
+    g.fillStyle = p.line;
+    if (x3 > x) g.fillRect(x, y + 3, x3 - x, HEAD - 8);
+    g.fillStyle = p.dim;
+    g.font = '11px system-ui, sans-serif';
+    g.textBaseline = 'middle';
+    if (x3 - x > 110 && this.clip.whole) g.fillText(`loading  ${fmtNs(q.loading_ns)}`, x + 6, y + HEAD / 2 - 0.5);
   }
 
   drawLane(g, { y, h, index }) {

@@ -119,7 +119,7 @@ Object.assign(Timeline.prototype, {
     this.selected = { ...place, text: this.head.names[place.name] || '?', count: 1 };
     const ns = place.duration_ns < 0 ? this.head.end_ns - place.start_ns : place.duration_ns;
     const end = place.start_ns + ns; const span = this.to - this.from;
-    if (place.start_ns < this.from || end > this.to || ns < span / 2000)
+    if (place.start_ns < this.from || end > this.to || ns < span / 150)
       this.show(place.start_ns - Math.max(ns * 4, 100), end + Math.max(ns * 4, 100));
     const y = this.laneY[place.lane] + place.row * ROW;
     if (y < this.scroll || y + ROW > this.scroll + this.room) { this.scroll = 0; this.scrollBy(y - this.room / 2); }

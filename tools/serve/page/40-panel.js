@@ -22,7 +22,7 @@ function errorLine(e) {
   let text;
   if (e.kind === 'exception') text = `${e.type || 'exception'}${e.message ? `: ${e.message}` : ''}`;
   else if (e.kind === 'signal') text = e.type || 'signal';
-  else if (e.kind === 'overdue') text = 'overdue';
+  else if (e.kind === 'overdue') text = `${e.rule || 'overdue'}${e.message ? `: ${e.message}` : ''}`;
   else if (e.return_value !== null && e.return_value !== undefined) text = `return ${shown(e.return_value)}${e.type ? ` (${e.type})` : ''}`;
   else text = e.rule || e.type || e.kind || 'failed';
   return e.cause && e.cause.call ? `${text}; first cause ${causeLine(e.cause)}` : text;
@@ -58,9 +58,9 @@ function stack(title, frames, ended) {
   })), ended && ended !== 'whole' ? el('div.note', null, `The stack ends here: ${ended}.`) : null);
 }
 
-function errorSections(e) {
+function errorSections(e, reason) {
   if (!e) return null;
-  return [section('Error', el('p.badbox', null, errorLine(e)),
+  return [section('Error', el('p.badbox', null, reason || errorLine(e)),
     el('table.values', null, el('tbody', null, [['rule', e.rule], ['message', e.message], ['errno', e.errno], ['group', e.fingerprint]]
       .filter(([, v]) => v !== null && v !== undefined && v !== '' && v !== 0)
       .map(([k, v]) => el('tr', null, el('th', { scope: 'row' }, k), el('td', null, k === 'group' ? el('a', { href: href(['errors', v]) }, v) : el('pre.value', null, shown(v)))))))),
@@ -90,7 +90,7 @@ class Panel {
     this.element.hidden = false;
     try {
       const all = await askLines(`span/${this.id}/${span}`);
-      if (this.now === span) this.fill(all[0], all[1]);
+      if (this.now === span) this.fill(all[0], all[1], all[2] && all[2].text);
     } catch (e) {
       if (this.now !== span) return;
       fill(this.element, this.top('Call'), e.status === 404 && embedded
@@ -107,7 +107,7 @@ class Panel {
       el('span.dim', null, `  ${p.duration_ns < 0 ? 'open' : fmtNs(p.duration_ns)}`), p.flags & FAILED ? el('span.badtext', null, '  failed') : null);
   }
 
-  fill(s, around) {
+  fill(s, around, reason) {
     const start = s.start_unix_ns - this.head.start_unix_ns;
     const figures = [['Time', fmtNs(s.duration_ns)], ['Self', fmtNs(s.self_ns)], ['CPU', fmtNs(s.cpu_ns)], s.queue_ns ? ['Queued', fmtNs(s.queue_ns)] : null, ['Begun at', `+${fmtNs(start)}`]].filter(Boolean);
     const facts = [['object', base(s.object)], ['symbol', s.symbol !== s.name ? s.symbol : null], ['thread', s.thread_name ? `${s.thread_name} (${s.tid})` : s.tid], ['process', s.pid],
@@ -116,7 +116,7 @@ class Panel {
     fill(this.element, this.top(s.name || '?'),
       el('div.chips', null, badge(s), s.slow ? el('span.badge.warn', null, 'slow') : null, s.overdue ? el('span.badge.warn', null, 'overdue') : null),
       el('dl.figures', null, figures.map(([k, v]) => el('div', null, el('dt', null, k), el('dd', null, v)))),
-      errorSections(s.error),
+      errorSections(s.error, reason),
       values('Input', s.input, s.capture), values('Output', s.output, s.capture), values('Attributes', s.attributes),
       s.overdue ? section('Where it stood when it was overdue', stackBare((s.overdue.where || {}).stack || s.overdue.where)) : null,
       above.length ? section('Below', el('ul.path', null, above.map((p) => this.place(p)))) : null,

@@ -2,6 +2,7 @@
 // What failed, each kind of failure once.
 
 function groupTitle(g) {
+  if (g.reason) return g.reason;
   const e = g.error || (g.example && g.example.error);
   if (e) return errorLine(e);
   if (g.of === 'process') return g.kind === 'signal' || g.kind === 'killed' ? g.type || 'killed' : g.type || g.rule || g.kind || 'failed';
@@ -14,11 +15,11 @@ function errorCard(g, open) {
   const inside = el('div.inside');
   const box = el('details.card.group', { open, ontoggle: (event) => { if (event.target.open && !inside.childElementCount) show(); } },
     el('summary', null, el('span.count', null, fmtCount(g.count)), el('span.what', null, el('strong', null, g.name || '?'), el('span.badtext', null, groupTitle(g))),
-      el('span.dim.when', null, `${g.calls ? `${fmtShare(g.count, g.calls)} of ${g.of === 'process' ? `${fmtCount(g.calls)} process${g.calls === 1 ? '' : 'es'}` : plural(g.calls, 'call')}, ` : ''}last ${fmtAgo(g.last_unix_ns)}`)), inside);
+      el('span.dim.when', null, `${g.calls ? `${fmtShare(g.count, g.calls)} of ${g.of === 'process' ? `${fmtCount(g.calls)} process${g.calls === 1 ? '' : 'es'}` : plural(g.calls, 'call')}, ` : ''}last ${embedded ? fmtTime(g.last_unix_ns) : fmtAgo(g.last_unix_ns)}`)), inside);
   function show() {
     fill(inside, el('dl.figures', null, [['First', fmtTime(g.first_unix_ns)], ['Last', fmtTime(g.last_unix_ns)], ['Traces', fmtCount(g.traces)], ['Kind', g.kind]].map(([k, v]) => el('div', null, el('dt', null, k), el('dd', null, v)))),
       x && x.trace_id ? el('p', null, el('a.primary', { href: href(['trace', x.trace_id, 'timeline'], { span: x.span_id }) }, 'Show the newest one in its trace'), x.path ? el('span.dim', null, `   ${x.path}`) : null) : null,
-      errorSections(e), x ? [values('Input', x.input), values('Output', x.output)] : null);
+      errorSections(e, g.reason), x ? [values('Input', x.input), values('Output', x.output)] : null);
   }
   if (open) show();
   return box;

@@ -8,7 +8,7 @@ function chart(title, cells, series, options) {
   const most = Math.max(...all, options.least || 1);
   const x = (i) => left + ((i + 0.5) / cells.length) * (w - left - 6);
   const y = (v) => 8 + (1 - v / most) * (h - bottom - 10);
-  const marks = [0, 0.5, 1].map((part) => [el('svg:line.grid', { x1: left, x2: w - 4, y1: y(most * part), y2: y(most * part) }), el('svg:text.axis', { x: left - 6, y: y(most * part) + 4, 'text-anchor': 'end' }, options.format(most * part))]);
+  const marks = (most < 2 && series[0].bars ? [0, 1] : [0, 0.5, 1]).map((part) => [el('svg:line.grid', { x1: left, x2: w - 4, y1: y(most * part), y2: y(most * part) }), el('svg:text.axis', { x: left - 6, y: y(most * part) + 4, 'text-anchor': 'end' }, options.format(most * part))]);
   marks.push(el('svg:text.axis', { x: left, y: h - 3 }, fmtTime(options.since).slice(5, 16)), el('svg:text.axis', { x: w - 4, y: h - 3, 'text-anchor': 'end' }, fmtTime(options.until).slice(5, 16)));
   const step = (w - left - 6) / cells.length;
   const drawn = series.map((s) => {
@@ -50,7 +50,7 @@ async function viewHandlers(main, query, signal) {
     remember({ name: r.name });
     fill(detail, el('section.card', null, el('h2', null, el('span.swatch', { 'data-name': r.name }), r.name), el('div.charts', null,
       chart('Calls', r.cells, [{ title: 'calls', kind: 's1', bars: true, get: (c) => c[0] }], { ...o, format: (v) => fmtCount(Math.round(v)) }),
-      chart('Errors', r.cells, [{ title: 'errors', kind: 'err', bars: true, get: (c) => c[1] }], { ...o, format: (v) => fmtCount(Math.round(v)) }),
+      !r.errors ? el('figure.chart', null, el('figcaption', null, 'Errors'), el('p.dim', null, 'None in this time.')) : chart('Errors', r.cells, [{ title: 'errors', kind: 'err', bars: true, get: (c) => c[1] }], { ...o, format: (v) => fmtCount(Math.round(v)) }),
       chart('Time of a call', r.cells, [{ title: 'p99', kind: 's3', get: (c) => c[4] }, { title: 'p95', kind: 's2', get: (c) => c[3] }, { title: 'p50', kind: 's1', get: (c) => c[2] }], { ...o, format: fmtNs }))));
     paintSwatches(detail);
   };
