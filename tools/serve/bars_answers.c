@@ -385,7 +385,6 @@ static int put_span(void *context, const struct query_span *s)
     return put_row(context, &r);
 }
 
-/* What stands around it: its own place, what is above and what is below. */
 static int put_reason(const struct one *o)
 {
     struct cJSON *line = json_object();
@@ -394,6 +393,7 @@ static int put_reason(const struct one *o)
     return json_print(o->out, line);
 }
 
+/* What stands around it: its own place, what is above and what is below. */
 static int put_around(struct one *o, int64_t session, int64_t ref)
 {
     const struct bars *b = o->bars;
