@@ -4,6 +4,7 @@
  * finds the subcommand.
  */
 #include "tools/cli/command/commands.h"
+#include "tools/cli/page/page_commands.h"
 #include "tools/common/config.h"
 #include "tools/common/options.h"
 #include "tools/common/text/text.h"
@@ -33,6 +34,8 @@ static const struct command {
     {"sidecar", cmd_sidecar},
     {"symbolize", cmd_symbolize},
     {"traceparent", cmd_traceparent},
+    {"serve", cmd_serve},
+    {"report", cmd_report},
     {"export", cmd_export},
     {"doctor", cmd_doctor},
     {"schema", cmd_schema},

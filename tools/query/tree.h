@@ -89,6 +89,13 @@ void query_tree_free(struct query_tree *t);
 bool query_tree_is_after(const struct query_tree *t, uint32_t item,
                          uint32_t parent);
 
+/* The critical path in stretches, each the own time of an item, from the end of
+ * the trace to its begin. 0 or -ENOMEM. */
+int query_tree_critical_path(struct query_tree *t,
+                             void (*each)(void *context, uint32_t item,
+                                          int64_t from_ns, int64_t to_ns),
+                             void *context) __attribute__((warn_unused_result));
+
 /* A cell of a bar: nanoseconds of activity in it. */
 struct query_cell {
     float active_ns, cpu_ns, queue_ns, unknown_ns;
