@@ -4,6 +4,7 @@
  * finds the subcommand.
  */
 #include "tools/cli/command/commands.h"
+#include "tools/cli/compare/cmd_diff.h"
 #include "tools/common/config.h"
 #include "tools/common/options.h"
 #include "tools/common/text/text.h"
@@ -26,6 +27,7 @@ static const struct command {
     {"show", cmd_show},
     {"stats", cmd_stats},
     {"errors", cmd_errors},
+    {"diff", cmd_diff},
     {"spans", cmd_spans},
     {"status", cmd_status},
     {"off", cmd_off},

@@ -23,6 +23,8 @@ static const char text[] =
     "  handspan show [TRACE]                        one trace as a waterfall\n"
     "  handspan stats [TRACE]                       its handlers in figures\n"
     "  handspan errors [GROUP]                      what failed, and why\n"
+    "  handspan diff [A [B]]                        what changed between "
+    "runs\n"
     "  handspan spans [TRACE]                       its calls, one a line\n"
     "\n"
     "  handspan export [TRACE]                      OTLP, Chrome, folded, CSV\n"

@@ -139,8 +139,7 @@ static int64_t own_ns(const struct query_tree *tree, const int64_t *below,
     return ns > 0 ? ns : 0;
 }
 
-/* By item: the time of its children on its thread. Shape: item_count. */
-static int64_t *sum_below(const struct query_tree *tree)
+int64_t *stats_below(const struct query_tree *tree)
 {
     int64_t *below = calloc(tree->item_count + 1, sizeof *below);
     for (size_t i = 0; below && i < tree->item_count; i++) {
@@ -328,7 +327,7 @@ int stats_load(struct view *v, const struct query_trace *t, struct stats *s)
                               &tree);
     if (!err)
         err = add_rollups(s);
-    int64_t *below = err ? NULL : sum_below(&tree);
+    int64_t *below = err ? NULL : stats_below(&tree);
     if (!err)
         err = below ? add_items(s, &tree, below) : -ENOMEM;
     free(below);
