@@ -23,7 +23,7 @@ int extract(int n) { rest(4); return n; }
 int encode(int n) { rest(MS); return n; }
 int check(int n) { if (FAILS && n == 3) { errno = ENOSPC; return -1; } return n; }
 #if FAILS
-int repair(int n) { return n + 1; }
+int repair(int n) { rest(1); return n + 1; }
 #endif
 """
 PROGRAM = r"""
@@ -97,7 +97,7 @@ class Builds(unittest.TestCase):
 
     def test_what_else_changed(self):
         said = self.diff("service.version=1.4", "service.version=1.5").stdout
-        self.assertRegex(said, r"(?m)^New failure \(5 of 5 runs\): check: return < 0 \(ENOSPC\), 5 times;")
+        self.assertRegex(said, r"(?m)^New failure \(5 of 5 runs\): check: return < 0, 5 times;")
         self.assertRegex(said, r"libwork\.so\.1 changed \(build id [0-9a-f]{8}, then [0-9a-f]{8}\)")
         self.assertRegex(said, r"(?m)^repair is new: .*in A it was not bound")
         by_path = self.diff("--by=path", "service.version=1.4", "service.version=1.5").stdout
@@ -112,7 +112,8 @@ class Builds(unittest.TestCase):
     def test_one_run_a_side(self):
         said = self.diff("latest~1", "latest").stdout
         self.assertRegex(said, r"(?m)^encode: self ")
-        self.assertIn("One run a side", said)
+        self.assertRegex(said, r"(?m)^encode .* likely ")
+        self.assertNotIn("noise", said.split("One run a side")[0])
         self.assertEqual(said, self.diff().stdout)
 
 

@@ -26,7 +26,7 @@ enum { MINUS = -3, ZERO, BIG = 100000 };
 """
 MEMBERS = ["c", "uc", "s", "us", "i", "u", "l", "ul", "b", "b7", "s5", "full",
            "w20", "t3", "nums[1]", "nums[2]", "nums[b7 % 4]"]
-FUNCTIONS, EXPRESSIONS, CALLS = 12, 20, 6
+FUNCTIONS, EXPRESSIONS, CALLS = 100, 20, 6
 
 
 def leaf(r):
@@ -66,7 +66,8 @@ def tree(r, depth):
     return f"({a} {op} {b})", f"({ca} {op} {cb})"
 
 
-DIVIDE = """#define DIVIDE(a, b, op) ({ __typeof__((a) + (b)) x_ = (a), y_ = (b); \
+DIVIDE = """#define DIVIDE(a, b, op) ({ __auto_type a_ = (a) + 0; \
+    __auto_type b_ = (b) + 0; __typeof__(a_ + b_) x_ = a_, y_ = b_; \
     if (y_ == 0) siglongjmp(back, 1); \
     (__typeof__(y_))-1 < 0 && y_ == (__typeof__(y_))-1 ? \
     (__typeof__(x_))((1 op 2) ? x_ - x_ : 0 - x_) : x_ op y_; })"""
@@ -96,8 +97,8 @@ def source(r, functions):
                      f"short *q) {{")
         for k, (_, e) in enumerate(expressions):
             lines.append(
-                f"if (sigsetjmp(back, 1) == 0) {{ __typeof__({e} + 0) v = {e};"
-                f"if ((__typeof__({e} + 0))-1 < (__typeof__({e} + 0))1) "
+                f"if (sigsetjmp(back, 1) == 0) {{ __auto_type v = {e} + 0;"
+                f"if ((__typeof__(v))-1 < (__typeof__(v))1) "
                 f"fprintf(out, \"{n} {k} %ld\\n\", (long)v); else "
                 f"fprintf(out, \"{n} {k} %lu\\n\", (unsigned long)v); }} else "
                 f"fprintf(out, \"{n} {k} trap\\n\");")

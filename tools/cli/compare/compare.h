@@ -21,7 +21,7 @@ struct compare_figures {
     bool is_declared; /* a manifest named it, and it was bound */
 };
 enum compare_verdict {
-    COMPARE_NOISE,   /* no more than what runs differ by */
+    COMPARE_NOISE,   /* no more than what runs differ by, if tested */
     COMPARE_CHANGED, /* tested */
     COMPARE_LIKELY,  /* too few runs for a test; it stands out */
     COMPARE_NEW,     /* called in side B alone, and in each run of it */
@@ -115,8 +115,10 @@ int compare_print_text(const struct view *v, const struct compare *c, bool all)
     __attribute__((warn_unused_result));
 int compare_print_json(const struct compare *c)
     __attribute__((warn_unused_result));
-/* "new", "gone", "change", "likely", "noise". */
-const char *compare_verdict_name(enum compare_verdict verdict);
+/* "new", "gone", "change", "likely", "noise"; "unclear" where no test says that
+ * it is noise. */
+const char *compare_verdict_name(const struct compare *c,
+                                 const struct compare_row *row);
 /* Has the object another build id in B, or only one side it? False also where
  * nothing is known of a side. */
 bool compare_is_other(const struct compare *c, const struct compare_object *o);

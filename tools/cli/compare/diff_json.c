@@ -30,7 +30,7 @@ static struct cJSON *figures(const struct compare_figures *f)
 static void add_change(struct cJSON *o, const struct compare *c,
                        const struct compare_row *r)
 {
-    json_text(o, "verdict", compare_verdict_name(r->verdict));
+    json_text(o, "verdict", compare_verdict_name(c, r));
     add_number(o, "p", r->p, c->is_tested && r->p >= 0);
     add_number(o, "ratio", r->ratio, r->ratio > 0);
     json_int(o, "change_ns", r->change_ns);

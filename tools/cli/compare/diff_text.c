@@ -14,11 +14,13 @@ enum {
     ERRORS = 10,
 };
 
-const char *compare_verdict_name(enum compare_verdict verdict)
+const char *compare_verdict_name(const struct compare *c,
+                                 const struct compare_row *row)
 {
     static const char *const names[] = {"noise", "change", "likely", "new",
                                         "gone"};
-    return names[verdict];
+    bool is_unclear = row->verdict == COMPARE_NOISE && !c->is_tested;
+    return is_unclear ? "unclear" : names[row->verdict];
 }
 
 /* ---- figures
@@ -126,12 +128,15 @@ static void print_whole(const struct view *v, const struct compare *c)
     if (is_change)
         buf_printf(&text, "B is %s by %s: ", b > a ? "slower" : "faster",
                    size_of(a, b).text);
-    else
+    else if (c->is_tested || a == b)
         buf_text(&text, "As long as before: ");
+    else
+        buf_text(&text, "No clear difference: ");
     buf_printf(&text, "%s, then %s", format_duration(a, utf8).text,
                format_duration(b, utf8).text);
     if (!is_change && a != b)
-        buf_printf(&text, "; %s is noise", change_of(a, b).text);
+        buf_printf(&text, c->is_tested ? "; %s is noise" : ", %s",
+                   change_of(a, b).text);
     put_p(c, w, &text);
     buf_char(&text, '.');
     term_wrap(&v->term, is_change ? TERM_BOLD : TERM_PLAIN, buf_get(&text), 0);
@@ -160,7 +165,7 @@ static void print_sentence(const struct view *v, const struct compare *c,
     if (r->verdict == COMPARE_NEW || r->verdict == COMPARE_GONE) {
         const struct compare_figures *f = r->verdict == COMPARE_NEW ? b : a;
         const struct compare_figures *other = r->verdict == COMPARE_NEW ? a : b;
-        buf_printf(&text, " is %s: self %s", compare_verdict_name(r->verdict),
+        buf_printf(&text, " is %s: self %s", compare_verdict_name(c, r),
                    format_duration(f->self_ns, utf8).text);
         buf_printf(
             &text, ", %s calls; in %s it %s", format_count(f->calls).text,
@@ -187,7 +192,8 @@ static void print_none(const struct view *v, const struct compare *c)
     struct buf text;
     const struct compare_row *r = c->row;
     buf_init(&text, 1 << 17);
-    buf_printf(&text, "No %s changed", c->is_by_path ? "path" : "handler");
+    buf_printf(&text, c->is_tested ? "No %s changed" : "No %s stands out",
+               c->is_by_path ? "path" : "handler");
     if (c->row_count > 0 && r->change_ns != 0) {
         buf_text(&text, ": the largest difference, ");
         text_escape(&text, r->name);
@@ -195,8 +201,7 @@ static void print_none(const struct view *v, const struct compare *c)
             &text, " %s",
             change_of(r->side[COMPARE_A].self_ns, r->side[COMPARE_B].self_ns)
                 .text);
-        buf_text(&text, c->is_tested ? ", is what runs differ by"
-                                     : ", does not stand out");
+        buf_text(&text, c->is_tested ? ", is what runs differ by" : "");
         put_p(c, r, &text);
     }
     buf_char(&text, '.');
@@ -236,8 +241,8 @@ static const struct term_column columns[] = {
     {.title = "P", .drop = 2}, /* last: only where there was a test */
 };
 
-static void add_row(struct term_table *t, const struct compare_row *r,
-                    bool utf8)
+static void add_row(struct term_table *t, const struct compare *c,
+                    const struct compare_row *r, bool utf8)
 {
     const struct compare_figures *a = &r->side[COMPARE_A],
                                  *b = &r->side[COMPARE_B];
@@ -253,7 +258,7 @@ static void add_row(struct term_table *t, const struct compare_row *r,
     term_table_cell(t, 2, plain, format_duration(b->self_ns, utf8).text);
     term_table_cell(t, 3, style, change_of(a->self_ns, b->self_ns).text);
     term_table_cell(t, 4, plain, part);
-    term_table_cell(t, 5, style, compare_verdict_name(r->verdict));
+    term_table_cell(t, 5, style, compare_verdict_name(c, r));
     if (r->p >= 0)
         term_table_cell(t, 11, plain, p_of(r->p).text);
     if (r->verdict == COMPARE_NEW || r->verdict == COMPARE_GONE)
@@ -277,13 +282,14 @@ static int print_table(const struct view *v, const struct compare *c, bool all)
     for (size_t i = 0; i < c->row_count; i++) {
         noise += !compare_is_change(&c->row[i]);
         if (all || noise <= NOISE_ROWS)
-            add_row(&table, &c->row[i], v->term.utf8);
+            add_row(&table, c, &c->row[i], v->term.utf8);
     }
     putchar('\n');
     int err = term_table_print(&table, &v->term);
     term_table_free(&table);
     if (!all && noise > NOISE_ROWS)
-        printf("and %zu more that are noise (--all)\n", noise - NOISE_ROWS);
+        printf("and %zu more that %s (--all)\n", noise - NOISE_ROWS,
+               c->is_tested ? "are noise" : "do not stand out");
     return err;
 }
 

@@ -13,6 +13,10 @@ static const double surely = 0.01, least_change = 0.05;
 static const double nearly = 0.02, large_change = 0.10;
 /* Without a test: so many spreads from the others, and so much at least. */
 static const double far_spreads = 3.5, far_least = 0.08, spread_least = 0.02;
+/* Of few handlers the changed one may be the spread: no more than this. */
+static const double spread_most = 0.10;
+/* A handler with less than this part of the whole tells nothing of it. */
+static const double telling_part = 0.005;
 /* What is less than this part of the whole weighs nothing. */
 static const double least_part = 0.0005;
 /* What a run may differ by without meaning anything (a logarithm). */
@@ -191,9 +195,14 @@ static double spread_between(const struct compare *c, double small,
 {
     size_t n = 0;
     *middle_out = 0;
-    for (size_t i = 0; i < c->row_count; i++)
-        if (c->row[i].ratio > 0)
-            room[n++] = log_ratio(&c->row[i], small);
+    for (size_t i = 0; i < c->row_count; i++) {
+        const struct compare_row *r = &c->row[i];
+        double most = fmax((double)r->side[COMPARE_A].self_ns,
+                           (double)r->side[COMPARE_B].self_ns);
+        if (r->ratio > 0 && !r->is_rest &&
+            most >= small / least_part * telling_part)
+            room[n++] = log_ratio(r, small);
+    }
     if (n < 4)
         return 0;
     double mid = *middle_out = median(room, n);
@@ -207,6 +216,7 @@ static void judge_few(struct compare *c, double small, double *room)
     double middle_ratio;
     double between = spread_between(c, small, room, &middle_ratio);
     double within = spread_within(c, small, room);
+    between = between < spread_most ? between : spread_most;
     double spread = between > within ? between : within;
     spread = spread > spread_least ? spread : spread_least;
     c->spread = exp(spread) - 1;
@@ -219,7 +229,9 @@ static void judge_few(struct compare *c, double small, double *room)
     }
     double whole = fabs(log_ratio(&c->whole, small));
     c->whole.verdict =
-        whole >= far_spreads * spread ? COMPARE_LIKELY : COMPARE_NOISE;
+        whole >= far_spreads * spread && whole >= log1p(far_least)
+            ? COMPARE_LIKELY
+            : COMPARE_NOISE;
 }
 
 /* ---- all
