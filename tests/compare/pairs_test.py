@@ -13,6 +13,8 @@ import json
 import math
 import os
 import random
+import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -62,8 +64,7 @@ class Pair:
         return [max(int(whole * p / sum(parts)), 1) for p in parts]
 
     def write(self, path):
-        st = fixture.Store(SOURCE + "/sql/sqlite", path)
-        st.db.execute("PRAGMA synchronous = off")
+        st = opened(path)
         at = fixture.BASE
         for side in 0, 1:
             outlier = self.random.randrange(self.runs[side]) if self.random.random() < 0.5 else -1
@@ -97,6 +98,19 @@ class Pair:
                    status="ok", ended_by="return")
         st.rollups(t)
         return at
+
+
+def opened(path):
+    """A new store: the tables are made once."""
+    empty = os.path.join(os.path.dirname(path), "empty.db")
+    if not os.path.exists(empty):
+        fixture.Store(SOURCE + "/sql/sqlite", empty).db.close()
+    shutil.copy(empty, path)
+    store = fixture.Store.__new__(fixture.Store)
+    store.db = sqlite3.connect(path)
+    store.db.execute("PRAGMA synchronous = off")
+    store.sessions = store.traces = 0
+    return store
 
 
 def diff(store, *args):
