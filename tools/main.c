@@ -5,6 +5,7 @@
  */
 #include "tools/cli/command/commands.h"
 #include "tools/cli/compare/cmd_diff.h"
+#include "tools/cli/live/cmd_live.h"
 #include "tools/common/config.h"
 #include "tools/common/options.h"
 #include "tools/common/text/text.h"
@@ -29,6 +30,7 @@ static const struct command {
     {"errors", cmd_errors},
     {"diff", cmd_diff},
     {"spans", cmd_spans},
+    {"look", cmd_look},
     {"status", cmd_status},
     {"off", cmd_off},
     {"on", cmd_on},

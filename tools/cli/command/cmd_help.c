@@ -26,6 +26,8 @@ static const char text[] =
     "  handspan diff [A [B]]                        what changed between "
     "runs\n"
     "  handspan spans [TRACE]                       its calls, one a line\n"
+    "  handspan look PID                            where its threads are "
+    "now\n"
     "\n"
     "  handspan export [TRACE]                      OTLP, Chrome, folded, CSV\n"
     "  handspan schema KIND                         the SQL of the tables\n"

@@ -81,8 +81,7 @@ struct compare {
 int compare_choose(struct view *v, const char *text, int64_t most,
                    struct compare_side *out);
 
-/* ---- figures.c, failures.c ------------------------------------------------
- */
+/* ---- figures.c, failures.c ----------------------------------------------- */
 
 /* Read the figures of all runs; `c->side` is chosen. 0 or -errno. */
 int compare_load(struct view *v, struct compare *c)
@@ -95,8 +94,7 @@ int compare_objects(struct compare *c, int side, const struct query_detail *d)
     __attribute__((warn_unused_result));
 void compare_free(struct compare *c);
 
-/* ---- judge.c --------------------------------------------------------------
- */
+/* ---- judge.c ------------------------------------------------------------- */
 
 /* Medians, test, order. 0 or -errno. */
 int compare_judge(struct compare *c) __attribute__((warn_unused_result));
@@ -107,8 +105,7 @@ bool compare_is_change(const struct compare_row *row);
 const struct compare_row *compare_slower(const struct compare *c,
                                          double percent);
 
-/* ---- diff_text.c, diff_json.c ----------------------------------------------
- */
+/* ---- diff_text.c, diff_json.c -------------------------------------------- */
 
 /* With `all` also each row that is noise. 0 or -ENOMEM. */
 int compare_print_text(const struct view *v, const struct compare *c, bool all)

@@ -23,8 +23,7 @@ const char *compare_verdict_name(const struct compare *c,
     return is_unclear ? "unclear" : names[row->verdict];
 }
 
-/* ---- figures
- * ------------------------------------------------------------------- */
+/* ---- figures ------------------------------------------------------------- */
 
 struct change_text {
     char text[64];
@@ -58,8 +57,7 @@ static struct change_text p_of(double p)
     return out;
 }
 
-/* ---- who is compared
- * -------------------------------------------------------------- */
+/* ---- who is compared ----------------------------------------------------- */
 
 static void print_side(const struct view *v, const struct compare_side *s,
                        const char *letter)
@@ -93,8 +91,7 @@ static void print_side(const struct view *v, const struct compare_side *s,
                format_count(s->matching).text);
 }
 
-/* ---- what came of it
- * ----------------------------------------------------------------- */
+/* ---- what came of it ----------------------------------------------------- */
 
 static void put_p(const struct compare *c, const struct compare_row *r,
                   struct buf *b)
@@ -222,9 +219,7 @@ static void print_verdict(const struct view *v, const struct compare *c)
         print_none(v, c);
 }
 
-/* ---- table
- * -------------------------------------------------------------------------------
- */
+/* ---- table --------------------------------------------------------------- */
 
 static const struct term_column columns[] = {
     {.title = "HANDLER", .left = true, .shrinks = true},
@@ -293,8 +288,7 @@ static int print_table(const struct view *v, const struct compare *c, bool all)
     return err;
 }
 
-/* ---- errors, objects
- * ------------------------------------------------------------------------ */
+/* ---- errors, objects ----------------------------------------------------- */
 
 /* "New failure in 3 of 5 runs: extract: return < 0 (ENOENT), 12 times." */
 static void print_error(const struct view *v, const struct compare *c,
@@ -376,8 +370,7 @@ static void print_objects(const struct view *v, const struct compare *c)
     buf_free(&text);
 }
 
-/* ---- how it was judged
- * ------------------------------------------------------------------------- */
+/* ---- how it was judged --------------------------------------------------- */
 
 static void print_method(const struct view *v, const struct compare *c)
 {

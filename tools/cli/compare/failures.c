@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- failures ---------------------------------------------------------------
- */
+/* ---- failures ------------------------------------------------------------ */
 
 static struct compare_error *error_of(struct compare *c,
                                       const struct query_group *g)
@@ -62,8 +61,7 @@ int compare_failures(struct view *v, struct compare *c, int side, size_t at)
     return err;
 }
 
-/* ---- programs and libraries
- * -------------------------------------------------- */
+/* ---- programs and libraries ---------------------------------------------- */
 
 static const char *base_of(const char *path)
 {
@@ -107,8 +105,7 @@ int compare_objects(struct compare *c, int side, const struct query_detail *d)
     return 0;
 }
 
-/* ---- the end
- * ------------------------------------------------------------------ */
+/* ---- the end ------------------------------------------------------------- */
 
 void compare_free(struct compare *c)
 {

@@ -54,8 +54,7 @@ static int note_declared(const struct at *at, const struct query_detail *d)
     return 0;
 }
 
-/* ---- by handler ------------------------------------------------------------
- */
+/* ---- by handler ---------------------------------------------------------- */
 
 static int take_stats(const struct at *at, const struct stats *s)
 {
@@ -105,8 +104,7 @@ static int load_handlers(struct view *v, const struct at *at,
     return err;
 }
 
-/* ---- by path ---------------------------------------------------------------
- */
+/* ---- by path ------------------------------------------------------------- */
 
 /* "run > extract": handlers alone, so that the same work below another pid or
  * program name is the same path. */

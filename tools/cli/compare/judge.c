@@ -22,8 +22,7 @@ static const double least_part = 0.0005;
 /* What a run may differ by without meaning anything (a logarithm). */
 static const double run_floor = 0.01;
 
-/* ---- medians
- * ------------------------------------------------------------------ */
+/* ---- medians ------------------------------------------------------------- */
 
 static int by_number(const void *a, const void *b)
 {
@@ -110,8 +109,7 @@ static void set_row(const struct compare *c, struct compare_row *r,
     r->is_calls_changed = is_calls_changed(c, r);
 }
 
-/* ---- test
- * ----------------------------------------------------------------------- */
+/* ---- test ---------------------------------------------------------------- */
 
 /* What weighs nothing: a part of the median run's self times. */
 static double small_of(const struct compare *c, double *room)
@@ -156,8 +154,7 @@ static int test_all(struct compare *c, double small)
     return err;
 }
 
-/* ---- without a test
- * ---------------------------------------------------------------- */
+/* ---- without a test ------------------------------------------------------ */
 
 static double log_ratio(const struct compare_row *r, double small)
 {
@@ -234,9 +231,7 @@ static void judge_few(struct compare *c, double small, double *room)
             : COMPARE_NOISE;
 }
 
-/* ---- all
- * -----------------------------------------------------------------------------
- */
+/* ---- all ----------------------------------------------------------------- */
 
 static bool is_tested_change(const struct compare_row *r, double small)
 {
@@ -347,8 +342,7 @@ int compare_judge(struct compare *c)
     return err;
 }
 
-/* ---- --fail-over
- * ------------------------------------------------------------------------ */
+/* ---- --fail-over --------------------------------------------------------- */
 
 static bool is_slower(const struct compare *c, const struct compare_row *r,
                       double percent)
