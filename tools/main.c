@@ -31,6 +31,7 @@ static const struct command {
     {"diff", cmd_diff},
     {"spans", cmd_spans},
     {"look", cmd_look},
+    {"top", cmd_top},
     {"status", cmd_status},
     {"off", cmd_off},
     {"on", cmd_on},

@@ -66,15 +66,7 @@ int main(int argc, char **argv)
 MANIFEST = "[[span]] int outer(char *c);\n[[span]] int take_line(char *c);\n"
 
 
-def is_allowed():
-    try:
-        with open("/proc/sys/kernel/yama/ptrace_scope", encoding="ascii") as f:
-            return os.geteuid() == 0 or f.read().strip() == "0"
-    except FileNotFoundError:
-        return True
-
-
-@unittest.skipUnless(is_allowed(), "kernel.yama.ptrace_scope keeps it from processes of ours")
+@unittest.skipUnless(alive.may_look(), "kernel.yama.ptrace_scope keeps it from processes of ours")
 class Look(unittest.TestCase):
     @classmethod
     def setUpClass(cls):

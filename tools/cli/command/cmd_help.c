@@ -26,6 +26,8 @@ static const char text[] =
     "  handspan diff [A [B]]                        what changed between "
     "runs\n"
     "  handspan spans [TRACE]                       its calls, one a line\n"
+    "  handspan top                                 what is open now, "
+    "everywhere\n"
     "  handspan look PID                            where its threads are "
     "now\n"
     "\n"

@@ -49,6 +49,11 @@ void live_close(struct live *l);
  * so that they have a place. 0 or -errno. */
 int live_look(struct live *l, bool may_stop)
     __attribute__((warn_unused_result));
+/* At one of them, with a client that the caller begins ({.fd = -1}) and stops.
+ */
+int live_look_at(struct live *l, size_t at, bool may_stop,
+                 struct symbolize_client *client)
+    __attribute__((warn_unused_result));
 
 /* ---- live_lock.c --------------------------------------------------------- */
 

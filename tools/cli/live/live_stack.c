@@ -147,8 +147,8 @@ static void add_descriptor(int32_t pid, const struct look *look,
     snprintf(t->place + at, sizeof t->place - at, ": %s", target);
 }
 
-static int look_at_thread(struct live *l, size_t at, bool may_stop,
-                          struct symbolize_client *client)
+int live_look_at(struct live *l, size_t at, bool may_stop,
+                 struct symbolize_client *client)
 {
     static struct look look;
     struct live_thread *t = &l->thread[at];
@@ -186,7 +186,7 @@ int live_look(struct live *l, bool may_stop)
     struct symbolize_client client = {.fd = -1, .patience_ms = PATIENCE_MS};
     int err = 0;
     for (size_t i = 0; i < l->thread_count && !err; i++)
-        err = look_at_thread(l, i, may_stop, &client);
+        err = live_look_at(l, i, may_stop, &client);
     symbolize_stop(&client);
     return err;
 }
