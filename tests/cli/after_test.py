@@ -64,6 +64,23 @@ class After(unittest.TestCase):
                                r"leave it out of m\.manifest$")
         self.assertNotIn("advice", self.trace("0", "100", options=["--summary=always"]).stderr)
 
+    def test_a_manifest_that_comes_along(self):
+        for name in "zlib", "zlib.manifest":
+            said = subprocess.run([HANDSPAN, "check", "-m", name, "./prog"], cwd=self.path,
+                                  env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                  text=True, timeout=300).stdout
+            self.assertRegex(said, r"(?m)^\S+ +deflate ")
+            given = subprocess.run([HANDSPAN, "env", "-m", name], cwd=self.path, env=self.env,
+                                   stdout=subprocess.PIPE, text=True, timeout=300).stdout
+            self.assertIn("share/handspan/manifests/zlib.manifest", given)
+        own = os.path.join(self.path, "zlib.manifest")  # a file of that name comes first
+        with open(own, "w") as f:
+            f.write(MANIFEST)
+        given = subprocess.run([HANDSPAN, "env", "-m", "zlib.manifest"], cwd=self.path, env=self.env,
+                               stdout=subprocess.PIPE, text=True, timeout=300).stdout
+        os.unlink(own)
+        self.assertIn(own, given)
+
     def test_a_failure_is_told(self):
         for how, status, ended in ("3", 3, "exit 3"), ("s", -15, "SIGTERM"):
             done = self.trace(how, options=["--on-failure", HOOK])

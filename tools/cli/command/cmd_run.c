@@ -462,7 +462,8 @@ int cmd_run(int argc, char **argv)
     struct run r = {.summary = "auto", .news_fd = -1};
     const struct option_spec specs[] = {
         {"manifest", 'm', OPTION_TEXT, "FILE",
-         "what to trace; else ./handspan.manifest", &r.options.manifest},
+         "what to trace; or a name that comes along (sqlite3)",
+         &r.options.manifest},
         {"strict", 0, OPTION_FLAG, NULL,
          "run nothing unless all can be traced (125)", &r.is_strict},
         {"summary", 0, OPTION_TEXT, "WHEN", "always, auto (terminal), never",
