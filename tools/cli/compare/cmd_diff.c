@@ -88,7 +88,7 @@ static int run(struct diff *d, int operands, char **argv)
         if (!err)
             err = compare_judge(&c);
         if (!err)
-            err = d->view.json ? compare_print_json(&c)
+            err = d->view.json ? compare_print_json(&d->view, &c)
                                : compare_print_text(&d->view, &c, d->all);
         status = err ? options_trouble("cannot compare: %s", strerror(-err))
                      : fail(d, &c);

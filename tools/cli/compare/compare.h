@@ -110,7 +110,7 @@ const struct compare_row *compare_slower(const struct compare *c,
 /* With `all` also each row that is noise. 0 or -ENOMEM. */
 int compare_print_text(const struct view *v, const struct compare *c, bool all)
     __attribute__((warn_unused_result));
-int compare_print_json(const struct compare *c)
+int compare_print_json(const struct view *v, const struct compare *c)
     __attribute__((warn_unused_result));
 /* "new", "gone", "change", "likely", "noise"; "unclear" where no test says that
  * it is noise. */

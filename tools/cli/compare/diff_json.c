@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A comparison as JSON lines; see compare.h. */
 #include "tools/cli/compare/compare.h"
+#include "tools/cli/screen/share.h"
 #include "tools/common/text/json.h"
 #include <errno.h>
 #include <stdio.h>
@@ -92,10 +93,15 @@ static int print_object(const struct compare *c, const struct compare_object *b)
     return json_print(stdout, o);
 }
 
-int compare_print_json(const struct compare *c)
+int compare_print_json(const struct view *v, const struct compare *c)
 {
-    json_print_schema(stdout);
-    int err = print_whole(c);
+    struct share_sum sum = {0};
+    for (int side = 0; side < COMPARE_SIDES; side++)
+        for (size_t i = 0; i < c->side[side].count; i++)
+            share_sum_add(&sum, &c->side[side].trace[i]);
+    int err = share_print_schema(stdout, v->db, &sum);
+    if (!err)
+        err = print_whole(c);
     for (size_t i = 0; i < c->row_count && !err; i++)
         err = print_row(c, &c->row[i]);
     for (size_t i = 0; i < c->error_count && !err; i++)
