@@ -139,8 +139,7 @@ static int64_t own_ns(const struct query_tree *tree, const int64_t *below,
     return ns > 0 ? ns : 0;
 }
 
-/* By item: the time of its children on its thread. Shape: item_count. */
-static int64_t *sum_below(const struct query_tree *tree)
+int64_t *stats_below(const struct query_tree *tree)
 {
     int64_t *below = calloc(tree->item_count + 1, sizeof *below);
     for (size_t i = 0; below && i < tree->item_count; i++) {
@@ -195,7 +194,7 @@ static bool has_unended(const struct query_tree *tree)
 static int add_items(struct stats *s, const struct query_tree *tree)
 {
     size_t *rows = calloc(tree->node_count + 1, sizeof *rows);
-    int64_t *below = has_unended(tree) ? sum_below(tree) : NULL;
+    int64_t *below = has_unended(tree) ? stats_below(tree) : NULL;
     int err = rows && (below || !has_unended(tree)) ? 0 : -ENOMEM;
     for (size_t i = 0; i < tree->item_count && !err; i++) {
         const struct query_item *item = &tree->items[i];
