@@ -82,7 +82,8 @@ SELECT s.ref, s.parent_ref, s.process_idx, t.trace_id, e.key, s.site, p.pid,
       'offset', f.value ->> 'offset', 'build_id', f.value ->> 'build_id'))
     FROM json_each(s.error, CASE
       WHEN json_array_length(s.error, '$.origin') > 0 THEN '$.origin'
-      ELSE '$.stack' END) f) END
+      ELSE '$.stack' END) f) END,
+  i.file, i.line, i.is_root AND s.parent_ref = 0
 FROM spans s
 JOIN sessions e ON e.session = s.session
 JOIN traces t ON t.trace = s.trace

@@ -110,6 +110,9 @@ static void fill_names(struct upload_span *o, const struct otlp_export *x,
     o->name = i ? i->name : NULL;
     o->symbol = i ? i->symbol : NULL;
     o->object = i && i->object ? export_base(i->object) : NULL;
+    o->file = i ? i->file : NULL;
+    o->line = i ? number(i->line) : UPLOAD_NULL;
+    o->is_root = i && i->is_root && p->parent_ref == 0;
     o->program = q ? q->name : NULL;
     o->pid = q ? q->pid : UPLOAD_NULL;
     o->tid = t ? t->tid : UPLOAD_NULL;
@@ -147,6 +150,12 @@ static char *frames_without_paths(const cJSON *error)
             cJSON_AddStringToObject(o, "file", export_base(file));
         if (cJSON_IsNumber(line))
             cJSON_AddNumberToObject(o, "line", line->valuedouble);
+        const char *object = member(frame, "object");
+        if (object)
+            cJSON_AddStringToObject(o, "object", export_base(object));
+        const char *offset = member(frame, "offset");
+        if (offset)
+            cJSON_AddStringToObject(o, "offset", offset);
         cJSON_AddItemToArray(bare, o);
     }
     char *text = cJSON_PrintUnformatted(bare);
