@@ -8,6 +8,10 @@ import sys
 import tempfile
 import unittest
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../common"))
+import side_by_side  # noqa: E402
+
 HANDSPAN, PRELOAD = (os.path.realpath(a) for a in sys.argv[1:3])
 CC = os.environ.get("CC", "cc")
 
@@ -82,4 +86,5 @@ class Base(unittest.TestCase):
 
 
 def main():
-    unittest.main(argv=sys.argv[:1] + sys.argv[3:])
+    del sys.argv[1:3]
+    side_by_side.main()

@@ -9,6 +9,7 @@ the same and say so.
   directory_test.py HANDSPAN PRELOAD    (needs root and mount namespaces)
 """
 import contextlib
+import ctypes
 import os
 import shutil
 import stat
@@ -16,6 +17,10 @@ import subprocess
 import sys
 import tempfile
 import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../common"))
+import side_by_side  # noqa: E402
 
 HERE = "/mnt/handspan"
 OTHER, USER = 65533, 65532
@@ -51,6 +56,14 @@ def enter():
         f.write("[[object(main)]];\n[[span]] int work(int n);\n")
     subprocess.run([os.environ.get("CC", "cc"), "-O1", "-o", HERE + "/p",
                     HERE + "/p.c"], check=True, cwd=HERE)
+
+
+def apart():
+    """Each process of the tests has mounts of its own."""
+    new_mounts = 0x20000
+    if ctypes.CDLL(None, use_errno=True).unshare(new_mounts):
+        raise OSError(ctypes.get_errno(), "unshare")
+    mount(HERE + "/run", "0755")
 
 
 class Squat(unittest.TestCase):
@@ -356,7 +369,8 @@ class SquatUser(Squat):
 if __name__ == "__main__":
     if len(sys.argv) > 3 and sys.argv[3] == "--inside":
         enter()
-        unittest.main(argv=sys.argv[:1] + sys.argv[4:])
+        del sys.argv[1:4]
+        side_by_side.main(prepare=apart)
     if os.geteuid() != 0:
         print("skipped: needs root, to be two users")
         sys.exit(77)

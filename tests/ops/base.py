@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "../common"))
 import alive  # noqa: E402
 import lock  # noqa: E402
+import side_by_side  # noqa: E402
 
 HANDSPAN = os.path.realpath(sys.argv.pop(1))
 CC = os.environ.get("CC", "cc")
@@ -125,4 +126,4 @@ class Base(unittest.TestCase):
 
 
 def main():
-    unittest.main()
+    side_by_side.main()

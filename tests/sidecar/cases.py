@@ -401,21 +401,39 @@ def case_bad_sessions():
     p.done()
 
 
+def stillborn(pids, *how, status):
+    """Files without anything in them, as of these processes; what is left."""
+    place = Place()
+    names = [f"session-{pid}-1-{key:016x}.lane"
+             for key, pid in enumerate(pids, 1)]
+    for size, name in enumerate(names):
+        with open(os.path.join(place.dir, name), "wb") as f:
+            f.truncate(size << 20)
+    place.drain(*how, status=status)
+    left = place.sessions()
+    place.done()
+    return [names.index(name) for name in left]
+
+
+def dead_pid():
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    return gone.pid
+
+
 def case_stillborn():
     """A process that died before its session was made leaves a file without
     anything in it: it goes. One whose process lives stays."""
-    place = Place()
-    gone = subprocess.Popen(["true"])
-    gone.wait()
-    names = [f"session-{pid}-1-{key:016x}.lane"
-             for key, pid in ((1, gone.pid), (2, os.getpid()))]
-    for name, size in zip(names, (0, 1 << 20)):
-        with open(os.path.join(place.dir, name), "wb") as f:
-            f.truncate(size)
-    place.drain(status=1)
-    expect([n for n in os.listdir(place.dir) if n.startswith("session-")],
-           names[1:], "what is left")
-    place.done()
+    expect(stillborn([dead_pid(), dead_pid()], status=0), [], "of the dead")
+    expect(stillborn([os.getpid()], "--once", status=0), [0], "of the living")
+
+
+def case_stillborn_slow():
+    """A sidecar that stays gives one whose process lives a minute."""
+    begun = time.monotonic()
+    expect(stillborn([dead_pid(), os.getpid()], status=1), [1], "what is left")
+    if time.monotonic() - begun < 60:
+        raise AssertionError("it gave up before its minute was over")
 
 
 def case_truncated_live():
