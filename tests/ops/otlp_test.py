@@ -555,8 +555,7 @@ class Otlp(base.Base):
             "[[span]] int group", "[[root]] int group"))
         self.traced(1, OTEL_RESOURCE_ATTRIBUTES="k8s.pod.name=jobs-1,"
                     "k8s.namespace.name=night,container.id=" + "c0" * 32)
-        with open(os.path.join(self.path, "prog.c")) as f:
-            lines = f.read().splitlines()
+        lines = PROG.splitlines()
         for values in False, True:
             out = os.path.join(self.path, "out")
             self.ok("export", "-f", "otlp-protobuf", "-o", out,
@@ -573,9 +572,9 @@ class Otlp(base.Base):
                      for c in r.scope_spans for s in c.spans}
             for name in "step", "group":
                 mine = attributes(spans[name].attributes)
-                path = os.path.join(self.path, "prog.c")
-                self.assertEqual(mine["code.file.path"],
-                                 path if values else "prog.c")
+                path, _, file = mine["code.file.path"].rpartition("/")
+                # (it may have been compiled for another case)
+                self.assertEqual((path[:1], file), ("/" * values, "prog.c"))
                 self.assertIn(" %s(" % name,
                               lines[mine["code.line.number"] - 1])
             self.assertEqual(spans["group"].kind, 2)
