@@ -275,7 +275,7 @@ static int sink_of(const char *text, struct work *w,
         return upload_url_check(&w->url, (*ops)->options, why, why_bytes);
     snprintf(why, why_bytes,
              "no sink has the scheme '%s'; there are otlp, otlp+http(s), "
-             "postgrest+http(s) and insforge+http(s)",
+             "postgresql, postgrest+http(s) and insforge+http(s)",
              w->url.scheme);
     return -EINVAL;
 }
