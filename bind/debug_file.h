@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where the full symbols of a stripped object may be: its debug file, by build
- * id or by the name in .gnu_debuglink, as gdb looks for it. Pure: who opens
- * files is told their names.
+ * id or by the name in .gnu_debuglink, as gdb looks for it; last, what the file
+ * itself has packed. Pure: who opens files is told their names.
  */
 #pragma once
 #include "shim/plan/image/image.h"
@@ -16,3 +16,9 @@ enum {
 bool bind_debug_path(unsigned number, const char *path,
                      const struct plan_image *image, const char *link,
                      char *out, size_t cap_bytes);
+/* Where the tools keep what they unpacked of .gnu_debugdata (MiniDebugInfo) for
+ * the processes of this user: DIR/symbols-UID/BUILD-ID. False: the object has
+ * no build id, or it does not fit. */
+bool bind_unpacked_path(const char *dir, uint32_t uid,
+                        const struct plan_image *image, char *out,
+                        size_t cap_bytes);

@@ -138,37 +138,45 @@ size_t bind_cold_half_of(const char *symbol)
 /* ---- readable names -------------------------------------------------------
  */
 
-/* Where the parameters begin: the last open parenthesis that is not within
- * another or within template arguments. */
-static size_t bare_bytes(const char *readable)
+enum {
+    SPELLED_BYTES = 1024, /* of a name; longer ones match as a whole alone */
+    GLOB_BYTES = 512,
+};
+
+static bool match_between(const char *glob, const char *from, const char *end)
 {
-    static const char anonymous[] = "(anonymous namespace)";
-    int depth = 0;
-    for (size_t i = 0; readable[i]; i++) {
-        char c = readable[i];
-        if (strncmp(readable + i, anonymous, sizeof(anonymous) - 1) == 0)
-            i += sizeof(anonymous) - 2;
-        else if (c == '(' && depth == 0 && i > 0)
-            return i;
-        else
-            depth += (c == '<') - (c == '>');
-    }
-    return strlen(readable);
+    char text[SPELLED_BYTES];
+    size_t len = (size_t)(end - from);
+    if (len >= sizeof(text))
+        return false;
+    memcpy(text, from, len);
+    text[len] = '\0';
+    return manifest_match_glob(glob, text);
+}
+
+/* Without blanks and ABI tags, in the name and in the glob. */
+static bool match_spelled(const char *glob, const char *from, const char *end)
+{
+    char text[SPELLED_BYTES];
+    return name_spell(from, end, text, sizeof(text)) < sizeof(text) &&
+           manifest_match_glob(glob, text);
 }
 
 bool bind_match_readable(const char *glob, const char *readable)
 {
-    char bare[512];
+    char spelled[GLOB_BYTES];
     const char *untyped = name_skip_return_type(readable);
+    const char *params = name_parameters(untyped);
+    const char *end = params + strlen(params);
     if (manifest_match_glob(glob, readable) ||
-        (untyped != readable && manifest_match_glob(glob, untyped)))
+        manifest_match_glob(glob, untyped) ||
+        match_between(glob, untyped, params))
         return true;
-    size_t len = bare_bytes(untyped);
-    if (len >= sizeof(bare))
-        return false;
-    memcpy(bare, untyped, len);
-    bare[len] = '\0';
-    return manifest_match_glob(glob, bare);
+    return name_spell(glob, glob + strlen(glob), spelled, sizeof(spelled)) <
+               sizeof(spelled) &&
+           (match_spelled(spelled, readable, end) ||
+            match_spelled(spelled, untyped, end) ||
+            match_spelled(spelled, untyped, params));
 }
 
 static bool is_letter(char c)

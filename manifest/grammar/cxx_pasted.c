@@ -341,8 +341,7 @@ static const struct type *with_this(struct parser *p, const struct type *given,
 void pasted_assume(struct parser *p, struct declaration *d)
 {
     static const char no_this[] =
-        "without debug information it cannot be seen whether it has a `this`; "
-        "write symbol(...) and the parameters as the machine passes them";
+        "without debug information it cannot be seen whether it has a `this`";
     static const char no_result[] =
         "without debug information it is not known what it returns, on which "
         "depends how the parameters are passed; write the type before its name";

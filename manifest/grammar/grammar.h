@@ -132,6 +132,10 @@ struct declaration {
 bool pasted_parse(struct parser *p, struct declaration *out, bool *failed);
 /* A type among its parameters that C has no words for. False: it has. */
 bool pasted_param(struct parser *p, const struct manifest_type **out);
+/* cxx_declared.c: "ns::f(char const*)" of "int ns::f(const char *text)", which
+ * was just read. NULL: it is none, or too long, or p->failed. */
+const char *declared_readable(struct parser *p, const struct declaration *d,
+                              bool *is_const);
 /* Without debug information: `this`, or a doubt. */
 void pasted_assume(struct parser *p, struct declaration *d);
 

@@ -247,8 +247,17 @@ static void doubt_all(struct parser *p, const struct declaration *d,
     decl->return_place.kind = MANIFEST_ABSENT;
     for (uint32_t i = 0; i < decl->param_count; i++)
         params[i].place = (struct manifest_place){.kind = MANIFEST_ABSENT};
-    parser_report(p, MANIFEST_NOT_YET, d->at, "'", d->ident,
-                  "' gets times only: ", d->doubt, NULL);
+    if (d->this_kind == THIS_UNKNOWN && decl->symbol)
+        parser_report(p, MANIFEST_NOT_YET, d->at, "'", d->ident,
+                      "' gets times only: ", d->doubt, "; write symbol(\"",
+                      decl->symbol,
+                      "\") and a prototype of C: `int f(int n)` for a "
+                      "function of a namespace, `int f(void *self, int n)` "
+                      "for a method",
+                      NULL);
+    else
+        parser_report(p, MANIFEST_NOT_YET, d->at, "'", d->ident,
+                      "' gets times only: ", d->doubt, NULL);
 }
 
 static void set_prototype(struct parser *p, const struct declaration *d,

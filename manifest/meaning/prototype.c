@@ -81,8 +81,10 @@ static const char *wanted_name(struct parser *p, const struct declaration *d,
 /* `name`: NULL, or only which symbol it is; with `args` because there is no
  * debug information, else because C cannot say what that has. */
 static void without_prototype(struct parser *p, struct declaration *d,
-                              const struct name *name, bool is_pasted)
+                              const struct name *name, bool is_pasted,
+                              const char **symbol)
 {
+    bool is_const;
     if (d->readable) {
         pasted_assume(p, d);
         if (name && !name->args)
@@ -90,6 +92,10 @@ static void without_prototype(struct parser *p, struct declaration *d,
                        "known here";
     } else if (name && is_pasted) {
         d->type = NULL;
+    } else if (is_pasted && d->type &&
+               (*symbol = declared_readable(p, d, &is_const))) {
+        d->this_kind = is_const ? THIS_FIRST : THIS_UNKNOWN;
+        pasted_assume(p, d);
     }
 }
 
@@ -116,7 +122,7 @@ const struct name *borrow_prototype(struct parser *p, struct declaration *d,
     if (w.is_pasted)
         decl->symbol = name && name->symbol ? name->symbol : d->readable;
     if (!name || !name->ctype) {
-        without_prototype(p, d, name, w.is_pasted);
+        without_prototype(p, d, name, w.is_pasted, &decl->symbol);
         return NULL;
     }
     if (!w.has_params || w.is_pasted)

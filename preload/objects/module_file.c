@@ -105,6 +105,24 @@ static bool is_same_text(const struct module *module, const void *file,
     return any;
 }
 
+/* What the tools unpacked of its .gnu_debugdata before, ours alone. */
+static const void *map_unpacked(struct module *module, size_t *len)
+{
+    char path[PATH_MAX];
+    struct stat st;
+    if (!bind_unpacked_path(config.dir, config.uid, &module->image, path,
+                            sizeof(path)))
+        return NULL;
+    const void *at = map_path(path, len, &st);
+    if (!at)
+        return NULL;
+    if (st.st_uid == config.uid && (st.st_mode & 077) == 0 &&
+        plan_image_add_debugdata(&module->image, at, *len) == 0)
+        return at;
+    munmap((void *)(uintptr_t)at, *len);
+    return NULL;
+}
+
 /* The debug file of an object whose file has no symbols; `file` is that one. */
 static const void *map_debug(struct module *module, const void *file,
                              size_t file_len, size_t *len)
@@ -124,7 +142,7 @@ static const void *map_debug(struct module *module, const void *file,
         if (at)
             munmap((void *)(uintptr_t)at, *len);
     }
-    return NULL;
+    return map_unpacked(module, len);
 }
 
 void module_add_symtab(struct module *module)

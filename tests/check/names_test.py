@@ -99,6 +99,65 @@ def case_debug_file(p):
     expect(after["stage_load"]["calls"], 1, "in .debug")
 
 
+# As the manual of gdb has it, "Debugging information in a special section".
+PACK = r"""
+nm -D $1 --format=posix --defined-only | awk '{ print $1 }' | sort > dynsyms
+nm $1 --format=posix --defined-only |
+    awk '{ if ($2 == "T" || $2 == "t" || $2 == "D") print $1 }' |
+    sort > funcsyms
+comm -13 dynsyms funcsyms > keep
+objcopy --only-keep-debug $1 debug
+objcopy -S --remove-section .gdb_index --remove-section .comment \
+    --keep-symbols=keep debug mini
+strip --strip-all -R .comment $1
+rm -f mini.xz && xz mini && objcopy --add-section .gnu_debugdata=mini.xz $1
+"""
+FAILING = r"""
+#include <stdlib.h>
+#define NO __attribute__((noinline, noipa))
+NO static int deeper(int n) { if (n > 1) abort(); return n; }
+NO static int work(int n) { return deeper(n) + 1; }
+int main(int argc, char **argv) { (void)argv; return work(argc + 1) - 3; }
+"""
+
+
+def case_packed(p):
+    """Names that a distribution packed into the stripped file itself
+    (MiniDebugInfo): of the program and of a library."""
+    p.write("pack", PACK)
+    p.write("p.c", PLAIN)
+    p.write("lib.c", "#include <stdio.h>\n__attribute__((noinline, noipa)) "
+            "static int inner(int n) { return n + getchar(); }\n"
+            "int outer(int n) { return inner(n); }\n")
+    p.write("q.c", "int outer(int n); int main(void) { return outer(1) == 9; }")
+    p.sh(f"{CC} -O1 -o p p.c && sh -e pack p && {CC} -O1 -shared -fPIC "
+         f"-o lib.so lib.c && {CC} -o q q.c ./lib.so && sh -e pack lib.so")
+    expect(p.sh("nm p", check=False).stdout, "", "it is stripped")
+    drafted = p.handspan("suggest", "./p").stdout
+    expect("is stripped" in drafted, False, "suggest: " + drafted)
+    expect_in("stage_load", drafted, "suggest")
+    p.write("m", STAGES)
+    _, after = agree(p, "./p", but=("work",))
+    expect([after[n]["calls"] for n in ("stage_load", "stage_s*")], [1, 1],
+           "calls")
+    p.write("m", '[[object("lib.so")]];\n[[span]] int inner(int n);\n')
+    _, after = agree(p, "./q")
+    expect(after["inner"]["calls"], 1, "of a library")
+    p.write("f.c", FAILING)
+    p.sh(f"{CC} -O1 -o f f.c && sh -e pack f")
+    p.write("m", "[[span]] int work(int n);\n")
+    run(p, "./f", status=-6)
+    expect_in("deeper", p.handspan("errors").stdout +
+              p.handspan("show").stdout, "the stack")
+    p.sh("head -c 60 mini.xz > cut && "  # damaged: as if it were not there
+         "objcopy --update-section .gnu_debugdata=cut f && rm -r dir/symbols-*")
+    before = p.rows("-m", "m", "./f")["work"]
+    run(p, "./f", status=-6)
+    expect_in("it is stripped", before["remark"], "damaged")
+    expect(p.rows("--trace", "latest")["work"]["remark"], before["remark"],
+           "damaged, after")
+
+
 SPLIT = r"""
 #include <stdio.h>
 #include <stdexcept>
@@ -556,6 +615,124 @@ int main()
         said = p.handspan("spans", "--json").stdout
         if "(int n)" in line:
             expect_in(f'"n":{20 if name == "label" else 30}', said, line)
+
+
+READABLE = r"""
+#include <string>
+#include <vector>
+#define NO __attribute__((noinline, noipa))
+namespace etl {
+enum class Kind { a, b };
+struct Row {
+    int n;
+    NO int get() const { asm(""); return n; }
+    NO int get() { asm(""); return n + 1; }
+    NO int operator()(int k) const { asm(""); return n + k; }
+    NO int operator[](int k) const { asm(""); return n * k; }
+    NO bool operator<(const Row &o) const { asm(""); return n < o.n; }
+    NO Row *operator->() { asm(""); return this; }
+    NO explicit operator int() const { asm(""); return n; }
+    NO Row &operator<<(int k) { asm(""); n += k; return *this; }
+};
+NO std::string label(int n) { return std::string((size_t)n, 'x'); }
+NO int size_of(const std::string &s, unsigned long n) { asm(""); return (int)(s.size() + n); }
+template <typename T> NO T twice(T v) { asm(""); return v + v; }
+template <Kind K> NO std::vector<int> pick(int n) { return std::vector<int>((size_t)n, (int)K); }
+template <typename T> struct Box { T v; NO T get(int n) const { asm(""); return v + (T)n; } };
+namespace { NO int hidden(int n) { asm(""); return n + 7; } struct In { int n; NO int go() { asm(""); return n; } }; }
+NO int each(int n) { auto f = [n](int k) NO { asm(""); return n + k; }; return f(n) + f(2); }
+}
+int main()
+{
+    using namespace etl;
+    Row r = {3}; const Row c = {4}; In in = {2}; Box<int> b = {1};
+    int s = r.get() + c.get() + c(1) + c[2] + (r < c) + r->n + (int)c;
+    r << 2;
+    s += (int)label(20).size() + size_of("a", 2) + twice(2) + (int)twice(2.5) +
+         (int)pick<Kind::b>(3).size() + b.get(2) + hidden(1) + in.go() + each(2);
+    return s == 1;
+}
+"""
+# a glob, and how many functions it means
+GLOBS = (
+    ("etl::Row::get", 2), ("etl::Row::get()", 1), ("etl::Row::get() const", 1),
+    ("etl::Row::operator()", 1), ("etl::Row::operator[]", 1),
+    ("etl::Row::operator<", 1), ("etl::Row::operator<<", 1),
+    ("etl::Row::operator->", 1), ("etl::Row::operator int", 1),
+    ("etl::Row::operator*", 6), ("etl::Row::*", 8),
+    ("etl::label", 1), ("etl::label[abi:cxx11]", 1), ("etl::label(int)", 1),
+    ("etl::label[abi:cxx11](int)", 1),
+    ("etl::size_of(std::string const&, unsigned long)", 1),
+    ("etl::size_of(std::string const&,*)", 1),
+    ("etl::twice<*>", 2), ("etl::twice<int>(int)", 1),
+    ("int etl::twice<int>(int)", 1), ("etl::pick<*>", 1),
+    ("etl::pick<(etl::Kind)1>", 1), ("etl::Box<*>::get", 1),
+    ("etl::(anonymous namespace)::*", 2),
+    ("etl::(anonymous namespace)::In::go", 1),
+    ("etl::each", 1),  # and not the lambda in it
+    ("etl::each(int)::*", 1), ("etl::*", 18))
+
+
+def case_readable(p):
+    """Globs on names as people read them."""
+    p.write("p.cc", READABLE)
+    p.sh(f"{CXX} -O1 -fno-inline -o p p.cc")
+    for glob, functions in GLOBS:
+        p.write("m", f'[[object(main)]];\n[[span, match("{glob}")]];\n')
+        (row,) = p.rows("-m", "m", "./p").values()
+        expect(row["functions"], functions, glob)
+    p.write("m", "[[object(main)]];\n" + "".join(
+        f'[[span, match("etl::{glob}")]];\n' for glob in (
+            "Row::*", "label", "size_of(std::string const&,*)", "twice<*>",
+            "pick<*>", "Box<*>::get", "each", "each(int)::*",
+            "(anonymous namespace)::*")))
+    _, after = agree(p, "./p")
+    expect([after[f"etl::{n}"]["calls"] for n in ("label", "each")], [1, 1],
+           "calls")
+
+
+HEADER = r"""
+namespace ns {
+struct Row { int k; int sum(const char *text, int n) const; };
+__attribute__((noinline, noipa)) int load(int n) { asm(""); return n * 3; }
+__attribute__((noinline, noipa)) int load(const char *text)
+{
+    asm("");
+    return text[0];
+}
+__attribute__((noinline, noipa)) int Row::sum(const char *text, int n) const
+{
+    asm("");
+    return text[0] * n + k;
+}
+}
+int main()
+{
+    ns::Row row = {3};
+    return ns::load(4) + ns::load("a") + row.sum("b", 5) == 77;
+}
+"""
+
+
+def case_header(p):
+    """A function of C++ as its header has it, without debug information."""
+    p.write("p.cc", HEADER)
+    p.sh(f"{CXX} -O0 -o p p.cc")
+    for line, status, values in (
+            ("int ns::load(int)", "times", ""),
+            ("int ns::load(int n)", "times", ""),
+            ("int ns::load(char const*)", "times", ""),
+            ("int ns::load(const char *text)", "times", ""),
+            ("int ns::Row::sum(const char *text, int n) const", "ok",
+             '"n":5},"output":{"return":493}')):
+        p.write("m", f"[[object(main)]];\n[[span]] {line};\n")
+        before, after = agree(p, "./p")
+        (row,) = after.values()
+        expect((row["calls"], row["status"]), (1, status), line)
+        expect_in(values, p.handspan("spans", "--json").stdout, line)
+    p.write("m", "[[object(main)]];\n[[span]] int ns::load(const char *s);\n")
+    expect_in('symbol("ns::load(char const*)")', " ".join(p.handspan(
+        "check", "-m", "m", "./p").stdout.split()), "what to write")
 
 
 CASES = {n[5:]: f for n, f in globals().items() if n.startswith("case_")}

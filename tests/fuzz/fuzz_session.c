@@ -68,9 +68,10 @@ char *names_of(struct session *session, uint64_t hash, const char **ended)
     (void)session, (void)hash, (void)ended;
     return NULL;
 }
-void names_pause(int64_t ns)
+void names_pause(int64_t ns, int news)
 {
     (void)ns;
+    (void)news;
 }
 
 /* ---- the session -----------------------------------------------------------

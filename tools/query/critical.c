@@ -19,7 +19,8 @@ struct children { /* items below each item, by end, last first */
     uint32_t *first, *list;
 };
 
-static const struct query_item *sort_items; /* qsort has no context */
+/* qsort has no context */
+static _Thread_local const struct query_item *sort_items;
 static int by_end(const void *a, const void *b)
 {
     const struct query_item *x = &sort_items[*(const uint32_t *)a];

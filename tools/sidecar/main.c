@@ -17,6 +17,7 @@
 #include "tools/common/confine.h"
 #include "tools/common/options.h"
 #include "tools/common/paths.h"
+#include "tools/common/notice.h"
 #include "tools/sidecar/round.h"
 #include "tools/sidecar/session/names.h"
 #include "tools/sidecar/session/session.h"
@@ -79,6 +80,9 @@ static struct metrics_sidecar figures_now(const struct sidecar *c)
                                                         count[ENTRY_BACKLOG]};
 }
 
+/* Words of who reaped a process (tools/cli/command/cmd_run.c). */
+static const char *const reapers[] = {"reaped-", "command-", NULL};
+
 static void work(struct sidecar *c)
 {
     int idle_rounds = 0;
@@ -97,7 +101,9 @@ static void work(struct sidecar *c)
         if (is_over(c, more ? 1 : done, round_now()) && (stop || !keeps))
             return;
         int doubled = idle_rounds < PAUSE_DOUBLED ? idle_rounds : PAUSE_DOUBLED;
-        names_pause(PAUSE_NS << (keeps ? 0 : doubled));
+        names_pause(PAUSE_NS << (keeps ? 0 : doubled), c->news_fd);
+        if (notice_take(c->news_fd, reapers))
+            round_hurry(c);
     }
 }
 
@@ -174,6 +180,7 @@ static int serve(struct sidecar *c)
     }
     setup_spool(c->store_path, c->dir);
     health_begin(&c->health, c->store_path);
+    c->news_fd = notice_open(c->dir, NOTICE_RENAMED);
     setup_confine();
     work_until_quiet(c);
     spool_tell(c->dir_fd, true);
@@ -197,7 +204,8 @@ static int serve(struct sidecar *c)
 
 int sidecar_main(int argc, char **argv)
 {
-    struct sidecar c = {.stop = &stop, .dir_fd = -1, .lock_fd = -1};
+    struct sidecar c = {
+        .stop = &stop, .dir_fd = -1, .lock_fd = -1, .news_fd = -1};
     const struct option_spec specs[] = {
         {"dir", 'd', OPTION_TEXT, "DIR", "where the sessions are",
          &c.dir_option},

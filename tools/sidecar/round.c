@@ -331,6 +331,15 @@ static void commands_look(struct sidecar *c)
     c->has_commits = true;
 }
 
+void round_hurry(struct sidecar *c)
+{
+    struct entry *e;
+    TAILQ_FOREACH(e, &c->entries.list[ENTRY_LIVE], of_list)
+    if (e->session)
+        e->session->slow_at_ns = 0;
+    c->entries.scan_at_ns = c->commands_at_ns = 0;
+}
+
 int round_of_all(struct sidecar *c)
 {
     int done = 0;

@@ -28,6 +28,7 @@ struct sidecar {
     bool is_auto, once, stay;
     char dir[PATHS_MAX], store_path[PATHS_MAX];
     int dir_fd, lock_fd;
+    int news_fd; /* of the directory (tools/common/notice.h); -1 */
     struct setup_claim claim;
     struct store *store;
     struct option_words uploads;
@@ -48,6 +49,9 @@ struct sidecar {
 int64_t round_now(void);
 /* One round. Items done: 0 is idle. */
 int round_of_all(struct sidecar *c);
+/* A process ended, and its end is told in the directory: the next round looks
+ * at all that is looked at in intervals. */
+void round_hurry(struct sidecar *c);
 /* Open the store unless it is. 0 or -errno; what stands in the way was told,
  * and c->is_hopeless is set if it will not go by itself. */
 int round_store_ready(struct sidecar *c);

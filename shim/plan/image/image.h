@@ -126,6 +126,14 @@ int plan_image_add_debug(struct plan_image *image, const void *file_bytes,
  * that one's CRC-32; NULL: none. Points into the file's bytes. */
 const char *plan_file_debuglink(const void *file_bytes, size_t len_bytes,
                                 uint32_t *crc);
+/* The same symbols from what an object's own file has packed (MiniDebugInfo):
+ * unpacked, so nothing has to prove that they are of this build. -ENOENT. */
+int plan_image_add_debugdata(struct plan_image *image, const void *bytes,
+                             size_t len_bytes)
+    __attribute__((warn_unused_result));
+/* What is packed there: xz, `size` bytes in the file's; NULL: nothing. */
+const void *plan_file_debugdata(const void *file_bytes, size_t len_bytes,
+                                uint64_t *size);
 
 /* `n` bytes at a link-time address, or NULL if they are not all there. */
 const void *plan_image_at(const struct plan_image *image, uint64_t vaddr,

@@ -2,7 +2,7 @@
 /*
  * Debug files, of which nothing but sections is left (objcopy
  * --only-keep-debug): .symtab, the build id's note, and in the object's own
- * file the link to it.
+ * file the link to it. Or a packed one in the object's file (.gnu_debugdata).
  */
 #include "shim/plan/image/image.h"
 #include "shim/plan/image/image_internal.h"
@@ -48,26 +48,40 @@ static bool open_file(struct file *file, const void *bytes, size_t len_bytes)
     return true;
 }
 
-const char *plan_file_debuglink(const void *bytes, size_t len_bytes,
-                                uint32_t *crc)
+/* The bytes of the section of that name; NULL: there is none. */
+static const char *find_section(const void *bytes, size_t len_bytes,
+                                const char *wanted, uint64_t *size)
 {
     struct file file;
     Elf64_Shdr section;
     const char *name;
     if (!open_file(&file, bytes, len_bytes))
         return NULL;
-    for (uint64_t i = 0; get_section(&file, i, &section, &name); i++) {
-        if (strcmp(name, ".gnu_debuglink") != 0)
-            continue;
-        const char *link = image_section_bytes(&file.image, &section);
-        size_t len = link ? strnlen(link, section.sh_size) : 0;
-        size_t at = (len + 4) & ~(size_t)3;
-        if (!link || at + sizeof *crc > section.sh_size)
-            return NULL;
-        memcpy(crc, link + at, sizeof *crc);
-        return link;
-    }
+    for (uint64_t i = 0; get_section(&file, i, &section, &name); i++)
+        if (strcmp(name, wanted) == 0) {
+            *size = section.sh_size;
+            return image_section_bytes(&file.image, &section);
+        }
     return NULL;
+}
+
+const char *plan_file_debuglink(const void *bytes, size_t len_bytes,
+                                uint32_t *crc)
+{
+    uint64_t size;
+    const char *link = find_section(bytes, len_bytes, ".gnu_debuglink", &size);
+    size_t len = link ? strnlen(link, size) : 0;
+    size_t at = (len + 4) & ~(size_t)3;
+    if (!link || at + sizeof *crc > size)
+        return NULL;
+    memcpy(crc, link + at, sizeof *crc);
+    return link;
+}
+
+const void *plan_file_debugdata(const void *bytes, size_t len_bytes,
+                                uint64_t *size)
+{
+    return find_section(bytes, len_bytes, ".gnu_debugdata", size);
 }
 
 /* As .gnu_debuglink has it; half a byte at a time. */
@@ -99,15 +113,14 @@ static bool has_build_id(const struct file *file, const Elf64_Shdr *section,
                0;
 }
 
-int plan_image_add_debug(struct plan_image *image, const void *bytes,
-                         size_t len_bytes, uint32_t crc)
+static int add_symbols(struct plan_image *image, const void *bytes,
+                       size_t len_bytes, bool is_same)
 {
     struct file file;
     Elf64_Shdr section;
     const char *name;
     if (!open_file(&file, bytes, len_bytes))
         return -ENOENT;
-    bool is_same = image->build_id_len == 0 && crc_of(bytes, len_bytes) == crc;
     for (uint64_t i = 0; get_section(&file, i, &section, &name); i++) {
         if (section.sh_type == SHT_SYMTAB &&
             section.sh_entsize == sizeof(Elf64_Sym))
@@ -125,4 +138,17 @@ int plan_image_add_debug(struct plan_image *image, const void *bytes,
     image->strtab = file.image.strtab;
     image->strtab_len = file.image.strtab_len;
     return 0;
+}
+
+int plan_image_add_debug(struct plan_image *image, const void *bytes,
+                         size_t len_bytes, uint32_t crc)
+{
+    bool is_same = image->build_id_len == 0 && crc_of(bytes, len_bytes) == crc;
+    return add_symbols(image, bytes, len_bytes, is_same);
+}
+
+int plan_image_add_debugdata(struct plan_image *image, const void *bytes,
+                             size_t len_bytes)
+{
+    return add_symbols(image, bytes, len_bytes, true);
 }

@@ -82,6 +82,88 @@ uint64_t name_hash(const char *name)
     return hash;
 }
 
+size_t name_spell(const char *name, const char *end, char *out,
+                  size_t cap_bytes)
+{
+    struct spelling s = {name, ""};
+    size_t len = 0;
+    while (len + 1 < cap_bytes) {
+        while (!*s.instead && s.at < end && skip_spelling(&s))
+            ;
+        if (!*s.instead && s.at >= end)
+            break;
+        out[len++] = *s.instead ? *s.instead++ : *s.at++;
+    }
+    out[len] = '\0';
+    return len + 1 < cap_bytes ? len : cap_bytes;
+}
+
+/* ---- the parts of a name ------------------------------------------------ */
+
+/* The word at `at`, which stands in `name`? */
+static bool is_operator(const char *name, const char *at)
+{
+    return strncmp(at, "operator", 8) == 0 &&
+           (at == name || !may_stand_in_identifier(at[-1])) &&
+           !may_stand_in_identifier(at[8]);
+}
+
+/* Behind an operator's signs, which are no brackets: "operator<<",
+ * "operator()". A conversion has none ("operator int"). */
+static const char *skip_operator(const char *at)
+{
+    at += 8;
+    if (strncmp(at, "()", 2) == 0)
+        return at + 2;
+    return at + strspn(at, "<>=!+-*/%^&|~,[]");
+}
+
+/* Behind the parenthesis that closes. */
+static const char *skip_parentheses(const char *at)
+{
+    int depth = 0;
+    for (; *at; at++) {
+        depth += (*at == '(') - (*at == ')');
+        if (depth == 0)
+            return at + 1;
+    }
+    return at;
+}
+
+/* One step over a name; `depth` is that within template arguments. */
+static const char *step(const char *name, const char *at, int *depth)
+{
+    static const char anonymous[] = "(anonymous namespace)";
+    if (strncmp(at, anonymous, sizeof(anonymous) - 1) == 0)
+        return at + sizeof(anonymous) - 1;
+    if (*at == '(')
+        return skip_parentheses(at);
+    if (is_operator(name, at))
+        return skip_operator(at);
+    bool is_arrow = *at == '>' && at > name && at[-1] == '-'; /* Rust's */
+    *depth += (*at == '<') - (*at == '>' && !is_arrow);
+    return at + 1;
+}
+
+/* Parentheses on the outside that are no namespace and hold no expression? */
+static bool opens_parameters(const char *name, const char *at, int depth)
+{
+    static const char type[] = "decltype ";
+    const size_t len = sizeof(type) - 1;
+    return *at == '(' && depth == 0 && at > name &&
+           strncmp(at, "(anonymous namespace)", 21) != 0 &&
+           !((size_t)(at - name) >= len && memcmp(at - len, type, len) == 0);
+}
+
+const char *name_parameters(const char *name)
+{
+    const char *last = NULL, *at = name;
+    for (int depth = 0; *at; at = step(name, at, &depth))
+        if (opens_parameters(name, at, depth))
+            last = at;
+    return last ? last : at;
+}
+
 /* "int ns::id<int>(int)": an instance of a template is told with the type
  * that it returns. */
 const char *name_skip_return_type(const char *name)
@@ -92,12 +174,11 @@ const char *name_skip_return_type(const char *name)
     /* "non-virtual thunk to ns::B::f(int)" is not that function */
     if (thunk && (!open || thunk < open))
         return name;
-    for (const char *at = name; *at && *at != '('; at++) {
-        depth += (*at == '<') - (*at == '>');
+    for (const char *at = name; *at; at = step(name, at, &depth)) {
+        if (opens_parameters(name, at, depth) || is_operator(name, at))
+            break;
         if (*at == ' ' && depth == 0)
             start = at + 1;
-        if (strncmp(at, "operator", 8) == 0)
-            break;
     }
     return start;
 }
@@ -110,22 +191,6 @@ bool name_is_meant(const char *name, const char *wanted)
 
 /* ---- the identifier to look for -------------------------------------------
  */
-
-/* Where the parameters begin; at the end: nowhere. */
-static const char *find_parameters(const char *name)
-{
-    static const char anonymous[] = "(anonymous namespace)";
-    int depth = 0;
-    for (; *name; name++) {
-        if (strncmp(name, anonymous, sizeof(anonymous) - 1) == 0)
-            name += sizeof(anonymous) - 2;
-        else if (*name == '(' && depth == 0)
-            break;
-        else
-            depth += (*name == '<') - (*name == '>');
-    }
-    return name;
-}
 
 /* Before the template arguments that end at `end`. */
 static const char *before_arguments(const char *start, const char *end)
@@ -155,16 +220,12 @@ bool name_is_abbreviated(const char *part, size_t len)
     return false;
 }
 
-/* The word, or NULL. */
+/* The first one, or NULL. */
 static const char *find_operator(const char *name)
 {
-    static const char word[] = "operator";
-    const char *at = name;
-    for (; (at = strstr(at, word)); at++) {
-        if ((at == name || !may_stand_in_identifier(at[-1])) &&
-            !may_stand_in_identifier(at[sizeof(word) - 1]))
+    for (const char *at = name; (at = strstr(at, "operator")); at++)
+        if (is_operator(name, at))
             return at;
-    }
     return NULL;
 }
 
@@ -172,7 +233,7 @@ const char *name_part(const char *wanted, size_t *len)
 {
     const char *end = find_operator(wanted);
     if (!end)
-        end = find_parameters(wanted);
+        end = name_parameters(wanted);
     else if (end - wanted >= 2 && end[-1] == ':')
         end -= 2; /* the class of an operator */
     while (end > wanted && end[-1] == ' ')

@@ -12,6 +12,13 @@
 bool name_is_same(const char *name, const char *wanted);
 /* The same, or without the type that an instance of a template returns. */
 bool name_is_meant(const char *name, const char *wanted);
+/* The spelling that is compared, from `name` up to `end`, terminated: its
+ * length, or cap_bytes where it does not fit. */
+size_t name_spell(const char *name, const char *end, char *out,
+                  size_t cap_bytes);
+/* The parenthesis of its parameters, the last ones: those of a function that it
+ * stands in are none. The end of the name where it has none. */
+const char *name_parameters(const char *name);
 /* Behind that type; `name` itself where there is none. */
 const char *name_skip_return_type(const char *name);
 /* Equal for names that are the same. */

@@ -4,6 +4,7 @@
  * why, how often, since when, and one of them with its whole context.
  */
 #include "tools/cli/command/commands.h"
+#include "tools/cli/rows/rows.h"
 #include "tools/cli/screen/error_screen.h"
 #include "tools/cli/screen/share.h"
 #include "tools/cli/screen/slow.h"
@@ -110,50 +111,6 @@ static void print_group(const struct errors *e, const struct query_group *g)
     buf_free(&b);
 }
 
-/* ---- JSON ---------------------------------------------------------------- */
-
-static int print_json(const struct errors *e, const struct query_group *g)
-{
-    struct query_example example = {0};
-    int found = query_example_load(e->view->db, g, &example);
-    if (found < 0)
-        return found;
-    struct cJSON *o = json_object();
-    json_text(o, "group", g->id);
-    json_text(o, "of", g->is_process ? "process" : "handler");
-    json_text(o, "name", g->handler);
-    json_text(o, "kind", g->kind);
-    json_text(o, "type", g->type);
-    json_text(o, "rule", g->rule);
-    json_int(o, "count", g->count);
-    json_count(o, "calls", g->calls);
-    json_int(o, "traces", g->traces);
-    json_int(o, "first_unix_ns", g->first_unix_ns);
-    json_int(o, "last_unix_ns", g->last_unix_ns);
-    json_text(o, "end_source", g->end_source);
-    if (g->is_process)
-        json_raw(o, "error", g->error, "null");
-    if (found > 0) {
-        struct cJSON *x = json_object();
-        json_text(x, "trace_id", example.trace);
-        json_id(x, "span_id", example.span_id);
-        json_int(x, "start_unix_ns", example.start_unix_ns);
-        json_text(x, "status", example.status);
-        json_count(x, "duration_ns", example.duration_ns);
-        json_text(x, "path", example.path);
-        json_int(x, "count_in_trace", example.count);
-        json_count(x, "calls_in_trace", example.calls);
-        json_raw(x, "input", example.input, "{}");
-        json_raw(x, "output", example.output, "{}");
-        json_raw(x, "error", example.error, "null");
-        json_object_add(o, "example", x);
-    } else {
-        json_null(o, "example");
-    }
-    query_example_free(&example);
-    return json_print(stdout, o);
-}
-
 /* ---- throws -------------------------------------------------------------- */
 
 /* They are counted by session: with a filter there is no figure to give. */
@@ -161,21 +118,6 @@ static bool has_filter(const struct query_filter *f)
 {
     return f->since_unix_ns || f->until_unix_ns || f->program || f->status ||
            f->service || f->host || f->pid >= 0;
-}
-
-static int throws_json(const struct query_detail *d)
-{
-    int err = 0;
-    for (size_t i = 0; i < d->throw_count && !err; i++) {
-        struct cJSON *o = json_object();
-        json_null(o, "group");
-        json_text(o, "of", "throws");
-        json_text(o, "name", d->throws[i].name);
-        json_text(o, "type", d->throws[i].type);
-        json_int(o, "count", d->throws[i].count);
-        err = json_print(stdout, o);
-    }
-    return err;
 }
 
 static int print_throws(const struct errors *e, int64_t trace)
@@ -186,7 +128,7 @@ static int print_throws(const struct errors *e, int64_t trace)
     int err = trace ? query_detail_load(e->view->db, trace, &d)
                     : query_throws_load(e->view->db, &d);
     if (!err && e->view->json)
-        err = throws_json(&d);
+        err = rows_throws(stdout, &d);
     else if (!err)
         slow_print_throws(&e->view->term, &d);
     query_detail_free(&d);
@@ -247,7 +189,7 @@ static int print_all(const struct errors *e, const char *id, int64_t of_trace)
     int err = 0;
     char text[ID_MAX + 1];
     if (e->view->json)
-        err = share_print_schema(e->view->db, &e->sum);
+        err = share_print_schema(stdout, e->view->db, &e->sum);
     for (size_t i = 0; i < e->groups.count && !err; i++) {
         const struct query_group *g = &e->groups.group[i];
         if (id && strncmp(g->id, id, strlen(id)) != 0)
@@ -255,7 +197,7 @@ static int print_all(const struct errors *e, const char *id, int64_t of_trace)
         if (shown++ > 0 && e->full && !e->view->json)
             fputc('\n', stdout);
         if (e->view->json)
-            err = print_json(e, g);
+            err = row_group(stdout, e->view->db, g);
         else if (e->full)
             err = error_screen_print(e->view, g, short_id(e, g, text));
         else

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* handspan list: the traces of the store, newest first. */
 #include "tools/cli/command/commands.h"
+#include "tools/cli/rows/rows.h"
 #include "tools/cli/screen/share.h"
 #include "tools/cli/screen/view.h"
 #include "tools/common/text/format.h"
@@ -41,48 +42,13 @@ static void add_row(struct list *l, const struct query_trace *t)
                     format_count(t->errors).text);
 }
 
-static int add_json(struct query_db *db, const struct query_trace *t)
-{
-    struct cJSON *o = json_object();
-    json_text(o, "trace_id", t->hex);
-    json_text(o, "name", t->name);
-    json_text(o, "service", t->service);
-    json_text(o, "host", t->host);
-    json_count(o, "pid", t->pid);
-    json_text(o, "program", t->program);
-    json_raw(o, "command", t->command, "null");
-    json_text(o, "started_at", format_rfc3339(t->start_unix_ns).text);
-    json_int(o, "start_unix_ns", t->start_unix_ns);
-    json_count(o, "duration_ns", t->duration_ns);
-    json_count(o, "cpu_ns", t->cpu_ns);
-    json_count(o, "peak_bytes", t->peak_bytes);
-    json_bool(o, "peak_is_lower_bound", t->peak_is_lower_bound);
-    json_text(o, "status", t->status);
-    json_text(o, "ended_by", t->ended_by);
-    json_count(o, "exit_code", t->exit_code);
-    json_count(o, "signal", t->signal);
-    json_int(o, "spans", t->calls);
-    json_int(o, "errors", t->errors);
-    json_int(o, "processes", t->process_count);
-    json_int(o, "failed_processes", t->failed_count);
-    json_int(o, "dropped_calls", t->dropped_calls);
-    struct share_sum sum = {0};
-    share_sum_add(&sum, t);
-    struct cJSON *missing = share_sum_json(db, &sum);
-    if (missing)
-        json_object_add(o, "missing", missing);
-    else
-        json_null(o, "missing");
-    return json_print(stdout, o);
-}
-
 static int add(void *context, struct query_trace *t)
 {
     struct list *l = context;
     int err = 0;
     l->seen++;
     if (l->view->json)
-        err = add_json(l->view->db, t);
+        err = row_trace(stdout, l->view->db, t);
     else
         add_row(l, t);
     share_sum_add(&l->sum, t);

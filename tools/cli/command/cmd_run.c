@@ -13,6 +13,7 @@
 #include "tools/cli/launch/sidecar_control.h"
 #include "tools/cli/launch/summary.h"
 #include "tools/common/text/format.h"
+#include "tools/common/notice.h"
 #include "tools/common/options.h"
 #include "tools/query/trace.h"
 #include <errno.h>
@@ -45,6 +46,7 @@ struct run {
     bool has_others; /* sessions of its trace, of what it started */
     char trace[33];  /* of TRACEPARENT; "": none */
     struct await await;
+    int news_fd; /* of the directory, from the command's end on; -1 */
     int64_t start_unix_ns;
     struct child child;
 };
@@ -240,6 +242,7 @@ static void on_end(void *context, const struct child *c)
     struct run *r = context;
     if (!r->is_traced)
         return;
+    r->news_fd = notice_open(r->launch.dir, NOTICE_REMOVED);
     r->has_session = session_exists(r->launch.dir, c->pid, c->start_time);
     if (r->has_session)
         write_certificate(r, c);
@@ -301,6 +304,9 @@ static bool is_forsaken(const struct run *r, int64_t now, int64_t *since)
     return now - *since > ABSENT_MS;
 }
 
+/* The sidecar removes what it stored. */
+static const char *const removed[] = {"session-", "command-", NULL};
+
 /* Wait until the sidecar stored the trace, or says why it cannot. True: its id
  * is in `id`. */
 static bool await_trace(struct run *r, char id[33], char *why, size_t why_bytes)
@@ -310,11 +316,14 @@ static bool await_trace(struct run *r, char id[33], char *why, size_t why_bytes)
     bool shown = false, done = false;
     id[0] = 0;
     why[0] = 0;
+    /* its session is there: it cannot be in the store yet, all of it */
+    if (r->has_session &&
+        session_exists(r->launch.dir, r->child.pid, r->child.start_time))
+        notice_wait(r->news_fd, removed, POLL_MS);
     while (!(done = poll_store(r, id)) && now - start < limit &&
            !sidecar_trouble(r->launch.dir, r->start_unix_ns, why, why_bytes) &&
            !is_forsaken(r, now, &served)) {
-        struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
-        nanosleep(&pause, NULL);
+        notice_wait(r->news_fd, removed, POLL_MS);
         now = monotonic_ms();
         if (id[0])
             limit = WAIT_MS;
@@ -431,6 +440,8 @@ static int run(struct run *r, char **argv)
         (r->has_session || r->has_others || (r->is_in_scope && !r->is_static)))
         report(r);
     await_free(&r->await);
+    if (r->news_fd >= 0)
+        close(r->news_fd);
     child_exit_as(&r->child);
 }
 
@@ -442,7 +453,7 @@ static bool is_summary(const char *word)
 
 int cmd_run(int argc, char **argv)
 {
-    struct run r = {.summary = "auto"};
+    struct run r = {.summary = "auto", .news_fd = -1};
     const struct option_spec specs[] = {
         {"manifest", 'm', OPTION_TEXT, "FILE",
          "what to trace; else ./handspan.manifest", &r.options.manifest},

@@ -5,6 +5,7 @@
  * of the design, always all of them.
  */
 #include "tools/cli/command/commands.h"
+#include "tools/cli/rows/rows.h"
 #include "tools/cli/screen/share.h"
 #include "tools/cli/screen/slow.h"
 #include "tools/cli/screen/view.h"
@@ -29,24 +30,15 @@ struct spans {
     struct term_line line;
 };
 
-struct row { /* a span with what its numbers mean */
-    const struct query_span *span;
-    const struct query_site *site;
-    const struct query_session *session;
-    const struct query_process *process;
-    int64_t tid;
-    const char *thread_name, *name;
-};
-
 /* As object("...") of the manifest: without a slash the base name is meant. */
-static const char *object_of(const struct row *r, const char *wanted)
+static const char *object_of(const struct row_span *r, const char *wanted)
 {
     const char *path = r->site ? r->site->object : NULL;
     const char *slash = path ? strrchr(path, '/') : NULL;
     return slash && !strchr(wanted, '/') ? slash + 1 : path;
 }
 
-static bool matches(const struct spans *s, const struct row *r)
+static bool matches(const struct spans *s, const struct row_span *r)
 {
     char tid[24];
     snprintf(tid, sizeof tid, "%lld", (long long)r->tid);
@@ -67,82 +59,6 @@ static bool matches(const struct spans *s, const struct row *r)
                 return false;
     }
     return true;
-}
-
-/* ---- JSON -------------------------------------------------------------- */
-
-static void add_error(struct cJSON *to, const char *error)
-{
-    static const char *const members[] = {
-        "kind",  "type",   "rule",  "return_value", "errno",      "message",
-        "cause", "origin", "stack", "stderr",       "fingerprint"};
-    /* only where there is something to say */
-    static const char *const more[] = {"stack_ended", "origin_ended", "left_by",
-                                       "withheld"};
-    if (!error) {
-        json_null(to, "error");
-        return;
-    }
-    struct cJSON *o = json_object();
-    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
-        int len;
-        const char *raw = json_member(error, members[i], &len);
-        char *copy = raw ? strndup(raw, (size_t)len) : NULL;
-        json_raw(o, members[i], copy, "null");
-        free(copy);
-    }
-    for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
-        int len;
-        const char *raw = json_member(error, more[i], &len);
-        char *copy = raw ? strndup(raw, (size_t)len) : NULL;
-        if (copy)
-            json_raw(o, more[i], copy, "null");
-        free(copy);
-    }
-    json_object_add(to, "error", o);
-}
-
-static int print_json(const struct spans *s, const struct row *r)
-{
-    const struct query_span *p = r->span;
-    const struct query_detail *d = &s->detail;
-    bool ended = p->status && strcmp(p->status, "open") != 0 &&
-                 strcmp(p->status, "unfinished") != 0;
-    struct cJSON *o = json_object();
-    json_text(o, "trace_id", s->trace->hex);
-    json_id(o, "span_id", query_span_id(d, p->session, p->ref));
-    json_id(o, "parent_span_id",
-            query_parent_span_id(d, p->session, p->ref, p->parent_ref));
-    json_raw(o, "links", p->links, "[]");
-    json_text(o, "orphan", p->orphan);
-    json_text(o, "name", r->name);
-    json_text(o, "symbol", r->site ? r->site->symbol : NULL);
-    json_text(o, "object",
-              r->site      ? r->site->object
-              : r->process ? r->process->program
-                           : NULL);
-    json_text(o, "service", r->session ? r->session->service : NULL);
-    json_text(o, "host", r->session ? r->session->host : NULL);
-    json_id(o, "session", r->session ? r->session->key : 0);
-    json_count(o, "pid", r->process ? r->process->pid : -1);
-    json_count(o, "tid", r->tid);
-    json_text(o, "thread_name", r->thread_name);
-    json_text(o, "started_at", format_rfc3339(p->start_unix_ns).text);
-    json_int(o, "start_unix_ns", p->start_unix_ns);
-    json_count(o, "duration_ns", p->duration_ns);
-    json_count(o, "self_ns", p->self_ns);
-    json_count(o, "cpu_ns", p->cpu_ns);
-    json_count(o, "queue_ns", p->queue_ns);
-    json_text(o, "status", p->status);
-    json_bool(o, "slow", slow_is(r->site, p->duration_ns));
-    slow_overdue_one_json(o, query_overdue_find(d, p->session, p->ref));
-    json_text(o, "ended_by", p->ended_by);
-    json_raw(o, "input", p->input, "{}");
-    json_raw(o, "output", p->output, ended ? "{}" : "null");
-    json_raw(o, "attributes", p->attributes, "{}");
-    json_raw(o, "capture", p->capture, "{}");
-    add_error(o, p->error);
-    return json_print(stdout, o);
 }
 
 /* ---- text -------------------------------------------------------------- */
@@ -180,7 +96,7 @@ static void put_values(struct term_line *l, const char *label, const char *json)
     buf_free(&cut);
 }
 
-static void print_text(struct spans *s, const struct row *r)
+static void print_text(struct spans *s, const struct row_span *r)
 {
     struct term_line *l = &s->line;
     const struct query_span *p = r->span;
@@ -221,14 +137,15 @@ static void print_text(struct spans *s, const struct row *r)
     term_line_end(l);
 }
 
-static int put(struct spans *s, const struct row *r)
+static int put(void *context, const struct row_span *r)
 {
+    struct spans *s = context;
     if (!matches(s, r))
         return 0;
     s->seen++;
     int err = 0;
     if (s->view->json)
-        err = print_json(s, r);
+        err = row_span(stdout, s->trace, &s->detail, r);
     else
         print_text(s, r);
     return err ? err : s->view->limit && s->seen >= s->view->limit ? 1 : 0;
@@ -237,58 +154,8 @@ static int put(struct spans *s, const struct row *r)
 static int put_span(void *context, const struct query_span *span)
 {
     struct spans *s = context;
-    const struct query_detail *d = &s->detail;
-    struct row r = {.span = span,
-                    .site = query_site_find(d, span->session, span->site),
-                    .session = query_session_find(d, span->session),
-                    .process =
-                        query_process_find(d, span->session, span->process_idx),
-                    .tid = -1};
-    const struct query_thread *t =
-        query_thread_find(d, span->session, span->ref, span->generation);
-    if (t) {
-        r.tid = t->tid;
-        r.thread_name = t->name;
-    }
-    r.name = r.site && r.site->name ? r.site->name : "?";
+    struct row_span r = row_span_of(&s->detail, span);
     return put(s, &r);
-}
-
-/* What a process span has beyond others stands in its attributes. */
-static int put_process(struct spans *s, const struct query_process *p)
-{
-    char attributes[192], *input = NULL;
-    snprintf(attributes, sizeof attributes,
-             "{\"exit_code\":%lld,\"signal\":%lld,\"peak_bytes\":%lld}",
-             (long long)p->exit_code, (long long)p->signal,
-             (long long)p->peak_bytes);
-    for (char *minus; (minus = strstr(attributes, ":-1"));) {
-        memmove(minus + 5, minus + 3, strlen(minus + 3) + 1);
-        memcpy(minus, ":null", 5);
-    }
-    if (p->command && asprintf(&input, "{\"command\":%s}", p->command) < 0)
-        input = NULL;
-    struct query_span span = {.start_unix_ns = p->start_unix_ns,
-                              .session = p->session,
-                              .ref = query_process_ref(p->idx),
-                              .parent_ref = query_process_parent(p),
-                              .site = -1,
-                              .duration_ns = p->duration_ns,
-                              .self_ns = -1,
-                              .cpu_ns = p->cpu_ns,
-                              .queue_ns = -1,
-                              .status = p->status,
-                              .ended_by = p->ended_by,
-                              .attributes = attributes,
-                              .input = input};
-    struct row r = {.span = &span,
-                    .session = query_session_find(&s->detail, p->session),
-                    .process = p,
-                    .tid = p->pid,
-                    .name = p->name ? p->name : "?"};
-    int err = put(s, &r);
-    free(input);
-    return err;
 }
 
 static int parse_where(struct spans *s)
@@ -327,13 +194,13 @@ static int print(struct spans *s, const struct query_trace *trace)
         cut_names(s);
     share_sum_add(&sum, trace);
     if (!err && v->json)
-        err = share_print_schema(v->db, &sum);
+        err = share_print_schema(stdout, v->db, &sum);
     else if (!err)
         printf("%s %s\n", text_shown(trace->name ? trace->name : "?").text,
                trace->hex);
     for (size_t i = 0; !err && i < s->detail.process_count; i++)
         if (s->detail.processes[i].trace == trace->trace)
-            err = put_process(s, &s->detail.processes[i]);
+            err = row_process(&s->detail, &s->detail.processes[i], put, s);
     if (!err)
         err = query_spans(v->db, trace->trace, true, put_span, s);
     if (err == 1 && !v->json)

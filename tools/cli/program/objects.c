@@ -3,6 +3,7 @@
  * looked at through shim/plan, which checks every offset. */
 #include "tools/cli/program/objects.h"
 #include "bind/debug_file.h"
+#include "tools/cli/program/symbols.h"
 #include "tools/common/paths.h"
 #include <elf.h>
 #include <errno.h>
@@ -175,6 +176,7 @@ void objects_free(struct objects *o)
         object_parts_free(o->at[i].parts);
         free(o->at[i].branches);
         free(o->at[i].labels);
+        free(o->at[i].unpacked);
     }
     for (size_t i = 0; i < o->missing_count; i++)
         free(o->missing[i]);
@@ -221,6 +223,8 @@ void object_add_symtab(const struct objects *o, const struct object *object)
             take_debug(own, path, crc))
             break;
     free(real);
+    if (!own->image.symtab)
+        (void)!symbols_unpack(own);
 }
 
 void object_index_labels(const struct objects *o, const struct object *object)

@@ -33,6 +33,8 @@ struct object {
     bool has_symtab; /* a debug file was looked for, if it has none itself */
     const void *debug_bytes; /* the mapped debug file; NULL: none */
     size_t debug_len_bytes;
+    void *unpacked; /* of its .gnu_debugdata, for the image's symbols */
+    size_t unpacked_bytes;
 };
 struct objects {
     struct object *at;
@@ -51,7 +53,8 @@ void objects_free(struct objects *o);
 
 /* As the search for functions sees it. */
 struct bind_object object_as_bound(const struct object *o);
-/* Full symbols of a stripped object from its debug file, once. */
+/* Full symbols of a stripped object from its debug file, or packed in it,
+ * once. */
 void object_add_symtab(const struct objects *o, const struct object *object);
 /* Before many functions of it are asked for by address: its symbols by address,
  * once, and anew when it got others. */

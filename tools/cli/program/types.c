@@ -3,6 +3,7 @@
 #include "tools/cli/program/types.h"
 #include "bind/names.h"
 #include "tools/cli/program/functions.h"
+#include "tools/cli/program/symbols.h"
 #include "tools/cli/program/types_paste.h"
 #include "tools/dwarf/types.h"
 #include <errno.h>
@@ -12,6 +13,7 @@
 enum {
     ROUNDS_MAX = 16, /* a->b->c->d: each `->` can be one */
     TEXT_MAX_BYTES = 5 << 20,
+    KEPT_FILES_MAX = 128,
     PARAMS_MAX = 127,
     SYMBOL_MAX = 1000,    /* bytes of a readable one */
     FUNCTIONS_MAX = 2000, /* of a glob; as many as are bound */
@@ -221,7 +223,7 @@ static int load_with_types(const struct types_request *request,
         return err;
     if (has_path) {
         err = types_cache_write(cache.path, buf_get(&types.text),
-                                types.text.len_bytes);
+                                types.text.len_bytes, KEPT_FILES_MAX);
         if (err)
             snprintf(why, why_bytes, "cannot write '%s': %s", cache.path,
                      strerror(-err));
@@ -243,13 +245,16 @@ int types_load_manifest(const struct types_request *request,
                                             .context = &wants};
     int err = manifest_file_load_with(request->manifest, &options, out, why,
                                       why_bytes);
-    if (err || !wants || !request->program ||
+    if (err || !request->program || out->manifest->decl_count == 0 ||
         objects_load(request->program, &objects, ignored, sizeof ignored) < 0)
         return err;
     for (size_t i = 0; i < request->object_count; i++)
         objects_add(&objects, request->objects[i]);
     why[0] = 0;
-    err = load_with_types(request, &objects, out, why, why_bytes);
+    if (request->dir)
+        symbols_keep(request->dir, out->manifest, &objects);
+    if (wants)
+        err = load_with_types(request, &objects, out, why, why_bytes);
     objects_free(&objects);
     /* without types it still stands as it was parsed first */
     return out->manifest ? 0 : err;

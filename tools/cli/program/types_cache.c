@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 enum {
-    FILES_MAX = 128, /* then the oldest go */
     FILE_MAX_BYTES = 8 << 20,
     IDENTITY_BYTES = 128,
 };
@@ -186,10 +185,10 @@ void types_cache_free(struct types_cache *c)
 
 /* The oldest one goes, again and again. What is being written begins with a
  * dot; one that was left behind goes, too, in its turn. */
-static void prune(int folder)
+static void prune(int folder, size_t files_max)
 {
     char oldest[NAME_MAX + 1];
-    for (int round = 0; round < FILES_MAX; round++) {
+    for (size_t round = 0; round < files_max; round++) {
         struct dirent *entry;
         struct timespec least = {0};
         size_t count = 0;
@@ -209,7 +208,7 @@ static void prune(int folder)
         }
         if (dir)
             closedir(dir);
-        if (count <= FILES_MAX || unlinkat(folder, oldest, 0) != 0)
+        if (count <= files_max || unlinkat(folder, oldest, 0) != 0)
             return;
     }
 }
@@ -231,7 +230,7 @@ static int open_folder(const char *folder)
     return -EPERM;
 }
 
-static int write_aside(int dir, const char *name, const char *text,
+static int write_aside(int dir, const char *name, const void *text,
                        size_t len_bytes)
 {
     int fd = openat(
@@ -245,7 +244,8 @@ static int write_aside(int dir, const char *name, const char *text,
     return err;
 }
 
-int types_cache_write(const char *path, const char *text, size_t len_bytes)
+int types_cache_write(const char *path, const void *text, size_t len_bytes,
+                      size_t files_max)
 {
     char folder[PATHS_MAX], aside[NAME_MAX + 1];
     const char *slash = strrchr(path, '/');
@@ -260,7 +260,7 @@ int types_cache_write(const char *path, const char *text, size_t len_bytes)
     if (err)
         unlinkat(dir, aside, 0);
     else
-        prune(dir);
+        prune(dir, files_max);
     close(dir);
     return err;
 }

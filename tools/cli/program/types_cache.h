@@ -30,6 +30,7 @@ void types_cache_head(struct buf *out, uint64_t hash_all, size_t unanswered,
  * debug information different now, and did it leave so many questions open? */
 bool types_cache_covers(const struct types_cache *c,
                         const struct objects *objects, size_t unanswered);
-/* Write it whole or not at all, and keep the folder small. */
-int types_cache_write(const char *path, const char *text, size_t len_bytes)
-    __attribute__((warn_unused_result));
+/* Write it whole or not at all, and keep the folder small: of more than
+ * `files_max` the oldest go. */
+int types_cache_write(const char *path, const void *text, size_t len_bytes,
+                      size_t files_max) __attribute__((warn_unused_result));

@@ -339,8 +339,10 @@ static int look_at_all(struct paste *p, const struct objects *objects)
     int err = 0;
     for (size_t i = 0; !err && i < objects->count; i++) {
         p->object = &objects->at[i];
-        if (object_matches(p->object, p->want->decl->object))
-            err = plan_image_each_function(&p->object->image, look, p);
+        if (!object_matches(p->object, p->want->decl->object))
+            continue;
+        object_add_symtab(objects, p->object);
+        err = plan_image_each_function(&p->object->image, look, p);
     }
     return err;
 }

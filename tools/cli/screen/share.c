@@ -214,11 +214,12 @@ struct cJSON *share_sum_json(struct query_db *db, const struct share_sum *sum)
     return o;
 }
 
-int share_print_schema(struct query_db *db, const struct share_sum *sum)
+int share_print_schema(FILE *out, struct query_db *db,
+                       const struct share_sum *sum)
 {
     struct cJSON *o = json_object(), *missing = share_sum_json(db, sum);
     json_int(o, "schema", 1);
     if (missing)
         json_object_add(o, "missing", missing);
-    return json_print(stdout, o);
+    return json_print(out, o);
 }

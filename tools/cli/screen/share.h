@@ -6,6 +6,7 @@
 #include "tools/common/text/term.h"
 #include "tools/query/detail.h"
 #include "tools/query/trace.h"
+#include <stdio.h>
 
 struct cJSON;
 
@@ -40,4 +41,5 @@ void share_sum_print(const struct term *term, struct query_db *db,
 struct cJSON *share_sum_json(struct query_db *db, const struct share_sum *sum);
 /* The first line of --json, with that as "missing" where it is any. 0 or
  * -errno. */
-int share_print_schema(struct query_db *db, const struct share_sum *sum);
+int share_print_schema(FILE *out, struct query_db *db,
+                       const struct share_sum *sum);

@@ -183,8 +183,11 @@ static void collect(struct suggestions *s, const struct objects *objects,
                     const struct suggest_choice *choice)
 {
     struct from f = {s, objects, &objects->at[0], SUGGEST_OWN, choice};
-    for (size_t i = 0; i < objects->count; i++)
+    for (size_t i = 0; i < objects->count; i++) {
+        if (objects->at[i].parent == 0 && !suggest_is_plumbing(&objects->at[i]))
+            object_add_symtab(objects, &objects->at[i]);
         object_index_labels(objects, &objects->at[i]);
+    }
     plan_image_each_function(&f.object->image, take_symbol, &f);
     f.kind = SUGGEST_IMPORT;
     plan_image_each_slot(&f.object->image, take_import, &f);

@@ -222,7 +222,7 @@ int names_meanwhile(struct session *s, uint32_t process, const void *payload,
     return rc == -EINPROGRESS ? rc : store_answer(s, head.hash, rc, answer);
 }
 
-void names_pause(int64_t ns)
+void names_pause(int64_t ns, int news)
 {
     struct pollfd wait[] = {
         {
@@ -230,9 +230,10 @@ void names_pause(int64_t ns)
             .events = worker.is_answer ? POLLIN : POLLOUT,
         },
         {.fd = death_wait_fd(), .events = POLLIN},
+        {.fd = news, .events = POLLIN},
     };
     struct timespec t = {ns / 1000000000, ns % 1000000000};
-    if (ppoll(wait, 2, &t, NULL) > 0 && wait[1].revents)
+    if (ppoll(wait, 3, &t, NULL) > 0 && wait[1].revents)
         death_gather();
 }
 

@@ -16,8 +16,9 @@ int names_meanwhile(struct session *session, uint32_t process,
 /* The same, and wait for it. */
 int names_now(struct session *session, uint32_t process, const void *payload,
               uint32_t len_bytes) __attribute__((warn_unused_result));
-/* Sleep, but not when a lane that waits can go on. */
-void names_pause(int64_t ns);
+/* Sleep, but not when a lane that waits can go on, or `news` (-1: none) can be
+ * read. */
+void names_pause(int64_t ns, int news);
 /* The frames of a stack as JSON, malloc'ed; NULL: there are none. *ended: why
  * there is none above the last one, until the next call; NULL: it is whole. */
 char *names_of(struct session *session, uint64_t hash, const char **ended);
