@@ -103,6 +103,12 @@ def case_roundtrip(w):
     expect(w.rows("SELECT * FROM refused"), [], "refused the second time")
     expect(w.pg.rows("SELECT max(received_at), count(*) FROM spans"), before,
            "rows that are there")
+    # by hand, without a sidecar; twice named is one place
+    w.schema("--prefix", "three_")
+    w.run("upload", "--wait", "--upload", w.url("prefix=three_"), "--upload",
+          w.url("prefix=three_"))
+    base.same(w, w.pg, values=False, prefix="three_")
+    w.run("upload", "--upload", "nothing://x", status=2)
     expect(w.pg.rows("SELECT count(*) FROM pg_class WHERE relname LIKE "
                      "'handspan_in%%'"), [(0,)], "left there")
 
@@ -235,22 +241,26 @@ def case_poison(w):
 
 
 def case_rate(w):
-    """Rows in a second, by the clock: the best of three."""
+    """Rows in a second: by the clock (told), of one core of ours (held)."""
     w.pg.start()
     w.schema()
     w.wrote("records=100000", "threads=3", "values=5")
     w.drain()
     count = w.rows("SELECT count(*) FROM spans")[0][0]
-    best = 0
+    best, least = 0, 1e9
     for turn in "a_", "b_", "c_":
         w.schema("--prefix", turn)
-        begin = time.monotonic()
+        begin, before = time.monotonic(), os.times()
         w.run("upload", "--wait", "--upload", w.url("prefix=" + turn))
         best = max(best, count / (time.monotonic() - begin))
+        after = os.times()
+        least = min(least, after.children_user + after.children_system -
+                    before.children_user - before.children_system)
         expect(w.pg.rows(f"SELECT count(*) FROM {turn}spans"), [(count,)],
                "all")
-    print(f"{count} spans, best of three: {best:.0f} spans/s")
-    assert best >= 100000 or os.environ.get("ANY_RATE"), best
+    print(f"{count} spans, best of three: {best:.0f} spans/s by the clock, "
+          f"{count / least:.0f} spans/s of one core of ours")
+    assert count / least >= 100000
 
 
 def main():

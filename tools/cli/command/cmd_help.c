@@ -30,6 +30,7 @@ static const char text[] =
     "  handspan doctor                              what stands in the way "
     "here\n"
     "  handspan status                              sidecar, sessions, losses\n"
+    "  handspan upload                              send what the store has\n"
     "  handspan uploads                             where spans are sent, and "
     "what was refused\n"
     "  handspan symbolize [TRACE]                   names that come later\n"
