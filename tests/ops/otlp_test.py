@@ -580,6 +580,50 @@ class Otlp(base.Base):
             self.assertEqual(spans["group"].kind, 2)
             self.assertEqual(spans["step"].kind, 1)
 
+    def test_overdue(self):
+        """A call that took too long says where it stood then: in an export,
+        and when it has ended to the sink."""
+        prog = self.build("""#include <unistd.h>
+            __attribute__((noinline)) long waits(int fd) {
+                char c; long n = read(fd, &c, 1); __asm__ volatile("");
+                return n; }
+            int main(void) { return waits(0) != 1; }""", "late")
+        manifest = self.write(
+            "late.manifest", '[[span, overdue("50ms")]] long waits(int fd);\n')
+        env = dict(self.env, HANDSPAN_UPLOAD=f"otlp+http://{self.at}")
+        with subprocess.Popen([base.HANDSPAN, "run", "-m", manifest,
+                               "--summary=never", prog], env=env,
+                              stdin=subprocess.PIPE) as run:
+            self.wait_for(lambda: os.path.exists(self.store) and self.rows(
+                "SELECT 1 FROM sqlite_master WHERE name = 'overdue'") and
+                self.rows("SELECT 1 FROM overdue"), "it is overdue")
+            out = os.path.join(self.path, "open")
+            self.ok("export", "-f", "otlp-protobuf", "-o", out)
+            run.communicate(b"x")
+            self.assertEqual(run.returncode, 0)
+        self.end_sidecar()
+        self.wait_for(lambda: self.rows(
+            "SELECT 1 FROM sinks WHERE state = 'idle' AND cursor_seq = "
+            "(SELECT max(seq) FROM outbox)"), "all is sent")
+        with open(out, "rb") as f:
+            messages = [decode(f.read(), "")]
+        messages += [m for _, _, m in self.receiver.requests]
+        found = {}
+        for i, message in enumerate(messages):
+            for r in message.resource_spans:
+                for s in (s for c in r.scope_spans for s in c.spans):
+                    if s.name == "waits":
+                        found[bool(i)] = s
+        self.assertEqual(set(found), {False, True})
+        for span in found.values():
+            event, = span.events
+            self.assertEqual(event.name, "overdue")
+            about = attributes(event.attributes)
+            self.assertEqual(about["handspan.overdue.limit_ns"], 50 * 10**6)
+            self.assertIn("waits (late.c:", about["code.stacktrace"])
+            self.assertEqual(event.time_unix_nano, self.rows(
+                "SELECT at_unix_ns FROM overdue")[0][0])
+
     def test_export_of_others(self):
         self.traced(2)
         chrome = json.loads(self.ok("export", "--format", "chrome"))

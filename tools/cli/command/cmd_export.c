@@ -121,8 +121,8 @@ static void fill_names(struct upload_span *o, const struct otlp_export *x,
 
 /* What is known of an error without its values, as the sink has it. */
 struct error_texts {
-    cJSON *parsed;
-    char *frames;
+    cJSON *parsed, *overdue;
+    char *frames, *overdue_frames;
 };
 
 static const char *member(const cJSON *o, const char *key)
@@ -167,7 +167,7 @@ static char *frames_without_paths(const cJSON *error)
 static void read_error(struct error_texts *e, const char *json,
                        struct upload_span *out)
 {
-    *e = (struct error_texts){.parsed = json ? cJSON_Parse(json) : NULL};
+    e->parsed = json ? cJSON_Parse(json) : NULL;
     if (!e->parsed)
         return;
     out->error_kind = member(e->parsed, "kind");
@@ -179,10 +179,21 @@ static void read_error(struct error_texts *e, const char *json,
     out->error_frames = e->frames = frames_without_paths(e->parsed);
 }
 
+static void read_overdue(struct error_texts *e, const struct query_overdue *o,
+                         struct upload_span *out)
+{
+    e->overdue = o ? cJSON_Parse(o->detail) : NULL;
+    if (!e->overdue)
+        return;
+    out->overdue_unix_ns = o->at_unix_ns;
+    out->overdue_limit_ns = o->limit_ns;
+    out->overdue_frames = e->overdue_frames = frames_without_paths(e->overdue);
+}
+
 static int put_span(void *context, const struct query_span *p)
 {
     struct otlp_export *x = context;
-    struct error_texts error;
+    struct error_texts error = {0};
     struct upload_row row = {.kind = UPLOAD_SPANS};
     struct upload_span *o = &row.span;
     fill_names(o, x, p);
@@ -202,6 +213,7 @@ static int put_span(void *context, const struct query_span *p)
     o->links = p->links;
     o->orphan = p->orphan;
     read_error(&error, p->error, o);
+    read_overdue(&error, query_overdue_find(x->detail, p->session, p->ref), o);
     o->input = p->input;
     o->output = p->output;
     o->attributes = p->attributes;
@@ -209,7 +221,9 @@ static int put_span(void *context, const struct query_span *p)
     o->error = p->error;
     int err = put(x, &row);
     cJSON_Delete(error.parsed);
+    cJSON_Delete(error.overdue);
     cJSON_free(error.frames);
+    cJSON_free(error.overdue_frames);
     return err;
 }
 

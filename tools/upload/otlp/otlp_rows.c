@@ -202,8 +202,8 @@ static void frame_text(struct buf *text, const cJSON *frame)
 
 /* As debuggers write it: "TYPE: MESSAGE", then a line a frame, the innermost
  * first. */
-static void put_stack(struct emit *e, const char *json, const char *type,
-                      const char *message)
+static void put_stack(struct emit *e, const char *key, const char *json,
+                      const char *type, const char *message)
 {
     struct buf text;
     cJSON *frames = json ? cJSON_Parse(json) : NULL, *frame;
@@ -212,8 +212,7 @@ static void put_stack(struct emit *e, const char *json, const char *type,
                message ? message : "");
     cJSON_ArrayForEach(frame, frames) frame_text(&text, frame);
     if (cJSON_GetArraySize(frames) > 0)
-        attribute_text(e, EVENT_ATTRIBUTES, "exception.stacktrace",
-                       buf_get(&text));
+        attribute_text(e, EVENT_ATTRIBUTES, key, buf_get(&text));
     buf_free(&text);
     cJSON_Delete(frames);
 }
@@ -226,25 +225,50 @@ static const char *message_of(const struct upload_span *s, const cJSON *error)
     return message ? message : s->error_rule;
 }
 
+/* Where its thread was when its time was over. */
+static void put_overdue(struct emit *e, const struct upload_span *s)
+{
+    if (!s->overdue_frames)
+        return;
+    emit_item(e, 11);
+    emit_fixed64(e, 1, "timeUnixNano", (uint64_t)s->overdue_unix_ns);
+    emit_text(e, 2, "name", "overdue");
+    emit_list(e, "attributes");
+    attribute_int(e, EVENT_ATTRIBUTES, "handspan.overdue.limit_ns",
+                  s->overdue_limit_ns);
+    put_stack(e, "code.stacktrace", s->overdue_frames, "overdue", NULL);
+    emit_list_end(e);
+    emit_close(e);
+}
+
 /* Whatever failed is an exception there, the only event that stacks have. */
-static void put_events(struct emit *e, const struct upload_span *s,
-                       const cJSON *error)
+static void put_exception(struct emit *e, const struct upload_span *s,
+                          const cJSON *error)
 {
     if (!s->error_kind)
         return;
     const char *type = s->error_type ? s->error_type : s->error_kind;
     const char *message = message_of(s, error);
     int64_t at = s->start_unix_ns + (s->duration_ns > 0 ? s->duration_ns : 0);
-    emit_list(e, "events");
     emit_item(e, 11);
     emit_fixed64(e, 1, "timeUnixNano", (uint64_t)at);
     emit_text(e, 2, "name", "exception");
     emit_list(e, "attributes");
     attribute_text(e, EVENT_ATTRIBUTES, "exception.type", type);
     attribute_text(e, EVENT_ATTRIBUTES, "exception.message", message);
-    put_stack(e, s->error_frames, type, message);
+    put_stack(e, "exception.stacktrace", s->error_frames, type, message);
     emit_list_end(e);
     emit_close(e);
+}
+
+static void put_events(struct emit *e, const struct upload_span *s,
+                       const cJSON *error)
+{
+    if (!s->overdue_frames && !s->error_kind)
+        return;
+    emit_list(e, "events");
+    put_overdue(e, s);
+    put_exception(e, s, error);
     emit_list_end(e);
 }
 

@@ -18,7 +18,6 @@
 enum {
     BODY_MAX = 24 << 20,
     SQL_MAX = 16384,
-    SCHEMA_VERSION = 3,
 };
 struct postgres {
     struct upload_url url; /* a copy: its key may change */
@@ -106,7 +105,7 @@ static bool is_ours(struct postgres *p, struct sink_answer *out)
     snprintf(p->spans_key, sizeof p->spans_key, "%s", row[1]);
     if (!row[1][0] || row[1][strspn(row[1], "abcdefghijklmnopqrstuvwxyz_,")])
         return not_ours(p, out, "'handspan_schema' has no row");
-    if (atoi(row[0]) < SCHEMA_VERSION)
+    if (strtol(row[0], NULL, 10) < COLUMNS_SCHEMA)
         return not_ours(p, out, "the tables are older than this handspan");
     p->is_checked = true;
     return true;
