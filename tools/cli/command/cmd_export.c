@@ -343,6 +343,10 @@ int cmd_export(int argc, char **argv)
         return operands == OPTIONS_HELP ? EXIT_FINE : EXIT_TROUBLE;
     if (!format_find(x.format))
         return options_trouble("--format: '%s' is none of " FORMATS, x.format);
+    if (x.view.json && strcmp(x.format, "otlp") != 0)
+        return options_trouble("--json: the format '%s' is another program's; "
+                               "JSON lines are --format=otlp",
+                               x.format);
     int status = view_open(&x.view, false);
     struct query_trace trace = {0};
     if (!status)
