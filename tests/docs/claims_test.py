@@ -108,6 +108,17 @@ class Claims(unittest.TestCase):
             subprocess.run(["flock", "-w", "60", top + "/sidecar.lock", "true"],
                            check=True)
 
+    def test_the_version_says_which_build(self):
+        """The number of one place, and the linker's note of this very file."""
+        number, = re.findall(r"project\(handspan VERSION ([\d.]+)",
+                             read("CMakeLists.txt"))
+        note = subprocess.run(["readelf", "-n", HANDSPAN], text=True, check=True,
+                              stdout=subprocess.PIPE).stdout
+        build, = re.findall(r"Build ID: (\w+)", note)
+        self.assertEqual(said("--version"),
+                         f"handspan {number} build {build}\n")
+        self.assertIn(f"## {number}", read("CHANGELOG.md"))
+
     def test_each_link_leads_somewhere(self):
         pages = glob.glob(f"{SOURCE}/docs/*.md") + glob.glob(f"{SOURCE}/examples/*.md")
         for page in pages + [f"{SOURCE}/README.md"]:
