@@ -72,6 +72,7 @@ static inline void zero_words(uint8_t *at, const uint8_t *end)
 /* `bytes`: a multiple of 8. */
 static inline void copy_words(uint8_t *to, const uint64_t *from, uint32_t bytes)
 {
+#pragma GCC unroll 4
     for (uint32_t i = 0; i < bytes; i += 8)
         *(volatile uint64_t *)(void *)(to + i) = from[i / 8];
 }
