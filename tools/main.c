@@ -5,6 +5,8 @@
  */
 #include "tools/cli/command/commands.h"
 #include "tools/cli/page/page_commands.h"
+#include "tools/cli/compare/cmd_diff.h"
+#include "tools/cli/live/cmd_live.h"
 #include "tools/common/config.h"
 #include "tools/common/options.h"
 #include "tools/common/text/text.h"
@@ -27,7 +29,10 @@ static const struct command {
     {"show", cmd_show},
     {"stats", cmd_stats},
     {"errors", cmd_errors},
+    {"diff", cmd_diff},
     {"spans", cmd_spans},
+    {"look", cmd_look},
+    {"top", cmd_top},
     {"status", cmd_status},
     {"off", cmd_off},
     {"on", cmd_on},

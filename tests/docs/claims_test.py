@@ -14,7 +14,7 @@ import unittest
 
 SOURCE, HANDSPAN = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 # For our own tests, and between processes of ours.
-NOT_FOR_PEOPLE = {"HANDSPAN_TEST_SHIM", "HANDSPAN_TEST_ERRORS",
+NOT_FOR_PEOPLE = {"HANDSPAN_TEST_CPU", "HANDSPAN_TEST_SHIM", "HANDSPAN_TEST_ERRORS",
                   "HANDSPAN_TEST_DECODER", "HANDSPAN_EXEC", "HANDSPAN_NAME"}
 # Formats of others.
 NOT_OURS = ("export_chrome.c", "export_speedscope.c")

@@ -28,6 +28,25 @@ static int by_end(const void *a, const void *b)
     return x->end_ns < y->end_ns ? 1 : x->end_ns > y->end_ns ? -1 : 0;
 }
 
+/* A group, in order of start: last end first. What was called one after the
+ * other, as most is, is turned round. */
+static void sort_group(const struct query_tree *t, uint32_t *list, size_t count)
+{
+    size_t i = 1;
+    while (i < count && t->items[list[i - 1]].end_ns < t->items[list[i]].end_ns)
+        i++;
+    if (i < count) {
+        sort_items = t->items;
+        qsort(list, count, sizeof *list, by_end);
+        return;
+    }
+    for (i = 0; i < count / 2; i++) {
+        uint32_t last = list[count - 1 - i];
+        list[count - 1 - i] = list[i];
+        list[i] = last;
+    }
+}
+
 /* Counting sort by parent, then each group by end. */
 static int group(const struct query_tree *t, struct children *c)
 {
@@ -44,11 +63,9 @@ static int group(const struct query_tree *t, struct children *c)
     for (size_t i = 0; i < n; i++)
         if (t->items[i].parent != QUERY_NONE)
             c->list[c->first[t->items[i].parent + 1]++] = (uint32_t)i;
-    sort_items = t->items;
     for (size_t i = 0; i < n; i++)
         if (c->first[i + 1] - c->first[i] > 1)
-            qsort(c->list + c->first[i], c->first[i + 1] - c->first[i],
-                  sizeof *c->list, by_end);
+            sort_group(t, c->list + c->first[i], c->first[i + 1] - c->first[i]);
     return 0;
 }
 
@@ -211,6 +228,16 @@ static void paint(const struct query_tree *t, const struct query_item *item,
     int early = (int)((from - (double)item->queue_ns) / cell_ns);
     for (int i = early < 0 ? 0 : early; i < first; i++)
         row[i].queue_ns += (float)cell_ns;
+}
+
+void query_tree_bar(const struct query_tree *t, uint32_t node, int cells,
+                    bool failed, struct query_cell *out)
+{
+    uint32_t i = t->nodes[node].example;
+    for (int c = 0; c < cells; c++)
+        out[c] = (struct query_cell){0};
+    if (i != QUERY_NONE && (!failed || t->items[i].flags & QUERY_SPAN_ERROR))
+        paint(t, &t->items[i], out, cells);
 }
 
 struct query_cell *query_tree_bars(const struct query_tree *t, int cells,
