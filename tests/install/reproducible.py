@@ -16,12 +16,15 @@ import tempfile
 SOURCE = os.path.abspath(sys.argv[1])
 
 
-def made_in(top, name):
-    """{name of a package: its bytes' hash} of a copy of the sources."""
-    at = os.path.join(top, name)
+def copied_to(at):
     shutil.copytree(SOURCE, at, symlinks=True, ignore=lambda folder, names: [
         n for n in names if n == ".git" or n.startswith("build")
         and folder == SOURCE])
+    return at
+
+
+def made_in(at):
+    """The packages of a copy of the sources."""
     subprocess.run([os.path.join(at, "share/make-package")], check=True,
                    stdout=subprocess.DEVNULL,
                    env=dict(os.environ, SOURCE_DATE_EPOCH="1700000000"))
@@ -49,8 +52,9 @@ def files_of(package, into):
 def main():
     failed = False
     with tempfile.TemporaryDirectory(prefix="reproducible-") as top:
-        first = made_in(top, "a")
-        second = made_in(top, "another-longer-name")
+        places = [copied_to(os.path.join(top, name))
+                  for name in ("a", "another-longer-name")]
+        first, second = map(made_in, places)
         assert len(first) == len(second) == 2, (first, second)
         for i, (one, two) in enumerate(zip(first, second)):
             with open(one, "rb") as x, open(two, "rb") as y:
