@@ -239,6 +239,17 @@ static void read_error(struct error_texts *e, const char *json,
     out->error_frames = e->frames = frames_without_paths(e->parsed);
 }
 
+static void fill_numbers(struct upload_span *o, const struct query_span *p)
+{
+    o->site = p->site;
+    o->depth = p->depth;
+    o->start_unix_ns = p->start_unix_ns;
+    o->duration_ns = number(p->duration_ns);
+    o->self_ns = number(p->self_ns);
+    o->cpu_ns = number(p->cpu_ns);
+    o->queue_ns = number(p->queue_ns);
+}
+
 static void read_overdue(struct error_texts *e, const struct query_overdue *o,
                          struct upload_span *out)
 {
@@ -249,17 +260,6 @@ static void read_overdue(struct error_texts *e, const struct query_overdue *o,
     out->overdue_unix_ns = o->at_unix_ns;
     out->overdue_limit_ns = o->limit_ns;
     out->overdue_frames = e->overdue_frames = frames_without_paths(e->overdue);
-}
-
-static void fill_numbers(struct upload_span *o, const struct query_span *p)
-{
-    o->site = p->site;
-    o->depth = p->depth;
-    o->start_unix_ns = p->start_unix_ns;
-    o->duration_ns = number(p->duration_ns);
-    o->self_ns = number(p->self_ns);
-    o->cpu_ns = number(p->cpu_ns);
-    o->queue_ns = number(p->queue_ns);
 }
 
 static int put_span(void *context, const struct query_span *p)
