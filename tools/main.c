@@ -4,6 +4,7 @@
  * finds the subcommand.
  */
 #include "tools/cli/command/commands.h"
+#include "tools/cli/page/page_commands.h"
 #include "tools/cli/compare/cmd_diff.h"
 #include "tools/cli/live/cmd_live.h"
 #include "tools/common/config.h"
@@ -38,6 +39,8 @@ static const struct command {
     {"sidecar", cmd_sidecar},
     {"symbolize", cmd_symbolize},
     {"traceparent", cmd_traceparent},
+    {"serve", cmd_serve},
+    {"report", cmd_report},
     {"export", cmd_export},
     {"doctor", cmd_doctor},
     {"schema", cmd_schema},

@@ -372,11 +372,20 @@ const struct query_thread *query_thread_find(const struct query_detail *d,
                                              int64_t generation)
 {
     int64_t lane = (int64_t)((uint64_t)ref >> 48);
-    for (size_t i = 0; i < d->thread_count; i++) {
-        const struct query_thread *t = &d->threads[i];
+    size_t low = 0, high = d->thread_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        const struct query_thread *t = &d->threads[middle];
         if (t->session == session && t->lane == lane &&
             t->generation == generation)
             return t;
+        if (t->session < session ||
+            (t->session == session &&
+             (t->lane < lane ||
+              (t->lane == lane && t->generation < generation))))
+            low = middle + 1;
+        else
+            high = middle;
     }
     return NULL;
 }

@@ -25,6 +25,7 @@ struct query_trace {
      * pid -1: unknown */
     int64_t process_idx, pid, cpu_ns, peak_bytes, exit_code, signal;
     bool peak_is_lower_bound;
+    int64_t loading_ns; /* of that process: exec to first handler; -1 unknown */
     char *process, *program, *command, *process_status, *ended_by, *end_source;
 };
 /* What is in it, not `t` itself; it is empty then. */

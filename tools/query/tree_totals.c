@@ -3,29 +3,44 @@
  * What the nodes of a tree come to, once each item has its node: calls, times,
  * errors and their reasons; and the order of the nodes, by their first start.
  */
-#include "tools/common/text/buf.h"
 #include "tools/query/tree_internal.h"
 #include <stdlib.h>
 #include <string.h>
 
-static void add_reason(struct query_node *n, const char *error_json)
+static void add_reason(struct query_node *n, const char *line)
 {
-    struct buf line;
-    buf_init(&line, 4096);
-    query_error_line(error_json, false, &line);
     for (int i = 0; i < QUERY_REASONS; i++) {
         struct query_reason *r = &n->reasons[i];
         if (!r->text)
-            r->text = strdup(buf_get(&line));
-        else if (strcmp(r->text, buf_get(&line)) != 0)
+            r->text = strdup(line);
+        else if (strcmp(r->text, line) != 0)
             continue;
         r->count++;
         break;
     }
-    buf_free(&line);
 }
 
-static void add_totals(struct query_tree *t, uint32_t i, const char *error)
+/* A thread that was started inside a short handler, or a process. What was
+ * handed over on purpose has a queue time, and is none of these. */
+static void add_after(const struct query_tree *t, const struct query_item *item)
+{
+    if (item->parent == QUERY_NONE || item->queue_ns >= 0)
+        return;
+    const struct query_item *p = &t->items[item->parent];
+    bool is_call = query_ref_process(p->ref) < 0 &&
+                   !(p->flags & (QUERY_SPAN_LOADING | QUERY_SPAN_NO_END));
+    bool is_same = p->session == item->session &&
+                   (uint64_t)p->ref >> 48 == (uint64_t)item->ref >> 48;
+    int64_t from = item->start_ns > p->end_ns ? item->start_ns : p->end_ns;
+    if (!is_call || is_same || item->end_ns <= from)
+        return;
+    struct query_node *n = &t->nodes[item->node];
+    n->after_calls++;
+    n->after_ns += item->end_ns - from;
+    n->after = t->nodes[p->node].name;
+}
+
+static void add_totals(struct query_tree *t, uint32_t i)
 {
     const struct query_item *item = &t->items[i];
     struct query_node *n = &t->nodes[item->node];
@@ -37,6 +52,7 @@ static void add_totals(struct query_tree *t, uint32_t i, const char *error)
     n->max_ns = ns > n->max_ns ? ns : n->max_ns;
     n->first_start_ns =
         item->start_ns < n->first_start_ns ? item->start_ns : n->first_start_ns;
+    add_after(t, item);
     n->queue_ns += item->queue_ns > 0 ? item->queue_ns : 0;
     if (!(item->flags & QUERY_SPAN_NESTED)) {
         n->total_ns += ns;
@@ -46,8 +62,6 @@ static void add_totals(struct query_tree *t, uint32_t i, const char *error)
     if (item->flags & QUERY_SPAN_ERROR) {
         n->errors++;
         n->failed_ns += ns;
-        if (error)
-            add_reason(n, error);
     }
 }
 
@@ -141,7 +155,13 @@ void query_tree_total(struct tree_loader *l)
 {
     struct query_tree *t = l->tree;
     for (size_t i = 0; i < t->item_count; i++)
-        add_totals(t, (uint32_t)i, l->reasons[i]);
+        add_totals(t, (uint32_t)i);
+    for (size_t i = 0; i < l->errors.of_count; i++) {
+        const struct query_item *item = &t->items[l->errors.of[i].item];
+        const char *line = query_tree_texts_line(&l->errors, i);
+        if (line && item->flags & QUERY_SPAN_ERROR)
+            add_reason(&t->nodes[item->node], line);
+    }
     sum_orphans(l);
     sort_nodes(t);
     sum_top(t);

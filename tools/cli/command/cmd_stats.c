@@ -18,6 +18,7 @@
 
 enum {
     SPARK_CELLS = 9,
+    AFTER_SHOWN = 3,
     GROUPED_ROWS = 50,
 };
 
@@ -111,7 +112,10 @@ static void add_row(struct term_table *table, const struct stats *s,
                     format_count(rest || loading ? -1 : row->calls).text);
     term_table_cell(table, 2, row->errors > 0 ? TERM_RED : TERM_PLAIN,
                     format_count(rest || loading ? -1 : row->errors).text);
-    put_marked(table, 3, rest ? "" : about,
+    put_marked(table, 3,
+               rest                   ? ""
+               : row->after_calls > 0 ? "+"
+                                      : about,
                format_duration(rest ? -1 : row->total_ns, utf8));
     put_marked(table, 4, about, format_duration(row->self_ns, utf8));
     put_marked(table, 5, about, format_share(row->self_ns, s->wall_ns));
@@ -126,6 +130,28 @@ static void add_row(struct term_table *table, const struct stats *s,
         put_spark(&spark, row, range, term->glyphs);
     term_table_cell(table, 10, TERM_PLAIN, buf_get(&spark));
     buf_free(&spark);
+}
+
+/* Why a handler's time may be more than that of the one above it. */
+static void print_after(const struct term *term, const struct stats *s)
+{
+    int shown = 0;
+    struct buf text;
+    for (size_t i = 0; i < s->count && shown < AFTER_SHOWN; i++) {
+        const struct stats_row *r = &s->rows[i];
+        if (r->after_calls == 0)
+            continue;
+        shown++;
+        buf_init(&text, 1024);
+        buf_printf(&text,
+                   "+ %.64s: %s call%s went on when %.64s had returned, for "
+                   "%s.",
+                   r->name, format_count(r->after_calls).text,
+                   r->after_calls == 1 ? "" : "s", r->after,
+                   format_duration(r->after_ns, term->utf8).text);
+        term_wrap(term, TERM_CYAN, buf_get(&text), 2);
+        buf_free(&text);
+    }
 }
 
 static int print_text(const struct view *v, const struct query_trace *t,
@@ -156,6 +182,7 @@ static int print_text(const struct view *v, const struct query_trace *t,
               "Counts, totals, max exact; p50 and p95 from a log histogram, "
               "within 3%.",
               0);
+    print_after(&v->term, s);
     share_print(&v->term, t, &s->detail, s->span_count);
     slow_print(&v->term, &s->detail);
     slow_print_throws(&v->term, &s->detail);

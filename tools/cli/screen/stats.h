@@ -12,6 +12,8 @@ struct stats_row {
     int64_t calls, errors, total_ns, self_ns, cpu_ns, max_ns, dropped_calls;
     int64_t slow_calls, untimed_calls, loose_calls;
     int64_t cpu_unknown; /* outermost calls whose CPU time is not known */
+    int64_t after_calls, after_ns; /* as of query_node, in all */
+    const char *after;             /* what had returned; NULL */
     int64_t p50_ns, p95_ns;
     struct stats_bucket *buckets; /* ascending; owned */
     size_t bucket_count;

@@ -7,22 +7,28 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include "tools/sidecar/session/session.h"
+#include "tools/sidecar/session/spool.h"
 #include "lane/format/assert.h"
 
 static int counted_load(struct session *s, uint32_t index)
 {
     lane_assert(index != 0 && index < LANE_SITE_MAX);
     struct session_site *site = &s->site[index];
+    if (!site->counted)
+        site->counted = calloc(1, sizeof *site->counted);
+    if (!site->counted)
+        return -ENOMEM;
     int rc =
         store_start(s->store, STORE_COUNTER_GET, "ii", s->id, (int64_t)index);
     while (rc > 0) {
         size_t len;
         const void *blob = store_blob(s->store, STORE_COUNTER_GET, 0, &len);
-        if (len == sizeof site->counted)
-            memcpy(&site->counted, blob, len);
-        site->counted_stored = len == sizeof site->counted;
+        if (len == sizeof *site->counted)
+            memcpy(site->counted, blob, len);
+        site->counted_stored = len == sizeof *site->counted;
         rc = store_next(s->store, STORE_COUNTER_GET);
     }
     site->counted_known = rc == 0;
@@ -111,7 +117,7 @@ static int counter_move(struct session *s, uint32_t index,
     int rc = site->counted_stored
                  ? store_run(s->store, STORE_COUNTER_MOVE, "iibb", s->id,
                              (int64_t)index, (const void *)now, sizeof *now,
-                             (const void *)&site->counted, sizeof *now)
+                             (const void *)site->counted, sizeof *now)
                  : store_run(s->store, STORE_COUNTER_ADD, "iib", s->id,
                              (int64_t)index, (const void *)now, sizeof *now);
     site->counted_stored = true;
@@ -130,7 +136,7 @@ static int counter_store(struct session *s, uint32_t index,
     struct total *t = totals_get(&s->totals, trace, index);
     if (!t)
         return -ENOMEM;
-    add_to_total(s, t, now, &site->counted);
+    add_to_total(s, t, now, site->counted);
     int rc = counter_move(s, index, now);
     if (rc >= 0)
         rc = loss_set(
@@ -148,7 +154,9 @@ static int counter_store(struct session *s, uint32_t index,
         rc = loss_set(s, index, "untimed", now->untimed);
     if (rc >= 0)
         rc = loss_set(s, index, "loose", now->loose);
-    site->counted = *now;
+    s->has_lost |= now->lost_captures != 0 ||
+                   grown(now->calls, now->over_deep + now->untimed) != 0;
+    *site->counted = *now;
     s->is_moved = true;
     return rc < 0 ? rc : 0;
 }
@@ -166,7 +174,7 @@ static int site_counter(struct session *s, uint32_t index)
         return 0;
     if (!site->counted_known)
         rc = counted_load(s, index);
-    if (rc != 0 || memcmp(&now, &site->counted, sizeof now) == 0)
+    if (rc != 0 || memcmp(&now, site->counted, sizeof now) == 0)
         return rc;
     if (totals_full(&s->totals))
         rc = totals_flush(&s->totals, s->store, s->id);
@@ -196,6 +204,8 @@ static int losses_of_session(struct session *s)
         {"context_frames", h->carry.frames},
         {"fiber_stacks", h->carry.stacks},
         {"late_ends", h->carry.gone},
+        {"spool_off", s->has_lost && spool_is_off()},
+        {"no_wait", s->has_lost && h->policy == LANE_POLICY_DROP},
     };
     _Static_assert(sizeof loss / sizeof *loss <=
                        sizeof s->loss_stored / sizeof *s->loss_stored,
@@ -217,11 +227,35 @@ static int losses_of_session(struct session *s)
     return rc;
 }
 
+/* Where something found no room: why the spool made none. */
+static int losses_of_room(struct session *s)
+{
+    static const char *const kind[SPOOL_REASONS] = {
+        [SPOOL_FULL] = "spool_full",
+        [SPOOL_NO_ROOM] = "spool_no_room",
+        [SPOOL_UNWRITABLE] = "spool_unwritable"};
+    int rc = 0;
+    if (!s->has_lost)
+        return 0;
+    for (int i = 0; rc >= 0 && i < SPOOL_REASONS; i++) {
+        uint64_t more = spool_refusals(s, (enum spool_reason)i);
+        if (more)
+            rc = store_run(s->store, STORE_LOSS_ADD, "iiti", s->id, (int64_t)0,
+                           kind[i], (int64_t)more);
+    }
+    return rc < 0 ? rc : 0;
+}
+
 int tables_counters(struct session *s)
 {
     int rc = losses_of_session(s);
-    for (uint32_t i = 1; rc == 0 && i < s->reader.header.site_next; i++)
+    for (uint32_t i = 1; rc == 0; i++) {
+        /* most were never written, and have no page */
+        i = lane_reader_next_used(&s->reader, LANE_TABLE_COUNTERS, i);
+        if (i >= s->reader.header.site_next)
+            break;
         if (s->site[i].is_known)
             rc = site_counter(s, i);
-    return rc;
+    }
+    return rc == 0 ? losses_of_room(s) : rc;
 }

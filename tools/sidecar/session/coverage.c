@@ -240,11 +240,11 @@ static int ask(struct session *s, struct coverage *c, uint32_t index)
     lane_assert(index != 0 && index < LANE_SITE_MAX);
     struct lane_site site;
     char symbol[4096], object[4096];
+    if (s->site[index].is_internal)
+        return 0;
     int rc = lane_reader_entry(&s->reader, LANE_TABLE_SITES, index, &site);
     if (rc != 0)
         return rc;
-    if (site.flags & LANE_SITE_INTERNAL)
-        return 0;
     if (site.binding == LANE_BINDING_NONE)
         return ask_everywhere(s, c, index, &site);
     lane_reader_string(&s->reader, site.symbol, 0, symbol, sizeof symbol);

@@ -60,13 +60,14 @@ struct session_process { /* a place in the table, by who has it now */
 };
 struct session_site {
     bool is_known;
-    bool is_root;
+    bool is_root, is_internal;   /* internal: a watched function, no handler */
     int64_t slow_ns, overdue_ns; /* 0: no limit */
     bool may_stop;               /* its thread, when it is overdue */
     struct decode_site decode;
     struct decode_item *items;
     char name[512];
-    struct lane_counter counted; /* as far as it is in the totals */
+    struct lane_counter *counted; /* as far as it is in the totals; NULL: it
+                                     was never looked for */
     bool counted_known, counted_stored;
 };
 struct session {
@@ -102,7 +103,8 @@ struct session {
     int64_t gone_since_ns; /* its last process; 0: some live, or not asked */
     struct decode_groups groups;
     char withheld[256]; /* why words are not kept; empty: they are */
-    uint64_t loss_stored[16];
+    uint64_t loss_stored[24];
+    bool has_lost;         /* records or values found no room */
     uint32_t again_seen;   /* process_again of the last look at free places */
     uint32_t ended_places; /* of processes that wait to be set free */
     bool has_ended;        /* stored by an earlier sidecar, lanes and all */
@@ -115,6 +117,7 @@ struct session {
     bool is_moved;          /* something new was drained in this batch */
     bool has_writer;        /* as far as was seen with the last batch */
     bool is_ended;          /* all stored, nobody maps it */
+    bool comes_back;        /* closed because of the store: tried again */
 };
 
 /* Why a session is left alone; for people. */
