@@ -144,6 +144,7 @@ int lane_reader_open(struct lane_reader *reader, int dir_fd, const char *name)
         return rc;
     }
     reader->fd = fd;
+    reader->strings = NULL;
     return 0;
 }
 
@@ -189,6 +190,52 @@ int lane_reader_entry(const struct lane_reader *reader,
     return rc;
 }
 
+int lane_reader_entries(const struct lane_reader *reader,
+                        enum lane_table_kind kind, uint32_t first,
+                        uint32_t count, void *out)
+{
+    const struct lane_table *table = &reader->header.table[kind];
+    uint32_t state[LANE_READ_MOST], end, now;
+    uint8_t *entry = out;
+    if (count > LANE_READ_MOST || __builtin_add_overflow(first, count, &end) ||
+        end > table->capacity || kind == LANE_TABLE_LANES ||
+        kind == LANE_TABLE_UNITS || kind >= LANE_TABLES)
+        return -EINVAL;
+    uint64_t size = (uint64_t)count * table->entry_bytes;
+    uint64_t at = table->offset + (uint64_t)first * table->entry_bytes;
+    /* twice: what a state vouches for is read after it */
+    int rc = read_at(reader->fd, out, size, at);
+    for (uint32_t i = 0; rc == 0 && i < count; i++)
+        memcpy(&state[i], entry + (size_t)i * table->entry_bytes,
+               sizeof state[i]);
+    if (rc == 0)
+        rc = read_at(reader->fd, out, size, at);
+    for (uint32_t i = 0; rc == 0 && i < count; i++) {
+        uint8_t *to = entry + (size_t)i * table->entry_bytes;
+        memcpy(&now, to, sizeof now);
+        if (now != state[i])
+            memset(to, 0, sizeof now);
+    }
+    return rc;
+}
+
+uint32_t lane_reader_next_used(const struct lane_reader *reader,
+                               enum lane_table_kind kind, uint32_t index)
+{
+    lane_assert(kind < LANE_TABLES && reader->fd >= 0);
+    const struct lane_table *table = &reader->header.table[kind];
+    if (index >= table->capacity)
+        return table->capacity;
+    uint64_t at = table->offset + (uint64_t)index * table->entry_bytes;
+    off_t data = lseek(reader->fd, (off_t)at, SEEK_DATA);
+    if (data < 0) /* ENXIO: nothing behind it; or it cannot tell */
+        return errno == ENXIO ? table->capacity : index;
+    if ((uint64_t)data <= at)
+        return index;
+    uint64_t next = ((uint64_t)data - table->offset) / table->entry_bytes;
+    return next < table->capacity ? (uint32_t)next : table->capacity;
+}
+
 int lane_reader_process_states(const struct lane_reader *reader, uint32_t count,
                                uint32_t *state)
 {
@@ -210,6 +257,29 @@ int lane_reader_process_states(const struct lane_reader *reader, uint32_t count,
     return 0;
 }
 
+/* Out of what was read before, or is read now with what follows it: strings are
+ * written one behind the other, and are used so. */
+static bool string_take(const struct lane_reader *reader, uint32_t offset,
+                        char *out, size_t len_bytes)
+{
+    struct lane_strings *s = reader->strings;
+    const struct lane_table *table = &reader->header.table[LANE_TABLE_STRINGS];
+    if (!s || len_bytes > sizeof s->bytes)
+        return false;
+    lane_assert(offset + len_bytes <= table->capacity);
+    if (offset < s->offset || offset + len_bytes > s->offset + s->len_bytes) {
+        uint32_t most = table->capacity - offset;
+        uint32_t len = most < sizeof s->bytes ? most : sizeof s->bytes;
+        s->len_bytes = 0;
+        if (read_at(reader->fd, s->bytes, len, table->offset + offset) != 0)
+            return false;
+        s->offset = offset;
+        s->len_bytes = len;
+    }
+    memcpy(out, s->bytes + (offset - s->offset), len_bytes);
+    return true;
+}
+
 void lane_reader_string(const struct lane_reader *reader,
                         struct lane_string string, char nul, char *out,
                         size_t cap_bytes)
@@ -225,7 +295,8 @@ void lane_reader_string(const struct lane_reader *reader,
         end > table->capacity)
         return;
     size_t len = string.len_bytes < sizeof raw ? string.len_bytes : sizeof raw;
-    if (read_at(reader->fd, raw, len, table->offset + string.offset) != 0)
+    if (!string_take(reader, string.offset, raw, len) &&
+        read_at(reader->fd, raw, len, table->offset + string.offset) != 0)
         return;
     for (size_t i = 0; nul && i < len; i++)
         if (raw[i] == 0)

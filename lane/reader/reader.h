@@ -11,9 +11,16 @@
 #include <stdbool.h>
 #include "lane/format/layout.h"
 
+/* Strings that were read with others beside them: what is in here was written
+ * before. Empty: len_bytes 0. */
+struct lane_strings {
+    uint32_t offset, len_bytes;
+    char bytes[16384];
+};
 struct lane_reader {
     int fd;
-    struct lane_session header; /* a copy; the fixed part was validated */
+    struct lane_strings *strings; /* if set, strings are read through it */
+    struct lane_session header;   /* a copy; the fixed part was validated */
 };
 
 /* Open `name` in dir_fd read-only (no symlink, a regular file) and validate
@@ -32,6 +39,20 @@ int lane_reader_refresh(struct lane_reader *reader)
 int lane_reader_entry(const struct lane_reader *reader,
                       enum lane_table_kind kind, uint32_t index, void *out)
     __attribute__((warn_unused_result));
+/* Copy entries of a table whose first word is their state, `count` (at most
+ * LANE_READ_MOST) from `first` on, in two reads. The state of one that became
+ * whole meanwhile is 0. -EINVAL beyond the capacity, -EBADMSG. */
+enum {
+    LANE_READ_MOST = 64,
+};
+int lane_reader_entries(const struct lane_reader *reader,
+                        enum lane_table_kind kind, uint32_t first,
+                        uint32_t count, void *out)
+    __attribute__((warn_unused_result));
+/* The first entry from `index` on that was ever written, as far as the file
+ * system knows; the capacity: none. */
+uint32_t lane_reader_next_used(const struct lane_reader *reader,
+                               enum lane_table_kind kind, uint32_t index);
 /* The states of the first `count` processes, in one look. */
 int lane_reader_process_states(const struct lane_reader *reader, uint32_t count,
                                uint32_t *state)

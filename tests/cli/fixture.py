@@ -293,4 +293,5 @@ def main():
     st.db.commit()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -280,13 +280,33 @@ class Trace:
                                    .splitlines()))
         equal([r["span_id"] for r in rows], [s["span_id"] for s in self.rows])
         for row, want in zip(rows, self.rows):
-            equal(row.pop("thread"), want["thread_name"] or "")
+            is_call = want not in self.processes
+            equal(int(row.pop("site")) >= 0, is_call)
+            equal(row.pop("process_span_id"),
+                  self.process_of(want)["span_id"] if is_call
+                  else want["span_id"])
+            equal(json.loads(row.pop("links") or "[]"), want["links"])
+            error = want["error"] or {}
+            for key, of, name in (("kind", error, "kind"), ("type", error, "type"),
+                                  ("errno", error, "errno"),
+                                  ("fingerprint", error, "fingerprint"),
+                                  ("rule", error, "rule")):
+                equal(row.pop("error_" + key), self.cell(of.get(name)), key)
+            for key in ("depth", "program", "error_cause", "error_cause_errno",
+                        "error_frames", "error_stack_ended"):
+                del row[key]
+            if is_call:
+                equal(row.pop("object"), os.path.basename(want["object"] or ""))
+            else:
+                del row["object"], row["orphan"], row["thread_name"]
             loading = want["attributes"].get("loading_ns")
             equal(loading or 0, self.loading[want["span_id"]], "loading")
-            equal(row.pop("loading_ns"),
-                  "" if loading is None else str(loading))
             for key, value in row.items():
-                equal(value, "" if want[key] is None else str(want[key]), key)
+                equal(value, self.cell(want[key]), key)
+
+    @staticmethod
+    def cell(value):
+        return "" if value is None else str(value)
 
     def check_list(self):
         """The trace begins when its process was executed."""

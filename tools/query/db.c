@@ -253,6 +253,11 @@ int query_open(const char *path, struct query_db **out, char *why,
     return 0;
 }
 
+sqlite3 *query_handle(struct query_db *db)
+{
+    return db->handle;
+}
+
 sqlite3_stmt *query_prepare(struct query_db *db, const char *sql)
 {
     sqlite3_stmt *stmt = NULL;

@@ -10,10 +10,11 @@
 #include <stdint.h>
 
 struct query_db;
+struct sqlite3;
 struct sqlite3_stmt;
 
 enum {
-    QUERY_SCHEMA = 17 /* the newest PRAGMA user_version that we can read */
+    QUERY_SCHEMA = 18 /* the newest PRAGMA user_version that we can read */
 };
 
 /*
@@ -33,6 +34,8 @@ bool query_glob(const char *glob, const char *text);
 
 /* ---- for the files of this folder only --------------------------------- */
 
+/* For what has no function here. */
+struct sqlite3 *query_handle(struct query_db *db);
 /* A prepared statement with parameters by name (":trace"), or NULL. */
 struct sqlite3_stmt *query_prepare(struct query_db *db, const char *sql);
 void query_bind_int(struct sqlite3_stmt *stmt, const char *name, int64_t n);

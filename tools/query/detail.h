@@ -36,6 +36,8 @@ struct query_site {
     bool is_root;
     char *name, *symbol, *object, *binding, *shim, *reason, *build_id;
     char *declared, *manifest, *unseen; /* unseen NULL: not known */
+    char *file;                         /* where it is defined, or NULL */
+    int64_t line;                       /* -1: not known */
 };
 struct query_thread {
     int64_t session, lane, generation, process_idx, tid;
@@ -130,9 +132,12 @@ struct query_span {
     int64_t start_unix_ns, session, ref, parent_ref, site, process_idx,
         generation;
     int64_t duration_ns, self_ns, cpu_ns, queue_ns; /* -1 unknown */
+    int64_t depth;                                  /* with values; else 0 */
     const char *status, *ended_by, *error;
     const char *orphan; /* why its parent is not known; NULL: it is */
     const char *input, *output, *attributes, *capture, *links; /* JSON */
+    int64_t error_text; /* of query_spans_by_thread(): its error is the text of
+                           this number; 0: `error` is it */
 };
 /*
  * The stored spans of a trace in order of start. Read in pages, one short
@@ -142,3 +147,15 @@ struct query_span {
 int query_spans(struct query_db *db, int64_t trace, bool with_values,
                 int (*each)(void *context, const struct query_span *s),
                 void *context) __attribute__((warn_unused_result));
+/*
+ * The same without values, and with start, duration, CPU and queue time,
+ * status, error and `orphan` alone. In no order over all; those of one thread
+ * (session and lane of the reference) follow each other where the session is of
+ * this trace alone, in the order in which they began. `each` may not wait.
+ */
+int query_spans_by_thread(struct query_db *db, int64_t trace,
+                          int (*each)(void *context,
+                                      const struct query_span *s),
+                          void *context) __attribute__((warn_unused_result));
+/* A text of that number, NULL: there is none. Caller frees. */
+char *query_long_text(struct query_db *db, int64_t text);

@@ -41,6 +41,7 @@ static void read_span(sqlite3_stmt *stmt, bool with_values, struct page *page)
         .self_ns = query_int(stmt, 8, -1),
         .cpu_ns = query_int(stmt, 9, -1),
         .queue_ns = query_int(stmt, 10, -1),
+        .depth = with_values ? query_int(stmt, 11 + TEXTS, 0) : 0,
     };
     size_t *texts = page->texts[page->count];
     for (int i = 0; i < TEXTS; i++) {
@@ -68,28 +69,39 @@ static void set_texts(struct page *page)
     }
 }
 
-static int load_page(struct query_db *db, int64_t trace, bool with_values,
+static int load_page(struct query_db *db, sqlite3_stmt *stmt, bool with_values,
                      const struct query_span *after, struct page *page)
 {
-    sqlite3_stmt *stmt = query_prepare(
-        db, with_values ? query_sql_trace_spans : query_sql_trace_spans_light);
-    if (!stmt)
-        return -EIO;
-    query_bind_int(stmt, ":trace", trace);
     query_bind_int(stmt, ":after_start", after->start_unix_ns);
     query_bind_int(stmt, ":after_session", after->session);
     query_bind_int(stmt, ":after_ref", after->ref);
-    query_bind_int(stmt, ":limit", (int64_t)page->cap);
     page->count = 0;
     buf_reset(&page->bytes);
     int step;
     while ((step = query_step(db, stmt)) > 0 && page->count < page->cap)
         read_span(stmt, with_values, page);
-    query_finish(stmt);
+    sqlite3_reset(stmt); /* ends its transaction */
     if (page->bytes.failed)
         return -ENOMEM;
     set_texts(page);
     return step < 0 ? step : 0;
+}
+
+static int walk(struct query_db *db, sqlite3_stmt *stmt, bool with_values,
+                struct page *page,
+                int (*each)(void *context, const struct query_span *s),
+                void *context)
+{
+    struct query_span after = {.start_unix_ns = INT64_MIN};
+    int err;
+    do {
+        err = load_page(db, stmt, with_values, &after, page);
+        for (size_t i = 0; !err && i < page->count; i++)
+            err = each(context, &page->spans[i]);
+        if (!err && page->count)
+            after = page->spans[page->count - 1];
+    } while (!err && page->count == page->cap);
+    return err;
 }
 
 int query_spans(struct query_db *db, int64_t trace, bool with_values,
@@ -97,19 +109,20 @@ int query_spans(struct query_db *db, int64_t trace, bool with_values,
                 void *context)
 {
     struct page page = {.cap = with_values ? PAGE_VALUES : PAGE_LIGHT};
-    struct query_span after = {.start_unix_ns = INT64_MIN};
+    sqlite3_stmt *stmt = query_prepare(
+        db, with_values ? query_sql_trace_spans : query_sql_trace_spans_light);
+    int err = stmt ? 0 : -EIO;
     buf_init(&page.bytes, (size_t)1 << 30);
     page.spans = calloc(page.cap, sizeof *page.spans);
     page.texts = calloc(page.cap, sizeof *page.texts);
-    int err = page.spans && page.texts ? 0 : -ENOMEM;
-    do {
-        if (!err)
-            err = load_page(db, trace, with_values, &after, &page);
-        for (size_t i = 0; !err && i < page.count; i++)
-            err = each(context, &page.spans[i]);
-        if (!err && page.count)
-            after = page.spans[page.count - 1];
-    } while (!err && page.count == page.cap);
+    if (!page.spans || !page.texts)
+        err = -ENOMEM;
+    if (!err) {
+        query_bind_int(stmt, ":trace", trace);
+        query_bind_int(stmt, ":limit", (int64_t)page.cap);
+        err = walk(db, stmt, with_values, &page, each, context);
+    }
+    query_finish(stmt);
     free(page.spans);
     free(page.texts);
     buf_free(&page.bytes);

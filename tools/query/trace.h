@@ -74,6 +74,11 @@ struct query_requests {
 int query_requests(struct query_db *db, int64_t session,
                    struct query_requests *out);
 
+/* The value that a session's OTEL_RESOURCE_ATTRIBUTES give `key`, cut to `cap`
+ * bytes. False: none. */
+bool query_resource_value(struct query_db *db, int64_t session, const char *key,
+                          char *out, size_t cap);
+
 /* What the process `pid`, started at `since` or later, left. 1 if its trace is
  * in the store (then id, and whether nothing more is to come), 0 not yet. */
 int query_process_trace(struct query_db *db, int64_t pid, int64_t since_unix_ns,

@@ -1,146 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Building the aggregated tree; see tree.h. All spans are held in memory in a
- * compact form (64 bytes each), parents are found through a hash of their
- * references, and every walk is a loop: a hostile store may hold chains of
- * any depth, and cycles.
+ * compact form (tree_items.c), and every walk is a loop: a hostile store may
+ * hold chains of any depth, and cycles.
  */
 #include "tools/query/tree_internal.h"
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-
-int query_tree_grow(struct tree_loader *l)
-{
-    struct query_tree *t = l->tree;
-    if (t->item_count < t->item_cap)
-        return 0;
-    size_t cap = t->item_cap ? t->item_cap * 2 : 1024;
-    if (cap > (size_t)INT32_MAX)
-        return -E2BIG;
-    void *items = realloc(t->items, cap * sizeof *t->items);
-    if (items)
-        t->items = items;
-    void *names = realloc(l->names, cap * sizeof *l->names);
-    if (names)
-        l->names = names;
-    void *reasons = realloc(l->reasons, cap * sizeof *l->reasons);
-    if (reasons)
-        l->reasons = reasons;
-    void *parents = realloc(l->parent_refs, cap * sizeof *l->parent_refs);
-    if (parents)
-        l->parent_refs = parents;
-    if (!items || !names || !reasons || !parents)
-        return -ENOMEM;
-    t->item_cap = cap;
-    return 0;
-}
-
-static uint32_t session_index(const struct query_detail *d, int64_t session)
-{
-    const struct query_session *s = query_session_find(d, session);
-    return s ? (uint32_t)(s - d->sessions) : QUERY_NONE;
-}
-
-static uint32_t status_flags(const char *status, int64_t duration_ns)
-{
-    uint32_t flags = 0;
-    if (status && strcmp(status, "error") == 0)
-        flags |= QUERY_SPAN_ERROR;
-    if (status && strcmp(status, "open") == 0)
-        flags |= QUERY_SPAN_OPEN;
-    else if (duration_ns < 0 || (status && strcmp(status, "unfinished") == 0))
-        flags |= QUERY_SPAN_UNFINISHED;
-    if (duration_ns < 0)
-        flags |= QUERY_SPAN_NO_END;
-    return flags;
-}
-
-/* A process that failed has a row of its own, but the trace's own one: that its
- * headline tells. */
-static const char *row_name(const struct tree_loader *l,
-                            const struct query_process *p)
-{
-    bool is_root = query_process_ref(p->idx) == l->trace->root_ref &&
-                   p->session == l->trace->session;
-    if (p->failed_label && !is_root)
-        return p->failed_label;
-    return p->label ? p->label : "?";
-}
-
-static int add_processes(struct tree_loader *l)
-{
-    const struct query_detail *d = l->tree->detail;
-    for (size_t i = 0; i < d->process_count; i++) {
-        const struct query_process *p = &d->processes[i];
-        if (p->trace != l->trace->trace)
-            continue;
-        int err = query_tree_grow(l);
-        if (err)
-            return err;
-        size_t at = l->tree->item_count++;
-        l->names[at] = row_name(l, p);
-        l->reasons[at] = NULL;
-        l->parent_refs[at] = query_process_parent(p);
-        l->tree->items[at] = (struct query_item){
-            .start_ns = p->start_unix_ns,
-            .end_ns =
-                p->duration_ns < 0 ? -1 : p->start_unix_ns + p->duration_ns,
-            .cpu_ns = p->cpu_ns,
-            .ref = query_process_ref(p->idx),
-            .session = session_index(d, p->session),
-            .parent = QUERY_NONE,
-            .node = QUERY_NONE,
-            .flags = status_flags(p->status, p->duration_ns)};
-    }
-    return 0;
-}
-
-/* Why spans of this trace are orphans; what is one too many has no name. */
-static int note_orphan(struct tree_loader *l, const char *reason)
-{
-    for (int i = 0; i < QUERY_REASONS; i++) {
-        struct query_reason *r = &l->orphans[i];
-        if (!r->text)
-            r->text = strdup(reason);
-        if (!r->text)
-            return -ENOMEM;
-        if (strcmp(r->text, reason) == 0) {
-            r->count++;
-            break;
-        }
-    }
-    return 0;
-}
-
-static int add_span(void *context, const struct query_span *s)
-{
-    struct tree_loader *l = context;
-    int err = query_tree_grow(l);
-    if (err)
-        return err;
-    const struct query_detail *d = l->tree->detail;
-    const struct query_site *site = query_site_find(d, s->session, s->site);
-    size_t at = l->tree->item_count++;
-    l->names[at] = site && site->name ? site->name : "?";
-    l->reasons[at] = s->error ? strdup(s->error) : NULL;
-    if (s->orphan && note_orphan(l, s->orphan) != 0)
-        return -ENOMEM;
-    l->parent_refs[at] = s->parent_ref;
-    l->tree->items[at] = (struct query_item){
-        .start_ns = s->start_unix_ns,
-        .end_ns = s->duration_ns < 0 ? -1 : s->start_unix_ns + s->duration_ns,
-        .cpu_ns = s->cpu_ns,
-        .queue_ns = s->queue_ns,
-        .ref = s->ref,
-        .session = session_index(d, s->session),
-        .parent = QUERY_NONE,
-        .node = QUERY_NONE,
-        .flags = status_flags(s->status, s->duration_ns) |
-                 (s->orphan ? QUERY_SPAN_ORPHAN : 0)};
-    l->tree->span_count++;
-    return 0;
-}
 
 /* ---- time axis --------------------------------------------------------- */
 
@@ -201,7 +67,7 @@ static uint32_t add_node(struct query_tree *t, uint32_t parent,
 static bool is_node(const struct query_node *n, enum query_node_kind kind,
                     const char *name)
 {
-    return n->kind == kind && (n->name == name || strcmp(n->name, name) == 0);
+    return n->kind == kind && n->name == name; /* names stand once */
 }
 
 /* The child node of that name; found ones move to the front, since what was
@@ -344,7 +210,6 @@ static int place_all(struct tree_loader *l)
 
 static int build(struct tree_loader *l)
 {
-    struct query_tree *t = l->tree;
     set_axis(l);
     int err = query_tree_link(l);
     if (err)
@@ -353,8 +218,17 @@ static int build(struct tree_loader *l)
     if (err)
         return err;
     query_tree_total(l);
-    err = query_tree_sum_loading(l);
-    return err ? err : query_tree_mark_critical(t);
+    return query_tree_sum_loading(l);
+}
+
+static int load(struct query_db *db, struct tree_loader *l)
+{
+    int err = query_tree_add_processes(l);
+    if (!err)
+        err = query_tree_add_loading(l);
+    if (!err)
+        err = query_tree_add_spans(db, l);
+    return err ? err : build(l);
 }
 
 int query_tree_load(struct query_db *db, const struct query_trace *trace,
@@ -363,21 +237,18 @@ int query_tree_load(struct query_db *db, const struct query_trace *trace,
 {
     *out = (struct query_tree){
         .detail = detail, .first_root = QUERY_NONE, .is_single = single};
-    struct tree_loader l = {.tree = out, .trace = trace, .now_ns = now_unix_ns};
-    int err = add_processes(&l);
-    if (!err)
-        err = query_tree_add_loading(&l);
-    if (!err)
-        err = query_spans(db, trace->trace, false, add_span, &l);
-    if (!err)
-        err = build(&l);
-    for (size_t i = 0; i < out->item_count; i++)
-        free((void *)(uintptr_t)l.reasons[i]);
+    struct tree_loader l = {
+        .tree = out, .trace = trace, .db = db, .now_ns = now_unix_ns};
+    int err = load(db, &l);
+    query_tree_texts_free(&l.errors);
+    query_tree_texts_free(&l.orphan_texts);
+    query_tree_names_free(&l.names_once);
     free(l.names);
-    free(l.reasons);
     free(l.parent_refs);
     for (int i = 0; i < QUERY_REASONS; i++)
         free(l.orphans[i].text); /* if the tree did not take them */
+    if (!err)
+        err = query_tree_mark_critical(out);
     if (err)
         query_tree_free(out);
     return err;

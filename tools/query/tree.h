@@ -89,6 +89,13 @@ void query_tree_free(struct query_tree *t);
 bool query_tree_is_after(const struct query_tree *t, uint32_t item,
                          uint32_t parent);
 
+/* The critical path in stretches, each the own time of an item, from the end of
+ * the trace to its begin. 0 or -ENOMEM. */
+int query_tree_critical_path(struct query_tree *t,
+                             void (*each)(void *context, uint32_t item,
+                                          int64_t from_ns, int64_t to_ns),
+                             void *context) __attribute__((warn_unused_result));
+
 /* A cell of a bar: nanoseconds of activity in it. */
 struct query_cell {
     float active_ns, cpu_ns, queue_ns, unknown_ns;
@@ -98,6 +105,11 @@ struct query_cell {
  * failed spans only. NULL: no memory. */
 struct query_cell *query_tree_bars(const struct query_tree *t, int cells,
                                    bool failed);
+
+/* One row of it, of a tree in which each span is a node, into `out` (`cells` of
+ * them): a million rows need not be there at once. */
+void query_tree_bar(const struct query_tree *t, uint32_t node, int cells,
+                    bool failed, struct query_cell *out);
 
 /* An error object of the store as one line for people: "return -2 (ENOENT);
  * first cause open("/data/x.csv"), load.c:42". `is_long`: a line that may wrap,

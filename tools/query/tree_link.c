@@ -128,19 +128,36 @@ static uint32_t *parents_of_sessions(struct link *k)
     return of;
 }
 
+/* In its session; most were found when they were read. */
+static int find_parent(struct link *k, struct query_item *item, int64_t ref)
+{
+    int err = 0;
+    item->parent = query_tree_process_item(k->l, item->session, ref);
+    if (item->parent != QUERY_NONE)
+        return 0;
+    if (!k->hash)
+        err = build_hash(k);
+    if (!err)
+        item->parent = find_item(k, item->session, ref);
+    return err;
+}
+
 static int link_parents(struct link *k)
 {
     struct tree_loader *l = k->l;
     struct query_tree *t = l->tree;
+    int err = 0;
     for (uint32_t i = 0; k->remote_count && i < t->item_count; i++)
         offer(k, i);
     uint32_t *of_session = parents_of_sessions(k);
     if (!of_session)
         return -ENOMEM;
-    for (size_t i = 0; i < t->item_count; i++) {
+    for (size_t i = 0; i < t->item_count && !err; i++) {
         struct query_item *item = &t->items[i];
+        if (item->parent != QUERY_NONE)
+            continue;
         if (l->parent_refs[i] && l->parent_refs[i] != item->ref)
-            item->parent = find_item(k, item->session, l->parent_refs[i]);
+            err = find_parent(k, item, l->parent_refs[i]);
         else if (item->session != QUERY_NONE && query_tree_is_root(l, i))
             item->parent = of_session[item->session];
         t->outside_count +=
@@ -149,7 +166,7 @@ static int link_parents(struct link *k)
             t->detail->sessions[item->session].remote_parent != 0;
     }
     free(of_session);
-    return 0;
+    return err;
 }
 
 /* ---- exec -------------------------------------------------------------- */
@@ -185,18 +202,16 @@ static void compact(struct tree_loader *l, const bool *is_stub, uint32_t *to)
     size_t n = 0;
     for (size_t i = 0; i < t->item_count; i++) {
         to[i] = QUERY_NONE;
-        if (is_stub[i]) {
-            free((void *)(uintptr_t)l->reasons[i]);
+        if (is_stub[i]) /* a process or its loading: it has no error here */
             continue;
-        }
         to[i] = (uint32_t)n;
         t->items[n] = t->items[i];
         l->names[n] = l->names[i];
-        l->reasons[n] = l->reasons[i];
         l->parent_refs[n] = l->parent_refs[i];
         n++;
     }
     t->item_count = n;
+    query_tree_texts_moved(&l->errors, to);
     for (size_t i = 0; i < n; i++)
         if (t->items[i].parent != QUERY_NONE)
             t->items[i].parent = to[t->items[i].parent];
@@ -207,6 +222,8 @@ static void compact(struct tree_loader *l, const bool *is_stub, uint32_t *to)
 static int drop_stubs(struct tree_loader *l)
 {
     struct query_tree *t = l->tree;
+    if (l->process_count < 2)
+        return 0;
     uint32_t *children = calloc(t->item_count + 1, sizeof *children);
     bool *is_stub = calloc(t->item_count + 1, sizeof *is_stub);
     int err = children && is_stub ? 0 : -ENOMEM;
@@ -241,9 +258,7 @@ static int drop_stubs(struct tree_loader *l)
 int query_tree_link(struct tree_loader *l)
 {
     struct link k = {.l = l};
-    int err = build_hash(&k);
-    if (!err)
-        err = list_remotes(&k);
+    int err = list_remotes(&k);
     if (!err)
         err = link_parents(&k);
     if (!err)

@@ -28,15 +28,16 @@ int query_tree_add_loading(struct tree_loader *l)
         if (err)
             return err;
         size_t at = l->tree->item_count++;
-        l->names[at] = "(loading)";
-        l->reasons[at] = NULL;
+        l->names[at] = query_tree_name(&l->names_once, "(loading)");
+        if (!l->names[at])
+            return -ENOMEM;
         l->parent_refs[at] = process.ref;
         l->tree->items[at] =
             (struct query_item){.start_ns = process.start_ns,
                                 .end_ns = process.start_ns + p->loading_ns,
                                 .cpu_ns = p->loading_cpu_ns,
                                 .session = process.session,
-                                .parent = QUERY_NONE,
+                                .parent = (uint32_t)i,
                                 .node = QUERY_NONE,
                                 .flags = QUERY_SPAN_LOADING};
         l->loading_count++;

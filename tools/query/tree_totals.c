@@ -3,26 +3,21 @@
  * What the nodes of a tree come to, once each item has its node: calls, times,
  * errors and their reasons; and the order of the nodes, by their first start.
  */
-#include "tools/common/text/buf.h"
 #include "tools/query/tree_internal.h"
 #include <stdlib.h>
 #include <string.h>
 
-static void add_reason(struct query_node *n, const char *error_json)
+static void add_reason(struct query_node *n, const char *line)
 {
-    struct buf line;
-    buf_init(&line, 4096);
-    query_error_line(error_json, false, &line);
     for (int i = 0; i < QUERY_REASONS; i++) {
         struct query_reason *r = &n->reasons[i];
         if (!r->text)
-            r->text = strdup(buf_get(&line));
-        else if (strcmp(r->text, buf_get(&line)) != 0)
+            r->text = strdup(line);
+        else if (strcmp(r->text, line) != 0)
             continue;
         r->count++;
         break;
     }
-    buf_free(&line);
 }
 
 /* A thread that was started inside a short handler, or a process. What was
@@ -45,7 +40,7 @@ static void add_after(const struct query_tree *t, const struct query_item *item)
     n->after = t->nodes[p->node].name;
 }
 
-static void add_totals(struct query_tree *t, uint32_t i, const char *error)
+static void add_totals(struct query_tree *t, uint32_t i)
 {
     const struct query_item *item = &t->items[i];
     struct query_node *n = &t->nodes[item->node];
@@ -67,8 +62,6 @@ static void add_totals(struct query_tree *t, uint32_t i, const char *error)
     if (item->flags & QUERY_SPAN_ERROR) {
         n->errors++;
         n->failed_ns += ns;
-        if (error)
-            add_reason(n, error);
     }
 }
 
@@ -162,7 +155,13 @@ void query_tree_total(struct tree_loader *l)
 {
     struct query_tree *t = l->tree;
     for (size_t i = 0; i < t->item_count; i++)
-        add_totals(t, (uint32_t)i, l->reasons[i]);
+        add_totals(t, (uint32_t)i);
+    for (size_t i = 0; i < l->errors.of_count; i++) {
+        const struct query_item *item = &t->items[l->errors.of[i].item];
+        const char *line = query_tree_texts_line(&l->errors, i);
+        if (line && item->flags & QUERY_SPAN_ERROR)
+            add_reason(&t->nodes[item->node], line);
+    }
     sum_orphans(l);
     sort_nodes(t);
     sum_top(t);

@@ -29,6 +29,8 @@
 enum {
     PAUSE_NS = 50000, /* doubled with each round without anything new */
     PAUSE_DOUBLED = 10,
+    HURRIED_ROUNDS =
+        8, /* an end is found, then stored, then the session's is */
     GRACE_NS = 1000000000, /* --auto stays so long after the last session */
 };
 
@@ -85,7 +87,7 @@ static const char *const reapers[] = {"reaped-", "command-", NULL};
 
 static void work(struct sidecar *c)
 {
-    int idle_rounds = 0;
+    int idle_rounds = 0, hurried = 0;
     for (;;) {
         int done = round_of_all(c);
         upload_poke(done ? c->upload : NULL);
@@ -101,7 +103,11 @@ static void work(struct sidecar *c)
             return;
         int doubled = idle_rounds < PAUSE_DOUBLED ? idle_rounds : PAUSE_DOUBLED;
         names_pause(PAUSE_NS << (keeps ? 0 : doubled), c->news_fd);
-        if (notice_take(c->news_fd, reapers))
+        if (notice_take(c->news_fd, reapers)) {
+            hurried = HURRIED_ROUNDS;
+            idle_rounds = 0;
+        }
+        if (hurried > 0 && hurried-- > 0)
             round_hurry(c);
     }
 }
@@ -196,8 +202,12 @@ static int serve(struct sidecar *c)
     if (status != EXIT_TROUBLE)
         trouble_clear(c->dir_fd);
     /* whoever typed it wants to know whether all was sent */
-    if (!upload_finish(c->upload, ROUND_UPLOAD_MS) && c->once && status == 0)
+    if (!upload_finish(c->upload, ROUND_UPLOAD_MS) && c->once && status == 0) {
+        log_line("not all is sent in %d s; 'handspan upload --wait' sends the "
+                 "rest",
+                 ROUND_UPLOAD_MS / 1000);
         status = EXIT_FOUND;
+    }
     return status;
 }
 

@@ -126,8 +126,7 @@ static int put_seen(struct buf *text, const struct seen_list *list,
     return count;
 }
 
-/* What the run said of itself, a line each. */
-static void print_notes(const struct term *term, const struct query_detail *d)
+void completeness_notes(const struct term *term, const struct query_detail *d)
 {
     for (size_t i = 0; i < d->session_count; i++) {
         char *copy = d->sessions[i].note ? strdup(d->sessions[i].note) : NULL;
@@ -238,7 +237,7 @@ void completeness_print(const struct term *term, const struct query_trace *t,
     buf_free(&text);
     print_pauses(term, t, d);
     slow_print(term, d);
-    print_notes(term, d);
+    completeness_notes(term, d);
 }
 
 void completeness_json(struct cJSON *to, const struct query_trace *t,

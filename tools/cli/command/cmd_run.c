@@ -12,6 +12,7 @@
 #include "tools/cli/launch/patience.h"
 #include "tools/cli/program/program.h"
 #include "tools/cli/launch/sidecar_control.h"
+#include "tools/cli/launch/after.h"
 #include "tools/cli/launch/summary.h"
 #include "tools/common/text/format.h"
 #include "tools/common/notice.h"
@@ -40,11 +41,12 @@ enum {
 struct run {
     struct launch launch;
     struct launch_options options;
-    const char *summary;
+    const char *summary, *on_failure;
     bool is_strict, is_quiet, is_traced, is_in_scope, has_session;
     bool is_static;  /* no preload reaches the command itself */
     bool has_others; /* sessions of its trace, of what it started */
     char trace[33];  /* of TRACEPARENT; "": none */
+    char id[33];     /* of its trace; "": not known */
     struct await await;
     int news_fd; /* of the directory, from the command's end on; -1 */
     int64_t start_unix_ns;
@@ -327,7 +329,7 @@ static bool await_trace(struct run *r, char id[33], char *why, size_t why_bytes)
 
 static void report(struct run *r)
 {
-    char id[33], why[PATHS_MAX + 1024];
+    char *id = r->id, why[PATHS_MAX + 1024];
     bool never = strcmp(r->summary, "never") == 0;
     bool stored = await_trace(r, id, why, sizeof why);
     if (stored)
@@ -421,6 +423,9 @@ static int run(struct run *r, char **argv)
         if (await_trace_id(r->trace))
             await_init(&r->await, r->launch.dir, r->trace, r->start_unix_ns);
     }
+    if (is_main_process() && r->on_failure)
+        options_trouble("--on-failure: nobody is left to run it, the command "
+                        "is the service's main process");
     if (is_main_process())
         return become(program.path, argv);
     err = child_run(program.path, argv, &r->child, on_end, r);
@@ -433,6 +438,7 @@ static int run(struct run *r, char **argv)
     if (r->is_traced && !r->launch.is_store_bad &&
         (r->has_session || r->has_others || (r->is_in_scope && !r->is_static)))
         report(r);
+    after_failure(r->on_failure, &r->launch, &r->child, r->id);
     await_free(&r->await);
     if (r->news_fd >= 0)
         close(r->news_fd);
@@ -450,11 +456,14 @@ int cmd_run(int argc, char **argv)
     struct run r = {.summary = "auto", .news_fd = -1};
     const struct option_spec specs[] = {
         {"manifest", 'm', OPTION_TEXT, "FILE",
-         "what to trace; else ./handspan.manifest", &r.options.manifest},
+         "what to trace; or a name that comes along (sqlite3)",
+         &r.options.manifest},
         {"strict", 0, OPTION_FLAG, NULL,
          "run nothing unless all can be traced (125)", &r.is_strict},
         {"summary", 0, OPTION_TEXT, "WHEN", "always, auto (terminal), never",
          &r.summary},
+        {"on-failure", 0, OPTION_TEXT, "COMMAND",
+         "sh runs it if COMMAND fails, with $HANDSPAN_TRACE", &r.on_failure},
         {"dir", 0, OPTION_TEXT, "DIR", "where sessions are kept",
          &r.options.dir},
         {"store", 0, OPTION_TEXT, "FILE", "the store", &r.options.store},

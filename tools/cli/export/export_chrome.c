@@ -11,6 +11,7 @@
  * "e"), which has a row of its own for each outermost.
  */
 #include "tools/cli/export/export.h"
+#include "tools/common/text/buf.h"
 #include "tools/common/text/json.h"
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -38,59 +39,118 @@ struct chrome {
     struct line *lines; /* of each thread; then one of unknown ones */
     struct arrow *arrows;
     size_t arrow_count, arrow_cap;
+    struct buf event; /* the one that is written now */
 };
 
 /* ---- events -------------------------------------------------------------- */
 
-static int put(struct chrome *c, struct cJSON *event)
+static void key(struct chrome *c, const char *name)
 {
-    fputs(c->has_events ? ",\n" : "", c->x->out);
-    c->has_events = true;
-    int err = json_print(c->x->out, event);
-    return err ? err : ferror(c->x->out) ? -EIO : 0;
+    buf_char(&c->event, ',');
+    json_quote(&c->event, name);
+    buf_char(&c->event, ':');
 }
 
-static void format_micros(char out[40], int64_t ns)
+static void add_text(struct chrome *c, const char *name, const char *text)
+{
+    key(c, name);
+    json_quote(&c->event, text);
+}
+
+static void add_int(struct chrome *c, const char *name, int64_t n)
+{
+    key(c, name);
+    buf_number(&c->event, n);
+}
+
+/* null: not known */
+static void add_count(struct chrome *c, const char *name, int64_t n)
+{
+    key(c, name);
+    if (n < 0)
+        buf_text(&c->event, "null");
+    else
+        buf_number(&c->event, n);
+}
+
+/* null for 0 */
+static void put_id(struct buf *b, uint64_t id)
+{
+    uint64_t big_endian = __builtin_bswap64(id);
+    buf_text(b, id ? "\"" : "null");
+    if (id)
+        buf_hex(b, &big_endian, sizeof big_endian);
+    if (id)
+        buf_char(b, '"');
+}
+
+static void add_id(struct chrome *c, const char *name, uint64_t id)
+{
+    key(c, name);
+    put_id(&c->event, id);
+}
+
+/* Of a time in ns as microseconds, "12.345". */
+static void put_micros(struct buf *b, int64_t ns)
 {
     uint64_t n = ns < 0 ? -(uint64_t)ns : (uint64_t)ns;
-    snprintf(out, 40, "%s%" PRIu64 ".%03" PRIu64, ns < 0 ? "-" : "", n / 1000,
-             n % 1000);
+    char part[4] = {'.', (char)('0' + n / 100 % 10), (char)('0' + n / 10 % 10),
+                    (char)('0' + n % 10)};
+    if (ns < 0)
+        buf_char(b, '-');
+    buf_count(b, n / 1000);
+    buf_add(b, part, sizeof part);
 }
 
-static void add_micros(struct cJSON *o, const char *key, int64_t ns)
+static void add_micros(struct chrome *c, const char *name, int64_t ns)
+{
+    key(c, name);
+    put_micros(&c->event, ns);
+}
+
+/* As a reader has it: of what a double holds the quotient is the nearest one to
+ * the decimal text, too. */
+static double as_double(int64_t ns)
 {
     char text[40];
-    format_micros(text, ns);
-    json_raw(o, key, text, "0");
+    if (ns > -((int64_t)1 << 53) && ns < (int64_t)1 << 53)
+        return (double)ns / 1000;
+    snprintf(text, sizeof text, "%" PRId64 "e-3", ns);
+    return strtod(text, NULL);
 }
 
 /* Start and length as doubles must not come out behind the end as a double:
  * then the length is shorter by a tenth of a nanosecond. */
-static void add_duration(struct cJSON *o, int64_t start_ns, int64_t end_ns)
+static void add_duration(struct chrome *c, int64_t start_ns, int64_t end_ns)
 {
-    char start[40], end[40], length[40];
     int64_t ns = end_ns - start_ns;
-    format_micros(start, start_ns);
-    format_micros(end, end_ns);
-    format_micros(length, ns);
-    bool sticks_out = ns > 0 && strtod(start, NULL) + strtod(length, NULL) >
-                                    strtod(end, NULL);
-    char shown[48];
+    bool sticks_out =
+        ns > 0 && as_double(start_ns) + as_double(ns) > as_double(end_ns);
+    add_micros(c, "dur", sticks_out ? ns - 1 : ns);
     if (sticks_out)
-        format_micros(length, ns - 1);
-    snprintf(shown, sizeof shown, "%s%s", length, sticks_out ? "9" : "");
-    json_raw(o, "dur", shown, "0");
+        buf_char(&c->event, '9');
 }
 
-static struct cJSON *event_of(const char *phase, const struct export_span *s)
+static void begin(struct chrome *c, const char *phase,
+                  const struct export_span *s)
 {
-    struct cJSON *o = json_object();
-    json_text(o, "name", s->name);
-    json_text(o, "cat", "handspan");
-    json_text(o, "ph", phase);
-    json_int(o, "pid", s->pid);
-    json_int(o, "tid", s->tid);
-    return o;
+    buf_reset(&c->event);
+    buf_text(&c->event, c->has_events ? ",\n{\"name\":" : "{\"name\":");
+    json_quote(&c->event, s->name);
+    add_text(c, "cat", "handspan");
+    add_text(c, "ph", phase);
+    add_int(c, "pid", s->pid);
+    add_int(c, "tid", s->tid);
+}
+
+static int end(struct chrome *c)
+{
+    buf_text(&c->event, "}\n");
+    c->has_events = true;
+    if (c->event.failed)
+        return -ENOMEM;
+    fwrite(buf_get(&c->event), 1, c->event.len_bytes, c->x->out);
+    return ferror(c->x->out) ? -EIO : 0;
 }
 
 static int64_t since_start(const struct chrome *c, int64_t unix_ns)
@@ -102,10 +162,11 @@ static int put_name(struct chrome *c, const char *what, int64_t pid,
                     int64_t tid, const char *name)
 {
     struct export_span at = {.name = what, .pid = pid, .tid = tid};
-    struct cJSON *o = event_of("M", &at), *args = json_object();
-    json_text(args, "name", name);
-    json_object_add(o, "args", args);
-    return put(c, o);
+    begin(c, "M", &at);
+    buf_text(&c->event, ",\"args\":{\"name\":");
+    json_quote(&c->event, name);
+    buf_char(&c->event, '}');
+    return end(c);
 }
 
 /* ---- what is open ----------------------------------------------------------
@@ -214,13 +275,13 @@ static int by_target(const void *a, const void *b)
 static int put_flow(struct chrome *c, const char *phase, uint64_t from,
                     uint64_t to, const struct export_span *at)
 {
-    struct cJSON *o = event_of(phase, at);
     char id[34];
+    begin(c, phase, at);
     snprintf(id, sizeof id, "%016" PRIx64 "%016" PRIx64, from, to);
-    json_text(o, "id", id);
-    json_text(o, "bp", "e");
-    add_micros(o, "ts", since_start(c, at->start_unix_ns));
-    return put(c, o);
+    add_text(c, "id", id);
+    add_text(c, "bp", "e");
+    add_micros(c, "ts", since_start(c, at->start_unix_ns));
+    return end(c);
 }
 
 /* Those that begin here. An arrow starts with what it comes from; what a
@@ -264,42 +325,43 @@ static uint64_t async_of(const struct line *line, const struct export_span *s)
                                                                         : s->id;
 }
 
-static struct cJSON *args_of(const struct export_span *s)
+static void add_args(struct chrome *c, const struct export_span *s)
 {
-    struct cJSON *args = json_object();
-    json_id(args, "span_id", s->id);
-    json_id(args, "parent_span_id", s->parent_id);
-    json_text(args, "status", s->status);
-    json_text(args, "ended_by", s->ended_by);
-    json_count(args, "self_ns", s->self_ns);
-    json_count(args, "cpu_ns", s->cpu_ns);
+    buf_text(&c->event, ",\"args\":{\"span_id\":");
+    put_id(&c->event, s->id);
+    add_id(c, "parent_span_id", s->parent_id);
+    add_text(c, "status", s->status);
+    add_text(c, "ended_by", s->ended_by);
+    add_count(c, "self_ns", s->self_ns);
+    add_count(c, "cpu_ns", s->cpu_ns);
     if (s->is_process && s->process->loading_ns >= 0)
-        json_int(args, "loading_ns", s->process->loading_ns);
-    return args;
+        add_int(c, "loading_ns", s->process->loading_ns);
+    buf_char(&c->event, '}');
 }
 
 static int put_async(struct chrome *c, const struct export_span *s,
                      uint64_t row)
 {
-    struct cJSON *begin = event_of("b", s), *end = event_of("e", s);
-    json_id(begin, "id", row);
-    add_micros(begin, "ts", since_start(c, s->start_unix_ns));
-    json_object_add(begin, "args", args_of(s));
-    json_id(end, "id", row);
-    add_micros(end, "ts", since_start(c, s->shown_end_ns));
-    int err = put(c, begin);
-    int second = put(c, end);
+    begin(c, "b", s);
+    add_id(c, "id", row);
+    add_micros(c, "ts", since_start(c, s->start_unix_ns));
+    add_args(c, s);
+    int err = end(c);
+    begin(c, "e", s);
+    add_id(c, "id", row);
+    add_micros(c, "ts", since_start(c, s->shown_end_ns));
+    int second = end(c);
     return err ? err : second;
 }
 
 static int put_slice(struct chrome *c, const struct export_span *s)
 {
-    struct cJSON *o = event_of("X", s);
-    add_micros(o, "ts", since_start(c, s->start_unix_ns));
-    add_duration(o, since_start(c, s->start_unix_ns),
+    begin(c, "X", s);
+    add_micros(c, "ts", since_start(c, s->start_unix_ns));
+    add_duration(c, since_start(c, s->start_unix_ns),
                  since_start(c, s->shown_end_ns));
-    json_object_add(o, "args", args_of(s));
-    return put(c, o);
+    add_args(c, s);
+    return end(c);
 }
 
 static int put_span(void *context, const struct export_span *s)
@@ -380,6 +442,7 @@ int export_chrome(const struct export *x)
     struct chrome c = {.x = x, .lines = calloc(threads + 1, sizeof *c.lines)};
     if (!c.lines)
         return -ENOMEM;
+    buf_init(&c.event, 1 << 20);
     fprintf(x->out,
             "{\"displayTimeUnit\":\"ns\",\"otherData\":{\"trace_id\":\"%s\","
             "\"start_unix_ns\":\"%" PRId64 "\"},\"traceEvents\":[\n",
@@ -390,5 +453,6 @@ int export_chrome(const struct export *x)
         free(c.lines[i].levels);
     free(c.lines);
     free(c.arrows);
+    buf_free(&c.event);
     return err;
 }

@@ -139,8 +139,7 @@ static int64_t own_ns(const struct query_tree *tree, const int64_t *below,
     return ns > 0 ? ns : 0;
 }
 
-/* By item: the time of its children on its thread. Shape: item_count. */
-static int64_t *sum_below(const struct query_tree *tree)
+int64_t *stats_below(const struct query_tree *tree)
 {
     int64_t *below = calloc(tree->item_count + 1, sizeof *below);
     for (size_t i = 0; below && i < tree->item_count; i++) {
@@ -156,35 +155,68 @@ static int64_t *sum_below(const struct query_tree *tree)
     return below;
 }
 
-/* Rollups hold what ended (of stores from before also the CPU time of nested
- * activations); what did not is in no rollup, and takes its time until the
- * trace's end. */
-static int add_items(struct stats *s, const struct query_tree *tree,
-                     const int64_t *below)
+/* Each node's row, as index + 1: one look at a name for all its calls. Shape:
+ * node_count. */
+static size_t row_of_node(struct stats *s, const struct query_tree *tree,
+                          uint32_t node, size_t *rows)
 {
-    for (size_t i = 0; i < tree->item_count; i++) {
+    if (!rows[node]) {
+        struct stats_row *r = row_of(s, tree->nodes[node].name);
+        rows[node] = r ? (size_t)(r - s->rows) + 1 : 0;
+    }
+    return rows[node];
+}
+
+/* What did not end is in no rollup, and takes its time until the trace's end.
+ */
+static void add_unended(struct stats_row *r, const struct query_tree *tree,
+                        const int64_t *below, size_t i)
+{
+    const struct query_item *item = &tree->items[i];
+    int64_t ns = item->end_ns - item->start_ns;
+    bool nested = item->flags & QUERY_SPAN_NESTED;
+    r->total_ns += nested ? 0 : ns;
+    r->self_ns += own_ns(tree, below, i);
+    r->max_ns = ns > r->max_ns ? ns : r->max_ns;
+    r->cpu_unknown += !nested;
+}
+
+static bool has_unended(const struct query_tree *tree)
+{
+    for (size_t i = 0; i < tree->item_count; i++)
+        if (tree->items[i].flags & QUERY_SPAN_NO_END)
+            return true;
+    return false;
+}
+
+/* Rollups hold what ended; of stores from before also the CPU time of nested
+ * activations. */
+static int add_items(struct stats *s, const struct query_tree *tree)
+{
+    size_t *rows = calloc(tree->node_count + 1, sizeof *rows);
+    int64_t *below = has_unended(tree) ? stats_below(tree) : NULL;
+    int err = rows && (below || !has_unended(tree)) ? 0 : -ENOMEM;
+    for (size_t i = 0; i < tree->item_count && !err; i++) {
         const struct query_item *item = &tree->items[i];
-        const struct query_node *n = &tree->nodes[item->node];
-        if (n->kind != QUERY_NODE_HANDLER)
+        if (tree->nodes[item->node].kind != QUERY_NODE_HANDLER)
             continue;
-        struct stats_row *r = row_of(s, n->name);
-        if (!r)
-            return -ENOMEM;
-        int64_t ns = item->end_ns - item->start_ns;
-        bool ended = !(item->flags & QUERY_SPAN_NO_END);
-        bool nested = item->flags & QUERY_SPAN_NESTED;
+        size_t row = row_of_node(s, tree, item->node, rows);
+        if (!row) {
+            err = -ENOMEM;
+            break;
+        }
+        struct stats_row *r = &s->rows[row - 1];
         r->calls++;
         r->is_cpu_known |= item->cpu_ns >= 0;
-        if (r->is_cpu_nested && nested && is_below_ended(tree, item))
+        if (r->is_cpu_nested && item->flags & QUERY_SPAN_NESTED &&
+            is_below_ended(tree, item))
             r->cpu_ns -= item->cpu_ns > 0 ? item->cpu_ns : 0;
-        if (!ended) {
-            r->total_ns += nested ? 0 : ns;
-            r->self_ns += own_ns(tree, below, i);
-            r->max_ns = ns > r->max_ns ? ns : r->max_ns;
-            r->cpu_unknown += !nested;
-        }
+        if (item->flags & QUERY_SPAN_NO_END)
+            add_unended(r, tree, below, i);
     }
-    return 0;
+    free(rows);
+    free(below);
+    return err;
 }
 
 static int add_after(struct stats *s, const struct query_tree *tree)
@@ -288,10 +320,12 @@ static int64_t count_working(const struct query_tree *tree)
     uint64_t *lanes = calloc(tree->item_count + 1, sizeof *lanes);
     size_t n = 0;
     int64_t count = 0;
-    for (size_t i = 0; lanes && i < tree->item_count; i++)
-        if (tree->items[i].ref > 0)
-            lanes[n++] = (uint64_t)tree->items[i].session << 32 |
-                         LANE_REF_LANE((uint64_t)tree->items[i].ref);
+    for (size_t i = 0; lanes && i < tree->item_count; i++) {
+        uint64_t lane = (uint64_t)tree->items[i].session << 32 |
+                        LANE_REF_LANE((uint64_t)tree->items[i].ref);
+        if (tree->items[i].ref > 0 && (n == 0 || lanes[n - 1] != lane))
+            lanes[n++] = lane;
+    }
     if (lanes)
         qsort(lanes, n, sizeof *lanes, by_number);
     for (size_t i = 0; i < n; i++)
@@ -344,10 +378,8 @@ int stats_load(struct view *v, const struct query_trace *t, struct stats *s)
                               &tree);
     if (!err)
         err = add_rollups(s);
-    int64_t *below = err ? NULL : sum_below(&tree);
     if (!err)
-        err = below ? add_items(s, &tree, below) : -ENOMEM;
-    free(below);
+        err = add_items(s, &tree);
     err = err ? err : add_after(s, &tree);
     if (!err) {
         s->wall_ns =

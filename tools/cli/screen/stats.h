@@ -37,6 +37,9 @@ struct stats {
 int stats_load(struct view *v, const struct query_trace *t, struct stats *out)
     __attribute__((warn_unused_result));
 void stats_free(struct stats *s);
+/* By item of a tree: the time of its children on its thread. Shape: item_count;
+ * the caller's. NULL: no memory. */
+int64_t *stats_below(const struct query_tree *tree);
 /* Calls without a record, in all. */
 int64_t stats_dropped(const struct stats *s);
 /* Counts of calls on a log scale from low to high; ends take what is beyond. */

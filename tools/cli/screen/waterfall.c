@@ -239,10 +239,16 @@ static void put_time(struct waterfall *w, enum term_style style, int64_t ns)
                     w->time_end);
 }
 
-static const struct query_cell *
-row_of(const struct waterfall *w, const struct query_cell *bars, uint32_t node)
+/* The bar of a node: of all, or of those of its calls that failed. Where each
+ * call has a line it holds until the next one. */
+static const struct query_cell *row_of(const struct waterfall *w, bool failed,
+                                       uint32_t node)
 {
-    return bars ? bars + (size_t)node * (size_t)w->bar_cells : NULL;
+    struct query_cell *bars = failed ? w->failed : w->bars;
+    if (!bars || !w->tree->is_single)
+        return bars ? bars + (size_t)node * (size_t)w->bar_cells : NULL;
+    query_tree_bar(w->tree, node, w->bar_cells, failed, bars);
+    return bars;
 }
 
 /* ---- lines ------------------------------------------------------------- */
@@ -321,8 +327,8 @@ static void print_remarks(struct waterfall *w, uint32_t node)
     if (failed) {
         bool last = !children && !is_cut;
         print_remark(w, node, "!", TERM_RED, n->errors, "failed",
-                     n->calls > 1 ? n->failed_ns : -1,
-                     row_of(w, w->failed, node), last);
+                     n->calls > 1 ? n->failed_ns : -1, row_of(w, true, node),
+                     last);
         print_reasons(w, node);
     }
     if (handler && n->unfinished > 0)
@@ -386,7 +392,7 @@ static void print_node(struct waterfall *w, uint32_t node, bool last)
         term_line_pad(l, w->bar_start);
         put_orphan_reasons(w, n);
     } else if (!orphans) {
-        put_bar(w, row_of(w, w->bars, node), TERM_PLAIN);
+        put_bar(w, row_of(w, false, node), TERM_PLAIN);
     }
     term_line_end(l);
 }
@@ -419,7 +425,10 @@ int waterfall_print(const struct query_tree *tree, const struct term *term,
     lay_out(&w);
     cut_names(&w);
     term_line_init(&w.line, term);
-    if (w.bar_cells) {
+    if (w.bar_cells && tree->is_single) {
+        w.bars = calloc((size_t)w.bar_cells, sizeof *w.bars);
+        w.failed = calloc((size_t)w.bar_cells, sizeof *w.failed);
+    } else if (w.bar_cells) {
         w.bars = query_tree_bars(tree, w.bar_cells, false);
         w.failed = query_tree_bars(tree, w.bar_cells, true);
     }

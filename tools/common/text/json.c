@@ -99,6 +99,46 @@ void json_append(struct cJSON *array, struct cJSON *object)
     cJSON_AddItemToArray(array, object);
 }
 
+static void quote_byte(struct buf *b, unsigned char c)
+{
+    static const char shorts[] = "\b\f\n\r\t", letters[] = "bfnrt";
+    const char *at = c ? strchr(shorts, c) : NULL;
+    if (c == '"' || c == '\\') {
+        buf_char(b, '\\');
+        buf_char(b, (char)c);
+    } else if (at) {
+        buf_char(b, '\\');
+        buf_char(b, letters[at - shorts]);
+    } else if (c < 0x20) {
+        buf_printf(b, "\\u%04x", c);
+    } else {
+        buf_char(b, (char)c);
+    }
+}
+
+void json_quote(struct buf *b, const char *text)
+{
+    const unsigned char *c = (const unsigned char *)text;
+    if (!text) {
+        buf_text(b, "null");
+        return;
+    }
+    buf_char(b, '"');
+    while (*c >= 0x20 && *c < 0x80 && *c != '"' && *c != '\\')
+        c++;
+    buf_add(b, text, (size_t)((const char *)c - text));
+    if (*c) {
+        struct buf valid;
+        buf_init(&valid, b->max_bytes);
+        text_valid(&valid, (const char *)c);
+        b->failed |= valid.failed;
+        for (const char *v = buf_get(&valid); *v; v++)
+            quote_byte(b, (unsigned char)*v);
+        buf_free(&valid);
+    }
+    buf_char(b, '"');
+}
+
 void json_print_schema(FILE *out)
 {
     fputs("{\"schema\":1}\n", out);

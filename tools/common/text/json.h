@@ -35,6 +35,11 @@ void json_object_add(struct cJSON *to, const char *key, struct cJSON *object);
 void json_append_text(struct cJSON *array, const char *text);
 void json_append(struct cJSON *array, struct cJSON *object);
 
+/* A text as it stands in JSON, with its quotes, made valid UTF-8; null for
+ * NULL. For what writes millions of lines, without an object for each. */
+struct buf;
+void json_quote(struct buf *b, const char *text);
+
 /* {"schema":1} */
 void json_print_schema(FILE *out);
 /* One line; frees the object. 0 or -ENOMEM. */

@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include "tools/sidecar/session/session.h"
 #include "tools/sidecar/session/spool.h"
@@ -16,14 +17,18 @@ static int counted_load(struct session *s, uint32_t index)
 {
     lane_assert(index != 0 && index < LANE_SITE_MAX);
     struct session_site *site = &s->site[index];
+    if (!site->counted)
+        site->counted = calloc(1, sizeof *site->counted);
+    if (!site->counted)
+        return -ENOMEM;
     int rc =
         store_start(s->store, STORE_COUNTER_GET, "ii", s->id, (int64_t)index);
     while (rc > 0) {
         size_t len;
         const void *blob = store_blob(s->store, STORE_COUNTER_GET, 0, &len);
-        if (len == sizeof site->counted)
-            memcpy(&site->counted, blob, len);
-        site->counted_stored = len == sizeof site->counted;
+        if (len == sizeof *site->counted)
+            memcpy(site->counted, blob, len);
+        site->counted_stored = len == sizeof *site->counted;
         rc = store_next(s->store, STORE_COUNTER_GET);
     }
     site->counted_known = rc == 0;
@@ -112,7 +117,7 @@ static int counter_move(struct session *s, uint32_t index,
     int rc = site->counted_stored
                  ? store_run(s->store, STORE_COUNTER_MOVE, "iibb", s->id,
                              (int64_t)index, (const void *)now, sizeof *now,
-                             (const void *)&site->counted, sizeof *now)
+                             (const void *)site->counted, sizeof *now)
                  : store_run(s->store, STORE_COUNTER_ADD, "iib", s->id,
                              (int64_t)index, (const void *)now, sizeof *now);
     site->counted_stored = true;
@@ -131,7 +136,7 @@ static int counter_store(struct session *s, uint32_t index,
     struct total *t = totals_get(&s->totals, trace, index);
     if (!t)
         return -ENOMEM;
-    add_to_total(s, t, now, &site->counted);
+    add_to_total(s, t, now, site->counted);
     int rc = counter_move(s, index, now);
     if (rc >= 0)
         rc = loss_set(
@@ -151,7 +156,7 @@ static int counter_store(struct session *s, uint32_t index,
         rc = loss_set(s, index, "loose", now->loose);
     s->has_lost |= now->lost_captures != 0 ||
                    grown(now->calls, now->over_deep + now->untimed) != 0;
-    site->counted = *now;
+    *site->counted = *now;
     s->is_moved = true;
     return rc < 0 ? rc : 0;
 }
@@ -169,7 +174,7 @@ static int site_counter(struct session *s, uint32_t index)
         return 0;
     if (!site->counted_known)
         rc = counted_load(s, index);
-    if (rc != 0 || memcmp(&now, &site->counted, sizeof now) == 0)
+    if (rc != 0 || memcmp(&now, site->counted, sizeof now) == 0)
         return rc;
     if (totals_full(&s->totals))
         rc = totals_flush(&s->totals, s->store, s->id);
@@ -243,11 +248,14 @@ static int losses_of_room(struct session *s)
 
 int tables_counters(struct session *s)
 {
-    int rc = 0;
-    for (uint32_t i = 1; rc == 0 && i < s->reader.header.site_next; i++)
+    int rc = losses_of_session(s);
+    for (uint32_t i = 1; rc == 0; i++) {
+        /* most were never written, and have no page */
+        i = lane_reader_next_used(&s->reader, LANE_TABLE_COUNTERS, i);
+        if (i >= s->reader.header.site_next)
+            break;
         if (s->site[i].is_known)
             rc = site_counter(s, i);
-    if (rc == 0)
-        rc = losses_of_session(s);
+    }
     return rc == 0 ? losses_of_room(s) : rc;
 }

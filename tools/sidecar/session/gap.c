@@ -84,7 +84,7 @@ int gap_count(struct session *s)
         known += (int64_t)s->lane[i].records;
     }
     for (uint32_t i = 1; i < s->reader.header.site_next; i++)
-        known += (int64_t)s->site[i].counted.calls;
+        known += s->site[i].counted ? (int64_t)s->site[i].counted->calls : 0;
     if (begun <= known)
         return 0;
     int rc = store_run(s->store, STORE_LOSS_SET, "iiti", s->id, (int64_t)0,

@@ -60,13 +60,14 @@ struct session_process { /* a place in the table, by who has it now */
 };
 struct session_site {
     bool is_known;
-    bool is_root;
+    bool is_root, is_internal;   /* internal: a watched function, no handler */
     int64_t slow_ns, overdue_ns; /* 0: no limit */
     bool may_stop;               /* its thread, when it is overdue */
     struct decode_site decode;
     struct decode_item *items;
     char name[512];
-    struct lane_counter counted; /* as far as it is in the totals */
+    struct lane_counter *counted; /* as far as it is in the totals; NULL: it
+                                     was never looked for */
     bool counted_known, counted_stored;
 };
 struct session {

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "tools/sidecar/process/container.h"
 #include "tools/sidecar/session/session.h"
 #include "tools/sidecar/session/words.h"
 #include "lane/format/assert.h"
@@ -348,31 +349,62 @@ static int site_store(struct session *s, uint32_t index,
     return rc < 0 ? rc : 0;
 }
 
-static int site_sync(struct session *s, uint32_t index)
+static int site_sync(struct session *s, uint32_t index,
+                     const struct lane_site *entry)
 {
     lane_assert(index != 0 && index < LANE_SITE_MAX);
     struct session_site *site = &s->site[index];
-    struct lane_site entry;
-    int rc = lane_reader_entry(&s->reader, LANE_TABLE_SITES, index, &entry);
-    if (rc != 0 || entry.state != 1)
-        return rc;
-    rc = items_read(s, &entry, site);
+    if (entry->state != 1)
+        return 0;
+    int rc = items_read(s, entry, site);
     if (rc != 0)
         return rc;
-    lane_reader_string(&s->reader, entry.name, 0, site->name,
+    lane_reader_string(&s->reader, entry->name, 0, site->name,
                        sizeof site->name);
     if (!site->name[0])
-        lane_reader_string(&s->reader, entry.symbol, 0, site->name,
+        lane_reader_string(&s->reader, entry->symbol, 0, site->name,
                            sizeof site->name);
-    site->is_root = (entry.flags & LANE_SITE_ROOT) != 0;
-    site->slow_ns = (int64_t)entry.slow_us * 1000;
-    site->overdue_ns = (int64_t)entry.overdue_ms * 1000000;
-    site->may_stop = entry.stop == 1;
+    site->is_root = (entry->flags & LANE_SITE_ROOT) != 0;
+    site->slow_ns = (int64_t)entry->slow_us * 1000;
+    site->overdue_ns = (int64_t)entry->overdue_ms * 1000000;
+    site->may_stop = entry->stop == 1;
     s->has_overdue |= site->overdue_ns != 0;
     site->is_known = true;
-    if (entry.flags & LANE_SITE_INTERNAL)
-        return 0;
-    return site_store(s, index, &entry, site);
+    site->is_internal = (entry->flags & LANE_SITE_INTERNAL) != 0;
+    return site->is_internal ? 0 : site_store(s, index, entry, site);
+}
+
+/* Those that are not known yet, many in one look: a process watches some
+ * hundred functions beside its handlers. */
+static int sites_sync(struct session *s)
+{
+    struct lane_site some[LANE_READ_MOST];
+    struct lane_strings strings;
+    uint32_t end = s->reader.header.site_next;
+    int rc = 0;
+    for (uint32_t i = 1; rc == 0 && i < end;) {
+        if (s->site[i].is_known) {
+            i++;
+            continue;
+        }
+        uint32_t n = end - i < LANE_READ_MOST ? end - i : LANE_READ_MOST;
+        rc = lane_reader_entries(&s->reader, LANE_TABLE_SITES, i, n, some);
+        strings.offset = strings.len_bytes = 0; /* theirs are there now */
+        s->reader.strings = &strings;
+        for (uint32_t j = 0; rc == 0 && j < n; j++)
+            if (!s->site[i + j].is_known)
+                rc = site_sync(s, i + j, &some[j]);
+        s->reader.strings = NULL;
+        i += n;
+    }
+    return rc;
+}
+
+static bool is_in_container(const struct session *s, char *id)
+{
+    const struct session_process *p = &s->process[0];
+    return p->is_known && p->death.state == DEATH_ALIVE &&
+           container_id(p->death.pid, id);
 }
 
 static int service_sync(struct session *s)
@@ -381,15 +413,22 @@ static int service_sync(struct session *s)
     if (s->is_service_known)
         return 0;
     s->is_service_known = true;
-    if (h->service_string == 0 && h->resource_string == 0)
+    char text[TEXT_MAX], more[TEXT_MAX], id[CONTAINER_ID_BYTES];
+    bool is_contained = is_in_container(s, id);
+    if (h->service_string == 0 && h->resource_string == 0 && !is_contained)
         return 0;
-    char text[TEXT_MAX], more[TEXT_MAX];
     struct lane_string where = {h->service_string, h->service_bytes};
     struct lane_string rest = {h->resource_string, h->resource_bytes};
     lane_reader_string(&s->reader, where, 0, text, sizeof text);
     lane_reader_string(&s->reader, rest, 0, more, sizeof more);
+    if (!rest.offset)
+        more[0] = 0;
+    size_t len = strlen(more);
+    if (is_contained && !strstr(more, "container.id="))
+        snprintf(more + len, sizeof more - len, "%scontainer.id=%s",
+                 len ? "," : "", id);
     int rc = store_run(s->store, STORE_SESSION_SERVICE, "itt", s->id,
-                       where.offset ? text : NULL, rest.offset ? more : NULL);
+                       where.offset ? text : NULL, more[0] ? more : NULL);
     return rc < 0 ? rc : 0;
 }
 
@@ -444,9 +483,8 @@ static int note_sync(struct session *s)
 int tables_sync(struct session *s)
 {
     int rc = processes_sync(s);
-    for (uint32_t i = 1; rc == 0 && i < s->reader.header.site_next; i++)
-        if (!s->site[i].is_known)
-            rc = site_sync(s, i);
+    if (rc == 0)
+        rc = sites_sync(s);
     if (rc == 0)
         rc = service_sync(s);
     if (rc == 0)
@@ -465,6 +503,7 @@ void tables_free(struct session *s)
         for (uint32_t j = 0; j < s->site[i].decode.count; j++)
             free(s->site[i].items[j].key);
         free(s->site[i].items);
+        free(s->site[i].counted);
     }
     for (uint32_t i = 0;
          s->process && i < h->process_next && i < LANE_PROCESS_MAX; i++)

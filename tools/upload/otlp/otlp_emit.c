@@ -2,7 +2,6 @@
 /* See otlp_emit.h. */
 #define _GNU_SOURCE
 #include "tools/upload/otlp/otlp_emit.h"
-#include <inttypes.h>
 #include <string.h>
 #include "tools/common/text/text.h"
 
@@ -17,11 +16,12 @@ enum wire {
 
 static void varint(struct emit *e, uint64_t n)
 {
-    while (n >= 0x80) {
-        buf_char(&e->out, (char)(n | 0x80));
-        n >>= 7;
-    }
-    buf_char(&e->out, (char)n);
+    char bytes[10];
+    size_t len = 0;
+    for (; n >= 0x80; n >>= 7)
+        bytes[len++] = (char)(n | 0x80);
+    bytes[len++] = (char)n;
+    buf_add(&e->out, bytes, len);
 }
 
 static void key(struct emit *e, unsigned field, enum wire wire)
@@ -40,8 +40,18 @@ static void comma(struct emit *e)
 
 static void member(struct emit *e, const char *name)
 {
-    comma(e);
-    buf_printf(&e->out, "\"%s\":", name);
+    size_t len = strlen(name);
+    char *at = buf_room(&e->out, len + 4);
+    if (!at)
+        return;
+    bool is_next = e->has_members[e->level];
+    e->has_members[e->level] = true;
+    e->out.len_bytes += len + 3 + is_next;
+    if (is_next)
+        *at++ = ',';
+    *at++ = '"';
+    memcpy(at, name, len);
+    memcpy(at + len, "\":", 3);
 }
 
 static void bracket(struct emit *e, char c)
@@ -58,6 +68,27 @@ static void bracket_end(struct emit *e, char c)
 {
     buf_char(&e->out, c);
     e->level -= e->level > 0;
+}
+
+/* Bytes of a text that JSON has as they are, if all of it is such: ASCII. */
+static bool is_plain(const char *text, size_t *len_bytes)
+{
+    const unsigned char *c = (const unsigned char *)text;
+    while (*c >= 0x20 && *c < 0x80 && *c != '"' && *c != '\\')
+        c++;
+    *len_bytes = (size_t)(c - (const unsigned char *)text);
+    return *c == 0;
+}
+
+static void quoted_plain(struct emit *e, const char *text, size_t len)
+{
+    char *at = buf_room(&e->out, len + 2);
+    if (!at)
+        return;
+    *at++ = '"';
+    memcpy(at, text, len);
+    memcpy(at + len, "\"", 2);
+    e->out.len_bytes += len + 2;
 }
 
 static void quoted(struct emit *e, const char *text)
@@ -163,31 +194,44 @@ void emit_list_end(struct emit *e)
 
 /* ---- fields -------------------------------------------------------------- */
 
+static void put_text(struct emit *e, unsigned field, const char *name,
+                     const char *text, size_t len, bool is_plain)
+{
+    if (e->encoding != EMIT_JSON) {
+        key(e, field, WIRE_BYTES);
+        varint(e, len);
+        buf_add(&e->out, text, len);
+        return;
+    }
+    member(e, name);
+    if (is_plain)
+        quoted_plain(e, text, len);
+    else
+        quoted(e, text);
+}
+
 void emit_text(struct emit *e, unsigned field, const char *name,
                const char *text)
 {
     struct buf valid;
+    size_t len;
     if (!text)
         return;
+    if (is_plain(text, &len)) {
+        put_text(e, field, name, text, len, true);
+        return;
+    }
     buf_init(&valid, e->out.max_bytes);
     text_valid(&valid, text);
     if (valid.failed)
         e->out.failed = true;
-    if (e->encoding == EMIT_JSON) {
-        member(e, name);
-        quoted(e, buf_get(&valid));
-    } else {
-        key(e, field, WIRE_BYTES);
-        varint(e, valid.len_bytes);
-        buf_add(&e->out, buf_get(&valid), valid.len_bytes);
-    }
+    put_text(e, field, name, buf_get(&valid), valid.len_bytes, false);
     buf_free(&valid);
 }
 
 void emit_hex(struct emit *e, unsigned field, const char *name,
               const void *bytes, size_t len_bytes)
 {
-    const unsigned char *b = bytes;
     if (e->encoding != EMIT_JSON) {
         key(e, field, WIRE_BYTES);
         varint(e, len_bytes);
@@ -196,8 +240,7 @@ void emit_hex(struct emit *e, unsigned field, const char *name,
     }
     member(e, name);
     buf_char(&e->out, '"');
-    for (size_t i = 0; i < len_bytes; i++)
-        buf_printf(&e->out, "%02x", b[i]);
+    buf_hex(&e->out, bytes, len_bytes);
     buf_char(&e->out, '"');
 }
 
@@ -205,19 +248,25 @@ void emit_fixed64(struct emit *e, unsigned field, const char *name, uint64_t n)
 {
     if (e->encoding == EMIT_JSON) {
         member(e, name);
-        buf_printf(&e->out, "\"%" PRIu64 "\"", n);
+        buf_char(&e->out, '"');
+        buf_count(&e->out, n);
+        buf_char(&e->out, '"');
         return;
     }
     key(e, field, WIRE_FIXED64);
+    char bytes[8];
     for (int i = 0; i < 8; i++)
-        buf_char(&e->out, (char)(n >> (8 * i)));
+        bytes[i] = (char)(n >> (8 * i));
+    buf_add(&e->out, bytes, sizeof bytes);
 }
 
 void emit_int64(struct emit *e, unsigned field, const char *name, int64_t n)
 {
     if (e->encoding == EMIT_JSON) {
         member(e, name);
-        buf_printf(&e->out, "\"%" PRId64 "\"", n);
+        buf_char(&e->out, '"');
+        buf_number(&e->out, n);
+        buf_char(&e->out, '"');
         return;
     }
     key(e, field, WIRE_VARINT);
@@ -228,7 +277,7 @@ void emit_number(struct emit *e, unsigned field, const char *name, uint32_t n)
 {
     if (e->encoding == EMIT_JSON) {
         member(e, name);
-        buf_printf(&e->out, "%" PRIu32, n);
+        buf_count(&e->out, n);
         return;
     }
     key(e, field, WIRE_VARINT);
