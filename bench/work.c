@@ -3,7 +3,11 @@
  * The work that every tracer is measured on: one handler, called back to back
  * and spaced by about 60 ns of dependent work; names only, and one with a
  * text, its length and a return value. Prints ns a call, the minimum over many
- * batches: on a noisy machine the minimum is what the code costs.
+ * batches: on a noisy machine the minimum is what the code costs; given a
+ * number, of so many calls in a row, all in all, by the clock and of CPU: what
+ * a program feels that keeps calling.
+ *
+ * work names|values|floor [CALLS]
  *
  * bench/peers.py runs it untraced and under each tracer, in turn.
  */
@@ -51,10 +55,10 @@ HANDLER long floored(long x)
     return r;
 }
 
-static double now_ns(void)
+static double read_ns(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
@@ -81,25 +85,43 @@ static long call(long x)
     }
 }
 
+static long calls; /* made, all in all */
+
+/* ns of `count` calls */
+static double run(clockid_t clock, long count)
+{
+    static long x;
+    static uint64_t y = 1;
+    double t = read_ns(clock);
+    calls += count;
+    if (spaced)
+        for (long i = 0; i < count; i++) {
+            y = space(y + (uint64_t)x);
+            x = call(x + (long)(y & 1));
+        }
+    else
+        for (long i = 0; i < count; i++)
+            x = call(x);
+    return read_ns(clock) - t;
+}
+
 static double measure(void)
 {
     double best = 1e18;
-    long x = 0;
-    uint64_t y = 1;
     for (int b = 0; b < BATCHES; b++) {
-        double t = now_ns();
-        if (spaced)
-            for (int i = 0; i < BATCH; i++) {
-                y = space(y + (uint64_t)x);
-                x = call(x + (long)(y & 1));
-            }
-        else
-            for (int i = 0; i < BATCH; i++)
-                x = call(x);
-        t = (now_ns() - t) / BATCH;
+        double t = run(CLOCK_MONOTONIC, BATCH) / BATCH;
         best = t < best ? t : best;
     }
-    return x == 42 ? 0 : best;
+    return best;
+}
+
+static void keep_calling(const char *name, long count)
+{
+    double cpu = read_ns(CLOCK_THREAD_CPUTIME_ID);
+    double t = run(CLOCK_MONOTONIC, count);
+    cpu = read_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
+    printf("\"%s_ns\": %.2f, \"%s_cpu_ns\": %.2f, ", name, t / (double)count,
+           name, cpu / (double)count);
 }
 
 int main(int argc, char **argv)
@@ -107,10 +129,18 @@ int main(int argc, char **argv)
     which = argc > 1 && strcmp(argv[1], "values") == 0  ? 1
             : argc > 1 && strcmp(argv[1], "floor") == 0 ? 2
                                                         : 0;
-    measure(); /* warm, and let a sidecar come up */
-    double flat = measure();
-    spaced = 1;
-    double apart = measure();
-    printf("{\"flat_ns\": %.2f, \"spaced_ns\": %.2f}\n", flat, apart);
+    long count = argc > 2 ? strtol(argv[2], NULL, 10) : 0;
+    putchar('{');
+    if (count > 0) {
+        keep_calling("flat", count);
+        spaced = 1;
+        keep_calling("spaced", count);
+    } else {
+        measure(); /* warm, and let a sidecar come up */
+        double flat = measure();
+        spaced = 1;
+        printf("\"flat_ns\": %.2f, \"spaced_ns\": %.2f, ", flat, measure());
+    }
+    printf("\"calls\": %ld}\n", calls);
     return 0;
 }

@@ -18,10 +18,12 @@ struct search {
     bind_found_fn *each;
     void *context;
     struct bind_object object;
-    uint32_t index;   /* of it */
-    bool is_exported; /* first pass: static functions are not meant */
-    bool is_inside;   /* a glob means its static functions, too */
-    const char *name; /* that is looked for */
+    uint32_t index;     /* of it */
+    bool is_exported;   /* first pass: static functions are not meant */
+    bool is_inside;     /* a glob means its static functions, too */
+    const char *name;   /* that is looked for */
+    const char *global; /* a function of C++ of that name */
+    bool is_overloaded; /* there are several: which one is not said */
     int count;
 };
 
@@ -116,6 +118,69 @@ static int match_in_file(void *context, const struct plan_symbol *symbol,
     return found_symbol(s, symbol);
 }
 
+/* Of a symbol without suffixes. */
+static size_t base_bytes(const char *symbol)
+{
+    const char *dot = strchr(symbol, '.');
+    return dot ? (size_t)(dot - symbol) : strlen(symbol);
+}
+
+/* Two of them with other parameters? Their clones have the same. */
+static int look_global(void *context, const struct plan_symbol *symbol,
+                       const char *file)
+{
+    struct search *s = context;
+    if (symbol->vaddr == 0 || !symbol->is_function || !is_of_file(s, file) ||
+        !bind_is_global(symbol->name, s->name))
+        return 0;
+    size_t len = base_bytes(symbol->name);
+    if (!s->global)
+        s->global = symbol->name;
+    s->is_overloaded |= strncmp(s->global, symbol->name, len) != 0 ||
+                        base_bytes(s->global) != len;
+    return 0;
+}
+
+static int match_global(void *context, const struct plan_symbol *symbol,
+                        const char *file)
+{
+    struct search *s = context;
+    if (symbol->vaddr == 0 || !symbol->is_function || !is_of_file(s, file) ||
+        !bind_is_global(symbol->name, s->name))
+        return 0;
+    return found_symbol(s, symbol);
+}
+
+/* Is a class among what it passes? How that is passed C cannot say: one with a
+ * constructor of copies goes by a pointer. */
+static bool has_class(const struct manifest_decl *decl)
+{
+    if (!decl->has_prototype)
+        return false;
+    bool has = decl->return_type->kind == MANIFEST_RECORD ||
+               decl->return_type->kind == MANIFEST_OPAQUE;
+    for (uint32_t i = 0; i < decl->param_count; i++)
+        has |= decl->params[i].type->kind == MANIFEST_RECORD ||
+               decl->params[i].type->kind == MANIFEST_OPAQUE;
+    return has;
+}
+
+/* A name of C that only a function of C++ has, in no namespace: pasted from its
+ * source. */
+static int find_global(struct search *s)
+{
+    const struct bind_world *world = s->world;
+    s->global = NULL;
+    s->is_overloaded = false;
+    if (has_class(s->decl))
+        return 0;
+    (void)!world->each_named(world->context, s->index, s->name, look_global, s);
+    if (!s->global || s->is_overloaded || !bind_global_fits(s->global, s->decl))
+        return 0;
+    return world->each_named(world->context, s->index, s->name, match_global,
+                             s);
+}
+
 static int match_version(void *context, const struct plan_symbol *symbol)
 {
     return symbol->vaddr != 0 ? found_symbol(context, symbol) : 0;
@@ -129,10 +194,14 @@ static int find_exact(struct search *s, const char *name)
     const struct bind_world *world = s->world;
     const struct plan_image *image = s->object.image;
     s->name = name;
-    if (!s->is_exported)
-        return image->symtab ? world->each_named(world->context, s->index, name,
-                                                 match_in_file, s)
-                             : 0;
+    if (!s->is_exported) {
+        int before = s->count;
+        int err = image->symtab ? world->each_named(world->context, s->index,
+                                                    name, match_in_file, s)
+                                : 0;
+        return err || s->count > before || !image->symtab ? err
+                                                          : find_global(s);
+    }
     if (plan_image_find_dynamic(image, name, &symbol) != 0 ||
         symbol.vaddr == 0 || !symbol.is_exported)
         return 0;

@@ -99,8 +99,7 @@ bool bind_is_clone(const char *symbol)
     return false;
 }
 
-/* From a dot on: suffixes of whole functions alone? */
-static bool is_whole(const char *at)
+bool bind_is_whole(const char *at)
 {
     if (*at != '.')
         return false;
@@ -115,13 +114,14 @@ static bool is_whole(const char *at)
 bool bind_is_made_of(const char *symbol, const char *name)
 {
     size_t len = strlen(name);
-    return strncmp(symbol, name, len) == 0 && is_whole(symbol + len);
+    return strncmp(symbol, name, len) == 0 && bind_is_whole(symbol + len);
 }
 
 void bind_cut_suffix(const char *symbol, char *readable)
 {
     const char *dot = strchr(symbol, '.');
-    char *said = dot && is_whole(dot) ? strstr(readable, " [clone ") : NULL;
+    char *said =
+        dot && bind_is_whole(dot) ? strstr(readable, " [clone ") : NULL;
     if (said)
         *said = '\0';
 }

@@ -30,6 +30,18 @@ bool bind_is_clone(const char *symbol);
  * .part.0) are not, nor what has a suffix that nobody here knows.
  */
 bool bind_is_made_of(const char *symbol, const char *name);
+/* The identifier of a function of C++ that is in no namespace and no template,
+ * "load" of "_Z4loadi": its bytes, not terminated; NULL: it is none. clang
+ * names static functions of C like that, too (-funique-internal-linkage-names).
+ */
+const char *bind_global_part(const char *symbol, size_t *len);
+/* Is it such a function of this name, whole? */
+bool bind_is_global(const char *symbol, const char *name);
+/* Can its prototype, if it has one, be that of such a function? False: what it
+ * says of how many and what is contradicted by the symbol. */
+bool bind_global_fits(const char *symbol, const struct manifest_decl *decl);
+/* From a dot on: suffixes of whole functions alone? */
+bool bind_is_whole(const char *dot);
 /* The bytes of the name of the function whose cold half this is; 0: it is
  * none. Calls never go there. */
 size_t bind_cold_half_of(const char *symbol);

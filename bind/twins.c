@@ -16,6 +16,8 @@ struct twins {
     const char *name;
     const char *told[TOLD_MAX];
     unsigned count;
+    bool is_exported; /* then only others that are: a run that needs no other
+                         name of the object does not read its file */
 };
 
 /* The name without what does not make another function of it: underscores
@@ -54,7 +56,8 @@ static bool is_same(const char *one, const char *other)
 static int see(void *context, const struct plan_symbol *symbol)
 {
     struct twins *twins = context;
-    if (!symbol->is_function || is_same(symbol->name, twins->name))
+    if (!symbol->is_function || is_same(symbol->name, twins->name) ||
+        (twins->is_exported && !symbol->is_exported))
         return 0;
     for (unsigned i = 0; i < twins->count && i < TOLD_MAX; i++)
         if (is_same(symbol->name, twins->told[i]))
@@ -85,8 +88,11 @@ size_t bind_twins_text(const struct plan_image *image, uint64_t vaddr,
                        const char *name, char *bytes, size_t cap_bytes)
 {
     struct twins twins = {.name = name};
+    struct plan_symbol own;
     struct out out = {bytes, 0, cap_bytes};
     bytes[0] = '\0';
+    twins.is_exported =
+        plan_image_find_dynamic(image, name, &own) == 0 && own.is_exported;
     (void)plan_image_each_at(image, vaddr, see, &twins);
     for (unsigned i = 0; i < twins.count && i < TOLD_MAX; i++) {
         out_put(&out, i ? ", " : "");

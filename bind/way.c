@@ -33,6 +33,8 @@ void bind_choose_carrier(const struct bind_means *means,
         stack =
             plan_prove_within(means->decoder, image, vaddr, &means->resolver,
                               means->scratch, means->steps_left, &reason);
+    out->is_cut = stack == PLAN_STACK_UNKNOWN &&
+                  (!reason.text || reason.text == plan_proof_too_long);
     if (is_frame(stack)) {
         out->carrier = BIND_FRAME;
         if (stack == PLAN_STACK_COPIED)

@@ -32,6 +32,7 @@ struct bind_choice {
     enum bind_carrier carrier;
     uint32_t copy_words; /* F copies so many of its stack arguments */
     const char *why[2];  /* BIND_REFUSED: one phrase, in two parts */
+    bool is_cut;         /* the proof was not made, or not to its end */
 };
 
 /* Is there a mechanism, once the entry was planned? `has_patch`: its entry can

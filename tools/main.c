@@ -4,6 +4,9 @@
  * finds the subcommand.
  */
 #include "tools/cli/command/commands.h"
+#include "tools/cli/page/page_commands.h"
+#include "tools/cli/compare/cmd_diff.h"
+#include "tools/cli/live/cmd_live.h"
 #include "tools/common/config.h"
 #include "tools/common/options.h"
 #include "tools/common/text/text.h"
@@ -26,13 +29,18 @@ static const struct command {
     {"show", cmd_show},
     {"stats", cmd_stats},
     {"errors", cmd_errors},
+    {"diff", cmd_diff},
     {"spans", cmd_spans},
+    {"look", cmd_look},
+    {"top", cmd_top},
     {"status", cmd_status},
     {"off", cmd_off},
     {"on", cmd_on},
     {"sidecar", cmd_sidecar},
     {"symbolize", cmd_symbolize},
     {"traceparent", cmd_traceparent},
+    {"serve", cmd_serve},
+    {"report", cmd_report},
     {"export", cmd_export},
     {"doctor", cmd_doctor},
     {"schema", cmd_schema},

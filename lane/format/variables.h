@@ -7,15 +7,37 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-static const char *const lane_variables[] = {
-    "BUDGET_MB",       "CAPTURE",     "CARRY_MAX_S",  "CONFIG",
-    "DEBUGINFOD_URLS", "DIR",         "DISABLED",     "EXEC",
-    "KEEP_AGE",        "KEEP_SIZE",   "LOG",          "LOG_FORMAT",
-    "MANIFEST",        "MATCH_MAX",   "METRICS_FILE", "METRICS_LISTEN",
-    "PRELOAD",         "SIDECAR",     "SPOOL_SIZE",   "STORE",
-    "TEST_DECODER",    "TEST_ERRORS", "TEST_SHIM",    "THIN_AGE",
-    "THREAD_CONTEXT",  "UPLOAD",      "UPLOAD_KEY",   "UPLOAD_KEY_FILE",
-    "WAIT_MS"};
+static const char *const lane_variables[] = {"BUDGET_MB",
+                                             "CAPTURE",
+                                             "CARRY_MAX_S",
+                                             "CONFIG",
+                                             "DEBUGINFOD_URLS",
+                                             "DIR",
+                                             "DISABLED",
+                                             "EXEC",
+                                             "KEEP_AGE",
+                                             "KEEP_SIZE",
+                                             "LOG",
+                                             "LOG_FORMAT",
+                                             "MANIFEST",
+                                             "MATCH_MAX",
+                                             "METRICS_FILE",
+                                             "METRICS_LISTEN",
+                                             "PRELOAD",
+                                             "SIDECAR",
+                                             "SPOOL_FREE",
+                                             "SPOOL_SIZE",
+                                             "STORE",
+                                             "TEST_CPU",
+                                             "TEST_DECODER",
+                                             "TEST_ERRORS",
+                                             "TEST_SHIM",
+                                             "THIN_AGE",
+                                             "THREAD_CONTEXT",
+                                             "UPLOAD",
+                                             "UPLOAD_KEY",
+                                             "UPLOAD_KEY_FILE",
+                                             "WAIT_MS"};
 enum {
     LANE_VARIABLES = sizeof lane_variables / sizeof *lane_variables,
     LANE_VARIABLE_MAX = 24, /* bytes of the longest, and some */

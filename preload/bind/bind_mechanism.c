@@ -6,6 +6,7 @@
  * would take too long.
  */
 #include "preload/bind/bind_patched.h"
+#include "preload/bind/plans.h"
 #include "preload/objects/branches.h"
 #include "bind/reason.h"
 #include "bind/way.h"
@@ -25,6 +26,12 @@ enum {
 
 /* ---- trampoline ------------------------------------------------------- */
 
+static const struct module *container_of_image(const struct plan_image *image)
+{
+    return (const struct module *)((const char *)image -
+                                   offsetof(struct module, image));
+}
+
 /* Where the loader made a slot lead: the word itself. Not yet relocated, or
  * not yet resolved: it leads nowhere that could be proved. */
 static int resolve_slot(void *context, const struct plan_image *image,
@@ -37,9 +44,13 @@ static int resolve_slot(void *context, const struct plan_image *image,
     if (!at)
         return -ENOENT;
     memcpy(&value, at, sizeof(value));
+    const struct module *from = container_of_image(image);
     struct module *module = modules_find(value);
-    if (!module || !module->is_usable || module->kind == MODULE_OWN)
+    if (!module || !module->is_usable || module->kind == MODULE_OWN) {
+        plans_note_slot(from, slot_vaddr, NULL, 0);
         return -ENOENT;
+    }
+    plans_note_slot(from, slot_vaddr, module, value - module->base);
     *target = &module->image;
     *target_vaddr = value - module->base;
     return 0;
@@ -60,6 +71,11 @@ static enum lane_shim choose_shim(struct work *work)
         return LANE_SHIM_FRAME;
     if (config.force_shim)
         return config.force_shim;
+    enum lane_shim known = plans_find_shim(work);
+    if (known == LANE_SHIM_FRAME ||
+        (known == LANE_SHIM_ZERO_COPY && !modules_collector()))
+        return known;
+    plans_prove(work);
     struct bind_means means = {.decoder = decoder_get(),
                                .resolver = {NULL, resolve_slot},
                                .steps_left = &bind_round.steps_left,
@@ -67,9 +83,13 @@ static enum lane_shim choose_shim(struct work *work)
     means.scratch = means.decoder ? decoder_scratch() : NULL;
     bind_choose_carrier(&means, &work->module->image, work->vaddr, &choice);
     work->copy_words = choice.copy_words;
-    if (choice.carrier != BIND_REFUSED)
-        return choice.carrier == BIND_FRAME ? LANE_SHIM_FRAME
-                                            : LANE_SHIM_ZERO_COPY;
+    enum lane_shim shim =
+        choice.carrier == BIND_FRAME ? LANE_SHIM_FRAME : LANE_SHIM_ZERO_COPY;
+    if (choice.carrier != BIND_REFUSED) {
+        if (work->has_patch && !choice.is_cut)
+            plans_note(work, shim);
+        return shim;
+    }
     work->reason.len = 0; /* whatever its entry is like */
     bind_work_say(work, choice.why[0]);
     text_put(&work->reason, choice.why[1]);
@@ -201,7 +221,7 @@ static void compare_with_file(struct work *work)
     uint64_t displaced =
         patch->verdict == PLAN_OK ? patch->displaced_bytes : PLAN_PATCH_BYTES;
     uint64_t len = patch->patch_at + displaced - patch->entry;
-    if (!work->decl || !work->may_use_slots ||
+    if (!work->decl || !work->may_use_slots || work->is_known ||
         bind_is_hopeless(patch->verdict) ||
         !module_is_changed(work->module, work->vaddr, len))
         return;
@@ -211,21 +231,40 @@ static void compare_with_file(struct work *work)
         now && memchr(now, INT3, len) ? PLAN_BREAKPOINT : PLAN_CHANGED;
 }
 
+/* As it was planned in another process. */
+static bool take_known(struct work *work, uint64_t *island)
+{
+    const struct module *module = work->module;
+    uint64_t at = *island;
+    if (!plans_is_known(work) ||
+        (at == 0 && shim_island_take(module->text_low, module->text_high,
+                                     SHIM_ISLAND_BYTES, &at) != 0))
+        return false;
+    *island = at; /* also for a plan that is made anew */
+    return plans_find(work, at);
+}
+
+static int plan_anew(struct work *work, uint64_t *island)
+{
+    if (!has_decoder(work))
+        return -ENOTSUP;
+    module_index_labels(work->module);
+    module_find_branches(work->module, work->vaddr);
+    int err = plan_reaching(work, island);
+    if (err && work->reason.len == 0)
+        put_error(work, "its entry cannot be patched", err);
+    return err;
+}
+
 int bind_work_plan_entry(struct work *work, uint64_t island)
 {
     lane_assert(work->module != NULL);
     struct plan_patch *patch = &work->patch;
     patch->verdict = PLAN_OK;
-    if (!has_decoder(work))
-        return -ENOTSUP;
-    module_index_labels(work->module);
-    module_find_branches(work->module, work->vaddr);
-    int err = plan_reaching(work, &island);
-    if (err) {
-        if (work->reason.len == 0)
-            put_error(work, "its entry cannot be patched", err);
+    work->is_known = take_known(work, &island);
+    int err = work->is_known ? 0 : plan_anew(work, &island);
+    if (err)
         return err;
-    }
     compare_with_file(work);
     /* a stub of ours that jumps may stand before any of those */
     bool is_jump =
@@ -247,6 +286,8 @@ int bind_work_plan(struct work *work)
     if (!bind_is_reachable(err == 0, work->patch.verdict, work->may_use_slots))
         return err;
     bind_work_choose_shim(work);
+    if (!work->decl && work->has_patch && !work->is_known)
+        plans_note(work, 0);
     return work->shim == SHIM_REFUSED ? -ENOTSUP : 0;
 }
 

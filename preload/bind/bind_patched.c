@@ -23,6 +23,9 @@ struct patched {
     } boundary[PLAN_PATCH_BYTES - 1];
     uint64_t copy_at;
 };
+enum {
+    COMPARED = 32 /* entries by one system call */
+};
 static struct patched *patches; /* SHIM_SITE_MAX, once there is a first */
 static uint32_t patch_count;
 
@@ -119,15 +122,16 @@ void bind_patched_forget(uint64_t low, uint64_t high)
     }
 }
 
-/* What cannot be read was unmapped, and is no news. */
-static bool is_changed(const struct patched *patch)
+/* What `n` of them are now, one behind the other, where all can be read. */
+static bool read_entries(const struct patched *const *at, uint32_t n,
+                         uint8_t now[][PLAN_PATCH_BYTES])
 {
-    uint8_t now[PLAN_PATCH_BYTES];
-    struct iovec to = {now, sizeof(now)};
-    struct iovec from = {(void *)patch->at, sizeof(now)};
+    struct iovec from[COMPARED], to = {now, n * PLAN_PATCH_BYTES};
+    lane_assert(n <= COMPARED);
+    for (uint32_t i = 0; i < n; i++)
+        from[i] = (struct iovec){(void *)at[i]->at, PLAN_PATCH_BYTES};
     return machine_syscall(SYS_process_vm_readv, process_self(), (long)&to, 1,
-                           (long)&from, 1, 0) == sizeof(now) &&
-           memcmp(now, patch->jump, sizeof(now)) != 0;
+                           (long)from, n, 0) == (long)to.iov_len;
 }
 
 /* A site of its own, without calls: the first one keeps those that were seen.
@@ -149,13 +153,35 @@ static void tell(const struct patched *patch)
                       "(uprobe): later calls were not seen");
 }
 
+/* What cannot be read was unmapped, and is no news. */
+static void compare(const struct patched *const *at, uint32_t n)
+{
+    uint8_t now[COMPARED][PLAN_PATCH_BYTES];
+    if (n > 1 && !read_entries(at, n, now)) {
+        for (uint32_t i = 0; i < n; i++)
+            compare(&at[i], 1);
+        return;
+    }
+    if (n == 1 && !read_entries(at, 1, now))
+        return;
+    for (uint32_t i = 0; i < n; i++)
+        if (memcmp(now[i], at[i]->jump, PLAN_PATCH_BYTES) != 0)
+            tell(at[i]);
+}
+
 void bind_patched_compare(void)
 {
+    const struct patched *some[COMPARED];
+    uint32_t n = 0;
     if (sandboxed || config.is_seccomp)
         return; /* a filter may kill for reading that way */
     for (uint32_t i = 0; i < patch_count; i++) {
-        if (patches[i].at != 0 && is_changed(&patches[i]))
-            tell(&patches[i]);
+        if (patches[i].at != 0)
+            some[n++] = &patches[i];
+        if (n == COMPARED || (i + 1 == patch_count && n > 0)) {
+            compare(some, n);
+            n = 0;
+        }
     }
 }
 

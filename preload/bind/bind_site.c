@@ -15,6 +15,7 @@
 #include "bind/way.h"
 #include "preload/bind/bind_text.h"
 #include "preload/bind/bind_patched.h"
+#include "preload/bind/plans.h"
 #include "preload/call/carry/carry.h"
 #include "preload/objects/decoder.h"
 #include "preload/call/flow.h"
@@ -109,7 +110,8 @@ static bool plan_revival(struct work *work)
     const char *path =
         is_any_gone ? module_whole_path(work->module, whole, sizeof(whole))
                     : "";
-    for (uint32_t i = 1; is_any_gone && decoder_get() && i < bounds_end; i++) {
+    for (uint32_t i = 1; is_any_gone && decoder_is_open() && i < bounds_end;
+         i++) {
         struct bound *bound = &bounds[i];
         if (bound->module || bound->decl != work->decl || !bound->island ||
             bound->vaddr != work->vaddr || !is_same_string(bound->object, path))
@@ -157,9 +159,14 @@ static void say_of_bound(struct work *work)
     char twins[256];
     if (!bind_makes_spans(work->decl))
         bind_work_say(work, bind_no_spans);
+    if (plans_is_alone(work))
+        return;
+    module_index_labels(work->module);
     if (bind_twins_text(&work->module->image, work->vaddr, work->name, twins,
                         sizeof(twins)))
         bind_work_say(work, twins);
+    else
+        plans_note_alone(work);
 }
 
 static int plan_site(struct work *work)

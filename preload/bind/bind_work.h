@@ -32,6 +32,7 @@ struct work {
     enum lane_shim shim; /* 0: not decided yet */
     uint32_t copy_words; /* F copies so many of its stack arguments */
     bool has_patch, may_use_slots;
+    bool is_known;                /* the patch was: plans.h */
     const struct bind_hold *hold; /* while the program runs; else NULL */
     const char *own_name;         /* of the span; NULL: the declaration's */
     struct text reason;

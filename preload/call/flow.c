@@ -352,6 +352,13 @@ static bool is_wanted(const struct manifest_flow *flow, bool recording)
     return recording && (flow->role & (MANIFEST_BEGIN | MANIFEST_END));
 }
 
+/* It stands in the trace that this call begins. */
+static bool is_of_root(const struct site *site,
+                       const struct manifest_flow *flow)
+{
+    return (site->flags & SITE_ROOT) && flow->role == MANIFEST_BEGIN;
+}
+
 void flow_enter(struct shim_call *call, const struct site *site, bool recording)
 {
     lane_assert((site->flags & SITE_FLOW) != 0);
@@ -369,10 +376,24 @@ void flow_enter(struct shim_call *call, const struct site *site, bool recording)
             call->flags &= ~(uint64_t)SHIM_CALL_TAIL;
             call->flags |= SPAN_FLOW;
         }
-        if (!late)
+        if (!late && !is_of_root(site, flow))
             follow(site, flow, lane, call, NULL, true);
     }
-    if (recording && (decl->roles & MANIFEST_EVENT))
+    if (recording && (decl->roles & MANIFEST_EVENT) &&
+        !(site->flags & SITE_ROOT))
+        put_event(site, lane, call);
+}
+
+void flow_opened(struct shim_call *call, const struct site *site)
+{
+    lane_assert((site->flags & SITE_FLOW) != 0);
+    const struct manifest_decl *decl = site->decl;
+    struct lane *lane = span_get_lane();
+    for (uint32_t i = 0; i < decl->flow_count; i++)
+        if (is_of_root(site, &decl->flows[i]) &&
+            !is_late(site, &decl->flows[i]))
+            follow(site, &decl->flows[i], lane, call, NULL, true);
+    if ((decl->roles & MANIFEST_EVENT) && (site->flags & SITE_ROOT))
         put_event(site, lane, call);
 }
 

@@ -18,6 +18,9 @@ enum {
  * flag away: then flow_leave() follows. */
 HIDDEN void flow_enter(struct shim_call *call, const struct site *site,
                        bool recording);
+/* While recording, the call's own span is open: what a root begins, and its
+ * events, which stand in its trace. */
+HIDDEN void flow_opened(struct shim_call *call, const struct site *site);
 HIDDEN void flow_leave(struct shim_call *call, const struct shim_regs *regs,
                        bool has_returned, bool recording);
 

@@ -44,6 +44,7 @@ void span_enter(struct shim_call *call)
     lane_assert(call->site != 0 && call->site < SHIM_SITE_MAX);
     lane_assert(span_lane == NULL || span_lane >= runtime.map.lanes);
     const struct site *site = &runtime.sites[call->site];
+    SPAN_ONE_ADDRESS(site);
     struct lane *lane = span_lane;
     struct span_place place;
     call->target = site->target;

@@ -233,10 +233,12 @@ void span_enter_general(struct shim_call *call, const struct site *site)
         return;
     }
     struct lane *lane = span_get_lane();
-    if (lane != NULL) {
+    if (lane != NULL)
         open_general(call, site, lane);
+    if (UNLIKELY(site->flags & SITE_FLOW))
+        flow_opened(call, site);
+    if (lane != NULL)
         return;
-    }
     if (call->flags & SHIM_CALL_TAIL) { /* no leave will come */
         span_count_passed(call->site);
         return;

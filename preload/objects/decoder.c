@@ -15,7 +15,8 @@
 
 static struct plan_decoder decoder;
 static struct plan_image image;
-static bool is_open;
+static struct decoder_mapped mapped;
+static bool is_open, is_ready;
 static void *scratch;
 
 static bool load_from(const char *dir, size_t len)
@@ -25,7 +26,7 @@ static bool load_from(const char *dir, size_t len)
     text_put_bytes(&text, dir, len);
     text_put(&text, DECODER_NAME);
     return *path == '/' && text_fits(&text) && config_is_our_file(path) &&
-           decoder_load(path, &image) == 0;
+           decoder_map(path, &mapped) == 0;
 }
 
 static bool load(void)
@@ -56,22 +57,43 @@ static bool find(const char *name, void *function)
     return true;
 }
 
+static void say_none(void)
+{
+    note_line("binding", "no decoder (" DECODER_NAME
+                         "): calls are seen only where they go through "
+                         "the PLT of another object");
+}
+
 bool decoder_open(void)
 {
-    is_open = load() && find("ZydisDecoderInit", &decoder.decoder_init) &&
-              find("ZydisDecoderDecodeFull", &decoder.decode_full) &&
-              find("ZydisRegisterGetClass", &decoder.register_class) &&
-              find("ZydisRegisterGetLargestEnclosing",
-                   &decoder.register_largest_enclosing);
+    is_open = load();
     if (!is_open)
-        note_line("binding", "no decoder (" DECODER_NAME
-                             "): calls are seen only where they go through "
-                             "the PLT of another object");
+        say_none();
     return is_open;
+}
+
+bool decoder_is_open(void)
+{
+    return is_open;
+}
+
+static bool make_ready(void)
+{
+    return decoder_finish(&mapped, &image) == 0 &&
+           find("ZydisDecoderInit", &decoder.decoder_init) &&
+           find("ZydisDecoderDecodeFull", &decoder.decode_full) &&
+           find("ZydisRegisterGetClass", &decoder.register_class) &&
+           find("ZydisRegisterGetLargestEnclosing",
+                &decoder.register_largest_enclosing);
 }
 
 const struct plan_decoder *decoder_get(void)
 {
+    if (is_open && !is_ready) {
+        is_ready = is_open = make_ready();
+        if (!is_open)
+            say_none();
+    }
     return is_open ? &decoder : NULL;
 }
 

@@ -13,7 +13,6 @@
  */
 #include "preload/objects/decoder_load.h"
 #include "lane/format/assert.h"
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -61,16 +60,7 @@ static uint64_t page_up(uint64_t at)
     return page_down(at + PAGE - 1);
 }
 
-struct load {
-    int fd;
-    uint64_t file_bytes;
-    const Elf64_Phdr *phdr;
-    unsigned phdr_count;
-    uint64_t base, span;
-    int64_t thread_local; /* where its variable is; 0: it has none */
-};
-
-static int check_header(struct load *load, const uint8_t *bytes)
+static int check_header(struct decoder_mapped *load, const uint8_t *bytes)
 {
     lane_assert(load->span == 0 && load->fd >= 0);
     const Elf64_Ehdr *header = (const void *)bytes;
@@ -79,11 +69,12 @@ static int check_header(struct load *load, const uint8_t *bytes)
         header->e_machine != EM_X86_64 ||
         header->e_phentsize != sizeof(Elf64_Phdr) || header->e_phnum == 0 ||
         header->e_phoff % _Alignof(Elf64_Phdr) != 0 ||
-        header->e_phoff > HEADER_BYTES ||
+        header->e_phoff > HEADER_BYTES || header->e_phnum > DECODER_PHDRS_MAX ||
         header->e_phnum > (HEADER_BYTES - header->e_phoff) / sizeof(Elf64_Phdr))
         return -ENOEXEC;
-    load->phdr = (const void *)(bytes + header->e_phoff);
     load->phdr_count = header->e_phnum;
+    memcpy(load->phdr, bytes + header->e_phoff,
+           load->phdr_count * sizeof(Elf64_Phdr));
     for (unsigned i = 0; i < load->phdr_count; i++) {
         const Elf64_Phdr *at = &load->phdr[i];
         if ((at->p_type == PT_TLS && load->thread_local == 0) ||
@@ -103,7 +94,7 @@ static int check_header(struct load *load, const uint8_t *bytes)
     return load->span ? 0 : -ENOEXEC;
 }
 
-static int map_segment(const struct load *load, const Elf64_Phdr *at)
+static int map_segment(const struct decoder_mapped *load, const Elf64_Phdr *at)
 {
     lane_assert(load->base != 0 && at->p_vaddr + at->p_memsz <= load->span);
     lane_assert(at->p_type == PT_LOAD);
@@ -131,7 +122,7 @@ static int map_segment(const struct load *load, const Elf64_Phdr *at)
     return 0;
 }
 
-static int map_segments(struct load *load)
+static int map_segments(struct decoder_mapped *load)
 {
     lane_assert(load->span != 0 && load->span % PAGE == 0);
     void *at = mmap(NULL, load->span, PROT_NONE,
@@ -184,7 +175,7 @@ static int relocate_slot(void *context, const struct plan_slot *slot)
 
 /* Every relocation is one that plan_image_each_slot tells, or the place of the
  * thread-local variable, which is set here. */
-static bool knows_all_relocations(const struct load *load,
+static bool knows_all_relocations(const struct decoder_mapped *load,
                                   const struct plan_image *image)
 {
     uint64_t count = image->rela_len / sizeof(Elf64_Rela);
@@ -202,7 +193,7 @@ static bool knows_all_relocations(const struct load *load,
     return image->relr_len == 0;
 }
 
-static int finish(const struct load *load, struct plan_image *image)
+static int finish(const struct decoder_mapped *load, struct plan_image *image)
 {
     lane_assert(load->base != 0);
     const char *why;
@@ -224,30 +215,49 @@ static int finish(const struct load *load, struct plan_image *image)
     return err;
 }
 
+static int map_file(const char *path, struct decoder_mapped *load)
+{
+    _Alignas(8) uint8_t header[HEADER_BYTES];
+    struct stat st;
+    load->fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (load->fd < 0)
+        return -errno;
+    int err = -ENOEXEC;
+    if (fstat(load->fd, &st) == 0 && S_ISREG(st.st_mode) &&
+        st.st_size >= HEADER_BYTES &&
+        pread(load->fd, header, HEADER_BYTES, 0) == HEADER_BYTES) {
+        load->file_bytes = (uint64_t)st.st_size;
+        err = check_header(load, header);
+    }
+    if (err == 0)
+        err = map_segments(load);
+    close(load->fd);
+    if (err && load->base)
+        munmap((void *)load->base, load->span);
+    return err;
+}
+
+int decoder_map(const char *path, struct decoder_mapped *out)
+{
+    *out = (struct decoder_mapped){.fd = -1};
+    return map_file(path, out);
+}
+
+int decoder_finish(const struct decoder_mapped *mapped,
+                   struct plan_image *image)
+{
+    int err = finish(mapped, image);
+    if (err)
+        munmap((void *)mapped->base, mapped->span);
+    return err;
+}
+
 int decoder_load_symbol(const char *path, int64_t thread_local,
                         struct plan_image *image)
 {
-    _Alignas(8) uint8_t header[HEADER_BYTES];
-    struct load load = {.fd = open(path, O_RDONLY | O_CLOEXEC),
-                        .thread_local = thread_local};
-    struct stat st;
-    if (load.fd < 0)
-        return -errno;
-    int err = -ENOEXEC;
-    if (fstat(load.fd, &st) == 0 && S_ISREG(st.st_mode) &&
-        st.st_size >= HEADER_BYTES &&
-        pread(load.fd, header, HEADER_BYTES, 0) == HEADER_BYTES) {
-        load.file_bytes = (uint64_t)st.st_size;
-        err = check_header(&load, header);
-    }
-    if (err == 0)
-        err = map_segments(&load);
-    close(load.fd);
-    if (err == 0)
-        err = finish(&load, image);
-    if (err && load.base)
-        munmap((void *)load.base, load.span);
-    return err;
+    struct decoder_mapped load = {.fd = -1, .thread_local = thread_local};
+    int err = map_file(path, &load);
+    return err ? err : decoder_finish(&load, image);
 }
 
 int decoder_load(const char *path, struct plan_image *image)

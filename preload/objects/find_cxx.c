@@ -7,6 +7,7 @@
 #include "preload/objects/find_cxx.h"
 #include "bind/names.h"
 #include "preload/objects/demangler.h"
+#include "preload/objects/names_kept.h"
 #include "shim/plan/names/cxx_name.h"
 #include "shim/plan/names/rust_name.h"
 #include "lane/format/assert.h"
@@ -15,8 +16,9 @@
 
 enum {
     HITS_MAX = 1 << 17,
-    PASSES_MAX = 128,       /* kept; beyond that they are made anew */
-    NAME_MAX_BYTES = 16384, /* of one as people read it */
+    PASSES_MAX = 128,        /* kept; beyond that they are made anew */
+    NAME_MAX_BYTES = 16384,  /* of one as people read it */
+    KEPT_SYMBOLS_MIN = 2000, /* fewer are looked at in no time */
 };
 
 struct wanted {
@@ -169,12 +171,11 @@ static bool is_wanted_part(void *context, const char *part, size_t len)
            cxx.parts[part_slot(part, len)].bytes;
 }
 
-static void note_hit(struct pass *pass, const char *name,
-                     const struct plan_symbol *symbol)
+static void note_slot(struct pass *pass, uint32_t slot,
+                      const struct plan_symbol *symbol)
 {
     lane_assert(cxx.hit_count <= HITS_MAX && pass->first != NULL);
-    uint32_t slot = slot_of(name);
-    if (!cxx.wanted[slot].name || cxx.hit_count == HITS_MAX)
+    if (cxx.hit_count == HITS_MAX)
         return;
     cxx.hits[cxx.hit_count++] = (struct hit){*symbol, 0};
     if (pass->last[slot])
@@ -182,6 +183,14 @@ static void note_hit(struct pass *pass, const char *name,
     else
         pass->first[slot] = cxx.hit_count;
     pass->last[slot] = cxx.hit_count;
+}
+
+static void note_hit(struct pass *pass, const char *name,
+                     const struct plan_symbol *symbol)
+{
+    uint32_t slot = slot_of(name);
+    if (cxx.wanted[slot].name)
+        note_slot(pass, slot, symbol);
 }
 
 static bool is_mangled(const char *name)
@@ -223,8 +232,63 @@ static void forget_passes(void)
     cxx.pass_count = cxx.hit_count = 0;
 }
 
+/* ---- what was kept of a pass --------------------------------------------- */
+
+static void note_kept(void *context, const struct names_kept *found)
+{
+    if (found->wanted < cxx.slots && cxx.wanted[found->wanted].name)
+        note_slot(context, found->wanted, &found->symbol);
+}
+
+static uint64_t sum_of_wanted(void)
+{
+    uint64_t sum = cxx.name_count;
+    for (uint32_t i = 0; i < cxx.slots; i++)
+        if (cxx.wanted[i].name)
+            sum = ((sum << 7 | sum >> 57) ^ cxx.wanted[i].hash ^ i) *
+                  UINT64_C(0x9e3779b97f4a7c15);
+    return sum ^ (demangler_is_open() ? 1 : 0);
+}
+
+struct found {
+    const struct pass *pass;
+    uint32_t slot, at; /* the next one; `at` 0: the first of the slot */
+};
+
+/* In the order of slots, and in each of symbols. */
+static struct names_kept get_found(void *context, uint32_t i)
+{
+    struct found *next = context;
+    (void)i;
+    while (!next->at && !(next->at = next->pass->first[next->slot]))
+        next->slot++;
+    lane_assert(next->slot < cxx.slots && next->at <= cxx.hit_count);
+    const struct hit *hit = &cxx.hits[next->at - 1];
+    struct names_kept found = {next->slot, hit->symbol};
+    next->at = hit->next;
+    next->slot += !next->at;
+    return found;
+}
+
+static void pass_over(struct pass *pass, struct module *module)
+{
+    struct kept_identity of;
+    uint32_t before = cxx.hit_count;
+    bool is_kept = module->image.dynsym_count + module->image.symtab_count >=
+                       KEPT_SYMBOLS_MIN &&
+                   names_kept_identify(module, sum_of_wanted(), &of);
+    if (is_kept && names_kept_each(module, &of, note_kept, pass))
+        return;
+    (void)plan_image_each_wanted(&module->image, may_be_wanted, see_symbol,
+                                 pass);
+    struct found found = {pass, 0, 0};
+    if (is_kept && cxx.hit_count < HITS_MAX)
+        names_kept_store(module, &of, cxx.hit_count - before, get_found,
+                         &found);
+}
+
 /* An object whose .symtab came meanwhile is another one. */
-static struct pass *pass_of(const struct module *module)
+static struct pass *pass_of(struct module *module)
 {
     bool with_symtab = module->image.symtab != NULL;
     for (uint32_t i = 0; i < cxx.pass_count; i++) {
@@ -238,8 +302,7 @@ static struct pass *pass_of(const struct module *module)
     uint32_t *lists = cxx.lists + (size_t)cxx.pass_count * cxx.slots * 2;
     struct pass *pass = &cxx.passes[cxx.pass_count++];
     *pass = (struct pass){module, with_symtab, lists, lists + cxx.slots};
-    (void)plan_image_each_wanted(&module->image, may_be_wanted, see_symbol,
-                                 pass);
+    pass_over(pass, module);
     return pass;
 }
 

@@ -5,6 +5,7 @@
  * for the most there can be are reserved, pages come as they are touched.
  */
 #include "preload/objects/find_names.h"
+#include "bind/names.h"
 #include "lane/format/assert.h"
 #include <string.h>
 #include <sys/mman.h>
@@ -28,8 +29,8 @@ struct pass {
     uint32_t *first, *last; /* of each wanted name, + 1 */
 };
 static struct {
-    struct wanted *wanted;
-    uint32_t slots; /* a power of two; 0: no round */
+    struct wanted *wanted; /* first of the memory of all */
+    uint32_t slots;        /* a power of two; 0: no round */
     struct hit *hits;
     uint32_t hit_count;
     uint32_t *lists; /* of all passes */
@@ -52,6 +53,16 @@ static size_t lists_bytes(void)
     return (size_t)PASSES_MAX * names.slots * 2 * sizeof(uint32_t);
 }
 
+static size_t wanted_bytes(void)
+{
+    return names.slots * sizeof(*names.wanted);
+}
+
+static size_t all_bytes(void)
+{
+    return wanted_bytes() + HITS_MAX * sizeof(*names.hits) + lists_bytes();
+}
+
 void names_begin(uint32_t count)
 {
     lane_assert(names.slots == 0 && names.wanted == NULL);
@@ -59,21 +70,19 @@ void names_begin(uint32_t count)
     while (slots < UINT32_MAX / 4 && slots < 2 * count)
         slots *= 2;
     names.slots = slots;
-    names.wanted = reserve(slots * sizeof(*names.wanted));
-    names.hits = reserve(HITS_MAX * sizeof(*names.hits));
-    names.lists = reserve(lists_bytes());
+    char *at = reserve(all_bytes());
+    lane_assert((names.slots & (names.slots - 1)) == 0);
+    names.is_full = !at;
+    names.wanted = (void *)at;
+    names.hits = at ? (void *)(at + wanted_bytes()) : NULL;
+    names.lists = at ? (void *)(at + all_bytes() - lists_bytes()) : NULL;
     names.hit_count = names.pass_count = 0;
-    names.is_full = !names.wanted || !names.hits || !names.lists;
 }
 
 void names_end(void)
 {
     if (names.wanted)
-        munmap(names.wanted, names.slots * sizeof(*names.wanted));
-    if (names.hits)
-        munmap(names.hits, HITS_MAX * sizeof(*names.hits));
-    if (names.lists)
-        munmap(names.lists, lists_bytes());
+        munmap(names.wanted, all_bytes());
     memset(&names, 0, sizeof(names));
 }
 
@@ -155,6 +164,8 @@ static int see_symbol(void *context, const struct plan_symbol *symbol,
         note_hit(context, name, (size_t)(dot - name), symbol, file);
         dot++;
     }
+    if ((name = bind_global_part(name, &len)))
+        note_hit(context, name, len, symbol, file);
     return names.is_full;
 }
 

@@ -20,6 +20,9 @@ enum {
     LABELS_FROM = 3 /* functions of one object: the index costs some three */
 };
 
+/* Something is there that modules_drop_files() drops. */
+static bool any_used;
+
 static void drop_labels(struct module *module)
 {
     if (module->labels)
@@ -49,16 +52,23 @@ static bool has_exe_link(const struct module *module)
     return module->kind == MODULE_MAIN && !config.is_by_loader;
 }
 
+const char *module_file_path(const struct module *module, char *whole,
+                             size_t cap_bytes)
+{
+    /* a name that was unlinked, replaced, or never was one (memfd) */
+    const char *path = has_exe_link(module)
+                           ? "/proc/self/exe"
+                           : module_whole_path(module, whole, cap_bytes);
+    return module->is_usable && *path == '/' ? path : NULL;
+}
+
 /* Its file, mapped, or NULL. Nothing of it is read yet. */
 static const void *map_file(const struct module *module, size_t *len,
                             struct stat *st)
 {
     char whole[PATH_MAX];
-    /* a name that was unlinked, replaced, or never was one (memfd) */
-    const char *path = has_exe_link(module)
-                           ? "/proc/self/exe"
-                           : module_whole_path(module, whole, sizeof(whole));
-    return module->is_usable && *path == '/' ? map_path(path, len, st) : NULL;
+    const char *path = module_file_path(module, whole, sizeof(whole));
+    return path ? map_path(path, len, st) : NULL;
 }
 
 static bool is_same_segment(const struct module *module, const uint8_t *file,
@@ -152,7 +162,7 @@ void module_add_symtab(struct module *module)
     if (module->has_symtab)
         return;
     const void *at = map_file(module, &len, &st);
-    module->has_symtab = true;
+    module->has_symtab = any_used = true;
     if (!at)
         return;
     bool is_it = plan_image_add_symtab(&module->image, at, len,
@@ -183,7 +193,7 @@ void module_open_text(struct module *module)
     size_t len;
     if (module->has_text_file)
         return;
-    module->has_text_file = true;
+    module->has_text_file = any_used = true;
     const void *at = map_file(module, &len, &module->text_stat);
     if (!at)
         return;
@@ -239,6 +249,7 @@ bool module_is_changed(struct module *module, uint64_t vaddr, size_t n)
 
 void module_index_labels(struct module *module)
 {
+    any_used = true;
     if (module->labels || ++module->planned < LABELS_FROM)
         return;
     module->labels_bytes = plan_image_labels_bytes(&module->image);
@@ -254,7 +265,7 @@ void module_index_labels(struct module *module)
 
 void modules_drop_files(void)
 {
-    for (uint32_t i = 0; i < modules.count; i++) {
+    for (uint32_t i = 0; any_used && i < modules.count; i++) {
         struct module *module = &modules.at[i];
         drop_labels(module);
         module->planned = 0;
@@ -273,4 +284,5 @@ void modules_drop_files(void)
         module->file = NULL;
         module->has_symtab = false;
     }
+    any_used = false;
 }

@@ -74,6 +74,10 @@ HIDDEN struct bind_object module_object(const struct module *module);
 
 /* ---- module_file.c: its file, while a round needs it --------------------- */
 
+/* Where its file is, as the kernel or the loader say (`whole`: room for it);
+ * NULL: it has none that could be opened. */
+HIDDEN const char *module_file_path(const struct module *module, char *whole,
+                                    size_t cap_bytes);
 /* Read .symtab of its file, once. */
 HIDDEN void module_add_symtab(struct module *module);
 /* Before a function of it is planned: after some functions it gets an index. */

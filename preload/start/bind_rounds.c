@@ -14,6 +14,7 @@
 #include "preload/bind/bind_patched.h"
 #include "preload/bind/bind_site.h"
 #include "preload/bind/bind_text.h"
+#include "preload/bind/plans.h"
 #include "preload/watch/callback.h"
 #include "preload/call/carry/carry.h"
 #include "preload/objects/decoder.h"
@@ -228,6 +229,7 @@ void bind_prepare(void)
         demangler_open();
     modules_refresh(NULL);
     modules_record();
+    plans_begin();
     callback_start(runtime.manifest);
 }
 
@@ -264,9 +266,11 @@ static void bind_fresh(bool may_bind)
     if (err)
         note_line("binding", "text cannot be written any more: objects loaded "
                              "later are not traced");
+    plans_begin();
     bind_generation(modules.generation);
     fiber_watch(true);
     ask_watch(true);
+    plans_end();
     if (!err)
         shim_text_close();
 }

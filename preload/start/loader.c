@@ -16,6 +16,25 @@
 
 static const struct r_debug *debug;
 
+/* dlmopen: the loader's list that we read has none of what is loaded there
+ * (glibc 2.35 tells where its list is). Said once. */
+static void note_namespace(void)
+{
+    static bool is_told;
+    const struct r_debug_extended *all = (const void *)debug;
+    if (is_told || debug->r_version < 2 || !all->r_next ||
+        all->r_next->base.r_state != RT_CONSISTENT)
+        return;
+    const struct link_map *map = all->r_next->base.r_map;
+    if (!map)
+        return;
+    is_told = true;
+    note_lines("objects", map->l_name,
+               " and what else is loaded into a namespace of its own "
+               "(dlmopen) is not traced",
+               NULL);
+}
+
 static long loader_notified(long a, long b)
 {
     (void)a;
@@ -31,6 +50,7 @@ static long loader_notified(long a, long b)
         !sandboxed && (*runtime.alive != 0 || thread_attach() != NULL);
     bind_loaded(may_bind);
     error_watch_loaded(may_bind);
+    note_namespace();
     note_publish();
     span_busy--;
     errno = saved;

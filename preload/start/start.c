@@ -9,6 +9,7 @@
 #include "preload/watch/ask.h"
 #include "preload/start/bind_rounds.h"
 #include "preload/bind/bind_text.h"
+#include "preload/bind/plans.h"
 #include "preload/objects/callers.h"
 #include "preload/call/carry/carry.h"
 #include "shim/checker.h"
@@ -138,6 +139,7 @@ static void bind_everything(void)
     memory_lock_watch();
     ask_watch(false);
     read_watch();
+    plans_end();
     shim_text_close();
 }
 

@@ -222,6 +222,7 @@ static bool is_ours(const Elf64_Nhdr *note, const char *name)
 }
 
 struct search {
+    uint32_t index; /* of the object that is looked at */
     bool only_new;
 };
 
@@ -256,9 +257,22 @@ static void read_notes(const struct search *search, uint64_t base, uint64_t at,
     }
 }
 
+/* The loader lists objects in the order in which they came: as long as none
+ * left, those that were seen are the first. */
+static struct {
+    uint64_t subs;
+    uint32_t count;
+} seen;
+
 static int look(struct dl_phdr_info *info, size_t size, void *context)
 {
+    struct search *search = context;
     (void)size;
+    if (search->index == 0 && info->dlpi_subs != seen.subs)
+        seen.count = 0;
+    seen.subs = info->dlpi_subs;
+    if (search->index++ < seen.count)
+        return 0;
     for (unsigned i = 0; i < info->dlpi_phnum; i++) {
         const Elf64_Phdr *phdr = &info->dlpi_phdr[i];
         uint64_t at = info->dlpi_addr + phdr->p_vaddr;
@@ -271,6 +285,9 @@ static int look(struct dl_phdr_info *info, size_t size, void *context)
 
 void ask_watch(bool only_new)
 {
-    struct search search = {only_new};
+    struct search search = {.only_new = only_new};
+    if (!only_new)
+        seen.count = 0;
     dl_iterate_phdr(look, &search);
+    seen.count = search.index;
 }

@@ -88,7 +88,16 @@ enum {
 
 enum {
     PLAN_COPY_MAX = 96,
-    PLAN_PATCH_BYTES = 5
+    PLAN_PATCH_BYTES = 5,
+    PLAN_FIELDS_MAX = 8 /* each displaced instruction has one at most */
+};
+
+/* A field of the copy that says where something of the object is: the 32-bit
+ * distance from `behind` (offset in the copy) to `vaddr`, or, `behind` 0, the
+ * two halves of that address as the copy pushes it. */
+struct plan_field {
+    uint8_t at, behind; /* offsets in the copy */
+    uint64_t vaddr;     /* link-time address */
 };
 
 /*
@@ -116,6 +125,8 @@ struct plan_patch {
                                     the function has one, the relocated
                                     instructions, a jump back */
     uint32_t copy_len;
+    uint8_t field_count; /* of all that is position dependent in the copy */
+    struct plan_field field[PLAN_FIELDS_MAX];
     /* Run-time addresses that the copy refers to: within 2 GiB of it. With
      * -ERANGE, too. [0, 0]: none. */
     uint64_t reach_low, reach_high;
@@ -144,6 +155,15 @@ int plan_entry_patch(const struct plan_decoder *decoder,
                      const struct plan_image *image, uint64_t vaddr,
                      uint64_t copy_at, void *scratch, struct plan_patch *out)
     __attribute__((warn_unused_result));
+
+/*
+ * The same patch of the same function where the object is loaded at `bias` and
+ * the copy stands at `copy_at`; what was decided holds for any place. `patch`
+ * may come from a file, so nothing in it is believed to be in order. 0, -ERANGE
+ * as above, -EINVAL: it is no patch.
+ */
+int plan_patch_move(struct plan_patch *patch, uint64_t vaddr, uint64_t bias,
+                    uint64_t copy_at) __attribute__((warn_unused_result));
 
 /*
  * The proof. `reason` (may be NULL) gets a phrase and an address (link-time,

@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,8 @@
 
 enum {
     PAGE = 4096,
-    ROUNDS = 20000
+    ROUNDS = 20000,
+    CALLS = 200000
 };
 
 /* Does not look at its text: the page may be gone. */
@@ -108,6 +110,52 @@ static void own_handler(int number)
     _exit(number);
 }
 
+static char *lazy; /* a page that comes when it is touched */
+static volatile long came;
+
+/* The signal is blocked here, and the page not there yet. */
+static void page_in(int number, siginfo_t *info, void *context)
+{
+    (void)number;
+    (void)context;
+    take(lazy, came);
+    if ((char *)((uintptr_t)info->si_addr & ~(uintptr_t)(PAGE - 1)) != lazy)
+        _exit(9);
+    mprotect(lazy, PAGE, PROT_READ | PROT_WRITE);
+    came++;
+}
+
+/* A program that lives on its faults. */
+static void page(void)
+{
+    struct sigaction action = {.sa_sigaction = page_in, .sa_flags = SA_SIGINFO};
+    lazy = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                -1, 0);
+    memcpy(lazy, "here", 5);
+    sigaction(SIGSEGV, &action, NULL);
+    for (long i = 0; i < 1000; i++) {
+        take(lazy, i);
+        mprotect(lazy, PAGE, PROT_NONE);
+        if (i % 2)
+            take(lazy, i);
+        ((volatile char *)lazy)[4] = 0;
+    }
+    printf("%ld\n", came);
+}
+
+/* Its one time is the program's. */
+static void once(void)
+{
+    struct sigaction action = {.sa_handler = own_handler,
+                               .sa_flags = (int)SA_RESETHAND};
+    sigaction(SIGSEGV, &action, NULL);
+    churn();
+    everywhere();
+    fflush(stdout);
+    char *volatile nowhere = (char *)16;
+    *nowhere = 0;
+}
+
 /* process_vm_readv kills; so would, from now on, asking for the mask. */
 static void filter(void)
 {
@@ -157,6 +205,18 @@ int main(int argc, char **argv)
         signal(SIGSEGV, own_handler);
         signal(SIGBUS, own_handler);
         churn();
+    } else if (strcmp(mode, "page") == 0) {
+        page();
+    } else if (strcmp(mode, "once") == 0) {
+        once();
+    } else if (strncmp(mode, "calls", 5) == 0) {
+        char *text = strdup("text on the heap");
+        if (mode[5])
+            signal(SIGSEGV, own_handler);
+        for (long i = 0; i < CALLS; i++)
+            take(text, i);
+        free(text);
+        return 0;
     } else if (strcmp(mode, "filter") == 0) {
         filter();
     } else if (strcmp(mode, "guest") == 0) {

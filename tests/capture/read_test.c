@@ -161,6 +161,12 @@ static void block(int how)
     pthread_sigmask(how, &set, NULL);
 }
 
+static bool repairs(uint64_t handler, uint64_t flags)
+{
+    (void)flags;
+    return handler == (uint64_t)(uintptr_t)on_fault;
+}
+
 /* A reader that the kernel refuses shows what is copied without it. */
 static void test_pages(void)
 {
@@ -171,7 +177,7 @@ static void test_pages(void)
     memset(map, 'p', 3 * PAGE);
     CHECK(at(buf, map, 8) == 8);
     CHECK(read_bytes(&nobody, buf, low, 8) == 0); /* off */
-    read_pages_enable((uint64_t)(uintptr_t)on_fault);
+    read_pages_enable(repairs);
     block(SIG_BLOCK);
     CHECK(at(buf, map, 8) == 8);
     CHECK(read_bytes(&nobody, buf, low, 8) == 0); /* not learned */
@@ -214,7 +220,7 @@ static void test_entry_lost(void)
     CHECK(sigaction(SIGBUS, &ours, NULL) == 0);
     CHECK(at(buf, map, 8) == 8); /* off for good */
     CHECK(read_bytes(&nobody, buf, (uint64_t)(uintptr_t)map, 8) == 0);
-    read_pages_enable((uint64_t)(uintptr_t)on_fault);
+    read_pages_enable(repairs);
     CHECK(at(buf, map, 8) == 8);
     CHECK(read_bytes(&nobody, buf, (uint64_t)(uintptr_t)map, 8) == 8);
     munmap(map, PAGE);
@@ -237,7 +243,7 @@ static void test_texts(void)
     char *map = map_pages(3), *end = map + 2 * PAGE;
     munmap(end, PAGE);
     for (int pass = 0; pass < 3; pass++) {
-        read_pages_enable(pass > 0 ? (uint64_t)(uintptr_t)on_fault : 0);
+        read_pages_enable(pass > 0 ? repairs : NULL);
         if (pass == 2)
             CHECK(read_add_range((uint64_t)map, (uint64_t)end) == 0);
         for (size_t len = 0; len < 40; len++)
@@ -305,10 +311,10 @@ static void measure_all(void)
                                .sa_flags = SA_SIGINFO};
     sigaction(SIGSEGV, &action, NULL);
     sigaction(SIGBUS, &action, NULL);
-    read_pages_enable((uint64_t)(uintptr_t)on_fault);
+    read_pages_enable(repairs);
     for (size_t i = 0; i < 4; i++)
         measure("page seen before", &own, heap, sizes[i]);
-    read_pages_enable(0);
+    read_pages_enable(NULL);
     for (size_t i = 0; i < 4; i++)
         measure("own stack", &own, low, sizes[i]);
     for (uint64_t i = 0; i < 200; i++)
@@ -338,13 +344,13 @@ int main(int argc, char **argv)
     test_pages();
     test_entry_lost();
     test_texts();
-    read_pages_enable((uint64_t)(uintptr_t)on_fault);
+    read_pages_enable(repairs);
     /* the race is won by chance: play until it was lost once */
     fixed = 0;
     for (int i = 0; i < 200 && fixed == 0; i++)
         test_race();
     CHECK(fixed > 0);
-    read_pages_enable(0);
+    read_pages_enable(NULL);
     read_forbid_syscalls();
     CHECK(at((char[8]){0}, shared, 8) == 0);
     return failures != 0;

@@ -5,6 +5,8 @@ after it say the same, of each kind of name that compilers and linkers make.
 
 usage: names_test.py HANDSPAN CASE
 """
+import json
+import os
 import shutil
 import sys
 import time
@@ -251,6 +253,16 @@ def case_folded(p):
     for row in (before["write_row"], after["write_row"]):
         expect_in("parse_row has its address, too", row["remark"], "the other")
         expect("_write_row" in row["remark"], False, "no other")
+    # of a library's exported one the exported ones, whether or not its file
+    # is read for the sake of other names
+    p.sh("sed 's/^.globl .*/.globl write_row, _write_row/' p.s > l.s && "
+         f"{CC} -shared -o lib.so l.s")
+    p.write("r.c", "int write_row(int); int main(void) "
+            "{ return write_row(1) == 9; }")
+    p.sh(f"{CC} -O1 -o r r.c ./lib.so")
+    p.write("m", '[[object("lib.so")]];\n[[span]] int write_row(int n);\n')
+    before, after = agree(p, "./r")
+    expect(after["write_row"]["remark"], before["write_row"]["remark"], "lib")
     # of names that are longer than there is room for, heads and tails
     names = ["stage_" + c * 120 + "_row" for c in "abcde"]
     p.write("p.s", "".join(f".globl {n}\n.type {n}, @function\n"
@@ -531,6 +543,30 @@ int main(void)
            "calls of what was handed out")
 
 
+def case_unnamed(p):
+    """Callbacks of a stripped program are rows of their own."""
+    p.write("lib.c", "void fire(int (*f)(int)) { f(3); }\n")
+    p.write("p.c", r"""
+void fire(int (*f)(int));
+#define NO __attribute__((noinline, noipa))
+NO static int one(int n) { volatile int s = n; return s + 1; }
+NO static int two(int n) { volatile int s = n; return s + 2; }
+int main(void) { fire(one); fire(two); fire(two); return 0; }
+""")
+    p.sh(f"{CC} -O1 -shared -fPIC -o lib.so lib.c && {CC} -O1 -o p p.c ./lib.so"
+         " && nm p | awk '$3 == \"one\" || $3 == \"two\" { print $1 }' > at &&"
+         " strip p")
+    with open(f"{p.at}/at", encoding="ascii") as f:
+        names = [f"p+{int(line, 16):#x}" for line in f]
+    p.write("m", '[[object("lib.so")]];\n[[span]] typedef int call_fn(int n);\n'
+            "[[callback(f, call_fn)]] void fire(call_fn *f);\n")
+    run(p, "./p")
+    said = [json.loads(line) for line in p.handspan(
+        "stats", "--json").stdout.splitlines()]
+    calls = {o["name"]: o["calls"] for o in said if "calls" in o}
+    expect(sorted(calls.get(n, 0) for n in names), [1, 2], f"{calls}")
+
+
 def case_reload(p):
     """A plugin that comes and goes by a relative path has all of its calls."""
     p.write("plug.c", "int step(int n) { volatile int s = n; return s + 1; }\n")
@@ -542,6 +578,83 @@ def case_reload(p):
     p.write("m", '[[object("plug.so")]];\n[[span]] int step(int n);\n')
     run(p, "./p")
     expect(p.rows("--trace", "latest")["step"]["calls"], 4200, "calls")
+
+
+NAMESPACES = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+static int call(void *h)
+{
+    return h ? ((int (*)(int))dlsym(h, "step"))(3) : 100;
+}
+int main(void)
+{
+    int here = call(dlopen("./plug.so", RTLD_NOW));
+    return here + call(dlmopen(LM_ID_NEWLM, "./plug.so", RTLD_NOW)) != 8;
+}
+"""
+
+
+PLAIN_CXX = r"""
+#define NO __attribute__((noinline, noipa))
+NO int load_row(int n) { volatile int k = n; return k * 3; }
+static NO int load_key(int n) { volatile int k = n; return k * 5; }
+NO int twice(int n) { volatile int k = n; return k * 2; }
+NO int twice(const char *s) { volatile int k = s[0]; return k * 2; }
+namespace etl { NO int save(int n) { volatile int k = n; return k * 7; } }
+struct Row { int n; Row(int k) : n(k) {} Row(const Row &r) : n(r.n) {} };
+NO Row make_row(int n) { return Row(n + 1); }
+int main()
+{
+    return load_row(2) + load_key(3) + twice(1) + twice("a") +
+           etl::save(4) + make_row(5).n == 3;
+}
+"""
+
+
+def case_plain(p):
+    """A prototype pasted from a source of C++ is the function of that name; of
+    several none is guessed, and their names are told."""
+    p.write("p.cc", PLAIN_CXX)
+    p.sh(f"{CXX} -O1 -o p p.cc")
+    p.write("m", "".join(f"[[span]] int {n}(int n);\n" for n in (
+        "load_row", "load_key", "twice", "save")) +
+            "struct Row { int n; };\n[[span]] struct Row make_row(int n);\n")
+    before, after = agree(p, "./p")
+    for line, is_it in (
+            ("int load_row(int)", 1), ("long load_row(int n)", 1),
+            ("int load_row(long n)", 0), ("int load_row(unsigned n)", 0),
+            ("int load_row(const char *s)", 0), ("int load_row(void)", 0),
+            ("int load_row(int a, int b)", 0), ("load_row", 1)):
+        p.write("m", f"[[span]] {line};\n")
+        (row,) = p.rows("-m", "m", "./p").values()
+        expect(row["functions"], is_it, line)
+    expect(after["make_row"]["calls"], None, "a class comes by a pointer")
+    expect([after[n]["calls"] for n in ("load_row", "load_key", "twice",
+                                        "save")], [1, 1, None, None], "calls")
+    expect_in('"n":2', p.handspan("spans", "--json").stdout, "values")
+    for name, told in (("twice", "twice(int)"), ("twice", "(char const*)"),
+                       ("save", "in C++: etl::save(int); write the one"),
+                       ("make_row", "in C++: make_row(int);")):
+        expect_in(told, before[name]["remark"], "what it may be")
+
+
+def case_namespace(p):
+    """What dlmopen loads is not traced, and that is said."""
+    if tuple(map(int, os.confstr("CS_GNU_LIBC_VERSION").split()[1].split("."))
+             ) < (2, 35):
+        skip("this libc does not tell of its namespaces")
+    p.write("plug.c", "int step(int n) { volatile int s = n; return s + 1; }\n")
+    p.write("p.c", NAMESPACES)
+    p.sh(f"{CC} -O1 -shared -fPIC -o plug.so plug.c && {CC} -O1 -o p p.c -ldl")
+    p.write("m", '[[object("plug.so")]];\n[[span]] int step(int n);\n')
+    run(p, "./p")
+    expect(p.rows("--trace", "latest")["step"]["calls"], 1, "calls")
+    for command in ["show"], ["check", "--trace", "latest"]:
+        said = " ".join(p.handspan(*command).stdout.split())
+        expect_in("Note: objects: ./plug.so and what else is loaded into a "
+                  "namespace of its own (dlmopen) is not traced", said, command)
+        expect("traced?" in said, False, said)
 
 
 def case_reserved(p):

@@ -280,9 +280,49 @@ class Trace:
                                    .splitlines()))
         equal([r["span_id"] for r in rows], [s["span_id"] for s in self.rows])
         for row, want in zip(rows, self.rows):
-            equal(row.pop("thread"), want["thread_name"] or "")
+            is_call = want not in self.processes
+            equal(int(row.pop("site")) >= 0, is_call)
+            equal(row.pop("process_span_id"),
+                  self.process_of(want)["span_id"] if is_call
+                  else want["span_id"])
+            equal(json.loads(row.pop("links") or "[]"), want["links"])
+            error = want["error"] or {}
+            for key, of, name in (("kind", error, "kind"), ("type", error, "type"),
+                                  ("errno", error, "errno"),
+                                  ("fingerprint", error, "fingerprint"),
+                                  ("rule", error, "rule")):
+                equal(row.pop("error_" + key), self.cell(of.get(name)), key)
+            for key in ("depth", "program", "error_cause", "error_cause_errno",
+                        "error_frames", "error_stack_ended"):
+                del row[key]
+            if is_call:
+                equal(row.pop("object"), os.path.basename(want["object"] or ""))
+            else:
+                del row["object"], row["orphan"], row["thread_name"]
+            loading = want["attributes"].get("loading_ns")
+            equal(loading or 0, self.loading[want["span_id"]], "loading")
             for key, value in row.items():
-                equal(value, "" if want[key] is None else str(want[key]), key)
+                equal(value, self.cell(want[key]), key)
+
+    @staticmethod
+    def cell(value):
+        return "" if value is None else str(value)
+
+    def check_list(self):
+        """The trace begins when its process was executed."""
+        trace = json.loads(self.out("list", "--json").splitlines()[1])
+        loading = [p["attributes"]["loading_ns"] for p in self.processes
+                   if p["pid"] == trace["pid"] and
+                   p["start_unix_ns"] == trace["start_unix_ns"]]
+        if not loading:
+            return  # a request's: its process serves others, too
+        self.case.assertEqual([trace["loading_ns"]], loading)
+        loading = loading[0]
+        self.case.assertGreater(loading, 0)
+        self.case.assertGreaterEqual(
+            min([s["start_unix_ns"] for s in self.rows
+                 if s not in self.processes] or [2 ** 62]),
+            trace["start_unix_ns"] + loading)
 
     # ---- Chrome
 
@@ -473,10 +513,51 @@ class Trace:
         self.check_otlp(of_protobuf(self.out("export", "-f", "otlp-protobuf",
                                              text=False)))
         self.check_csv()
+        self.check_list()
         self.check_chrome()
         self.check_speedscope()
         if folded:
             self.check_folded()
+
+
+LATE = HEAD + r"""
+#include <semaphore.h>
+static pthread_t started;
+static sem_t go, first;
+CALL at_once(int n) { return n; }
+__attribute__((noipa)) void *late(void *nothing)
+{
+    sem_post(&first);
+    sem_wait(&go);
+    return nothing;
+}
+__attribute__((noipa)) void *prompt(void *nothing) { return nothing; }
+CALL refresh(int n)
+{
+    pthread_create(&started, NULL, late, NULL);
+    while (sem_wait(&first) != 0)
+        ;
+    return n;
+}
+CALL joined(int n)
+{
+    pthread_t other;
+    pthread_create(&other, NULL, prompt, NULL);
+    pthread_join(other, NULL);
+    return n;
+}
+int main(void)
+{
+    sem_init(&go, 0, 0);
+    sem_init(&first, 0, 0);
+    refresh(1);
+    joined(at_once(2));
+    usleep(20000);
+    sem_post(&go);
+    pthread_join(started, NULL);
+    return 0;
+}
+"""
 
 
 class Readback(unittest.TestCase):
@@ -487,6 +568,31 @@ class Readback(unittest.TestCase):
         self.env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8",
                     "HOME": self.path, "HANDSPAN_DIR": self.path + "/dir",
                     "HANDSPAN_STORE": self.path + "/store.db"}
+
+    def test_a_call_that_outlasts_what_it_hangs_from_says_so(self):
+        self.build(LATE, "[[span]] int at_once(int n);\n[[span]] int refresh("
+                   "int n);\n[[span]] int joined(int n);\n[[span]] void *late("
+                   "void *nothing);\n[[span]] void *prompt(void *nothing);\n")
+        subprocess.run([HANDSPAN, "run", "-m", "m.manifest", "--summary=never",
+                        "./prog"], cwd=self.path, env=self.env, check=True)
+        self.addCleanup(alive.wait_for_none, self.path)
+
+        def out(*args):
+            return subprocess.run([HANDSPAN, *args], cwd=self.path,
+                                  env=self.env, check=True, text=True,
+                                  capture_output=True).stdout
+        for args in ["show"], ["show", "--spans"], ["stats"]:
+            self.assertEqual(out(*args).count("went on when "), 1, args)
+            self.assertIn("went on when refresh had returned, for ",
+                          out(*args))
+            rows = {r["name"]: r for r in map(json.loads, out(
+                *args, "--json").splitlines()[1:]) if r.get("kind") != "trace"}
+            late = rows.pop("late")
+            self.assertEqual((late["after_calls"], late["after"]),
+                             (1, "refresh"))
+            self.assertGreaterEqual(late["after_ns"], 20000000)
+            self.assertLessEqual(late["after_ns"], late["total_ns"])
+            self.assertEqual({r["after_calls"] for r in rows.values()}, {0})
 
     def build(self, source, manifest):
         with open(self.path + "/prog.c", "w") as f:

@@ -14,6 +14,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
@@ -46,6 +47,16 @@ class Base(unittest.TestCase):
         return subprocess.run([HANDSPAN, *args], cwd=self.path, text=True,
                               stdin=subprocess.DEVNULL, capture_output=True,
                               timeout=300, **more)
+
+    def files(self, prefix):
+        return {f for f in os.listdir(self.path + "/dir")
+                if f.startswith(prefix)}
+
+    def wait_for(self, condition):
+        end = time.monotonic() + 300
+        while not condition():
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.005)  # waits for a state
 
     def run_quiet(self, *command, **more):
         return self.handspan("run", "--summary=never", "--", *command, **more)
@@ -373,6 +384,33 @@ class Traced(Base):
         self.end_sidecar()
         left = [f for f in os.listdir(self.path + "/dir") if "reaped" in f]
         self.assertEqual(left, [])
+
+    @unittest.skipUnless(HAS_PRELOAD, "no preload")
+    def test_an_interrupt_ends_the_waiting_not_the_storing(self):
+        sidecar = subprocess.Popen([HANDSPAN, "sidecar", "--stay"],
+                                   env=self.env, stdin=subprocess.DEVNULL)
+        self.addCleanup(sidecar.wait)
+        self.addCleanup(sidecar.kill)
+        self.wait_for(lambda: '"sidecar":true' in self.handspan(
+            "status", "--json").stdout)
+        self.write("m", "[[span]] int main();")
+        for word, summary in (("goes on storing", "auto"), ("", "never")):
+            before = self.files("reaped-")
+            sidecar.send_signal(signal.SIGSTOP)
+            run = subprocess.Popen(
+                [HANDSPAN, "run", "-m", self.path + "/m",
+                 "--summary=" + summary, "sh", "-c", "exit 3"], env=self.env,
+                text=True, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            self.wait_for(lambda: self.files("reaped-") - before)
+            run.send_signal(signal.SIGINT)
+            said = run.communicate(timeout=300)[1]
+            self.assertEqual(run.returncode, 3, said)
+            self.assertIn(word, said)
+            self.assertEqual(word == "", said == "")
+            sidecar.send_signal(signal.SIGCONT)
+            self.wait_for(lambda: not self.files("session-"))
+        self.assertEqual(len(self.handspan("list", "--json").stdout
+                             .splitlines()), 3)
 
     def test_switched_off(self):
         self.assertEqual(self.handspan("off").returncode, 0)

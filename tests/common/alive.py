@@ -40,6 +40,15 @@ def processes(*folders):
     return found
 
 
+def may_look():
+    """May a process of ours look at another one that is not its child?"""
+    try:
+        with open("/proc/sys/kernel/yama/ptrace_scope", encoding="ascii") as f:
+            return os.geteuid() == 0 or f.read().strip() == "0"
+    except FileNotFoundError:
+        return True
+
+
 def wait_for_none(*folders, seconds=300):
     """What is still alive then; nothing, as it should be. Nothing twice: one
     that forks or execs just when it is looked at is not seen."""

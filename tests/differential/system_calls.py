@@ -22,6 +22,7 @@ OURS = {
     # the session
     "fchmod", "ftruncate", "mmap", "munmap", "madvise", "mprotect", "mremap",
     "write", "unlinkat", "mkdirat", "flock", "msync",
+    "linkat",  # what is kept of an object (docs/preload.md)
     # reading and writing text, the stack, what a handler is given
     "process_vm_readv", "pwrite64", "membarrier", "lseek",
     # threads and signals

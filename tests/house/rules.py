@@ -25,6 +25,7 @@ OWNERS = {
                         "tools/common", "tools/upload", "tools/symbolize",
                         "tools/store"],
     r"curl/curl\.h": ["tools/upload"],
+    r"microhttpd\.h": ["tools/serve"],
     r"libunwind.*\.h": ["tools/symbolize"],
     r"elfutils/.*": ["tools/symbolize", "tools/dwarf"],
     r"Zydis/.*": ["shim/plan"],

@@ -206,8 +206,21 @@ def compare_screens(case, trace, rows, losses):
     check(is_whole or f"{spans:,} of {calls:,} spans" in said,
           "show: the share of detail", said, calls, spans)
     no_room = calls - spans > losses.get("over_deep", 0)
-    check(not no_room or "HANDSPAN_BUDGET_MB=" in said, "show: the cure", said)
+    check(not no_room or cure_of(losses) in " ".join(said.split()),
+          "show: the cure", said, losses)
     check(len(case.rows("spans", prefix)) == spans + case.processes, "spans")
+
+
+def cure_of(losses):
+    """Of records without room."""
+    for kind, cure in (("no_wait", "leave it unset"),
+                       ("spool_off", "HANDSPAN_SPOOL_SIZE=2GB"),
+                       ("spool_unwritable", "log say why"),
+                       ("spool_no_room", "HANDSPAN_SPOOL_FREE=64MiB"),
+                       ("spool_full", "HANDSPAN_SPOOL_SIZE=")):
+        if losses.get(kind):
+            return cure
+    return "HANDSPAN_BUDGET_MB="
 
 
 def judge(case):

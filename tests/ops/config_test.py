@@ -79,6 +79,14 @@ class Config(base.Base):
             self.assertIn(f"{variable}: ", done.stderr, value)
         return done.stderr
 
+    def test_room_is_a_size_or_a_part(self):
+        self.assertEqual(self.settings()["spool_free"], ("5%", "default"))
+        for value in ("5%", "0%", "100%", "2.5%", "64MiB", "off"):
+            self.assertEqual(self.told("HANDSPAN_SPOOL_FREE", value, 0), "")
+        for value in ("5", "101%", "-1%", "%", "5%%", "much"):
+            self.assertIn(f"spool_free cannot be '{value}'",
+                          self.told("HANDSPAN_SPOOL_FREE", value))
+
     def test_a_sink_that_means_nothing_is_told(self):
         url = "postgrest+http://127.0.0.1:1"
         for sink, words in (

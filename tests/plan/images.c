@@ -52,6 +52,31 @@ struct pair {
     int compared;
 };
 
+/* The plan of the file, moved to where the object is mapped, is that of the
+ * mapped object. */
+static void compare_moved(struct pair *p, const struct plan_symbol *symbol)
+{
+    struct plan_patch a, b;
+    uint64_t vaddr = symbol->vaddr, base = p->mapped.base;
+    uint64_t at = base + vaddr + (1 << 20);
+    int rc_a = plan_entry_patch(&plan_decoder_zydis, &p->mapped, vaddr, at,
+                                scratch, &a);
+    int rc_b = plan_entry_patch(&plan_decoder_zydis, &p->file, vaddr,
+                                vaddr + (3 << 20), scratch, &b);
+    if (rc_a != 0 || a.copy_len == 0)
+        return;
+    rc_b = rc_b ? rc_b : plan_patch_move(&b, vaddr, base, at);
+    CHECK(rc_b == 0 && a.copy_len == b.copy_len &&
+              memcmp(a.copy, b.copy, a.copy_len) == 0 && a.entry == b.entry &&
+              a.patch_at == b.patch_at && a.reach_low == b.reach_low &&
+              a.reach_high == b.reach_high &&
+              memcmp(a.original, b.original, sizeof(a.original)) == 0,
+          "%s: the plan of %s, moved", p->path, symbol->name);
+    CHECK(plan_patch_move(&b, vaddr, base, at + (UINT64_C(1) << 40)) ==
+              (b.field_count > 0 && b.reach_high ? -ERANGE : 0),
+          "%s: the plan of %s, moved too far", p->path, symbol->name);
+}
+
 /* The same function, in both readings: extent, verdict, proof. */
 static int compare_function(void *context, const struct plan_symbol *symbol)
 {
@@ -82,6 +107,7 @@ static int compare_function(void *context, const struct plan_symbol *symbol)
         &plan_decoder_zydis, &p->file, symbol->vaddr, NULL, scratch, NULL);
     CHECK(stack_a == stack_b, "%s: proof of %s: %s, %s", p->path, symbol->name,
           plan_stack_text(stack_a), plan_stack_text(stack_b));
+    compare_moved(p, symbol);
     return p->compared > 2000;
 }
 

@@ -6,8 +6,11 @@ usage: spool.py BUILD_DIR CASE [COUNT]
 burst      COUNT calls with values, back to back: each is in the store at the end
 many       the same of 200 threads
 free       the same of one, while the sidecar decodes
+run        `handspan run` of that: when it ends, each is in the store
 killed     the sidecar is killed again and again while there is a spool
 full       a spool of 1 MB: what finds no room is counted, and nothing else
+room       a file system that has less free than the spool leaves: the same
+trouble    a store that takes nothing for a while: calls wait, as room comes
 unwritable a limit on the size of files: the same, and it is said
 left       what nobody needs any more goes, what is not ours stays
 hostile    a spool that somebody else wrote over: no harm, nothing twice
@@ -103,6 +106,17 @@ class Case:
         return next((json.loads(line)["note"] or "" for line in
                      said.splitlines() if '"note"' in line), "")
 
+    def last_line(self):
+        """Of `handspan show`, as one line."""
+        said = subprocess.run([self.handspan, "show"], env=self.env,
+                              capture_output=True, text=True).stdout
+        return " ".join(said.split())
+
+    def spool_word(self):
+        """lane_session.spool (docs/lane.md): 1 room comes, 2 it does not."""
+        session, = (self.temp / "d").glob("session-*")
+        return struct.unpack_from("<I", session.read_bytes(), 2116)[0]
+
     def finish(self):
         """A last sidecar brings all into the store, and leaves nothing."""
         check(self.sidecar().wait(), 0, "the last sidecar")
@@ -188,6 +202,19 @@ def free(one, count):
     print(f"{said}; every one is in the store")
 
 
+def run(one, count):
+    """However long it takes to decode, as long as it goes on."""
+    env = {k: v for k, v in one.env.items() if k != "HANDSPAN_SIDECAR"}
+    done = subprocess.run(
+        [one.handspan, "run", "-m", str(one.temp / "m"), "--summary=always",
+         str(one.bin / "spool_burst"), str(count)], env=env, text=True,
+        stdin=subprocess.DEVNULL, capture_output=True)
+    check(done.returncode, 0, "its end")
+    check("not stored" in done.stderr, False, done.stderr)
+    one.whole(count)
+    print(f"{done.stdout.strip()}; every one is in the store\n{done.stderr}")
+
+
 def killed(one, count):
     """The program waits for room: nothing may be missing, and nothing twice."""
     program = one.program(count, threads=3, HANDSPAN_WAIT_MS="60000")
@@ -243,6 +270,17 @@ def is_begun(one):
 def full(one, count):
     """Decoding stands still (the store is somebody else's) until the spool is
     full. Nothing is waited for then; what is outermost is kept all the same."""
+    refuse(one, count, 7, "is full", "HANDSPAN_SPOOL_SIZE=4MB")
+    check(one.losses["spool_full"] > 0, True, "why")
+
+
+def room(one, count):
+    """No file system has so much free."""
+    refuse(one, count, 0, "spool_free (100%)", "HANDSPAN_SPOOL_FREE=64MiB")
+    check(one.losses["spool_no_room"] > 0, True, "why")
+
+
+def refuse(one, count, segments, word, cure):
     sidecar = one.sidecar("--stay")
     program = one.program(count, threads=2, stays="ask")
     wait_for(lambda: is_begun(one), "the session's row")
@@ -251,8 +289,9 @@ def full(one, count):
         store.execute("BEGIN IMMEDIATE")
         program.stdin.write("\n")
         program.stdin.flush()
-        most = 7 * SEGMENT
-        wait_for(lambda: one.spooled() == most, "a spool of 7 segments")
+        most = segments * SEGMENT
+        wait_for(lambda: word in one.note(), "a word of status")
+        check(one.spooled(), most, f"a spool of {segments} segments")
         check(program.stdout.readline().startswith(f"{count} calls"), True,
               "a line")
         check(one.spooled(), most, "a spool of a megabyte at most")
@@ -265,8 +304,10 @@ def full(one, count):
     stored, counted = one.look(count)
     check(counted > 0, True, "calls without detail")
     check(one.outermost, 2, "outermost calls")
-    check(set(one.losses) <= {"lost_records", "lost_captures"}, True,
-          f"other losses: {one.losses}")
+    check({kind for kind in one.losses if not kind.startswith("spool_")} <=
+          {"lost_records", "lost_captures"}, True, f"losses: {one.losses}")
+    check(cure in one.last_line(), True, f"the cure: {one.last_line()}")
+    check(one.note(), "", "no word of it at the end")
     print(f"a spool of {most} bytes: {stored} stored, {counted} counted")
 
 
@@ -287,7 +328,34 @@ def unwritable(one, count):
     log = (one.temp / "d" / "log").read_text()
     check(log.count("No space left"), 1, f"the log: {log}")
     check(one.note(), "", "no word of it at the end")
+    check("could not be written" in one.last_line(), True, one.last_line())
     print(f"no space: {stored} stored, {counted} counted")
+
+
+def trouble(one, count):
+    """The store takes nothing for a while, and the sidecar tries again: calls
+    wait meanwhile as they did, instead of being counted."""
+    program = one.program(count, stays="ask")
+    sidecar = one.sidecar("--stay")
+    wait_for(lambda: is_begun(one), "the session's row")
+    rename(one, "lane_cursors", "gone")
+    program.stdin.write("\n")
+    program.stdin.flush()
+    told = one.temp / "d" / "sidecar.error"
+    wait_for(told.exists, "trouble")
+    first = told.stat().st_ino
+    while told.stat().st_ino == first:  # until it was tried again
+        check(one.spool_word(), 1, "room comes, says the session")
+    rename(one, "gone", "lane_cursors")
+    one.end(program)
+    all_stored(one, sidecar)
+    one.whole(count)
+
+
+def rename(one, old, new):
+    with contextlib.closing(sqlite3.connect(one.store,
+                                            timeout=LIMIT_S)) as store:
+        store.execute(f"ALTER TABLE {old} RENAME TO {new}")
 
 
 def leave_spool(one, count):
@@ -375,14 +443,19 @@ def hostile(one, count):
 def main():
     build, name = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2]
     count = int(sys.argv[3])
-    settings = {"burst": {}, "many": {}, "free": {}, "killed": {"HANDSPAN_BUDGET_MB": "4"},
+    settings = {"burst": {}, "many": {}, "free": {}, "run": {}, "killed": {"HANDSPAN_BUDGET_MB": "4"},
                 "full": {"HANDSPAN_BUDGET_MB": "1",
                          "HANDSPAN_SPOOL_SIZE": "1MB"},
+                "room": {"HANDSPAN_BUDGET_MB": "1",
+                         "HANDSPAN_SPOOL_FREE": "100%"},
+                "trouble": {"HANDSPAN_BUDGET_MB": "1"},
                 "unwritable": {"HANDSPAN_BUDGET_MB": "1"},
                 "left": {"HANDSPAN_BUDGET_MB": "4"},
                 "hostile": {"HANDSPAN_BUDGET_MB": "4",
                             "HANDSPAN_KEEP_AGE": "off"}}[name]
     temp = pathlib.Path(tempfile.mkdtemp(prefix="handspan-spool-"))
+    # a machine whose disk is nearly full has room for this all the same
+    settings.setdefault("HANDSPAN_SPOOL_FREE", "16MiB")
     one = Case(build, temp, **settings)
     one.build, one.settings = build, settings
     one.threads = 200 if name == "many" else 1
@@ -391,8 +464,9 @@ def main():
     one.seed = int(os.environ.get("HANDSPAN_SEED", random.randrange(1 << 30)))
     one.faulty = str(build / "lib" / "libops_faulty.so")
     try:
-        {"burst": burst, "many": burst, "free": free, "killed": killed,
-         "full": full, "unwritable": unwritable, "left": left,
+        {"burst": burst, "many": burst, "free": free, "run": run, "killed": killed,
+         "full": full, "room": room, "trouble": trouble,
+         "unwritable": unwritable, "left": left,
          "hostile": hostile}[name](one, count)
     except AssertionError as fault:
         print(f"{name}, seed {one.seed}: {fault}")
@@ -405,4 +479,5 @@ def main():
     return 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -332,6 +332,34 @@ def values_stay(w):
         expect(w.pg.rows(f"SELECT count({column}) FROM spans"), [(0,)], column)
 
 
+def copied(w):
+    """`export -f csv` of each trace, as psql's \\copy takes it, is what was
+    uploaded; processes are rows without a site."""
+    w.pg.rows("CREATE TABLE c_spans (LIKE v_spans INCLUDING ALL)")
+    for trace in w.json("list", "--limit", "0"):
+        path = os.path.join(w.dir, "trace.csv")
+        w.run("export", "-f", "csv", "--values", "-o", path, trace["trace_id"])
+        with open(path, encoding="utf-8") as f:
+            columns = f.readline().strip()
+        subprocess.run(["psql", "-q", "-h", w.pg.dir, "-U", "owner", "-d",
+                        "postgres", "-v", "ON_ERROR_STOP=1", "-c",
+                        f"\\copy c_spans ({columns}) from '{path}' csv header"],
+                       check=True, stdin=subprocess.DEVNULL)
+    cells = ", ".join(f"{c}::text" for c in columns.split(","))
+    here, there = (sorted(map(repr, w.pg.rows(f"SELECT {cells} FROM {table}")))
+                   for table in ("c_spans WHERE site >= 0", "v_spans"))
+    expect(len(here) > 100, True, "spans copied")
+    expect([x for x in zip(here, there) if x[0] != x[1]][:1], [],
+           "spans copied and uploaded")
+    expect(len(here), len(there), "spans copied and uploaded")
+    named = "span_id, name, pid, start_unix_ns, duration_ns, cpu_ns, status"
+    expect(sorted(w.pg.rows(f"SELECT {named} FROM c_spans WHERE site < 0")),
+           sorted(set(w.pg.rows(f"SELECT {named} FROM v_processes p WHERE "
+                                "version = (SELECT max(version) FROM v_processes"
+                                " q WHERE q.span_id = p.span_id)"))),
+           "processes copied and uploaded")
+
+
 def main():
     w = World(os.path.abspath(sys.argv[1]))
     try:
@@ -348,6 +376,7 @@ def main():
         errors_and_context(w)
         rows = questions(w)
         values_stay(w)
+        copied(w)
         print(f"ok: {len(w.rows('SELECT 1 FROM spans'))} spans, {rows} rows of "
               "answers")
     except BaseException:

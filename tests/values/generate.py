@@ -364,7 +364,7 @@ def compare(p, program, figures):
     return True
 
 
-def run(r, build, functions, calls, figures):
+def run(r, build, functions, calls, figures, is_packed):
     program = Program(r, build, functions, calls)
     with Place() as p:
         p.write("p" + program.suffix, program.source)
@@ -374,6 +374,10 @@ def run(r, build, functions, calls, figures):
         if done.returncode:
             print(f"left out, {' '.join(build)}: {done.stderr[:600]}")
             return "-flto" in build[1]
+        # debug information as Debian's packages have it; what dwz cannot
+        # read it leaves as it is
+        if is_packed and p.sh("dwz p", check=False).returncode == 0:
+            figures["packed"] += 1
         done = p.handspan("run", "-m", "m", "./p", f"{p.at}/truth")
         if done.returncode:
             print(f"run: {done.returncode} {done.stderr[:2000]}")
@@ -404,18 +408,20 @@ def main():
     r = random.Random(seed)
     builds = [b for b in BUILDS if shutil.which(b[0])]
     r.shuffle(builds)
-    figures = {"values": 0, "missing": 0, "lost": 0}
+    figures = {"values": 0, "missing": 0, "lost": 0, "packed": 0}
+    has_dwz = shutil.which("dwz") is not None
     rounds = 0
     while figures["values"] < wanted:
         build = builds[rounds % len(builds)]
         before = dict(figures)
-        if not run(r, build, 40, calls, figures):
+        if not run(r, build, 40, calls, figures, has_dwz and rounds % 3 == 1):
             print(f"wrong with {' '.join(build)}, HANDSPAN_SEED={seed}")
             return 1
         rounds += 1
         print(f"{' '.join(build)}: {figures['values'] - before['values']} "
               f"values, {figures['missing'] - before['missing']} missing")
-    print(f"{rounds} programs, {figures['values']} values, none wrong; "
+    print(f"{rounds} programs ({figures['packed']} packed by dwz), "
+          f"{figures['values']} values, none wrong; "
           f"{figures['missing']} missing, each with its reason; "
           f"{figures['lost']} lost and marked so")
     return 0

@@ -32,6 +32,7 @@ enum kind {
     KIND_LIST, /* more lines of a file add up */
     KIND_AGE,
     KIND_SIZE,
+    KIND_ROOM,
     KIND_LOG_FORMAT,
     KIND_SECRET,
     KIND_LISTEN,
@@ -54,6 +55,9 @@ static const struct {
     [CONFIG_SPOOL_SIZE] = {"spool_size", "HANDSPAN_SPOOL_SIZE", "2GB",
                            "raw records on their way to the store, at most",
                            KIND_SIZE},
+    [CONFIG_SPOOL_FREE] = {"spool_free", "HANDSPAN_SPOOL_FREE", "5%",
+                           "room that they leave on their file system",
+                           KIND_ROOM},
     [CONFIG_KEEP_AGE] = {"keep_age", "HANDSPAN_KEEP_AGE", "30d",
                          "older traces are removed", KIND_AGE},
     [CONFIG_KEEP_SIZE] = {"keep_size", "HANDSPAN_KEEP_SIZE", "2GB",
@@ -146,6 +150,23 @@ int config_parse_size(const char *text, int64_t *out_bytes)
     return -EINVAL; /* a number alone would be a guess */
 }
 
+int config_parse_room(const char *text, int64_t whole_bytes, int64_t *out_bytes)
+{
+    enum {
+        LEAST_OF_PART = 256 << 20
+    };
+    char *end;
+    double part = strtod(text, &end);
+    if (!isdigit((unsigned char)text[0]) || strcmp(end, "%") != 0)
+        return config_parse_size(text, out_bytes);
+    if (part > 100)
+        return -EINVAL;
+    *out_bytes = (int64_t)((double)whole_bytes / 100 * part);
+    if (*out_bytes < LEAST_OF_PART)
+        *out_bytes = LEAST_OF_PART;
+    return 0;
+}
+
 static bool is_port(const char *text)
 {
     size_t len = strlen(text);
@@ -201,6 +222,8 @@ static bool is_value(enum config_key key, const char *value)
         return config_parse_age(value, &ignored) == 0;
     case KIND_SIZE:
         return config_parse_size(value, &ignored) == 0;
+    case KIND_ROOM:
+        return config_parse_room(value, 0, &ignored) == 0;
     case KIND_LOG_FORMAT:
         return strcmp(value, "text") == 0 || strcmp(value, "json") == 0;
     case KIND_LISTEN:
@@ -438,45 +461,4 @@ int config_problems(bool values, void (*each)(void *context, const char *text),
         count++;
     }
     return values ? count + tell_misspelt(each, context) : count;
-}
-
-static bool is_secret_option(const char *name, size_t len)
-{
-    static const char *const secrets[] = {"key", "token", "password", "apikey",
-                                          "secret"};
-    for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++)
-        if (len == strlen(secrets[i]) && strncmp(name, secrets[i], len) == 0)
-            return true;
-    return false;
-}
-
-void config_mask_url(const char *url, char *out, size_t cap_bytes)
-{
-    struct buf b;
-    buf_init(&b, cap_bytes ? cap_bytes - 1 : 0);
-    const char *at = strstr(url, "://");
-    at = at ? at + 3 : url;
-    buf_add(&b, url, (size_t)(at - url));
-    size_t authority = strcspn(at, "/?# ");
-    const char *user = memrchr(at, '@', authority);
-    if (user) {
-        buf_text(&b, "***");
-        at = user;
-    }
-    while (*at) {
-        size_t step = strcspn(at, "?&");
-        buf_add(&b, at, step + (at[step] != 0));
-        at += step + (at[step] != 0);
-        size_t name = strcspn(at, "=& ");
-        if (at[name] == '=' && is_secret_option(at, name)) {
-            buf_add(&b, at, name + 1);
-            buf_text(&b, "***");
-            at += strcspn(at, "& ");
-        } else if (name && at[name] != '=') { /* what is it? */
-            buf_text(&b, "***");
-            at += name;
-        }
-    }
-    snprintf(out, cap_bytes, "%s", buf_get(&b));
-    buf_free(&b);
 }

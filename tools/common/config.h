@@ -19,6 +19,7 @@ enum config_key {
     CONFIG_UPLOAD_KEY_FILE,
     CONFIG_UPLOAD_KEY, /* never from a file of settings */
     CONFIG_SPOOL_SIZE,
+    CONFIG_SPOOL_FREE,
     CONFIG_KEEP_AGE,
     CONFIG_KEEP_SIZE,
     CONFIG_THIN_AGE,
@@ -61,6 +62,10 @@ int config_problems(bool values, void (*each)(void *context, const char *text),
 int config_parse_age(const char *text, int64_t *out_ns)
     __attribute__((warn_unused_result));
 int config_parse_size(const char *text, int64_t *out_bytes)
+    __attribute__((warn_unused_result));
+/* A size, or a part of a file system of `whole_bytes` and no less than 256 MiB:
+ * "5%". "off" is -1. 0 or -EINVAL. */
+int config_parse_room(const char *text, int64_t whole_bytes, int64_t *out_bytes)
     __attribute__((warn_unused_result));
 
 /* "127.0.0.1:9477", "[::1]:9477", "localhost:9477", ":9477" (this machine

@@ -96,22 +96,39 @@ static bool next_child(const struct query_tree *t, const struct children *c,
     return false;
 }
 
+/* What is told of each stretch of the path. */
+struct listener {
+    void (*each)(void *context, uint32_t item, int64_t from_ns, int64_t to_ns);
+    void *context;
+};
+
+static void tell(const struct listener *l, uint32_t item, int64_t from_ns,
+                 int64_t to_ns)
+{
+    if (l && to_ns > from_ns)
+        l->each(l->context, item, from_ns, to_ns);
+}
+
 static void walk(struct query_tree *t, const struct children *c, uint32_t root,
-                 struct frame *stack)
+                 struct frame *stack, const struct listener *l)
 {
     size_t depth = 1;
     stack[0] = (struct frame){
         .item = root, .next = c->first[root], .at_ns = t->items[root].end_ns};
     while (depth > 0) {
         struct frame *f = &stack[depth - 1];
+        int64_t until = f->at_ns;
         if (next_child(t, c, f, &stack[depth])) {
+            tell(l, f->item, stack[depth].at_ns, until);
             depth++;
             continue;
         }
         int64_t start = t->items[f->item].start_ns;
+        tell(l, f->item, start, f->at_ns);
         if (f->at_ns > start)
             f->own_ns += f->at_ns - start;
-        t->nodes[t->items[f->item].node].critical_ns += f->own_ns;
+        if (!l)
+            t->nodes[t->items[f->item].node].critical_ns += f->own_ns;
         depth--;
     }
 }
@@ -143,25 +160,41 @@ static void mark(struct query_tree *t, int64_t whole_ns)
     }
 }
 
-int query_tree_mark_critical(struct query_tree *t)
+static int walk_all(struct query_tree *t, uint32_t root,
+                    const struct listener *l)
 {
     struct children c = {0};
-    struct frame *stack = NULL;
-    uint32_t root = main_root(t);
-    if (root == QUERY_NONE)
-        return 0;
     int err = group(t, &c);
-    stack = calloc(t->item_count + 1, sizeof *stack);
+    struct frame *stack = calloc(t->item_count + 1, sizeof *stack);
     if (!err && !stack)
         err = -ENOMEM;
-    if (!err) {
-        walk(t, &c, root, stack);
-        mark(t, t->items[root].end_ns - t->items[root].start_ns);
-    }
+    if (!err)
+        walk(t, &c, root, stack, l);
     free(stack);
     free(c.first);
     free(c.list);
     return err;
+}
+
+int query_tree_mark_critical(struct query_tree *t)
+{
+    uint32_t root = main_root(t);
+    if (root == QUERY_NONE)
+        return 0;
+    int err = walk_all(t, root, NULL);
+    if (!err)
+        mark(t, t->items[root].end_ns - t->items[root].start_ns);
+    return err;
+}
+
+int query_tree_critical_path(struct query_tree *t,
+                             void (*each)(void *context, uint32_t item,
+                                          int64_t from_ns, int64_t to_ns),
+                             void *context)
+{
+    const struct listener l = {.each = each, .context = context};
+    uint32_t root = main_root(t);
+    return root == QUERY_NONE ? 0 : walk_all(t, root, &l);
 }
 
 /* ---- bars -------------------------------------------------------------- */

@@ -130,6 +130,7 @@ struct query_span {
     int64_t start_unix_ns, session, ref, parent_ref, site, process_idx,
         generation;
     int64_t duration_ns, self_ns, cpu_ns, queue_ns; /* -1 unknown */
+    int64_t depth;                                  /* with values; else 0 */
     const char *status, *ended_by, *error;
     const char *orphan; /* why its parent is not known; NULL: it is */
     const char *input, *output, *attributes, *capture, *links; /* JSON */

@@ -41,6 +41,7 @@ static void read_span(sqlite3_stmt *stmt, bool with_values, struct page *page)
         .self_ns = query_int(stmt, 8, -1),
         .cpu_ns = query_int(stmt, 9, -1),
         .queue_ns = query_int(stmt, 10, -1),
+        .depth = with_values ? query_int(stmt, 11 + TEXTS, 0) : 0,
     };
     size_t *texts = page->texts[page->count];
     for (int i = 0; i < TEXTS; i++) {

@@ -78,10 +78,11 @@ static void read_row(sqlite3_stmt *stmt, struct query_trace *t)
     t->failed_count = query_int(stmt, 32, 0);
     t->failed_exit_code = query_int(stmt, 33, -1);
     t->failed_signal = query_int(stmt, 34, -1);
+    t->loading_ns = query_int(stmt, 35, -1);
     if (t->command_status >= 0)
         take_command(t);
     if (t->root_ref > 0) /* the process serves others as well */
-        t->cpu_ns = t->peak_bytes = -1;
+        t->cpu_ns = t->peak_bytes = t->loading_ns = -1;
 }
 
 struct id_range {

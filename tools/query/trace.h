@@ -25,6 +25,7 @@ struct query_trace {
      * pid -1: unknown */
     int64_t process_idx, pid, cpu_ns, peak_bytes, exit_code, signal;
     bool peak_is_lower_bound;
+    int64_t loading_ns; /* of that process: exec to first handler; -1 unknown */
     char *process, *program, *command, *process_status, *ended_by, *end_source;
 };
 /* What is in it, not `t` itself; it is empty then. */
@@ -72,6 +73,11 @@ struct query_requests {
 /* 0 or -errno, then all 0. */
 int query_requests(struct query_db *db, int64_t session,
                    struct query_requests *out);
+
+/* The value that a session's OTEL_RESOURCE_ATTRIBUTES give `key`, cut to `cap`
+ * bytes. False: none. */
+bool query_resource_value(struct query_db *db, int64_t session, const char *key,
+                          char *out, size_t cap);
 
 /* What the process `pid`, started at `since` or later, left. 1 if its trace is
  * in the store (then id, and whether nothing more is to come), 0 not yet. */

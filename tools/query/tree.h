@@ -30,7 +30,11 @@ struct query_node {
     int64_t total_ns, cpu_ns; /* of outermost activations; cpu -1 unknown */
     int64_t self_ns, max_ns, failed_ns, queue_ns;
     int64_t first_start_ns, critical_ns; /* with all below it */
-    uint32_t example;                    /* a span of it */
+    /* calls on another thread, or processes, that went on when the call that
+     * they hang from had returned, and how long: its time is not theirs */
+    int64_t after_calls, after_ns;
+    const char *after; /* what had returned; NULL */
+    uint32_t example;  /* a span of it */
     bool is_recursive, is_critical, has_handler_below;
     struct query_reason reasons[QUERY_REASONS]; /* of errors; why orphans */
 };
@@ -84,6 +88,13 @@ void query_tree_free(struct query_tree *t);
  * not in the parent's. */
 bool query_tree_is_after(const struct query_tree *t, uint32_t item,
                          uint32_t parent);
+
+/* The critical path in stretches, each the own time of an item, from the end of
+ * the trace to its begin. 0 or -ENOMEM. */
+int query_tree_critical_path(struct query_tree *t,
+                             void (*each)(void *context, uint32_t item,
+                                          int64_t from_ns, int64_t to_ns),
+                             void *context) __attribute__((warn_unused_result));
 
 /* A cell of a bar: nanoseconds of activity in it. */
 struct query_cell {

@@ -20,6 +20,26 @@ static void add_reason(struct query_node *n, const char *line)
     }
 }
 
+/* A thread that was started inside a short handler, or a process. What was
+ * handed over on purpose has a queue time, and is none of these. */
+static void add_after(const struct query_tree *t, const struct query_item *item)
+{
+    if (item->parent == QUERY_NONE || item->queue_ns >= 0)
+        return;
+    const struct query_item *p = &t->items[item->parent];
+    bool is_call = query_ref_process(p->ref) < 0 &&
+                   !(p->flags & (QUERY_SPAN_LOADING | QUERY_SPAN_NO_END));
+    bool is_same = p->session == item->session &&
+                   (uint64_t)p->ref >> 48 == (uint64_t)item->ref >> 48;
+    int64_t from = item->start_ns > p->end_ns ? item->start_ns : p->end_ns;
+    if (!is_call || is_same || item->end_ns <= from)
+        return;
+    struct query_node *n = &t->nodes[item->node];
+    n->after_calls++;
+    n->after_ns += item->end_ns - from;
+    n->after = t->nodes[p->node].name;
+}
+
 static void add_totals(struct query_tree *t, uint32_t i)
 {
     const struct query_item *item = &t->items[i];
@@ -32,6 +52,7 @@ static void add_totals(struct query_tree *t, uint32_t i)
     n->max_ns = ns > n->max_ns ? ns : n->max_ns;
     n->first_start_ns =
         item->start_ns < n->first_start_ns ? item->start_ns : n->first_start_ns;
+    add_after(t, item);
     n->queue_ns += item->queue_ns > 0 ? item->queue_ns : 0;
     if (!(item->flags & QUERY_SPAN_NESTED)) {
         n->total_ns += ns;

@@ -29,6 +29,8 @@
 enum {
     PAUSE_NS = 50000, /* doubled with each round without anything new */
     PAUSE_DOUBLED = 10,
+    HURRIED_ROUNDS =
+        8, /* an end is found, then stored, then the session's is */
     GRACE_NS = 1000000000, /* --auto stays so long after the last session */
 };
 
@@ -85,10 +87,9 @@ static const char *const reapers[] = {"reaped-", "command-", NULL};
 
 static void work(struct sidecar *c)
 {
-    int idle_rounds = 0;
+    int idle_rounds = 0, hurried = 0;
     for (;;) {
         int done = round_of_all(c);
-        spool_tell(c->dir_fd, false);
         upload_poke(done ? c->upload : NULL);
         c->drained_items += done;
         struct metrics_sidecar figures = figures_now(c);
@@ -102,7 +103,11 @@ static void work(struct sidecar *c)
             return;
         int doubled = idle_rounds < PAUSE_DOUBLED ? idle_rounds : PAUSE_DOUBLED;
         names_pause(PAUSE_NS << (keeps ? 0 : doubled), c->news_fd);
-        if (notice_take(c->news_fd, reapers))
+        if (notice_take(c->news_fd, reapers)) {
+            hurried = HURRIED_ROUNDS;
+            idle_rounds = 0;
+        }
+        if (hurried > 0 && hurried-- > 0)
             round_hurry(c);
     }
 }
@@ -178,12 +183,12 @@ static int serve(struct sidecar *c)
         (void)upload_finish(c->upload, 0);
         return EXIT_TROUBLE;
     }
-    setup_spool(c->store_path, c->dir);
+    setup_spool(c->store_path, c->dir, c->dir_fd);
     health_begin(&c->health, c->store_path);
     c->news_fd = notice_open(c->dir, NOTICE_RENAMED);
     setup_confine();
     work_until_quiet(c);
-    spool_tell(c->dir_fd, true);
+    spool_end();
     keep_end(&c->keep);
     struct metrics_sidecar figures = figures_now(c);
     health_end(&c->health, &figures);

@@ -19,6 +19,7 @@ enum {
     UNMADE_NS = 2000000000, /* a session file that never became whole */
     STORE_TRIES = 6,        /* in a row, with doubling pauses from 100 ms */
     REFUSED_TRIES = 3,      /* a rival may have been in between */
+    HURRIED_MAX = 16,       /* sessions; each look at more of them costs more */
     SYNC_NS = 100000000,    /* where a directory outlives the machine */
     ALONE_TOLD = 20,        /* sessions left alone that are named in the log */
     RIVAL_NS = 1000000000,
@@ -113,6 +114,8 @@ static int store_trouble(struct sidecar *c, struct entry *e, int rc,
             is_final ? "the sessions wait in"
                      : "trying again, what was recorded stays in");
     store_forget(c->store);
+    if (e->session)
+        e->session->comes_back = true;
     entry_close(e);
     c->is_hopeless |= is_final;
     retry_later(c, e, now_ns);
@@ -334,6 +337,8 @@ static void commands_look(struct sidecar *c)
 void round_hurry(struct sidecar *c)
 {
     struct entry *e;
+    if (c->entries.count[ENTRY_LIVE] > HURRIED_MAX)
+        return;
     TAILQ_FOREACH(e, &c->entries.list[ENTRY_LIVE], of_list)
     if (e->session)
         e->session->slow_at_ns = 0;

@@ -50,7 +50,7 @@ int64_t round_now(void);
 /* One round. Items done: 0 is idle. */
 int round_of_all(struct sidecar *c);
 /* A process ended, and its end is told in the directory: the next round looks
- * at all that is looked at in intervals. */
+ * at all that is looked at in intervals. Not where that is much. */
 void round_hurry(struct sidecar *c);
 /* Open the store unless it is. 0 or -errno; what stands in the way was told,
  * and c->is_hopeless is set if it will not go by itself. */

@@ -176,11 +176,11 @@ static void take_kept(struct capture_call *c, const struct capture_kept *kept)
     c->env.freg = kept->freg;
 }
 
-struct capture_verdict capture_leave(const struct site *site, struct lane *lane,
-                                     uint64_t span,
-                                     const struct shim_call *call,
-                                     const struct shim_regs *regs,
-                                     int saved_errno, int entry_errno)
+/* Values to be looked for, or rules. */
+static struct capture_verdict __attribute__((noinline))
+leave_evaluating(const struct site *site, struct lane *lane, uint64_t span,
+                 const struct shim_call *call, const struct shim_regs *regs,
+                 int saved_errno, int entry_errno)
 {
     lane_assert(site->capture != NULL);
     const struct capture_plan *plan = site->capture;
@@ -210,6 +210,24 @@ struct capture_verdict capture_leave(const struct site *site, struct lane *lane,
         verdict.is_lost |= !verdict.has_error;
     }
     return verdict;
+}
+
+struct capture_verdict capture_leave(const struct site *site, struct lane *lane,
+                                     uint64_t span,
+                                     const struct shim_call *call,
+                                     const struct shim_regs *regs,
+                                     int saved_errno, int entry_errno)
+{
+    lane_assert(site->capture != NULL);
+    const struct capture_plan *plan = site->capture;
+    if (plan->fails_count != 0 || !plan->out.is_plain || plan->out.count == 0)
+        return leave_evaluating(site, lane, span, call, regs, saved_errno,
+                                entry_errno);
+    uint64_t at =
+        capture_write_plain(&plan->out, &call->args.rdi, regs->rax,
+                            LANE_FRAME_OUTPUT, lane, span, site->index);
+    return (struct capture_verdict){.has_output = at != UINT64_MAX,
+                                    .is_lost = at == UINT64_MAX};
 }
 
 struct capture_verdict capture_left(const struct site *site, struct lane *lane,

@@ -25,22 +25,27 @@ static inline bool is_range(const struct capture_value *value)
     return value->type == LANE_VALUE_TEXT || value->type == LANE_VALUE_BYTES;
 }
 
-/* The head of a value, VALUE_HEAD bytes at `at`; `len` stored bytes follow. */
-static inline void put_head(uint8_t *at, const struct capture_value *value,
-                            uint32_t flags, uint64_t len)
-{
-    lane_assert(len <= LANE_FRAME_MAX);
-    struct lane_value *head = (struct lane_value *)(void *)at;
-    head->item = value->item;
-    head->flags = (uint8_t)flags;
-    head->type = value->type;
-    head->len_bytes = (uint32_t)len;
-}
-
 /* `at`: a multiple of 8. */
 static inline void put_word(uint8_t *at, uint64_t word)
 {
     *(uint64_t *)(void *)at = word;
+}
+
+/* The head of a value, VALUE_HEAD bytes at `at`; `len` stored bytes follow. As
+ * one word: what is read back at once as a word must not wait until its parts
+ * have come to the cache, and all that was stored before them. */
+static inline void put_head(uint8_t *at, const struct capture_value *value,
+                            uint32_t flags, uint64_t len)
+{
+    _Static_assert(offsetof(struct lane_value, item) == 0 &&
+                       offsetof(struct lane_value, flags) == 2 &&
+                       offsetof(struct lane_value, type) == 3 &&
+                       offsetof(struct lane_value, len_bytes) == 4 &&
+                       VALUE_HEAD == 8,
+                   "one word");
+    lane_assert(len <= LANE_FRAME_MAX && flags <= UINT8_MAX);
+    put_word(at, value->item | (uint64_t)flags << 16 |
+                     (uint64_t)value->type << 24 | len << 32);
 }
 
 /* What its register held at enter (`ireg`: rdi on) or at leave (`rax`), as a
@@ -72,6 +77,7 @@ static inline void zero_words(uint8_t *at, const uint8_t *end)
 /* `bytes`: a multiple of 8. */
 static inline void copy_words(uint8_t *to, const uint64_t *from, uint32_t bytes)
 {
+#pragma GCC unroll 4
     for (uint32_t i = 0; i < bytes; i += 8)
         *(volatile uint64_t *)(void *)(to + i) = from[i / 8];
 }

@@ -15,6 +15,7 @@ enum {
     SHORT_BYTES = 192,
     SCAN = 256,
     ROOM_TRIES = 8,
+    INLINE_BYTES = sizeof(((struct lane_frame *)0)->inline_bytes),
 };
 
 /* A text or a range of bytes, measured. */
@@ -91,6 +92,23 @@ void capture_frame_commit(const struct capture_frame *frame,
 
 /* ---- plain values ----------------------------------------------------- */
 
+/* capture_frame_open() of what fits into one line, inline. */
+static inline bool open_line(struct lane *lane, uint32_t payload_bytes,
+                             struct capture_frame *frame)
+{
+    uint64_t at = lane_reserve_line(lane);
+    if (UNLIKELY(at == 0))
+        return capture_frame_open(lane, payload_bytes, frame);
+    frame->position = at;
+    frame->line = lane_at(&runtime.map, lane, &span_thread.window, at);
+    if (UNLIKELY(frame->line == NULL))
+        return false;
+    frame->payload = frame->line + offsetof(struct lane_frame, inline_bytes);
+    lane_assert(payload_bytes <= INLINE_BYTES);
+    zero_words(frame->payload + payload_bytes, frame->payload + INLINE_BYTES);
+    return true;
+}
+
 uint64_t capture_write_plain(const struct capture_list *list,
                              const uint64_t *ireg, uint64_t rax,
                              enum lane_frame_kind kind, struct lane *lane,
@@ -99,7 +117,8 @@ uint64_t capture_write_plain(const struct capture_list *list,
     lane_assert(list->is_plain && list->count != 0);
     struct capture_frame frame;
     uint32_t payload = list->count * (VALUE_HEAD + 8);
-    if (!capture_frame_open(lane, payload, &frame))
+    if (payload <= INLINE_BYTES ? !open_line(lane, payload, &frame)
+                                : !capture_frame_open(lane, payload, &frame))
         return UINT64_MAX;
     uint8_t *at = frame.payload;
     for (uint32_t i = 0; i < list->count; i++, at += VALUE_HEAD + 8) {

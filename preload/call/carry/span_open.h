@@ -7,6 +7,10 @@
 #include "preload/call/record/span_internal.h"
 #include "lane/format/assert.h"
 
+/* To the compiler an address like any other: it keeps it in one register
+ * instead of working it out again, in two, for each word. */
+#define SPAN_ONE_ADDRESS(pointer) __asm__("" : "+r"(pointer))
+
 /* The usual case: the innermost open span is on this stack, above us. */
 static inline bool find_plain_place(const struct lane *lane, uint64_t depth,
                                     uint64_t sp, struct span_place *place)
@@ -20,6 +24,7 @@ static inline bool find_plain_place(const struct lane *lane, uint64_t depth,
     if (UNLIKELY(depth >= span_thread.depth_most))
         return false;
     const struct lane_open *below = &lane->open[depth - 1];
+    SPAN_ONE_ADDRESS(below);
     if (UNLIKELY(below->state - 1 > LANE_OPEN_TAIL - 1 || below->sp <= sp ||
                  below->sp >= span_thread.stack_high ||
                  sp < span_thread.stack_low))
@@ -48,6 +53,7 @@ static inline struct lane_open *fill_open(struct lane *lane, uint64_t depth,
     lane_assert(call->site != 0 && call->site < LANE_SITE_MAX);
     lane_assert(place->context < 1u << 24);
     struct lane_open *open = &lane->open[depth];
+    SPAN_ONE_ADDRESS(open);
     uint64_t span = span_thread.ref_base + lane_xadd_own(&lane->counter, 1) + 1;
     open->span = span;
     open->parent = place->parent;

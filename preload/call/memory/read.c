@@ -298,7 +298,7 @@ int read_add_served(uint64_t low, uint64_t high)
 {
     lane_assert(low < high);
     /* what is known of a page is not for long enough */
-    read_pages_enable(0);
+    read_pages_enable(NULL);
     read_drop_range(low, high);
     for (uint32_t i = 0; i < READ_SERVED_MAX; i++) {
         uint64_t none = 0;

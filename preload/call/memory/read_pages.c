@@ -27,7 +27,7 @@ enum {
     STAMP_MAX_AGE = 7,
 };
 
-static uint64_t enabled_entry; /* 0: off */
+static read_pages_repairs *enabled; /* NULL: off */
 /* This thread's cache; NULL: nothing was learned yet. Thread-local storage is
  * taken out of every thread's stack, so the cache itself is elsewhere. */
 static __thread uint64_t *pages __attribute__((tls_model("initial-exec")));
@@ -39,9 +39,14 @@ extern READ_HIDDEN const struct read_guard {
     uint64_t load, resume;
 } read_guard_table[];
 
-void read_pages_enable(uint64_t entry)
+void read_pages_enable(read_pages_repairs *repairs)
 {
-    __atomic_store_n(&enabled_entry, entry, __ATOMIC_RELAXED);
+    __atomic_store_n(&enabled, repairs, __ATOMIC_RELAXED);
+}
+
+void read_pages_drop(void)
+{
+    pages = NULL; /* make_pages() clears what it finds */
 }
 
 bool read_fix_fault(uint64_t *rip)
@@ -71,10 +76,11 @@ static bool is_fresh(uint64_t entry)
 size_t read_pages_find(uint64_t addr, size_t n)
 {
     uint64_t page = addr >> PAGE_SHIFT;
-    uint64_t entry = pages ? pages[page % ENTRIES] : 0;
+    const uint64_t *known = pages; /* a handler may drop them, here and below */
+    uint64_t entry = known ? known[page % ENTRIES] : 0;
     size_t room = PAGE - addr % PAGE;
     if (entry >> STAMP_BITS != page ||
-        !__atomic_load_n(&enabled_entry, __ATOMIC_RELAXED) || !is_fresh(entry))
+        !__atomic_load_n(&enabled, __ATOMIC_RELAXED) || !is_fresh(entry))
         return 0;
     return n < room ? n : room;
 }
@@ -82,8 +88,9 @@ size_t read_pages_find(uint64_t addr, size_t n)
 void read_pages_forget(uint64_t addr)
 {
     uint64_t page = addr >> PAGE_SHIFT;
-    if (pages && pages[page % ENTRIES] >> STAMP_BITS == page)
-        pages[page % ENTRIES] = 0;
+    uint64_t *known = pages;
+    if (known && known[page % ENTRIES] >> STAMP_BITS == page)
+        known[page % ENTRIES] = 0;
 }
 
 void read_pages_use(uint32_t number)
@@ -92,13 +99,15 @@ void read_pages_use(uint32_t number)
     slot = number < SLOTS ? number + 1 : 0;
 }
 
-/* One made before for this slot holds what another thread learned. */
-static bool make_pages(void)
+/* One made before for this slot holds what another thread learned, or this one
+ * before it dropped it. */
+static uint64_t *make_pages(void)
 {
-    if (pages)
-        return true;
+    uint64_t *known = pages;
+    if (known)
+        return known;
     if (slot == 0)
-        return false;
+        return NULL;
     lane_assert(slot <= SLOTS);
     uint64_t *at = kept[slot - 1];
     if (at) {
@@ -108,13 +117,13 @@ static bool make_pages(void)
         long made = machine_syscall(SYS_mmap, 0, PAGE, PROT_READ | PROT_WRITE,
                                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (made < 0 && made > -PAGE)
-            return false;
+            return NULL;
         at = (uint64_t *)made;
         checker_is_shared(at, PAGE); /* by threads that follow each other */
         kept[slot - 1] = at;
     }
     pages = at;
-    return true;
+    return at;
 }
 
 /* A fault in a thread that blocks its signal kills the process. */
@@ -127,28 +136,28 @@ static bool signals_are_blocked(void)
            (mask & both);
 }
 
-static bool entry_stands(int number, uint64_t entry)
+static bool is_repaired(int number, read_pages_repairs *repairs)
 {
-    lane_assert(entry != 0);
-    uint64_t now[4] = {0}; /* the kernel's sigaction: its first word */
+    lane_assert(repairs != NULL);
+    uint64_t now[4] = {0}; /* the kernel's sigaction: handler, flags */
     return machine_syscall(SYS_rt_sigaction, number, 0, (long)now,
                            KERNEL_SIGSET_BYTES, 0, 0) == 0 &&
-           now[0] == entry;
+           repairs(now[0], now[1]);
 }
 
 void read_pages_learn(uint64_t addr, size_t n)
 {
-    uint64_t entry = __atomic_load_n(&enabled_entry, __ATOMIC_RELAXED);
-    if (n == 0 || entry == 0 || signals_are_blocked())
+    read_pages_repairs *repairs = __atomic_load_n(&enabled, __ATOMIC_RELAXED);
+    if (n == 0 || repairs == NULL || signals_are_blocked())
         return;
-    if (!entry_stands(SIGSEGV, entry) || !entry_stands(SIGBUS, entry)) {
-        read_pages_enable(0);
+    if (!is_repaired(SIGSEGV, repairs) || !is_repaired(SIGBUS, repairs)) {
+        read_pages_enable(NULL);
         return;
     }
-    if (!make_pages())
+    uint64_t *known = make_pages();
+    if (known == NULL)
         return;
-    lane_assert(pages != NULL);
     uint64_t now = stamp_now(), last = (addr + n - 1) >> PAGE_SHIFT;
     for (uint64_t page = addr >> PAGE_SHIFT; page <= last; page++)
-        pages[page % ENTRIES] = page << STAMP_BITS | now;
+        known[page % ENTRIES] = page << STAMP_BITS | now;
 }

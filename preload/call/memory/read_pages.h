@@ -6,10 +6,12 @@
  * knows how to leave (read_guard.h).
  *
  * Off until read_pages_enable(). It may be on only while
- *  - both entries are installed and call read_fix_fault() first;
+ *  - what the kernel calls for both signals calls read_fix_fault() first, and
+ *    is called for the next one as well;
  *  - rdtsc may be executed.
  * A page is trusted for about 40 ms and is never learned while the thread
- * blocks one of the signals: then a fault would kill. What remains is a thread
+ * blocks one of the signals: then a fault would kill. A handler of the program
+ * for one of them knows of none (read_pages_drop). What remains is a thread
  * that blocks them within those 40 ms *and* whose page goes away in them.
  */
 #pragma once
@@ -19,10 +21,15 @@
 
 #define READ_HIDDEN __attribute__((visibility("hidden")))
 
-/* `entry`: the handler of both signals as the kernel knows it, asked for again
- * with each page that is learned (a program may install its own behind libc's
- * back); 0: off. [any thread, signal-safe] */
-READ_HIDDEN void read_pages_enable(uint64_t entry);
+/* Does what the kernel calls, with these flags (SA_...), repair our copies? */
+typedef bool read_pages_repairs(uint64_t handler, uint64_t flags);
+/* `repairs` is asked with each page that is learned, for both signals (a
+ * program may install its own behind libc's back); NULL: off. [any thread,
+ * signal-safe]
+ */
+READ_HIDDEN void read_pages_enable(read_pages_repairs *repairs);
+/* This thread knows of no page. [own thread, signal-safe] */
+READ_HIDDEN void read_pages_drop(void);
 /*
  * First thing in the signal entry: if the fault is ours, set *rip to where the
  * copy gives up and return true; the entry then returns at once. Only for

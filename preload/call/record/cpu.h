@@ -33,6 +33,9 @@ extern HIDDEN const struct cpu_mark cpu_mark;
  * in which the mark never stands. */
 extern HIDDEN int64_t cpu_word_offset;
 
+/* Where instructions are counted no mark stands (valgrind has no rseq): before
+ * cpu_start(), and the mark is taken to stand, a tick for a nanosecond. */
+extern HIDDEN bool cpu_is_assumed;
 /* Measure what a tick is; a few 100 us at most. [constructor] */
 HIDDEN void cpu_start(void);
 /* About so many ticks, at the rate that was measured; never fewer. */

@@ -87,7 +87,7 @@ static void enter_sigaltstack(struct shim_call *call)
     /* no room for a second frame, so our copies must not fault there */
     lane_assert(frame_bytes != 0);
     if (stack.ss_size < 2 * frame_bytes + CALLS_BYTES)
-        read_pages_enable(0);
+        read_pages_enable(NULL);
     if (stack.ss_size >= frame_bytes)
         return;
     altstack_note_small();

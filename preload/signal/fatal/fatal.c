@@ -6,8 +6,9 @@
  * is queued once more as it was.
  *
  * Two of them serve our own copies as well (read_pages.h): a fault in one is
- * repaired there and then. That ends with the first disposition that the
- * program sets for one of the two.
+ * repaired there and then, as do the entries of the program's own handlers.
+ * That ends with the first disposition of the two that no entry of ours stands
+ * for, or that is gone once it was used.
  *
  * The program does not see it: sigaction() and signal() are sites of ours, and
  * an old action that is our handler is told as SIG_DFL. A handler of the
@@ -220,15 +221,22 @@ void on_fatal(int signal, siginfo_t *info, void *context)
     errno = saved;
 }
 
+static bool repairs(uint64_t handler, uint64_t flags)
+{
+    return (handler == (uint64_t)signal_fatal_entry &&
+            (flags & (uint32_t)SA_RESETHAND) == 0) ||
+           handled_repairs(handler, flags);
+}
+
 /* Before it: from now on a fault may go elsewhere. */
 static void before_sigaction(void *argument)
 {
     struct shim_call *call = argument;
     int signal = (int)call->args.rdi;
-    if (call->args.rsi != 0 && (signal == SIGSEGV || signal == SIGBUS) &&
-        !process_is_guest())
-        read_pages_enable(0);
-    handled_enter(call, signal_fatal_entry);
+    bool is_set = call->args.rsi != 0 && !process_is_guest();
+    if (!handled_enter(call, signal_fatal_entry) && is_set &&
+        (signal == SIGSEGV || signal == SIGBUS))
+        read_pages_enable(NULL);
 }
 
 static void enter_sigaction(struct shim_call *call)
@@ -276,7 +284,7 @@ static void replace(int signal, struct disposition wanted)
 void fatal_retire(void)
 {
     struct disposition now;
-    read_pages_enable(0);
+    read_pages_enable(NULL);
     for (int i = 0; i < FATAL_COUNT; i++)
         if (is_ours(fatal[i], &now))
             replace(fatal[i], (struct disposition){0});
@@ -337,5 +345,5 @@ void fatal_watch(void)
             for_copies += fatal[i] == SIGSEGV || fatal[i] == SIGBUS;
     }
     if (for_copies == 2 && runtime.map.clock == LANE_CLOCK_TSC)
-        read_pages_enable((uint64_t)(uintptr_t)signal_fatal_entry);
+        read_pages_enable(repairs);
 }

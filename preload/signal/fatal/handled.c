@@ -117,16 +117,21 @@ void handled_toggle_default(int signal, int flags)
     defaults[signal].changed ^= flags;
 }
 
-void handled_enter(struct shim_call *call,
+bool handled_repairs(uint64_t entry, uint64_t flags)
+{
+    return handler_of(entry) > 1 && (flags & (uint32_t)SA_RESETHAND) == 0;
+}
+
+bool handled_enter(struct shim_call *call,
                    void (*by_default)(int, siginfo_t *, void *))
 {
     struct sigaction *ours = &handed[handed_count % NESTED];
     if (call->args.rsi == 0 || sandboxed || handed_count >= NESTED ||
         process_is_guest() || !read_action(ours, call->args.rsi))
-        return;
+        return false;
     if (ours->sa_handler == SIG_IGN ||
         handler_of((uint64_t)ours->sa_sigaction) != 0)
-        return;
+        return false;
     stands_for_default = by_default;
     if (ours->sa_handler == SIG_DFL) {
         int flags = flags_for_default(ours->sa_flags);
@@ -138,12 +143,13 @@ void handled_enter(struct shim_call *call,
                                   (uint64_t)(uint32_t)ours->sa_flags &
                                       (SA_SIGINFO | SA_RESETHAND));
         if (entry == 0)
-            return;
+            return false;
         ours->sa_sigaction = (void (*)(int, siginfo_t *, void *))entry;
     }
     lane_assert(handed_count < NESTED);
     handed_count++;
     call->args.rsi = (uint64_t)ours;
+    return (ours->sa_flags & (int)SA_RESETHAND) == 0;
 }
 
 static void tell_default(int signal, struct sigaction *old)
@@ -253,11 +259,14 @@ static void stand_for_default(int signal)
                     0);
 }
 
-static bool is_our_copy(int signal, ucontext_t *context)
+/* A fault, not somebody's kill(), as far as that is told. */
+static bool is_our_copy(int signal, const siginfo_t *info, ucontext_t *context,
+                        uint64_t flags)
 {
     greg_t *registers = context->uc_mcontext.gregs;
     return (signal == SIGSEGV || signal == SIGBUS) &&
            registers[REG_TRAPNO] == TRAP_PAGE_FAULT &&
+           ((flags & SA_SIGINFO) == 0 || info->si_code > 0) &&
            read_fix_fault((uint64_t *)&registers[REG_RIP]);
 }
 
@@ -298,7 +307,7 @@ uint64_t handled_note(int signal, const siginfo_t *info, ucontext_t *context,
     lane_assert(number < SLOTS && slots[number].handler > 1);
     const struct slot *slot = &slots[number];
     const greg_t *registers = context->uc_mcontext.gregs;
-    if (is_our_copy(signal, context) ||
+    if (is_our_copy(signal, info, context, slot->flags) ||
         fatal_is_amid_jump(signal, context->uc_mcontext.gregs) ||
         fatal_is_counter(signal, context->uc_mcontext.gregs))
         return 0;
@@ -309,6 +318,8 @@ uint64_t handled_note(int signal, const siginfo_t *info, ucontext_t *context,
     /* 32-bit code may have fs elsewhere: no thread-local variable, then */
     if ((registers[REG_CSGSFS] & 0xffff) != CODE_64)
         return slot->handler;
+    /* it may run with the signal blocked, where a fault of our copies kills */
+    read_pages_drop();
     bool is_last = (slot->flags & SA_RESETHAND) != 0;
     bool is_wanted = !sandboxed && !fatal_counter_forbidden &&
                      error_wants_handled((uint64_t)registers[REG_RIP],

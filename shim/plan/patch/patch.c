@@ -31,11 +31,26 @@ static void emit(struct copier *c, const void *bytes, size_t n)
     c->out->copy_len += (uint32_t)n;
 }
 
-/* The 32-bit distance that leads from `from` (behind the field) to `to`. */
-static uint32_t distance(struct copier *c, uint64_t from, uint64_t to)
+static void note_field(struct copier *c, uint64_t at, uint64_t behind,
+                       uint64_t to)
 {
-    int64_t d = (int64_t)(to - from);
     struct plan_patch *out = c->out;
+    if (out->field_count == PLAN_FIELDS_MAX) {
+        c->too_long = true;
+        return;
+    }
+    out->field[out->field_count++] =
+        (struct plan_field){(uint8_t)at, (uint8_t)behind, to - c->bias};
+}
+
+/* The 32-bit distance that leads to `to`, in a field at `at` of an instruction
+ * that ends at `behind`: offsets in the copy. */
+static uint32_t distance(struct copier *c, uint64_t at, uint64_t behind,
+                         uint64_t to)
+{
+    int64_t d = (int64_t)(to - (c->copy_at + behind));
+    struct plan_patch *out = c->out;
+    note_field(c, at, behind, to);
     if (out->reach_high == 0 || to < out->reach_low)
         out->reach_low = to;
     if (to > out->reach_high)
@@ -49,7 +64,7 @@ static void emit_jump(struct copier *c, const uint8_t *opcode, size_t n,
                       uint64_t to)
 {
     emit(c, opcode, n);
-    uint32_t d = distance(c, c->copy_at + c->out->copy_len + 4, to);
+    uint32_t at = c->out->copy_len, d = distance(c, at, at + 4, to);
     emit(c, &d, sizeof d);
 }
 
@@ -58,6 +73,7 @@ static void emit_push_address(struct copier *c, uint64_t return_to)
 {
     uint32_t low = (uint32_t)return_to, high = (uint32_t)(return_to >> 32);
     emit(c, "\x68", 1);
+    note_field(c, c->out->copy_len, 0, return_to);
     emit(c, &low, sizeof low);
     emit(c, "\xc7\x44\x24\x04", 4);
     emit(c, &high, sizeof high);
@@ -104,8 +120,8 @@ copy_plain(struct copier *c, const struct plan_insn *insn, const uint8_t *bytes)
             in->raw.disp.offset + 4 > in->length)
             return PLAN_UNDECODABLE;
         uint64_t to = c->bias + insn->next + (uint64_t)in->raw.disp.value;
-        uint64_t from = c->copy_at + c->out->copy_len + in->length;
-        uint32_t d = distance(c, from, to);
+        uint32_t at = c->out->copy_len;
+        uint32_t d = distance(c, at + in->raw.disp.offset, at + in->length, to);
         memcpy(moved + in->raw.disp.offset, &d, sizeof d);
     }
     emit(c, moved, in->length);

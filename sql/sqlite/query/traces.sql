@@ -27,7 +27,8 @@ SELECT t.trace, t.trace_id, t.session, t.name, t.start_unix_ns, t.duration_ns,
        (SELECT CASE WHEN count(DISTINCT coalesce(q.exit_code, -1) || ',' ||
           coalesce(q.signal, -1)) = 1 THEN max(q.signal) END
         FROM processes q INDEXED BY processes_failed
-        WHERE q.trace = t.trace AND q.status = 'error')
+        WHERE q.trace = t.trace AND q.status = 'error'),
+       p.loading_ns
 FROM traces t
 JOIN sessions s ON s.session = t.session
 LEFT JOIN processes p ON p.session = t.session AND p.idx = coalesce(

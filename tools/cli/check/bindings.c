@@ -12,6 +12,7 @@
 #include "bind/way.h"
 #include "tools/cli/check/imports.h"
 #include "tools/cli/check/remark.h"
+#include "tools/cli/program/cxx_called.h"
 #include "tools/common/text/format.h"
 #include "tools/common/text/text.h"
 #include <stdarg.h>
@@ -263,11 +264,30 @@ static const char *missing_object(const struct bindings *b,
     return NULL;
 }
 
+enum {
+    CXX_TOLD = 3
+};
 struct nearest_search {
     struct text_nearest near;
     size_t *offers_left;
     const char *clone; /* "work.constprop.0" */
+    char *cxx[CXX_TOLD];
+    size_t cxx_count;
 };
+
+static void offer_cxx(struct nearest_search *s, const char *symbol)
+{
+    char *text = s->cxx_count < CXX_TOLD && !bind_cold_half_of(symbol)
+                     ? cxx_called(symbol, s->near.word)
+                     : NULL;
+    for (size_t i = 0; text && i < s->cxx_count; i++)
+        if (strcmp(s->cxx[i], text) == 0) {
+            free(text);
+            return;
+        }
+    if (text)
+        s->cxx[s->cxx_count++] = text;
+}
 
 static int offer(void *context, const struct plan_symbol *symbol)
 {
@@ -283,6 +303,8 @@ static int offer(void *context, const struct plan_symbol *symbol)
         s->clone = symbol->name;
     if (strncmp(symbol->name, "_Z", 2) != 0)
         text_nearest_offer(&s->near, symbol->name);
+    else
+        offer_cxx(s, symbol->name);
     return 0;
 }
 
@@ -303,10 +325,20 @@ static void tell_nearest(struct bindings *b, struct binding *out)
             "the compiler left only a clone of it: symbol(\"%s\") names "
             "that one, for times alone",
             s.clone);
+    else if (s.cxx_count)
+        binding_remark(out,
+                       "in C++: %s%s%s%s%s; write the one that is meant "
+                       "instead of its prototype",
+                       s.cxx[0], s.cxx_count > 1 ? ", " : "",
+                       s.cxx_count > 1 ? s.cxx[1] : "",
+                       s.cxx_count > 2 ? ", " : "",
+                       s.cxx_count > 2 ? s.cxx[2] : "");
     else if (s.near.name[0])
         binding_remark(out, "nearest: %s%s%s", s.near.name[0],
                        s.near.name[1] ? ", " : "",
                        s.near.name[1] ? s.near.name[1] : "");
+    for (size_t i = 0; i < s.cxx_count; i++)
+        free(s.cxx[i]);
 }
 
 static bool is_other_build(const struct bindings *b,

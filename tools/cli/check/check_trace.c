@@ -5,6 +5,7 @@
  * made here, so that it is found again whatever else is traced meanwhile.
  */
 #include "tools/cli/check/check_trace.h"
+#include "tools/cli/check/completeness.h"
 #include "tools/cli/check/check_print.h"
 #include "tools/cli/check/seen.h"
 #include "tools/cli/screen/view.h"
@@ -84,9 +85,7 @@ static void print_text(const struct view *v, const struct query_trace *t,
                   "Not every object has debug information: of some handlers it "
                   "is not known whether copies were inlined.",
                   2);
-    for (size_t i = 0; i < d->session_count; i++)
-        if (d->sessions[i].note && *d->sessions[i].note)
-            term_wrap(&v->term, TERM_DIM, d->sessions[i].note, 2);
+    completeness_notes(&v->term, d);
     check_totals_print(&v->term, totals, list->count, status);
 }
 

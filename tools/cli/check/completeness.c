@@ -41,6 +41,13 @@ const char *completeness_loss_text(const char *kind)
         {"links_dropped", "links of batches without room"},
         {"context_frames", "queue times, links or marks without room"},
         {"fiber_stacks", "stacks of fibers without room"},
+        {"spool_full", "times that the spool was full (spool_size)"},
+        {"spool_no_room", "times that the spool had to leave room on its file "
+                          "system (spool_free)"},
+        {"spool_unwritable", "times that the spool could not be written"},
+        {"spool_off", "sessions without a spool (spool_size)"},
+        {"no_wait", "sessions whose calls wait for no room "
+                    "(HANDSPAN_WAIT_MS=0)"},
         {"thinned_spans", "calls whose detail retention removed"},
     };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
@@ -53,8 +60,10 @@ const char *completeness_loss_text(const char *kind)
 static bool is_told(const char *kind)
 {
     static const char *const told[] = {
-        "lost_records", "lost_captures", "lost_threads",  "over_deep",
-        "untimed",      "loose",         "thinned_spans", "late_ends"};
+        "lost_records", "lost_captures", "lost_threads",     "over_deep",
+        "untimed",      "loose",         "thinned_spans",    "late_ends",
+        "spool_full",   "spool_no_room", "spool_unwritable", "spool_off",
+        "no_wait"};
     for (size_t i = 0; i < sizeof told / sizeof *told; i++)
         if (strcmp(kind, told[i]) == 0)
             return true;
@@ -117,8 +126,7 @@ static int put_seen(struct buf *text, const struct seen_list *list,
     return count;
 }
 
-/* What the run said of itself, a line each. */
-static void print_notes(const struct term *term, const struct query_detail *d)
+void completeness_notes(const struct term *term, const struct query_detail *d)
 {
     for (size_t i = 0; i < d->session_count; i++) {
         char *copy = d->sessions[i].note ? strdup(d->sessions[i].note) : NULL;
@@ -229,7 +237,7 @@ void completeness_print(const struct term *term, const struct query_trace *t,
     buf_free(&text);
     print_pauses(term, t, d);
     slow_print(term, d);
-    print_notes(term, d);
+    completeness_notes(term, d);
 }
 
 void completeness_json(struct cJSON *to, const struct query_trace *t,

@@ -8,6 +8,8 @@ struct cJSON;
 /* `stored`: spans of it in the store. */
 void completeness_print(const struct term *term, const struct query_trace *t,
                         const struct query_detail *d, int64_t stored);
+/* What the run said of itself, a line each. */
+void completeness_notes(const struct term *term, const struct query_detail *d);
 /* Adds spans, calls, dropped_calls, losses, partly_seen, not_bound. */
 void completeness_json(struct cJSON *to, const struct query_trace *t,
                        const struct query_detail *d, int64_t stored);

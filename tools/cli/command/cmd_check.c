@@ -23,6 +23,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     MATCH_MAX = 2000, /* as in the preload */
@@ -362,6 +363,10 @@ static int run(struct check *c, const char *program)
     const char *given = getenv("HANDSPAN_MANIFEST");
     if (!manifest)
         manifest = given && *given ? given : "handspan.manifest";
+    char shipped[PATHS_MAX];
+    if (access(manifest, F_OK) != 0 &&
+        manifest_file_shipped(manifest, shipped, sizeof shipped))
+        manifest = shipped;
     if (manifest_file_load(manifest, &c->file, why, sizeof why) < 0)
         return options_trouble("%s%s", why,
                                c->manifest_option ? "" : " (give one with -m)");
@@ -401,7 +406,8 @@ int cmd_check(int argc, char **argv)
     struct check_trace after = CHECK_TRACE_INIT;
     const struct option_spec specs[] = {
         {"manifest", 'm', OPTION_TEXT, "FILE",
-         "the manifest; else ./handspan.manifest", &c.manifest_option},
+         "the manifest; or a name that comes along (sqlite3)",
+         &c.manifest_option},
         {"trace", 0, OPTION_TEXT, "TRACE", "what was bound in a trace",
          &after.trace},
         {"pid", 0, OPTION_NUMBER, "PID", "what is bound in a process that runs",

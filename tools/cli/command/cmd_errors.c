@@ -26,6 +26,7 @@ struct errors {
     int digits; /* of ids, so that they are told apart */
     bool full;
     struct share_sum sum;
+    int64_t new_since; /* groups whose first failure is later; 0: all */
 };
 
 static int compare_ids(const void *a, const void *b)
@@ -192,7 +193,8 @@ static int print_all(const struct errors *e, const char *id, int64_t of_trace)
         err = share_print_schema(stdout, e->view->db, &e->sum);
     for (size_t i = 0; i < e->groups.count && !err; i++) {
         const struct query_group *g = &e->groups.group[i];
-        if (id && strncmp(g->id, id, strlen(id)) != 0)
+        if ((id && strncmp(g->id, id, strlen(id)) != 0) ||
+            g->first_unix_ns < e->new_since)
             continue;
         if (shown++ > 0 && e->full && !e->view->json)
             fputc('\n', stdout);
@@ -209,6 +211,9 @@ static int print_all(const struct errors *e, const char *id, int64_t of_trace)
                                               : query_error(e->view->db));
     if (!shown && id)
         options_trouble("no group of errors begins with '%s'", id);
+    else if (!shown && e->new_since && !e->view->json)
+        printf("Nothing failed for the first time since %s.\n",
+               format_time_short(e->new_since).text);
     else if (!shown && !e->view->json)
         return print_none(e, of_trace);
     return shown ? EXIT_FINE : EXIT_FOUND;
@@ -236,7 +241,8 @@ static int print(struct errors *e, const char *trace, const char *id)
                                               : query_error(e->view->db));
     e->full = e->full || id;
     status = print_all(e, id, of_trace);
-    if (!id && status != EXIT_TROUBLE && print_throws(e, of_trace) != 0)
+    if (!id && !e->new_since && status != EXIT_TROUBLE &&
+        print_throws(e, of_trace) != 0)
         status = options_trouble("cannot read the store: %s",
                                  query_error(e->view->db));
     if (status != EXIT_TROUBLE && !e->view->json)
@@ -254,6 +260,8 @@ int cmd_errors(int argc, char **argv)
         {"full", 0, OPTION_FLAG, NULL, "with the whole context of an example",
          &e.full},
         {"trace", 0, OPTION_TEXT, "TRACE", "of this trace only", &trace},
+        {"new-since", 0, OPTION_TIME, "TIME",
+         "kinds of failure that were never seen before", &e.new_since},
         VIEW_OPTIONS(v),
     };
     const struct options o = {

@@ -16,18 +16,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum rows {
+    ROWS_JSON,
+    ROWS_PROTOBUF,
+    ROWS_CSV,
+};
 enum {
+    PROCESS_SITE = -1, /* a process among the spans of a table */
     /* then the next request begins: OTLP receivers take 4 MiB by default */
     REQUEST_BYTES = 3 << 20,
     REQUEST_MAX = 64 << 20,
 };
 
-struct otlp_export {
+struct row_export {
     const struct query_trace *trace;
     const struct query_detail *detail;
     struct otlp_request request;
     FILE *out;
-    bool is_protobuf, values, is_open;
+    enum rows as;
+    bool values, is_open;
 };
 
 static int64_t number(int64_t n)
@@ -35,7 +42,7 @@ static int64_t number(int64_t n)
     return n < 0 ? UPLOAD_NULL : n;
 }
 
-static int flush(struct otlp_export *x)
+static int flush(struct row_export *x)
 {
     if (!x->is_open)
         return 0;
@@ -44,17 +51,53 @@ static int flush(struct otlp_export *x)
     int err = b->failed ? -E2BIG : 0;
     if (!err && fwrite(b->text, 1, b->len_bytes, x->out) != b->len_bytes)
         err = -errno;
-    if (!err && !x->is_protobuf)
+    if (!err && x->as == ROWS_JSON)
         fputc('\n', x->out);
     emit_free(&x->request.emit);
     x->is_open = false;
     return err;
 }
 
-static int put(struct otlp_export *x, const struct upload_row *row)
+/* A process as a row of the table of spans. */
+static struct upload_span span_of_process(const struct upload_process *p)
 {
+    struct upload_span s = {.span_id = p->span_id,
+                            .parent_span_id = p->parent_span_id,
+                            .process_span_id = p->span_id,
+                            .session = p->session,
+                            .site = PROCESS_SITE,
+                            .pid = p->pid,
+                            .tid = p->pid,
+                            .start_unix_ns = p->start_unix_ns,
+                            .duration_ns = p->duration_ns,
+                            .self_ns = UPLOAD_NULL,
+                            .cpu_ns = p->cpu_ns,
+                            .queue_ns = UPLOAD_NULL,
+                            .name = p->name,
+                            .service = p->service,
+                            .host = p->host,
+                            .program = p->name,
+                            .status = p->status,
+                            .ended_by = p->ended_by,
+                            .error_errno = UPLOAD_NULL,
+                            .error_cause_errno = UPLOAD_NULL};
+    memcpy(s.trace_id, p->trace_id, sizeof s.trace_id);
+    return s;
+}
+
+static int put(struct row_export *x, const struct upload_row *row)
+{
+    if (x->as == ROWS_CSV) {
+        struct upload_span span = row->kind == UPLOAD_PROCESSES
+                                      ? span_of_process(&row->process)
+                                      : row->span;
+        span.name = span.name ? span.name : ""; /* which are never null */
+        span.host = span.host ? span.host : "";
+        return export_csv_row(x->out, &span, x->values);
+    }
     if (!x->is_open)
-        otlp_begin(&x->request, x->is_protobuf ? EMIT_PROTOBUF : EMIT_JSON,
+        otlp_begin(&x->request,
+                   x->as == ROWS_PROTOBUF ? EMIT_PROTOBUF : EMIT_JSON,
                    x->values, REQUEST_MAX);
     x->is_open = true;
     otlp_add(&x->request, row);
@@ -63,7 +106,7 @@ static int put(struct otlp_export *x, const struct upload_row *row)
     return x->request.emit.out.len_bytes > REQUEST_BYTES ? flush(x) : 0;
 }
 
-static int put_process(struct otlp_export *x, const struct query_process *p)
+static int put_process(struct row_export *x, const struct query_process *p)
 {
     const struct query_session *s = query_session_find(x->detail, p->session);
     int64_t ref = query_process_ref(p->idx);
@@ -93,7 +136,7 @@ static int put_process(struct otlp_export *x, const struct query_process *p)
     return put(x, &row);
 }
 
-static void fill_names(struct upload_span *o, const struct otlp_export *x,
+static void fill_names(struct upload_span *o, const struct row_export *x,
                        const struct query_span *p)
 {
     const struct query_session *s = query_session_find(x->detail, p->session);
@@ -127,7 +170,23 @@ static const char *member(const cJSON *o, const char *key)
     return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, key));
 }
 
-/* Frames with base names of files. */
+static int64_t member_number(const cJSON *o, const char *key)
+{
+    const cJSON *n = cJSON_GetObjectItemCaseSensitive(o, key);
+    return cJSON_IsNumber(n) ? (int64_t)n->valuedouble : UPLOAD_NULL;
+}
+
+static void copy_text(cJSON *to, const cJSON *from, const char *key,
+                      bool is_path)
+{
+    const char *text = member(from, key);
+    if (text)
+        cJSON_AddStringToObject(to, key, is_path ? export_base(text) : text);
+    else
+        cJSON_AddNullToObject(to, key);
+}
+
+/* Frames with base names of files, as the sink has them. */
 static char *frames_without_paths(const cJSON *error)
 {
     cJSON *origin = cJSON_GetObjectItemCaseSensitive(error, "origin");
@@ -138,15 +197,16 @@ static char *frames_without_paths(const cJSON *error)
     cJSON_ArrayForEach(frame, frames)
     {
         cJSON *o = cJSON_CreateObject();
-        const char *function = member(frame, "function");
-        const char *file = member(frame, "file");
         const cJSON *line = cJSON_GetObjectItemCaseSensitive(frame, "line");
-        if (function)
-            cJSON_AddStringToObject(o, "function", function);
-        if (file)
-            cJSON_AddStringToObject(o, "file", export_base(file));
+        copy_text(o, frame, "function", false);
+        copy_text(o, frame, "file", true);
         if (cJSON_IsNumber(line))
             cJSON_AddNumberToObject(o, "line", line->valuedouble);
+        else
+            cJSON_AddNullToObject(o, "line");
+        copy_text(o, frame, "object", true);
+        copy_text(o, frame, "offset", false);
+        copy_text(o, frame, "build_id", false);
         cJSON_AddItemToArray(bare, o);
     }
     char *text = cJSON_PrintUnformatted(bare);
@@ -159,35 +219,46 @@ static void read_error(struct error_texts *e, const char *json,
                        struct upload_span *out)
 {
     *e = (struct error_texts){.parsed = json ? cJSON_Parse(json) : NULL};
+    out->error_errno = out->error_cause_errno = UPLOAD_NULL;
     if (!e->parsed)
         return;
+    const cJSON *cause = cJSON_GetObjectItemCaseSensitive(e->parsed, "cause");
+    out->error_errno = member_number(e->parsed, "errno");
+    out->error_cause_errno = member_number(cause, "errno");
+    out->error_stack_ended = member(e->parsed, "stack_ended");
     out->error_kind = member(e->parsed, "kind");
     out->error_type = member(e->parsed, "type");
     out->error_rule = member(e->parsed, "rule");
     out->error_fingerprint = member(e->parsed, "fingerprint");
-    out->error_cause =
-        member(cJSON_GetObjectItemCaseSensitive(e->parsed, "cause"), "call");
+    out->error_cause = member(cause, "call");
     out->error_frames = e->frames = frames_without_paths(e->parsed);
+}
+
+static void fill_numbers(struct upload_span *o, const struct query_span *p)
+{
+    o->site = p->site;
+    o->depth = p->depth;
+    o->start_unix_ns = p->start_unix_ns;
+    o->duration_ns = number(p->duration_ns);
+    o->self_ns = number(p->self_ns);
+    o->cpu_ns = number(p->cpu_ns);
+    o->queue_ns = number(p->queue_ns);
 }
 
 static int put_span(void *context, const struct query_span *p)
 {
-    struct otlp_export *x = context;
+    struct row_export *x = context;
     struct error_texts error;
     struct upload_row row = {.kind = UPLOAD_SPANS};
     struct upload_span *o = &row.span;
     fill_names(o, x, p);
+    fill_numbers(o, p);
     memcpy(o->trace_id, x->trace->id, sizeof o->trace_id);
     o->span_id = query_span_id(x->detail, p->session, p->ref);
     o->parent_span_id =
         query_parent_span_id(x->detail, p->session, p->ref, p->parent_ref);
     o->process_span_id =
         query_span_id(x->detail, p->session, query_process_ref(p->process_idx));
-    o->start_unix_ns = p->start_unix_ns;
-    o->duration_ns = number(p->duration_ns);
-    o->self_ns = number(p->self_ns);
-    o->cpu_ns = number(p->cpu_ns);
-    o->queue_ns = number(p->queue_ns);
     o->status = p->status;
     o->ended_by = p->ended_by;
     o->links = p->links;
@@ -204,16 +275,16 @@ static int put_span(void *context, const struct query_span *p)
     return err;
 }
 
-static int export_otlp(struct view *v, const struct query_trace *trace,
+static int export_rows(struct view *v, const struct query_trace *trace,
                        const struct query_detail *detail, FILE *out,
-                       bool protobuf, bool values)
+                       enum rows as, bool values)
 {
-    struct otlp_export x = {.trace = trace,
-                            .detail = detail,
-                            .out = out,
-                            .is_protobuf = protobuf,
-                            .values = values};
-    int err = 0;
+    struct row_export x = {.trace = trace,
+                           .detail = detail,
+                           .out = out,
+                           .as = as,
+                           .values = values};
+    int err = as == ROWS_CSV ? export_csv_head(out, values) : 0;
     for (size_t i = 0; !err && i < detail->process_count; i++)
         if (detail->processes[i].trace == trace->trace)
             err = put_process(&x, &detail->processes[i]);
@@ -232,15 +303,16 @@ struct command {
 };
 struct format {
     const char *name;
-    int (*write)(const struct export *x); /* NULL: OTLP */
+    int (*write)(const struct export *x); /* NULL: rows */
+    enum rows rows;
 };
 #define FORMATS "otlp, otlp-protobuf, chrome, speedscope, folded, csv"
-static const struct format formats[] = {{"otlp", NULL},
-                                        {"otlp-protobuf", NULL},
-                                        {"chrome", export_chrome},
-                                        {"speedscope", export_speedscope},
-                                        {"folded", export_folded},
-                                        {"csv", export_csv}};
+static const struct format formats[] = {{"otlp", NULL, ROWS_JSON},
+                                        {"otlp-protobuf", NULL, ROWS_PROTOBUF},
+                                        {"csv", NULL, ROWS_CSV},
+                                        {"chrome", export_chrome, 0},
+                                        {"speedscope", export_speedscope, 0},
+                                        {"folded", export_folded, 0}};
 
 static const struct format *format_find(const char *word)
 {
@@ -260,8 +332,8 @@ static int write_to(struct command *c, const struct query_trace *trace,
     if (!err && format->write)
         err = format->write(&x);
     else if (!err)
-        err = export_otlp(&c->view, trace, &detail, out,
-                          strcmp(c->format, "otlp-protobuf") == 0, c->values);
+        err =
+            export_rows(&c->view, trace, &detail, out, format->rows, c->values);
     query_detail_free(&detail);
     /* what could not be written is tried again, and says why not */
     bool failed = ferror(out) != 0;
@@ -303,7 +375,7 @@ int cmd_export(int argc, char **argv)
         {"output", 'o', OPTION_TEXT, "FILE", "instead of standard output",
          &x.output},
         {"values", 0, OPTION_FLAG, NULL,
-         "otlp: with inputs, outputs, messages, paths", &x.values},
+         "otlp, csv: with inputs, outputs, messages, paths", &x.values},
     };
     const struct options o = {
         .command = "handspan export",
@@ -311,7 +383,8 @@ int cmd_export(int argc, char **argv)
         .about = "A trace for other programs: OTLP as JSON lines (what the "
                  "sink sends) or\nprotobuf; Chrome's trace format (Perfetto); "
                  "speedscope's; folded stacks by self\ntime (flame graphs); "
-                 "CSV, a line a span. Without values, except otlp --values.",
+                 "CSV, a line a span, as COPY takes it. Without values, except "
+                 "otlp\nand csv with --values.",
         .specs = specs,
         .spec_count = sizeof specs / sizeof *specs,
         .operand_max = 1};

@@ -9,8 +9,10 @@
 #include "tools/cli/launch/await.h"
 #include "tools/cli/command/commands.h"
 #include "tools/cli/launch/launch.h"
+#include "tools/cli/launch/patience.h"
 #include "tools/cli/program/program.h"
 #include "tools/cli/launch/sidecar_control.h"
+#include "tools/cli/launch/after.h"
 #include "tools/cli/launch/summary.h"
 #include "tools/common/text/format.h"
 #include "tools/common/notice.h"
@@ -30,9 +32,8 @@ enum {
     EXIT_STRICT = 125,
     EXIT_CANNOT_EXECUTE = 126,
     EXIT_NOT_FOUND = 127,
-    WAIT_MS = 10000, /* for the sidecar to store what is there */
+    WAIT_MS = 10000, /* for the sidecar to get on with what is there */
     ABSENT_MS = 500, /* for a session that nobody saw */
-    PROGRESS_MS = 700,
     POLL_MS = 20,
     CLOCK_COARSE_NS = 20000000, /* times of files are that much behind */
 };
@@ -40,11 +41,12 @@ enum {
 struct run {
     struct launch launch;
     struct launch_options options;
-    const char *summary;
+    const char *summary, *on_failure;
     bool is_strict, is_quiet, is_traced, is_in_scope, has_session;
     bool is_static;  /* no preload reaches the command itself */
     bool has_others; /* sessions of its trace, of what it started */
     char trace[33];  /* of TRACEPARENT; "": none */
+    char id[33];     /* of its trace; "": not known */
     struct await await;
     int news_fd; /* of the directory, from the command's end on; -1 */
     int64_t start_unix_ns;
@@ -242,6 +244,7 @@ static void on_end(void *context, const struct child *c)
     struct run *r = context;
     if (!r->is_traced)
         return;
+    patience_catch();
     r->news_fd = notice_open(r->launch.dir, NOTICE_REMOVED);
     r->has_session = session_exists(r->launch.dir, c->pid, c->start_time);
     if (r->has_session)
@@ -285,16 +288,6 @@ static int poll_store(struct run *r, char id[33])
     return found > 0 && complete && is_all_stored(r);
 }
 
-static void progress(bool *shown, bool over)
-{
-    if (over && *shown)
-        fputs("\r\033[K", stderr);
-    else if (!over && !*shown && isatty(2)) {
-        fputs("handspan: storing the trace ...", stderr);
-        *shown = true;
-    }
-}
-
 /* No sidecar is there to wait for: none started, or it gave up. The next one
  * may be about to take the lock, hence a moment. */
 static bool is_forsaken(const struct run *r, int64_t now, int64_t *since)
@@ -311,32 +304,32 @@ static const char *const removed[] = {"session-", "command-", NULL};
  * is in `id`. */
 static bool await_trace(struct run *r, char id[33], char *why, size_t why_bytes)
 {
-    int64_t start = monotonic_ms(), now = start, served = start;
+    int64_t served = monotonic_ms();
     int64_t limit = r->has_session || r->has_others ? WAIT_MS : ABSENT_MS;
-    bool shown = false, done = false;
+    struct patience patience;
+    bool done = false;
     id[0] = 0;
     why[0] = 0;
+    patience_begin(&patience, r->trace[0] ? &r->await : NULL,
+                   strcmp(r->summary, "never") == 0);
     /* its session is there: it cannot be in the store yet, all of it */
     if (r->has_session &&
         session_exists(r->launch.dir, r->child.pid, r->child.start_time))
         notice_wait(r->news_fd, removed, POLL_MS);
-    while (!(done = poll_store(r, id)) && now - start < limit &&
+    while (!(done = poll_store(r, id)) && patience_lasts(&patience, limit) &&
            !sidecar_trouble(r->launch.dir, r->start_unix_ns, why, why_bytes) &&
-           !is_forsaken(r, now, &served)) {
+           !is_forsaken(r, monotonic_ms(), &served)) {
         notice_wait(r->news_fd, removed, POLL_MS);
-        now = monotonic_ms();
         if (id[0])
             limit = WAIT_MS;
-        if (now - start > PROGRESS_MS)
-            progress(&shown, false);
     }
-    progress(&shown, true);
+    patience_end(&patience);
     return done;
 }
 
 static void report(struct run *r)
 {
-    char id[33], why[PATHS_MAX + 1024];
+    char *id = r->id, why[PATHS_MAX + 1024];
     bool never = strcmp(r->summary, "never") == 0;
     bool stored = await_trace(r, id, why, sizeof why);
     if (stored)
@@ -358,6 +351,9 @@ static void report(struct run *r)
         options_trouble("the trace is not stored: %s. It waits in '%s' until "
                         "'handspan sidecar' brings it in",
                         why, r->launch.dir);
+    else if (patience_is_interrupted())
+        options_trouble("the sidecar goes on storing the trace; 'handspan "
+                        "status' tells how far it is");
     else
         options_trouble("the trace is not stored yet; 'handspan status' tells "
                         "how far it is, 'handspan sidecar' brings it in");
@@ -427,6 +423,9 @@ static int run(struct run *r, char **argv)
         if (await_trace_id(r->trace))
             await_init(&r->await, r->launch.dir, r->trace, r->start_unix_ns);
     }
+    if (is_main_process() && r->on_failure)
+        options_trouble("--on-failure: nobody is left to run it, the command "
+                        "is the service's main process");
     if (is_main_process())
         return become(program.path, argv);
     err = child_run(program.path, argv, &r->child, on_end, r);
@@ -439,6 +438,7 @@ static int run(struct run *r, char **argv)
     if (r->is_traced && !r->launch.is_store_bad &&
         (r->has_session || r->has_others || (r->is_in_scope && !r->is_static)))
         report(r);
+    after_failure(r->on_failure, &r->launch, &r->child, r->id);
     await_free(&r->await);
     if (r->news_fd >= 0)
         close(r->news_fd);
@@ -456,11 +456,14 @@ int cmd_run(int argc, char **argv)
     struct run r = {.summary = "auto", .news_fd = -1};
     const struct option_spec specs[] = {
         {"manifest", 'm', OPTION_TEXT, "FILE",
-         "what to trace; else ./handspan.manifest", &r.options.manifest},
+         "what to trace; or a name that comes along (sqlite3)",
+         &r.options.manifest},
         {"strict", 0, OPTION_FLAG, NULL,
          "run nothing unless all can be traced (125)", &r.is_strict},
         {"summary", 0, OPTION_TEXT, "WHEN", "always, auto (terminal), never",
          &r.summary},
+        {"on-failure", 0, OPTION_TEXT, "COMMAND",
+         "sh runs it if COMMAND fails, with $HANDSPAN_TRACE", &r.on_failure},
         {"dir", 0, OPTION_TEXT, "DIR", "where sessions are kept",
          &r.options.dir},
         {"store", 0, OPTION_TEXT, "FILE", "the store", &r.options.store},

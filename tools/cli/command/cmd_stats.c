@@ -5,6 +5,7 @@
  * totals of recursive handlers count outermost activations alone.
  */
 #include "tools/cli/command/commands.h"
+#include "tools/cli/group/group.h"
 #include "tools/cli/rows/rows.h"
 #include "tools/cli/screen/share.h"
 #include "tools/cli/screen/slow.h"
@@ -16,7 +17,9 @@
 #include <string.h>
 
 enum {
-    SPARK_CELLS = 9
+    SPARK_CELLS = 9,
+    AFTER_SHOWN = 3,
+    GROUPED_ROWS = 50,
 };
 
 /* The range of the histogram column, so chosen that all times fit. */
@@ -109,7 +112,10 @@ static void add_row(struct term_table *table, const struct stats *s,
                     format_count(rest || loading ? -1 : row->calls).text);
     term_table_cell(table, 2, row->errors > 0 ? TERM_RED : TERM_PLAIN,
                     format_count(rest || loading ? -1 : row->errors).text);
-    put_marked(table, 3, rest ? "" : about,
+    put_marked(table, 3,
+               rest                   ? ""
+               : row->after_calls > 0 ? "+"
+                                      : about,
                format_duration(rest ? -1 : row->total_ns, utf8));
     put_marked(table, 4, about, format_duration(row->self_ns, utf8));
     put_marked(table, 5, about, format_share(row->self_ns, s->wall_ns));
@@ -124,6 +130,28 @@ static void add_row(struct term_table *table, const struct stats *s,
         put_spark(&spark, row, range, term->glyphs);
     term_table_cell(table, 10, TERM_PLAIN, buf_get(&spark));
     buf_free(&spark);
+}
+
+/* Why a handler's time may be more than that of the one above it. */
+static void print_after(const struct term *term, const struct stats *s)
+{
+    int shown = 0;
+    struct buf text;
+    for (size_t i = 0; i < s->count && shown < AFTER_SHOWN; i++) {
+        const struct stats_row *r = &s->rows[i];
+        if (r->after_calls == 0)
+            continue;
+        shown++;
+        buf_init(&text, 1024);
+        buf_printf(&text,
+                   "+ %.64s: %s call%s went on when %.64s had returned, for "
+                   "%s.",
+                   r->name, format_count(r->after_calls).text,
+                   r->after_calls == 1 ? "" : "s", r->after,
+                   format_duration(r->after_ns, term->utf8).text);
+        term_wrap(term, TERM_CYAN, buf_get(&text), 2);
+        buf_free(&text);
+    }
 }
 
 static int print_text(const struct view *v, const struct query_trace *t,
@@ -154,6 +182,7 @@ static int print_text(const struct view *v, const struct query_trace *t,
               "Counts, totals, max exact; p50 and p95 from a log histogram, "
               "within 3%.",
               0);
+    print_after(&v->term, s);
     share_print(&v->term, t, &s->detail, s->span_count);
     slow_print(&v->term, &s->detail);
     slow_print_throws(&v->term, &s->detail);
@@ -175,10 +204,88 @@ static int print(struct view *v, const struct query_trace *t)
                : EXIT_FINE;
 }
 
+/* ---- summed up by something else ----------------------------------------- */
+
+struct grouped {
+    struct view *view;
+    struct group group;
+};
+
+static int add_trace(void *context, struct query_trace *t)
+{
+    struct grouped *g = context;
+    int err = group_add(g->view, &g->group, t);
+    query_trace_free(t);
+    return err;
+}
+
+struct how {
+    const char *by, *sort;
+    bool all;
+    int64_t limit;
+};
+
+static int print_grouped(struct view *v, const struct how *how, const char *one,
+                         enum group_sort sort, struct group *asked)
+{
+    struct grouped g = {.view = v, .group = *asked};
+    struct query_trace t = {0};
+    int status = how->all ? 0 : view_choose(v, one, &t);
+    int err = status ? 0 : group_begin(&g.group);
+    if (!status && !err)
+        err = how->all ? query_traces(v->db, &v->filter, add_trace, &g)
+                       : add_trace(&g, &t);
+    if (!status && !err) {
+        group_finish(&g.group, sort);
+        err = v->json ? group_print_json(v, &g.group)
+                      : group_print(v, &g.group, (size_t)how->limit);
+        status = g.group.traces ? EXIT_FINE : EXIT_FOUND;
+    }
+    group_free(&g.group);
+    return err ? options_trouble("cannot read the store: %s",
+                                 err == -EIO ? query_error(v->db)
+                                             : strerror(-err))
+               : status;
+}
+
+/* --by, --sort or --all: whether, and whether they mean something. */
+static int check_how(const struct how *how, struct group *g,
+                     enum group_sort *sort, int operands)
+{
+    *sort = GROUP_SELF;
+    if (!group_parse(how->by ? how->by : "handler", g))
+        return options_trouble("--by=%s: there are handler, path, thread, "
+                               "process, day, hour, input.NAME, output.NAME "
+                               "and attr.NAME",
+                               how->by);
+    if (how->sort && !group_parse_sort(how->sort, sort))
+        return options_trouble("--sort=%s: there are %s", how->sort,
+                               group_sorts());
+    if (how->all && operands)
+        return options_trouble("--all is of all traces that the filter "
+                               "chooses: name none");
+    return 0;
+}
+
 int cmd_stats(int argc, char **argv)
 {
     struct view v = VIEW_INIT;
-    const struct option_spec specs[] = {VIEW_OPTIONS(v)};
+    struct how how = {.limit = GROUPED_ROWS};
+    struct group group;
+    enum group_sort sort;
+    const struct option_spec specs[] = {
+        VIEW_OPTIONS(v),
+        {"by", 0, OPTION_TEXT, "WHAT",
+         "sum up by handler, path, thread, process, day, hour, input.NAME, "
+         "output.NAME or attr.NAME",
+         &how.by},
+        {"sort", 0, OPTION_TEXT, "COLUMN",
+         "self, total, calls, errors, cpu, p50, p95, max, name", &how.sort},
+        {"all", 0, OPTION_FLAG, NULL, "over all traces of the filter",
+         &how.all},
+        {"limit", 'n', OPTION_NUMBER, "N",
+         "of --by, --sort, --all: at most N rows (50; 0: all)", &how.limit},
+    };
     const struct options o = {
         .command = "handspan stats",
         .operands = "[TRACE]",
@@ -192,11 +299,14 @@ int cmd_stats(int argc, char **argv)
     int operands = options_parse(&o, argc, argv);
     if (operands < 0)
         return operands == OPTIONS_HELP ? EXIT_FINE : EXIT_TROUBLE;
-    int status = view_open(&v, false);
-    struct query_trace trace = {0};
+    int status = check_how(&how, &group, &sort, operands);
     if (!status)
-        status = view_choose(&v, operands ? argv[0] : NULL, &trace);
-    if (!status) {
+        status = view_open(&v, false);
+    struct query_trace trace = {0};
+    const char *one = operands ? argv[0] : NULL;
+    if (!status && (how.by || how.sort || how.all)) {
+        status = print_grouped(&v, &how, one, sort, &group);
+    } else if (!status && !(status = view_choose(&v, one, &trace))) {
         status = print(&v, &trace);
         query_trace_free(&trace);
     }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The formats of `handspan export` that carry no values. */
+/* The formats of `handspan export` but for OTLP. */
 #pragma once
 #include "tools/cli/screen/view.h"
 #include "tools/query/detail.h"
+#include "tools/upload/outbox/sink.h"
 #include <stdio.h>
 
 /* A process or a call, as all these formats have it. */
@@ -41,10 +42,14 @@ int export_each(const struct export *x,
 /* Base name of a path; "" for NULL. */
 const char *export_base(const char *path);
 
-/* 0 or -errno. "csv": a line a span. "folded": stacks by self time. "chrome":
- * trace events in microseconds since the trace began (Perfetto,
- * chrome://tracing). "speedscope": its own file format. */
-int export_csv(const struct export *x) __attribute__((warn_unused_result));
+/* "csv": the names of its columns, then a line a span. `values`: with those of
+ * them that hold values. 0 or -errno. */
+int export_csv_head(FILE *out, bool values) __attribute__((warn_unused_result));
+int export_csv_row(FILE *out, const struct upload_span *span, bool values)
+    __attribute__((warn_unused_result));
+/* 0 or -errno. "folded": stacks by self time. "chrome": trace events in
+ * microseconds since the trace began (Perfetto, chrome://tracing).
+ * "speedscope": its own file format. */
 int export_folded(const struct export *x) __attribute__((warn_unused_result));
 int export_chrome(const struct export *x) __attribute__((warn_unused_result));
 int export_speedscope(const struct export *x)

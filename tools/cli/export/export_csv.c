@@ -1,68 +1,89 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Comma-separated values (RFC 4180): a line a span, processes first. */
+/* Comma-separated values (RFC 4180) with the columns of the table `spans` of
+ * sql/postgres/, so that COPY ... CSV HEADER takes them: an empty cell is null,
+ * "" an empty text. */
 #include "tools/cli/export/export.h"
 #include "tools/common/text/text.h"
+#include "tools/upload/postgrest/columns.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
-static void cell(FILE *out, const char *name)
+/* A row is a line, also for who splits at lines. */
+static void put_text(FILE *out, const char *name)
 {
-    const unsigned char *at = (const unsigned char *)name;
-    while (*at >= 0x20 && *at < 0x7f)
-        at++;
-    struct text_shown shown; /* a row is a line, also for who splits at lines */
-    const char *text = name;
-    if (*at) {
-        shown = text_shown(name);
-        text = shown.text;
-    }
-    if (!strpbrk(text, ",\"\r\n")) {
-        fputs(text, out);
-        return;
-    }
-    fputc('"', out);
+    struct buf line;
+    buf_init(&line, SIZE_MAX / 2);
+    text_escape(&line, name);
+    const char *text = buf_get(&line);
+    bool is_quoted = !*text || strpbrk(text, ",\"\r\n");
+    if (is_quoted)
+        fputc('"', out);
     for (; *text; text++) {
         if (*text == '"')
             fputc('"', out);
         fputc(*text, out);
     }
-    fputc('"', out);
+    if (is_quoted)
+        fputc('"', out);
+    buf_free(&line);
 }
 
-static void cell_number(FILE *out, int64_t n)
+static void put_cell(FILE *out, const struct column *c, const char *base)
 {
-    fputc(',', out);
-    if (n >= 0)
-        fprintf(out, "%" PRId64, n);
+    const void *at = base + c->offset;
+    const uint8_t *bytes = at;
+    int64_t number;
+    uint64_t id;
+    const char *text;
+    switch (c->type) {
+    case COLUMN_TRACE_ID:
+        for (int i = 0; i < 16; i++)
+            fprintf(out, "%02x", bytes[i]);
+        return;
+    case COLUMN_ID:
+        memcpy(&id, at, sizeof id);
+        if (id)
+            fprintf(out, "%016" PRIx64, id);
+        return;
+    case COLUMN_NUMBER:
+    case COLUMN_BOOL:
+        memcpy(&number, at, sizeof number);
+        if (number != UPLOAD_NULL)
+            fprintf(out, "%" PRId64, number);
+        return;
+    case COLUMN_TEXT:
+    case COLUMN_JSON:
+        memcpy(&text, at, sizeof text);
+        if (text)
+            put_text(out, text);
+        return;
+    }
 }
 
-static int put(void *context, const struct export_span *s)
+int export_csv_head(FILE *out, bool values)
 {
-    const struct export *x = context;
-    fprintf(x->out, "%s,%016" PRIx64 ",", x->trace->hex, s->id);
-    if (s->parent_id)
-        fprintf(x->out, "%016" PRIx64, s->parent_id);
-    fputc(',', x->out);
-    cell(x->out, s->name);
-    fputc(',', x->out);
-    cell(x->out,
-         s->thread && s->thread->name && !s->is_process ? s->thread->name : "");
-    cell_number(x->out, s->pid);
-    cell_number(x->out, s->tid);
-    cell_number(x->out, s->start_unix_ns);
-    cell_number(x->out, s->duration_ns);
-    cell_number(x->out, s->self_ns);
-    cell_number(x->out, s->cpu_ns);
-    fprintf(x->out, ",%s,%s\r\n", s->status ? s->status : "",
-            s->ended_by ? s->ended_by : "");
-    return ferror(x->out) ? -EIO : 0;
+    struct buf names;
+    buf_init(&names, 1 << 16);
+    columns_names(UPLOAD_SPANS, values, &names);
+    fprintf(out, "%s\r\n", buf_get(&names));
+    int err = names.failed ? -ENOMEM : ferror(out) ? -EIO : 0;
+    buf_free(&names);
+    return err;
 }
 
-int export_csv(const struct export *x)
+int export_csv_row(FILE *out, const struct upload_span *span, bool values)
 {
-    fputs("trace_id,span_id,parent_span_id,name,thread,pid,tid,start_unix_ns,"
-          "duration_ns,self_ns,cpu_ns,status,ended_by\r\n",
-          x->out);
-    return export_each(x, put, (void *)(uintptr_t)x);
+    const char *separator = "";
+    for (const struct column *c = upload_columns[UPLOAD_SPANS].column; c->name;
+         c++) {
+        if (c->is_value && !values)
+            continue;
+        fputs(separator, out);
+        put_cell(out, c, (const char *)span);
+        separator = ",";
+    }
+    fputs("\r\n", out);
+    return ferror(out) ? -EIO : 0;
 }

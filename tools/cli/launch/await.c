@@ -80,7 +80,19 @@ static enum whose look_into(const struct await *await,
     return WHOSE_DEAD;
 }
 
-static enum whose whose(struct await *await, int dir_fd, const char *name)
+static uint64_t unstored(const struct lane_reader *r)
+{
+    uint64_t bytes = 0;
+    struct lane_head lane;
+    for (uint32_t i = 0; i < r->header.lane_next; i++)
+        if (lane_reader_lane(r, i, &lane) == 0 && lane.position > lane.tail)
+            bytes += lane.position - lane.tail;
+    return bytes;
+}
+
+/* `bytes` grows by what is not stored of one whose processes are dead. */
+static enum whose whose(struct await *await, int dir_fd, const char *name,
+                        uint64_t *bytes)
 {
     struct lane_reader r;
     struct stat at;
@@ -95,6 +107,7 @@ static enum whose whose(struct await *await, int dir_fd, const char *name)
             at.st_ctim.tv_sec * INT64_C(1000000000) + at.st_ctim.tv_nsec >=
                 await->since_unix_ns)
             is = look_into(await, &r);
+        *bytes += is == WHOSE_DEAD ? unstored(&r) : 0;
         lane_reader_close(&r);
     }
     char *copy = is == WHOSE_OTHER ? strdup(name) : NULL;
@@ -110,7 +123,7 @@ struct await_left await_look(struct await *await)
     for (struct dirent *e; d && (e = readdir(d));) {
         if (strncmp(e->d_name, "session-", 8) != 0)
             continue;
-        enum whose is = whose(await, dirfd(d), e->d_name);
+        enum whose is = whose(await, dirfd(d), e->d_name, &left.bytes);
         left.dead += is == WHOSE_DEAD;
         left.alive += is == WHOSE_ALIVE;
     }

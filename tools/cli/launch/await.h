@@ -19,6 +19,7 @@ struct await {
 };
 struct await_left {
     int dead, alive; /* sessions of the trace, by their processes */
+    uint64_t bytes;  /* that the dead ones wrote and that are not stored */
 };
 /* For the sessions in `dir`, which must stay, of this trace (32 hex digits)
  * that began at or after that time. */

@@ -196,17 +196,31 @@ static void bury(struct child *c, const siginfo_t *info,
         ;
 }
 
-/* What its manager sees of us is what became of it; who lets us go on means
- * it. That the signal may have been discarded by a later stop is no matter. */
-static void stop_as_child(pid_t child)
+/* False: it did not stop us (nobody could let a group without a shell go on). */
+static bool stop_by(int signal)
 {
     const struct timespec now = {0, 0};
+    struct sigaction standard = {.sa_handler = SIG_DFL}, old;
     sigset_t set;
-    kill(getpid(), SIGSTOP);
-    kill(child, SIGCONT);
+    sigaction(signal, &standard, &old);
+    sigemptyset(&set);
+    sigaddset(&set, signal);
+    kill(getpid(), signal);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    sigaction(signal, &old, NULL);
     sigemptyset(&set);
     sigaddset(&set, SIGCONT);
-    sigtimedwait(&set, NULL, &now);
+    return sigtimedwait(&set, NULL, &now) == SIGCONT;
+}
+
+/* What its manager sees of us is what became of it, by the same signal; who lets
+ * us go on means it. */
+static void stop_as_child(pid_t child, int signal)
+{
+    if (signal == SIGSTOP || !stop_by(signal))
+        stop_by(SIGSTOP);
+    kill(child, SIGCONT);
 }
 
 /* News of children: of the command, or of others that we inherited (as the
@@ -228,7 +242,7 @@ static bool see_children(struct child *c, siginfo_t *info)
         syscall(SYS_waitid, P_PID, info->si_pid, info,
                 (is_stop ? WSTOPPED : WEXITED) | WNOHANG, NULL);
         if (is_ours)
-            stop_as_child(c->pid);
+            stop_as_child(c->pid, info->si_status);
     }
 }
 

@@ -71,6 +71,7 @@ static void check_manifest(const struct launch_options *o, struct launch *l)
 static void find_manifest(const struct launch_options *o, struct launch *l)
 {
     const char *name = o->manifest;
+    char shipped[PATHS_MAX];
     const char *given = getenv("HANDSPAN_MANIFEST");
     if (!name && given && *given)
         name = given;
@@ -87,6 +88,9 @@ static void find_manifest(const struct launch_options *o, struct launch *l)
     }
     if (!name)
         return;
+    if (access(name, F_OK) != 0 &&
+        manifest_file_shipped(name, shipped, sizeof shipped))
+        name = shipped;
     if (paths_absolute(name, l->manifest, sizeof l->manifest) < 0) {
         options_trouble("the path of the manifest is too long");
         l->problems++;

@@ -2,6 +2,7 @@
 /* End summary: how it ended, where the time went, the first error or how to
  * see more. */
 #include "tools/cli/launch/summary.h"
+#include "tools/cli/launch/advice.h"
 #include "tools/cli/check/seen.h"
 #include "tools/cli/screen/share.h"
 #include "tools/cli/screen/stats.h"
@@ -168,6 +169,7 @@ void summary_print(const char *store, const char *id, FILE *out)
             if (r.failed == 0 || c.found[0].errors > 0)
                 print_error(&v, &c.found[0], &s);
             share_print(&v.term, &c.found[0], &s.detail, s.span_count);
+            advice_print(&v.term, &s);
             stats_free(&s);
         }
     }

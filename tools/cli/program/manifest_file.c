@@ -70,21 +70,38 @@ static const char *keep_name(struct manifest_file *f, const char *name)
     return copy;
 }
 
-/* A manifest that comes with handspan: bin/handspan has them in
- * ../share, installed and in the build tree. */
-static int load_shipped(struct manifest_file *f, const char *name, char *path,
-                        size_t cap_bytes, const char **text, size_t *len_bytes)
+/* Manifests that come with handspan: bin/handspan has them in ../share,
+ * installed and in the build tree. 0 or -errno. */
+static int shipped_path(const char *name, const char *suffix, char *path,
+                        size_t cap_bytes)
 {
     char self[PATHS_MAX];
     if (paths_self(self, sizeof self) != 0)
         return -ENOENT;
     const char *slash = strrchr(self, '/');
-    int len = snprintf(path, cap_bytes, "%.*s/../share/handspan/manifests/%s",
-                       (int)(slash - self), self, name);
+    int len = snprintf(path, cap_bytes, "%.*s/../share/handspan/manifests/%s%s",
+                       (int)(slash - self), self, name, suffix);
     if (len < 0 || (size_t)len >= cap_bytes)
         return -ENAMETOOLONG;
-    if (!paths_is_ours(path))
-        return -ENOENT;
+    return paths_is_ours(path) ? 0 : -ENOENT;
+}
+
+bool manifest_file_shipped(const char *name, char *path, size_t cap_bytes)
+{
+    if (strchr(name, '/') || name[0] == '.' || !name[0])
+        return false;
+    return (shipped_path(name, "", path, cap_bytes) == 0 &&
+            access(path, R_OK) == 0) ||
+           (shipped_path(name, ".manifest", path, cap_bytes) == 0 &&
+            access(path, R_OK) == 0);
+}
+
+static int load_shipped(struct manifest_file *f, const char *name, char *path,
+                        size_t cap_bytes, const char **text, size_t *len_bytes)
+{
+    int err = shipped_path(name, "", path, cap_bytes);
+    if (err)
+        return err;
     return load_source(f, path, text, len_bytes);
 }
 

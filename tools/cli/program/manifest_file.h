@@ -3,6 +3,7 @@
 #pragma once
 #include "manifest/manifest.h"
 #include "tools/common/paths.h"
+#include <stdbool.h>
 #include <stdio.h>
 
 struct manifest_file {
@@ -38,6 +39,9 @@ int manifest_file_load_with(const char *path,
  * -errno and a sentence in `why` when nothing could be parsed. */
 int manifest_file_load(const char *path, struct manifest_file *out, char *why,
                        size_t why_bytes) __attribute__((warn_unused_result));
+/* The path of a manifest that comes with handspan, by its name: sqlite3 or
+ * sqlite3.manifest. False: there is none. */
+bool manifest_file_shipped(const char *name, char *path, size_t cap_bytes);
 /* Errors and warnings, and with `all` also what is only noted. */
 void manifest_file_print(const struct manifest_file *f, FILE *out, bool all);
 void manifest_file_free(struct manifest_file *f);

@@ -4,6 +4,7 @@
  * meet: who asks compares the names.
  */
 #include "tools/cli/program/object_names.h"
+#include "bind/names.h"
 #include "tools/common/text/hash.h"
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,7 @@ struct object_names {
     bool failed;
 };
 
-static int add_name(struct object_names *n, size_t len,
+static int add_name(struct object_names *n, const char *name, size_t len,
                     const struct plan_symbol *symbol, const char *file)
 {
     if (n->count == n->cap) {
@@ -32,21 +33,27 @@ static int add_name(struct object_names *n, size_t len,
         n->at = grown;
         n->cap = cap;
     }
-    n->at[n->count] = (struct name){hash_bytes(HASH_BEGIN, symbol->name, len),
-                                    n->count, *symbol, file};
+    n->at[n->count] = (struct name){hash_bytes(HASH_BEGIN, name, len), n->count,
+                                    *symbol, file};
     n->count++;
     return 0;
 }
 
-/* Under its whole name, and what is before each dot: it may be a clone. */
+/* Under its whole name, and what is before each dot: it may be a clone; and
+ * what it is called in the source, where that is all of its name. */
 static int take_name(void *context, const struct plan_symbol *symbol,
                      const char *file)
 {
     const char *dot = symbol->name;
     while ((dot = strchr(dot + (*dot == '.'), '.')))
-        if (add_name(context, (size_t)(dot - symbol->name), symbol, file))
+        if (add_name(context, symbol->name, (size_t)(dot - symbol->name),
+                     symbol, file))
             return 1;
-    return add_name(context, strlen(symbol->name), symbol, file);
+    size_t len;
+    const char *part = bind_global_part(symbol->name, &len);
+    if (part && add_name(context, part, len, symbol, file))
+        return 1;
+    return add_name(context, symbol->name, strlen(symbol->name), symbol, file);
 }
 
 static int compare_names(const void *a, const void *b)

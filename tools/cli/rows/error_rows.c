@@ -1,7 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Groups of errors and what was thrown, as `errors --json` tells them. */
 #include "tools/cli/rows/rows.h"
+#include "tools/cli/screen/error_screen.h"
+#include "tools/common/text/buf.h"
 #include "tools/common/text/json.h"
+
+/* As the screen has it: of the example, else what all have in common. */
+static void add_reason(struct cJSON *to, const struct query_group *g)
+{
+    struct buf line;
+    buf_init(&line, 8192);
+    if (g->error)
+        query_error_line(g->error, true, &line);
+    else
+        error_screen_title(g, &line);
+    json_text(to, "reason", buf_get(&line));
+    buf_free(&line);
+}
 
 int row_group(FILE *out, struct query_db *db, const struct query_group *g)
 {
@@ -16,6 +31,7 @@ int row_group(FILE *out, struct query_db *db, const struct query_group *g)
     json_text(o, "kind", g->kind);
     json_text(o, "type", g->type);
     json_text(o, "rule", g->rule);
+    add_reason(o, g);
     json_int(o, "count", g->count);
     json_count(o, "calls", g->calls);
     json_int(o, "traces", g->traces);

@@ -106,9 +106,10 @@ int row_process(const struct query_detail *d, const struct query_process *p,
 {
     char attributes[192], *input = NULL;
     snprintf(attributes, sizeof attributes,
-             "{\"exit_code\":%lld,\"signal\":%lld,\"peak_bytes\":%lld}",
+             "{\"exit_code\":%lld,\"signal\":%lld,\"peak_bytes\":%lld,"
+             "\"loading_ns\":%lld}",
              (long long)p->exit_code, (long long)p->signal,
-             (long long)p->peak_bytes);
+             (long long)p->peak_bytes, (long long)p->loading_ns);
     for (char *minus; (minus = strstr(attributes, ":-1"));) {
         memmove(minus + 5, minus + 3, strlen(minus + 3) + 1);
         memcpy(minus, ":null", 5);

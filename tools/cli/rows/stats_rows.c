@@ -39,6 +39,9 @@ int rows_stats(FILE *out, struct query_db *db, const struct query_trace *t,
         json_count(o, "max_ns", r->is_rest ? -1 : r->max_ns);
         json_count(o, "dropped_calls", r->is_rest ? -1 : r->dropped_calls);
         json_count(o, "slow_calls", r->is_rest ? -1 : r->slow_calls);
+        json_int(o, "after_calls", r->after_calls);
+        json_int(o, "after_ns", r->after_ns);
+        json_text(o, "after", r->after);
         json_bool(o, "estimate", r->is_estimate);
         json_count(o, "cpu_unknown_calls", r->is_rest ? -1 : r->cpu_unknown);
         add_throws(o, &s->detail, r);

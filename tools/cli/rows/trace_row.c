@@ -17,6 +17,7 @@ int row_trace(FILE *out, struct query_db *db, const struct query_trace *t)
     json_text(o, "started_at", format_rfc3339(t->start_unix_ns).text);
     json_int(o, "start_unix_ns", t->start_unix_ns);
     json_count(o, "duration_ns", t->duration_ns);
+    json_count(o, "loading_ns", t->loading_ns);
     json_count(o, "cpu_ns", t->cpu_ns);
     json_count(o, "peak_bytes", t->peak_bytes);
     json_bool(o, "peak_is_lower_bound", t->peak_is_lower_bound);

@@ -35,6 +35,9 @@ static int print_node(FILE *out, const struct query_tree *tree, uint32_t at)
     json_int(o, "max_ns", n->max_ns);
     json_count(o, "first_start_unix_ns",
                n->first_start_ns == INT64_MAX ? -1 : n->first_start_ns);
+    json_int(o, "after_calls", n->after_calls);
+    json_int(o, "after_ns", n->after_ns);
+    json_text(o, "after", n->after);
     json_int(o, "critical_ns", n->critical_ns);
     json_bool(o, "is_critical", n->is_critical);
     json_bool(o, "is_recursive", n->is_recursive);

@@ -100,7 +100,7 @@ static int widest(const cJSON *frames, int most)
     return width < most ? width : most;
 }
 
-static void print_frames(const struct term *t, const cJSON *frames,
+void error_screen_frames(const struct term *t, const cJSON *frames,
                          const char *ended)
 {
     struct term_line l;
@@ -261,7 +261,7 @@ static void print_stacks(const struct term *t, const cJSON *error)
         print_title(t, "Thrown");
     }
     if (cJSON_GetArraySize(origin) > 0)
-        print_frames(t, origin, text_of(error, "origin_ended"));
+        error_screen_frames(t, origin, text_of(error, "origin_ended"));
     bool is_rule = kind && strcmp(kind, "rule") == 0;
     bool is_in_origin = is_rule && cJSON_GetArraySize(origin) > 0 &&
                         !text_of(error, "origin_ended");
@@ -275,7 +275,7 @@ static void print_stacks(const struct term *t, const cJSON *error)
                        : is_exit      ? "Where it ended"
                        : is_exception ? "Where it passed"
                                       : "Called from");
-        print_frames(t, stack, text_of(error, "stack_ended"));
+        error_screen_frames(t, stack, text_of(error, "stack_ended"));
     }
 }
 

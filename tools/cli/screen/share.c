@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See share.h. */
 #include "tools/cli/screen/share.h"
+#include "lane/format/layout.h"
+#include "tools/common/config.h"
 #include "tools/common/text/format.h"
 #include "tools/common/text/json.h"
 #include <errno.h>
@@ -9,6 +11,7 @@
 
 enum {
     BUDGET_MB = 64, /* if nobody said another one */
+    BUDGET_MOST_MB = LANE_UNIT_MAX / LANE_UNITS_A_MIB,
 };
 
 int64_t share_loss(const struct query_detail *d, const char *kind)
@@ -54,6 +57,45 @@ static long budget_of(const struct query_detail *d)
     return BUDGET_MB;
 }
 
+/* What it had, four times. */
+static void put_larger_spool(struct buf *text)
+{
+    int64_t bytes = 0;
+    const char *said = config_get(CONFIG_SPOOL_SIZE);
+    if (!said || config_parse_size(said, &bytes) != 0 || bytes < 1000000)
+        bytes = 1000000;
+    int64_t mb = bytes / 1000000 * 4;
+    buf_printf(text, "the spool was full: set HANDSPAN_SPOOL_SIZE=%lld%s.",
+               (long long)(mb % 1000 ? mb : mb / 1000),
+               mb % 1000 ? "MB" : "GB");
+}
+
+/* One cause, what cures it; as the sidecar found it (sidecar's counters.c). */
+static void put_cure(struct buf *text, const struct query_detail *d,
+                     long budget)
+{
+    if (share_loss(d, "no_wait") > 0)
+        buf_text(text, "HANDSPAN_WAIT_MS=0 lets no call wait until the spool "
+                       "made some: leave it unset.");
+    else if (share_loss(d, "spool_off") > 0)
+        buf_text(text, "there is no spool: set HANDSPAN_SPOOL_SIZE=2GB.");
+    else if (share_loss(d, "spool_unwritable") > 0)
+        buf_text(text, "the spool could not be written: 'handspan status' and "
+                       "the sidecar's log say why.");
+    else if (share_loss(d, "spool_no_room") > 0)
+        buf_text(text,
+                 "the spool leaves room on the store's file system, which is "
+                 "nearly full: free some there, or set "
+                 "HANDSPAN_SPOOL_FREE=64MiB to leave no more.");
+    else if (share_loss(d, "spool_full") > 0)
+        put_larger_spool(text);
+    else if (budget < BUDGET_MOST_MB)
+        buf_printf(text, "set HANDSPAN_BUDGET_MB=%ld.",
+                   budget * 4 < BUDGET_MOST_MB ? budget * 4 : BUDGET_MOST_MB);
+    else
+        buf_text(text, "the sidecar was too slow for them.");
+}
+
 static void put_no_room(struct buf *text, const struct query_detail *d)
 {
     long budget = budget_of(d);
@@ -69,10 +111,8 @@ static void put_no_room(struct buf *text, const struct query_detail *d)
         buf_printf(text, "%s%s input%s or output%s", records ? " and " : "",
                    format_count(values).text, values == 1 ? "" : "s",
                    values == 1 ? "" : "s");
-    buf_printf(text,
-               " in %ld MiB of shared memory: set HANDSPAN_BUDGET_MB=%ld, or "
-               "HANDSPAN_WAIT_MS=100 to let the program wait for room.",
-               budget, budget * 4);
+    buf_printf(text, " in %ld MiB of shared memory: ", budget);
+    put_cure(text, d, budget);
 }
 
 void share_put_why(struct buf *text, const struct query_detail *d)

@@ -139,8 +139,7 @@ static int64_t own_ns(const struct query_tree *tree, const int64_t *below,
     return ns > 0 ? ns : 0;
 }
 
-/* By item: the time of its children on its thread. Shape: item_count. */
-static int64_t *sum_below(const struct query_tree *tree)
+int64_t *stats_below(const struct query_tree *tree)
 {
     int64_t *below = calloc(tree->item_count + 1, sizeof *below);
     for (size_t i = 0; below && i < tree->item_count; i++) {
@@ -195,7 +194,7 @@ static bool has_unended(const struct query_tree *tree)
 static int add_items(struct stats *s, const struct query_tree *tree)
 {
     size_t *rows = calloc(tree->node_count + 1, sizeof *rows);
-    int64_t *below = has_unended(tree) ? sum_below(tree) : NULL;
+    int64_t *below = has_unended(tree) ? stats_below(tree) : NULL;
     int err = rows && (below || !has_unended(tree)) ? 0 : -ENOMEM;
     for (size_t i = 0; i < tree->item_count && !err; i++) {
         const struct query_item *item = &tree->items[i];
@@ -218,6 +217,22 @@ static int add_items(struct stats *s, const struct query_tree *tree)
     free(rows);
     free(below);
     return err;
+}
+
+static int add_after(struct stats *s, const struct query_tree *tree)
+{
+    for (size_t i = 0; i < tree->node_count; i++) {
+        const struct query_node *n = &tree->nodes[i];
+        if (n->kind != QUERY_NODE_HANDLER || n->after_calls == 0)
+            continue;
+        struct stats_row *r = row_of(s, n->name);
+        if (!r)
+            return -ENOMEM;
+        r->after_calls += n->after_calls;
+        r->after_ns += n->after_ns;
+        r->after = n->after;
+    }
+    return 0;
 }
 
 static int by_self(const void *a, const void *b)
@@ -365,6 +380,7 @@ int stats_load(struct view *v, const struct query_trace *t, struct stats *s)
         err = add_rollups(s);
     if (!err)
         err = add_items(s, &tree);
+    err = err ? err : add_after(s, &tree);
     if (!err) {
         s->wall_ns =
             t->duration_ns >= 0 ? t->duration_ns : tree.end_ns - tree.start_ns;

@@ -12,6 +12,8 @@ struct stats_row {
     int64_t calls, errors, total_ns, self_ns, cpu_ns, max_ns, dropped_calls;
     int64_t slow_calls, untimed_calls, loose_calls;
     int64_t cpu_unknown; /* outermost calls whose CPU time is not known */
+    int64_t after_calls, after_ns; /* as of query_node, in all */
+    const char *after;             /* what had returned; NULL */
     int64_t p50_ns, p95_ns;
     struct stats_bucket *buckets; /* ascending; owned */
     size_t bucket_count;
@@ -35,6 +37,9 @@ struct stats {
 int stats_load(struct view *v, const struct query_trace *t, struct stats *out)
     __attribute__((warn_unused_result));
 void stats_free(struct stats *s);
+/* By item of a tree: the time of its children on its thread. Shape: item_count;
+ * the caller's. NULL: no memory. */
+int64_t *stats_below(const struct query_tree *tree);
 /* Calls without a record, in all. */
 int64_t stats_dropped(const struct stats *s);
 /* Counts of calls on a log scale from low to high; ends take what is beyond. */

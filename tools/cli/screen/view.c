@@ -34,6 +34,9 @@ int view_open(struct view *v, bool where_for_spans)
 {
     char store[PATHS_MAX], why[PATHS_MAX + 256];
     term_detect(&v->term, stdout);
+    if (v->colour && !term_set_colour(&v->term, v->colour))
+        return options_trouble("--color: '%s' is none of always, auto, never",
+                               v->colour);
     v->filter = (struct query_filter){.since_unix_ns = v->since,
                                       .until_unix_ns = v->until,
                                       .program = v->program,

@@ -7,7 +7,7 @@
 #include "tools/query/trace.h"
 
 struct view {
-    const char *store, *dir, *where, *program;
+    const char *store, *dir, *where, *program, *colour;
     bool json;
     int64_t since, until, pid, limit;
     struct term term;
@@ -29,6 +29,8 @@ struct view {
         {"program",   0, OPTION_TEXT, "GLOB", "traces of these programs",       \
          &(v).program},                                                         \
         {"pid", 0, OPTION_NUMBER, "PID", "traces with this process", &(v).pid}, \
+        {"color",    0, OPTION_TEXT, "WHEN", "always, auto (terminal), never",  \
+         &(v).colour},                                                          \
     {                                                                           \
         "where", 0, OPTION_TEXT, "KEY=VALUE,...",                               \
             "globs; status, service, host, name", &(v).where                    \

@@ -300,6 +300,19 @@ static bool shows_children(const struct waterfall *w,
            (n->kind != QUERY_NODE_ORPHANS || w->orphans);
 }
 
+/* Its time is not in that of the row above. */
+static void print_after(struct waterfall *w, uint32_t node, bool last)
+{
+    const struct query_node *n = &w->tree->nodes[node];
+    struct buf what;
+    buf_init(&what, 512);
+    buf_printf(&what, "went on when %.64s had returned, for %s", n->after,
+               format_duration(n->after_ns, w->term->utf8).text);
+    print_remark(w, node, "+", TERM_CYAN, n->after_calls, buf_get(&what), -1,
+                 NULL, last);
+    buf_free(&what);
+}
+
 static void print_remarks(struct waterfall *w, uint32_t node)
 {
     const struct query_node *n = &w->tree->nodes[node];
@@ -308,9 +321,11 @@ static void print_remarks(struct waterfall *w, uint32_t node)
     bool failed =
         n->errors > 0 && !(n->kind == QUERY_NODE_PROCESS && n->depth == 0);
     bool handler = n->kind == QUERY_NODE_HANDLER;
+    bool is_cut = handler && (n->unfinished > 0 || n->open > 0);
+    if (n->after_calls > 0)
+        print_after(w, node, !children && !failed && !is_cut);
     if (failed) {
-        bool last =
-            !children && !(handler && (n->unfinished > 0 || n->open > 0));
+        bool last = !children && !is_cut;
         print_remark(w, node, "!", TERM_RED, n->errors, "failed",
                      n->calls > 1 ? n->failed_ns : -1, row_of(w, true, node),
                      last);

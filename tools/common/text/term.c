@@ -69,6 +69,17 @@ void term_detect(struct term *t, FILE *out)
     t->glyphs = t->utf8 ? &glyphs_utf8 : &glyphs_ascii;
 }
 
+bool term_set_colour(struct term *t, const char *when)
+{
+    if (strcmp(when, "always") == 0)
+        t->colour = true;
+    else if (strcmp(when, "never") == 0)
+        t->colour = false;
+    else
+        return strcmp(when, "auto") == 0;
+    return true;
+}
+
 void term_line_init(struct term_line *l, const struct term *t)
 {
     *l = (struct term_line){.term = t};

@@ -31,6 +31,9 @@ struct term {
  */
 void term_detect(struct term *t, FILE *out);
 
+/* "always", "never", "auto" (as it was found). False: none of these. */
+bool term_set_colour(struct term *t, const char *when);
+
 enum term_style {
     TERM_PLAIN,
     TERM_BOLD,

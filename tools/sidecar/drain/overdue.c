@@ -176,42 +176,6 @@ static int name_copy(struct session *s, uint32_t process, struct look *l,
 
 /* ---- what is said of it -------------------------------------------------- */
 
-static const char *state_text(const struct look *l)
-{
-    switch (l->state) {
-    case 'R':
-        return "running";
-    case 'D':
-        return "waiting, not to be interrupted";
-    case 'T':
-    case 't':
-        return "stopped";
-    case 0:
-        return NULL;
-    default:
-        return "waiting";
-    }
-}
-
-/* "waiting in read(4)" */
-static void place_text(const struct look *l, char *out, size_t cap_bytes)
-{
-    lane_assert(cap_bytes != 0);
-    const char *state = state_text(l);
-    const char *name = look_syscall_name(l->syscall);
-    int n = snprintf(out, cap_bytes, "%s", state ? state : "");
-    size_t at = n < 0 ? 0 : (size_t)n;
-    if (l->syscall < 0 || at >= cap_bytes || (state && l->state == 'R'))
-        return;
-    if (name && look_takes_descriptor(l->syscall))
-        snprintf(out + at, cap_bytes - at, " in %s(%d)", name,
-                 (int)l->argument);
-    else if (name)
-        snprintf(out + at, cap_bytes - at, " in %s", name);
-    else
-        snprintf(out + at, cap_bytes - at, " in system call %d", l->syscall);
-}
-
 static void add_text(cJSON *o, const char *key, const char *text)
 {
     if (text && text[0])
@@ -241,7 +205,7 @@ static char *detail_make(const struct look *l, const char *rule,
     cJSON *o = cJSON_CreateObject();
     cJSON *stack = frames ? cJSON_Parse(frames) : NULL;
     if (l)
-        place_text(l, place, sizeof place);
+        look_place_text(l, place, sizeof place);
     cJSON_AddStringToObject(o, "kind", "overdue");
     cJSON_AddNullToObject(o, "type");
     cJSON_AddStringToObject(o, "rule", rule);

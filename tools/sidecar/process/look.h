@@ -8,6 +8,7 @@
  */
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 #include "lane/format/error_frames.h"
 
 enum {
@@ -44,3 +45,5 @@ int32_t look_find_thread(int32_t pid, uint32_t tid);
 const char *look_syscall_name(int32_t number);
 /* Is the first argument of this call a descriptor? */
 bool look_takes_descriptor(int32_t number);
+/* "waiting in read(4)", "running": where it is, in words. */
+void look_place_text(const struct look *l, char *out, size_t cap_bytes);

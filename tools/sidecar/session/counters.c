@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "tools/sidecar/session/session.h"
+#include "tools/sidecar/session/spool.h"
 #include "lane/format/assert.h"
 
 static int counted_load(struct session *s, uint32_t index)
@@ -153,6 +154,8 @@ static int counter_store(struct session *s, uint32_t index,
         rc = loss_set(s, index, "untimed", now->untimed);
     if (rc >= 0)
         rc = loss_set(s, index, "loose", now->loose);
+    s->has_lost |= now->lost_captures != 0 ||
+                   grown(now->calls, now->over_deep + now->untimed) != 0;
     *site->counted = *now;
     s->is_moved = true;
     return rc < 0 ? rc : 0;
@@ -201,6 +204,8 @@ static int losses_of_session(struct session *s)
         {"context_frames", h->carry.frames},
         {"fiber_stacks", h->carry.stacks},
         {"late_ends", h->carry.gone},
+        {"spool_off", s->has_lost && spool_is_off()},
+        {"no_wait", s->has_lost && h->policy == LANE_POLICY_DROP},
     };
     _Static_assert(sizeof loss / sizeof *loss <=
                        sizeof s->loss_stored / sizeof *s->loss_stored,
@@ -222,6 +227,25 @@ static int losses_of_session(struct session *s)
     return rc;
 }
 
+/* Where something found no room: why the spool made none. */
+static int losses_of_room(struct session *s)
+{
+    static const char *const kind[SPOOL_REASONS] = {
+        [SPOOL_FULL] = "spool_full",
+        [SPOOL_NO_ROOM] = "spool_no_room",
+        [SPOOL_UNWRITABLE] = "spool_unwritable"};
+    int rc = 0;
+    if (!s->has_lost)
+        return 0;
+    for (int i = 0; rc >= 0 && i < SPOOL_REASONS; i++) {
+        uint64_t more = spool_refusals(s, (enum spool_reason)i);
+        if (more)
+            rc = store_run(s->store, STORE_LOSS_ADD, "iiti", s->id, (int64_t)0,
+                           kind[i], (int64_t)more);
+    }
+    return rc < 0 ? rc : 0;
+}
+
 int tables_counters(struct session *s)
 {
     int rc = losses_of_session(s);
@@ -233,5 +257,5 @@ int tables_counters(struct session *s)
         if (s->site[i].is_known)
             rc = site_counter(s, i);
     }
-    return rc;
+    return rc == 0 ? losses_of_room(s) : rc;
 }

@@ -103,7 +103,8 @@ struct session {
     int64_t gone_since_ns; /* its last process; 0: some live, or not asked */
     struct decode_groups groups;
     char withheld[256]; /* why words are not kept; empty: they are */
-    uint64_t loss_stored[16];
+    uint64_t loss_stored[24];
+    bool has_lost;         /* records or values found no room */
     uint32_t again_seen;   /* process_again of the last look at free places */
     uint32_t ended_places; /* of processes that wait to be set free */
     bool has_ended;        /* stored by an earlier sidecar, lanes and all */
@@ -116,6 +117,7 @@ struct session {
     bool is_moved;          /* something new was drained in this batch */
     bool has_writer;        /* as far as was seen with the last batch */
     bool is_ended;          /* all stored, nobody maps it */
+    bool comes_back;        /* closed because of the store: tried again */
 };
 
 /* Why a session is left alone; for people. */

@@ -167,13 +167,19 @@ void setup_confine(void)
                  strerror(-rc));
 }
 
-void setup_spool(const char *store_path, const char *dir)
+void setup_spool(const char *store_path, const char *dir, int dir_fd)
 {
     int64_t bytes = 0;
     const char *said = config_get(CONFIG_SPOOL_SIZE);
     if (config_parse_size(said, &bytes) != 0)
         log_line("spool_size '%s' means nothing: there is no spool", said);
-    spool_setup(store_path, dir, bytes);
+    const char *leave = config_get(CONFIG_SPOOL_FREE);
+    int64_t ignored;
+    if (config_parse_room(leave, 0, &ignored) != 0) {
+        log_line("spool_free '%s' means nothing: there is no spool", leave);
+        bytes = 0;
+    }
+    spool_setup(store_path, dir, dir_fd, bytes, leave);
 }
 
 void setup_signals(void (*on_stop)(int))

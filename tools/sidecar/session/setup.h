@@ -57,7 +57,7 @@ bool setup_boot_is_ours(const uint8_t boot_id[16]);
 /* The seccomp filter; if there is none, the log says so. */
 void setup_confine(void);
 /* The spool, as large as the settings say. */
-void setup_spool(const char *store_path, const char *dir);
+void setup_spool(const char *store_path, const char *dir, int dir_fd);
 struct upload;
 /* Start what sends the store to `given` (URLs; NULL: those of the
  * configuration), before the store is opened: an open one must not be forked.

@@ -27,7 +27,8 @@ void spool_unlock(void)
     (void)pthread_mutex_unlock(&spool_mutex);
 }
 
-void spool_setup(const char *store, const char *dir, int64_t most_bytes)
+void spool_setup(const char *store, const char *dir, int dir_fd,
+                 int64_t most_bytes, const char *leave)
 {
     struct spool_setting *to = &spool_setting;
     int64_t slots = most_bytes / LANE_SEGMENT;
@@ -35,11 +36,18 @@ void spool_setup(const char *store, const char *dir, int64_t most_bytes)
         slots = 0;
     snprintf(to->store, sizeof to->store, "%s", store);
     snprintf(to->dir, sizeof to->dir, "%s", dir);
+    to->leave = leave;
+    to->dir_fd = dir_fd;
     lane_boot_id(to->boot_id);
     to->slots_most = slots <= 0                ? 0
                      : slots > SPOOL_SLOTS_MAX ? SPOOL_SLOTS_MAX
                                                : (uint32_t)slots;
     spool_left_remove();
+}
+
+bool spool_is_off(void)
+{
+    return spool_setting.slots_most == 0;
 }
 
 void spool_path(uint64_t key, char out[PATHS_MAX + 32])
@@ -58,16 +66,20 @@ static void file_remove(uint64_t key)
 /* ---- slots ----------------------------------------------------------------
  */
 
-int64_t spool_slot_take(struct spool *sp)
+int64_t spool_slot_take(struct spool *sp, enum spool_reason *why)
 {
-    if (spool_setting.slots_used >= spool_setting.slots_most)
+    *why = SPOOL_FULL;
+    if (spool_setting.slots_used >= spool_setting.slots_most ||
+        (!sp->free_count && sp->slots >= SPOOL_SLOTS_MAX))
         return -ENOSPC;
+    *why = SPOOL_UNWRITABLE;
     if (sp->fd < 0) {
         sp->fd = spool_file_make(&sp->head);
         if (sp->fd < 0)
             return sp->fd;
     }
-    if (!sp->free_count && sp->slots >= SPOOL_SLOTS_MAX)
+    *why = SPOOL_NO_ROOM;
+    if (!sp->free_count && !spool_file_has_room(sp->fd))
         return -ENOSPC;
     sp->used++;
     spool_setting.slots_used++;
@@ -210,6 +222,18 @@ void spool_tidy(struct session *s)
         file_drop(s->spool);
 }
 
+uint64_t spool_refusals(struct session *s, enum spool_reason why)
+{
+    lane_assert(why < SPOOL_REASONS);
+    if (!s->spool)
+        return 0;
+    spool_lock();
+    uint32_t count = s->spool->refused[why];
+    s->spool->refused[why] = 0;
+    spool_unlock();
+    return count;
+}
+
 /* ---- of a session ---------------------------------------------------------
  */
 
@@ -308,11 +332,13 @@ void spool_detach(struct session *s)
     if (!s->spool || !s->spool->keeper)
         return;
     spool_lock();
-    if (!s->spool->keeper->broken && !is_taken(s->spool))
+    if (!s->comes_back && !s->spool->keeper->broken && !is_taken(s->spool))
         lane_keeper_promise(s->spool->keeper, false);
     TAILQ_REMOVE(&spool_setting.list, s->spool, of_list);
     while (s->spool->is_busy)
         (void)pthread_cond_wait(&spool_idle, &spool_mutex);
     s->spool->keeper = NULL;
+    if (TAILQ_EMPTY(&spool_setting.list))
+        spool_ease();
     spool_unlock();
 }

@@ -16,10 +16,25 @@
 struct session;
 struct spool;
 
+/* Why there is no room in it. */
+enum spool_reason {
+    SPOOL_FULL,       /* spool_size */
+    SPOOL_NO_ROOM,    /* spool_free: on its file system */
+    SPOOL_UNWRITABLE, /* an error of the file system */
+    SPOOL_REASONS
+};
+
 /* Once, before sessions are opened: the store, the directory of the sessions
- * (what stays of one that is gone there is removed) and the most bytes that
- * all files together may take; 0: no spool. */
-void spool_setup(const char *store, const char *dir, int64_t most_bytes);
+ * (its descriptor stays open; what stays of one that is gone there is removed),
+ * the most bytes that all files together may take (0: no spool) and the room
+ * that they leave on their file system, as the setting says it (not copied). */
+void spool_setup(const char *store, const char *dir, int dir_fd,
+                 int64_t most_bytes, const char *leave);
+/* Is there none, by the setting? */
+bool spool_is_off(void);
+/* How often it refused a segment of this session after it had taken one, since
+ * this was asked last. */
+uint64_t spool_refusals(struct session *session, enum spool_reason why);
 
 /* The file that an earlier sidecar left of this session, if there is one:
  * before its keeper is opened. 0, -ENOMEM, or -EALREADY: another sidecar has
@@ -53,6 +68,6 @@ bool spool_was_written(const struct session *session, uint32_t lane,
 void spool_wake(bool is_busy);
 /* Let the thread go first for a moment, if it cannot keep up. */
 void spool_yield(void);
-/* Say, in the log and beside the sessions, if it cannot be written; and no more
- * when it can, or at the end. */
-void spool_tell(int dir_fd, bool is_end);
+/* At the end: what was told, in the log and beside the sessions, of why there
+ * is no room holds no more. */
+void spool_end(void);

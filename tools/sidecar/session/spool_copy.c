@@ -7,8 +7,9 @@
  * reads, then given back.
  *
  * Kept apart from decoding, so that no transaction, sync or child process that
- * the main thread waits for stops it. It opens nothing but the file of a spool,
- * and takes no signal but SIGBUS (a session that was cut short).
+ * the main thread waits for stops it. It opens nothing but the file of a spool
+ * and the one that tells why there is no room, and takes no signal but SIGBUS
+ * (a session that was cut short).
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include "tools/common/text/format.h"
 #include "tools/sidecar/store/log.h"
 #include "tools/sidecar/session/spool_internal.h"
 #include "tools/sidecar/store/trouble.h"
@@ -38,7 +40,11 @@ static struct {
     pthread_cond_t work, eased;
     bool is_pressed; /* written under the lock, a hint for others */
     int64_t awake_until_ns, busy_until_ns, again_at_ns;
-    int error; /* of the last copy; 0: it went well */
+    int error; /* of a copy a moment ago; 0: they went well */
+    enum spool_reason why;
+    int64_t refused_at_ns;
+    int told; /* 0, or the reason + 1 */
+    bool is_over;
 } copier = {.work = PTHREAD_COND_INITIALIZER,
             .eased = PTHREAD_COND_INITIALIZER};
 
@@ -153,11 +159,75 @@ static void promise(struct spool *sp, bool is_soon)
     sp->is_promised = is_soon;
 }
 
-static void note(int rc)
+/* What is the matter, and the setting that cures it. */
+static void describe(enum spool_reason why, int error, char *out, size_t bytes)
 {
-    copier.error = rc;
-    if (rc != 0)
-        copier.again_at_ns = now_ns() + again_ns;
+    static const char so[] = "calls that find no room in shared memory are "
+                             "counted without detail";
+    const char *store = spool_setting.store;
+    if (why == SPOOL_FULL)
+        snprintf(
+            out, bytes,
+            "the spool beside '%s' is full, %s: %s; spool_size lets "
+            "it be larger",
+            store,
+            format_bytes((int64_t)spool_setting.slots_most * LANE_SEGMENT).text,
+            so);
+    else if (why == SPOOL_NO_ROOM)
+        snprintf(out, bytes,
+                 "the spool beside '%s' grows no more, as its file system is "
+                 "nearly full: %s; spool_free (%s) is what it leaves there",
+                 store, so, spool_setting.leave);
+    else
+        snprintf(out, bytes, "the spool beside '%s' cannot be written: %s; %s",
+                 store, strerror(-error), so);
+}
+
+/* While it is so, and a second more: what is full may take a segment now and
+ * then. The main thread may be waiting for the store just now, so it is told
+ * from here. Locked. */
+static void tell(int64_t now)
+{
+    char text[PATHS_MAX + 256];
+    if (copier.error != 0 && now - copier.refused_at_ns > awake_ns)
+        copier.error = 0;
+    int state = copier.error ? (int)copier.why + 1 : 0;
+    if (state == copier.told || copier.is_over)
+        return;
+    copier.told = state;
+    if (state)
+        describe(copier.why, copier.error, text, sizeof text);
+    trouble_set_spool(spool_setting.dir_fd, state ? text : NULL);
+    if (state)
+        log_line("%s", text);
+}
+
+void spool_ease(void)
+{
+    copier.error = 0;
+    tell(now_ns());
+}
+
+/* How a copy went. What is full has room again when something was decoded; what
+ * cannot be written is tried again later. */
+static void note(struct spool *sp, enum spool_reason why, int rc)
+{
+    int64_t now = now_ns();
+    copier.again_at_ns = 0;
+    if (rc != 0 && why == SPOOL_UNWRITABLE)
+        copier.again_at_ns = now + again_ns;
+    if (rc != 0) {
+        copier.error = rc;
+        copier.why = why;
+        copier.refused_at_ns = now;
+    }
+    if (sp && rc != 0 && (!sp->is_refused || sp->why != why))
+        sp->refused[why]++;
+    if (sp) {
+        sp->is_refused = rc != 0;
+        sp->why = why;
+    }
+    tell(now);
 }
 
 static void press(bool is_pressed)
@@ -188,18 +258,18 @@ void spool_yield(void)
 static bool copy_one(void)
 {
     struct copy c;
-    bool is_late = copier.error != 0 && now_ns() < copier.again_at_ns;
+    bool is_late = now_ns() < copier.again_at_ns;
     if (is_late || !pick(&c)) {
         press(false);
         return false;
     }
     press(c.behind > PRESSED * spared(c.spool->keeper));
-    int64_t slot = spool_slot_take(c.spool);
+    enum spool_reason why;
+    int64_t slot = spool_slot_take(c.spool, &why);
     if (slot < 0) {
-        bool is_full = spool_setting.slots_used >= spool_setting.slots_most;
         promise(c.spool, false);
         press(false);
-        note(is_full ? 0 : (int)slot);
+        note(c.spool, why, (int)slot);
         return false;
     }
     c.slot = (uint32_t)slot;
@@ -211,7 +281,7 @@ static bool copy_one(void)
     c.spool->is_busy = false;
     (void)pthread_cond_broadcast(&spool_idle);
     if (rc != -ESTALE) {
-        note(rc);
+        note(c.spool, SPOOL_UNWRITABLE, rc);
         promise(c.spool, rc == 0);
     }
     if (rc != 0 || publish(&c) != 0)
@@ -227,7 +297,7 @@ static void rest(int64_t now, int64_t *pause)
     if (*pause > most)
         *pause = PAUSE_LEAST_NS;
     if (now >= copier.awake_until_ns) {
-        copier.error = 0; /* nothing suffers from it */
+        spool_ease(); /* nothing suffers from it */
         (void)pthread_cond_wait(&copier.work, &spool_mutex);
         *pause = PAUSE_LEAST_NS;
     } else {
@@ -246,6 +316,7 @@ static void *work(void *nothing)
     spool_lock();
     for (;;) {
         int64_t now = now_ns();
+        tell(now);
         if (!copy_one()) {
             rest(now, &pause);
             continue;
@@ -268,7 +339,7 @@ static void start(void)
     if (rc == 0) /* for people */
         (void)pthread_setname_np(copier.thread, "handspan-spool");
     if (rc != 0)
-        note(-rc);
+        note(NULL, SPOOL_UNWRITABLE, -rc);
 }
 
 void spool_wake(bool is_busy)
@@ -288,21 +359,11 @@ void spool_wake(bool is_busy)
     spool_unlock();
 }
 
-void spool_tell(int dir_fd, bool is_end)
+void spool_end(void)
 {
-    static bool is_told;
-    char text[PATHS_MAX + 256];
     spool_lock();
-    int error = is_end ? 0 : copier.error;
+    copier.is_over = true;
+    if (copier.told)
+        trouble_set_spool(spool_setting.dir_fd, NULL);
     spool_unlock();
-    if (is_told == (error != 0))
-        return;
-    is_told = error != 0;
-    snprintf(text, sizeof text,
-             "the spool beside '%s' cannot be written: %s; calls that find no "
-             "room in shared memory are counted without detail",
-             spool_setting.store, strerror(-error));
-    trouble_set_spool(dir_fd, is_told ? text : NULL);
-    if (is_told)
-        log_line("%s", text);
 }

@@ -14,7 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
+#include "tools/common/config.h"
 #include "tools/sidecar/store/log.h"
 #include "tools/sidecar/session/session.h"
 #include "tools/sidecar/session/spool_internal.h"
@@ -27,6 +29,18 @@ struct claim {
 int64_t spool_slot_at(uint32_t slot)
 {
     return SPOOL_HEAD + (int64_t)slot * LANE_SEGMENT;
+}
+
+bool spool_file_has_room(int fd)
+{
+    struct statvfs at;
+    int64_t leave;
+    if (fstatvfs(fd, &at) != 0)
+        return true; /* a write will tell */
+    int64_t block = (int64_t)at.f_frsize;
+    return config_parse_room(spool_setting.leave, (int64_t)at.f_blocks * block,
+                             &leave) != 0 ||
+           leave < 0 || (int64_t)at.f_bavail * block - LANE_SEGMENT >= leave;
 }
 
 /*

@@ -48,6 +48,9 @@ struct spool {
     bool is_read;               /* what an earlier sidecar left, if any */
     bool is_busy;               /* a copy of it is being written */
     bool is_promised;
+    bool is_refused; /* the last segment, and why: */
+    enum spool_reason why;
+    uint32_t refused[SPOOL_REASONS];
 };
 TAILQ_HEAD(spool_list, spool);
 
@@ -56,6 +59,8 @@ struct spool_setting {
     uint8_t boot_id[16];
     uint32_t slots_most; /* of all; 0: no spool */
     uint32_t slots_used;
+    int dir_fd;
+    const char *leave; /* config_parse_room() */
     struct spool_list list;
 };
 extern struct spool_setting spool_setting;
@@ -77,6 +82,8 @@ int spool_file_make(const struct spool_head *head)
 int spool_file_read(struct spool *spool, const struct session *session)
     __attribute__((warn_unused_result));
 int64_t spool_slot_at(uint32_t slot);
+/* For one more slot, and for all that is to be left free. */
+bool spool_file_has_room(int fd);
 /* Which slot comes next. 0 or -errno. */
 int spool_file_announce(int fd, uint32_t slot)
     __attribute__((warn_unused_result));
@@ -84,8 +91,8 @@ int spool_file_announce(int fd, uint32_t slot)
 /* ---- slots and index ------------------------------------------------------
  */
 
-/* A free slot, -ENOSPC: the spool is full, or -errno. */
-int64_t spool_slot_take(struct spool *spool)
+/* A free slot, or -errno and why there is none. */
+int64_t spool_slot_take(struct spool *spool, enum spool_reason *why)
     __attribute__((warn_unused_result));
 void spool_slot_give(struct spool *spool, uint32_t slot);
 /* It is in use no more, and used no more as long as this sidecar has the file.
@@ -96,6 +103,12 @@ int spool_put(struct spool *spool, uint32_t lane, uint64_t segment,
               uint32_t slot) __attribute__((warn_unused_result));
 /* It was put last, and is not. */
 void spool_take_back(struct spool *spool, uint32_t lane);
+
+/* ---- spool_copy.c ---------------------------------------------------------
+ */
+
+/* Nobody asks for room any more: what was told of it holds no more. Locked. */
+void spool_ease(void);
 
 /* ---- spool_left.c ---------------------------------------------------------
  */

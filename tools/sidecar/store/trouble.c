@@ -8,32 +8,31 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ASIDE "." TROUBLE_FILE
-
-static void put(int dir_fd, const char *name, const char *text)
+static void put(int dir_fd, const char *name, const char *aside,
+                const char *text)
 {
     lane_assert(text != NULL);
     int fd =
-        openat(dir_fd, ASIDE,
+        openat(dir_fd, aside,
                O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return;
     size_t len = strlen(text);
     ssize_t n = write(fd, text, len);
     close(fd);
-    if (n != (ssize_t)len || renameat(dir_fd, ASIDE, dir_fd, name) != 0)
-        (void)unlinkat(dir_fd, ASIDE, 0);
+    if (n != (ssize_t)len || renameat(dir_fd, aside, dir_fd, name) != 0)
+        (void)unlinkat(dir_fd, aside, 0);
 }
 
 void trouble_set(int dir_fd, const char *text)
 {
-    put(dir_fd, TROUBLE_FILE, text);
+    put(dir_fd, TROUBLE_FILE, "." TROUBLE_FILE, text);
 }
 
 void trouble_set_spool(int dir_fd, const char *text)
 {
     if (text)
-        put(dir_fd, TROUBLE_SPOOL_FILE, text);
+        put(dir_fd, TROUBLE_SPOOL_FILE, "." TROUBLE_SPOOL_FILE, text);
     else
         (void)unlinkat(dir_fd, TROUBLE_SPOOL_FILE, 0);
 }

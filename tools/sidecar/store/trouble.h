@@ -18,5 +18,5 @@
 void trouble_set(int dir_fd, const char *text);
 void trouble_clear(int dir_fd);
 /* DIR/spool.error: why the spool cannot be written, as long as that is so; the
- * store goes on. NULL: it can. */
+ * store goes on. NULL: it can. From any one thread. */
 void trouble_set_spool(int dir_fd, const char *text);
