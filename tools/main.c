@@ -45,6 +45,7 @@ static const struct command {
     {"doctor", cmd_doctor},
     {"schema", cmd_schema},
     {"config", cmd_config},
+    {"upload", cmd_upload},
     {"uploads", cmd_uploads},
     {"prune", cmd_prune},
     {"delete", cmd_delete},

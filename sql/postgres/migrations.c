@@ -3,11 +3,13 @@
 #include "sql/sql.h"
 #include <stddef.h>
 
-extern const char sql_postgres_0001[], sql_postgres_0002[], sql_postgres_0003[];
+extern const char sql_postgres_0001[], sql_postgres_0002[], sql_postgres_0003[],
+    sql_postgres_0004[];
 
 const char *const sql_postgres_migrations[] = {
     sql_postgres_0001,
     sql_postgres_0002,
     sql_postgres_0003,
+    sql_postgres_0004,
     NULL,
 };

@@ -196,7 +196,8 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
 ON CONFLICT (session, site) DO UPDATE SET binding = excluded.binding,
   shim = excluded.shim, reason = excluded.reason;
 -- :site_unseen
-UPDATE sites SET unseen = ?3 WHERE session = ?1 AND site = ?2;
+UPDATE sites SET unseen = ?3, file = ?4, line = ?5
+WHERE session = ?1 AND site = ?2;
 
 -- A new span; most have no values (span_plain). One that is there is left as it
 -- is: no row changed.

@@ -82,11 +82,22 @@ SELECT s.ref, s.parent_ref, s.process_idx, t.trace_id, e.key, s.site, p.pid,
       'offset', f.value ->> 'offset', 'build_id', f.value ->> 'build_id'))
     FROM json_each(s.error, CASE
       WHEN json_array_length(s.error, '$.origin') > 0 THEN '$.origin'
-      ELSE '$.stack' END) f) END
+      ELSE '$.stack' END) f) END,
+  i.file, i.line, i.is_root AND s.parent_ref = 0, o.at_unix_ns, o.limit_ns,
+  CASE WHEN json_valid(o.detail) THEN (SELECT json_group_array(json_object(
+      'function', f.value ->> 'function',
+      'file', replace(f.value ->> 'file',
+        rtrim(f.value ->> 'file', replace(f.value ->> 'file', '/', '')), ''),
+      'line', f.value ->> 'line',
+      'object', replace(f.value ->> 'object', rtrim(f.value ->> 'object',
+        replace(f.value ->> 'object', '/', '')), ''),
+      'offset', f.value ->> 'offset', 'build_id', f.value ->> 'build_id'))
+    FROM json_each(o.detail, '$.stack') f) END
 FROM spans s
 JOIN sessions e ON e.session = s.session
 JOIN traces t ON t.trace = s.trace
 LEFT JOIN sites i ON i.session = s.session AND i.site = s.site
+LEFT JOIN overdue o ON o.session = s.session AND o.ref = s.ref
 LEFT JOIN processes p ON p.session = s.session AND p.idx = s.process_idx
 LEFT JOIN threads h ON h.session = s.session AND h.lane = s.ref >> 48
   AND h.generation = s.generation

@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import unittest
 
 SOURCE, HANDSPAN = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
@@ -73,6 +74,51 @@ class Claims(unittest.TestCase):
         for command in set(commands) - {"types", "version"}:
             self.assertRegex(manual, rf"(?m)^\\fBhandspan .*\b{command}\b",
                              "not in SYNOPSIS")
+
+    def test_exit_statuses_are_as_said(self):
+        """0 fine, 1 nothing matched or something is amiss, 2 trouble."""
+        with tempfile.TemporaryDirectory(prefix="handspan-claims-") as top:
+            store = f"--store={top}/s.db"
+            settings = os.path.join(top, "settings")
+            with open(settings, "w", encoding="utf-8") as f:
+                f.write("keep_age = 3d # no comment\n")
+            env = dict(os.environ, HANDSPAN_DIR=top, HOME=top,
+                       HANDSPAN_CONFIG="/dev/null", HANDSPAN_STORE=top + "/s.db")
+            os.chmod(top, 0o700)
+
+            def status(*args, **more):
+                return subprocess.run(
+                    [HANDSPAN, *args], env=dict(env, **more), cwd=top,
+                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL, check=False).returncode
+            self.assertEqual(status("run", "--summary=never", "--", "true"), 0)
+            self.assertEqual(status("run", "--summary=never", "--", "false"), 1)
+            for wanted, *args in (
+                    (0, "list"), (0, "help"), (0, "config"), (2, "nothing"),
+                    (2, "show", "--no-such-option"), (2, "uploads", "--forget=x"),
+                    (2, "env", "-m", "nosuch"), (2, "symbolize", "--object", "x"),
+                    (2, "upload", "--upload", "nothing://x"), (2, "upload"),
+                    (2, "export", "--format=csv", "--json"),
+                    (0, "export", "--format=csv"), (0, "export", "--json"),
+                    (1, "list", "--where=name=nobody"), (0, "errors"),
+                    (1, "errors", "--where=name=nobody")):
+                self.assertEqual(status(*args), wanted, args)
+            self.assertEqual(status("config", HANDSPAN_CONFIG=settings), 1)
+            self.assertEqual(status("list", store + "-not-there"), 2)
+            # what the run began ends before its folder goes
+            subprocess.run(["flock", "-w", "60", top + "/sidecar.lock", "true"],
+                           check=True)
+
+    def test_the_version_says_which_build(self):
+        """The number of one place, and the linker's note of this very file."""
+        number, = re.findall(r"project\(handspan VERSION ([\d.]+)",
+                             read("CMakeLists.txt"))
+        note = subprocess.run(["readelf", "-n", HANDSPAN], text=True, check=True,
+                              stdout=subprocess.PIPE).stdout
+        build, = re.findall(r"Build ID: (\w+)", note)
+        self.assertEqual(said("--version"),
+                         f"handspan {number} build {build}\n")
+        self.assertIn(f"## {number}", read("CHANGELOG.md"))
 
     def test_each_link_leads_somewhere(self):
         pages = glob.glob(f"{SOURCE}/docs/*.md") + glob.glob(f"{SOURCE}/examples/*.md")

@@ -97,10 +97,9 @@ class Growth(base.Base):
         as if the program had so many more handlers."""
         for i in range(1, factor):
             self.execute(
-                "INSERT INTO sites SELECT session, site + 1000 * ?1, name || ?1"
-                ", symbol, object, binding, shim, reason, address, build_id, "
-                "declaration, is_root, declared, manifest, unseen, slow_ns, "
-                "overdue_ns FROM sites WHERE site < 1000", i)
+                "INSERT INTO sites (session, site, name, symbol, object, binding)"
+                " SELECT session, site + 1000 * ?1, name || ?1, symbol, object, "
+                "binding FROM sites WHERE site < 1000", i)
             self.execute(
                 "INSERT INTO error_groups SELECT printf('%016x', "
                 "abs(random() / 2)), handler || ?1, kind, type, rule, count, "

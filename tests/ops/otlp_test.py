@@ -177,7 +177,7 @@ class Otlp(base.Base):
                 str(groups), extra=extra)
         self.end_sidecar()
 
-    def check_all(self, values=False):
+    def check_all(self, values=False, roots=()):
         """What was received is what the store has. (The uploader may outlive
         the sidecar for a moment.)"""
         if self.rows("SELECT 1 FROM sinks"):
@@ -201,7 +201,9 @@ class Otlp(base.Base):
             self.assertEqual(span.parent_span_id.hex(),
                              row["parent_span_id"] or "")
             self.assertEqual(span.name, row["name"])
-            self.assertEqual(span.kind, trace_pb2.Span.SPAN_KIND_INTERNAL)
+            self.assertEqual(span.kind, trace_pb2.Span.SPAN_KIND_SERVER
+                             if span.name in roots
+                             else trace_pb2.Span.SPAN_KIND_INTERNAL)
             self.assertEqual(span.start_time_unix_nano, row["start_unix_ns"])
             self.assertEqual(
                 span.end_time_unix_nano - span.start_time_unix_nano,
@@ -256,7 +258,9 @@ class Otlp(base.Base):
             "secret-value-4711", self.path])),
             {"secret-value-4711", self.path})
         about = next(iter(self.receiver.spans()[0].values()))[1]
-        self.assertEqual(about["service.name"], "unknown_service:prog")
+        self.assertEqual(about["service.name"], "prog")
+        self.assertEqual((about["os.type"], about["host.arch"]),
+                         ("linux", "amd64"))
 
     def test_by_the_environment_of_opentelemetry(self):
         """Only when 'otlp' is named."""
@@ -453,27 +457,35 @@ class Otlp(base.Base):
                 self.assertEqual(
                     mine.get("error.type"),
                     error.get("type") or error.get("kind"))
-                real = error.get("kind") in ("exception", "signal")
-                self.assertEqual(len(span.events), int(real))
+                self.assertEqual(len(span.events), int(bool(error)))
                 seen["links"] += len(links)
                 seen["orphan"] += bool(row["orphan"])
                 seen["rule"] += error.get("kind") == "rule"
-                if not real:
+                if not error:
                     continue
                 event = attributes(span.events[0].attributes)
+                message = error["message"] if values and error.get("message") \
+                    else error.get("rule")
+                kind = error.get("type") or error["kind"]
                 self.assertEqual(span.events[0].name, "exception")
-                self.assertEqual(event["exception.type"], error["type"])
-                self.assertEqual(event.get("exception.message"),
-                                 error["message"] if values else None)
+                self.assertEqual(event["exception.type"], kind)
+                self.assertEqual(event.get("exception.message"), message)
                 frames = error["origin"] or error["stack"]
-                lines = event["exception.stacktrace"].splitlines()
-                self.assertEqual(len(lines), len(frames))
+                if not frames:
+                    self.assertNotIn("exception.stacktrace", event)
+                    continue
+                head, *lines = event["exception.stacktrace"].splitlines()
+                self.assertEqual(head, kind + (
+                    ": " + message.splitlines()[0] if message else ""))
+                lines = lines[-len(frames):]
                 for line, frame in zip(lines, frames):
-                    place = frame["file"] and " (%s:%d)" % (
-                        frame["file"].rsplit("/", 1)[-1], frame["line"] or 0)
-                    self.assertEqual(line, "at " + (frame["function"] or "?") +
-                                     (place or ""))
-                seen["events"] += 1
+                    place = " (%s:%d)" % (
+                        frame["file"].rsplit("/", 1)[-1], frame["line"] or 0) \
+                        if frame["file"] else " (%s+%s)" % (
+                            frame["object"].rsplit("/", 1)[-1], frame["offset"])
+                    self.assertEqual(line, "    at " + (frame["function"] or "?")
+                                     + place)
+                seen["events"] += error["kind"] != "rule"
             self.assertEqual([k for k, n in seen.items() if not n], [])
         found = scan.plants_in(self.wire, True)
         self.assertEqual(set(found), {"input", "output", "command", "stderr",
@@ -535,6 +547,82 @@ class Otlp(base.Base):
                      for c in r.scope_spans for s in c.spans
                      if s.name == "odd"]
             self.assertEqual(found[0]["handspan.input"], stored)
+
+    def test_where_people_look(self):
+        """Where a handler is defined (a path is a value, its base name is
+        none), entry points as servers, what the resource says besides."""
+        self.manifest = self.write("handspan.manifest", MANIFEST.replace(
+            "[[span]] int group", "[[root]] int group"))
+        self.traced(1, OTEL_RESOURCE_ATTRIBUTES="k8s.pod.name=jobs-1,"
+                    "k8s.namespace.name=night,container.id=" + "c0" * 32)
+        lines = PROG.splitlines()
+        for values in False, True:
+            out = os.path.join(self.path, "out")
+            self.ok("export", "-f", "otlp-protobuf", "-o", out,
+                    *["--values"] * values)
+            with open(out, "rb") as f:
+                message = decode(f.read(), "")
+            for r in message.resource_spans:
+                about = attributes(r.resource.attributes)
+                self.assertEqual(about["service.name"], "prog")
+                self.assertEqual(about["k8s.pod.name"], "jobs-1")
+                self.assertEqual(about["k8s.namespace.name"], "night")
+                self.assertEqual(about["container.id"], "c0" * 32)
+            spans = {s.name: s for r in message.resource_spans
+                     for c in r.scope_spans for s in c.spans}
+            for name in "step", "group":
+                mine = attributes(spans[name].attributes)
+                path, _, file = mine["code.file.path"].rpartition("/")
+                # (it may have been compiled for another case)
+                self.assertEqual((path[:1], file), ("/" * values, "prog.c"))
+                self.assertIn(" %s(" % name,
+                              lines[mine["code.line.number"] - 1])
+            self.assertEqual(spans["group"].kind, 2)
+            self.assertEqual(spans["step"].kind, 1)
+
+    def test_overdue(self):
+        """A call that took too long says where it stood then: in an export,
+        and when it has ended to the sink."""
+        prog = self.build("""#include <unistd.h>
+            __attribute__((noinline)) long waits(int fd) {
+                char c; long n = read(fd, &c, 1); __asm__ volatile("");
+                return n; }
+            int main(void) { return waits(0) != 1; }""", "late")
+        manifest = self.write(
+            "late.manifest", '[[span, overdue("50ms")]] long waits(int fd);\n')
+        env = dict(self.env, HANDSPAN_UPLOAD=f"otlp+http://{self.at}")
+        with subprocess.Popen([base.HANDSPAN, "run", "-m", manifest,
+                               "--summary=never", prog], env=env,
+                              stdin=subprocess.PIPE) as run:
+            self.wait_for(lambda: os.path.exists(self.store) and self.rows(
+                "SELECT 1 FROM sqlite_master WHERE name = 'overdue'") and
+                self.rows("SELECT 1 FROM overdue"), "it is overdue")
+            out = os.path.join(self.path, "open")
+            self.ok("export", "-f", "otlp-protobuf", "-o", out)
+            run.communicate(b"x")
+            self.assertEqual(run.returncode, 0)
+        self.end_sidecar()
+        self.wait_for(lambda: self.rows(
+            "SELECT 1 FROM sinks WHERE state = 'idle' AND cursor_seq = "
+            "(SELECT max(seq) FROM outbox)"), "all is sent")
+        with open(out, "rb") as f:
+            messages = [decode(f.read(), "")]
+        messages += [m for _, _, m in self.receiver.requests]
+        found = {}
+        for i, message in enumerate(messages):
+            for r in message.resource_spans:
+                for s in (s for c in r.scope_spans for s in c.spans):
+                    if s.name == "waits":
+                        found[bool(i)] = s
+        self.assertEqual(set(found), {False, True})
+        for span in found.values():
+            event, = span.events
+            self.assertEqual(event.name, "overdue")
+            about = attributes(event.attributes)
+            self.assertEqual(about["handspan.overdue.limit_ns"], 50 * 10**6)
+            self.assertIn("waits (late.c:", about["code.stacktrace"])
+            self.assertEqual(event.time_unix_nano, self.rows(
+                "SELECT at_unix_ns FROM overdue")[0][0])
 
     def test_export_of_others(self):
         self.traced(2)

@@ -24,7 +24,7 @@ import scan
 from base import expect, until
 
 BIG = 50 << 20
-SCHEMA = b'[{"version":3,"spans_key":"trace_id,span_id"}]'
+SCHEMA = b'[{"version":4,"spans_key":"trace_id,span_id"}]'
 
 
 class Server(http.server.ThreadingHTTPServer):

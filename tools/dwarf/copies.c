@@ -108,6 +108,8 @@ static int find_origin(void *context, Dwarf_Die *die)
             break;
         w->copies->is_known = true;
         w->origin = origin_of(die);
+        w->copies->file = w->origin.file;
+        w->copies->line = (unsigned)w->origin.line;
     }
     return 0;
 }

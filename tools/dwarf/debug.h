@@ -40,7 +40,9 @@ struct debug_copies {
     const char *symbol; /* in: as in the symbol table */
     uint64_t vaddr;     /* in: its address, 0: it has none */
     bool is_known;      /* there is an entry for it */
-    size_t inlined;     /* calls that were replaced by its body */
+    const char *file;   /* where it is defined, until debug_close(); or NULL */
+    unsigned line;
+    size_t inlined; /* calls that were replaced by its body */
     struct debug_place places[DEBUG_PLACES]; /* the first of them, each once */
     size_t place_count;
     size_t clones; /* out-of-line copies at other addresses */

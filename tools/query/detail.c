@@ -186,6 +186,8 @@ static void read_site(sqlite3_stmt *stmt, void *entry)
     s->manifest = query_text_copy(stmt, 14);
     s->unseen = query_text_copy(stmt, 15);
     s->open = query_int(stmt, 16, 0);
+    s->file = query_text_copy(stmt, 17);
+    s->line = query_int(stmt, 18, -1);
 }
 
 static void read_thread(sqlite3_stmt *stmt, void *entry)
@@ -313,7 +315,7 @@ void query_detail_free(struct query_detail *d)
     FREE_EACH(sites, site_count, d->sites[i].name, d->sites[i].symbol,
               d->sites[i].object, d->sites[i].binding, d->sites[i].shim,
               d->sites[i].reason, d->sites[i].build_id, d->sites[i].declared,
-              d->sites[i].manifest, d->sites[i].unseen);
+              d->sites[i].manifest, d->sites[i].unseen, d->sites[i].file);
     FREE_EACH(threads, thread_count, d->threads[i].name);
     FREE_EACH(rollups, rollup_count, d->rollups[i].histogram);
     FREE_EACH(losses, loss_count, d->losses[i].kind);

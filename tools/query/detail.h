@@ -36,6 +36,8 @@ struct query_site {
     bool is_root;
     char *name, *symbol, *object, *binding, *shim, *reason, *build_id;
     char *declared, *manifest, *unseen; /* unseen NULL: not known */
+    char *file;                         /* where it is defined, or NULL */
+    int64_t line;                       /* -1: not known */
 };
 struct query_thread {
     int64_t session, lane, generation, process_idx, tid;

@@ -202,8 +202,12 @@ static int serve(struct sidecar *c)
     if (status != EXIT_TROUBLE)
         trouble_clear(c->dir_fd);
     /* whoever typed it wants to know whether all was sent */
-    if (!upload_finish(c->upload, ROUND_UPLOAD_MS) && c->once && status == 0)
+    if (!upload_finish(c->upload, ROUND_UPLOAD_MS) && c->once && status == 0) {
+        log_line("not all is sent in %d s; 'handspan upload --wait' sends the "
+                 "rest",
+                 ROUND_UPLOAD_MS / 1000);
         status = EXIT_FOUND;
+    }
     return status;
 }
 

@@ -3,9 +3,10 @@
 #include "tools/upload/outbox/sink.h"
 #include <string.h>
 
-extern const struct sink_ops sink_otlp, sink_postgrest;
+extern const struct sink_ops sink_otlp, sink_postgres, sink_postgrest;
 
-static const struct sink_ops *const sinks[] = {&sink_postgrest, &sink_otlp};
+static const struct sink_ops *const sinks[] = {&sink_postgrest, &sink_otlp,
+                                               &sink_postgres};
 
 const struct sink_ops *sink_find(const char *scheme)
 {

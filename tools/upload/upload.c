@@ -275,7 +275,7 @@ static int sink_of(const char *text, struct work *w,
         return upload_url_check(&w->url, (*ops)->options, why, why_bytes);
     snprintf(why, why_bytes,
              "no sink has the scheme '%s'; there are otlp, otlp+http(s), "
-             "postgrest+http(s) and insforge+http(s)",
+             "postgresql, postgrest+http(s) and insforge+http(s)",
              w->url.scheme);
     return -EINVAL;
 }
@@ -322,6 +322,31 @@ int upload_check(const char *urls,
         explicit_bzero(w, sizeof *w); /* keys */
     free(w);
     return problems;
+}
+
+int upload_names(const char *urls,
+                 void (*each)(void *context, const char *name), void *context)
+{
+    char one[UPLOAD_URL_MAX], why[1024];
+    char name[UPLOAD_SINKS_MAX][UPLOAD_URL_MAX];
+    const struct sink_ops *ops;
+    struct work *w = calloc(1, sizeof *w);
+    int count = 0;
+    while (w && count < UPLOAD_SINKS_MAX && next_url(&urls, one)) {
+        int same = 0;
+        if (sink_of(one, w, &ops, why, sizeof why) != 0)
+            continue;
+        while (same < count && strcmp(name[same], w->url.name) != 0)
+            same++;
+        if (same < count)
+            continue;
+        snprintf(name[count], sizeof name[count], "%s", w->url.name);
+        each(context, name[count++]);
+    }
+    if (w)
+        explicit_bzero(w, sizeof *w); /* keys */
+    free(w);
+    return count;
 }
 
 /* `start` false: only whether they are right. */

@@ -27,10 +27,14 @@ int upload_start(const char *store, const char *urls, const int *close_fds,
 int upload_check(const char *urls,
                  void (*each)(void *context, const char *text), void *context)
     __attribute__((warn_unused_result));
-/* Something new is in the store. Never blocks. NULL is fine. */
+/* The names that the sinks of such a list have in the store, each once; those
+ * that are wrong are left out. Returns their number. */
+int upload_names(const char *urls,
+                 void (*each)(void *context, const char *name), void *context);
 /* After that: wipe from this process's environment what only the uploaders
  * need, the keys and headers that `urls` and the settings name. */
 void upload_forget_keys(const char *urls);
+/* Something new is in the store. Never blocks. NULL is fine. */
 void upload_poke(struct upload *upload);
 /* No more will come: let them send what they can, at most so long. NULL is
  * fine. False: something is left that was not sent. */

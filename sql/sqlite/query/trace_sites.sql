@@ -5,7 +5,8 @@ SELECT i.session, i.site, i.name, i.symbol, i.object, i.binding, i.shim,
        i.reason, i.address, i.build_id, i.declaration, i.is_root,
        i.slow_ns, i.declared, i.manifest, i.unseen,
        (SELECT count(*) FROM span_rows o INDEXED BY spans_open
-        WHERE o.session = i.session AND o.site = i.site AND o.status = 'open')
+        WHERE o.session = i.session AND o.site = i.site AND o.status = 'open'),
+       i.file, i.line
 FROM sites i
 WHERE i.session IN (SELECT c.session FROM contexts c WHERE c.trace = :trace)
   AND NOT (i.binding = 'none' AND i.address IS NULL AND EXISTS (

@@ -153,6 +153,9 @@ static void fill_names(struct upload_span *o, const struct row_export *x,
     o->name = i ? i->name : NULL;
     o->symbol = i ? i->symbol : NULL;
     o->object = i && i->object ? export_base(i->object) : NULL;
+    o->file = i ? i->file : NULL;
+    o->line = i ? number(i->line) : UPLOAD_NULL;
+    o->is_root = i && i->is_root && p->parent_ref == 0;
     o->program = q ? q->name : NULL;
     o->pid = q ? q->pid : UPLOAD_NULL;
     o->tid = t ? t->tid : UPLOAD_NULL;
@@ -161,8 +164,8 @@ static void fill_names(struct upload_span *o, const struct row_export *x,
 
 /* What is known of an error without its values, as the sink has it. */
 struct error_texts {
-    cJSON *parsed;
-    char *frames;
+    cJSON *parsed, *overdue;
+    char *frames, *overdue_frames;
 };
 
 static const char *member(const cJSON *o, const char *key)
@@ -218,7 +221,7 @@ static char *frames_without_paths(const cJSON *error)
 static void read_error(struct error_texts *e, const char *json,
                        struct upload_span *out)
 {
-    *e = (struct error_texts){.parsed = json ? cJSON_Parse(json) : NULL};
+    e->parsed = json ? cJSON_Parse(json) : NULL;
     out->error_errno = out->error_cause_errno = UPLOAD_NULL;
     if (!e->parsed)
         return;
@@ -245,10 +248,22 @@ static void fill_numbers(struct upload_span *o, const struct query_span *p)
     o->queue_ns = number(p->queue_ns);
 }
 
+static void read_overdue(struct error_texts *e, const struct query_overdue *o,
+                         struct upload_span *out)
+{
+    out->overdue_unix_ns = out->overdue_limit_ns = UPLOAD_NULL;
+    e->overdue = o ? cJSON_Parse(o->detail) : NULL;
+    if (!e->overdue)
+        return;
+    out->overdue_unix_ns = o->at_unix_ns;
+    out->overdue_limit_ns = o->limit_ns;
+    out->overdue_frames = e->overdue_frames = frames_without_paths(e->overdue);
+}
+
 static int put_span(void *context, const struct query_span *p)
 {
     struct row_export *x = context;
-    struct error_texts error;
+    struct error_texts error = {0};
     struct upload_row row = {.kind = UPLOAD_SPANS};
     struct upload_span *o = &row.span;
     fill_names(o, x, p);
@@ -264,6 +279,7 @@ static int put_span(void *context, const struct query_span *p)
     o->links = p->links;
     o->orphan = p->orphan;
     read_error(&error, p->error, o);
+    read_overdue(&error, query_overdue_find(x->detail, p->session, p->ref), o);
     o->input = p->input;
     o->output = p->output;
     o->attributes = p->attributes;
@@ -271,7 +287,9 @@ static int put_span(void *context, const struct query_span *p)
     o->error = p->error;
     int err = put(x, &row);
     cJSON_Delete(error.parsed);
+    cJSON_Delete(error.overdue);
     cJSON_free(error.frames);
+    cJSON_free(error.overdue_frames);
     return err;
 }
 
@@ -393,6 +411,10 @@ int cmd_export(int argc, char **argv)
         return operands == OPTIONS_HELP ? EXIT_FINE : EXIT_TROUBLE;
     if (!format_find(x.format))
         return options_trouble("--format: '%s' is none of " FORMATS, x.format);
+    if (x.view.json && strcmp(x.format, "otlp") != 0)
+        return options_trouble("--json: the format '%s' is another program's; "
+                               "JSON lines are --format=otlp",
+                               x.format);
     int status = view_open(&x.view, false);
     struct query_trace trace = {0};
     if (!status)

@@ -2,6 +2,8 @@
 /* handspan help, handspan version. */
 #include "tools/cli/command/commands.h"
 #include "tools/common/options.h"
+#include <elf.h>
+#include <link.h>
 #include <stdio.h>
 
 static const char text[] =
@@ -39,6 +41,7 @@ static const char text[] =
     "  handspan doctor                              what stands in the way "
     "here\n"
     "  handspan status                              sidecar, sessions, losses\n"
+    "  handspan upload                              send what the store has\n"
     "  handspan uploads                             where spans are sent, and "
     "what was refused\n"
     "  handspan symbolize [TRACE]                   names that come later\n"
@@ -63,9 +66,34 @@ int cmd_help(int argc, char **argv)
     return EXIT_FINE;
 }
 
+/* The note that the linker gave this very file; ends at the first object. */
+static int put_build_id(struct dl_phdr_info *self, size_t size, void *unused)
+{
+    (void)size, (void)unused;
+    for (int i = 0; i < self->dlpi_phnum; i++) {
+        const ElfW(Phdr) *p = &self->dlpi_phdr[i];
+        const char *at = (const char *)self->dlpi_addr + p->p_vaddr;
+        const char *end = at + p->p_memsz;
+        while (p->p_type == PT_NOTE && at + sizeof(ElfW(Nhdr)) <= end) {
+            const ElfW(Nhdr) *note = (const void *)at;
+            const unsigned char *id = (const unsigned char *)(note + 1) +
+                                      (note->n_namesz + 3) / 4 * 4;
+            if (note->n_type == NT_GNU_BUILD_ID)
+                fputs(" build ", stdout);
+            for (unsigned n = 0;
+                 note->n_type == NT_GNU_BUILD_ID && n < note->n_descsz; n++)
+                printf("%02x", id[n]);
+            at = (const char *)id + (note->n_descsz + 3) / 4 * 4;
+        }
+    }
+    return 1;
+}
+
 int cmd_version(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    puts("handspan " HANDSPAN_VERSION);
+    fputs("handspan " HANDSPAN_VERSION, stdout);
+    dl_iterate_phdr(put_build_id, NULL);
+    putchar('\n');
     return EXIT_FINE;
 }

@@ -2,18 +2,32 @@
 /*
  * handspan uploads: the sinks of the store, how far each is and what it said
  * last; the rows that one refused, with their error; and what to do with them.
- * The sidecar does the sending: this only looks, and marks.
+ * handspan upload: sends what the store has, now, without a sidecar. The
+ * uploaders are those of the sidecar (tools/upload); how far they are stands in
+ * the store, so one that belongs to a sidecar at work counts as well.
  */
 #include "tools/cli/command/commands.h"
 #include "tools/common/text/format.h"
 #include "tools/common/text/json.h"
+#include "tools/common/config.h"
 #include "tools/common/options.h"
 #include "tools/common/paths.h"
 #include "tools/common/text/term.h"
 #include "tools/upload/outbox/feed.h"
+#include "tools/upload/upload.h"
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+enum {
+    LOOK_MS = 200,
+    SHORT_MS = 10000, /* without --wait */
+    HELD_MS = 30000,  /* a person must do something */
+    TELL_MS = 10000,  /* where nobody watches */
+    FINISH_MS = 1000,
+};
 
 struct uploads {
     const char *store_option, *again, *drop, *forget;
@@ -221,4 +235,159 @@ int cmd_uploads(int argc, char **argv)
         status = print(&u);
     feed_close(u.feed);
     return status;
+}
+
+/* ---- handspan upload ----------------------------------------------------- */
+
+struct sending {
+    const char *urls;
+    char store[PATHS_MAX], why[1024];
+    struct feed *feed;
+    bool wait, is_terminal;
+    int64_t named;                /* sinks of the URLs */
+    int64_t found, waiting, sent; /* of them: as the store says now */
+    int64_t refused, held;
+    char held_why[512];
+};
+
+static void say(const char *text)
+{
+    fprintf(stderr, "handspan: %s\n", text);
+}
+
+static void count_name(void *context, const char *name)
+{
+    (void)name;
+    struct sending *u = context;
+    u->named++;
+}
+
+static void is_it(void *context, const char *name)
+{
+    const char **wanted = context;
+    if (*wanted && strcmp(*wanted, name) == 0)
+        *wanted = NULL;
+}
+
+static void on_sending(void *with, const struct feed_sink *k)
+{
+    struct sending *u = with;
+    const char *wanted = k->name;
+    (void)upload_names(u->urls, is_it, &wanted);
+    if (wanted)
+        return;
+    u->found++;
+    u->waiting += k->waiting_entries ? k->waiting_spans + 1 : 0;
+    u->sent += k->sent_spans;
+    u->refused += k->refused;
+    if (strcmp(k->state, "held") != 0 && strcmp(k->state, "retrying") != 0)
+        return;
+    u->held++;
+    snprintf(u->held_why, sizeof u->held_why, "%s: %s", k->name,
+             k->error ? k->error : k->state);
+}
+
+static int look(struct sending *u)
+{
+    u->found = u->waiting = u->sent = u->refused = u->held = 0;
+    return feed_sinks(u->feed, on_sending, u);
+}
+
+static void tell(const struct sending *u, int64_t elapsed_ms, bool is_end)
+{
+    int64_t left = u->waiting;
+    if (!is_end && !u->is_terminal && elapsed_ms % TELL_MS >= LOOK_MS)
+        return;
+    fprintf(stderr, "%s%s spans sent, %s to go%s",
+            u->is_terminal ? "\r\033[K" : "", format_count(u->sent).text,
+            format_count(left).text, u->is_terminal && !is_end ? "" : "\n");
+}
+
+/* True when all is there. */
+static bool wait_for(struct sending *u)
+{
+    int64_t elapsed_ms = 0, held_ms = 0, before = -1;
+    for (;; elapsed_ms += LOOK_MS) {
+        if (look(u) < 0)
+            return false;
+        bool is_all = u->found == u->named && u->waiting == 0;
+        held_ms = u->held && u->sent == before ? held_ms + LOOK_MS : 0;
+        before = u->sent;
+        bool is_enough = u->wait ? held_ms >= HELD_MS : elapsed_ms >= SHORT_MS;
+        if (u->found == u->named && (elapsed_ms || !is_all))
+            tell(u, elapsed_ms, is_all || is_enough);
+        if (is_all || is_enough)
+            return is_all;
+        poll(NULL, 0, LOOK_MS);
+    }
+}
+
+static int verdict(const struct sending *u, bool is_all)
+{
+    if (!is_all && u->held)
+        fprintf(stderr, "handspan: not all is sent: %s\n", u->held_why);
+    else if (!is_all)
+        fprintf(stderr, "handspan: not all is sent yet%s\n",
+                u->wait ? "" : "; with --wait it is waited for");
+    if (u->refused)
+        fprintf(stderr, "handspan: %s refused: 'handspan uploads' shows why\n",
+                format_count(u->refused).text);
+    return is_all && !u->refused ? EXIT_FINE : EXIT_FOUND;
+}
+
+static int send_all(struct sending *u)
+{
+    struct upload *upload = NULL;
+    int rc = feed_open_all(u->store, &u->feed, u->why, sizeof u->why);
+    if (rc < 0)
+        return options_trouble("store '%s': %s", u->store, u->why);
+    rc = upload_start(u->store, u->urls, NULL, FINISH_MS, say, &upload, u->why,
+                      sizeof u->why);
+    if (rc < 0) {
+        feed_close(u->feed);
+        return options_trouble("%s", u->why);
+    }
+    bool is_all = wait_for(u);
+    if (!upload_finish(upload, FINISH_MS))
+        is_all = is_all && look(u) == 0 && u->waiting == 0;
+    int status = verdict(u, is_all);
+    feed_close(u->feed);
+    return status;
+}
+
+int cmd_upload(int argc, char **argv)
+{
+    static struct option_words urls;
+    const char *store = NULL;
+    struct sending u = {.is_terminal = isatty(STDERR_FILENO)};
+    const struct option_spec specs[] = {
+        {"store", 0, OPTION_TEXT, "FILE", "the store", &store},
+        {"upload", 0, OPTION_WORDS, "URL",
+         "where to; several times for several places", &urls},
+        {"wait", 0, OPTION_FLAG, NULL,
+         "until all is there, however long it takes; gives up when a place "
+         "takes nothing for 30 seconds",
+         &u.wait},
+    };
+    const struct options o = {
+        .command = "handspan upload",
+        .operands = "",
+        .about = "Send what the store has, without a sidecar: to --upload, "
+                 "else $HANDSPAN_UPLOAD,\nelse 'upload' of the settings. "
+                 "Without --wait for ten seconds. Exit status 1: not all is "
+                 "there.",
+        .specs = specs,
+        .spec_count = sizeof specs / sizeof *specs};
+    int operands = options_parse(&o, argc, argv);
+    if (operands < 0)
+        return operands == OPTIONS_HELP ? EXIT_FINE : EXIT_TROUBLE;
+    int rc = paths_store_of(NULL, store, u.store, sizeof u.store);
+    if (rc < 0)
+        return options_trouble("store: %s", strerror(-rc));
+    config_set(CONFIG_UPLOAD, urls.text[0] ? urls.text : NULL);
+    u.urls = config_get(CONFIG_UPLOAD);
+    if (!u.urls || !upload_names(u.urls, count_name, &u))
+        return options_trouble("where to? --upload URL, $HANDSPAN_UPLOAD or "
+                               "'upload' in the settings (upload.md)");
+    return send_all(&u);
 }

@@ -18,6 +18,7 @@ int cmd_spans(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_off(int argc, char **argv);
 int cmd_on(int argc, char **argv);
+int cmd_upload(int argc, char **argv);
 int cmd_uploads(int argc, char **argv);
 int cmd_sidecar(int argc, char **argv);
 int cmd_symbolize(int argc, char **argv);

@@ -196,7 +196,8 @@ static void bury(struct child *c, const siginfo_t *info,
         ;
 }
 
-/* False: it did not stop us (nobody could let a group without a shell go on). */
+/* False: it did not stop us (nobody could let a group without a shell go on).
+ */
 static bool stop_by(int signal)
 {
     const struct timespec now = {0, 0};
@@ -214,8 +215,8 @@ static bool stop_by(int signal)
     return sigtimedwait(&set, NULL, &now) == SIGCONT;
 }
 
-/* What its manager sees of us is what became of it, by the same signal; who lets
- * us go on means it. */
+/* What its manager sees of us is what became of it, by the same signal; who
+ * lets us go on means it. */
 static void stop_as_child(pid_t child, int signal)
 {
     if (signal == SIGSTOP || !stop_by(signal))

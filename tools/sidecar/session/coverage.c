@@ -28,7 +28,8 @@ enum {
     LIMIT_CPU_S = 5,
     LIMIT_MIB = 4096,
     ANSWERS_MAX_BYTES = 4 << 20,
-    TEXT_MAX_BYTES = 1024,
+    TEXT_MAX_BYTES = 1024, /* of copies; of a file's path */
+    ANSWER_MAX_BYTES = 2 * TEXT_MAX_BYTES + 16,
     OBJECTS_MAX = 32, /* of a program, in which a name is looked for */
     QUESTIONS_MAX = 65536,
     CHILDREN_MAX = 4, /* the other sessions' answers may be theirs */
@@ -65,10 +66,14 @@ static void answer(FILE *out, uint32_t question, bool is_none,
                    const struct debug_copies *c)
 {
     lane_assert(c->symbol != NULL);
-    char text[TEXT_MAX_BYTES];
+    char text[TEXT_MAX_BYTES], all[ANSWER_MAX_BYTES];
     debug_copies_text(c, text, sizeof text);
     if (!is_none) {
-        put_answer(out, question, text);
+        /* first where it is defined, then what is not seen of it */
+        bool is_told = c->file && c->line && strlen(c->file) < TEXT_MAX_BYTES;
+        snprintf(all, sizeof all, "%u:%s\n%s", is_told ? c->line : 0,
+                 is_told ? c->file : "", text);
+        put_answer(out, question, all);
     } else if (c->inlined) {
         char whole[TEXT_MAX_BYTES];
         int n = snprintf(whole, sizeof whole, "%s%s", ONLY_INLINED, text);
@@ -149,14 +154,25 @@ __attribute__((noreturn)) static void child(struct coverage *c, int fd)
 
 /* ---- asking ------------------------------------------------------------- */
 
+/* An answer: "LINE:FILE\nCOPIES", or copies alone. */
 static int store_text(struct session *s, uint32_t site, const char *text)
 {
     lane_assert(site != 0 && site < LANE_SITE_MAX);
-    if (!text[0])
+    char file[TEXT_MAX_BYTES] = "";
+    const char *copies = strchr(text, '\n');
+    unsigned line = 0;
+    int at = 0;
+    if (copies && sscanf(text, "%u:%n", &line, &at) == 1 && at > 0)
+        snprintf(file, sizeof file, "%.*s", (int)(copies - text) - at,
+                 text + at);
+    copies = copies ? copies + 1 : text;
+    if (!copies[0] && !file[0])
         return 0;
     s->is_moved = true;
-    int rc = store_run(s->store, STORE_SITE_UNSEEN, "iit", s->id, (int64_t)site,
-                       text);
+    int rc =
+        store_run(s->store, STORE_SITE_UNSEEN, "iitti", s->id, (int64_t)site,
+                  copies[0] ? copies : NULL, file[0] ? file : NULL,
+                  file[0] ? (int64_t)line : STORE_NULL);
     return rc < 0 ? rc : 0;
 }
 
@@ -330,7 +346,7 @@ static int store_answers(struct session *s, const struct coverage *c,
     lane_assert(c->child > 0);
     const char *at = buf_get(&c->answers);
     size_t left = c->answers.len_bytes;
-    char text[TEXT_MAX_BYTES + 1];
+    char text[ANSWER_MAX_BYTES + 1];
     struct answer a;
     int rc = 0;
     for (uint32_t i = 0; i < c->count; i++)
@@ -339,7 +355,7 @@ static int store_answers(struct session *s, const struct coverage *c,
         memcpy(&a, at, sizeof a);
         at += sizeof a;
         left -= sizeof a;
-        if (a.len_bytes > left || a.len_bytes > TEXT_MAX_BYTES ||
+        if (a.len_bytes > left || a.len_bytes > ANSWER_MAX_BYTES ||
             a.question >= c->count)
             break;
         memcpy(text, at, a.len_bytes);

@@ -33,11 +33,16 @@ void http_on_stop(http_stop *stop, void *context)
     stop_context = context;
 }
 
+bool http_is_stopped(void)
+{
+    return stop_call && stop_call(stop_context);
+}
+
 static int on_progress(void *context, curl_off_t a, curl_off_t b, curl_off_t c,
                        curl_off_t d)
 {
     (void)context, (void)a, (void)b, (void)c, (void)d;
-    return stop_call && stop_call(stop_context);
+    return http_is_stopped();
 }
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *context)

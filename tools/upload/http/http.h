@@ -48,6 +48,8 @@ void http_clean(const struct http_answer *answer, char *text);
 /* Called now and then during a request: true ends it. One for all requests of
  * this process. */
 void http_on_stop(http_stop *stop, void *context);
+/* Has that end come? Other connections of this process ask, too. */
+bool http_is_stopped(void);
 
 /*
  * `path` goes behind the URL's base; `headers`: lines, NULL at the end; body

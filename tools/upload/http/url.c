@@ -213,6 +213,12 @@ static bool is_authority(const char *text, size_t len)
     return digits == len - host - 1 && digits <= 5 && port > 0 && port < 65536;
 }
 
+static bool is_of_database(const struct upload_url *url)
+{
+    return strcmp(url->scheme, "postgresql") == 0 ||
+           strcmp(url->scheme, "postgres") == 0;
+}
+
 /* scheme://authority/path?options */
 static int split(struct upload_url *url, char *why, size_t why_bytes)
 {
@@ -224,13 +230,16 @@ static int split(struct upload_url *url, char *why, size_t why_bytes)
     const char *rest = colon + 3;
     size_t authority = strcspn(rest, "/?#");
     size_t path = strcspn(rest, "?#");
-    if (memchr(rest, '@', authority))
+    bool is_database = is_of_database(url);
+    const char *at = memrchr(rest, '@', authority);
+    size_t user = at ? (size_t)(at + 1 - rest) : 0;
+    if (at && (!is_database || memchr(rest, ':', user)))
         return refuse(why, why_bytes,
                       "no credentials in an upload URL, others can read it: "
                       "use key-file=FILE, key-env=NAME or HANDSPAN_UPLOAD_KEY");
-    if (authority == 0)
+    if (authority == 0 && !is_database)
         return refuse(why, why_bytes, "an upload URL needs a host");
-    if (!is_authority(rest, authority))
+    if (authority > user && !is_authority(rest + user, authority - user))
         return refuse(why, why_bytes,
                       "'%.*s' in an upload URL is not HOST or HOST:PORT",
                       (int)authority, rest);
@@ -238,12 +247,34 @@ static int split(struct upload_url *url, char *why, size_t why_bytes)
         return refuse(why, why_bytes, "an upload URL has no #fragment");
     if (rest[path] == '?')
         snprintf(url->options, sizeof url->options, "%s", rest + path + 1);
-    while (path > authority && rest[path - 1] == '/')
+    while (path > authority && rest[path - 1] == '/' && !is_database)
         path--;
     const char *plus = strchr(url->scheme, '+');
     snprintf(url->base, sizeof url->base, "%s://%.*s",
              plus ? plus + 1 : url->scheme, (int)path, rest);
     return 0;
+}
+
+/* What makes it another sink: where the rows go. */
+static int name_fill(struct upload_url *url, char *why, size_t why_bytes)
+{
+    static const char *const more[] = {"host", "port", "dbname", "prefix"};
+    const char *separator = "?";
+    char value[UPLOAD_URL_MAX];
+    int n = snprintf(url->name, sizeof url->name, "%s%s", url->scheme,
+                     strstr(url->base, "://"));
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+        bool is_there = i == 3 || is_of_database(url);
+        if (n < 0 || (size_t)n >= sizeof url->name || !is_there ||
+            !upload_url_option(url, more[i], value, sizeof value))
+            continue;
+        n += snprintf(url->name + n, sizeof url->name - (size_t)n, "%s%s=%s",
+                      separator, more[i], value);
+        separator = "&";
+    }
+    return n > 0 && (size_t)n < sizeof url->name
+               ? 0
+               : refuse(why, why_bytes, "an upload URL that is too long");
 }
 
 int upload_url_parse(const char *text, struct upload_url *url, char *why,
@@ -270,14 +301,11 @@ int upload_url_parse(const char *text, struct upload_url *url, char *why,
         rc = options_take(url, why, why_bytes);
     if (rc == 0)
         rc = key_find(url, why, why_bytes);
-    if (rc == 0) {
-        const char *rest = strstr(url->base, "://");
-        int n = snprintf(url->name, sizeof url->name, "%s%s%s%s", url->scheme,
-                         rest, url->prefix[0] ? "?prefix=" : "", url->prefix);
-        if (n < 0 || (size_t)n >= sizeof url->name)
-            rc = refuse(why, why_bytes, "an upload URL that is too long");
-    }
-    return rc;
+    if (rc == 0 && strstr(url->options, "password="))
+        rc = refuse(why, why_bytes,
+                    "no password in an upload URL, others can read it: use "
+                    "key-file=FILE, key-env=NAME or HANDSPAN_UPLOAD_KEY");
+    return rc ? rc : name_fill(url, why, why_bytes);
 }
 
 /* ---- are its options known? ---------------------------------------------- */
@@ -286,6 +314,29 @@ static const struct upload_option own_options[] = {
     {"prefix", NULL},  {"values", "on|off"},      {"key-file", NULL},
     {"key-env", NULL}, {"ca-file", NULL},         {"proxy", NULL},
     {"timeout", NULL}, {"connect-timeout", NULL}, {NULL, NULL},
+};
+
+const struct upload_option upload_url_database[] = {
+    {"host", NULL},
+    {"hostaddr", NULL},
+    {"port", NULL},
+    {"dbname", NULL},
+    {"user", NULL},
+    {"passfile", NULL},
+    {"sslmode", "disable|allow|prefer|require|verify-ca|verify-full"},
+    {"sslrootcert", NULL},
+    {"sslcert", NULL},
+    {"sslkey", NULL},
+    {"sslcrl", NULL},
+    {"sslsni", "0|1"},
+    {"ssl_min_protocol_version", NULL},
+    {"channel_binding", "disable|prefer|require"},
+    {"gssencmode", "disable|prefer|require"},
+    {"krbsrvname", NULL},
+    {"target_session_attrs", NULL},
+    {"application_name", NULL},
+    {"options", NULL},
+    {NULL, NULL},
 };
 
 static const struct upload_option *known(const struct upload_option *in,

@@ -4,6 +4,7 @@
  *   insforge+https://HOST/BASE?prefix=P&values=on&key-file=PATH...
  * Credentials are never in it (refused, since command lines are public): they
  * come from a file (key-file=) or the environment. Also the environment's list.
+ * postgresql://USER@HOST:PORT/DATABASE?... may have a user, and no host.
  */
 #pragma once
 #include <stdbool.h>
@@ -45,6 +46,8 @@ int upload_url_parse(const char *text, struct upload_url *out, char *why,
 struct upload_option {
     const char *name, *values;
 };
+/* Those of libpq that a URL of a database may have. */
+extern const struct upload_option upload_url_database[];
 /* Every option is one of ours or of `more` (to one without name; NULL: none)
  * and has a value that it can have. 0, or -EINVAL with a sentence in `why`. */
 int upload_url_check(const struct upload_url *url,

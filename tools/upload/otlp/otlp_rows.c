@@ -11,6 +11,7 @@
 
 enum { /* Span.SpanKind, Status.StatusCode */
     KIND_INTERNAL = 1,
+    KIND_SERVER = 2,
     STATUS_ERROR = 2,
 };
 /* Field numbers of `attributes`, which differ by message. */
@@ -123,17 +124,18 @@ static const char *given_service(const char *list, char *out, size_t cap_bytes)
 static void put_resource(struct emit *e, const struct otlp_resource *r,
                          bool values)
 {
-    char service[256], unknown[300];
+    char service[256];
     const char *name = r->service;
     if (!name || !*name)
         name = given_service(r->attributes, service, sizeof service);
-    snprintf(unknown, sizeof unknown, "unknown_service:%s",
-             r->name ? r->name : "?");
+    if (!name || !*name)
+        name = r->name ? r->name : "unknown_service";
     emit_open(e, 1, "resource");
     emit_list(e, "attributes");
-    attribute_text(e, RESOURCE_ATTRIBUTES, "service.name",
-                   name ? name : unknown);
+    attribute_text(e, RESOURCE_ATTRIBUTES, "service.name", name);
     attribute_text(e, RESOURCE_ATTRIBUTES, "host.name", r->host);
+    attribute_text(e, RESOURCE_ATTRIBUTES, "host.arch", "amd64");
+    attribute_text(e, RESOURCE_ATTRIBUTES, "os.type", "linux");
     attribute_int(e, RESOURCE_ATTRIBUTES, "process.pid", r->pid);
     attribute_text(e, RESOURCE_ATTRIBUTES, "process.executable.name", r->name);
     if (values)
@@ -182,49 +184,91 @@ static const char *member(const cJSON *object, const char *name)
     return cJSON_GetStringValue(cJSON_GetObjectItem(object, name));
 }
 
-/* Frames as text, one a line: "function (file:line)"; base names of files. */
-static void put_stack(struct emit *e, const char *json)
+/* "function (file:line)", or where in which object; base names of files. */
+static void frame_text(struct buf *text, const cJSON *frame)
+{
+    const char *function = member(frame, "function");
+    const char *file = member(frame, "file"), *object = member(frame, "object");
+    const cJSON *line = cJSON_GetObjectItem(frame, "line");
+    const char *offset = member(frame, "offset");
+    buf_printf(text, "    at %s", function ? function : "?");
+    if (file)
+        buf_printf(text, " (%s:%d)", file, line ? line->valueint : 0);
+    else if (object)
+        buf_printf(text, " (%s%s%s)", object, offset ? "+" : "",
+                   offset ? offset : "");
+    buf_char(text, '\n');
+}
+
+/* As debuggers write it: "TYPE: MESSAGE", then a line a frame, the innermost
+ * first. */
+static void put_stack(struct emit *e, const char *key, const char *json,
+                      const char *type, const char *message)
 {
     struct buf text;
     cJSON *frames = json ? cJSON_Parse(json) : NULL, *frame;
-    buf_init(&text, 16384);
-    cJSON_ArrayForEach(frame, frames)
-    {
-        const char *function = member(frame, "function");
-        const char *file = member(frame, "file");
-        const cJSON *line = cJSON_GetObjectItem(frame, "line");
-        buf_printf(&text, "at %s", function ? function : "?");
-        if (file)
-            buf_printf(&text, " (%s:%d)", file, line ? line->valueint : 0);
-        buf_char(&text, '\n');
-    }
-    if (text.len_bytes)
-        attribute_text(e, EVENT_ATTRIBUTES, "exception.stacktrace",
-                       buf_get(&text));
+    buf_init(&text, 65536);
+    buf_printf(&text, "%s%s%s\n", type, message ? ": " : "",
+               message ? message : "");
+    cJSON_ArrayForEach(frame, frames) frame_text(&text, frame);
+    if (cJSON_GetArraySize(frames) > 0)
+        attribute_text(e, EVENT_ATTRIBUTES, key, buf_get(&text));
     buf_free(&text);
     cJSON_Delete(frames);
 }
 
-/* A real exception or signal; a rule that failed is the status alone. The
- * message is a value, the frames are none. */
-static void put_events(struct emit *e, const struct upload_span *s,
-                       const cJSON *error)
+/* What an error says. The message is a value; a rule, which stands in the
+ * manifest, is none. */
+static const char *message_of(const struct upload_span *s, const cJSON *error)
 {
-    if (!s->error_kind || strcmp(s->error_kind, "rule") == 0)
+    const char *message = member(error, "message");
+    return message ? message : s->error_rule;
+}
+
+/* Where its thread was when its time was over. */
+static void put_overdue(struct emit *e, const struct upload_span *s)
+{
+    if (!s->overdue_frames)
         return;
+    emit_item(e, 11);
+    emit_fixed64(e, 1, "timeUnixNano", (uint64_t)s->overdue_unix_ns);
+    emit_text(e, 2, "name", "overdue");
+    emit_list(e, "attributes");
+    attribute_int(e, EVENT_ATTRIBUTES, "handspan.overdue.limit_ns",
+                  s->overdue_limit_ns);
+    put_stack(e, "code.stacktrace", s->overdue_frames, "overdue", NULL);
+    emit_list_end(e);
+    emit_close(e);
+}
+
+/* Whatever failed is an exception there, the only event that stacks have. */
+static void put_exception(struct emit *e, const struct upload_span *s,
+                          const cJSON *error)
+{
+    if (!s->error_kind)
+        return;
+    const char *type = s->error_type ? s->error_type : s->error_kind;
+    const char *message = message_of(s, error);
     int64_t at = s->start_unix_ns + (s->duration_ns > 0 ? s->duration_ns : 0);
-    emit_list(e, "events");
     emit_item(e, 11);
     emit_fixed64(e, 1, "timeUnixNano", (uint64_t)at);
     emit_text(e, 2, "name", "exception");
     emit_list(e, "attributes");
-    attribute_text(e, EVENT_ATTRIBUTES, "exception.type",
-                   s->error_type ? s->error_type : s->error_kind);
-    attribute_text(e, EVENT_ATTRIBUTES, "exception.message",
-                   member(error, "message"));
-    put_stack(e, s->error_frames);
+    attribute_text(e, EVENT_ATTRIBUTES, "exception.type", type);
+    attribute_text(e, EVENT_ATTRIBUTES, "exception.message", message);
+    put_stack(e, "exception.stacktrace", s->error_frames, type, message);
     emit_list_end(e);
     emit_close(e);
+}
+
+static void put_events(struct emit *e, const struct upload_span *s,
+                       const cJSON *error)
+{
+    if (!s->overdue_frames && !s->error_kind)
+        return;
+    emit_list(e, "events");
+    put_overdue(e, s);
+    put_exception(e, s, error);
     emit_list_end(e);
 }
 
@@ -304,7 +348,12 @@ static void put_attributes(struct emit *e, const struct upload_span *s,
                            bool values)
 {
     emit_list(e, "attributes");
+    const char *slash = s->file && !values ? strrchr(s->file, '/') : NULL;
     attribute_text(e, SPAN_ATTRIBUTES, "code.function.name", s->symbol);
+    attribute_text(e, SPAN_ATTRIBUTES, "code.file.path",
+                   slash ? slash + 1 : s->file);
+    attribute_int(e, SPAN_ATTRIBUTES, "code.line.number",
+                  s->file ? s->line : UPLOAD_NULL);
     attribute_int(e, SPAN_ATTRIBUTES, "thread.id", s->tid);
     attribute_text(e, SPAN_ATTRIBUTES, "thread.name", s->thread_name);
     attribute_text(e, SPAN_ATTRIBUTES, "error.type",
@@ -335,12 +384,12 @@ static void put_span(struct emit *e, const struct upload_span *s, bool values)
     put_id(e, 2, "spanId", s->span_id);
     put_id(e, 4, "parentSpanId", s->parent_span_id);
     emit_text(e, 5, "name", s->name ? s->name : "?");
-    emit_number(e, 6, "kind", KIND_INTERNAL);
+    emit_number(e, 6, "kind", s->is_root == 1 ? KIND_SERVER : KIND_INTERNAL);
     put_times(e, s->start_unix_ns, s->duration_ns);
     put_attributes(e, s, values);
     put_events(e, s, error);
     put_links(e, s->links);
-    put_status(e, s->status, error ? member(error, "message") : NULL);
+    put_status(e, s->status, message_of(s, error));
     cJSON_Delete(error);
 }
 

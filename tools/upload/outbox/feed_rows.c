@@ -148,6 +148,9 @@ static void read_span(struct reader *r, struct upload_span *s)
     s->error_rule = text(r), s->error_cause = text(r);
     s->error_cause_errno = number(r);
     s->error_stack_ended = text(r), s->error_frames = text(r);
+    s->file = text(r), s->line = number(r), s->is_root = number(r);
+    s->overdue_unix_ns = number(r), s->overdue_limit_ns = number(r);
+    s->overdue_frames = text(r);
 }
 
 static void read_trace(struct reader *r, struct upload_trace *t)

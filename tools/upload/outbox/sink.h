@@ -54,6 +54,10 @@ struct upload_span {
     const char *error_frames; /* JSON, innermost first, without values */
     int64_t error_cause_errno;
     const char *input, *output, *attributes, *capture, *error; /* VALUE: JSON */
+    int64_t overdue_unix_ns, overdue_limit_ns;
+    const char *overdue_frames; /* as error_frames; NULL: not overdue */
+    const char *file; /* VALUE but for its base name: where it is defined */
+    int64_t line, is_root;    /* file, line, is_root: not in PostgreSQL */
     int64_t session_row, ref; /* in the store; for cursor and poison */
 };
 struct upload_trace {

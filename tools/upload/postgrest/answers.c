@@ -70,6 +70,13 @@ static const struct rule *rule_of(const char *code)
     return NULL;
 }
 
+void answers_by_code(const char *code, struct sink_answer *out)
+{
+    const struct rule *rule = rule_of(code);
+    out->verdict = rule ? rule->verdict : SINK_HOLD;
+    out->is_ambiguous = rule && rule->is_ambiguous;
+}
+
 static void by_status_of(const struct http_answer *a, struct sink_answer *out)
 {
     out->verdict = SINK_HOLD;

@@ -22,6 +22,9 @@ struct column {
     size_t offset; /* in struct upload_span etc. */
     bool is_value; /* only with values=on */
 };
+enum {
+    COLUMNS_SCHEMA = 4 /* the least version of handspan_schema that has them */
+};
 struct columns {
     const struct column *column;
     const char *key; /* what makes a row the same: on_conflict= */

@@ -17,7 +17,6 @@
 
 enum {
     BODY_MAX = 24 << 20,
-    SCHEMA_VERSION = 3,
     PATH_MAX_BYTES = UPLOAD_URL_MAX,
 };
 struct postgrest {
@@ -122,11 +121,11 @@ static void schema_read(struct postgrest *p, struct sink_answer *out)
                    strlen(key->valuestring) ||
                strlen(key->valuestring) >= sizeof p->spans_key) {
         not_ours(p, out, "'handspan_schema' has no row");
-    } else if (version->valueint < SCHEMA_VERSION) {
+    } else if (version->valueint < COLUMNS_SCHEMA) {
         not_ours(
             p, out,
             "their schema is older than this handspan (the migrations up to "
-            "0003 are needed)");
+            "0004 are needed)");
     } else {
         snprintf(p->spans_key, sizeof p->spans_key, "%s", key->valuestring);
         p->is_checked = true;

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/upload/postgres/copy.h"
+#include <string.h>
+#include "tools/upload/postgrest/columns.h"
+
+static void put_hex(struct buf *out, const uint8_t *bytes, size_t count)
+{
+    static const char hex[] = "0123456789abcdef";
+    char text[32];
+    for (size_t i = 0; i < count; i++) {
+        text[i * 2] = hex[bytes[i] >> 4];
+        text[i * 2 + 1] = hex[bytes[i] & 15];
+    }
+    buf_add(out, text, count * 2);
+}
+
+static void put_null(struct buf *out)
+{
+    buf_add(out, "\\N", 2);
+}
+
+static void put_number(struct buf *out, int64_t n)
+{
+    char digits[24], *at = digits + sizeof digits;
+    uint64_t rest = n < 0 ? -(uint64_t)n : (uint64_t)n;
+    do
+        *--at = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (n < 0)
+        *--at = '-';
+    buf_add(out, at, (size_t)(digits + sizeof digits - at));
+}
+
+/* Backslash, and what ends columns and lines ("COPY", File Formats). */
+static void put_text(struct buf *out, const char *text)
+{
+    for (;;) {
+        size_t plain = strcspn(text, "\\\t\n\r");
+        buf_add(out, text, plain);
+        text += plain;
+        if (!*text)
+            return;
+        const char escaped[2] = {'\\', *text == '\t'   ? 't'
+                                       : *text == '\n' ? 'n'
+                                       : *text == '\r' ? 'r'
+                                                       : '\\'};
+        buf_add(out, escaped, 2);
+        text++;
+    }
+}
+
+static void put_id(struct buf *out, uint64_t id)
+{
+    uint8_t bytes[8];
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (uint8_t)(id >> (56 - 8 * i));
+    if (id)
+        put_hex(out, bytes, sizeof bytes);
+    else
+        put_null(out);
+}
+
+static void put_column(struct buf *out, const struct column *c,
+                       const char *base)
+{
+    const void *at = base + c->offset;
+    int64_t number;
+    uint64_t id;
+    const char *text;
+    switch (c->type) {
+    case COLUMN_TRACE_ID:
+        put_hex(out, at, 16);
+        return;
+    case COLUMN_ID:
+        memcpy(&id, at, sizeof id);
+        put_id(out, id);
+        return;
+    case COLUMN_NUMBER:
+    case COLUMN_BOOL:
+        memcpy(&number, at, sizeof number);
+        if (number == UPLOAD_NULL)
+            put_null(out);
+        else if (c->type == COLUMN_BOOL)
+            buf_char(out, number ? 't' : 'f');
+        else
+            put_number(out, number);
+        return;
+    default:
+        memcpy(&text, at, sizeof text);
+        if (text)
+            put_text(out, text);
+        else
+            put_null(out);
+    }
+}
+
+void copy_row(const struct upload_row *row, bool values, struct buf *out)
+{
+    const char *base = (const char *)&row->span;
+    bool is_first = true;
+    for (const struct column *c = upload_columns[row->kind].column; c->name;
+         c++) {
+        if (c->is_value && !values)
+            continue;
+        if (!is_first)
+            buf_char(out, '\t');
+        put_column(out, c, base);
+        is_first = false;
+    }
+    buf_char(out, '\n');
+}
+
+void copy_types(enum upload_kind kind, bool values, struct buf *out)
+{
+    static const char *const types[] = {
+        [COLUMN_TRACE_ID] = "text", [COLUMN_ID] = "text",
+        [COLUMN_NUMBER] = "bigint", [COLUMN_BOOL] = "boolean",
+        [COLUMN_TEXT] = "text",     [COLUMN_JSON] = "json"};
+    const char *separator = "";
+    for (const struct column *c = upload_columns[kind].column; c->name; c++) {
+        if (c->is_value && !values)
+            continue;
+        buf_printf(out, "%s%s %s", separator, c->name, types[c->type]);
+        separator = ", ";
+    }
+}
