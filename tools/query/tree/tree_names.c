@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names of a tree, each text once; see tree_internal.h. */
-#include "tools/query/tree_internal.h"
+#include "tools/query/tree/tree_internal.h"
 #include <stdlib.h>
 #include <string.h>
 
