@@ -197,6 +197,7 @@ int lane_reader_entries(const struct lane_reader *reader,
     const struct lane_table *table = &reader->header.table[kind];
     uint32_t state[LANE_READ_MOST], end, now;
     uint8_t *entry = out;
+    lane_assert(reader->fd >= 0 && out != NULL);
     if (count > LANE_READ_MOST || __builtin_add_overflow(first, count, &end) ||
         end > table->capacity || kind == LANE_TABLE_LANES ||
         kind == LANE_TABLE_UNITS || kind >= LANE_TABLES)
@@ -233,6 +234,7 @@ uint32_t lane_reader_next_used(const struct lane_reader *reader,
     if ((uint64_t)data <= at)
         return index;
     uint64_t next = ((uint64_t)data - table->offset) / table->entry_bytes;
+    lane_assert(next >= index);
     return next < table->capacity ? (uint32_t)next : table->capacity;
 }
 
@@ -276,6 +278,7 @@ static bool string_take(const struct lane_reader *reader, uint32_t offset,
         s->offset = offset;
         s->len_bytes = len;
     }
+    lane_assert(offset - s->offset + len_bytes <= s->len_bytes);
     memcpy(out, s->bytes + (offset - s->offset), len_bytes);
     return true;
 }

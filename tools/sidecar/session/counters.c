@@ -21,6 +21,7 @@ static int counted_load(struct session *s, uint32_t index)
         site->counted = calloc(1, sizeof *site->counted);
     if (!site->counted)
         return -ENOMEM;
+    lane_assert(!site->counted_known);
     int rc =
         store_start(s->store, STORE_COUNTER_GET, "ii", s->id, (int64_t)index);
     while (rc > 0) {
@@ -176,6 +177,7 @@ static int site_counter(struct session *s, uint32_t index)
         rc = counted_load(s, index);
     if (rc != 0 || memcmp(&now, site->counted, sizeof now) == 0)
         return rc;
+    lane_assert(site->counted != NULL);
     if (totals_full(&s->totals))
         rc = totals_flush(&s->totals, s->store, s->id);
     return rc != 0 ? rc : counter_store(s, index, &now);
@@ -254,6 +256,7 @@ int tables_counters(struct session *s)
         i = lane_reader_next_used(&s->reader, LANE_TABLE_COUNTERS, i);
         if (i >= s->reader.header.site_next)
             break;
+        lane_assert(i != 0 && i < LANE_SITE_MAX);
         if (s->site[i].is_known)
             rc = site_counter(s, i);
     }

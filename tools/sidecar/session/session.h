@@ -171,6 +171,8 @@ int session_knows_site(struct session *session, uint32_t site)
 
 /* Entries that are new in the tables, into the store. */
 int tables_sync(struct session *session) __attribute__((warn_unused_result));
+/* sites.c: the part of it for sites that are not known yet. */
+int tables_sites(struct session *session) __attribute__((warn_unused_result));
 /* The first process: from its exec until its first handler could run;
  * `is_over`: it has ended, there is no later look. */
 int tables_loading(struct session *session, bool is_over)

@@ -7,7 +7,7 @@
  * on it. A node is marked from a tenth of the whole on, or everything of a
  * program with one thread would be.
  */
-#include "tools/query/tree_internal.h"
+#include "tools/query/tree/tree_internal.h"
 #include <errno.h>
 #include <stdlib.h>
 

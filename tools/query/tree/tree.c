@@ -4,7 +4,7 @@
  * compact form (tree_items.c), and every walk is a loop: a hostile store may
  * hold chains of any depth, and cycles.
  */
-#include "tools/query/tree_internal.h"
+#include "tools/query/tree/tree_internal.h"
 #include <errno.h>
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows "(loading)": from the exec of a process until its first handler could
  * run; see tree_internal.h. */
-#include "tools/query/tree_internal.h"
+#include "tools/query/tree/tree_internal.h"
 #include <errno.h>
 #include <stdlib.h>
 

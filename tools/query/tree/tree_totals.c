@@ -3,7 +3,7 @@
  * What the nodes of a tree come to, once each item has its node: calls, times,
  * errors and their reasons; and the order of the nodes, by their first start.
  */
-#include "tools/query/tree_internal.h"
+#include "tools/query/tree/tree_internal.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -2,7 +2,7 @@
 /* Texts of the items of a tree, which are mostly few different ones; see
  * tree_internal.h. */
 #include "tools/common/text/buf.h"
-#include "tools/query/tree_internal.h"
+#include "tools/query/tree/tree_internal.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

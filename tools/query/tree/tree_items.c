@@ -5,7 +5,7 @@
  * found by a look at what is open; what has its parent elsewhere is left to
  * tree_link.c. Then they are put in order of start.
  */
-#include "tools/query/tree_internal.h"
+#include "tools/query/tree/tree_internal.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

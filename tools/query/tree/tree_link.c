@@ -5,7 +5,7 @@
  * a span that is not in this store. Sessions come in any order and by the
  * thousand: one pass over the items, no session is looked for in turn.
  */
-#include "tools/query/tree_internal.h"
+#include "tools/query/tree/tree_internal.h"
 #include "lane/format/ids.h"
 #include <errno.h>
 #include <stdlib.h>
