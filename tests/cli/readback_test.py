@@ -292,6 +292,9 @@ class Trace:
                                   ("fingerprint", error, "fingerprint"),
                                   ("rule", error, "rule")):
                 equal(row.pop("error_" + key), self.cell(of.get(name)), key)
+            late = want.get("overdue") or {}
+            for key in "unix_ns", "limit_ns", "frames":  # of a call alone
+                equal(row.pop("overdue_" + key) != "", bool(late), key)
             for key in ("depth", "program", "error_cause", "error_cause_errno",
                         "error_frames", "error_stack_ended"):
                 del row[key]

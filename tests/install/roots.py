@@ -130,4 +130,5 @@ def main():
         subprocess.run(["rm", "-rf", "--one-file-system", top])
 
 
-main()
+if __name__ == "__main__":
+    main()

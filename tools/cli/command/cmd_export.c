@@ -80,7 +80,9 @@ static struct upload_span span_of_process(const struct upload_process *p)
                             .status = p->status,
                             .ended_by = p->ended_by,
                             .error_errno = UPLOAD_NULL,
-                            .error_cause_errno = UPLOAD_NULL};
+                            .error_cause_errno = UPLOAD_NULL,
+                            .overdue_unix_ns = UPLOAD_NULL,
+                            .overdue_limit_ns = UPLOAD_NULL};
     memcpy(s.trace_id, p->trace_id, sizeof s.trace_id);
     return s;
 }

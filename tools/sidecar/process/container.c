@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "lane/format/assert.h"
 
 enum {
     ID_DIGITS = CONTAINER_ID_BYTES - 1
@@ -25,6 +26,7 @@ static bool last_id(const char *line, size_t len, char *out)
         if (run == ID_DIGITS && at + run <= len) {
             memcpy(out, line + at, run);
             out[run] = 0;
+            lane_assert(run < CONTAINER_ID_BYTES);
             found = true;
         }
         at += run + 1;
@@ -59,6 +61,7 @@ static bool look_in(int32_t pid, const char *file, bool is_mounts, char *out)
     char path[64], *line = NULL;
     size_t cap_bytes = 0;
     bool found = false;
+    lane_assert(file != NULL && out != NULL);
     snprintf(path, sizeof path, "/proc/%d/%s", pid, file);
     FILE *in = fopen(path, "re");
     while (in && !found && getline(&line, &cap_bytes, in) > 0)

@@ -166,6 +166,7 @@ static int store_text(struct session *s, uint32_t site, const char *text)
         snprintf(file, sizeof file, "%.*s", (int)(copies - text) - at,
                  text + at);
     copies = copies ? copies + 1 : text;
+    lane_assert(copies >= text && at >= 0);
     if (!copies[0] && !file[0])
         return 0;
     s->is_moved = true;

@@ -179,6 +179,8 @@ int tables_loading(struct session *session, bool is_over)
 void tables_look_again(struct session *session);
 /* A place of the table is nobody's from now on. */
 void tables_forget_process(struct session_process *process);
+/* Its service and resource, once. 0 or -errno of the store. */
+int service_sync(struct session *session) __attribute__((warn_unused_result));
 /* Why the trace ends with what a process exec'ed, if it does. */
 int tables_lost(struct session *session, const struct session_process *process)
     __attribute__((warn_unused_result));
