@@ -158,9 +158,12 @@ static enum verdict judge_half(const struct manifest_place *here,
     enum manifest_place_kind kind = is_first ? there->kind : there->second_kind;
     if (here->kind == MANIFEST_STACK)
         return VERDICT_UNFILLED;
-    if (index != NO_REGISTER &&
-        (kind != (is_first ? here->kind : here->second_kind) ||
-         index != (is_first ? here->index : here->second_index)))
+    /* each half is an argument of its own to clang: where one is dropped the
+     * next may have moved into its register */
+    if (index == NO_REGISTER)
+        return VERDICT_DOUBTFUL;
+    if (kind != (is_first ? here->kind : here->second_kind) ||
+        index != (is_first ? here->index : here->second_index))
         return VERDICT_MOVED;
     return is_first ? VERDICT_FIRST_ONLY : VERDICT_SECOND_ONLY;
 }

@@ -157,6 +157,7 @@ static void tell(const struct patched *patch)
 static void compare(const struct patched *const *at, uint32_t n)
 {
     uint8_t now[COMPARED][PLAN_PATCH_BYTES];
+    lane_assert(n > 0 && n <= COMPARED);
     if (n > 1 && !read_entries(at, n, now)) {
         for (uint32_t i = 0; i < n; i++)
             compare(&at[i], 1);

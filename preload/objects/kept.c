@@ -168,6 +168,7 @@ static uint64_t *load_turn(const struct kept_identity *of, unsigned turn,
     struct text name = {path, 0, sizeof(path)};
     size_t folder;
     uint64_t *at = NULL;
+    lane_assert(turn < 2 && words != NULL && mapped_bytes != NULL);
     if (!name_kept(of, turn, &name, &folder))
         return NULL;
     path[folder] = '\0';
@@ -233,6 +234,7 @@ static void store_in(int dir, const char *name, const struct kept_head *head,
 static bool may_take(int dir, const char *name, const struct kept_identity *of)
 {
     struct kept_identity now;
+    lane_assert(dir >= 0 && name != NULL);
     int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
     if (fd < 0)
         return true;
@@ -271,6 +273,7 @@ void kept_store_mapped(struct module *module, const struct kept_identity *of,
 {
     struct kept_identity now;
     struct plan_image file;
+    lane_assert(module != NULL && of->magic == KEPT_MAGIC);
     if (!module_take_file(module, &file) ||
         !kept_identify(module, &module->text_stat, (enum kept_what)of->what,
                        &now))

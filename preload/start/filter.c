@@ -50,6 +50,7 @@ static const struct {
     {SYS_ftruncate, -1, 0, 0},
     {SYS_mkdirat, -1, 0, 0},
     {SYS_unlinkat, -1, 0, 0},
+    {SYS_linkat, -1, 0, -1},
     {SYS_getdents64, -1, 0, 0},
     {SYS_mprotect, 0, 0, 0},
     {SYS_madvise, 0, 0, 0},

@@ -110,6 +110,7 @@ static uint64_t follow_plt(const struct module *module, uint64_t address)
 
 struct name {
     char bytes[NAME_BYTES];
+    const char *symbol; /* NULL: it has none */
 };
 
 /* "f", or "libx.so+0x1a40" where no table knows it. */
@@ -125,7 +126,8 @@ static void name_function(struct module *module, uint64_t address,
         module_add_symtab(module);
         err = plan_image_symbol_at(&module->image, vaddr, &symbol);
     }
-    if (!err && symbol.vaddr == vaddr) {
+    name->symbol = err || symbol.vaddr != vaddr ? NULL : name->bytes;
+    if (name->symbol) {
         text_put(&text, symbol.name);
         return;
     }
@@ -186,10 +188,10 @@ static uint64_t bind_function(const struct flow_pointer *pointer,
         text_put(&reason, " is a function of libc");
         bind_site_unbound(rules, name.bytes, address - module->base, bytes);
     } else {
-        int err = bind_site_late(rules, module, name.bytes, name.bytes,
+        int err = bind_site_late(rules, module, name.bytes, name.symbol,
                                  address - module->base, hold);
         if (err && err != -EEXIST)
-            stub = bind_pointer(pointer, name.bytes, name.bytes);
+            stub = bind_pointer(pointer, name.bytes, name.symbol);
     }
     modules_drop_files();
     return stub;

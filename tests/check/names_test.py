@@ -5,7 +5,6 @@ after it say the same, of each kind of name that compilers and linkers make.
 
 usage: names_test.py HANDSPAN CASE
 """
-import json
 import os
 import shutil
 import sys
@@ -541,30 +540,6 @@ int main(void)
              ("first", "second", "third", "stale")}
     expect(count, {"first": 1, "second": 1, "third": 2, "stale": 0},
            "calls of what was handed out")
-
-
-def case_unnamed(p):
-    """Callbacks of a stripped program are rows of their own."""
-    p.write("lib.c", "void fire(int (*f)(int)) { f(3); }\n")
-    p.write("p.c", r"""
-void fire(int (*f)(int));
-#define NO __attribute__((noinline, noipa))
-NO static int one(int n) { volatile int s = n; return s + 1; }
-NO static int two(int n) { volatile int s = n; return s + 2; }
-int main(void) { fire(one); fire(two); fire(two); return 0; }
-""")
-    p.sh(f"{CC} -O1 -shared -fPIC -o lib.so lib.c && {CC} -O1 -o p p.c ./lib.so"
-         " && nm p | awk '$3 == \"one\" || $3 == \"two\" { print $1 }' > at &&"
-         " strip p")
-    with open(f"{p.at}/at", encoding="ascii") as f:
-        names = [f"p+{int(line, 16):#x}" for line in f]
-    p.write("m", '[[object("lib.so")]];\n[[span]] typedef int call_fn(int n);\n'
-            "[[callback(f, call_fn)]] void fire(call_fn *f);\n")
-    run(p, "./p")
-    said = [json.loads(line) for line in p.handspan(
-        "stats", "--json").stdout.splitlines()]
-    calls = {o["name"]: o["calls"] for o in said if "calls" in o}
-    expect(sorted(calls.get(n, 0) for n in names), [1, 2], f"{calls}")
 
 
 def case_reload(p):

@@ -11,6 +11,8 @@ program's own and within those that it measured around its outermost calls.
     referee.py BUILD PROGRAM [--count N] [--seed N]
 """
 import argparse
+import collections
+import csv
 import glob
 import json
 import os
@@ -25,7 +27,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "common"))
 import alive  # noqa: E402
 
 HANDLERS, THREADS, PROCESSES = 6, 8, 4
-WORDS = 5 * HANDLERS + 1
+WORDS = 5 * HANDLERS + 1 + (HANDLERS + 1) * HANDLERS
 MANIFEST = "[[object(main)]];\n" + "".join(
     f"[[span{extra}]] int handler_{i}(struct state *s, long depth, long dive);\n"
     for i, extra in enumerate([", fails(return < 0)"] * 4 + [""] * 2))
@@ -47,13 +49,23 @@ class Account:
 
     def __init__(self, path):
         with open(path, "rb") as f:
-            words = struct.unpack(f"<{PROCESSES * THREADS * WORDS}Q", f.read())
+            words = struct.unpack(
+                f"<{(PROCESSES * THREADS + 1) * WORDS}Q", f.read())
         rows = [words[i:i + WORDS] for i in range(0, len(words), WORDS)]
+        self.unseen = sum(rows.pop()[:HANDLERS])  # calls while it was off
         names = ("begun", "ended", "failed", "inside_ns", "cpu_ns")
         for at, name in enumerate(names):
             setattr(self, name, [sum(r[at * HANDLERS + h] for r in rows)
                                  for h in range(HANDLERS)])
-        self.around_ns = sum(r[-1] for r in rows)
+        self.around_ns = sum(r[5 * HANDLERS] for r in rows)
+        self.below = collections.Counter()  # (caller or None, handler)
+        for r in rows:
+            pairs = r[5 * HANDLERS + 1:]
+            for at, n in enumerate(pairs):
+                caller = at // HANDLERS
+                self.below[caller if caller < HANDLERS else None,
+                           at % HANDLERS] += n
+        self.below = +self.below
 
 
 class Case:
@@ -71,6 +83,8 @@ class Case:
         # without a sidecar and with 1 MiB for all, most have no record
         self.budget = choose.choice([None, "1"])
         self.is_alone = choose.random() < 0.7
+        self.pause = self.threads * self.processes == 1 and not self.kill and \
+            choose.random() < 0.3
         self.service = f"seed-{seed}"
         self.env = {k: v for k, v in os.environ.items()
                     if not k.startswith(("HANDSPAN_", "LD_"))
@@ -85,7 +99,8 @@ class Case:
         return (f"seed {self.seed}: {self.threads} threads, {self.calls} calls, "
                 f"{self.deepest} deep, {self.processes} processes, budget "
                 f"{self.budget}, {'alone' if self.is_alone else 'a sidecar'}"
-                f"{', killed' if self.kill else ''}")
+                f"{', killed' if self.kill else ''}"
+                f"{', off and on' if self.pause else ''}")
 
     def run(self):
         path = f"{self.top}/{self.seed}.truth"
@@ -93,12 +108,22 @@ class Case:
         if self.is_alone:
             env["HANDSPAN_SIDECAR"] = "off"
         kill_at = self.calls // 2 if self.kill else 0
-        ended = subprocess.run(
+        program = subprocess.Popen(
             [self.program, path] + [str(n) for n in (
                 self.seed, self.threads, self.calls, self.deepest, kill_at,
-                self.processes)], env=env, timeout=300, capture_output=True)
-        check(ended.returncode == (-9 if self.kill else 0) and
-              not ended.stderr, "the program", ended)
+                self.processes, int(self.pause))], env=env, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE)
+        self.is_paused = False
+        for word in ("off", "on") * self.pause:
+            if program.stdout.readline():
+                self.is_paused = True
+                self.handspan(word)
+                program.stdin.write("\n")
+                program.stdin.flush()
+        said = program.communicate(timeout=300)
+        check(program.returncode == (-9 if self.kill else 0) and
+              not said[1], "the program", program.returncode, said)
         self.account = Account(path)
         os.unlink(path)
 
@@ -155,6 +180,8 @@ def compare_store(case, rows, losses):
             check(number(r, "errors") == a.failed[h], "errors", h, r)
         if case.kill:
             continue
+        check(number(r, "cpu_ns") <= number(r, "total_ns") * 1.001 + 1000000,
+              "CPU time is at most the time", h, r)
         check(number(r, "self_ns") <= number(r, "total_ns") + 1000,
               "self <= total", h, r)
         check(number(r, "total_ns") * 1.001 + 1000 >= a.inside_ns[h],
@@ -200,15 +227,65 @@ def compare_screens(case, trace, rows, losses):
     check(listed["dropped_calls"] == calls - spans, "list: without", listed)
     said = case.handspan("show", prefix)
     is_whole = calls == spans and not losses.get("over_deep") and \
-        not losses.get("lost_captures")
-    check(("Complete: " in said) == is_whole, "show: complete or not", said,
+        not losses.get("lost_captures") and not case.is_paused
+    # a pause that no sidecar was there to see is not known
+    is_told = "Recording was off" in said
+    check(case.is_paused or not is_told, "show: recording was off", said)
+    check(("Complete: " in said) == is_whole or
+          (case.is_paused and not is_told), "show: complete or not", said,
           calls, spans, losses)
-    check(is_whole or f"{spans:,} of {calls:,} spans" in said,
+    check(is_whole or case.is_paused or f"{spans:,} of {calls:,} spans" in said,
           "show: the share of detail", said, calls, spans)
     no_room = calls - spans > losses.get("over_deep", 0)
     check(not no_room or cure_of(losses) in " ".join(said.split()),
           "show: the cure", said, losses)
     check(len(case.rows("spans", prefix)) == spans + case.processes, "spans")
+    compare_exports(case, prefix, rows, losses)
+
+
+def compare_exports(case, prefix, rows, losses):
+    """Each read back here: as many calls of each handler as there are spans, and
+    where none is missing each below the handler that called it."""
+    spans = {name: number(r, "spans") for name, r in rows.items()
+             if number(r, "spans")}
+    is_whole = sum(spans.values()) == sum(case.account.begun) and not losses
+    for kind, read in (("csv", of_csv), ("otlp", of_otlp),
+                       ("chrome", of_chrome)):
+        calls = read(case.handspan("export", "-f", kind, prefix))
+        names = {id: name for id, _, name in calls}
+        got = collections.Counter(n for n in names.values() if n in rows)
+        check(len(names) == len(calls), kind, "ids are told twice")
+        check(dict(got) == spans, kind, "calls", got, spans)
+        if not is_whole or kind == "chrome":
+            continue
+        pairs = collections.Counter()
+        for _, parent, name in calls:
+            if name in rows:
+                caller = names.get(parent)
+                pairs[int(caller[-1]) if caller in rows else None,
+                      int(name[-1])] += 1
+        check(pairs == case.account.below, kind, "who called whom", pairs,
+              case.account.below)
+
+
+def of_csv(text):
+    return [(r["span_id"], r["parent_span_id"], r["name"])
+            for r in csv.DictReader(text.splitlines())]
+
+
+def of_otlp(text):
+    return [(s["spanId"], s.get("parentSpanId"), s["name"])
+            for line in text.splitlines()
+            for resource in json.loads(line)["resourceSpans"]
+            for scope in resource["scopeSpans"] for s in scope["spans"]]
+
+
+def of_chrome(text):
+    """A call is a complete event, one without an end, or (what does not lie within
+    the one that is open on its thread) a pair of its own."""
+    return [(at, None, e["name"])
+            for at, e in enumerate(json.loads(text)["traceEvents"])
+            if e["ph"] in "XBb"]
 
 
 def cure_of(losses):

@@ -2,11 +2,11 @@
 // Each view of the page in headless Chromium: what a person does, with mouse
 // and with keys alone; 500,000 calls against the clock; axe-core; pictures.
 //
-// usage: browser.mjs MODULES SMALL_URL BIG_URL,... REPORT PICTURES
+// usage: browser.mjs MODULES SMALL_URL BIG_URL,... REPORT SPEEDSCOPE PICTURES
 import { createRequire } from 'node:module';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 
-const [modules, small, bigs, report, pictures] = process.argv.slice(2);
+const [modules, small, bigs, report, exported, pictures] = process.argv.slice(2);
 const fresh = bigs.split(','); // servers that have not read the big trace yet
 const require = createRequire(`${modules}/`);
 const { chromium } = require('playwright-core');
@@ -226,6 +226,24 @@ for (const theme of ['light', 'dark']) {
   await inspect(page, 'the report');
   await page.screenshot({ path: `${pictures}/report-light.png` });
   await page.close();
+}
+
+// ---- the export for speedscope, in speedscope ----
+{
+  const page = await (await browser.newContext({ viewport: { width: 1440, height: 860 } })).newPage();
+  const said = [];
+  page.on('pageerror', (e) => said.push(e.message));
+  page.on('console', (m) => { if (['warning', 'error'].includes(m.type()) && !/WebGL/.test(m.text())) said.push(m.text()); });
+  page.on('dialog', (d) => { said.push(d.message()); d.dismiss(); });
+  const script = `${exported}.js`;
+  writeFileSync(script, `speedscope.loadFileFromBase64('trace.speedscope.json', '${readFileSync(exported).toString('base64')}')`);
+  await page.goto(`file://${modules}/node_modules/speedscope/dist/release/index.html#localProfilePath=${script}`);
+  await until(page, () => /Time Order/.test(document.body.innerText) && document.querySelector('canvas'));
+  const words = await page.evaluate(() => document.body.innerText);
+  check(/etl-nightly|worker/.test(words), `speedscope shows the export: ${words.slice(0, 120).replace(/\s+/g, ' ')}`);
+  check(!said.length, `speedscope has nothing to say: ${said.join('; ')}`);
+  await page.screenshot({ path: `${pictures}/speedscope.png` });
+  await page.context().close();
 }
 const allowed = new Set([small, ...fresh].map((url) => new URL(url).origin).concat('null'));
 check([...origins].every((o) => allowed.has(o)), `nobody else was asked: ${[...origins].join(' ')}`);

@@ -39,12 +39,16 @@ def main():
         report = f"{stores}/report.html"
         subprocess.run([HANDSPAN, "report", "--store", f"{stores}/two.db", ETL, "-o",
                         report], check=True)
+        exported = f"{stores}/trace.speedscope.json"
+        subprocess.run([HANDSPAN, "export", "--store", f"{stores}/two.db", "-f",
+                        "speedscope", "-o", exported, ETL], check=True)
         servers = [serve(f"{stores}/{name}.db")
                    for name in ("two", "big", "big", "big")]
         try:
             return subprocess.run(
                 ["node", f"{HERE}/browser.mjs", FOLDER, servers[0][1],
-                 ",".join(url for _, url in servers[1:]), report, f"{FOLDER}/pictures"], stdin=subprocess.DEVNULL).returncode
+                 ",".join(url for _, url in servers[1:]), report, exported,
+                 f"{FOLDER}/pictures"], stdin=subprocess.DEVNULL).returncode
         finally:
             for process, _ in servers:
                 process.send_signal(signal.SIGTERM)

@@ -5,7 +5,7 @@
  * thread; its rows are so stacked that no two bars of a row overlap.
  */
 #pragma once
-#include "tools/query/page.h"
+#include "tools/query/whole/page.h"
 #include "tools/query/trace.h"
 
 enum {

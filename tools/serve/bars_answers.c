@@ -219,14 +219,14 @@ static bool is_shown(const struct window *w, const struct bar *bar)
 static void put_links(struct window *w)
 {
     const struct bars *b = w->bars;
-    int64_t last_ns = INT64_MIN, skip_ns = w->cell_ns / 2;
+    int64_t last_ns = 0, skip_ns = w->cell_ns / 2;
     int count = 0;
     for (size_t i = 0; i < b->link_count && count < LINKS_MOST; i++) {
         const struct bar *from = &b->bar[b->link[i].from],
                          *to = &b->bar[b->link[i].to];
         if (to->start_ns < w->from_ns || from->start_ns > w->to_ns ||
             !(is_shown(w, from) || is_shown(w, to)) ||
-            (to->start_ns - last_ns < skip_ns && count > 0))
+            (count > 0 && to->start_ns - last_ns < skip_ns))
             continue;
         last_ns = to->start_ns;
         int64_t at = from->start_ns;

@@ -4,7 +4,7 @@
 #include "tools/common/text/format.h"
 #include "tools/common/text/json.h"
 #include "tools/serve/ask.h"
-#include "tools/query/page.h"
+#include "tools/query/whole/page.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>

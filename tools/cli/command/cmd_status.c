@@ -14,7 +14,7 @@
 #include "tools/common/paths.h"
 #include "tools/common/text/term.h"
 #include "tools/common/text/text.h"
-#include "tools/query/status.h"
+#include "tools/query/whole/status.h"
 #include "tools/store/metrics.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -7,6 +7,9 @@
 #include <math.h>
 #include <string.h>
 
+/* What differs by less is told as the same, where a test says so. */
+#define ALIKE 1.05
+
 enum {
     NOISE_ROWS = 5,
     SENTENCES = 3,
@@ -120,19 +123,21 @@ static void print_whole(const struct view *v, const struct compare *c)
     const struct compare_row *w = &c->whole;
     bool utf8 = v->term.utf8, is_change = compare_is_change(w);
     int64_t a = w->side[COMPARE_A].self_ns, b = w->side[COMPARE_B].self_ns;
+    bool is_alike =
+        a == b || (c->is_tested && w->ratio > 1 / ALIKE && w->ratio < ALIKE);
     struct buf text;
     buf_init(&text, 1024);
     if (is_change)
         buf_printf(&text, "B is %s by %s: ", b > a ? "slower" : "faster",
                    size_of(a, b).text);
-    else if (c->is_tested || a == b)
+    else if (is_alike)
         buf_text(&text, "As long as before: ");
     else
         buf_text(&text, "No clear difference: ");
     buf_printf(&text, "%s, then %s", format_duration(a, utf8).text,
                format_duration(b, utf8).text);
     if (!is_change && a != b)
-        buf_printf(&text, c->is_tested ? "; %s is noise" : ", %s",
+        buf_printf(&text, is_alike ? "; %s is noise" : ", %s",
                    change_of(a, b).text);
     put_p(c, w, &text);
     buf_char(&text, '.');

@@ -2,7 +2,7 @@
 /* A picture of what goes on now: see cmd_top.c. */
 #pragma once
 #include "tools/cli/screen/view.h"
-#include "tools/query/live.h"
+#include "tools/query/whole/live.h"
 #include "tools/symbolize/symbolize.h"
 
 struct top_rate {

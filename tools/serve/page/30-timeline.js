@@ -101,16 +101,17 @@ class Timeline {
 
   fits(h, first, last) {
     const span = this.to - this.from;
-    if (!h || h.first > first || h.last < last) return false;
+    if (!h || this.stale || h.first > first || h.last < last) return false;
     const from = Math.max(0, this.from - span * 0.1); const to = Math.min(this.head.end_ns, this.to + span * 0.1);
     return h.from <= from && h.to >= to && (h.cell <= 1 || h.cell <= (span / this.width) * 1.6);
   }
 
   async want() {
-    const [first, last] = this.visibleLanes();
+    let [first, last] = this.visibleLanes();
     if (this.waiting || this.gone || this.fits(this.have, first, last)) return;
     const span = this.to - this.from;
-    const all = !this.whole;
+    const all = !this.whole || (this.stale && this.from <= 0);
+    if (all && this.head.lanes.length <= 64) { first = 0; last = Math.max(0, this.head.lanes.length - 1); }
     const from = all ? 0 : Math.max(0, Math.floor(this.from - span));
     const to = all ? this.head.end_ns + 1 : Math.min(this.head.end_ns + 1, Math.ceil(this.to + span));
     const px = Math.min(20000, Math.max(200, Math.ceil((this.width * (to - from)) / span)));
@@ -134,7 +135,8 @@ class Timeline {
       lanes.get(lane)[row] = bars;
     }
     this.have = { from: answer.from_ns, to: answer.to_ns, cell: embedded ? 1 : answer.cell_ns, first, last, lanes, links: answer.links };
-    if (!this.whole) { this.whole = this.have; this.map = null; }
+    if (!this.whole || (answer.from_ns <= 0 && answer.to_ns > this.head.end_ns)) { this.whole = this.have; this.map = null; }
+    this.stale = false;
   }
 
   rowsOf(index) {
@@ -148,8 +150,7 @@ class Timeline {
     this.head = head;
     this.layOut();
     if (followed) this.to = Math.max(this.to, head.end_ns);
-    this.have = null;
-    this.whole = null;
+    this.stale = true; // what there is stays in view until the new one comes
     this.again();
   }
 

@@ -366,6 +366,7 @@ static const struct {
 
 const char *look_syscall_name(int32_t number)
 {
+    lane_assert(number >= LOOK_UNKNOWN);
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
         if (calls[i].number == number)
             return calls[i].name;
@@ -374,6 +375,7 @@ const char *look_syscall_name(int32_t number)
 
 bool look_takes_descriptor(int32_t number)
 {
+    lane_assert(number >= LOOK_UNKNOWN);
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
         if (calls[i].number == number)
             return calls[i].has_descriptor;

@@ -6,6 +6,7 @@
 
 static const char *state_text(const struct look *l)
 {
+    lane_assert(l != NULL);
     switch (l->state) {
     case 'R':
         return "running";
@@ -24,6 +25,7 @@ static const char *state_text(const struct look *l)
 void look_place_text(const struct look *l, char *out, size_t cap_bytes)
 {
     lane_assert(cap_bytes != 0);
+    lane_assert(out != NULL && l->syscall >= LOOK_UNKNOWN);
     const char *state = state_text(l);
     const char *name = look_syscall_name(l->syscall);
     int n = snprintf(out, cap_bytes, "%s", state ? state : "");

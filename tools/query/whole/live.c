@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See live.h. */
-#include "tools/query/live.h"
+#include "tools/query/whole/live.h"
 #include "query_sql.h"
 #include <errno.h>
 #include <sqlite3.h>

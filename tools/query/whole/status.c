@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Figures over the whole store; see status.h. */
-#include "tools/query/status.h"
+#include "tools/query/whole/status.h"
 #include "query_sql.h"
 #include <errno.h>
 #include <sqlite3.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Questions of the page; see page.h. */
-#include "tools/query/page.h"
+#include "tools/query/whole/page.h"
 #include "lane/format/ids.h"
 #include "query_sql.h"
 #include <errno.h>
