@@ -51,15 +51,15 @@ const char *query_tree_name(struct tree_names *n, const char *name)
 static size_t find_site(struct tree_names *n, const struct query_detail *d,
                         int64_t session, int64_t site)
 {
-    if (n->last_site < d->site_count) {
-        int64_t far = site - d->sites[n->last_site].site;
-        if (far >= -(int64_t)n->last_site &&
-            far < (int64_t)(d->site_count - n->last_site)) {
-            const struct query_site *guess =
-                &d->sites[(size_t)((int64_t)n->last_site + far)];
-            if (guess->session == session && guess->site == site)
-                return (size_t)(guess - d->sites);
-        }
+    int64_t far;
+    if (n->last_site < d->site_count &&
+        !__builtin_sub_overflow(site, d->sites[n->last_site].site, &far) &&
+        far >= -(int64_t)n->last_site &&
+        far < (int64_t)(d->site_count - n->last_site)) {
+        const struct query_site *guess =
+            &d->sites[(size_t)((int64_t)n->last_site + far)];
+        if (guess->session == session && guess->site == site)
+            return (size_t)(guess - d->sites);
     }
     const struct query_site *found = query_site_find(d, session, site);
     return found ? (size_t)(found - d->sites) : d->site_count;
