@@ -253,21 +253,26 @@ bool patch_is_thunk(const struct plan_image *image, uint64_t vaddr)
             memcmp(code, "\x0f\xae\xe8", 3) == 0);
 }
 
+bool patch_is_function(const struct plan_image *image, uint64_t target)
+{
+    struct patch_region region;
+    struct plan_symbol symbol;
+    return patch_region_of(image, target, &region) && target == region.low &&
+           plan_image_symbol_at(image, target, &symbol) == 0 &&
+           !patch_is_part(symbol.name);
+}
+
 /* Whatever is jumped to belongs to the function, unless it is the start of one
  * that has a name. */
 static void note_part(struct patch_job *job, uint64_t target, uint64_t from)
 {
     const struct plan_image *image = job->reader.image;
     struct patch_region part;
-    struct plan_symbol symbol;
     job->jumps_anywhere |= patch_is_thunk(image, target);
     if (job->part_count == PATCH_PARTS_MAX || is_known_part(job, target) ||
         !image_is_executable(image, target) ||
+        patch_is_function(image, target) ||
         !patch_region_of(image, target, &part))
-        return;
-    if (target == part.low &&
-        plan_image_symbol_at(image, target, &symbol) == 0 &&
-        !patch_is_part(symbol.name))
         return;
     part.from = from;
     part.of = job->part;

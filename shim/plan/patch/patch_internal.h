@@ -55,6 +55,8 @@ bool patch_is_thunk(const struct plan_image *image, uint64_t vaddr);
 /* Is something added to the address of the function's entry, which the operand
  * at `place` takes? */
 bool patch_is_base(const struct patch_job *job, uint64_t place);
+/* Does a function with a name of its own begin here, that is no part? */
+bool patch_is_function(const struct plan_image *image, uint64_t target);
 /* A name that compilers give to a part of a function. */
 bool patch_is_part(const char *name);
 /* From where to read the code at pc. Between two functions that are described
