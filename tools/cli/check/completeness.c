@@ -30,6 +30,8 @@ const char *completeness_loss_text(const char *kind)
         {"loose", "calls whose caller is not known"},
         {"late_ends", "calls that were left unseen (a longjmp of the program's "
                       "own?)"},
+        {"lost_switches", "times that recording was switched off or on, of "
+                          "which only the number is known"},
         {"no_frame", "calls out of code without unwind tables (made at run "
                      "time?): counted, without times"},
         {"unmatched", "begins without end or ends without begin"},
