@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Nothing is lost silently: see completeness.h. */
 #include "tools/cli/check/completeness.h"
+#include "bind/reason.h"
 #include "tools/cli/check/seen.h"
 #include "tools/cli/screen/share.h"
 #include "tools/cli/screen/slow.h"
@@ -95,6 +96,8 @@ static void put_part(struct buf *text, const struct seen *s)
     if (unseen)
         buf_printf(text, " (%.*s)", (int)strcspn(unseen + 10, ",;"),
                    unseen + 10);
+    else if (strstr(buf_get(&s->remark), bind_too_many))
+        buf_printf(text, " (%zu functions, more match)", s->bound);
     else if (s->bound < s->functions)
         buf_printf(text, " (%zu of %zu functions)", s->bound, s->functions);
     else
