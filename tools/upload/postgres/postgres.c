@@ -106,7 +106,7 @@ static bool is_ours(struct postgres *p, struct sink_answer *out)
     snprintf(p->spans_key, sizeof p->spans_key, "%s", row[1]);
     if (!row[1][0] || row[1][strspn(row[1], "abcdefghijklmnopqrstuvwxyz_,")])
         return not_ours(p, out, "'handspan_schema' has no row");
-    p->version = atoi(row[0]);
+    p->version = (int)strtol(row[0], NULL, 10);
     if (p->version < COLUMNS_SCHEMA)
         return not_ours(p, out, "the tables are older than this handspan");
     p->is_checked = true;
