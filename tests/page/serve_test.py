@@ -255,6 +255,26 @@ class Serve(unittest.TestCase):
                   by_id[s["parent_span_id"]]["tid"] != s["tid"]]
         self.assertEqual(len(full["links"]), len(across))
 
+    def test_bars_are_the_same_however_they_are_read(self):
+        # where a session is of several traces its spans come by their start
+        shared = f"{tempfile.mkdtemp()}/shared.db"
+        self.addCleanup(shutil.rmtree, os.path.dirname(shared))
+        shutil.copy(self.store, shared)
+        with sqlite3.connect(shared) as db:
+            db.execute("INSERT INTO contexts (session, context, trace) "
+                       "SELECT session, 9999, 9999 FROM sessions")
+        db.close()
+        other = Server(shared)
+        try:
+            for trace in self.traces:
+                for what in (f"bars/{trace}?px=100000", f"bars/{trace}?px=10",
+                             f"lanes/{trace}"):
+                    mine, its = self.server.one(what), other.one(what)
+                    self.assertEqual(mine.pop("end_ns", 0) > 0, its.pop("end_ns", 0) > 0)
+                    self.assertEqual(mine, its, what)
+        finally:
+            other.end()
+
     def test_the_critical_path_is_that_of_show(self):
         path = self.server.one(f"critical/{ETL}?px=100000")
         rows = [json.loads(x) for x in

@@ -157,5 +157,12 @@ int query_spans_by_thread(struct query_db *db, int64_t trace,
                           int (*each)(void *context,
                                       const struct query_span *s),
                           void *context) __attribute__((warn_unused_result));
+/* The same by a statement like trace_span_scan.sql (behind its columns may
+ * stand process, generation and links), where the sessions are of this trace
+ * alone; else not `is_own`, and nothing is read. */
+int query_scan_own(struct query_db *db, int64_t trace, const char *sql,
+                   bool *is_own,
+                   int (*each)(void *context, const struct query_span *s),
+                   void *context) __attribute__((warn_unused_result));
 /* A text of that number, NULL: there is none. Caller frees. */
 char *query_long_text(struct query_db *db, int64_t text);

@@ -16,7 +16,7 @@
 
 enum {
     STRIDE = 1 << 16, /* references of a transaction */
-    COLUMNS = 10,     /* of trace_span_scan.sql */
+    LIGHT = 10,       /* columns of trace_span_scan.sql */
 };
 
 struct scan {
@@ -65,7 +65,6 @@ static void take_row(sqlite3_context *sql, int count, sqlite3_value **column)
 {
     struct scan *scan = sqlite3_user_data(sql);
     struct query_span *s = &scan->span;
-    (void)count;
     if (scan->stopped)
         return;
     s->ref = sqlite3_value_int64(column[0]);
@@ -78,6 +77,11 @@ static void take_row(sqlite3_context *sql, int count, sqlite3_value **column)
     s->status = status_of(column[7]);
     set_error(s, column[8]);
     s->orphan = (const char *)sqlite3_value_text(column[9]);
+    if (count > LIGHT) {
+        s->process_idx = sqlite3_value_int64(column[LIGHT]);
+        s->generation = sqlite3_value_int64(column[LIGHT + 1]);
+        s->links = (const char *)sqlite3_value_text(column[LIGHT + 2]);
+    }
     scan->stopped = scan->each(scan->context, s);
     if (scan->stopped)
         sqlite3_result_error(sql, "stopped", -1);
@@ -161,22 +165,41 @@ static int own_sessions(struct query_db *db, int64_t trace, int64_t **out)
     return step < 0 ? step : is_own ? count : 0;
 }
 
-static int scan_sessions(struct scan *scan, int64_t trace,
+static int scan_sessions(struct scan *scan, int64_t trace, const char *sql,
                          const int64_t *sessions, int count)
 {
     sqlite3 *handle = query_handle(scan->db);
-    if (sqlite3_create_function(handle, "span_seen", COLUMNS, SQLITE_UTF8, scan,
+    if (sqlite3_create_function(handle, "span_seen", -1, SQLITE_UTF8, scan,
                                 NULL, take_row, no_result))
         return -ENOMEM;
-    sqlite3_stmt *stmt = query_prepare(scan->db, query_sql_trace_span_scan);
+    sqlite3_stmt *stmt = query_prepare(scan->db, sql);
     int err = stmt ? 0 : -EIO;
     if (stmt)
         query_bind_int(stmt, ":trace", trace);
     for (int i = 0; i < count && !err; i++)
         err = scan_session(scan, stmt, sessions[i]);
     query_finish(stmt);
-    (void)sqlite3_create_function(handle, "span_seen", COLUMNS, SQLITE_UTF8,
-                                  NULL, NULL, NULL, NULL);
+    (void)sqlite3_create_function(handle, "span_seen", -1, SQLITE_UTF8, NULL,
+                                  NULL, NULL, NULL);
+    return err;
+}
+
+int query_scan_own(struct query_db *db, int64_t trace, const char *sql,
+                   bool *is_own,
+                   int (*each)(void *context, const struct query_span *s),
+                   void *context)
+{
+    struct scan scan = {.each = each,
+                        .context = context,
+                        .db = db,
+                        .span = {.process_idx = -1, .self_ns = -1}};
+    int64_t *sessions;
+    int count = own_sessions(db, trace, &sessions);
+    int err = count < 0 ? count : 0;
+    *is_own = count > 0;
+    if (*is_own)
+        err = scan_sessions(&scan, trace, sql, sessions, count);
+    free(sessions);
     return err;
 }
 
@@ -185,17 +208,10 @@ int query_spans_by_thread(struct query_db *db, int64_t trace,
                                       const struct query_span *s),
                           void *context)
 {
-    struct scan scan = {.each = each,
-                        .context = context,
-                        .db = db,
-                        .span = {.process_idx = -1, .self_ns = -1}};
-    int64_t *sessions;
-    int count = own_sessions(db, trace, &sessions);
-    int err = count < 0   ? count
-              : count > 0 ? scan_sessions(&scan, trace, sessions, count)
-                          : query_spans(db, trace, false, each, context);
-    free(sessions);
-    return err;
+    bool is_own;
+    int err = query_scan_own(db, trace, query_sql_trace_span_scan, &is_own,
+                             each, context);
+    return err || is_own ? err : query_spans(db, trace, false, each, context);
 }
 
 char *query_long_text(struct query_db *db, int64_t text)

@@ -2,6 +2,7 @@
 /* Loading the bars of a trace; see bars.h. */
 #include "tools/serve/bars.h"
 #include "lane/format/ids.h"
+#include "tools/serve/bars_order.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,14 +43,14 @@ static bool grow(void *array, size_t count, size_t *cap, size_t size)
     return true;
 }
 
-static bool is_lane(const struct bar_lane *l, const struct query_bar *q)
+static bool is_lane(const struct bar_lane *l, const struct query_span *q)
 {
     return l->number == lane_of(q->ref) && l->session == q->session &&
            l->generation == q->generation;
 }
 
 /* The lane of a call, made if it is the first; UINT32_MAX: no memory. */
-static uint32_t take_lane(struct loader *l, const struct query_bar *q)
+static uint32_t take_lane(struct loader *l, const struct query_span *q)
 {
     struct bars *b = l->bars;
     if (b->lane_count && is_lane(&b->lane[l->last], q))
@@ -62,7 +63,8 @@ static uint32_t take_lane(struct loader *l, const struct query_bar *q)
     b->lane[b->lane_count] = (struct bar_lane){.session = q->session,
                                                .number = lane_of(q->ref),
                                                .generation = q->generation,
-                                               .process_idx = q->process_idx};
+                                               .process_idx = q->process_idx,
+                                               .first_ns = INT64_MAX};
     return l->last = (uint32_t)b->lane_count++;
 }
 
@@ -75,7 +77,7 @@ static uint8_t flags_of(const char *status)
                                          : BAR_UNFINISHED;
 }
 
-static bool add_name(struct loader *l, const struct query_bar *q)
+static bool add_name(struct loader *l, const struct query_span *q)
 {
     if (strcmp(q->links, "[]") == 0)
         return true;
@@ -87,7 +89,7 @@ static bool add_name(struct loader *l, const struct query_bar *q)
     return n->links != NULL;
 }
 
-static int add(void *context, const struct query_bar *q)
+static int add(void *context, const struct query_span *q)
 {
     struct loader *l = context;
     struct bars *b = l->bars;
@@ -119,129 +121,9 @@ static int add(void *context, const struct query_bar *q)
         b->end_ns = end;
     b->end_ns = start > b->end_ns ? start : b->end_ns;
     b->lane[lane].bars++;
+    if (start < b->lane[lane].first_ns)
+        b->lane[lane].first_ns = start;
     b->lane[lane].failed += flags == BAR_FAILED;
-    return 0;
-}
-
-/* ---- rows ---------------------------------------------------------------- */
-
-struct stack {
-    int64_t ends[BARS_ROWS];
-    uint32_t depth;
-};
-
-/* Bars come in order of start; of those that begin at once the longest first.
- */
-static int by_start(const void *a, const void *b)
-{
-    const struct bar *x = a, *y = b;
-    if (x->start_ns != y->start_ns)
-        return x->start_ns < y->start_ns ? -1 : 1;
-    if (x->lane != y->lane)
-        return x->lane < y->lane ? -1 : 1;
-    if (x->end_ns != y->end_ns)
-        return x->end_ns > y->end_ns ? -1 : 1;
-    return x->parent_ref == y->ref ? 1 : x->ref == y->parent_ref ? -1 : 0;
-}
-
-static int place_rows(struct bars *b)
-{
-    struct stack *stacks = calloc(b->lane_count + 1, sizeof *stacks);
-    if (!stacks)
-        return -ENOMEM;
-    for (size_t i = 0; i < b->count; i++) {
-        struct bar *bar = &b->bar[i];
-        struct stack *s = &stacks[bar->lane];
-        while (s->depth > 0 && s->ends[s->depth - 1] <= bar->start_ns)
-            s->depth--;
-        if (s->depth == BARS_ROWS)
-            s->depth--;
-        bar->row = (uint16_t)s->depth;
-        s->ends[s->depth++] = bar->end_ns;
-        struct bar_lane *lane = &b->lane[bar->lane];
-        lane->rows = s->depth > lane->rows ? s->depth : lane->rows;
-    }
-    free(stacks);
-    return 0;
-}
-
-/* ---- lanes --------------------------------------------------------------- */
-
-struct order {
-    uint32_t lane;
-    int64_t process_start, pid, first;
-};
-
-static int by_process(const void *a, const void *b)
-{
-    const struct order *x = a, *y = b;
-    if (x->process_start != y->process_start)
-        return x->process_start < y->process_start ? -1 : 1;
-    if (x->pid != y->pid)
-        return x->pid < y->pid ? -1 : 1;
-    return x->first < y->first ? -1 : x->first > y->first;
-}
-
-/* Put the lanes in order, and tell the bars their new numbers. */
-static int sort_lanes(struct bars *b)
-{
-    size_t n = b->lane_count;
-    struct order *order = calloc(n + 1, sizeof *order);
-    struct bar_lane *sorted = calloc(n + 1, sizeof *sorted);
-    uint32_t *now = calloc(n + 1, sizeof *now);
-    if (order && sorted && now) {
-        for (size_t i = 0; i < n; i++) {
-            const struct query_process *p = query_process_find(
-                &b->detail, b->lane[i].session, b->lane[i].process_idx);
-            order[i] = (struct order){.lane = (uint32_t)i,
-                                      .process_start = p ? p->start_unix_ns : 0,
-                                      .pid = p ? p->pid : -1,
-                                      .first = (int64_t)i};
-        }
-        qsort(order, n, sizeof *order, by_process);
-        for (size_t i = 0; i < n; i++) {
-            sorted[i] = b->lane[order[i].lane];
-            now[order[i].lane] = (uint32_t)i;
-        }
-        for (size_t i = 0; i < b->count; i++)
-            b->bar[i].lane = now[b->bar[i].lane];
-        free(b->lane);
-        b->lane = sorted;
-        sorted = NULL;
-    }
-    int err = order && now ? 0 : -ENOMEM;
-    free(order);
-    free(sorted);
-    free(now);
-    return err;
-}
-
-/* Counting sort by lane and row; the order of start stays. */
-static int group(struct bars *b)
-{
-    size_t groups = 0;
-    for (size_t i = 0; i < b->lane_count; i++) {
-        b->lane[i].first = groups;
-        groups += b->lane[i].rows;
-    }
-    b->group_count = groups;
-    b->group = calloc(groups + 2, sizeof *b->group);
-    struct bar *sorted = reallocarray(NULL, b->count + 1, sizeof *sorted);
-    if (!b->group || !sorted) {
-        free(sorted);
-        return -ENOMEM;
-    }
-    size_t *next = b->group + 1;
-    for (size_t i = 0; i < b->count; i++)
-        next[b->lane[b->bar[i].lane].first + b->bar[i].row + 1]++;
-    for (size_t i = 1; i < groups + 1; i++)
-        next[i] += next[i - 1];
-    for (size_t i = 0; i < b->count; i++) {
-        size_t *at = &next[b->lane[b->bar[i].lane].first + b->bar[i].row];
-        sorted[(*at)++] = b->bar[i];
-    }
-    free(b->bar);
-    b->bar = sorted;
     return 0;
 }
 
@@ -326,14 +208,23 @@ static int by_target(const void *a, const void *b)
     return at < other ? -1 : at > other;
 }
 
+static bool is_carried(const struct bar *bar)
+{
+    return bar->parent_ref > 0 && lane_of(bar->parent_ref) != lane_of(bar->ref);
+}
+
 static int link_bars(struct bars *b, const struct loader *l)
 {
     struct places p = {0};
+    size_t first = 0;
+    while (first < b->count && !is_carried(&b->bar[first]))
+        first++;
+    if (first == b->count && !l->named_count)
+        return 0;
     int err = make_places(b, &p);
-    for (size_t i = 0; i < b->count && !err; i++) {
+    for (size_t i = first; i < b->count && !err; i++) {
         const struct bar *bar = &b->bar[i];
-        if (bar->parent_ref > 0 &&
-            lane_of(bar->parent_ref) != lane_of(bar->ref))
+        if (is_carried(bar))
             err = add_link(
                 b, find_bar(b, &p, bars_session(b, bar), bar->parent_ref), i,
                 false);
@@ -369,19 +260,6 @@ static int find_trace(struct query_db *db, const char *hex,
     return err;
 }
 
-/* Bars of calls that begin at once may stand in any order so far. */
-static void sort_ties(struct bars *b)
-{
-    for (size_t i = 0; i < b->count;) {
-        size_t end = i + 1;
-        while (end < b->count && b->bar[end].start_ns == b->bar[i].start_ns)
-            end++;
-        if (end - i > 1)
-            qsort(b->bar + i, end - i, sizeof *b->bar, by_start);
-        i = end;
-    }
-}
-
 static void set_axis(struct bars *b)
 {
     if (b->trace.duration_ns > b->end_ns)
@@ -405,13 +283,9 @@ int bars_load(struct query_db *db, const char *hex, struct bars *out)
     if (!err)
         err = query_detail_load(db, out->trace.trace, &out->detail);
     if (!err)
-        err = query_bars(db, out->trace.trace, add, &l);
-    if (!err) {
-        sort_ties(out);
-        err = place_rows(out);
-    }
-    err = err ? err : sort_lanes(out);
-    err = err ? err : group(out);
+        err = query_bars(db, out->trace.trace, out->trace.calls > BARS_MOST,
+                         add, &l);
+    err = err ? err : bars_order(out);
     err = err ? err : link_bars(out, &l);
     set_axis(out);
     for (size_t i = 0; i < l.named_count; i++)

@@ -27,6 +27,7 @@ struct bar {
 };
 struct bar_lane {
     int64_t session, number, generation, process_idx;
+    int64_t first_ns; /* when its first call began */
     uint32_t rows;
     int64_t bars, failed;
     size_t first; /* the first of its groups */

@@ -14,9 +14,9 @@ static int end(sqlite3_stmt *stmt, int step, int stopped)
     return stopped ? stopped : step < 0 ? step : 0;
 }
 
-int query_bars(struct query_db *db, int64_t trace,
-               int (*each)(void *context, const struct query_bar *bar),
-               void *context)
+static int bars_by_start(struct query_db *db, int64_t trace,
+                         int (*each)(void *context, const struct query_span *s),
+                         void *context)
 {
     sqlite3_stmt *stmt = query_prepare(db, query_sql_page_bars);
     if (!stmt)
@@ -24,19 +24,30 @@ int query_bars(struct query_db *db, int64_t trace,
     query_bind_int(stmt, ":trace", trace);
     int step, stopped = 0;
     while (!stopped && (step = query_step(db, stmt)) > 0) {
-        struct query_bar bar = {.session = query_int(stmt, 0, 0),
-                                .ref = query_int(stmt, 1, 0),
-                                .parent_ref = query_int(stmt, 2, 0),
-                                .site = query_int(stmt, 3, 0),
-                                .process_idx = query_int(stmt, 4, -1),
-                                .generation = query_int(stmt, 5, 0),
-                                .start_unix_ns = query_int(stmt, 6, 0),
-                                .duration_ns = query_int(stmt, 7, -1),
-                                .status = query_text(stmt, 8),
-                                .links = query_text(stmt, 9)};
+        struct query_span bar = {.session = query_int(stmt, 0, 0),
+                                 .ref = query_int(stmt, 1, 0),
+                                 .parent_ref = query_int(stmt, 2, 0),
+                                 .site = query_int(stmt, 3, 0),
+                                 .process_idx = query_int(stmt, 4, -1),
+                                 .generation = query_int(stmt, 5, 0),
+                                 .start_unix_ns = query_int(stmt, 6, 0),
+                                 .duration_ns = query_int(stmt, 7, -1),
+                                 .status = query_text(stmt, 8),
+                                 .links = query_text(stmt, 9)};
         stopped = each(context, &bar);
     }
     return end(stmt, step, stopped);
+}
+
+int query_bars(struct query_db *db, int64_t trace, bool by_start,
+               int (*each)(void *context, const struct query_span *s),
+               void *context)
+{
+    bool is_read = false;
+    int err = by_start ? 0
+                       : query_scan_own(db, trace, query_sql_page_bar_scan,
+                                        &is_read, each, context);
+    return err || is_read ? err : bars_by_start(db, trace, each, context);
 }
 
 static struct query_span read_span(sqlite3_stmt *stmt)

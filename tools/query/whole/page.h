@@ -8,16 +8,11 @@
 #pragma once
 #include "tools/query/detail.h"
 
-struct query_bar {
-    int64_t session, ref, parent_ref, site, process_idx, generation;
-    int64_t start_unix_ns;
-    int64_t duration_ns; /* -1 unknown */
-    const char *status;
-    const char *links; /* JSON or NULL */
-};
-/* In order of start. */
-int query_bars(struct query_db *db, int64_t trace,
-               int (*each)(void *context, const struct query_bar *bar),
+/* Of each call what its bar needs: when, where, below what, status, links.
+ * `by_start`: in that order; else in any (sooner; in short transactions, so
+ * that a call which arrives meanwhile may be missed). */
+int query_bars(struct query_db *db, int64_t trace, bool by_start,
+               int (*each)(void *context, const struct query_span *s),
                void *context) __attribute__((warn_unused_result));
 
 /* With its values; not called where it is not there. */
