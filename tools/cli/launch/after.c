@@ -13,8 +13,7 @@
 #include <unistd.h>
 
 /* The environment that `run` was started in, but for where things are. */
-static void restore(const struct launch *l, const char *trace,
-                    const char *ended)
+static void restore(const struct launch *l, const char *trace)
 {
     const char *preload = getenv("LD_PRELOAD");
     size_t own = strlen(l->preload);
@@ -29,7 +28,8 @@ static void restore(const struct launch *l, const char *trace,
     unsetenv(LANE_EXEC_VARIABLE);
     setenv("HANDSPAN_DIR", l->dir, 1);
     setenv("HANDSPAN_STORE", l->store, 1);
-    setenv("HANDSPAN_ENDED", ended, 1);
+    unsetenv("HANDSPAN_ENDED");
+    unsetenv("HANDSPAN_OVERDUE");
     if (trace[0])
         setenv("HANDSPAN_TRACE", trace, 1);
     else
@@ -61,27 +61,42 @@ static void put_ended(int status, char *out, size_t cap)
         snprintf(out, cap, "exit %d", WEXITSTATUS(status));
 }
 
-void after_failure(const char *command, const struct launch *l,
-                   const struct child *c, const char *trace)
+/* By sh, and wait for it. `option`: whose command it is. */
+static void run_and_wait(const char *option, const char *command,
+                         const struct launch *l, const char *trace,
+                         const char *name, const char *value)
 {
-    char ended[32];
     int status = 0;
-    if (!command || c->wait_status == 0)
-        return;
-    put_ended(c->wait_status, ended, sizeof ended);
     pid_t pid = fork();
     if (pid == 0) {
-        restore(l, trace, ended);
+        restore(l, trace);
+        setenv(name, value, 1);
         run_shell(command);
     }
     pid_t got = pid;
     while (pid > 0 && (got = waitpid(pid, &status, 0)) < 0 && errno == EINTR)
         ;
     if (got < 0)
-        options_trouble("--on-failure could not be run: %s", strerror(errno));
+        options_trouble("%s could not be run: %s", option, strerror(errno));
     else if (WIFSIGNALED(status))
-        options_trouble("--on-failure ended by signal %d", WTERMSIG(status));
+        options_trouble("%s ended by signal %d", option, WTERMSIG(status));
     else if (WEXITSTATUS(status) != 0)
-        options_trouble("--on-failure ended with exit status %d",
+        options_trouble("%s ended with exit status %d", option,
                         WEXITSTATUS(status));
+}
+
+void after_failure(const char *command, const struct launch *l,
+                   const struct child *c, const char *trace)
+{
+    char ended[32];
+    if (!command || c->wait_status == 0)
+        return;
+    put_ended(c->wait_status, ended, sizeof ended);
+    run_and_wait("--on-failure", command, l, trace, "HANDSPAN_ENDED", ended);
+}
+
+void after_overdue(const char *command, const struct launch *l,
+                   const char *trace, const char *line)
+{
+    run_and_wait("--on-overdue", command, l, trace, "HANDSPAN_OVERDUE", line);
 }

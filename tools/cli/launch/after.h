@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the user asked to be done when a command has failed. */
+/* What the user asked to be done when a command has failed, or a call of it is
+ * overdue. */
 #pragma once
 #include "tools/cli/launch/child.h"
 #include "tools/cli/launch/launch.h"
@@ -13,3 +14,7 @@
  */
 void after_failure(const char *command, const struct launch *l,
                    const struct child *c, const char *trace);
+/* The same of a call that is overdue: HANDSPAN_OVERDUE says which and where
+ * (`line`), HANDSPAN_ENDED is not set. */
+void after_overdue(const char *command, const struct launch *l,
+                   const char *trace, const char *line);
