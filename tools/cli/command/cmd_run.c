@@ -13,7 +13,6 @@
 #include "tools/cli/program/program.h"
 #include "tools/cli/launch/sidecar_control.h"
 #include "tools/cli/launch/after.h"
-#include "tools/cli/launch/late.h"
 #include "tools/cli/launch/summary.h"
 #include "tools/common/text/format.h"
 #include "tools/common/notice.h"
