@@ -8,6 +8,7 @@
 
 const char bind_no_object[] = "no object '";
 const char bind_no_symbol[] = "no such symbol in ";
+const char bind_too_many[] = " functions match, more than ";
 const char bind_no_spans[] = "makes no spans: its calls are not counted";
 
 /* 12,345 */
@@ -36,11 +37,13 @@ static void put_where(struct out *out, const struct bind_facts *facts)
 static void put_too_many(struct out *out, const struct bind_facts *facts)
 {
     put_count(out, facts->matches);
-    out_put(out, " functions match, more than ");
+    out_put(out, bind_too_many);
     put_count(out, facts->match_max);
     out_put(out, facts->match_max == PLAN_HANDLERS_MAX
-                     ? " that there is room for: narrow the glob"
-                     : ": narrow the glob, or raise HANDSPAN_MATCH_MAX");
+                     ? " that there is room for: the first ones are traced; "
+                       "narrow the glob"
+                     : ": the first ones are traced; narrow the glob, or raise "
+                       "HANDSPAN_MATCH_MAX");
 }
 
 static void put_not_found(struct out *out, const struct manifest_decl *decl,

@@ -7,8 +7,8 @@
 #include "manifest/manifest.h"
 #include "shim/plan/plan.h"
 
-/* What is known of a declaration that no function was found for, or too many.
- */
+/* What is known of a declaration that no function was found for, or more than
+ * are traced. */
 struct bind_facts {
     uint32_t objects;    /* that its scope covers */
     const char *one;     /* basename of the object, if it is one */
@@ -26,6 +26,8 @@ size_t bind_reason_none(const struct manifest_decl *decl,
 extern const char bind_no_object[];
 /* ... and where no function of its name is in those that were. */
 extern const char bind_no_symbol[];
+/* What stands amid that where not all functions of a glob are traced. */
+extern const char bind_too_many[];
 
 /* Why this function of several that a declaration means has other parameters
  * than its prototype: times only. NULL: it has not. `image` may be NULL. */

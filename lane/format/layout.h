@@ -38,14 +38,15 @@
 
 enum {
     LANE_MAJOR = 2, /* another major: left in place and reported */
-    LANE_MINOR = 8, /* unknown frame kinds are skipped by length */
+    LANE_MINOR = 9, /* unknown frame kinds are skipped by length */
 
-    LANE_MINOR_OWNER = 2, /* `owner` of a lane, `generation` of a process */
-    LANE_MINOR_WORDS = 3, /* the table of words, `loaded_ticks` */
-    LANE_MINOR_ROOM = 4,  /* `room` of the session, `growing` of a lane */
-    LANE_MINOR_EXEC = 5,  /* `exec_ticks`, `loaded_cpu_ns` */
-    LANE_MINOR_OFF = 6,   /* LANE_GATE_SOME, `process_off` */
-    LANE_MINOR_SPOOL = 8, /* `spool` of the session, LANE_POLICY_BRIEF */
+    LANE_MINOR_OWNER = 2,  /* `owner` of a lane, `generation` of a process */
+    LANE_MINOR_WORDS = 3,  /* the table of words, `loaded_ticks` */
+    LANE_MINOR_ROOM = 4,   /* `room` of the session, `growing` of a lane */
+    LANE_MINOR_EXEC = 5,   /* `exec_ticks`, `loaded_cpu_ns` */
+    LANE_MINOR_OFF = 6,    /* LANE_GATE_SOME, `process_off` */
+    LANE_MINOR_SPOOL = 8,  /* `spool` of the session, LANE_POLICY_BRIEF */
+    LANE_MINOR_SWITCH = 9, /* `switches` */
 
     LANE_LINE = 64,
     LANE_SEGMENT_SHIFT = 17,
@@ -70,6 +71,7 @@ enum {
     LANE_UNIT_DEFAULT = 64 * LANE_UNITS_A_MIB, /* budget: 64 MiB */
     LANE_UNIT_MAX = 4096 * LANE_UNITS_A_MIB,
     LANE_READY_RING = 128,
+    LANE_SWITCH_RING = 64,
 
     LANE_NAME_BYTES = 16,
     /* Log histogram: 16 buckets an octave of ticks, so a value lies within
@@ -241,7 +243,15 @@ struct lane_session {
     _Alignas(64) uint32_t room;
     uint32_t spool; /* [P S] enum lane_spool; a process says SOON only where
                        nobody said anything */
-    _Alignas(64) char pad2[4096 - 2176];
+    /* [O] each `off` and `on` that changed something: a ring, the count last;
+     * `off` before the gate, `on` after it */
+    uint32_t switch_next, pad2;
+    struct lane_switch {
+        uint64_t ticks;   /* when */
+        uint32_t process; /* its number + 1; 0: all of the session */
+        uint32_t is_off;
+    } switches[LANE_SWITCH_RING];
+    _Alignas(64) char pad3[4096 - 3200];
 };
 
 _Static_assert(sizeof(struct lane_session) == 4096, "file format");
@@ -266,6 +276,7 @@ _Static_assert(offsetof(struct lane_session, lane_made) == 1344, "file format");
 _Static_assert(offsetof(struct lane_session, carry) == 2048, "file format");
 _Static_assert(offsetof(struct lane_session, room) == 2112, "file format");
 _Static_assert(offsetof(struct lane_session, spool) == 2116, "file format");
+_Static_assert(offsetof(struct lane_session, switches) == 2128, "file format");
 
 /* ---- tables ---------------------------------------------------------- */
 

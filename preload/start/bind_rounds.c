@@ -41,6 +41,7 @@ struct pass {
     uint32_t generation; /* 0: every module */
     struct bind_facts facts;
     const struct module *one; /* the last object that its scope covers */
+    uint32_t left;            /* functions that may still be bound */
 };
 
 /* What became of each declaration so far: an array as the manifest's, or NULL.
@@ -77,6 +78,9 @@ static int bind_function(void *context, uint32_t index, const char *name,
 {
     lane_assert(index < modules.count);
     struct pass *pass = context;
+    if (pass->left == 0)
+        return -E2BIG;
+    pass->left--;
     int err = bind_site_plan(pass->decl, &modules.at[index], name, vaddr,
                              pass->generation == 0);
     return err == -ENOSPC ? err : 0;
@@ -122,7 +126,8 @@ static void count_objects(struct pass *pass)
     }
 }
 
-/* Returns how many functions the declaration now stands for. */
+/* Of more functions than may be, those that are found first: then the site that
+ * says so comes before theirs, which may take all the room there is. */
 static void bind_declaration(struct pass *pass)
 {
     lane_assert((pass->decl->roles & MANIFEST_BOUND) != 0);
@@ -136,9 +141,12 @@ static void bind_declaration(struct pass *pass)
     if (n <= 0) { /* files were read meanwhile */
         pass->facts.objects = 0;
         count_objects(pass);
-    } else if ((uint32_t)n <= config.match_max) {
-        (void)!bind_find(&pass->world, pass->decl, bind_function, pass);
+        return;
     }
+    if (pass->facts.matches > config.match_max)
+        say_unbound(pass);
+    pass->left = config.match_max;
+    (void)!bind_find(&pass->world, pass->decl, bind_function, pass);
 }
 
 /* A reason is that of the end: of a declaration that no object was there for
@@ -150,8 +158,8 @@ static bool is_worth_saying(const struct pass *pass)
     bool is_start = pass->generation == 0;
     bool is_found = pass->facts.matches > 0;
     bool is_news =
-        pass->facts.matches > config.match_max || (!is_found && is_start) ||
-        (!is_found && pass->facts.objects > 0 && fates && *fate == FATE_NONE);
+        !is_found &&
+        (is_start || (pass->facts.objects > 0 && fates && *fate == FATE_NONE));
     if (is_found)
         *fate = FATE_FOUND;
     else if (pass->facts.objects > 0 && *fate == FATE_NONE)

@@ -179,14 +179,22 @@ WHERE trace = ?1 AND context = 0;
 UPDATE traces SET command_status = ?2, command_end_unix_ns = ?3
 WHERE trace_id = ?1;
 
--- Recording was switched off, and on again.
+-- Recording was switched off, and on again: by the ?4th switch of the session,
+-- NULL: it was seen at the gate.
 -- :pause_begin
-INSERT INTO pauses (session, from_unix_ns, process_idx) SELECT ?1, ?2, ?3
+INSERT OR IGNORE INTO pauses (session, from_unix_ns, process_idx, switch)
+SELECT ?1, ?2, ?3, ?4
 WHERE NOT EXISTS (SELECT 1 FROM pauses
   WHERE session = ?1 AND process_idx IS ?3 AND until_unix_ns IS NULL);
 -- :pause_end
-UPDATE pauses SET until_unix_ns = ?2
+UPDATE pauses SET until_unix_ns = ?2, switch = ?4
 WHERE session = ?1 AND process_idx IS ?3 AND until_unix_ns IS NULL;
+-- Of all, whatever was off before.
+-- :pauses_end
+UPDATE pauses SET until_unix_ns = ?2, switch = ?3
+WHERE session = ?1 AND until_unix_ns IS NULL AND from_unix_ns <= ?2;
+-- :pauses_seen
+SELECT coalesce(max(switch), 0) FROM pauses WHERE session = ?1;
 
 -- :site_set
 INSERT INTO sites (session, site, name, symbol, object, binding, shim, reason,

@@ -153,6 +153,8 @@ class Round:
               "the store")
         for kind in ("lost_records", "lost_captures", "loose"):
             seen[kind] = lost.pop(kind, 0)
+        for why in ("no_wait", "spool_full", "spool_no_room"):
+            lost.pop(why, None)  # where one of these is
         check(lost, {}, "other losses")
         seen["units"] = self.units
         store.close()

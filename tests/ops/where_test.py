@@ -55,6 +55,47 @@ class Where(base.Base):
                 ("tid=0", [])):
             self.assertEqual(self.names(where), found, where)
 
+    def test_a_program_in_a_trace_of_another(self):
+        manifest = self.path + "/m.manifest"
+        done = self.handspan("run", "--summary=never", "-m", manifest, "--",
+                             "sh", "-c", "./job; ls ./nowhere; true")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.end_sidecar()
+        alone, both = sorted(self.json("list", "--program", "job"),
+                             key=lambda t: t["processes"])
+        self.assertEqual((alone["name"], both["name"]), ("job", "sh"))
+        for glob in ("ls", "l?", "s*"):
+            self.assertEqual([t["trace_id"] for t in self.json(
+                "list", "--program", glob)], [both["trace_id"]], glob)
+        self.assertEqual(len(self.json("errors", "--program", "job")), 1)
+        # what is deleted does not come back: the trace's first program alone
+        self.assertEqual([t["trace_id"] for t in self.json(
+            "delete", "--dry-run", "--program", "job")], [alone["trace_id"]])
+        # why, and no zone but the heading's
+        self.assertEqual((alone["reason"], alone["overdue"]), (None, 0))
+        self.assertRegex(both["reason"], r"^ls: exit 2.*nowhere")
+        text = self.ok("list", "--program", "job")
+        self.assertRegex(text, r"STARTED \+0000 ")
+        below = text.splitlines()[2]
+        self.assertRegex(below, r"^ {9}ls: exit 2")
+        self.assertLessEqual(len(below), 80)
+        del self.env["COLUMNS"]  # into a pipe: a line a trace
+        self.assertRegex(self.ok("list").splitlines()[1],
+                         both["trace_id"][:8] + ".*ls: exit 2.*nowhere")
+
+    def test_the_zones_of_summer_and_winter(self):
+        self.execute("UPDATE traces SET start_unix_ns = 1782000000000000000")
+        self.execute("INSERT INTO traces (trace_id, session, context, name, "
+                     "root_ref, start_unix_ns, status) SELECT x'"
+                     + "ab" * 16 + "', session, context, name, root_ref, "
+                     "1772503201000000000, 'ok' FROM traces")
+        self.env["TZ"] = "CET-1CEST,M3.5.0,M10.5.0/3"
+        lines = self.ok("list").splitlines()
+        self.assertIn("STARTED +0200", lines[0])
+        self.assertIn("2026-06-21 02:00:00 ", lines[1])
+        self.assertNotIn("+0200", lines[1])
+        self.assertIn("2026-03-03 03:00:01 +0100 ", lines[2])
+
     def test_what_cannot_be_is_told(self):
         spans = (("status=bogus", "status cannot be 'bogus'"),
                  ("status=eror", "did you mean 'error'?"),

@@ -14,7 +14,7 @@ struct sqlite3;
 struct sqlite3_stmt;
 
 enum {
-    QUERY_SCHEMA = 18 /* the newest PRAGMA user_version that we can read */
+    QUERY_SCHEMA = 19 /* the newest PRAGMA user_version that we can read */
 };
 
 /*

@@ -108,6 +108,7 @@ static int load(struct query_db *db, const struct query_filter *f,
     query_bind_text(stmt, ":program", f->program);
     query_bind_text(stmt, ":name", f->name);
     query_bind_text(stmt, ":status", f->status);
+    query_bind_int(stmt, ":first", f->is_first);
     query_bind_int(stmt, ":short", f->is_short);
     query_bind_text(stmt, ":service", f->service);
     query_bind_text(stmt, ":host", f->host);

@@ -33,10 +33,11 @@ void query_trace_free(struct query_trace *t);
 
 struct query_filter {
     int64_t since_unix_ns, until_unix_ns; /* 0: unlimited */
-    /* globs (query_glob()), NULL any; both of these on the name */
+    /* globs (query_glob()), NULL any; a program: any in the trace */
     const char *program, *name;
     const char *status, *service, *host;
     int64_t pid;   /* -1 any */
+    bool is_first; /* `program` is of the trace or its first process alone */
     bool is_short; /* only those with calls that have no span */
     int64_t limit; /* 0 any */
 };

@@ -6,8 +6,9 @@ WITH failed AS (
   JOIN sessions s ON s.session = p.session
   WHERE p.status = 'error'
     AND t.start_unix_ns >= :since AND t.start_unix_ns < :until
-    AND (:program IS NULL OR :program IN (p.name, t.name)
-     OR p.name GLOB :program OR t.name GLOB :program)
+    AND (:program IS NULL OR t.name = :program OR t.name GLOB :program
+      OR EXISTS (SELECT 1 FROM processes q WHERE q.trace = t.trace
+                 AND (q.name = :program OR q.name GLOB :program)))
   AND (:name IS NULL OR :name IN (p.name, t.name)
      OR p.name GLOB :name OR t.name GLOB :name)
     AND (:status IS NULL OR t.status = :status OR t.status GLOB :status)

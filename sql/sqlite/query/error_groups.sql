@@ -5,7 +5,9 @@ WITH matching AS (
   SELECT t.trace FROM traces t
   JOIN sessions s ON s.session = t.session
   WHERE t.start_unix_ns >= :since AND t.start_unix_ns < :until
-    AND (:program IS NULL OR t.name = :program OR t.name GLOB :program)
+    AND (:program IS NULL OR t.name = :program OR t.name GLOB :program
+      OR EXISTS (SELECT 1 FROM processes q WHERE q.trace = t.trace
+                 AND (q.name = :program OR q.name GLOB :program)))
     AND (:name IS NULL OR t.name = :name OR t.name GLOB :name)
     AND (:status IS NULL OR t.status = :status OR t.status GLOB :status)
     AND (:service IS NULL OR s.service = :service OR s.service GLOB :service)

@@ -51,7 +51,10 @@ LEFT JOIN processes d ON d.process = CASE WHEN t.root_ref < 0 THEN coalesce(
 WHERE t.start_unix_ns >= :since AND t.start_unix_ns < :until
   AND t.trace_id >= :id_low AND t.trace_id <= :id_high
   AND (:program IS NULL OR :program IN (p.name, t.name)
-     OR p.name GLOB :program OR t.name GLOB :program)
+     OR p.name GLOB :program OR t.name GLOB :program
+     OR (:first = 0 AND EXISTS (SELECT 1 FROM processes q
+         WHERE q.trace = t.trace
+           AND (q.name = :program OR q.name GLOB :program))))
   AND (:name IS NULL OR :name IN (p.name, t.name)
      OR p.name GLOB :name OR t.name GLOB :name)
   AND (:status IS NULL OR t.status = :status OR t.status GLOB :status)

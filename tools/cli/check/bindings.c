@@ -352,6 +352,7 @@ static bool is_other_build(const struct bindings *b,
     return false;
 }
 
+/* Why nothing is bound, or not all that match. */
 static void explain_none(struct bindings *b, struct binding *out,
                          size_t matches, size_t covered,
                          const struct object *one)
@@ -367,7 +368,6 @@ static void explain_none(struct bindings *b, struct binding *out,
         .has_demangler = true,
     };
     b->sites_left -= b->sites_left > 0;
-    out->status = BINDING_NONE;
     (void)bind_reason_none(out->decl, &facts, reason, sizeof reason);
     binding_remark(out, "%s", reason);
     if (covered && matches == 0)
@@ -425,12 +425,15 @@ static void conclude(struct bindings *b, struct functions *found,
                      struct binding *out)
 {
     size_t times = 0;
-    out->function_count = found->count;
+    while (found->count && found->at[found->count - 1].rank >= b->match_max)
+        buf_free(&found->at[--found->count].said);
     for (size_t i = 0; i < found->count; i++) {
         decide_function(b, &found->at[i], out);
         out->bound_count += found->at[i].is_bound;
         times += found->at[i].has_times_only;
     }
+    bool is_cut = found->name_count > b->match_max;
+    out->function_count = is_cut ? found->name_count : found->count;
     out->status = status_of(out, times);
     tell_functions(found, out);
     if (out->bound_count && times == 0 && !out->decl->has_prototype)
@@ -461,6 +464,7 @@ void bindings_decide(struct bindings *b, const struct manifest_decl *decl,
         binding_remark(out, "%s, which the program needs, was not found",
                        missing_object(b, decl->object));
     } else if (covered == 0 && is_other_build(b, decl->object)) {
+        out->status = BINDING_NONE;
         explain_none(b, out, 0, covered, NULL);
     } else if (covered == 0) {
         out->status = BINDING_LATER;
@@ -472,10 +476,12 @@ void bindings_decide(struct bindings *b, const struct manifest_decl *decl,
     } else if (functions_find(b->objects, decl, &found) < 0) {
         out->status = BINDING_NONE;
         binding_remark(out, "out of memory");
-    } else if (found.count == 0 || found.name_count > b->match_max) {
-        explain_none(b, out, found.name_count, covered, one);
     } else {
-        conclude(b, &found, out);
+        out->status = BINDING_NONE;
+        if (found.count == 0 || found.name_count > b->match_max)
+            explain_none(b, out, found.name_count, covered, one);
+        if (found.count > 0)
+            conclude(b, &found, out);
     }
     out->functions = found;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Nothing is lost silently: see completeness.h. */
 #include "tools/cli/check/completeness.h"
+#include "bind/reason.h"
 #include "tools/cli/check/seen.h"
 #include "tools/cli/screen/share.h"
 #include "tools/cli/screen/slow.h"
@@ -29,6 +30,8 @@ const char *completeness_loss_text(const char *kind)
         {"loose", "calls whose caller is not known"},
         {"late_ends", "calls that were left unseen (a longjmp of the program's "
                       "own?)"},
+        {"lost_switches", "times that recording was switched off or on, of "
+                          "which only the number is known"},
         {"no_frame", "calls out of code without unwind tables (made at run "
                      "time?): counted, without times"},
         {"unmatched", "begins without end or ends without begin"},
@@ -93,6 +96,8 @@ static void put_part(struct buf *text, const struct seen *s)
     if (unseen)
         buf_printf(text, " (%.*s)", (int)strcspn(unseen + 10, ",;"),
                    unseen + 10);
+    else if (strstr(buf_get(&s->remark), bind_too_many))
+        buf_printf(text, " (%zu functions, more match)", s->bound);
     else if (s->bound < s->functions)
         buf_printf(text, " (%zu of %zu functions)", s->bound, s->functions);
     else

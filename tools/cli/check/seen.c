@@ -94,6 +94,12 @@ static bool is_absent(const struct query_site *s)
            strncmp(s->reason, bind_no_object, strlen(bind_no_object)) == 0;
 }
 
+/* Not all functions of a glob are traced. */
+static bool is_cut(const struct query_site *s)
+{
+    return !is_bound(s) && s->reason && strstr(s->reason, bind_too_many);
+}
+
 static void look(const struct query_site *s, struct whole *whole)
 {
     whole->is_bound |= is_bound(s) || is_twice(s);
@@ -105,7 +111,7 @@ static void look(const struct query_site *s, struct whole *whole)
  * came. */
 static bool is_overtaken(const struct query_site *s, const struct whole *whole)
 {
-    return !is_bound(s) && s->address < 0 && !is_twice(s) &&
+    return !is_bound(s) && s->address < 0 && !is_twice(s) && !is_cut(s) &&
            (whole->is_bound || (whole->has_cause && is_absent(s)));
 }
 
@@ -124,7 +130,7 @@ static void add_site(const struct query_detail *d, const struct query_site *s,
         out->open += s->open;
     }
     out->first = out->first ? out->first : s;
-    if (s->unseen && *s->unseen)
+    if ((s->unseen && *s->unseen) || is_cut(s))
         out->status = BINDING_PART;
 }
 

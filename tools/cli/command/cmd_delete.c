@@ -64,6 +64,7 @@ static int choose_all(struct deletion *d, const char *text)
         query_trace_free(&trace);
     } else if (!status) {
         v->filter.limit = 0;
+        v->filter.is_first = true; /* what is deleted does not come back */
         err = query_traces(v->db, &v->filter, choose_each, d);
     }
     view_close(v);
@@ -191,7 +192,8 @@ int cmd_delete(int argc, char **argv)
         .operands = "[TRACE]",
         .about = "Delete a trace, or with --where, --program, --since, --until "
                  "or --pid all that\nthey match, and overwrite its bytes in "
-                 "the store. Requests that delete what was\nuploaded are "
+                 "the store. A program is the first one of its\ntrace here. "
+                 "Requests that delete what was\nuploaded are "
                  "printed. What still runs is left alone (exit status 1).",
         .specs = specs,
         .spec_count = sizeof specs / sizeof *specs,

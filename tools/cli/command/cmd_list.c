@@ -6,6 +6,7 @@
 #include "tools/cli/screen/view.h"
 #include "tools/common/text/format.h"
 #include "tools/common/text/json.h"
+#include "tools/query/failure.h"
 #include <errno.h>
 #include <string.h>
 
@@ -16,12 +17,47 @@ enum {
 struct list {
     struct view *view;
     struct term_table table;
+    struct format_text zone; /* of the first row's time */
     int64_t seen;
-    int64_t now_ns;
     struct share_sum sum;
 };
 
-static void add_row(struct list *l, const struct query_trace *t)
+/* With its zone where that is not the heading's: summer and winter. */
+static struct format_text started(struct list *l, const struct query_trace *t)
+{
+    struct format_text time = format_time_short(t->start_unix_ns);
+    struct format_text zone = format_zone(t->start_unix_ns);
+    if (l->seen == 1)
+        l->zone = zone;
+    if (strcmp(zone.text, l->zone.text) != 0) {
+        size_t len = strlen(time.text);
+        snprintf(time.text + len, sizeof time.text - len, " %.6s", zone.text);
+    }
+    return time;
+}
+
+/* What is beyond its own words of how it ended. */
+static int add_failure(struct list *l, const struct query_trace *t,
+                       struct view_outcome *outcome)
+{
+    struct query_failure f;
+    int err = query_failure_load(l->view->db, t, &f);
+    size_t len = strlen(outcome->text);
+    const char *note = f.reason ? f.reason : f.late;
+    if (f.overdue > 0)
+        snprintf(outcome->text + len, sizeof outcome->text - len,
+                 f.overdue == 1 ? ", overdue" : ", %lld overdue",
+                 (long long)f.overdue);
+    if (f.overdue > 0 && outcome->style != TERM_RED)
+        outcome->style = TERM_YELLOW;
+    term_table_cell(&l->table, 4, outcome->style, outcome->text);
+    if (note)
+        term_table_note(&l->table, f.reason ? TERM_RED : TERM_YELLOW, note);
+    query_failure_free(&f);
+    return err;
+}
+
+static int add_row(struct list *l, const struct query_trace *t)
 {
     char id[9];
     struct view_outcome outcome = view_outcome(t);
@@ -31,15 +67,14 @@ static void add_row(struct list *l, const struct query_trace *t)
     struct term_table *table = &l->table;
     bool utf8 = l->view->term.utf8;
     term_table_cell(table, 0, TERM_BOLD, view_short_id(t, id));
-    term_table_cell(table, 1, TERM_PLAIN,
-                    format_time_short(t->start_unix_ns).text);
+    term_table_cell(table, 1, TERM_PLAIN, started(l, t).text);
     term_table_cell(table, 2, TERM_PLAIN, t->name ? t->name : "?");
     term_table_cell(table, 3, TERM_PLAIN,
                     format_duration(t->duration_ns, utf8).text);
-    term_table_cell(table, 4, outcome.style, outcome.text);
     term_table_cell(table, 5, TERM_PLAIN, format_count(t->calls).text);
     term_table_cell(table, 6, t->errors ? TERM_RED : TERM_PLAIN,
                     format_count(t->errors).text);
+    return add_failure(l, t, &outcome);
 }
 
 static int add(void *context, struct query_trace *t)
@@ -50,7 +85,7 @@ static int add(void *context, struct query_trace *t)
     if (l->view->json)
         err = row_trace(stdout, l->view->db, t);
     else
-        add_row(l, t);
+        err = add_row(l, t);
     share_sum_add(&l->sum, t);
     query_trace_free(t);
     return err;
@@ -66,15 +101,27 @@ static const struct term_column columns[] = {
     {.title = "ERR"},
 };
 
+/* `head`: the columns of `l->table`. */
+static int print_table(struct list *l, struct term_column *head)
+{
+    char title[64];
+    snprintf(title, sizeof title, "STARTED %.6s", l->zone.text);
+    head[1].title = title;
+    l->table.note_title = "REASON";
+    return term_table_print(&l->table, &l->view->term);
+}
+
 static int print(struct view *v)
 {
-    struct list l = {.view = v, .now_ns = format_now_ns()};
-    term_table_init(&l.table, columns, sizeof columns / sizeof *columns);
+    struct term_column head[sizeof columns / sizeof *columns];
+    struct list l = {.view = v};
+    memcpy(head, columns, sizeof head);
+    term_table_init(&l.table, head, sizeof head / sizeof *head);
     if (v->json)
         json_print_schema(stdout);
     int err = query_traces(v->db, &v->filter, add, &l);
     if (!err && !v->json && l.seen)
-        err = term_table_print(&l.table, &v->term);
+        err = print_table(&l, head);
     term_table_free(&l.table);
     if (err)
         return options_trouble("cannot read the store: %s",
@@ -98,11 +145,14 @@ int cmd_list(int argc, char **argv)
         {"limit", 'n', OPTION_NUMBER, "N", "at most N traces (50; 0: all)",
          &v.limit},
     };
-    const struct options o = {.command = "handspan list",
-                              .operands = "",
-                              .about = "Traces in the store, newest first.",
-                              .specs = specs,
-                              .spec_count = sizeof specs / sizeof *specs};
+    const struct options o = {
+        .command = "handspan list",
+        .operands = "",
+        .about = "Traces in the store, newest first. REASON: what failed "
+                 "first in it, a handler or\na process; \"overdue\": a call "
+                 "was open for longer than its limit.",
+        .specs = specs,
+        .spec_count = sizeof specs / sizeof *specs};
     int operands = options_parse(&o, argc, argv);
     if (operands < 0)
         return operands == OPTIONS_HELP ? EXIT_FINE : EXIT_TROUBLE;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sessions of a directory; see sessions.h. */
 #include "tools/cli/launch/sessions.h"
+#include "tools/cli/launch/gate.h"
 #include "lane/reader/reader.h"
 #include <dirent.h>
 #include <errno.h>
@@ -173,81 +174,6 @@ int sessions_beside(const char *dir, uint32_t pid, uint32_t *pids, int most)
     return count;
 }
 
-/* Words of a header that was validated. A file that shrinks under us is
- * written with pwrite(), which faults nobody. */
-struct gate {
-    uint64_t off[LANE_PROCESS_MAX / 64];
-    uint32_t word;
-};
-
-enum {
-    OFF_AT = offsetof(struct lane_session, process_off),
-    WORD_AT = offsetof(struct lane_session, gate)
-};
-
-static int gate_read(int fd, struct gate *g)
-{
-    return pread(fd, g->off, sizeof g->off, OFF_AT) == sizeof g->off &&
-                   pread(fd, &g->word, sizeof g->word, WORD_AT) ==
-                       sizeof g->word
-               ? 0
-               : -EIO;
-}
-
-/* No more than the byte of the place: who starts now clears its own bit. The
- * word last: it says to look at the bits. */
-static int gate_write(int fd, const struct gate *g, int64_t place)
-{
-    size_t at = place < 0 ? 0 : (size_t)place / 8;
-    size_t len = place < 0 ? sizeof g->off : 1;
-    return pwrite(fd, (const char *)g->off + at, len, OFF_AT + (off_t)at) ==
-                       (ssize_t)len &&
-                   pwrite(fd, &g->word, sizeof g->word, WORD_AT) ==
-                       sizeof g->word
-               ? 0
-               : -EIO;
-}
-
-/* `place` -1: all of the session. */
-static void gate_change(struct gate *g, int64_t place, bool open)
-{
-    uint64_t any = 0;
-    if (place < 0) {
-        *g = (struct gate){.word = open ? LANE_GATE_OPEN : LANE_GATE_OFF};
-        return;
-    }
-    uint64_t bit = UINT64_C(1) << place % 64;
-    uint64_t *off = &g->off[place / 64];
-    *off = open ? *off & ~bit : *off | bit;
-    for (unsigned i = 0; i < LANE_PROCESS_MAX / 64; i++)
-        any |= g->off[i];
-    g->word = any ? LANE_GATE_SOME : LANE_GATE_OPEN;
-}
-
-/* One `off` or `on` at a time: the lock ends with the descriptor. Where all
- * are off, there is no `on` of one. 1: it is of all, 0, or -errno. */
-static int set_gate(int dir_fd, const char *file, int64_t place, bool open)
-{
-    struct gate g;
-    struct flock lock = {.l_type = F_WRLCK,
-                         .l_whence = SEEK_SET,
-                         .l_start = offsetof(struct lane_session, process_off),
-                         .l_len = sizeof g.off};
-    int fd = openat(dir_fd, file, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return -errno;
-    int err = fcntl(fd, F_OFD_SETLKW, &lock) < 0 ? -errno : 0;
-    err = err ? err : gate_read(fd, &g);
-    if (err == 0 && g.word == LANE_GATE_OFF)
-        place = -1;
-    if (err == 0) {
-        gate_change(&g, place, open);
-        err = gate_write(fd, &g, place);
-    }
-    close(fd);
-    return err ? err : place < 0;
-}
-
 int sessions_set_gate(const char *dir, uint32_t pid, bool open, bool *is_alone)
 {
     int changed = 0, err = 0;
@@ -263,7 +189,8 @@ int sessions_set_gate(const char *dir, uint32_t pid, bool open, bool *is_alone)
         bool is_old = r.header.minor < LANE_MINOR_OFF; /* all or nothing */
         int64_t place = pid == 0 ? -1 : find_process(&r, pid);
         if (pid == 0 || place >= 0) {
-            int done = set_gate(dirfd(d), e->d_name, is_old ? -1 : place, open);
+            int done =
+                gate_set(dirfd(d), e->d_name, &r, is_old ? -1 : place, open);
             err = done < 0 ? done : err;
             *is_alone &= done == 0;
             changed += done >= 0;

@@ -15,8 +15,10 @@
 
 extern char **environ;
 
+/* What main() calls once, whatever the command. */
 static const char manifest[] = "[[object(\"libc.so*\")]];\n"
-                               "[[span]] int puts(const char *s);\n";
+                               "[[span]] char *setlocale(int category, "
+                               "const char *locale);\n";
 
 struct trial {
     char self[PATHS_MAX];

@@ -133,7 +133,7 @@ static int add(void *context, uint32_t index, const char *name, uint64_t vaddr)
     const struct object *object = &found->objects->at[index];
     struct functions *f = found->out;
     f->name_count++;
-    /* more are refused anyhow: only counted */
+    /* more are not traced anyhow: only counted */
     for (size_t i = f->count <= 2 * PLAN_HANDLERS_MAX ? f->count : 0;
          i-- > 0 && f->at[i].object == object;)
         if (f->at[i].vaddr == vaddr)
@@ -146,8 +146,10 @@ static int add(void *context, uint32_t index, const char *name, uint64_t vaddr)
         f->at = grown;
         f->cap = cap;
     }
-    f->at[f->count] =
-        (struct function){.object = object, .name = name, .vaddr = vaddr};
+    f->at[f->count] = (struct function){.object = object,
+                                        .name = name,
+                                        .vaddr = vaddr,
+                                        .rank = f->name_count - 1};
     buf_init(&f->at[f->count++].said, SAID_BYTES);
     return 0;
 }

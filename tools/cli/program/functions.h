@@ -9,6 +9,7 @@ struct function {
     const struct object *object;
     const char *name; /* points into the object */
     uint64_t vaddr;
+    size_t rank; /* of its first name among all that were found, from 0 */
     /* for bindings.c */
     bool is_bound, has_times_only;
     struct buf said; /* what there is to say of it */

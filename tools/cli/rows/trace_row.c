@@ -3,6 +3,7 @@
 #include "tools/cli/rows/rows.h"
 #include "tools/common/text/format.h"
 #include "tools/common/text/json.h"
+#include "tools/query/failure.h"
 
 int row_trace(FILE *out, struct query_db *db, const struct query_trace *t)
 {
@@ -30,6 +31,11 @@ int row_trace(FILE *out, struct query_db *db, const struct query_trace *t)
     json_int(o, "processes", t->process_count);
     json_int(o, "failed_processes", t->failed_count);
     json_int(o, "dropped_calls", t->dropped_calls);
+    struct query_failure failure;
+    int err = query_failure_load(db, t, &failure);
+    json_text(o, "reason", failure.reason);
+    json_int(o, "overdue", failure.overdue);
+    query_failure_free(&failure);
     struct share_sum sum = {0};
     share_sum_add(&sum, t);
     struct cJSON *missing = share_sum_json(db, &sum);
@@ -37,5 +43,6 @@ int row_trace(FILE *out, struct query_db *db, const struct query_trace *t)
         json_object_add(o, "missing", missing);
     else
         json_null(o, "missing");
-    return json_print(out, o);
+    int printed = json_print(out, o);
+    return err ? err : printed;
 }

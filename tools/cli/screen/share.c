@@ -35,7 +35,7 @@ bool share_is_whole(const struct query_trace *t, const struct query_detail *d,
         "lost_captures", "lost_threads",   "lost_store",  "lost_contexts",
         "lost_sites",    "lost_processes", "over_deep",   "untimed",
         "no_frame",      "loose",          "hook_faults", "corrupt_items",
-        "late_ends",
+        "late_ends",     "lost_switches",
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (share_loss(d, kinds[i]) > 0)

@@ -26,7 +26,11 @@ struct view {
         {"since",   0, OPTION_TIME, "TIME", "traces since: 2h, 2026-03-03 ...", \
          &(v).since},                                                           \
         {"until", 0, OPTION_TIME, "TIME", "traces before", &(v).until},         \
-        {"program",   0, OPTION_TEXT, "GLOB", "traces of these programs",       \
+        {"program",                                                             \
+         0,                                                                     \
+         OPTION_TEXT,                                                           \
+         "GLOB",                                                                \
+         "traces with one of these programs",                                   \
          &(v).program},                                                         \
         {"pid", 0, OPTION_NUMBER, "PID", "traces with this process", &(v).pid}, \
         {"color",    0, OPTION_TEXT, "WHEN", "always, auto (terminal), never",  \

@@ -141,6 +141,11 @@ struct format_text format_time_short(int64_t unix_ns)
     return local(unix_ns, "%Y-%m-%d %H:%M:%S");
 }
 
+struct format_text format_zone(int64_t unix_ns)
+{
+    return local(unix_ns, "%z");
+}
+
 struct format_text format_rfc3339(int64_t unix_ns)
 {
     struct format_text out = {"?"};

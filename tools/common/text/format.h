@@ -24,6 +24,8 @@ struct format_text format_bytes(int64_t bytes);
 struct format_text format_time(int64_t unix_ns);
 /* 2026-03-03 03:00:01, local. */
 struct format_text format_time_short(int64_t unix_ns);
+/* +0100: the offset of local time then. */
+struct format_text format_zone(int64_t unix_ns);
 /* 2026-03-03T02:00:01.000000123Z: RFC 3339, UTC, exact. */
 struct format_text format_rfc3339(int64_t unix_ns);
 /* 2 min ago, 3 h ago; "" when it is in the future. */

@@ -21,9 +21,15 @@ void term_table_init(struct term_table *table,
     *table = (struct term_table){.columns = columns, .count = count};
 }
 
+/* A row's columns and its note. */
+static size_t cells_of(const struct term_table *table)
+{
+    return (size_t)table->count + 1;
+}
+
 static bool add_row(struct term_table *table)
 {
-    size_t width = (size_t)table->count;
+    size_t width = cells_of(table);
     if (table->row_count == table->row_cap) {
         size_t cap = table->row_cap ? table->row_cap * 2 : 32;
         char **cells = realloc(table->cells, cap * width * sizeof *cells);
@@ -50,7 +56,7 @@ void term_table_cell(struct term_table *table, int column,
         table->failed = true;
     if (table->failed || table->row_count == 0)
         return;
-    size_t at = (table->row_count - 1) * (size_t)table->count + (size_t)column;
+    size_t at = (table->row_count - 1) * cells_of(table) + (size_t)column;
     free(table->cells[at]);
     table->cells[at] = strdup(text);
     table->styles[at] = (unsigned char)style;
@@ -58,10 +64,15 @@ void term_table_cell(struct term_table *table, int column,
         table->failed = true;
 }
 
+void term_table_note(struct term_table *table, enum term_style style,
+                     const char *text)
+{
+    term_table_cell(table, table->count, style, text);
+}
+
 static const char *cell(const struct term_table *table, size_t row, int column)
 {
-    const char *text =
-        table->cells[row * (size_t)table->count + (size_t)column];
+    const char *text = table->cells[row * cells_of(table) + (size_t)column];
     return text ? text : "";
 }
 
@@ -142,27 +153,77 @@ static int *ways(const struct term_table *table, const struct term *t,
     return how;
 }
 
+/* The columns of a row (0: the titles); where they end. */
+static int put_row(struct term_line *l, const struct term_table *table,
+                   size_t row, const int *width, int how)
+{
+    int start = 0;
+    for (int i = 0; i < table->count; i++) {
+        if (width[i] == 0)
+            continue;
+        size_t at = (row - 1) * cells_of(table) + (size_t)i;
+        const char *text =
+            row ? cell(table, row - 1, i) : table->columns[i].title;
+        put_cell(l, &table->columns[i],
+                 row ? (enum term_style)table->styles[at] : TERM_DIM, text,
+                 start, width[i], table->columns[i].shrinks ? how : APART_CUT);
+        start += width[i] + 1;
+    }
+    return start;
+}
+
+/* Do all notes stand beside their rows? */
+static bool is_beside(const struct term_table *table, const struct term *t,
+                      const int *width)
+{
+    int total = 0, longest = 0;
+    for (int i = 0; i < table->count; i++)
+        total += width[i] ? width[i] + 1 : 0;
+    for (size_t row = 0; row < table->row_count; row++) {
+        int columns = text_columns(cell(table, row, table->count), t->utf8);
+        longest = columns > longest ? columns : longest;
+    }
+    return !t->is_narrow || total + longest <= t->width;
+}
+
+/* The note of a row (0: its title), on this line or one of its own. */
+static void put_note(struct term_line *l, const struct term_table *table,
+                     size_t row, int start, bool beside, int indent)
+{
+    bool is_titled = table->note_title && beside;
+    const char *text = row         ? cell(table, row - 1, table->count)
+                       : is_titled ? table->note_title
+                                   : "";
+    size_t at = (row - 1) * cells_of(table) + (size_t)table->count;
+    if (!*text)
+        return;
+    if (!beside)
+        term_line_end(l);
+    term_line_pad(l, beside ? start : indent);
+    term_line_text(l, row ? (enum term_style)table->styles[at] : TERM_DIM, text,
+                   beside ? -1 : l->term->width - indent);
+}
+
+static bool has_notes(const struct term_table *table)
+{
+    for (size_t row = 0; row < table->row_count; row++)
+        if (*cell(table, row, table->count))
+            return true;
+    return false;
+}
+
 int term_table_print(struct term_table *table, const struct term *t)
 {
     int width[TERM_COLUMN_MAX];
     lay_out(table, t, width);
     int *how = ways(table, t, width);
+    bool beside = is_beside(table, t, width), noted = has_notes(table);
     struct term_line l;
     term_line_init(&l, t);
     for (size_t row = 0; row <= table->row_count; row++) {
-        int start = 0;
-        for (int i = 0; i < table->count; i++) {
-            if (width[i] == 0)
-                continue;
-            size_t at = (row - 1) * (size_t)table->count + (size_t)i;
-            const char *text =
-                row ? cell(table, row - 1, i) : table->columns[i].title;
-            put_cell(&l, &table->columns[i],
-                     row ? (enum term_style)table->styles[at] : TERM_DIM, text,
-                     start, width[i],
-                     how && table->columns[i].shrinks ? how[row] : APART_CUT);
-            start += width[i] + 1;
-        }
+        int start = put_row(&l, table, row, width, how ? how[row] : APART_CUT);
+        if (noted)
+            put_note(&l, table, row, start, beside, width[0] + 1);
         term_line_end(&l);
     }
     term_line_free(&l);
@@ -172,7 +233,7 @@ int term_table_print(struct term_table *table, const struct term *t)
 
 void term_table_free(struct term_table *table)
 {
-    for (size_t i = 0; i < table->row_count * (size_t)table->count; i++)
+    for (size_t i = 0; i < table->row_count * cells_of(table); i++)
         free(table->cells[i]);
     free(table->cells);
     free(table->styles);

@@ -95,6 +95,7 @@ struct term_table {
     char **cells; /* row after row; owned */
     unsigned char *styles;
     size_t row_count, row_cap;
+    const char *note_title; /* above the notes where they stand beside; NULL */
     bool failed;
 };
 /* Without rows; `columns` must stay. Free it with term_table_free(). */
@@ -103,6 +104,10 @@ void term_table_init(struct term_table *table,
 /* Set a cell of the last row (copied). Column 0 begins a row. */
 void term_table_cell(struct term_table *table, int column,
                      enum term_style style, const char *text);
+/* A remark on the last row (copied): beside it where all rows have the room or
+ * lines may be of any length, else below it, indented and cut. */
+void term_table_note(struct term_table *table, enum term_style style,
+                     const char *text);
 /* Title line and rows. -ENOMEM if a cell was lost. */
 int term_table_print(struct term_table *table, const struct term *t);
 void term_table_free(struct term_table *table);

@@ -435,6 +435,8 @@ int finish_look(struct session *s, int64_t now_ns)
             return 0;
     }
     if (rc == 0) /* nobody writes any more: these are the last counts */
+        rc = session_look_gate(s);
+    if (rc == 0)
         rc = tables_counters(s);
     s->is_ended = rc == 0 && all_read(s) && coverage_is_done(s);
     return rc;

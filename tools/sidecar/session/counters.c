@@ -206,6 +206,7 @@ static int losses_of_session(struct session *s)
         {"context_frames", h->carry.frames},
         {"fiber_stacks", h->carry.stacks},
         {"late_ends", h->carry.gone},
+        {"lost_switches", s->switches_lost},
         {"spool_off", s->has_lost && spool_is_off()},
         {"no_wait", s->has_lost && h->policy == LANE_POLICY_DROP},
     };

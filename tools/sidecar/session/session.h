@@ -99,6 +99,9 @@ struct session {
     uint32_t note_bytes, types_modules; /* types_fill.c */
     uint32_t words_seen;
     bool is_gate_known, is_off; /* as the gate was seen last */
+    bool are_switches_known;
+    uint32_t switches_seen; /* as far as they are in the store */
+    uint64_t switches_lost; /* overwritten before they were seen */
     uint64_t process_off[LANE_PROCESS_MAX / 64];
     int64_t gone_since_ns; /* its last process; 0: some live, or not asked */
     struct decode_groups groups;

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Why a trace failed, in one line, and whether calls in it were overdue. */
+#pragma once
+#include "tools/query/trace.h"
+
+struct query_failure {
+    /* "extract: return -2 (ENOENT); first cause open(...)", of the call or the
+     * process that was the first to fail; NULL: the trace did not fail, or
+     * how it ended is all that is known */
+    char *reason;
+    int64_t overdue; /* calls that were open for longer than their limit */
+    char *late; /* the first of them: "call: overdue("30s"): waiting ..." */
+};
+/* Owned by the caller, also on failure (then empty). 0 or -errno. */
+int query_failure_load(struct query_db *db, const struct query_trace *t,
+                       struct query_failure *out)
+    __attribute__((warn_unused_result));
+void query_failure_free(struct query_failure *f);
