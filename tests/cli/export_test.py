@@ -177,6 +177,7 @@ class Export(unittest.TestCase):
         for command in (*views, ["config"], ["help"], ["prune", "--dry-run"],
                         ["schema", "postgres"],
                         ["export"], ["export", "-f", "chrome"],
+                        ["export", "-f", "perfetto"],
                         ["export", "-f", "otlp-protobuf"],
                         ["export", "-f", "csv"], ["export", "-f", "folded"],
                         ["export", "-f", "speedscope"]):

@@ -21,6 +21,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../common"))
 sys.path.insert(0, os.path.join(HERE, "../upload"))
 import alive  # noqa: E402
+import perfetto  # noqa: E402
 import program  # noqa: E402
 
 HANDSPAN = os.path.realpath(sys.argv.pop(1))
@@ -364,9 +365,9 @@ class Trace:
         for p in self.processes:
             case.assertIn(("process_name", p["pid"], p["name"]), names)
 
-    def check_flows(self, of):
-        """One for each link, and for each call that was made where what it
-        hangs from was not open on its thread."""
+    def handed_over(self):
+        """Pairs: each link, and each call that was made where what it hangs
+        from was not open on its thread."""
         want = collections.Counter()
         for s in self.rows:
             for link in s["links"]:
@@ -377,6 +378,11 @@ class Trace:
             if parent["tid"] != s["tid"] or s in self.processes or \
                     (self.end(parent) or 2**63) < s["start_unix_ns"]:
                 want[parent["span_id"], s["span_id"]] += 1
+        return want
+
+    def check_flows(self, of):
+        """One for each."""
+        want = self.handed_over()
         got = [(e["id"][:16], e["id"][16:]) for e in of["s"]]
         self.case.assertEqual(collections.Counter(got), want, [
             [(s["name"], s["tid"], s["start_unix_ns"] - self.first,
@@ -389,6 +395,63 @@ class Trace:
                 at = self.spans[e["id"][16 * half:16 * half + 16]]
                 self.case.assertEqual(
                     self.first + e["ts"] * 1000, at["start_unix_ns"])
+
+    # ---- Perfetto
+
+    def check_perfetto(self):
+        equal, case = self.case.assertEqual, self.case
+        told = perfetto.Perfetto(self.out("export", "-f", "perfetto", text=False))
+        equal(told.clocks, {perfetto.REALTIME: self.first,
+                            perfetto.BOOTTIME: self.first})
+        equal(sorted(s.args["span_id"] for s in told.slices), sorted(self.spans))
+        sources, targets = {}, collections.defaultdict(list)
+        for s in told.slices:
+            want = self.spans[s.args["span_id"]]
+            self.check_slice(told, s, want)
+            sources.update((flow, want["span_id"]) for flow in s.flows)
+            for flow in s.ends_flows:
+                targets[flow].append(want["span_id"])
+        equal(collections.Counter((sources[flow], to) for flow, ends in targets.items()
+                                  for to in ends), self.handed_over())
+        equal(set(sources), set(targets))
+        case.assertTrue(all(s.args["status"] == "open" for s in told.never_ended))
+        names = {(t.process.pid, t.process.process_name) for t in told.tracks.values()
+                 if t.HasField("process")}
+        for p in self.processes:
+            case.assertIn((p["pid"], p["name"]), names)
+
+    def check_slice(self, told, s, want):
+        equal = self.case.assertEqual
+        equal((s.name, s.start), (want["name"], want["start_unix_ns"]))
+        equal(s.end, None if want["status"] == "open" else self.end(want), s.name)
+        for key in "parent_span_id", "status", "ended_by", "self_ns", "cpu_ns":
+            equal(s.args.get(key), want[key], key)
+        if want in self.processes:
+            equal(s.track.process.pid, want["pid"])
+            return
+        equal(told.thread_of(s.track),
+              None if want["tid"] is None else (want["pid"], want["tid"]))
+        around = s.around and self.spans[s.around.args["span_id"]]
+        parent = self.spans.get(want["parent_span_id"])
+        if around not in (None, parent):  # what its thread did when it took over
+            self.case.assertIn((parent and parent["span_id"], want["span_id"]),
+                               self.handed_over() if parent else
+                               {(None, want["span_id"])})
+        if around is None and parent is not None and parent not in self.processes and \
+                parent["tid"] == want["tid"] and want["tid"] is not None:
+            self.case.assertTrue(self.is_crossed(want, parent), s.name)
+
+    def is_crossed(self, span, parent):
+        """Does it, its parent or what was open with them on the thread end in
+        the midst of another?"""
+        end = 2**63
+        if (self.end(parent) or end) < (self.end(span) or end):
+            return True
+        around = [s for s in self.rows if s["tid"] == span["tid"] and
+                  s not in self.processes and
+                  s["start_unix_ns"] <= span["start_unix_ns"] <= (self.end(s) or end)]
+        return any(a["start_unix_ns"] <= b["start_unix_ns"] < (self.end(a) or end) <
+                   (self.end(b) or end) for a in around for b in around)
 
     # ---- speedscope
 
@@ -518,6 +581,7 @@ class Trace:
         self.check_csv()
         self.check_list()
         self.check_chrome()
+        self.check_perfetto()
         self.check_speedscope()
         if folded:
             self.check_folded()

@@ -18,7 +18,7 @@ SOURCE, HANDSPAN = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 NOT_FOR_PEOPLE = {"HANDSPAN_TEST_CPU", "HANDSPAN_TEST_SHIM", "HANDSPAN_TEST_ERRORS",
                   "HANDSPAN_TEST_DECODER", "HANDSPAN_EXEC", "HANDSPAN_NAME"}
 # Formats of others.
-NOT_OURS = ("export_chrome.c", "export_speedscope.c")
+NOT_OURS = ("export_chrome.c", "export_perfetto.c", "export_speedscope.c")
 
 
 def read(*path):

@@ -87,7 +87,12 @@ for (const theme of ['light', 'dark']) {
   const page = await open(small);
   await page.getByRole('link', { name: /etl-nightly.*--day/ }).first().click();
   await until(page, painted);
-  await page.getByRole('tab', { name: 'Errors' }).click();
+  await page.locator('.why').waitFor();
+  const why = await page.locator('.why').innerText();
+  check(why.includes('first failed call: extract') && why.includes('open("/data/x.csv") = ENOENT'), `a failed trace says why at its top: ${why.replace(/\s+/g, ' ')}`);
+  await page.locator('.why a').click();
+  await page.locator('.panel h2', { hasText: 'extract' }).waitFor();
+  await page.getByRole('tab', { name: 'Errors 1' }).click();
   await page.locator('summary', { hasText: 'ENOENT' }).first().waitFor();
   await page.locator('summary', { hasText: 'ENOENT' }).first().click();
   await page.getByRole('link', { name: 'Show the newest one in its trace' }).first().click();

@@ -326,13 +326,12 @@ struct format {
     int (*write)(const struct export *x); /* NULL: rows */
     enum rows rows;
 };
-#define FORMATS "otlp, otlp-protobuf, chrome, speedscope, folded, csv"
-static const struct format formats[] = {{"otlp", NULL, ROWS_JSON},
-                                        {"otlp-protobuf", NULL, ROWS_PROTOBUF},
-                                        {"csv", NULL, ROWS_CSV},
-                                        {"chrome", export_chrome, 0},
-                                        {"speedscope", export_speedscope, 0},
-                                        {"folded", export_folded, 0}};
+#define FORMATS "otlp, otlp-protobuf, perfetto, chrome, speedscope, folded, csv"
+static const struct format formats[] = {
+    {"otlp", NULL, ROWS_JSON},    {"otlp-protobuf", NULL, ROWS_PROTOBUF},
+    {"csv", NULL, ROWS_CSV},      {"perfetto", export_perfetto, 0},
+    {"chrome", export_chrome, 0}, {"speedscope", export_speedscope, 0},
+    {"folded", export_folded, 0}};
 
 static const struct format *format_find(const char *word)
 {
@@ -400,11 +399,12 @@ int cmd_export(int argc, char **argv)
     const struct options o = {
         .command = "handspan export",
         .operands = "[TRACE]",
-        .about = "A trace for other programs: OTLP as JSON lines (what the "
-                 "sink sends) or\nprotobuf; Chrome's trace format (Perfetto); "
-                 "speedscope's; folded stacks by self\ntime (flame graphs); "
-                 "CSV, a line a span, as COPY takes it. Without values, except "
-                 "otlp\nand csv with --values.",
+        .about =
+            "A trace for other programs: OTLP as JSON lines (what the "
+            "sink sends) or\nprotobuf; Perfetto's protobuf; Chrome's trace "
+            "format; speedscope's; folded stacks\nby self time (flame "
+            "graphs); CSV, a line a span, as COPY takes it. Without "
+            "values,\nexcept otlp and csv with --values.",
         .specs = specs,
         .spec_count = sizeof specs / sizeof *specs,
         .operand_max = 1};

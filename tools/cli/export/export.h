@@ -49,8 +49,9 @@ int export_csv_row(FILE *out, const struct upload_span *span, bool values)
     __attribute__((warn_unused_result));
 /* 0 or -errno. "folded": stacks by self time. "chrome": trace events in
  * microseconds since the trace began (Perfetto, chrome://tracing).
- * "speedscope": its own file format. */
+ * "speedscope": its own file format. "perfetto": its protobuf. */
 int export_folded(const struct export *x) __attribute__((warn_unused_result));
+int export_perfetto(const struct export *x) __attribute__((warn_unused_result));
 int export_chrome(const struct export *x) __attribute__((warn_unused_result));
 int export_speedscope(const struct export *x)
     __attribute__((warn_unused_result));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Chrome's trace event format, in two passes over the spans. The first looks
- * for arrows (a span whose parent has another thread, links); the second
- * writes.
+ * Chrome's trace event format. A pass over the spans looks for arrows
+ * (export_lines.h), a second writes slices and where arrows begin, a third
+ * where they end.
  *
  * A viewer makes the tree of a thread's row from times alone, which it holds
  * as doubles. So times count from the start of the trace, and a span is a
@@ -10,35 +10,18 @@
  * (two-call spans, fibers), and all below it, is an asynchronous one ("b",
  * "e"), which has a row of its own for each outermost.
  */
-#include "tools/cli/export/export.h"
+#include "tools/cli/export/export_lines.h"
 #include "tools/common/text/buf.h"
 #include "tools/common/text/json.h"
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A span that is open at the moment that was reached, on its row. */
-struct level {
-    uint64_t id;
-    int64_t end_ns;
-    uint64_t async_id; /* 0: a slice */
-};
-struct line {
-    struct level *levels;
-    size_t count, cap;
-};
-struct arrow {
-    uint64_t from, to; /* span ids */
-    bool is_begun;     /* what it comes from is in the trace */
-};
 struct chrome {
     const struct export *x;
     bool has_events;
-    struct line *lines; /* of each thread; then one of unknown ones */
-    struct arrow *arrows;
-    size_t arrow_count, arrow_cap;
+    struct export_lines lines;
     struct buf event; /* the one that is written now */
 };
 
@@ -169,108 +152,7 @@ static int put_name(struct chrome *c, const char *what, int64_t pid,
     return end(c);
 }
 
-/* ---- what is open ----------------------------------------------------------
- */
-
-static struct line *line_of(const struct chrome *c,
-                            const struct query_thread *thread)
-{
-    const struct query_detail *d = c->x->detail;
-    return &c->lines[thread ? (size_t)(thread - d->threads) : d->thread_count];
-}
-
-static int push(struct line *line, const struct export_span *s,
-                uint64_t async_id)
-{
-    if (!export_grow(&line->levels, line->count, &line->cap,
-                     sizeof *line->levels))
-        return -ENOMEM;
-    line->levels[line->count++] =
-        (struct level){s->id, s->shown_end_ns, async_id};
-    return 0;
-}
-
-/* What is over when this begins goes; not what it was called in. */
-static void pass_time(struct line *line, const struct export_span *s)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < line->count; i++) {
-        const struct level *level = &line->levels[i];
-        if (level->end_ns > s->start_unix_ns ||
-            (level->end_ns == s->start_unix_ns && level->id == s->parent_id))
-            line->levels[kept++] = *level;
-    }
-    line->count = kept;
-}
-
-/* NULL: what it hangs from is over, or of another thread. */
-static const struct level *parent_of(const struct line *line,
-                                     const struct export_span *s)
-{
-    for (size_t i = line->count; i > 0 && s->thread && s->parent_id; i--)
-        if (line->levels[i - 1].id == s->parent_id)
-            return &line->levels[i - 1];
-    return NULL;
-}
-
 /* ---- arrows -------------------------------------------------------------- */
-
-static int add_arrow(struct chrome *c, uint64_t from, uint64_t to)
-{
-    if (!export_grow(&c->arrows, c->arrow_count, &c->arrow_cap,
-                     sizeof *c->arrows))
-        return -ENOMEM;
-    c->arrows[c->arrow_count++] = (struct arrow){.from = from, .to = to};
-    return 0;
-}
-
-static int add_links(struct chrome *c, const char *text, uint64_t to)
-{
-    int err = 0;
-    struct cJSON *links = cJSON_Parse(text);
-    const struct cJSON *link;
-    cJSON_ArrayForEach(link, links)
-    {
-        const char *trace = cJSON_GetStringValue(
-            cJSON_GetObjectItemCaseSensitive(link, "trace_id"));
-        const char *span = cJSON_GetStringValue(
-            cJSON_GetObjectItemCaseSensitive(link, "span_id"));
-        if (!err && trace && span && strcmp(trace, c->x->trace->hex) == 0)
-            err = add_arrow(c, strtoull(span, NULL, 16), to);
-    }
-    cJSON_Delete(links);
-    return err;
-}
-
-/* In the order of starts, with what is open on each thread. */
-static int find_arrows(void *context, const struct export_span *s)
-{
-    struct chrome *c = context;
-    struct line *line = line_of(c, s->thread);
-    int err = 0;
-    pass_time(line, s);
-    /* handed over: by another thread, or by a call that has returned */
-    if (s->parent_id && query_ref_process(s->parent_ref) < 0 &&
-        !parent_of(line, s))
-        err = add_arrow(c, s->parent_id, s->id);
-    if (!err && s->links)
-        err = add_links(c, s->links, s->id);
-    return err ? err : push(line, s, 0);
-}
-
-static int by_source(const void *a, const void *b)
-{
-    const struct arrow *x = a, *y = b;
-    if (x->from != y->from)
-        return x->from < y->from ? -1 : 1;
-    return x->to < y->to ? -1 : x->to > y->to;
-}
-
-static int by_target(const void *a, const void *b)
-{
-    const struct arrow *x = a, *y = b;
-    return x->to < y->to ? -1 : x->to > y->to;
-}
 
 static int put_flow(struct chrome *c, const char *phase, uint64_t from,
                     uint64_t to, const struct export_span *at)
@@ -288,42 +170,17 @@ static int put_flow(struct chrome *c, const char *phase, uint64_t from,
  * process calls or becomes was not handed over. */
 static int put_sources(struct chrome *c, const struct export_span *s)
 {
-    size_t low = 0, high = c->arrow_count;
+    size_t count;
+    struct export_arrow *a = export_arrows_from(&c->lines, s->id, &count);
     int err = 0;
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-        if (c->arrows[mid].from < s->id)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    for (; !err && low < c->arrow_count && c->arrows[low].from == s->id;
-         low++) {
-        c->arrows[low].is_begun = true;
-        err = put_flow(c, "s", s->id, c->arrows[low].to, s);
+    for (size_t i = 0; !err && i < count; i++) {
+        a[i].is_begun = true;
+        err = put_flow(c, "s", s->id, a[i].to, s);
     }
     return err;
 }
 
 /* ---- slices -------------------------------------------------------------- */
-
-/* 0: the span lies in the slice of its parent, or in what its thread did when
- * the work came; else the asynchronous row that it belongs to. */
-static uint64_t async_of(const struct line *line, const struct export_span *s)
-{
-    const struct level *top = NULL, *parent = parent_of(line, s);
-    if (!s->thread)
-        return s->is_process ? 0 : s->id;
-    if (parent && parent->async_id)
-        return s->shown_end_ns <= parent->end_ns ? parent->async_id : s->id;
-    for (size_t i = line->count; !top && i > 0; i--)
-        if (!line->levels[i - 1].async_id)
-            top = &line->levels[i - 1];
-    if (!top)
-        return 0;
-    return s->shown_end_ns <= top->end_ns && (!parent || top == parent) ? 0
-                                                                        : s->id;
-}
 
 static void add_args(struct chrome *c, const struct export_span *s)
 {
@@ -367,10 +224,8 @@ static int put_slice(struct chrome *c, const struct export_span *s)
 static int put_span(void *context, const struct export_span *s)
 {
     struct chrome *c = context;
-    struct line *line = line_of(c, s->thread);
-    pass_time(line, s);
-    uint64_t row = async_of(line, s);
-    int err = push(line, s, row);
+    uint64_t row;
+    int err = export_lines_place(&c->lines, s, &row);
     if (!err)
         err = row ? put_async(c, s, row) : put_slice(c, s);
     return err || s->is_process ? err : put_sources(c, s);
@@ -380,18 +235,12 @@ static int put_span(void *context, const struct export_span *s)
 static int put_target(void *context, const struct export_span *s)
 {
     struct chrome *c = context;
-    struct arrow key = {.to = s->id};
-    const struct arrow *found =
-        bsearch(&key, c->arrows, c->arrow_count, sizeof *c->arrows, by_target);
+    size_t count;
+    const struct export_arrow *a = export_arrows_to(&c->lines, s->id, &count);
     int err = 0;
-    if (!found)
-        return 0;
-    while (found > c->arrows && found[-1].to == key.to)
-        found--;
-    for (; !err && found < c->arrows + c->arrow_count && found->to == key.to;
-         found++)
-        if (found->is_begun)
-            err = put_flow(c, "f", found->from, found->to, s);
+    for (size_t i = 0; !err && i < count; i++)
+        if (a[i].is_begun)
+            err = put_flow(c, "f", a[i].from, a[i].to, s);
     return err;
 }
 
@@ -421,27 +270,20 @@ static int put_rows(struct chrome *c)
 
 static int put_events(struct chrome *c)
 {
-    int err = export_each(c->x, find_arrows, c);
-    if (c->arrow_count)
-        qsort(c->arrows, c->arrow_count, sizeof *c->arrows, by_source);
-    for (size_t i = 0; i <= c->x->detail->thread_count; i++)
-        c->lines[i].count = 0;
+    int err = export_lines_find(&c->lines, c->x);
     if (!err)
         err = put_rows(c);
     if (!err)
         err = export_each(c->x, put_span, c);
-    if (err || !c->arrow_count)
+    if (err || !c->lines.arrow_count)
         return err;
-    qsort(c->arrows, c->arrow_count, sizeof *c->arrows, by_target);
+    export_arrows_by_target(&c->lines);
     return export_each(c->x, put_target, c);
 }
 
 int export_chrome(const struct export *x)
 {
-    size_t threads = x->detail->thread_count;
-    struct chrome c = {.x = x, .lines = calloc(threads + 1, sizeof *c.lines)};
-    if (!c.lines)
-        return -ENOMEM;
+    struct chrome c = {.x = x};
     buf_init(&c.event, 1 << 20);
     fprintf(x->out,
             "{\"displayTimeUnit\":\"ns\",\"otherData\":{\"trace_id\":\"%s\","
@@ -449,10 +291,7 @@ int export_chrome(const struct export *x)
             x->trace->hex, x->start_ns);
     int err = put_events(&c);
     fputs("]}\n", x->out);
-    for (size_t i = 0; i <= threads; i++)
-        free(c.lines[i].levels);
-    free(c.lines);
-    free(c.arrows);
+    export_lines_free(&c.lines);
     buf_free(&c.event);
     return err;
 }

@@ -74,6 +74,11 @@ function fmtTime(unixNs, withDay = true) {
   const time = `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`;
   return withDay ? `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())} ${time}` : time;
 }
+// On an axis of that length: as exact as its ticks are apart.
+function fmtTick(unixNs, spanNs) {
+  if (spanNs > 864e11) return fmtTime(unixNs).slice(5, 16);
+  return fmtTime(unixNs, false) + (spanNs < 1e10 ? `.${String(Math.floor(unixNs / 1e6) % 1000).padStart(3, '0')}` : '');
+}
 function fmtAgo(unixNs, nowNs = Date.now() * 1e6) {
   const ns = nowNs - unixNs;
   return ns < 1e9 ? 'now' : `${fmtNs(ns).replace(/m\d\ds$/, ' min').replace(/h\d\dm$/, ' h').replace(/d\d\dh$/, ' days')} ago`;

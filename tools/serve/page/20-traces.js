@@ -23,7 +23,7 @@ function trend(rows) {
   });
   for (let i = 0; i < 5; i++) {
     const t = t0 + ((t1 - t0) * i) / 4;
-    marks.push(el('svg:text.axis', { x: x(t), y: h - 2, 'text-anchor': i === 0 ? 'start' : i === 4 ? 'end' : 'middle' }, fmtTime(t, t1 - t0 > 864e11).slice(0, 16)));
+    marks.push(el('svg:text.axis', { x: x(t), y: h - 2, 'text-anchor': i === 0 ? 'start' : i === 4 ? 'end' : 'middle' }, fmtTick(t, t1 - t0)));
   }
   const failed = done.filter((r) => r.status === 'error').length;
   const dots = done.map((r) => el(`svg:circle.dot.${outcome(r)[1]}`, { cx: x(r.start_unix_ns).toFixed(1), cy: y(r.duration_ns).toFixed(1), r: r.status === 'error' ? 4 : 3 },

@@ -48,13 +48,14 @@ function values(title, object, capture) {
   }))));
 }
 
+const placeIn = (f) => `${base(f.object) || ''}${f.offset ? `+${typeof f.offset === 'number' ? `0x${f.offset.toString(16)}` : f.offset}` : ''}`;
 function stack(title, frames, ended) {
   if (!frames || !frames.length) return null;
   return section(title, el('ol.stack', null, frames.map((f) => {
     const place = f.file ? `${f.file}${f.line ? `:${f.line}` : ''}` : null;
     return el(`li${f.handler ? '.handler' : ''}`, null,
-      el('div.fn', null, f.function || f.offset || '?', f.inlined ? el('span.tag', null, 'inlined') : null, f.handler ? el('span.tag.on', null, f.handler) : null),
-      el('div.place', null, place ? el('span.source', null, place) : null, el('span.dim', null, `${place ? '  ' : ''}${base(f.object) || ''}${f.offset ? `+${typeof f.offset === 'number' ? `0x${f.offset.toString(16)}` : f.offset}` : ''}`)));
+      el('div.fn', null, f.function || (f.offset ? placeIn(f) : '?'), f.inlined ? el('span.tag', null, 'inlined') : null, f.handler ? el('span.tag.on', null, f.handler) : null),
+      el('div.place', null, place ? el('span.source', null, place) : null, f.function || place ? el('span.dim', null, `${place ? '  ' : ''}${placeIn(f)}`) : null));
   })), ended && ended !== 'whole' ? el('div.note', null, `The stack ends here: ${ended}.`) : null);
 }
 
@@ -119,7 +120,7 @@ class Panel {
       errorSections(s.error, reason),
       values('Input', s.input, s.capture), values('Output', s.output, s.capture), values('Attributes', s.attributes),
       s.overdue ? section('Where it stood when it was overdue', stackBare((s.overdue.where || {}).stack || s.overdue.where)) : null,
-      above.length ? section('Below', el('ul.path', null, above.map((p) => this.place(p)))) : null,
+      above.length ? section('Called from', el('ul.path', null, above.map((p) => this.place(p)))) : null,
       around && around.below && around.below.length ? section(`Calls (${around.is_all ? around.below.length : `first ${around.below.length}`})`, el('ul.path', null, around.below.map((p) => this.place(p)))) : null,
       (s.links || []).length ? section('Links', el('ul.path', null, s.links.map((l) => el('li', null, el('a', { href: href(['trace', l.trace_id || this.id], { span: l.span_id }) }, el('code', null, l.span_id)))))) : null,
       section('Where', el('table.values', null, el('tbody', null, facts.filter(([, v]) => v !== null && v !== undefined && v !== '').map(([k, v]) => el('tr', null, el('th', { scope: 'row' }, k), el('td', null, el('span.value', null, String(v)))))))));

@@ -6,13 +6,28 @@ const PARTS = [['timeline', 'Timeline'], ['flame', 'Flame graph'], ['handlers', 
 function traceHead(id, part, t, query) {
   const command = (t.command || []).join(' ');
   const facts = [fmtTime(t.start_unix_ns), t.pid ? `pid ${t.pid}` : null, t.host, t.cpu_ns !== null && t.cpu_ns !== undefined ? `${fmtNs(t.cpu_ns)} CPU` : null,
-    t.peak_bytes ? `peak ${t.peak_is_lower_bound ? 'over ' : ''}${fmtBytes(t.peak_bytes)}` : null, t.processes > 1 ? `${t.processes} processes` : null, plural(t.spans, 'call'), t.errors ? plural(t.errors, 'error') : null].filter(Boolean);
+    t.peak_bytes ? `peak ${t.peak_is_lower_bound ? 'over ' : ''}${fmtBytes(t.peak_bytes)}` : null, t.processes > 1 ? `${t.processes} processes` : null, plural(t.spans, 'call'), t.errors ? el('span.badtext', null, plural(t.errors, 'error')) : null].filter(Boolean);
   return el('div.tracehead', null,
     el('div.titles', null, el('h1', null, t.name), badge(t), el('span.big', null, fmtNs(t.duration_ns)), el('code.dim', { title: 'trace id' }, id.slice(0, 8)),
       command && command !== t.name ? el('code.command', { title: command }, command) : null),
     el('div.facts', null, facts.map((f) => el('span', null, f))),
+    el('div', { id: 'why', role: 'status' }),
     t.missing ? el('p.warnbox', null, `Detail of ${fmtCount(t.missing.spans)} of ${fmtCount(t.missing.calls)} calls. ${t.missing.why || ''}`) : null,
-    el('div.tabs', { role: 'tablist', 'aria-label': 'Views of the trace' }, PARTS.map(([key, words]) => el('a', { role: 'tab', href: href(['trace', id, key], { span: query.get('span') }), 'aria-selected': key === part ? 'true' : 'false', id: `tab-${key}` }, words))));
+    el('div.tabs', { role: 'tablist', 'aria-label': 'Views of the trace' }, PARTS.map(([key, words]) => el('a', { role: 'tab', href: href(['trace', id, key], { span: query.get('span') }), 'aria-selected': key === part ? 'true' : 'false', id: `tab-${key}` }, words, key === 'errors' && t.errors ? [' ', el('span.count', null, fmtCount(t.errors))] : null))));
+}
+
+// Why it failed, in the words of the errors: how it ended, and the call that
+// failed first.
+async function tellWhy(id, t, signal) {
+  if (t.status !== 'error') return;
+  const groups = (await askLines(`errors/${id}`, {}, signal)).slice(1).filter((g) => g.of !== 'throws');
+  const ended = groups.find((g) => g.of === 'process' && g.name === t.name) || groups.find((g) => g.of === 'process');
+  const call = groups.filter((g) => g.of !== 'process').sort((a, b) => a.first_unix_ns - b.first_unix_ns)[0];
+  const at = call && call.example && call.example.span_id;
+  const lines = [
+    ended ? el('span', null, groupTitle(ended)) : null,
+    call ? el('span', null, ended ? 'first failed call: ' : null, at ? el('a', { href: href(['trace', id, 'timeline'], { span: at }) }, call.name) : call.name, `  ${groupTitle(call)}`) : null].filter(Boolean);
+  if (lines.length && byId('why')) fill(byId('why'), el('div.badbox.why', null, lines));
 }
 
 async function viewTrace(main, id, part, query, signal) {
@@ -24,6 +39,7 @@ async function viewTrace(main, id, part, query, signal) {
   const body = el('div.tabbody', { role: 'tabpanel', 'aria-labelledby': `tab-${part}` });
   fill(main, traceHead(id, part, row, query), body);
   main.classList.add('tall');
+  tellWhy(id, row, signal).catch(() => { /* its own view tells */ });
   return { timeline: tabTimeline, flame: tabFlame, handlers: tabHandlers, errors: tabErrors }[part](body, id, row, query, signal, head);
 }
 
@@ -124,7 +140,7 @@ const statColumns = (wall) => [
   { title: 'Errors', get: (r) => r.errors, show: (r) => (r.errors ? el('span.badtext', null, fmtCount(r.errors)) : r.errors === 0 ? '0' : '–') },
   { title: 'Total', get: (r) => r.total_ns, show: (r) => `${r.estimate ? '~' : ''}${fmtNs(r.total_ns)}` },
   { title: 'Self', get: (r) => r.self_ns, show: (r) => `${r.estimate ? '~' : ''}${fmtNs(r.self_ns)}` },
-  { title: 'Share', get: (r) => r.self_ns, show: (r) => el('span.meter', null, el('svg:svg', { viewBox: '0 0 60 6', class: 'meterbar', 'aria-hidden': 'true' }, el('svg:rect', { width: Math.min(60, (60 * (r.self_ns || 0)) / (wall || 1)).toFixed(1), height: 6, rx: 2 })), fmtShare(r.self_ns, wall)) },
+  { title: 'Share', get: (r) => r.self_ns, show: (r) => el('span.meter', null, el('svg:svg', { viewBox: '0 0 60 6', class: 'meterbar', 'aria-hidden': 'true' }, el('svg:rect', { width: Math.min(60, (60 * (r.self_ns || 0)) / (wall || 1)).toFixed(1), height: 6, rx: 2 })), el('span', null, fmtShare(r.self_ns, wall))) },
   { title: 'CPU', get: (r) => r.cpu_ns, show: (r) => `${r.cpu_unknown_calls ? '≥' : ''}${fmtNs(r.cpu_ns)}` },
   { title: 'p50', get: (r) => r.p50_ns, show: (r) => (r.calls > 1 ? fmtNs(r.p50_ns) : '–') },
   { title: 'p95', get: (r) => r.p95_ns, show: (r) => (r.calls > 1 ? fmtNs(r.p95_ns) : '–') },
@@ -142,7 +158,7 @@ async function tabHandlers(body, id, row, query, signal) {
   columns[0].show = (r) => (r.name ? el('a', { href: href(['trace', id, 'timeline'], { q: r.name }) }, handler(r)) : handler(r));
   const thrown = rows.filter((r) => r.throws && Object.keys(r.throws).length);
   fill(body, rows.length ? table(columns, rows, { by: 4, label: 'Handlers of the trace by self time' }) : empty('No calls', 'No handler was called.'),
-    el('p.note', null, `Counts, totals and max are exact; p50 and p95 are within 3 %. ${first.missing ? first.missing.why : ''}`),
+    el('p.note', null, `Counts, totals and max are exact; p50 and p95 are within 3 %. Share: of the time of the trace; threads together can have more than all of it. ${first.missing ? first.missing.why : ''}`),
     thrown.length ? section('Exceptions thrown below', el('ul.path', null, thrown.map((r) => el('li', null, r.name || '(no handler)', ': ', Object.entries(r.throws).map(([type, n]) => `${type} ×${n}`).join(', '))))) : null);
   paintSwatches(body);
   return null;

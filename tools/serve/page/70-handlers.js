@@ -9,7 +9,7 @@ function chart(title, cells, series, options) {
   const x = (i) => left + ((i + 0.5) / cells.length) * (w - left - 6);
   const y = (v) => 8 + (1 - v / most) * (h - bottom - 10);
   const marks = (most < 2 && series[0].bars ? [0, 1] : [0, 0.5, 1]).map((part) => [el('svg:line.grid', { x1: left, x2: w - 4, y1: y(most * part), y2: y(most * part) }), el('svg:text.axis', { x: left - 6, y: y(most * part) + 4, 'text-anchor': 'end' }, options.format(most * part))]);
-  marks.push(el('svg:text.axis', { x: left, y: h - 3 }, fmtTime(options.since).slice(5, 16)), el('svg:text.axis', { x: w - 4, y: h - 3, 'text-anchor': 'end' }, fmtTime(options.until).slice(5, 16)));
+  marks.push(el('svg:text.axis', { x: left, y: h - 3 }, fmtTick(options.since, options.until - options.since)), el('svg:text.axis', { x: w - 4, y: h - 3, 'text-anchor': 'end' }, fmtTick(options.until, options.until - options.since)));
   const step = (w - left - 6) / cells.length;
   const drawn = series.map((s) => {
     if (s.bars) return cells.map((c, i) => (c && s.get(c) ? el(`svg:rect.${s.kind}`, { x: (x(i) - step * 0.4).toFixed(1), y: y(s.get(c)).toFixed(1), width: (step * 0.8).toFixed(1), height: Math.max(1, h - bottom - 2 - y(s.get(c))).toFixed(1) }, el('svg:title', null, `${s.title}: ${options.format(s.get(c))}`)) : null));

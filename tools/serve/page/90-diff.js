@@ -16,7 +16,8 @@ async function viewDiff(main, ids, query, signal) {
   if (ids.length !== 2) { fill(main, trouble(new Refused(404, 'Choose two traces of the list to compare them.'), 'h1')); return null; }
   const [a, b] = await Promise.all(ids.map((id) => findTrace(id, signal)));
   const body = el('div');
-  const head = (t, name) => el('a.side', { href: href(['trace', t.trace_id]) }, el('span.tag', null, name), el('strong', null, t.name), badge(t), el('span', null, fmtNs(t.duration_ns)), el('span.dim', null, fmtTime(t.start_unix_ns)), el('code.dim', null, t.trace_id.slice(0, 8)));
+  const head = (t, name) => el('a.side', { href: href(['trace', t.trace_id]) }, el('span.tag', null, name), el('strong', null, t.name), badge(t), el('span', null, fmtNs(t.duration_ns)), el('span.dim', null, fmtTime(t.start_unix_ns)), el('code.dim', null, t.trace_id.slice(0, 8)),
+    t.command && t.command.length > 1 ? el('code.command', { title: t.command.join(' ') }, t.command.join(' ')) : null);
   fill(main, el('div.bar', null, el('h1', null, 'Compare'), el('span.grow'), el('a', { href: href(['diff', ids[1], ids[0]]) }, 'the other way round')), el('div.sides', null, head(a, 'A'), head(b, 'B')), body);
   const [foldedA, foldedB, statsA, statsB] = await Promise.all([ask(`folded/${ids[0]}`, {}, signal), ask(`folded/${ids[1]}`, {}, signal), askLines(`stats/${ids[0]}`, {}, signal), askLines(`stats/${ids[1]}`, {}, signal)]);
   const root = foldedTree(foldedA, foldedB);
