@@ -4,12 +4,13 @@
 #include <stddef.h>
 
 extern const char sql_postgres_0001[], sql_postgres_0002[], sql_postgres_0003[],
-    sql_postgres_0004[];
+    sql_postgres_0004[], sql_postgres_0005[];
 
 const char *const sql_postgres_migrations[] = {
     sql_postgres_0001,
     sql_postgres_0002,
     sql_postgres_0003,
     sql_postgres_0004,
+    sql_postgres_0005,
     NULL,
 };

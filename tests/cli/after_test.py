@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The end of a run: advice on its manifest, and what is to be done when it has
 failed. Usage: after_test.py HANDSPAN [unittest arguments]"""
+import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,11 +19,15 @@ PROGRAM = r"""
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 #define CALL __attribute__((noipa)) int
 CALL tiny(int n) { return n * 3 + 1; }
 CALL work(int n)
 {
-    nanosleep(&(struct timespec){2, 0}, 0);
+    const char *until = getenv("WORK_UNTIL");
+    while (until && access(until, F_OK))
+        nanosleep(&(struct timespec){0, 20000000}, 0);
+    if (!until) nanosleep(&(struct timespec){2, 0}, 0);
     return n + 1;
 }
 int main(int argc, char **argv)
@@ -98,6 +104,31 @@ class After(unittest.TestCase):
     def test_also_untraced(self):
         off = dict(self.env, HANDSPAN_DISABLED="1")
         self.assertIn("seen exit 4 none", self.trace("4", options=["--on-failure", HOOK], env=off).stderr)
+
+    def overdue(self, limit, *args, hook, env=None):
+        with open(self.path + "/late.manifest", "w") as f:
+            f.write(f'[[object(main)]];\n[[span, overdue("{limit}")]] int work(int n);\n')
+        return self.trace(*args, options=["-m", "late.manifest", "--on-overdue", hook], env=env)
+
+    def test_a_call_that_is_overdue_is_told_while_it_runs(self):
+        env = dict(self.env, WORK_UNTIL=self.path + "/told")  # goes on when it was told, not before
+        done = self.overdue("1ms", "0", "1", env=env, hook=
+                            'echo "late ${HANDSPAN_ENDED:-runs} $HANDSPAN_OVERDUE"; '
+                            'echo "in $HANDSPAN_TRACE"; touch "$WORK_UNTIL"; exit 7')
+        self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
+        self.assertRegex(done.stderr, r'(?m)^late runs work: overdue\("1ms"\): ')
+        self.assertRegex(done.stderr, r"(?m)^in [0-9a-f]{32}$")
+        self.assertEqual(done.stderr.count("late runs"), 1)  # once
+        self.assertIn("--on-overdue ended with exit status 7", done.stderr)
+        trace = re.search(r"(?m)^in ([0-9a-f]{32})$", done.stderr)[1]
+        listed = subprocess.run([HANDSPAN, "list", "--json"], cwd=self.path, env=self.env, text=True,
+                                stdout=subprocess.PIPE, timeout=300).stdout.splitlines()
+        self.assertIn(trace, [t["trace_id"] for t in map(json.loads, listed[1:]) if t["overdue"] == 1])
+
+    def test_nothing_is_overdue(self):
+        self.assertNotIn("told", self.overdue("1h", "3", "1", hook="echo told").stderr)
+        off = dict(self.env, HANDSPAN_DISABLED="1")
+        self.assertNotIn("told", self.overdue("1ms", "3", "1", hook="echo told", env=off).stderr)
 
     def test_its_own_failure(self):
         done = self.trace("3", options=["--on-failure", "exit 7"])

@@ -113,6 +113,8 @@ def open_calls(run):
     check(done.returncode, 0, done.stderr)
     (row,) = [r for r in run.rows("stats") if r["name"] == "work"]
     check((row["calls"], row["errors"]), (3, 1), "calls and errors in stats")
+    listed = run.handspan("list").stdout.splitlines()[1].split()
+    check(listed[-3:], ["ok", "3", "1"], "a trace that lived with an error")
     beyond = run.sql("""SELECT s.status, s.duration_ns, p.duration_ns
         FROM spans s JOIN processes p
           ON p.session = s.session AND p.idx = s.process_idx

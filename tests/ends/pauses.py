@@ -5,6 +5,7 @@ later tells them all the same, with their times.
 
 usage: pauses.py BUILD_DIR
 """
+import atexit
 import os
 import pathlib
 import signal
@@ -140,6 +141,7 @@ def begin_sidecar(run):
     sidecar = subprocess.Popen(
         [run.build / "bin" / "handspan", "sidecar", "--stay"], env=run.env,
         stderr=subprocess.DEVNULL)
+    atexit.register(sidecar.kill)  # also where the test fails
     wait_until(lambda: lock.is_held(run.dir / "d"))
     wait_until(lambda: run.handspan("list").returncode == 0)
     return sidecar

@@ -6,9 +6,12 @@ import base
 
 SOURCE = """
 static volatile int sink;
-__attribute__((noipa)) int step(int n) { sink = n; return sink * 3; }
-__attribute__((noipa)) int stop(int n) { sink = n; return sink * 5; }
-int main(void) { return step(0) + stop(0) + step(0); }
+__attribute__((noipa)) int step(long n) { sink = n != 0; return sink * 0; }
+__attribute__((noipa)) int stop(long n) { sink = n; return sink * 5; }
+int main(void)
+{
+    return step(0) + stop(1) - 5 + step(9007199254740993);
+}
 """
 
 class Where(base.Base):
@@ -17,8 +20,9 @@ class Where(base.Base):
         self.env["OTEL_SERVICE_NAME"] = "shop-front"
         job = self.build(SOURCE, "job")
         manifest = self.write("m.manifest", "[[object(main)]];\n"
-                              "[[span]] int step(int n);\n"
-                              "[[span]] int stop(int n);\n")
+                              "[[span, input(n)]] int step(long n);\n"
+                              "[[span, input(n), output(return)]] "
+                              "int stop(long n);\n")
         self.ok("run", "--summary=never", "-m", manifest, "--", job)
         self.end_sidecar()
 
@@ -54,6 +58,43 @@ class Where(base.Base):
                 ("tid=[0-9]*,symbol=*", calls), ("thread_name=job", calls),
                 ("tid=0", [])):
             self.assertEqual(self.names(where), found, where)
+
+    def test_order_arguments_depth_and_times(self):
+        first, second, third = self.json("spans", "--where", "object=job,"
+                                         "name=st*")
+        between = second["started_at"]
+        for where, found in (
+                ("name=st* and input.n<=1", ["step", "stop"]),
+                ("input.n>1 and name!=stop", ["step"]),
+                ("input.n > 9007199254740993", []),
+                ("input.n>=9007199254740993", ["step"]),
+                ("input.n<1.5", ["step", "stop"]), ("input.n='[01]'",
+                                                     ["step", "stop"]),
+                ("input.n!=0,name=step", ["step"]), ("input.m!=0", []),
+                ("output.return=5 and name=*", ["stop"]),
+                ("duration>=0s and name~st*", ["step", "step", "stop"]),
+                ("duration>1h", []), ("duration<1h,name=stop", ["stop"]),
+                (f"duration={first['duration_ns']}ns and input.n=0", ["step"]),
+                ("depth=1 and name~'s*'", []), ("depth<1 and name=stop",
+                                                ["stop"]),
+                (f"started<'{between}' and name=st*", ["step"]),
+                (f'started>"{between}"', ["step"]),
+                (f"pid={first['pid']} and tid>=1 and tid<={first['tid']} "
+                 "and name=stop", ["stop"]),
+                ("pid!=1 and name=stop", ["stop"]),
+                ("name=\"st\\\"op\"", []), ("thread_name!='jo*'", [])):
+            self.assertEqual(self.names(where), found, where)
+        for where, found in (("duration>1ns", 1), ("duration>1h", 0),
+                             ("status!=ok", 0), ("status!=error", 1),
+                             ("name!=j*", 0), ("name!='*x' and host=*", 1),
+                             ("started>1d,started<='2200-01-01'", 1),
+                             ("started<2020-01-01", 0)):
+            for command in ("stats", "show"):
+                self.assertEqual(self.handspan(command, "--where", where)
+                                 .returncode, 0 if found else 1, where)
+            self.assertEqual(len(self.json("list", "--where", where,
+                                           status=0 if found else 1)), found,
+                             where)
 
     def test_a_program_in_a_trace_of_another(self):
         manifest = self.path + "/m.manifest"
@@ -104,10 +145,31 @@ class Where(base.Base):
                  ("nam=x", "did you mean 'name'?"),
                  ("zzzzzzzz=x", "tid and thread_name"), ("name", "KEY=VALUE"),
                  ("", "no condition"), (",", "no condition"),
-                 ("name=a,name=b", "twice"))
+                 ("name=a,name=b", "twice"), ("name>a", "has no order"),
+                 ("status<ok", "has no order"), ("depth<x", "is a number"),
+                 ("duration>2 weeks", "write for example 2s, 1.5h or 250ms"),
+                 ("duration=nan", "is not a duration"),
+                 ("duration>-1s", "is not a duration"),
+                 ("duration>99999999999d", "is not a duration"),
+                 ("started>soon", "is not a time"),
+                 ("input.n<'x'", "has no order"), ("input.=1", "input.path"),
+                 ("input.n<nan", "has no order"), ("inpt.n=1", "'input.NAME'"),
+                 ('name="st', "no closing \""), ("name=''", "needs a value"),
+                 ('name="st" x', "joined by 'and'"), ("name==a", "one '='"),
+                 ("name=a or name=b", "joins no conditions"),
+                 ("name=a && name=b", "joins no conditions"),
+                 ("name=a and", "behind 'and'"), ("and", "KEY=VALUE"),
+                 ("and name=a", "'and name'"), ("<", "KEY=VALUE"),
+                 ("=" * 3000, "KEY=VALUE"), ("'" * 99, "KEY=VALUE"),
+                 ("name=" + "a" * 5000, "longer than 4096"),
+                 (",".join(f"input.k{i}=1" for i in range(17)),
+                  "more than 16"))
         traces = (("status=bogus", "there are ok, error, "),
                   ("ended_by=return", "traces have no key 'ended_by'"),
-                  ("status=", "needs a value"), ("", "no condition"))
+                  ("status=", "needs a value"), ("", "no condition"),
+                  ("duration>5", "'5' is not a duration"),
+                  ("depth=1", "there are status, service, host, name, "
+                   "duration and started"))
         for command, all_of in (("spans", spans), ("list", traces),
                                 ("stats", traces), ("errors", traces),
                                 ("delete", traces)):
@@ -122,7 +184,7 @@ class Where(base.Base):
         for time in ("2026-02-30", "2026-02-29", "2026-04-31 10:00",
                      "2026-13-01", "2026-03-03 25:00",
                      "2026-03-03T10:00:00+01:00x", "2026-03-03T10:00:00+99:00",
-                     "2026-03-03T10:00:00.", "2026-03-03T10:00:00.5e3"):
+                     "2999-01-01", "2026-03-03T10:00:00.", "2026-03-03T10:00:00.5e3"):
             for option in ("--since", "--until"):
                 done = self.handspan("list", option, time)
                 self.assertEqual(done.returncode, 2, time)

@@ -316,11 +316,12 @@ def errors_and_context(w):
     for table, columns in (
             ("sites", "declared, unseen, slow_ns, binding, declaration"),
             ("rollups", "slow_calls, calls, errors, total_ns, self_ns, max_ns, "
-             "cpu_ns"), ("processes", "lost, end_source, pid, is_root")):
+             "cpu_ns"), ("processes", "lost, end_source, pid, is_root, loading_ns")):
         here = w.rows(f"SELECT {columns} FROM {table}")
         there = [tuple(int(v) if isinstance(v, bool) else v for v in r) for r
                  in w.pg.rows(f"SELECT {columns} FROM handspan_{table}")]
         expect(sorted(map(repr, there)), sorted(map(repr, here)), table)
+    assert w.pg.rows("SELECT 1 FROM processes WHERE loading_ns > 0")
 
 
 def values_stay(w):

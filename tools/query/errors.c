@@ -16,7 +16,7 @@ static void bind_filter(sqlite3_stmt *stmt, const struct query_filter *f,
 {
     bool is_filtered = trace || f->since_unix_ns || f->until_unix_ns ||
                        f->program || f->status || f->service || f->host ||
-                       f->pid >= 0;
+                       f->name || f->is_wanted || f->pid >= 0;
     query_bind_int(stmt, ":filtered", is_filtered);
     query_bind_int(stmt, ":since", f->since_unix_ns);
     query_bind_int(stmt, ":until",
@@ -102,7 +102,8 @@ static int load(struct query_db *db, const char *sql,
                 void (*read)(sqlite3_stmt *stmt, struct query_group *g),
                 struct query_groups *out)
 {
-    sqlite3_stmt *stmt = query_prepare(db, sql);
+    int used = query_filter_use(db, filter);
+    sqlite3_stmt *stmt = used ? NULL : query_prepare(db, sql);
     if (!stmt)
         return -EIO;
     bind_filter(stmt, filter, trace, group);

@@ -6,6 +6,8 @@
 #include "tools/query/tree.h"
 #include <errno.h>
 #include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,4 +109,36 @@ int query_failure_load(struct query_db *db, const struct query_trace *t,
     if (err)
         query_failure_free(out);
     return err;
+}
+
+static bool bytes_of(const char *hex, uint8_t id[16])
+{
+    for (int i = 0; i < 16; i++)
+        if (sscanf(hex + 2 * i, "%2hhx", &id[i]) != 1)
+            return false;
+    return true;
+}
+
+int query_overdue_first(struct query_db *db, const char *trace,
+                        int64_t since_unix_ns, char hex[33], char **line)
+{
+    uint8_t id[16];
+    *line = NULL;
+    if (strlen(trace) != 32 || !bytes_of(trace, id))
+        return -EINVAL;
+    struct sqlite3_stmt *stmt = query_prepare(db, query_sql_overdue_first);
+    if (!stmt)
+        return -EIO;
+    query_bind_blob(stmt, ":id", id, sizeof id);
+    query_bind_int(stmt, ":since", since_unix_ns);
+    int step = query_step(db, stmt);
+    const uint8_t *found = step > 0 ? sqlite3_column_blob(stmt, 0) : NULL;
+    if (step > 0 && (!found || sqlite3_column_bytes(stmt, 0) != 16))
+        step = -EIO;
+    for (int i = 0; step > 0 && i < 16; i++)
+        snprintf(hex + 2 * i, 3, "%02x", found[i]);
+    if (step > 0)
+        *line = line_of(query_text(stmt, 1), query_text(stmt, 2), false);
+    query_finish(stmt);
+    return step;
 }

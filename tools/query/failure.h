@@ -16,3 +16,10 @@ int query_failure_load(struct query_db *db, const struct query_trace *t,
                        struct query_failure *out)
     __attribute__((warn_unused_result));
 void query_failure_free(struct query_failure *f);
+
+/* The first call of the programs of this trace (32 hex digits) that was found
+ * to be overdue since then: the trace that it is in, and `line` as `late` above
+ * (the caller's). 1 there is one, 0 none (yet), -errno. */
+int query_overdue_first(struct query_db *db, const char *trace,
+                        int64_t since_unix_ns, char hex[33], char **line)
+    __attribute__((warn_unused_result));

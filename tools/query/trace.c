@@ -97,7 +97,8 @@ static int load(struct query_db *db, const struct query_filter *f,
                 const struct id_range *range, int64_t limit, int64_t offset,
                 struct query_choice *out)
 {
-    sqlite3_stmt *stmt = query_prepare(db, query_sql_traces);
+    int used = query_filter_use(db, f);
+    sqlite3_stmt *stmt = used ? NULL : query_prepare(db, query_sql_traces);
     if (!stmt)
         return -EIO;
     query_bind_int(stmt, ":since", f->since_unix_ns);

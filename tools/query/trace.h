@@ -31,6 +31,11 @@ struct query_trace {
 /* What is in it, not `t` itself; it is empty then. */
 void query_trace_free(struct query_trace *t);
 
+/* What a filter can ask of a trace in C. */
+struct query_facts {
+    const char *name, *process, *status, *service, *host; /* NULL: none */
+    int64_t start_unix_ns, duration_ns;                   /* -1: it runs */
+};
 struct query_filter {
     int64_t since_unix_ns, until_unix_ns; /* 0: unlimited */
     /* globs (query_glob()), NULL any; a program: any in the trace */
@@ -40,7 +45,14 @@ struct query_filter {
     bool is_first; /* `program` is of the trace or its first process alone */
     bool is_short; /* only those with calls that have no span */
     int64_t limit; /* 0 any */
+    /* beside all these, within the statement; NULL: any */
+    bool (*is_wanted)(const void *context, const struct query_facts *facts);
+    const void *context;
 };
+/* For the files of this folder: `wanted(...)` of the statements that take a
+ * filter asks this one. 0 or -EIO. */
+int query_filter_use(struct query_db *db, const struct query_filter *filter)
+    __attribute__((warn_unused_result));
 /* Newest first; `each` owns its trace and returns 0 to go on. 0 or -errno.
  * The rows are read before `each` is called: no transaction is open then. */
 int query_traces(struct query_db *db, const struct query_filter *filter,

@@ -12,6 +12,8 @@ WITH matching AS (
     AND (:status IS NULL OR t.status = :status OR t.status GLOB :status)
     AND (:service IS NULL OR s.service = :service OR s.service GLOB :service)
     AND (:host IS NULL OR s.host = :host OR s.host GLOB :host)
+    AND wanted(t.name, NULL, t.status, s.service, s.host, t.start_unix_ns,
+      t.duration_ns)
     AND (:trace = 0 OR t.trace = :trace)
     AND (:pid < 0 OR EXISTS (SELECT 1 FROM processes q
                              WHERE q.trace = t.trace AND q.pid = :pid))

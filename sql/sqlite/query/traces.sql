@@ -60,6 +60,8 @@ WHERE t.start_unix_ns >= :since AND t.start_unix_ns < :until
   AND (:status IS NULL OR t.status = :status OR t.status GLOB :status)
   AND (:service IS NULL OR s.service = :service OR s.service GLOB :service)
   AND (:host IS NULL OR s.host = :host OR s.host GLOB :host)
+  AND wanted(t.name, p.name, t.status, s.service, s.host, t.start_unix_ns,
+    t.duration_ns)
   AND (:short = 0 OR EXISTS (SELECT 1 FROM rollups r
                              WHERE r.trace = t.trace AND r.dropped_calls > 0))
   AND (:pid < 0 OR EXISTS (SELECT 1 FROM processes q

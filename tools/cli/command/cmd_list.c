@@ -43,7 +43,11 @@ static int add_failure(struct list *l, const struct query_trace *t,
     struct query_failure f;
     int err = query_failure_load(l->view->db, t, &f);
     size_t len = strlen(outcome->text);
-    const char *note = f.reason ? f.reason : f.late;
+    /* what a trace lived with that went well is in its ERR */
+    bool is_lived_with =
+        t->errors > 0 && t->status && strcmp(t->status, "error") != 0;
+    const char *reason = is_lived_with ? NULL : f.reason;
+    const char *note = reason ? reason : f.late;
     if (f.overdue > 0)
         snprintf(outcome->text + len, sizeof outcome->text - len,
                  f.overdue == 1 ? ", overdue" : ", %lld overdue",
@@ -52,7 +56,7 @@ static int add_failure(struct list *l, const struct query_trace *t,
         outcome->style = TERM_YELLOW;
     term_table_cell(&l->table, 4, outcome->style, outcome->text);
     if (note)
-        term_table_note(&l->table, f.reason ? TERM_RED : TERM_YELLOW, note);
+        term_table_note(&l->table, reason ? TERM_RED : TERM_YELLOW, note);
     query_failure_free(&f);
     return err;
 }

@@ -42,6 +42,7 @@ struct run {
     struct launch launch;
     struct launch_options options;
     const char *summary, *on_failure;
+    struct late late;
     bool is_strict, is_quiet, is_traced, is_in_scope, has_session;
     bool is_static;  /* no preload reaches the command itself */
     bool has_others; /* sessions of its trace, of what it started */
@@ -422,12 +423,15 @@ static int run(struct run *r, char **argv)
         ensure_sidecar(r);
         if (await_trace_id(r->trace))
             await_init(&r->await, r->launch.dir, r->trace, r->start_unix_ns);
+        r->late.since_unix_ns = r->start_unix_ns;
     }
-    if (is_main_process() && r->on_failure)
-        options_trouble("--on-failure: nobody is left to run it, the command "
-                        "is the service's main process");
+    if (is_main_process() && (r->on_failure || r->late.command))
+        options_trouble("%s: nobody is left to run it, the command is the "
+                        "service's main process",
+                        r->on_failure ? "--on-failure" : "--on-overdue");
     if (is_main_process())
         return become(program.path, argv);
+    late_begin(&r->late);
     err = child_run(program.path, argv, &r->child, on_end, r);
     if (err) {
         options_trouble("cannot start '%s': %s", argv[0], strerror(-err));
@@ -438,6 +442,7 @@ static int run(struct run *r, char **argv)
     if (r->is_traced && !r->launch.is_store_bad &&
         (r->has_session || r->has_others || (r->is_in_scope && !r->is_static)))
         report(r);
+    late_end(&r->late);
     after_failure(r->on_failure, &r->launch, &r->child, r->id);
     await_free(&r->await);
     if (r->news_fd >= 0)
@@ -447,13 +452,15 @@ static int run(struct run *r, char **argv)
 
 static bool is_summary(const char *word)
 {
-    return strcmp(word, "always") == 0 || strcmp(word, "auto") == 0 ||
-           strcmp(word, "never") == 0;
+    return !strcmp(word, "always") || !strcmp(word, "auto") ||
+           !strcmp(word, "never");
 }
 
 int cmd_run(int argc, char **argv)
 {
-    struct run r = {.summary = "auto", .news_fd = -1};
+    struct run r = {.summary = "auto",
+                    .news_fd = -1,
+                    .late = {.trace = r.trace, .launch = &r.launch}};
     const struct option_spec specs[] = {
         {"manifest", 'm', OPTION_TEXT, "FILE",
          "what to trace; or a name that comes along (sqlite3)",
@@ -464,6 +471,8 @@ int cmd_run(int argc, char **argv)
          &r.summary},
         {"on-failure", 0, OPTION_TEXT, "COMMAND",
          "sh runs it if COMMAND fails, with $HANDSPAN_TRACE", &r.on_failure},
+        {"on-overdue", 0, OPTION_TEXT, "COMMAND",
+         "the same, once, as soon as a call is overdue", &r.late.command},
         {"dir", 0, OPTION_TEXT, "DIR", "where sessions are kept",
          &r.options.dir},
         {"store", 0, OPTION_TEXT, "FILE", "the store", &r.options.store},

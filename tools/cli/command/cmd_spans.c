@@ -38,26 +38,43 @@ static const char *object_of(const struct row_span *r, const char *wanted)
     return slash && !strchr(wanted, '/') ? slash + 1 : path;
 }
 
+/* What a call has of a key. */
+static struct where_fact fact_of(const struct row_span *r,
+                                 const struct where_condition *c)
+{
+    const struct query_span *p = r->span;
+    const struct query_site *site = r->site;
+    const struct {
+        const char *key, *text;
+        int64_t number;
+    } has[] = {{"name", r->name, -1},
+               {"symbol", site ? site->symbol : NULL, -1},
+               {"object", object_of(r, c->value), -1},
+               {"status", p->status, -1},
+               {"ended_by", p->ended_by, -1},
+               {"duration", NULL, p->duration_ns},
+               {"self", NULL, p->self_ns},
+               {"cpu", NULL, p->cpu_ns},
+               {"queue", NULL, p->queue_ns},
+               {"started", NULL, p->start_unix_ns},
+               {"depth", NULL, site ? p->depth : -1},
+               {"input.", p->input, -1},
+               {"output.", p->output, -1},
+               {"attr.", p->attributes, -1},
+               {"pid", NULL, r->process ? r->process->pid : -1},
+               {"thread_name", r->thread_name, -1},
+               {"tid", NULL, r->tid}};
+    for (size_t i = 0; i < sizeof has / sizeof *has; i++)
+        if (strcmp(c->key->name, has[i].key) == 0)
+            return (struct where_fact){has[i].text, NULL, has[i].number};
+    return (struct where_fact){NULL, NULL, -1};
+}
+
 static bool matches(const struct spans *s, const struct row_span *r)
 {
-    char tid[24];
-    snprintf(tid, sizeof tid, "%lld", (long long)r->tid);
-    for (int c = 0; c < s->condition_count; c++) {
-        const struct where_condition *is = &s->conditions[c];
-        const struct {
-            const char *key, *value;
-        } has[] = {{"name", r->name},
-                   {"symbol", r->site ? r->site->symbol : NULL},
-                   {"object", object_of(r, is->value)},
-                   {"status", r->span->status},
-                   {"ended_by", r->span->ended_by},
-                   {"thread_name", r->thread_name},
-                   {"tid", tid}};
-        for (size_t i = 0; i < sizeof has / sizeof *has; i++)
-            if (strcmp(is->key, has[i].key) == 0 &&
-                !query_glob(is->value, has[i].value))
-                return false;
-    }
+    for (int i = 0; i < s->condition_count; i++)
+        if (!where_holds(&s->conditions[i], fact_of(r, &s->conditions[i])))
+            return false;
     return true;
 }
 
@@ -164,7 +181,8 @@ static int parse_where(struct spans *s)
     v->where_copy = v->where ? strdup(v->where) : NULL;
     if (v->where_copy)
         s->condition_count =
-            where_parse(v->where_copy, "spans", where_span_keys, s->conditions);
+            where_parse(v->where_copy, "spans", where_span_keys,
+                        format_now_ns(), s->conditions);
     return s->condition_count < 0 ? EXIT_TROUBLE : 0;
 }
 
@@ -227,9 +245,13 @@ int cmd_spans(int argc, char **argv)
         .operands = "[TRACE]",
         .about = "The calls of a trace, one a line: when (from the start of "
                  "the trace), how long,\nname, why it failed, input and "
-                 "output. --where here selects spans: name, symbol,\nobject, "
-                 "status, ended_by, thread_name, tid; values are globs, and an "
-                 "object\nwithout a slash is the base name.",
+                 "output. --where here selects spans:\n  --where "
+                 "'name=extract and duration>2s and input.path~\"*.csv\"'\n"
+                 "Keys: name, symbol, object (without a slash the base name), "
+                 "status, ended_by,\nthread_name (globs); duration, self, cpu, "
+                 "queue (2s, 250ms), started (2h, date),\ndepth, pid, tid; "
+                 "input.NAME, output.NAME, attr.NAME. = and ~ take a glob; "
+                 "then\nthere are !=, <, <=, >, >=.",
         .specs = specs,
         .spec_count = sizeof specs / sizeof *specs,
         .operand_max = 1};

@@ -66,7 +66,7 @@ int export_csv_head(FILE *out, bool values)
 {
     struct buf names;
     buf_init(&names, 1 << 16);
-    columns_names(UPLOAD_SPANS, values, &names);
+    columns_names(UPLOAD_SPANS, values, COLUMNS_NEWEST, &names);
     fprintf(out, "%s\r\n", buf_get(&names));
     int err = names.failed ? -ENOMEM : ferror(out) ? -EIO : 0;
     buf_free(&names);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Common to the views; see view.h. */
 #include "tools/cli/screen/view.h"
-#include "tools/cli/screen/where.h"
 #include "tools/common/text/format.h"
 #include "tools/common/paths.h"
 #include "tools/common/text/text.h"
@@ -10,23 +9,56 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int parse_where(struct view *v)
+static bool is_wanted(const void *context, const struct query_facts *f)
 {
-    struct where_condition conditions[WHERE_MAX];
+    const struct view *v = context;
+    for (int i = 0; i < v->condition_count; i++) {
+        const struct where_condition *c = &v->conditions[i];
+        const struct {
+            const char *key;
+            struct where_fact fact;
+        } has[] = {{"status", {f->status, NULL, -1}},
+                   {"service", {f->service, NULL, -1}},
+                   {"host", {f->host, NULL, -1}},
+                   {"name", {f->name, f->process, -1}},
+                   {"duration", {NULL, NULL, f->duration_ns}},
+                   {"started", {NULL, NULL, f->start_unix_ns}}};
+        for (size_t k = 0; k < sizeof has / sizeof *has; k++)
+            if (strcmp(c->key->name, has[k].key) == 0 &&
+                !where_holds(c, has[k].fact))
+                return false;
+    }
+    return true;
+}
+
+/* What SQL knows by itself stands in the filter, too. */
+static void use(struct view *v, const struct where_condition *c)
+{
     const struct {
         const char *name, **target;
     } keys[] = {{"status", &v->filter.status},
                 {"service", &v->filter.service},
                 {"host", &v->filter.host},
                 {"name", &v->filter.name}};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strcmp(c->name, keys[i].name) == 0 && c->op == WHERE_LIKE) {
+            *keys[i].target = c->value;
+            return;
+        }
+    v->filter.is_wanted = is_wanted;
+    v->filter.context = v;
+}
+
+static int parse_where(struct view *v)
+{
     v->where_copy = strdup(v->where);
-    int count = v->where_copy ? where_parse(v->where_copy, "traces",
-                                            where_trace_keys, conditions)
-                              : -1;
+    int count = v->where_copy
+                    ? where_parse(v->where_copy, "traces", where_trace_keys,
+                                  format_now_ns(), v->conditions)
+                    : -1;
     for (int c = 0; c < count; c++)
-        for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-            if (strcmp(conditions[c].key, keys[i].name) == 0)
-                *keys[i].target = conditions[c].value;
+        use(v, &v->conditions[c]);
+    v->condition_count = count;
     return count < 0 ? EXIT_TROUBLE : 0;
 }
 

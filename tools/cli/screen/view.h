@@ -2,6 +2,7 @@
 /* What the commands that read the store have in common: options, opening,
  * choosing a trace, words for how a trace ended. */
 #pragma once
+#include "tools/cli/screen/where.h"
 #include "tools/common/options.h"
 #include "tools/common/text/term.h"
 #include "tools/query/trace.h"
@@ -14,6 +15,8 @@ struct view {
     struct query_db *db;
     struct query_filter filter;
     char *where_copy;
+    struct where_condition conditions[WHERE_MAX]; /* on traces */
+    int condition_count;
 };
 #define VIEW_INIT                                                              \
     {                                                                          \
@@ -37,7 +40,8 @@ struct view {
          &(v).colour},                                                          \
     {                                                                           \
         "where", 0, OPTION_TEXT, "KEY=VALUE,...",                               \
-            "globs; status, service, host, name", &(v).where                    \
+            "status, service, host, name (globs), duration, started",           \
+            &(v).where                                                          \
     }
 
 /* Open the store and build the filter. With `where_for_spans` the condition

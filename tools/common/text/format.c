@@ -254,6 +254,8 @@ static int parse_zone(const char *text, struct tm *tm, int64_t *out_ns)
             return -EINVAL;
         s = (int64_t)timegm(tm) - off;
     }
+    if (s < -9000000000 || s > 9000000000) /* no nanosecond has a number */
+        return -EINVAL;
     *out_ns = s * NS_S + (int64_t)llround(fraction * 1e9);
     return is_day(tm, day, month) ? 0 : -EINVAL;
 }

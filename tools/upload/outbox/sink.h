@@ -77,7 +77,7 @@ struct upload_process {
     const char *program, *command; /* VALUE: path; JSON array */
     const char *lost, *target;     /* after exec; target VALUE: path */
     int64_t is_root;
-    int64_t loading_ns; /* not in PostgreSQL */
+    int64_t loading_ns; /* UPLOAD_NULL: not known */
 };
 struct upload_site {
     uint64_t session;

@@ -94,13 +94,14 @@ static void put_column(struct buf *out, const struct column *c,
     }
 }
 
-void copy_row(const struct upload_row *row, bool values, struct buf *out)
+void copy_row(const struct upload_row *row, bool values, int version,
+              struct buf *out)
 {
     const char *base = (const char *)&row->span;
     bool is_first = true;
     for (const struct column *c = upload_columns[row->kind].column; c->name;
          c++) {
-        if (c->is_value && !values)
+        if (!columns_has(c, values, version))
             continue;
         if (!is_first)
             buf_char(out, '\t');
@@ -110,7 +111,8 @@ void copy_row(const struct upload_row *row, bool values, struct buf *out)
     buf_char(out, '\n');
 }
 
-void copy_types(enum upload_kind kind, bool values, struct buf *out)
+void copy_types(enum upload_kind kind, bool values, int version,
+                struct buf *out)
 {
     static const char *const types[] = {
         [COLUMN_TRACE_ID] = "text", [COLUMN_ID] = "text",
@@ -118,7 +120,7 @@ void copy_types(enum upload_kind kind, bool values, struct buf *out)
         [COLUMN_TEXT] = "text",     [COLUMN_JSON] = "json"};
     const char *separator = "";
     for (const struct column *c = upload_columns[kind].column; c->name; c++) {
-        if (c->is_value && !values)
+        if (!columns_has(c, values, version))
             continue;
         buf_printf(out, "%s%s %s", separator, c->name, types[c->type]);
         separator = ", ";

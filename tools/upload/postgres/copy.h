@@ -6,6 +6,8 @@
 #include "tools/upload/outbox/sink.h"
 
 /* A line for COPY ... FROM STDIN. */
-void copy_row(const struct upload_row *row, bool values, struct buf *out);
+void copy_row(const struct upload_row *row, bool values, int version,
+              struct buf *out);
 /* "a text, b bigint, ...": what COPY and json_to_record() are given. */
-void copy_types(enum upload_kind kind, bool values, struct buf *out);
+void copy_types(enum upload_kind kind, bool values, int version,
+                struct buf *out);

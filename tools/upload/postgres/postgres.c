@@ -23,6 +23,7 @@ struct postgres {
     struct upload_url url; /* a copy: its key may change */
     struct connection *connection;
     bool is_checked;             /* the tables are ours */
+    int version;                 /* of handspan_schema there */
     bool has_room[UPLOAD_KINDS]; /* this session's table is made */
     char spans_key[CONNECTION_TEXT];
     struct buf body, sql;
@@ -105,7 +106,8 @@ static bool is_ours(struct postgres *p, struct sink_answer *out)
     snprintf(p->spans_key, sizeof p->spans_key, "%s", row[1]);
     if (!row[1][0] || row[1][strspn(row[1], "abcdefghijklmnopqrstuvwxyz_,")])
         return not_ours(p, out, "'handspan_schema' has no row");
-    if (strtol(row[0], NULL, 10) < COLUMNS_SCHEMA)
+    p->version = (int)strtol(row[0], NULL, 10);
+    if (p->version < COLUMNS_SCHEMA)
         return not_ours(p, out, "the tables are older than this handspan");
     p->is_checked = true;
     return true;
@@ -124,9 +126,9 @@ static void put_insert(struct postgres *p, enum upload_kind kind, bool values,
 {
     buf_printf(&p->sql, "INSERT INTO %s%s (", p->url.prefix,
                upload_kind_name[kind]);
-    columns_names(kind, values, &p->sql);
+    columns_names(kind, values, p->version, &p->sql);
     buf_text(&p->sql, ") SELECT ");
-    columns_names(kind, values, &p->sql);
+    columns_names(kind, values, p->version, &p->sql);
     buf_printf(&p->sql, " FROM %s ON CONFLICT (%s) DO NOTHING", from,
                key_of(p, kind));
 }
@@ -140,7 +142,7 @@ static bool has_room(struct postgres *p, enum upload_kind kind,
     buf_reset(&p->sql);
     buf_printf(&p->sql, "CREATE TEMPORARY TABLE handspan_in_%s (",
                upload_kind_name[kind]);
-    copy_types(kind, p->url.values, &p->sql);
+    copy_types(kind, p->url.values, p->version, &p->sql);
     buf_text(&p->sql, ") ON COMMIT DELETE ROWS");
     p->has_room[kind] =
         connection_run(p->connection, buf_get(&p->sql), NULL, out);
@@ -193,9 +195,11 @@ static void postgres_send(void *sink, const struct upload_row *rows,
     struct postgres *p = sink;
     enum upload_kind kind = rows[0].kind;
     answer_clear(out);
+    if (!is_ours(p, out))
+        return;
     buf_reset(&p->body);
     for (uint32_t i = 0; i < count; i++)
-        copy_row(&rows[i], p->url.values, &p->body);
+        copy_row(&rows[i], p->url.values, p->version, &p->body);
     if (p->body.failed) {
         out->verdict = SINK_HALVE;
         snprintf(out->code, sizeof out->code, "too large");
@@ -204,8 +208,6 @@ static void postgres_send(void *sink, const struct upload_row *rows,
         return;
     }
     out->sent_bytes = (int64_t)p->body.len_bytes;
-    if (!is_ours(p, out))
-        return;
     judge(p, has_room(p, kind, out) && copy_in(p, kind, out), kind, out);
 }
 
@@ -215,7 +217,7 @@ static char *postgres_body(void *sink, const struct upload_row *row)
     struct postgres *p = sink;
     struct buf one;
     buf_init(&one, BODY_MAX);
-    columns_json(row, p->url.values, &one);
+    columns_json(row, p->url.values, p->version, &one);
     char *copy = one.failed ? NULL : strdup(buf_get(&one));
     buf_free(&one);
     return copy;
@@ -240,7 +242,7 @@ static void postgres_resend(void *sink, enum upload_kind kind, const char *body,
         return;
     buf_init(&from, SQL_MAX);
     buf_text(&from, "json_to_record($1::json) AS one (");
-    copy_types(kind, has_values, &from);
+    copy_types(kind, has_values, p->version, &from);
     buf_char(&from, ')');
     buf_reset(&p->sql);
     put_insert(p, kind, has_values, buf_get(&from));

@@ -7,15 +7,20 @@
 
 #define OF(kind, name, type)                                                   \
     {                                                                          \
-#name, COLUMN_##type, offsetof(struct upload_##kind, name), false      \
+#name, COLUMN_##type, offsetof(struct upload_##kind, name), false, 0   \
+    }
+#define SINCE(version, kind, name, type)                                       \
+    {                                                                          \
+#name, COLUMN_##type, offsetof(struct upload_##kind, name), false,     \
+            version                                                            \
     }
 #define VALUE(kind, name, type)                                                \
     {                                                                          \
-#name, COLUMN_##type, offsetof(struct upload_##kind, name), true       \
+#name, COLUMN_##type, offsetof(struct upload_##kind, name), true, 0    \
     }
 #define END                                                                    \
     {                                                                          \
-        NULL, COLUMN_TEXT, 0, false                                            \
+        NULL, COLUMN_TEXT, 0, false, 0                                         \
     }
 
 static const struct column spans[] = {
@@ -103,6 +108,7 @@ static const struct column processes[] = {
     OF(process, lost, TEXT),
     VALUE(process, target, TEXT),
     OF(process, is_root, BOOL),
+    SINCE(5, process, loading_ns, NUMBER),
     END,
 };
 static const struct column sites[] = {
@@ -291,11 +297,17 @@ static void put_column(struct buf *out, const struct column *c,
     }
 }
 
-void columns_names(enum upload_kind kind, bool values, struct buf *out)
+bool columns_has(const struct column *column, bool values, int version)
+{
+    return (values || !column->is_value) && column->since <= version;
+}
+
+void columns_names(enum upload_kind kind, bool values, int version,
+                   struct buf *out)
 {
     const char *separator = "";
     for (const struct column *c = upload_columns[kind].column; c->name; c++) {
-        if (c->is_value && !values)
+        if (!columns_has(c, values, version))
             continue;
         buf_text(out, separator);
         buf_text(out, c->name);
@@ -303,13 +315,14 @@ void columns_names(enum upload_kind kind, bool values, struct buf *out)
     }
 }
 
-void columns_json(const struct upload_row *row, bool values, struct buf *out)
+void columns_json(const struct upload_row *row, bool values, int version,
+                  struct buf *out)
 {
     const char *base = (const char *)&row->span;
     char separator = '{';
     for (const struct column *c = upload_columns[row->kind].column; c->name;
          c++) {
-        if (c->is_value && !values)
+        if (!columns_has(c, values, version))
             continue;
         buf_char(out, separator);
         buf_char(out, '"');

@@ -21,9 +21,12 @@ struct column {
     enum column_type type;
     size_t offset; /* in struct upload_span etc. */
     bool is_value; /* only with values=on */
+    int since;     /* version of handspan_schema that brought it; 0: it is in
+                      all that we send to */
 };
 enum {
-    COLUMNS_SCHEMA = 4 /* the least version of handspan_schema that has them */
+    COLUMNS_SCHEMA = 4, /* the least version of handspan_schema that will do */
+    COLUMNS_NEWEST = 5, /* that which has all of them */
 };
 struct columns {
     const struct column *column;
@@ -31,7 +34,11 @@ struct columns {
 };
 extern const struct columns upload_columns[UPLOAD_KINDS];
 
+/* Does a server of this version of handspan_schema get it? */
+bool columns_has(const struct column *column, bool values, int version);
 /* "a,b,c" for columns=. */
-void columns_names(enum upload_kind kind, bool values, struct buf *out);
+void columns_names(enum upload_kind kind, bool values, int version,
+                   struct buf *out);
 /* {"a":1,...} */
-void columns_json(const struct upload_row *row, bool values, struct buf *out);
+void columns_json(const struct upload_row *row, bool values, int version,
+                  struct buf *out);

@@ -24,6 +24,7 @@ struct postgrest {
     struct http *http;
     const char *records; /* "/api/database/records" or "" */
     bool is_checked;
+    int version; /* of handspan_schema there; 0: not known yet */
     char spans_key[128];
     struct buf body;
     struct http_answer answer;
@@ -128,6 +129,7 @@ static void schema_read(struct postgrest *p, struct sink_answer *out)
             "0004 are needed)");
     } else {
         snprintf(p->spans_key, sizeof p->spans_key, "%s", key->valuestring);
+        p->version = version->valueint;
         p->is_checked = true;
         out->verdict = SINK_OK;
     }
@@ -168,7 +170,7 @@ static void insert(struct postgrest *p, enum upload_kind kind, bool values,
     buf_init(&path, PATH_MAX_BYTES);
     buf_printf(&path, "%s/%s%s?columns=", p->records, p->url.prefix,
                upload_kind_name[kind]);
-    columns_names(kind, values, &path);
+    columns_names(kind, values, p->version, &path);
     buf_printf(&path, "&on_conflict=%s",
                kind == UPLOAD_SPANS ? p->spans_key : upload_columns[kind].key);
     ask(p, "POST", buf_get(&path), body, len_bytes);
@@ -200,7 +202,7 @@ static void postgrest_send(void *sink, const struct upload_row *rows,
     buf_reset(&p->body);
     for (uint32_t i = 0; i < count; i++) {
         buf_char(&p->body, i ? ',' : '[');
-        columns_json(&rows[i], p->url.values, &p->body);
+        columns_json(&rows[i], p->url.values, p->version, &p->body);
     }
     buf_char(&p->body, ']');
     if (p->body.failed) {
@@ -219,7 +221,7 @@ static char *postgrest_body(void *sink, const struct upload_row *row)
     struct postgrest *p = sink;
     struct buf one;
     buf_init(&one, BODY_MAX);
-    columns_json(row, p->url.values, &one);
+    columns_json(row, p->url.values, p->version, &one);
     char *copy = one.failed ? NULL : strdup(buf_get(&one));
     buf_free(&one);
     return copy;
