@@ -12,6 +12,7 @@
 #include "preload/bind/plans.h"
 #include "preload/objects/callers.h"
 #include "preload/call/carry/carry.h"
+#include "preload/call/record/cpu.h"
 #include "shim/checker.h"
 #include "preload/settings/config.h"
 #include "preload/process/ends.h"
@@ -126,7 +127,8 @@ static void bind_everything(void)
     read_start();
     carry_start();
     bind_prepare();
-    exec_watch(); /* before the manifest: one site each (bind/reserved.h) */
+    exec_watch();  /* before the manifest: one site each (bind/reserved.h) */
+    cpu_measure(); /* before carry and ask, which ask for ticks */
     bind_start();
     callers_start();
     fiber_watch(false);

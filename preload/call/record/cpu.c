@@ -43,8 +43,9 @@ const struct cpu_mark cpu_mark = {
 int64_t cpu_word_offset;
 bool cpu_is_assumed;
 static bool has_word;
-static uint64_t mult;  /* ns * 2^32 per tick */
-static uint64_t fresh; /* ticks that a base holds */
+static uint64_t mult;                 /* ns * 2^32 per tick */
+static uint64_t fresh;                /* ticks that a base holds */
+static uint64_t first_tick, first_ns; /* at the same moment */
 
 static uint64_t read_ns(clockid_t clock)
 {
@@ -70,19 +71,18 @@ static void read_pair(uint64_t *tick, uint64_t *ns)
     }
 }
 
+/* Since the first moment; what is left of the time is waited for. */
 static uint64_t measure(void)
 {
-    uint64_t tick0 = 0, ns0 = 0, tick1 = 0, ns1 = 0;
-    read_pair(&tick0, &ns0);
-    do {
+    uint64_t tick = 0, ns = 0;
+    lane_assert(first_ns != 0);
+    while (read_ns(CLOCK_MONOTONIC) - first_ns < CALIBRATE_NS)
         __builtin_ia32_pause();
-        ns1 = read_ns(CLOCK_MONOTONIC);
-    } while (ns1 - ns0 < CALIBRATE_NS);
-    read_pair(&tick1, &ns1);
-    if (tick1 <= tick0)
+    read_pair(&tick, &ns);
+    if (tick <= first_tick || ns < first_ns)
         return 0;
-    lane_assert(ns1 >= ns0 && tick1 > tick0);
-    return (uint64_t)(((unsigned __int128)(ns1 - ns0) << 32) / (tick1 - tick0));
+    return (uint64_t)(((unsigned __int128)(ns - first_ns) << 32) /
+                      (tick - first_tick));
 }
 
 /* __rseq_offset and __rseq_size are data of the loader, since glibc 2.35:
@@ -103,6 +103,12 @@ void cpu_start(void)
                                 (uint64_t)__builtin_thread_pointer());
     if (!cpu_is_assumed)
         find_word();
+    if (has_word && runtime.map.clock == LANE_CLOCK_TSC)
+        read_pair(&first_tick, &first_ns);
+}
+
+void cpu_measure(void)
+{
     if (!has_word)
         return;
     mult = runtime.map.clock == LANE_CLOCK_TSC ? measure() : 1ULL << 32;

@@ -36,8 +36,12 @@ extern HIDDEN int64_t cpu_word_offset;
 /* Where instructions are counted no mark stands (valgrind has no rseq): before
  * cpu_start(), and the mark is taken to stand, a tick for a nanosecond. */
 extern HIDDEN bool cpu_is_assumed;
-/* Measure what a tick is; a few 100 us at most. [constructor] */
+/* Find where marks are put, and begin to measure what a tick is.
+ * [constructor] */
 HIDDEN void cpu_start(void);
+/* ... and end, 200 us later or more: waits for what is left of that. Until then
+ * CPU times are unknown. [constructor, once] */
+HIDDEN void cpu_measure(void);
 /* About so many ticks, at the rate that was measured; never fewer. */
 HIDDEN uint64_t cpu_ticks_of_ns(uint64_t ns);
 /* From now on CPU time is unknown, instead of asked for. */
