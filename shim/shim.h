@@ -191,6 +191,9 @@ bool shim_read_x87(uint8_t out[16]);
 
 /* Probe the CPU (xsave area). Before the first stub can be reached. */
 void shim_start(void);
+/* Of a signal frame's XSAVE area with all state that is switched on, but for
+ * AMX tiles. After shim_start(). */
+uint64_t shim_state_bytes(void);
 
 /* ---- changing text and slots ---------------------------------------- */
 

@@ -177,7 +177,8 @@ void bind_patched_compare(void)
     if (sandboxed || config.is_seccomp)
         return; /* a filter may kill for reading that way */
     for (uint32_t i = 0; i < patch_count; i++) {
-        if (patches[i].at != 0)
+        /* of sites of our own there is nobody to tell it to */
+        if (patches[i].at != 0 && runtime.sites[patches[i].site].decl)
             some[n++] = &patches[i];
         if (n == COMPARED || (i + 1 == patch_count && n > 0)) {
             compare(some, n);

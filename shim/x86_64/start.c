@@ -16,6 +16,8 @@ enum {
     LEGACY_BYTES = 512,
     HEADER_BYTES = 64,
     ALIGN = 64,
+    COMPONENTS = 32,
+    TILE_STATE = 3 << 17, /* bits of AMX */
 };
 
 uint64_t shim_xsave_bytes = LEGACY_BYTES;
@@ -32,26 +34,46 @@ static uint64_t pass_never(uint64_t site)
 shim_pass_fn *shim_pass = pass_never;
 __thread uint64_t shim_floor;
 
+/* Asked for once: in a virtual machine each answer is an exit to its host. */
+static struct component {
+    uint32_t size, offset, flags;
+} components[COMPONENTS];
+
+static void read_components(uint32_t mask)
+{
+    uint32_t unused;
+    for (uint32_t i = 2; i < COMPONENTS; i++) {
+        struct component *c = &components[i];
+        if (mask & (1u << i))
+            __cpuid_count(0xd, i, c->size, c->offset, c->flags, unused);
+    }
+}
+
+static uint64_t align(uint64_t bytes)
+{
+    return (bytes + ALIGN - 1) & ~(uint64_t)(ALIGN - 1);
+}
+
 /* SDM 1, 13.4.2 and 13.4.3: offset and size of each component; in compacted
  * form one after the other, some aligned to 64. */
 static uint64_t area_bytes(uint32_t mask, bool is_compact)
 {
     uint64_t end = LEGACY_BYTES + HEADER_BYTES;
-    for (uint32_t i = 2; i < 32; i++) {
-        uint32_t size, offset, flags, unused;
-        if ((mask & (1u << i)) == 0)
+    for (uint32_t i = 2; i < COMPONENTS; i++) {
+        const struct component *c = &components[i];
+        if ((mask & (1u << i)) == 0 || c->size == 0)
             continue;
-        __cpuid_count(0xd, i, size, offset, flags, unused);
-        if (!is_compact) {
-            if (offset + size > end)
-                end = offset + size;
-            continue;
-        }
-        if (flags & 2)
-            end = (end + ALIGN - 1) & ~(uint64_t)(ALIGN - 1);
-        end += size;
+        if (is_compact)
+            end = (c->flags & 2 ? align(end) : end) + c->size;
+        else if (c->offset + c->size > end)
+            end = c->offset + c->size;
     }
-    return (end + ALIGN - 1) & ~(uint64_t)(ALIGN - 1);
+    return end;
+}
+
+uint64_t shim_state_bytes(void)
+{
+    return area_bytes(UINT32_MAX, false);
 }
 
 void shim_start(void)
@@ -63,7 +85,8 @@ void shim_start(void)
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     __cpuid_count(0xd, 1, a, b, c, d);
     bool is_compact = (a & 2) != 0;
+    read_components(low & ~(uint32_t)TILE_STATE);
     shim_xsave_mask = low & STATE_WANTED;
-    shim_xsave_bytes = area_bytes(shim_xsave_mask, is_compact);
+    shim_xsave_bytes = align(area_bytes(shim_xsave_mask, is_compact));
     shim_xsave_kind = is_compact ? SHIM_XSAVEC : SHIM_XSAVE;
 }

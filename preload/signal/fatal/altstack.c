@@ -15,7 +15,6 @@
  * kind in a handler on a small stack is SIGSEGV.
  */
 #include "preload/signal/fatal/altstack.h"
-#include <cpuid.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/auxv.h>
@@ -29,6 +28,7 @@
 #include "preload/call/memory/read_pages.h"
 #include "preload/call/record/sandbox.h"
 #include "preload/signal/signal_stack.h"
+#include "shim/shim.h"
 #include "lane/format/assert.h"
 
 #ifndef AT_MINSIGSTKSZ
@@ -36,39 +36,18 @@
 #endif
 
 enum {
-    XSAVE_LEAF = 0xd,
-    XSAVE_LEGACY_BYTES = 576,
-    TILE_STATE = 3 << 17,   /* who may use it needs a larger stack anyway */
     FRAME_REST_BYTES = 736, /* siginfo, ucontext, 32-bit state, alignment */
     CALLS_BYTES = 1024,     /* from a hook of ours to the kernel's frame */
 };
 
 static uint64_t frame_bytes; /* at most, of the kernel's for a handler */
 
-/* SDM 1, 13.4.2: the non-compacted form is what the kernel writes. */
-static uint64_t vector_state_bytes(void)
-{
-    uint32_t a, b, c, d, low, high;
-    uint64_t end = XSAVE_LEGACY_BYTES;
-    if (!__get_cpuid(1, &a, &b, &c, &d) || (c & bit_OSXSAVE) == 0)
-        return end;
-    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    low &= ~(uint32_t)TILE_STATE;
-    for (uint32_t i = 2; i < 32; i++) {
-        if ((low >> i & 1) == 0)
-            continue;
-        __cpuid_count(XSAVE_LEAF, i, a, b, c, d);
-        if ((uint64_t)a + b > end)
-            end = (uint64_t)a + b;
-    }
-    return end;
-}
-
-/* The kernel's own word is for the largest state a thread may ask for. */
+/* The kernel's own word is for the largest state a thread may ask for: tiles,
+ * and who may use those needs a larger stack anyway. */
 static uint64_t find_frame_bytes(void)
 {
     uint64_t told = getauxval(AT_MINSIGSTKSZ);
-    uint64_t found = vector_state_bytes() + FRAME_REST_BYTES;
+    uint64_t found = shim_state_bytes() + FRAME_REST_BYTES;
     return told != 0 && told < found ? told : found;
 }
 
