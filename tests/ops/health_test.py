@@ -12,7 +12,7 @@ import urllib.request
 import base
 
 LINE = re.compile(r'(# (HELP|TYPE) handspan_\w+ .+|'
-                  r'handspan_\w+(\{\w+="([^"\\]|\\.)*"\})? -?\d+)$')
+                  r'handspan_\w+(\{(,?\w+="([^"\\]|\\.)*")+\})? -?\d+(\.\d{9})?)$')
 
 
 class Health(base.Base):
@@ -28,6 +28,17 @@ class Health(base.Base):
         return dict(line.rsplit(" ", 1) for line in text.splitlines()
                     if not line.startswith("#"))
 
+    def last_figures(self, path):
+        """Of a store of two traces, both at their end."""
+        self.traced(HANDSPAN_METRICS_FILE=path)
+
+        def last():  # written after the sidecar let its lock go
+            with open(path) as f:
+                got = self.check_metrics(f.read())
+            return (got if got.get("handspan_traces") == "2"
+                    and got["handspan_traces_open"] == "0" else None)
+        return self.wait_for(last, "the last figures")
+
     def test_metrics_file(self):
         path = self.path + "/handspan.prom"
         self.traced(HANDSPAN_METRICS_FILE=path)
@@ -41,6 +52,76 @@ class Health(base.Base):
         self.assertEqual(os.stat(path).st_mode & 0o777, 0o644)
         self.assertEqual(sorted(f for f in os.listdir(self.path)
                                 if "prom" in f), ["handspan.prom"])
+
+    def test_metrics_by_program_and_handler(self):
+        job = self.build("""#include <time.h>
+            static volatile int sink;
+            __attribute__((noipa)) int step(int n)
+            {
+                sink = n * 3;
+                return sink / 3 - 1;
+            }
+            __attribute__((noipa)) int rest(int n)
+            {
+                return nanosleep(&(struct timespec){0, 20000000}, 0) + n;
+            }
+            int main(void) { return step(0) + step(2) + step(2) + rest(2); }
+            """, "job")
+        manifest = self.write("m.manifest", "[[object(main)]];\n"
+                              "[[span, fails(return < 0)]] "
+                              "int step(int n);\n"
+                              "[[span, overdue(\"1h\")]] int rest(int n);\n")
+        done = self.handspan("run", "--summary=never", "-m", manifest, "--",
+                             job)
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.end_sidecar()
+        self.execute("UPDATE sites SET name = 'a\"b' WHERE name = 'step'")
+        site, = self.rows("SELECT session, ref, start_unix_ns FROM spans "
+                          "WHERE duration_ns > 20000000")
+        self.execute("INSERT INTO overdue VALUES (?, ?, ?, 1, 'x', '{}')",
+                     *site)
+        path = self.path + "/m.prom"
+        got = self.last_figures(path)
+        step = '{program="job",handler="a\\"b"'
+        rest = '{program="job",handler="rest"'
+        for name, of_step, of_rest in (("calls", 3, 1), ("failed", 1, 0),
+                                       ("overdue", 0, 1)):
+            self.assertEqual((got[f"handspan_handler_{name}{step}}}"],
+                              got[f"handspan_handler_{name}{rest}}}"]),
+                             (str(of_step), str(of_rest)), name)
+        self.assertGreaterEqual(float(got[f"handspan_handler_seconds{rest}}}"]),
+                                0.02)
+        within = [int(n) for key, n in got.items()
+                  if key.startswith("handspan_handler_calls_within" + rest)]
+        self.assertEqual((len(within), within[0], within[-1]), (11, 0, 1))
+        self.assertEqual(within, sorted(within))
+        self.assertEqual(got["handspan_handler_calls_within" + rest
+                             + ',le="0.008388607"}'], "0")
+        self.assertEqual(got["handspan_handler_calls_within" + step
+                             + ',le="+Inf"}'], "3")
+        self.assertEqual((got['handspan_program_failed{program="job"}'],
+                          got['handspan_program_failed{program="true"}']),
+                         ("1", "0"))
+
+    def test_metrics_are_bounded(self):
+        path = self.path + "/m.prom"
+        self.traced()
+        trace, session = self.rows("SELECT trace, session FROM traces")[0]
+        each = ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+                "WHERE i < 300) ")
+        self.execute(each + "INSERT INTO sites (session, site, name, binding) "
+                     "SELECT ?, i, 'h' || i, 'entry' FROM n", session)
+        self.execute(each + "INSERT INTO rollups (trace, session, site, calls, "
+                     "errors, total_ns, self_ns, max_ns, cpu_ns, "
+                     "dropped_calls, histogram) SELECT ?, ?, i, i, 0, 0, 0, 0, "
+                     "0, 0, '{\"200\":1}' FROM n", trace, session)
+        got = self.last_figures(path)
+        calls = {k: int(n) for k, n in got.items()
+                 if k.startswith("handspan_handler_calls{")}
+        self.assertEqual(len(calls), 201)
+        self.assertEqual(sum(calls.values()), 300 * 301 // 2)
+        self.assertEqual(calls['handspan_handler_calls{program="(others)",'
+                               'handler="(others)"}'], 100 * 101 // 2)
 
     def test_metrics_over_http(self):
         self.traced()

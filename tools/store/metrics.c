@@ -10,7 +10,9 @@
 #include "tools/store/statements.h"
 
 enum {
-    BUSY_MS = 1000
+    BUSY_MS = 1000,
+    COLUMN_CALLS = 2, /* of :handlers */
+    COLUMN_SECONDS = 5,
 };
 
 static sqlite3 *open_store(const char *path)
@@ -42,11 +44,10 @@ static void gauge(struct buf *b, const char *name, const char *help, int64_t n)
     buf_printf(b, "handspan_%s %" PRId64 "\n", name, n);
 }
 
-/* A label's value: \\, " and newlines escaped. */
-static void labelled(struct buf *b, const char *name, const char *label,
-                     const char *value, int64_t n)
+/* label="value": \\, " and newlines escaped. */
+static void put_label(struct buf *b, const char *label, const char *value)
 {
-    buf_printf(b, "handspan_%s{%s=\"", name, label);
+    buf_printf(b, "%s=\"", label);
     for (; value && *value; value++) {
         if (*value == '\\' || *value == '"')
             buf_char(b, '\\');
@@ -55,7 +56,15 @@ static void labelled(struct buf *b, const char *name, const char *label,
         else
             buf_char(b, *value);
     }
-    buf_printf(b, "\"} %" PRId64 "\n", n);
+    buf_char(b, '"');
+}
+
+static void labelled(struct buf *b, const char *name, const char *label,
+                     const char *value, int64_t n)
+{
+    buf_printf(b, "handspan_%s{", name);
+    put_label(b, label, value);
+    buf_printf(b, "} %" PRId64 "\n", n);
 }
 
 static int put_totals(sqlite3 *db, struct buf *b)
@@ -87,6 +96,108 @@ static int put_losses(sqlite3 *db, struct buf *b)
     sqlite3_finalize(s);
     return code == SQLITE_DONE ? SQLITE_OK : code;
 }
+
+/* ---- by program and handler --------------------------------------------- */
+
+static void put_seconds(struct buf *b, int64_t ns)
+{
+    buf_printf(b, "%" PRId64 ".%09" PRId64 "\n", ns / 1000000000,
+               ns % 1000000000);
+}
+
+static const char *text_of(sqlite3_stmt *s, int column)
+{
+    return (const char *)sqlite3_column_text(s, column);
+}
+
+/* A row as a line of the metric that is `column` of it; -1: its histogram. */
+static void put_handler(struct buf *b, sqlite3_stmt *s, const char *name,
+                        int column, int le)
+{
+    /* buckets of the store begin at powers of two */
+    static const int exponents[] = {10, 15, 20, 23, 25, 27, 30, 33, 36, 40};
+    enum {
+        EDGES = sizeof exponents / sizeof *exponents,
+        FIRST_EDGE = 6
+    };
+    buf_printf(b, "handspan_%s{", name);
+    put_label(b, "program", text_of(s, 0));
+    buf_char(b, ',');
+    put_label(b, "handler", text_of(s, 1));
+    if (le >= 0 && le < EDGES) {
+        int64_t ns = (INT64_C(1) << exponents[le]) - 1;
+        buf_printf(b, ",le=\"%" PRId64 ".%09" PRId64 "\"", ns / 1000000000,
+                   ns % 1000000000);
+        column = FIRST_EDGE + le;
+    } else if (le == EDGES) {
+        buf_text(b, ",le=\"+Inf\"");
+    }
+    buf_text(b, "} ");
+    if (column == COLUMN_SECONDS)
+        put_seconds(b, sqlite3_column_int64(s, column));
+    else
+        buf_printf(b, "%lld\n", sqlite3_column_int64(s, column));
+    if (le >= 0 && le < EDGES)
+        put_handler(b, s, name, COLUMN_CALLS, le + 1);
+}
+
+static int put_handlers(sqlite3 *db, struct buf *b)
+{
+    static const struct {
+        const char *name, *help;
+        int column, le;
+    } metrics[] = {
+        {"handler_calls", "Calls of a handler in the newest 200 traces.",
+         COLUMN_CALLS, -1},
+        {"handler_failed", "Of them that failed.", COLUMN_CALLS + 1, -1},
+        {"handler_overdue", "Of them that were overdue.", COLUMN_CALLS + 2, -1},
+        {"handler_seconds", "Time of them, of a recursive one the outermost.",
+         COLUMN_SECONDS, -1},
+        {"handler_calls_within", "Of them that took at most le seconds.",
+         COLUMN_CALLS, 0},
+    };
+    int code = SQLITE_DONE;
+    for (size_t i = 0;
+         code == SQLITE_DONE && i < sizeof metrics / sizeof *metrics; i++) {
+        sqlite3_stmt *s =
+            statements_begin(db, sql_sqlite_metrics, "handlers", "");
+        code = s ? SQLITE_ROW : SQLITE_ERROR;
+        head(b, metrics[i].name, metrics[i].help);
+        while (code == SQLITE_ROW && (code = sqlite3_step(s)) == SQLITE_ROW)
+            put_handler(b, s, metrics[i].name, metrics[i].column,
+                        metrics[i].le);
+        sqlite3_finalize(s);
+    }
+    return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+static int put_programs(sqlite3 *db, struct buf *b)
+{
+    static const char *const metrics[][2] = {
+        {"program_failed", "1: the last trace of it that ended has failed."},
+        {"program_start_seconds", "When that began."},
+        {"program_seconds", "How long it took."}};
+    int code = SQLITE_DONE;
+    for (int i = 0; code == SQLITE_DONE && i < 3; i++) {
+        sqlite3_stmt *s =
+            statements_begin(db, sql_sqlite_metrics, "programs", "");
+        code = s ? SQLITE_ROW : SQLITE_ERROR;
+        head(b, metrics[i][0], metrics[i][1]);
+        while (code == SQLITE_ROW && (code = sqlite3_step(s)) == SQLITE_ROW) {
+            buf_printf(b, "handspan_%s{", metrics[i][0]);
+            put_label(b, "program", text_of(s, 0));
+            buf_text(b, "} ");
+            if (i == 2)
+                put_seconds(b, sqlite3_column_int64(s, 3));
+            else
+                buf_printf(b, "%lld\n", sqlite3_column_int64(s, i + 1));
+        }
+        sqlite3_finalize(s);
+    }
+    return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+/* ---- sinks --------------------------------------------------------------- */
 
 static int each_sink(sqlite3 *db,
                      void (*each)(void *context,
@@ -173,6 +284,10 @@ int metrics_text(const char *store, const struct metrics_sidecar *sidecar,
     int code = put_totals(db, out);
     if (code == SQLITE_OK)
         code = put_losses(db, out);
+    if (code == SQLITE_OK)
+        code = put_handlers(db, out);
+    if (code == SQLITE_OK)
+        code = put_programs(db, out);
     if (code == SQLITE_OK)
         code = put_sinks(db, now_unix_ns, out);
     statements_close(db);

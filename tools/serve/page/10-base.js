@@ -65,7 +65,7 @@ const plural = (n, word) => `${fmtCount(n)} ${word}${n === 1 ? '' : 's'}`;
 function fmtShare(part, whole) {
   if (!whole || part === null || part === undefined) return '–';
   const percent = (100 * part) / whole;
-  return percent > 0 && percent < 1 ? '<1 %' : `${percent.toFixed(percent < 10 ? 1 : 0)} %`;
+  return percent > 0 && percent < 1 ? '<1 %' : `${percent.toFixed(percent > 0 && percent < 10 ? 1 : 0)} %`;
 }
 // Nanoseconds since 1970 pass through a double; milliseconds are exact enough.
 function fmtTime(unixNs, withDay = true) {
@@ -162,8 +162,10 @@ function trouble(error, head = 'h2') {
   const words = {
     401: ['No token', 'Open the address that “handspan serve” printed: it ends in #token=…'],
     0: ['Not there', 'handspan serve does not answer any more. Start it again and open the address that it prints.'],
+    404: ['Not there', `${error.message}${embedded ? '' : ' (retention may have taken it)'}`],
   }[error.status] || ['That did not work', error.message];
-  return el('div.empty', { role: 'alert' }, el(head, null, words[0]), el('p', null, words[1]));
+  return el('div.empty', { role: 'alert' }, el(head, null, words[0]), el('p', null, words[1]),
+    error.status === 404 && !embedded ? el('a.primary', { href: href([]) }, 'All traces') : null);
 }
 const empty = (title, text) => el('div.empty', null, el('h2', null, title), el('p', null, text));
 

@@ -66,8 +66,8 @@ function errorSections(e, reason) {
       .filter(([, v]) => v !== null && v !== undefined && v !== '' && v !== 0)
       .map(([k, v]) => el('tr', null, el('th', { scope: 'row' }, k), el('td', null, k === 'group' ? el('a', { href: href(['errors', v]) }, v) : el('pre.value', null, shown(v)))))))),
   e.cause && e.cause.call ? section('First cause', el('pre.value.bad', null, causeLine(e.cause)), stackBare(e.cause.stack)) : null,
-  stack(e.kind === 'exception' ? 'Thrown at' : 'Stack at the first cause', e.origin, e.origin_ended), stack('Stack where it was noticed', e.stack, e.stack_ended),
   e.stderr ? section('Standard error', el('pre.value', null, e.stderr)) : null,
+  stack(e.kind === 'exception' ? 'Thrown at' : 'Stack at the first cause', e.origin, e.origin_ended), stack('Stack where it was noticed', e.stack, e.stack_ended),
   e.withheld ? el('div.note', null, `Not kept: ${shown(e.withheld)}`) : null];
 }
 const stackBare = (frames) => (frames && frames.length ? stack('', frames) : null);
