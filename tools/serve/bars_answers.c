@@ -101,18 +101,6 @@ struct window {
     struct buf text;
 };
 
-static void put_number(struct buf *b, int64_t n)
-{
-    char digits[24], *at = digits + sizeof digits;
-    uint64_t rest = n < 0 ? -(uint64_t)n : (uint64_t)n;
-    do
-        *--at = (char)('0' + rest % 10);
-    while (rest /= 10);
-    if (n < 0)
-        *--at = '-';
-    buf_add(b, at, (size_t)(digits + sizeof digits - at));
-}
-
 /* A bar, or several that are narrower than a cell: start, duration (-1: open),
  * name, flags, how many, and the number of the longest in its lane. */
 struct block {
@@ -131,17 +119,17 @@ static void put_block(struct window *w, const struct block *k)
     struct buf *b = &w->text;
     if (k->count == 0)
         return;
-    put_number(b, k->start_ns);
+    buf_number(b, k->start_ns);
     buf_char(b, ',');
-    put_number(b, k->end_ns == INT64_MAX ? -1 : k->end_ns - k->start_ns);
+    buf_number(b, k->end_ns == INT64_MAX ? -1 : k->end_ns - k->start_ns);
     buf_char(b, ',');
-    put_number(b, site_of(k->longest));
+    buf_number(b, site_of(k->longest));
     buf_char(b, ',');
-    put_number(b, k->flags);
+    buf_number(b, k->flags);
     buf_char(b, ',');
-    put_number(b, k->count);
+    buf_number(b, k->count);
     buf_char(b, ',');
-    put_number(b, k->longest->ref & ((INT64_C(1) << 48) - 1));
+    buf_number(b, k->longest->ref & ((INT64_C(1) << 48) - 1));
     buf_char(b, ',');
 }
 

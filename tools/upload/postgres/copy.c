@@ -3,32 +3,9 @@
 #include <string.h>
 #include "tools/upload/postgrest/columns.h"
 
-static void put_hex(struct buf *out, const uint8_t *bytes, size_t count)
-{
-    static const char hex[] = "0123456789abcdef";
-    char text[32];
-    for (size_t i = 0; i < count; i++) {
-        text[i * 2] = hex[bytes[i] >> 4];
-        text[i * 2 + 1] = hex[bytes[i] & 15];
-    }
-    buf_add(out, text, count * 2);
-}
-
 static void put_null(struct buf *out)
 {
     buf_add(out, "\\N", 2);
-}
-
-static void put_number(struct buf *out, int64_t n)
-{
-    char digits[24], *at = digits + sizeof digits;
-    uint64_t rest = n < 0 ? -(uint64_t)n : (uint64_t)n;
-    do
-        *--at = (char)('0' + rest % 10);
-    while (rest /= 10);
-    if (n < 0)
-        *--at = '-';
-    buf_add(out, at, (size_t)(digits + sizeof digits - at));
 }
 
 /* Backslash, and what ends columns and lines ("COPY", File Formats). */
@@ -55,7 +32,7 @@ static void put_id(struct buf *out, uint64_t id)
     for (int i = 0; i < 8; i++)
         bytes[i] = (uint8_t)(id >> (56 - 8 * i));
     if (id)
-        put_hex(out, bytes, sizeof bytes);
+        buf_hex(out, bytes, sizeof bytes);
     else
         put_null(out);
 }
@@ -69,7 +46,7 @@ static void put_column(struct buf *out, const struct column *c,
     const char *text;
     switch (c->type) {
     case COLUMN_TRACE_ID:
-        put_hex(out, at, 16);
+        buf_hex(out, at, 16);
         return;
     case COLUMN_ID:
         memcpy(&id, at, sizeof id);
@@ -83,7 +60,7 @@ static void put_column(struct buf *out, const struct column *c,
         else if (c->type == COLUMN_BOOL)
             buf_char(out, number ? 't' : 'f');
         else
-            put_number(out, number);
+            buf_number(out, number);
         return;
     default:
         memcpy(&text, at, sizeof text);

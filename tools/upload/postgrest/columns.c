@@ -196,18 +196,6 @@ const struct columns upload_columns[UPLOAD_KINDS] = {
 
 static const char hex[] = "0123456789abcdef";
 
-static void put_number(struct buf *out, int64_t n)
-{
-    char digits[24], *at = digits + sizeof digits;
-    uint64_t rest = n < 0 ? -(uint64_t)n : (uint64_t)n;
-    do
-        *--at = (char)('0' + rest % 10);
-    while (rest /= 10);
-    if (n < 0)
-        *--at = '-';
-    buf_add(out, at, (size_t)(digits + sizeof digits - at));
-}
-
 /* Quoted. Texts of the store are UTF-8 already; what is not is its trouble,
  * and the server's to refuse. */
 static void put_text(struct buf *out, const char *text)
@@ -284,7 +272,7 @@ static void put_column(struct buf *out, const struct column *c,
         else if (c->type == COLUMN_BOOL)
             buf_text(out, number ? "true" : "false");
         else
-            put_number(out, number);
+            buf_number(out, number);
         return;
     default:
         memcpy(&text, at, sizeof text);
