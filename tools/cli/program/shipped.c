@@ -108,7 +108,7 @@ void shipped_find(const char *program, struct shipped *s)
     int count = scandir(folder, &entries, is_entry, alphasort);
     for (int i = 0; i < count; i++) {
         snprintf(path, sizeof path, "%s%s", folder, entries[i]->d_name);
-        if (strlen(path) < PATHS_MAX)
+        if (strlen(path) < PATHS_MAX && paths_is_ours(path))
             consider(s, &objects, entries[i]->d_name, path);
         free(entries[i]);
     }
