@@ -6,6 +6,7 @@ same. Usage: manager_test.py HANDSPAN PROGRAM [unittest arguments]
 """
 import ctypes
 import os
+import resource
 import signal
 import socket
 import struct
@@ -121,6 +122,42 @@ class Manager(unittest.TestCase):
             self.assertTrue(os.WIFCONTINUED(status))
         os.kill(child.pid, signal.SIGTERM)
         self.assertEqual(-signal.SIGTERM, child.wait(60))
+
+    # ---- what it was started with -------------------------------------------
+
+    def state(self, traced, arrange):
+        done = subprocess.run(
+            self.command(traced, "state"), env=self.env, cwd=self.path,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=60, preexec_fn=arrange, restore_signals=False)
+        return (done.returncode, done.stdout), done.stderr
+
+    def assert_same_state(self, arrange, said=""):
+        untraced, _ = self.state(False, arrange)
+        self.assertEqual(6, untraced[0])
+        traced, told = self.state(True, arrange)
+        self.assertEqual(untraced, traced)
+        self.assertIn(said, told)
+        if not said:
+            self.assertEqual("", told)
+        self.end_sidecar()
+
+    def test_signals_as_it_was_started_with(self):
+        self.assert_same_state(
+            lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+        self.assert_same_state(lambda: [
+            signal.signal(n, signal.SIG_IGN) for n in range(1, 32)
+            if n not in (signal.SIGKILL, signal.SIGSTOP)])
+        self.assert_same_state(lambda: signal.pthread_sigmask(
+            signal.SIG_BLOCK, range(1, 32)))
+
+    def test_little_stack(self):
+        self.assert_same_state(lambda: resource.setrlimit(
+            resource.RLIMIT_STACK, (64 << 10, 64 << 10)))
+
+    def test_no_room_for_a_child(self):
+        self.assert_same_state(lambda: resource.setrlimit(
+            resource.RLIMIT_NOFILE, (4, 4)), "takes our place")
 
     # ---- what names a pid ---------------------------------------------------
 
