@@ -10,7 +10,6 @@
 #include "tools/cli/command/commands.h"
 #include "tools/cli/launch/launch.h"
 #include "tools/cli/launch/patience.h"
-#include "tools/cli/launch/reaped.h"
 #include "tools/cli/program/program.h"
 #include "tools/cli/launch/sidecar_control.h"
 #include "tools/cli/launch/after.h"
