@@ -81,6 +81,25 @@ class Manager(unittest.TestCase):
                       f"{int(signal.SIGRTMIN) + 1000}\n", untraced[0])
         self.assertEqual(untraced, self.say_all(True))
 
+    EARLY = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGUSR1,
+             signal.SIGRTMIN + 1)
+
+    def say_early(self, traced):
+        """Each is sent before the first instruction, and waits."""
+        def wait_for_it():
+            signal.pthread_sigmask(signal.SIG_BLOCK, self.EARLY)
+            for number in self.EARLY:
+                os.kill(os.getpid(), number)
+        child = self.start(traced, "signals", preexec_fn=wait_for_it)
+        self.ready(child)
+        os.kill(child.pid, signal.SIGRTMAX)
+        return child.stdout.read(), child.wait(60)
+
+    def test_signals_from_before_the_start(self):
+        untraced = self.say_early(False)
+        self.assertIn("15 x1 0\n", untraced[0])
+        self.assertEqual(untraced, self.say_early(True))
+
     def test_dies_of_every_signal(self):
         for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGRTMIN + 3,
                        signal.SIGPIPE, signal.SIGABRT, signal.SIGKILL):
