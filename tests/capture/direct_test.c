@@ -176,6 +176,9 @@ static void test_segments(void)
         put_wanted(want, 0, LANE_VALUE_TEXT, words, sizeof words - 1);
     call.args.rdi = (uint64_t)(uintptr_t)put_at_end(words);
     uint64_t last = 0, at, crossed = 0;
+    /* what may be reserved ends behind the next segments, not with this one */
+    CHECK(lane_grow(&runtime.map, lane, &span_thread.window) == 0);
+    CHECK(lane_grow(&runtime.map, lane, &span_thread.window) == 0);
     while ((at = put(&list, 0)) != UINT64_MAX) {
         check_frame(at, want, bytes, 1);
         CHECK(at >> LANE_SEGMENT_SHIFT ==
