@@ -16,9 +16,10 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION utils)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS libcurl4) # loaded with the first upload
-set(CPACK_DEBIAN_PACKAGE_RECOMMENDS libpq5) # the same, of postgresql://
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "debuginfod, sqlite3")
-set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "libmicrohttpd12 | libmicrohttpd12t64") # serve
+# of postgresql://, loaded with the first upload; of `serve`
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS
+  "libpq5, libmicrohttpd12 | libmicrohttpd12t64")
 set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 

@@ -74,6 +74,20 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
             for option in re.findall(r"^  (?:-\w, |    )(--[\w-]+)", usage, re.M):
                 self.assertIn(option, text, page)
 
+    def test_each_link_of_a_page_leads_somewhere(self):
+        """The first page and that of the folder docs/ lie elsewhere there."""
+        docs = self.prefix + "/share/doc/handspan"
+        pages = [os.path.join(where, name) for where, _, names in os.walk(docs)
+                 for name in names if name.endswith(".md")]
+        self.assertIn(docs + "/README.md", pages)
+        self.assertIn(docs + "/inside.md", pages)
+        for page in pages:
+            with open(page, encoding="utf-8") as f:
+                text = re.sub(r"(?ms)^```.*?^```$|`[^`\n]*`", "", f.read())
+            for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+                place = os.path.join(os.path.dirname(page), target)
+                self.assertTrue(os.path.exists(place), f"{page}: {target}")
+
     def test_bash_completes_commands_and_options(self):
         self.assertEqual(self.completed("handspan", "sh"), ["show"])
         self.assertEqual(self.completed("handspan", "show", "--pr"), ["--program="])

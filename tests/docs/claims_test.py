@@ -20,6 +20,29 @@ NOT_FOR_PEOPLE = {"HANDSPAN_TEST_CPU", "HANDSPAN_TEST_SHIM", "HANDSPAN_TEST_ERRO
 # Formats of others.
 NOT_OURS = ("export_chrome.c", "export_perfetto.c", "export_speedscope.c")
 
+# Limits: where the code has the number, and the words of a page for it.
+LIMITS = (
+    ("manifest/text/parser.h", r"LIMIT_FILE_BYTES = (\d+) << 20", "manifest.md", "{} MiB a file"),
+    ("manifest/text/parser.h", r"LIMIT_INCLUDE_DEPTH = (\d+)", "manifest.md", "{} includes deep"),
+    ("manifest/text/parser.h", r"LIMIT_INCLUDES = (\d+)", "manifest.md", "{} in all"),
+    ("manifest/text/parser.h", r"LIMIT_DECLS = (\d+)", "manifest.md", "{} declarations"),
+    ("manifest/text/parser.h", r"LIMIT_NESTING = (\d+)", "manifest.md", "{} levels of nesting"),
+    ("manifest/text/parser.h", r"LIMIT_PARAMS = (\d+)", "manifest.md", "{} parameters"),
+    ("manifest/text/parser.h", r"LIMIT_MEMBERS = (\d+)", "manifest.md", "{} members"),
+    ("manifest/text/parser.h", r"LIMIT_ITEMS = (\d+)", "manifest.md", "{} items"),
+    ("manifest/text/parser.h", r"LIMIT_MESSAGES = (\d+)", "manifest.md", "{} messages shown"),
+    ("manifest/grammar/expression.c", r"LIMIT_NODES = (\d+)", "manifest.md", "{} nodes an expression"),
+    ("manifest/text/parser.h", r"LIMIT_NAME_BYTES = (\d+)", "manifest-messages.md", "{} bytes of a name"),
+    ("manifest/read/parse.c", r"cap_bytes = (\d+)", "../README.md", "at most {} bytes"),
+    ("lane/format/layout.h", r"LANE_OPEN_MAX = (\d+)", "../README.md", "the {}th open level"),
+    ("lane/format/error_frames.h", r"LANE_STDERR_MAX = (\d+)", "kept.md", "the last {} bytes"),
+    ("preload/settings/config.c", r"match_max = (\d+)", "handspan.1", "may match ({})"),
+    ("tools/upload/engine.c", r"BATCH_BYTES = (\d+) << 20", "upload.md", "{} MiB of text"),
+    ("tools/upload/postgrest/postgrest.c", r"batch_rows_max = (\d+)", "upload.md", "{} at most"),
+    ("tools/upload/postgres/postgres.c", r"batch_rows_max = (\d+)", "upload.md", "1000 and {};"),
+    ("tools/upload/otlp/otlp.c", r"batch_rows_max = (\d+)", "upload.md", "{} of OTLP"),
+)
+
 
 def read(*path):
     with open(os.path.join(SOURCE, *path), encoding="utf-8") as f:
@@ -119,6 +142,27 @@ class Claims(unittest.TestCase):
         self.assertEqual(said("--version"),
                          f"handspan {number} build {build}\n")
         self.assertIn(f"## {number}", read("CHANGELOG.md"))
+
+    def test_limits_are_those_of_the_code(self):
+        for source, pattern, page, words in LIMITS:
+            number, = re.findall(pattern, read(source))
+            text = " ".join(read("docs", page).split())
+            ways = [words.format(n) for n in (number, f"{int(number):,}")]
+            self.assertTrue(any(way in text for way in ways), (source, ways))
+
+    def test_each_limit_names_its_test(self):
+        """Each of README's Limits, and the test is there."""
+        limits = read("README.md").split("\n## Limits\n")[1].split("\n\n- ", 1)[1]
+        limits = re.split(r"\n\n(?!- )", "\n- " + limits)[0]
+        build = os.path.dirname(os.path.dirname(HANDSPAN))
+        listed = subprocess.run(["ctest", "--test-dir", build, "-N"], text=True,
+                                check=True, stdout=subprocess.PIPE).stdout
+        tests = set(re.findall(r"Test +#\d+: (\S+)", listed))
+        self.assertGreater(len(tests), 300)
+        points = re.split(r"(?m)^- ", limits)[1:]
+        self.assertGreater(len(points), 8)
+        for point in points:
+            self.assertTrue(set(re.findall(r"`([\w.]+)`", point)) & tests, point)
 
     def test_each_link_leads_somewhere(self):
         pages = glob.glob(f"{SOURCE}/docs/*.md") + glob.glob(f"{SOURCE}/examples/*.md")

@@ -61,13 +61,15 @@ class Config(base.Base):
     def test_what_means_nothing_is_told(self):
         self.write(".config/handspan/config",
                    "keep_aeg = 5d\nkeep_size = 12\nnonsense\n"
-                   "upload_key = k\n\0\xff=\n")
+                   "upload_key = k\n\0\xff=\nlog_format =\nkeep_age =\n")
         done = self.handspan("config")
         self.assertEqual(done.returncode, 1)
         for words in ("config:1: no setting 'keep_aeg'; did you mean "
                       "'keep_age'?", "keep_size cannot be '12'",
                       "config:3: not 'NAME = VALUE'",
-                      "config:4: a key does not stand here"):
+                      "config:4: a key does not stand here",
+                      "config:6: log_format cannot be ''",
+                      "config:7: keep_age cannot be ''"):
             self.assertIn(words, done.stderr)
         other = self.handspan("list")
         self.assertIn("keep_aeg", other.stderr)

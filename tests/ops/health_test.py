@@ -53,6 +53,15 @@ class Health(base.Base):
         self.assertEqual(sorted(f for f in os.listdir(self.path)
                                 if "prom" in f), ["handspan.prom"])
 
+    def test_a_metrics_file_in_no_folder(self):
+        """The reason is that of opening it."""
+        self.traced(HANDSPAN_METRICS_FILE=self.path + "/none/handspan.prom")
+        with open(self.dir + "/log", encoding="utf-8") as f:
+            told = [line for line in f if "metrics file" in line]
+        self.assertTrue(told)
+        for line in told:
+            self.assertIn("No such file or directory", line)
+
     def test_metrics_by_program_and_handler(self):
         job = self.build("""#include <time.h>
             static volatile int sink;

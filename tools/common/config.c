@@ -452,8 +452,8 @@ int config_problems(bool values, void (*each)(void *context, const char *text),
     for (int i = 0; values && i < CONFIG_KEYS; i++) {
         struct config_info info;
         config_info((enum config_key)i, &info);
-        if (!info.value || !*info.value ||
-            is_value((enum config_key)i, info.value))
+        /* an empty one in a file is no default: it says nothing */
+        if (!info.value || is_value((enum config_key)i, info.value))
             continue;
         snprintf(text, sizeof text, "%s: %s cannot be '%s'", info.origin,
                  info.name, info.value);

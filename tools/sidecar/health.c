@@ -85,22 +85,26 @@ static void write_file(struct health *h, const struct metrics_sidecar *figures)
     char aside[PATHS_MAX + 16];
     const char *path = config_get(CONFIG_METRICS_FILE);
     struct buf b;
+    bool ok = false;
     if (!path)
         return;
     snprintf(aside, sizeof aside, "%s.new", path);
     int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
                   0644);
-    text(h, figures, &b);
-    bool ok =
-        fd >= 0 && write(fd, buf_get(&b), b.len_bytes) == (ssize_t)b.len_bytes;
-    /* no values in it; node_exporter is another user */
-    ok = ok && fchmod(fd, 0644) == 0 && rename(aside, path) == 0;
+    int why = errno; /* of open(); text() has calls of its own */
+    if (fd >= 0) {
+        text(h, figures, &b);
+        errno = EIO; /* where less was written than there is */
+        ok = write(fd, buf_get(&b), b.len_bytes) == (ssize_t)b.len_bytes &&
+             /* no values in it; node_exporter is another user */
+             fchmod(fd, 0644) == 0 && rename(aside, path) == 0;
+        why = errno;
+        buf_free(&b);
+    }
     if (!ok)
-        log_line("cannot write the metrics file '%s': %s", path,
-                 strerror(errno));
+        log_line("cannot write the metrics file '%s': %s", path, strerror(why));
     if (fd >= 0)
         close(fd);
-    buf_free(&b);
 }
 
 static void answer(struct health *h, int fd,

@@ -410,8 +410,8 @@ static int run(struct run *r, char **argv)
     }
     if (!r->launch.is_ready)
         options_trouble("'%s' runs untraced", argv[0]);
-    else if (r->is_traced && !r->launch.manifest[0] && !r->is_quiet)
-        launch_print_draft();
+    else if (r->is_traced && !r->is_quiet)
+        launch_print_unnamed(&r->launch);
     if (r->is_traced && launch_set_environment(&r->launch, !r->is_static) < 0) {
         options_trouble("out of memory");
         return EXIT_STRICT;

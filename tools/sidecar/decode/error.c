@@ -10,6 +10,7 @@
 #include "lane/format/utf8.h"
 #include "tools/common/fingerprint.h"
 #include "tools/sidecar/decode/decode_internal.h"
+#include "tools/sidecar/decode/said.h"
 #include "lane/format/assert.h"
 
 enum {
@@ -203,29 +204,6 @@ static bool read_frame(const struct decode_site *site,
     return true;
 }
 
-/* "thread 'main' panicked at 'MESSAGE', app.rs:5:9", or, since Rust 1.73,
- * "... panicked at app.rs:5:9:" and the message on the next line. The last one:
- * a thread may have lived through others. */
-static void panic_message(const char *text, char *out, size_t cap_bytes)
-{
-    lane_assert(cap_bytes != 0);
-    static const char said[] = "panicked at ";
-    const char *at = NULL, *next = text ? strstr(text, said) : NULL;
-    for (; next; next = strstr(at, said))
-        at = next + sizeof said - 1;
-    if (!at)
-        return;
-    size_t len = strcspn(at, "\n");
-    if (at[0] == '\'') {
-        const char *end = strstr(++at, "', ");
-        len = end ? (size_t)(end - at) : strcspn(at, "\n");
-    } else if (at[len] == '\n') {
-        at += len + 1;
-        len = strcspn(at, "\n");
-    }
-    snprintf(out, cap_bytes, "%.*s", (int)len, at);
-}
-
 /* What the throw knew better than the handler that it passed. */
 static void complete(const struct lane_frame_error *e,
                      const struct decode_context *c, struct error_texts *t)
@@ -238,8 +216,10 @@ static void complete(const struct lane_frame_error *e,
             snprintf(t->message, sizeof t->message, "%s", c->message);
     }
     if (e->kind == LANE_ERROR_EXCEPTION && c && strcmp(t->type, "panic") == 0)
-        panic_message(c->stderr_text, t->message, sizeof t->message);
+        said_panic(c->stderr_text, t->message, sizeof t->message);
     type_name(e, errno_of(e, c), t->type, sizeof t->type);
+    if (e->kind == LANE_ERROR_SIGNAL && c && strcmp(t->type, "SIGABRT") == 0)
+        said_abort(c->stderr_text, t->message, sizeof t->message);
 }
 
 void decode_ending(const char *kind, const char *type, const char *handler,
@@ -247,11 +227,15 @@ void decode_ending(const char *kind, const char *type, const char *handler,
                    char **group)
 {
     lane_assert(kind != NULL && error != NULL && group != NULL);
-    char fingerprint[FINGERPRINT_BYTES], number[32];
+    char fingerprint[FINGERPRINT_BYTES], number[32], message[TEXT_MAX] = "";
     cJSON *o = cJSON_CreateObject();
     cJSON_AddStringToObject(o, "kind", kind);
     add_text(o, "type", type);
     add_text(o, "handler", handler);
+    if (type && strcmp(type, "SIGABRT") == 0)
+        said_abort(context->stderr_text, message, sizeof message);
+    if (message[0])
+        add_text(o, "message", message);
     if (handler && context->open_ref) {
         snprintf(number, sizeof number, "%lld", (long long)context->open_ref);
         cJSON_AddRawToObject(o, "ref", number);
