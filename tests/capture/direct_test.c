@@ -49,7 +49,7 @@ static struct capture_value value_of(uint8_t type, uint8_t source,
                                   .item = item,
                                   .type = type,
                                   .source = source,
-                                  .size_bytes = size_bytes,
+                                  .unused_bits = (uint8_t)(64 - 8 * size_bytes),
                                   .is_signed = type == LANE_VALUE_SIGNED};
 }
 

@@ -312,9 +312,10 @@ void span_enter_captures(struct shim_call *call, const struct site *site,
     }
     if (UNLIKELY(site->flags & SITE_KEEP))
         capture_keep(site->capture, lane, open, call);
-    if (site->flags & SITE_CAPTURE_OUT) {
-        call->flags |=
-            site->flags & SITE_VALUE ? SPAN_OUT | SPAN_VALUE : SPAN_OUT;
+    if (site->flags & SITE_VALUE) { /* no rule asks for errno */
+        call->flags |= SPAN_OUT | SPAN_VALUE;
+    } else if (site->flags & SITE_CAPTURE_OUT) {
+        call->flags |= SPAN_OUT;
         call->extra |= (uint64_t)span_errno() << 32;
     }
 }

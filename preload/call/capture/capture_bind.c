@@ -107,7 +107,7 @@ static void set_value(const struct manifest_item *item, uint16_t index,
     if (item->type != MANIFEST_VALUE_BYTES &&
         manifest_expr_is_register(item->expr, &reg, &size, &is_signed)) {
         value->source = (uint8_t)reg;
-        value->size_bytes = (uint8_t)size;
+        value->unused_bits = size < 8 ? (uint8_t)(64 - 8 * size) : 0;
         value->is_signed = is_signed;
     }
     /* What the handler writes through a pointer is garbage if it failed; a

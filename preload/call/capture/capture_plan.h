@@ -23,7 +23,7 @@ struct capture_value {
     uint16_t item;  /* index from the site's item_first */
     uint8_t type;   /* enum lane_value_type */
     uint8_t source; /* integer argument register 0 to 5, RAX, EVALUATE */
-    uint8_t size_bytes;
+    uint8_t unused_bits; /* of its register; 0: none */
     bool is_signed;
     bool needs_success; /* read only if the call did not fail: `*out` */
 };

@@ -54,7 +54,9 @@ static inline uint64_t take_register(const struct capture_value *value,
 {
     lane_assert(value->source <= CAPTURE_RAX);
     uint64_t raw = value->source == CAPTURE_RAX ? rax : ireg[value->source];
-    return capture_extend(raw, value->size_bytes, value->is_signed);
+    uint32_t unused = value->unused_bits & 63u;
+    return value->is_signed ? (uint64_t)((int64_t)(raw << unused) >> unused)
+                            : raw << unused >> unused;
 }
 
 /* What came out of a call, where that goes into its record. */

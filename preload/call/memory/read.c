@@ -255,19 +255,28 @@ struct read_part read_text(const struct reader *reader, void *dst,
     return part;
 }
 
+/* Apart: it needs more registers than what is found at once. */
+static size_t __attribute__((noinline))
+find_elsewhere(uint64_t low, uint64_t high, uint64_t addr, size_t n)
+{
+    struct reader reader;
+    reader_set_stack(&reader, low, high);
+    return find_known(&reader, addr, n);
+}
+
 size_t read_known_text(uint64_t low, uint64_t high, void *dst, uint64_t addr,
                        size_t n)
 {
     lane_assert(low <= high && dst != NULL);
     size_t known = inside_range(last_range, addr, n);
-    if (known == 0) {
-        struct reader reader;
-        reader_set_stack(&reader, low, high);
-        known = find_known(&reader, addr, n);
-    }
-    if (known == 0)
+    if (__builtin_expect(known == 0, 0))
+        known = find_elsewhere(low, high, addr, n);
+    if (__builtin_expect(known == 0, 0))
         return SIZE_MAX;
-    struct read_part part = copy_known_text(dst, addr, known);
+    struct read_part part =
+        __builtin_expect(checker_watches, 0)
+            ? copy_known_text(dst, addr, known)
+            : read_guarded_text(dst, (const void *)(uintptr_t)addr, known);
     return part.end == READ_NUL ? part.len : SIZE_MAX;
 }
 

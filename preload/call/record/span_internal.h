@@ -38,7 +38,7 @@ enum span_flags {
                              span_lost.c */
     SPAN_COUNT = 1 << 9,  /* no lane: counted only; `open` is the start */
     SPAN_OUT = 1 << 10,   /* capture_leave has something to do; the upper half
-                             of `extra` is errno at entry */
+                             of `extra` is errno at entry, 0 with SPAN_VALUE */
     SPAN_HOOK = 1 << 11,  /* SITE_INTERNAL with a hook_leave */
     SPAN_FLOW = 1 << 12,  /* flow_leave() has something to do */
     SPAN_CARRY = 1 << 13, /* carry_leave() has something to do */
