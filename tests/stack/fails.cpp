@@ -326,6 +326,22 @@ static void storm(int count)
         again("/nonexistent/again");
 }
 
+/* Below so many frames of its own: as many stacks. */
+__attribute__((noinline)) static int below(int frames)
+{
+    int result = frames > 0 ? below(frames - 1) : again("/nonexistent/turn");
+    KEEP;
+    return result;
+}
+
+static void take_turns(int stacks)
+{
+    volatile int turns = 3; /* one place of the call, not two */
+    for (int turn = 0; turn < turns; turn++)
+        for (int frames = 0; frames < stacks; frames++)
+            below(frames);
+}
+
 /* ---- a handler of the program ------------------------------------------ */
 
 static sigjmp_buf back;
@@ -363,6 +379,8 @@ int main(int argc, char **argv)
         throw_in_turn(atoi(with.c_str()));
     } else if (what == "storm") {
         storm(atoi(with.c_str()));
+    } else if (what == "stacks") {
+        take_turns(atoi(with.c_str()));
     } else if (what == "survive") {
         survive();
     } else if (what == "login") {

@@ -118,16 +118,63 @@ static inline bool span_has_entry(const struct lane *lane,
 {
     return open >= lane->open && open < lane->open + LANE_OPEN_MAX;
 }
-/* An open entry for whoever ends it, once: its owner takes it for left while
- * the thread that its fiber went to returns, or another one uses the stack
- * again. */
-static inline bool span_claim(struct lane_open *open, uint64_t *state)
+/* What an entry is. Above that byte of the word stands for a moment who looks
+ * whether it is his: see span_take(). */
+enum {
+    SPAN_STATE = 0xff
+};
+static inline uint64_t span_state(const struct lane_open *open)
 {
-    lane_assert(*state != LANE_OPEN_FREE && *state != LANE_OPEN_DONE);
-    /* pairs with another one's here */
-    return __atomic_compare_exchange_n(&open->state, state, LANE_OPEN_DONE,
-                                       false, __ATOMIC_ACQ_REL,
-                                       __ATOMIC_RELAXED);
+    /* acquire; pairs with start_open() */
+    return __atomic_load_n(&open->state, __ATOMIC_ACQUIRE) & SPAN_STATE;
+}
+/* End an entry of one's own lane, once: the thread that its fiber went to may
+ * be returning. `copy`: as it was, and as it is ended. */
+static inline bool span_claim(struct lane_open *open, struct lane_open *copy)
+{
+    uint64_t plain = copy->state & SPAN_STATE, state = copy->state;
+    lane_assert(plain != LANE_OPEN_FREE && plain != LANE_OPEN_DONE);
+    copy->state = plain;
+    /* pairs with those of span_take() */
+    while (!__atomic_compare_exchange_n(&open->state, &state, LANE_OPEN_DONE,
+                                        false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_RELAXED))
+        if ((state & SPAN_STATE) != plain)
+            return false;
+    return true;
+}
+/*
+ * The same in whosever lane: its owner may end the entry, too, and open another
+ * call in it. So first the word says who looks and leaves the state as it is;
+ * then it is known whether span and sp are still those of `copy`; then the
+ * entry is taken if the word is still that. Its owner writes over it whenever
+ * it likes; another one that looks does, too, and then it is done again.
+ */
+static inline bool span_take(struct lane_open *open, struct lane_open *copy)
+{
+    uint64_t plain = copy->state & SPAN_STATE, span = copy->span, sp = copy->sp;
+    lane_assert(plain != LANE_OPEN_FREE && plain != LANE_OPEN_DONE);
+    for (;;) {
+        uint64_t mark = (uint64_t)&span_thread << 8 | plain;
+        uint64_t state = __atomic_load_n(&open->state, __ATOMIC_RELAXED);
+        if ((state & SPAN_STATE) != plain)
+            return false;
+        /* acquire; pairs with start_open(), and with those here */
+        if (!__atomic_compare_exchange_n(&open->state, &state, mark, false,
+                                         __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+            continue;
+        *copy = *open;
+        copy->state = plain;
+        bool is_it = copy->span == span && copy->sp == sp;
+        /* release; pairs with the exchange above, and with span_claim() */
+        if (__atomic_compare_exchange_n(
+                &open->state, &mark, is_it ? (uint64_t)LANE_OPEN_DONE : plain,
+                false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED) ||
+            !is_it)
+            return is_it;
+        copy->span = span;
+        copy->sp = sp;
+    }
 }
 /* The machine stack that an address lies on, as far as is known. */
 struct span_machine_stack {
