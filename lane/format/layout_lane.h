@@ -39,6 +39,10 @@ enum {
     LANE_SITE_DEEP = 1 << 22, /* beyond LANE_OPEN_MAX: the counters have its
                                  numbers; its parent is the deepest entry */
     LANE_SITE_KEPT = 1 << 21, /* may have records below it: see lane_kept */
+    /* of a record alone: */
+    LANE_SITE_VALUE = 1 << 20, /* `capture` is what the site's only output item
+                                  has: 64 bits, extended. Since major 3 */
+    LANE_SITE_INPUT = 1 << 19, /* ... and there is an input frame */
 };
 #define LANE_SITE_OF(word) ((uint32_t)(word) & (LANE_SITE_MAX - 1))
 
@@ -50,7 +54,8 @@ struct lane_record {
     uint64_t capture;       /* position of its input frame's first line, 0 none;
                                bit 0: an output frame stands before the record,
                                bit 1: an error frame does; bit 5: no position,
-                               see context_frames.h */
+                               see context_frames.h. LANE_SITE_VALUE: none of
+                               this, a value */
     uint32_t site_status;   /* site, LANE_SITE_* | status 8 << 24 */
     uint32_t context_depth; /* context 24 bits | depth 8 << 24 */
     uint64_t commit;

@@ -38,16 +38,18 @@ enum span_flags {
                              span_lost.c */
     SPAN_COUNT = 1 << 9,  /* no lane: counted only; `open` is the start */
     SPAN_OUT = 1 << 10,   /* capture_leave has something to do; the upper half
-                             of `extra` is errno at entry */
+                             of `extra` is errno at entry, 0 with SPAN_VALUE */
     SPAN_HOOK = 1 << 11,  /* SITE_INTERNAL with a hook_leave */
     SPAN_FLOW = 1 << 12,  /* flow_leave() has something to do */
     SPAN_CARRY = 1 << 13, /* carry_leave() has something to do */
     SPAN_LOST = 1 << 14,  /* SPAN_DEEP: there was no room for its inputs */
     SPAN_OUTERMOST = 1 << 15, /* SPAN_DEEP: none of its site is around it */
+    SPAN_VALUE = 1 << 16,     /* SPAN_OUT of a site with SITE_VALUE */
 };
 /* What the plain way does as well. */
 enum {
-    SITE_CAPTURES = SITE_CAPTURE_IN | SITE_CAPTURE_OUT | SITE_FREG | SITE_KEEP
+    SITE_CAPTURES = SITE_CAPTURE_IN | SITE_CAPTURE_OUT | SITE_FREG | SITE_KEEP |
+                    SITE_DIRECT | SITE_VALUE
 };
 /* The kind of an open entry are the status bits its record will have. */
 #define SPAN_KIND(status) ((uint32_t)(status) << 24)
@@ -262,6 +264,17 @@ static inline void span_fill(struct lane_record *record,
     record->capture = open->capture;
     record->site_status = open->site_kind | SPAN_KIND(end);
     record->context_depth = open->context_depth;
+}
+/* May the record hold a value in the place of this? And what its site's word
+ * says then. */
+static inline bool span_may_hold(uint64_t capture)
+{
+    return (capture & LANE_CAPTURE_QUEUE) == 0;
+}
+static inline uint32_t span_value_bits(uint64_t capture)
+{
+    lane_assert(span_may_hold(capture));
+    return LANE_SITE_VALUE | (capture != 0 ? LANE_SITE_INPUT : 0u);
 }
 /* Write it; if there is no room even so, keep or count it. */
 HIDDEN void span_write(struct lane *lane, const struct lane_record *record);
