@@ -265,7 +265,12 @@ void span_leave_captures(struct lane *lane, const struct shim_call *call,
     uint64_t before = call->flags & SPAN_DEEP ? call->flags : call->extra;
     struct capture_verdict verdict =
         capture_leave(site, lane, call->span, call, regs, (int)span_errno(),
-                      (int)(before >> 32));
+                      (int)(before >> 32), span_may_hold(record->capture));
+    if (verdict.has_value) {
+        record->site_status |= span_value_bits(record->capture);
+        record->capture = verdict.value;
+        return;
+    }
     if (UNLIKELY(verdict.is_error)) {
         record->site_status |= SPAN_KIND(LANE_STATUS_ERROR);
         error_write_rule(lane, call->span, (uint32_t)call->site,
