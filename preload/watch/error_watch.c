@@ -268,6 +268,14 @@ static bool is_wanted(void)
            runtime.map.session && !(test && is_name(test, "off"));
 }
 
+static void find_abort_text(const struct module *module)
+{
+    struct plan_symbol found;
+    if (module->kind == MODULE_LIBC &&
+        plan_image_find_symbol(&module->image, "__abort_msg", &found) == 0)
+        error_abort_text = module->base + found.vaddr;
+}
+
 void error_watch_start(void)
 {
     is_on = is_wanted();
@@ -278,6 +286,7 @@ void error_watch_start(void)
         if (!modules.at[i].is_usable)
             continue;
         add_code(&modules.at[i]);
+        find_abort_text(&modules.at[i]);
         if (has_throw(&modules.at[i]))
             watch_exceptions(&modules.at[i]);
     }

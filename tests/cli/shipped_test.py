@@ -4,6 +4,9 @@
 they are: what a library says of its failure stands within the call that fails;
 Python's functions by name, file and line, its exceptions with type and text.
 
+Without a manifest those apply that are about what a program starts with, and
+`run` says so.
+
 usage: shipped_test.py HANDSPAN
 """
 import json
@@ -18,6 +21,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
 import alive  # noqa: E402
 
 HANDSPAN = os.path.realpath(sys.argv.pop(1))
+CC = os.environ.get("CC", "cc")
 PYTHON = "/usr/bin/python3.11"
 JOB = r"""class Loader:
     def load(self, items):
@@ -50,7 +54,7 @@ main()
 """
 
 
-class Shipped(unittest.TestCase):
+class Base(unittest.TestCase):
     def setUp(self):
         self.dir = os.path.realpath(tempfile.mkdtemp(prefix="shipped-"))
         self.addCleanup(alive.remove, self.dir)
@@ -62,8 +66,16 @@ class Shipped(unittest.TestCase):
                         HANDSPAN_STORE=os.path.join(self.dir, "s.db"),
                         HOME=self.dir)
 
+    def stored(self):
+        """All calls of the last run, in the order of their starts."""
+        said = subprocess.run([HANDSPAN, "spans", "--json", "--limit=0"],
+                              env=self.env, check=True, text=True,
+                              capture_output=True).stdout
+        return [json.loads(line) for line in said.splitlines()[1:]]
+
+
+class Shipped(Base):
     def spans(self, manifest, *command, status):
-        """All calls of one run, in the order of their starts."""
         path = os.path.join(self.dir, "m.manifest")
         with open(path, "w", encoding="utf-8") as f:
             f.write(f'[[include("{manifest}")]];\n')
@@ -72,10 +84,7 @@ class Shipped(unittest.TestCase):
             env=self.env, cwd=self.dir, stdin=subprocess.DEVNULL,
             capture_output=True, timeout=120)
         self.assertEqual(done.returncode, status, done.stderr)
-        said = subprocess.run([HANDSPAN, "spans", "--json", "--limit=0"],
-                              env=self.env, check=True, text=True,
-                              capture_output=True).stdout
-        return [json.loads(line) for line in said.splitlines()[1:]]
+        return self.stored()
 
     def within(self, rows, span, name):
         return [r["input"] for r in rows if r["name"] == name and
@@ -127,6 +136,86 @@ class Shipped(unittest.TestCase):
         self.assertIn(
             ("AttributeError", "'list' object has no attribute 'fly'"),
             [(r["type"], r["text"]) for r in raised])
+
+
+class Unnamed(Base):
+    SQL = ("create table t(id unique); insert into t values(7); "
+           "insert into t values(7);")
+
+    def run_it(self, *command, options=("--summary=always",)):
+        return subprocess.run(
+            [HANDSPAN, "run", *options, "--", *command], env=self.env,
+            cwd=self.dir, stdin=subprocess.DEVNULL, capture_output=True,
+            text=True, timeout=120)
+
+    def names(self):
+        """Of the process, and of its calls."""
+        return [r["name"] for r in self.stored()]
+
+    def build(self, name, source, *options):
+        path = os.path.join(self.dir, name)
+        with open(path + ".c", "w", encoding="utf-8") as f:
+            f.write(source)
+        subprocess.run([CC, "-o", path, path + ".c", *options], check=True,
+                       cwd=self.dir)
+        return path
+
+    def test_library_of_the_program(self):
+        command = ["sqlite3", "-batch", ":memory:", self.SQL]
+        plain = subprocess.run(command, stdin=subprocess.DEVNULL, text=True,
+                               capture_output=True, cwd=self.dir)
+        done = self.run_it(*command)
+        self.assertEqual((done.returncode, done.stdout),
+                         (plain.returncode, plain.stdout))
+        before, said = done.stderr.split(plain.stderr)
+        self.assertIn("applies: sqlite3, zlib\n", before)
+        self.assertIn("""echo '[[include("sqlite3.manifest")]];' > handspan""",
+                      before)
+        self.assertIn("sqlite3_step", said)
+        failed, = [r for r in self.stored() if r["name"] == "sqlite3_step" and
+                   r["error"]]
+        self.assertTrue(failed["error"])
+        # what it says to begin with, is one: nothing is said of it any more
+        begin = before[before.index("echo"):].splitlines()[0]
+        subprocess.run(begin, shell=True, check=True, cwd=self.dir)
+        self.assertEqual(self.run_it(*command).stderr.split(plain.stderr)[0],
+                         "")
+
+    def test_none_by_request(self):
+        done = self.run_it("sqlite3", "-batch", ":memory:", "select 1",
+                           options=("-m", "/dev/null", "--summary=never"))
+        self.assertEqual((done.returncode, done.stdout, done.stderr),
+                         (0, "1\n", ""))
+        self.assertEqual(self.names(), ["sqlite3"])
+
+    def test_quiet_is_quiet(self):
+        done = self.run_it("sqlite3", "-batch", ":memory:", "select 1",
+                           options=("--summary=never",))
+        self.assertEqual((done.returncode, done.stdout, done.stderr),
+                         (0, "1\n", ""))
+        self.assertIn("sqlite3_step", self.names())
+
+    def test_never_a_wrong_library(self):
+        """Its name alone does not make it one; nor does libc make a manifest
+        about every program."""
+        self.build("libz.so.1", "int one(void) { return 1; }", "-shared",
+                   "-fPIC", "-Wl,-soname,libz.so.1")
+        own = self.build("libz.so-tool", "int one(void); int inflate(int x) "
+                         "{ return x; } int main(void) { return one() - 1; }",
+                         "./libz.so.1", "-Wl,-rpath,$ORIGIN")
+        done = self.run_it(own)
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("no manifest: only the process itself", done.stderr)
+        self.assertEqual(self.names(), ["libz.so-tool"])
+        self.assertFalse([n for n in os.listdir(self.env["HANDSPAN_DIR"])
+                          if n.startswith("manifests")])
+
+    @unittest.skipUnless(os.path.exists(PYTHON), "there is no python3.11")
+    def test_what_has_its_price_is_named_alone(self):
+        done = self.run_it(PYTHON, "-S", "-E", "-c", "print(1)")
+        self.assertEqual((done.returncode, done.stdout), (0, "1\n"))
+        self.assertIn("-m cpython-3.11\n", done.stderr)
+        self.assertNotIn("python", self.names())
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 """What is told of a failure that no return value explains: exits inside and
 outside of handlers, crashes outside of them and in the first bytes of one, which
 failed library call is a cause, where an exception of a plugin comes from and
-what it says, panics of Rust.
+what it says, why programs abort, panics of Rust.
 
   told_test.py HANDSPAN [NAME...]
 """
@@ -141,6 +141,67 @@ def host(w):
          ["short", "couldn't deserialize thrift: no more data"], "messages")
 
 
+def aborts(w):
+    """Why it aborted is in the headline of the call, of the process and of the
+    trace: what glibc says by itself, an exception that nobody catches."""
+    w.build(os.environ.get("CXX", "c++"), "-g", "-O1", "-w",
+            str(HERE / "aborts.cc"), "-o", "aborts")
+    manifest = w.manifest("[[object(main)]];", "[[span]] int load(int n);",
+                          "[[span]] int fixed(int n);",
+                          "[[span]] int text(int n);",
+                          "[[span]] int keep(const char *how);")
+    uncaught = "SIGABRT: uncaught std::out_of_range: no row 6 of 5"
+    damaged = "; it wrote: aborts: table 3 is damaged"
+    for how, wanted in (
+            ("uncaught", f"load: {uncaught}, in load at aborts.cc:17"),
+            ("uncaught", f"aborts: {uncaught}"),
+            ("fixed", f"fixed: {uncaught}"),
+            ("text", "text: SIGABRT: uncaught std::"),
+            ("heap", "keep: SIGABRT, in keep at aborts.cc:34; it wrote: "
+             "free(): invalid pointer"),
+            ("assert", "aborts.cc:35: int keep(const char*): Assertion "
+             "`strcmp(how, \"assert\") != 0' failed."),
+            ("own", "keep: SIGABRT, in keep at aborts.cc:39" + damaged),
+            ("outside", "aborts: SIGABRT, in main at aborts.cc:51; it wrote: "
+             "free(): invalid pointer")):
+        _, env = w.run(["./aborts", how], manifest)
+        has(w.flat(env), wanted)
+        words = wanted.split("; it wrote: ")[-1].split(", in ")[0]
+        if how == "fixed":  # there the throw comes first
+            continue
+        has(" ".join(w.screen(env, "list").split()), words.split(": ", 1)[-1])
+    _, env = w.run(["./aborts", "sent"], manifest)
+    has(w.flat(env), "keep: SIGABRT, in keep at aborts.cc:38 1 of 1")
+
+
+def judged(w):
+    """The headline names what the rule judged; different codes are different
+    failures, whatever the function returns."""
+    w.cc("judged")
+    manifest = w.manifest(
+        "[[object(main)]];",
+        "[[span, fails(rc >= 400)]] void finish(int rc, const char *why);",
+        "[[span, fails(level > 2)]] int note(int level);",
+        "[[span, fails(return != 0)]] int step(int n);",
+        "[[span, fails(return < n)]] int part(int n);",
+        "[[span, fails(return < 0, errno)]] int look(const char *path);")
+    _, env = w.run(["./judged"], manifest)
+    line = w.flat(env)
+    for wanted in ("finish: rule rc >= 400 with rc = 404", "rc = 502",
+                   "note: rule level > 2 with level = 3",
+                   "step: return 5", "step: return -3",
+                   'look: return -1; first cause open("/data/none") = ENOENT'):
+        has(line, wanted)
+    has_not(line, "note: return 0")
+    has_not(line, "(0)")
+    counts = {}
+    for group in w.groups(env):
+        counts.setdefault(group["name"], []).append(group["count"])
+    same({n: sorted(c) for n, c in counts.items()},
+         {"finish": [1, 2], "note": [1], "step": [1, 2], "part": [4],
+          "look": [1]}, "the groups")
+
+
 def panic(w):
     rustc = shutil.which("rustc", path="/usr/bin") or shutil.which("rustc")
     if rustc is None:
@@ -166,13 +227,24 @@ def panic(w):
         seen.append(error["fingerprint"])
     same(seen[0], seen[1], "its group with and without a backtrace")
     del w.plain["RUST_BACKTRACE"]
+    w.build(rustc, "-g", "-O", "-C", "panic=abort", str(HERE / "app.rs"),
+            "-o", "app_abort")
+    _, env = w.run(["./app_abort"], manifest)
+    # where it stands depends on the unwind tables of that library
+    has(w.flat(env), "stage: SIGABRT: panic: row 7 has no customer, in ")
+    w.plain["RUST_BACKTRACE"] = "1"  # its printer looks for files
+    _, env = w.run(["./app_abort"], manifest)
+    has(w.flat(env), "stage: SIGABRT")
+    has_not(w.flat(env), "first cause")
+    del w.plain["RUST_BACKTRACE"]
 
 
 def main():
     chosen = sys.argv[2:]
     with tempfile.TemporaryDirectory() as folder:
         told = Told(os.path.abspath(sys.argv[1]), pathlib.Path(folder))
-        for test in (exits, first, causes, often, host, panic):
+        for test in (exits, first, causes, often, host, aborts, judged,
+                     panic):
             if not chosen or test.__name__ in chosen:
                 test(told)
                 print(f"{test.__name__}: right", flush=True)

@@ -19,14 +19,17 @@ bool system_has_object(const char *path)
 
 bool system_has_source(const char *file, const char *function)
 {
-    static const char *const files[] = {"library/std/src/", "library/core/src/",
-                                        "library/alloc/src/"};
+    static const char *const files[] = {
+        "library/std/src/", "library/core/src/", "library/alloc/src/",
+        "library/panic_abort/src/", "library/panic_unwind/src/"};
     static const char *const functions[] = {"std::panicking::",
                                             "core::panicking::",
                                             "core::result::unwrap_failed",
                                             "core::option::",
                                             "std::sys_common::backtrace",
                                             "std::rt::",
+                                            "panic_abort::",
+                                            "__rustc::",
                                             "rust_panic",
                                             "rust_begin_unwind",
                                             "__rust_start_panic"};

@@ -4,6 +4,8 @@
 #include "tools/query/frames.h"
 #include "tools/query/tree.h"
 #include <cjson/cJSON.h>
+#include <ctype.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,23 +16,61 @@ static const char *text_of(const cJSON *o, const char *key)
                                                         : NULL;
 }
 
+/* On one line, whatever it has of its own. */
+static void put_text(struct buf *b, const char *text)
+{
+    for (; *text; text++)
+        buf_char(b, strchr("\n\r\t", *text) ? ' ' : *text);
+}
+
+static bool is_of_result(const char *rule)
+{
+    for (const char *at = rule; (at = strstr(at, "return")); at++)
+        if ((at == rule || !isalnum((unsigned char)at[-1])) &&
+            !isalnum((unsigned char)at[6]) && at[6] != '_')
+            return true;
+    return false;
+}
+
+/* "rule rc >= 400 with rc = 502" */
+static void put_condition(const char *json, const cJSON *error,
+                          const char *rule, struct buf *b)
+{
+    char part[4096], value[64];
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(error, "judged");
+    bool is_first = true;
+    buf_printf(b, "rule %s", rule);
+    if (!json_member_text(json, "judged", part, sizeof part))
+        return;
+    for (item = item ? item->child : NULL; item; item = item->next)
+        if (json_member_text(part, item->string, value, sizeof value)) {
+            buf_printf(b, "%s%s = %s", is_first ? " with " : ", ", item->string,
+                       value);
+            is_first = false;
+        }
+}
+
 static void put_rule(const char *json, const cJSON *error, struct buf *b)
 {
     char value[64]; /* its digits as they stand: cJSON has doubles */
     const char *type = text_of(error, "type"), *rule = text_of(error, "rule");
     const char *message = text_of(error, "message");
-    if (json_member_text(json, "return_value", value, sizeof value))
+    bool is_left = rule && strcmp(rule, "longjmp") == 0;
+    bool is_told = json_member_text(json, "return_value", value, sizeof value);
+    if (is_told && (!rule || is_left || is_of_result(rule)))
         buf_printf(b, "return %s", value);
-    else if (rule && strcmp(rule, "longjmp") == 0)
+    else if (is_left)
         buf_text(b, "left by longjmp");
     else if (rule)
-        buf_printf(b, "rule %s", rule);
+        put_condition(json, error, rule, b);
     else
         buf_text(b, "failed");
     if (type)
         buf_printf(b, " (%s)", type);
-    if (message)
-        buf_printf(b, ": %s", message);
+    if (message) {
+        buf_text(b, ": ");
+        put_text(b, message);
+    }
 }
 
 static void put_other(const cJSON *error, bool is_signal, struct buf *b)
@@ -41,8 +81,10 @@ static void put_other(const cJSON *error, bool is_signal, struct buf *b)
     bool is_panic = type && strcmp(type, "panic") == 0;
     buf_printf(b, "%s%s", is_signal || is_panic ? "" : "exception ",
                type ? type : "?");
-    if (message)
-        buf_printf(b, ": %s", message);
+    if (message) {
+        buf_text(b, ": ");
+        put_text(b, message);
+    }
     if (is_signal && address && strcmp(address, "0x0") != 0)
         buf_printf(b, " at %s", address);
     else if (is_signal && type && strcmp(type, "SIGSEGV") == 0)
@@ -84,6 +126,29 @@ static void put_stderr(const cJSON *error, struct buf *b)
     size_t len = text ? strcspn(text, "\n") : 0;
     if (len > 0)
         buf_printf(b, "; it wrote: %.*s", (int)(len < 400 ? len : 400), text);
+}
+
+/* By abort(), not by somebody's kill(), as far as that is known. */
+static bool has_aborted(const cJSON *error)
+{
+    const char *type = text_of(error, "type");
+    const cJSON *code = cJSON_GetObjectItemCaseSensitive(error, "signal_code");
+    return type && strcmp(type, "SIGABRT") == 0 &&
+           (!cJSON_IsNumber(code) || code->valueint == SI_TKILL);
+}
+
+/* What stood there last before it aborted, where nothing better is known. */
+static void put_last_words(const cJSON *error, struct buf *b)
+{
+    const char *text = text_of(error, "stderr");
+    size_t end = text ? strlen(text) : 0, begin;
+    while (end > 0 && strchr("\n\r\t ", text[end - 1]))
+        end--;
+    for (begin = end; begin > 0 && !strchr("\n\r", text[begin - 1]);)
+        begin--;
+    if (end > begin)
+        buf_printf(b, "; it wrote: %.*s",
+                   (int)(end - begin < 400 ? end - begin : 400), text + begin);
 }
 
 static bool complains(const char *line)
@@ -153,9 +218,7 @@ void query_error_line(const char *error_json, bool is_long, struct buf *b)
     bool is_signal = kind && strcmp(kind, "signal") == 0;
     bool is_overdue = kind && strcmp(kind, "overdue") == 0;
     bool is_exit = kind && strcmp(kind, "exit") == 0;
-    bool is_rule = !is_exit &&
-
-                   !is_signal && !is_overdue &&
+    bool is_rule = !is_exit && !is_signal && !is_overdue &&
                    (!kind || strcmp(kind, "exception") != 0);
     if (is_overdue)
         put_overdue(error, b);
@@ -178,5 +241,7 @@ void query_error_line(const char *error_json, bool is_long, struct buf *b)
         put_stderr(error, b);
     else if (is_long && is_exit)
         put_complaint(error, b);
+    else if (is_signal && has_aborted(error) && !text_of(error, "message"))
+        put_last_words(error, b);
     cJSON_Delete(error);
 }

@@ -55,6 +55,11 @@ HIDDEN void error_note_call(const struct shim_call *call, uint64_t result,
                             const struct error_call *what);
 /* A call that opens or reads something did so, after one that failed. */
 HIDDEN void error_note_work(void);
+/* glibc's __abort_msg, 0: not known. [constructor] */
+extern HIDDEN uint64_t error_abort_text;
+/* The process aborts: glibc's own word on it, which it writes by a system call
+ * of its own, is taken for written to descriptor 2. (error_process.c) */
+HIDDEN void error_note_abort(void);
 /* Somebody writes to descriptor 2: the process's last bytes. */
 HIDDEN void error_process_wrote(uint64_t from, uint64_t len);
 /* The thread writes to descriptor 2. */

@@ -14,6 +14,7 @@
 #include "lane/format/ids.h"
 #include "preload/call/record/span_internal.h"
 #include "lane/format/assert.h"
+#include <signal.h>
 
 enum {
     PLACES = 64,
@@ -89,6 +90,8 @@ void error_note_handled(const struct error_fault *fault,
         struct error_copy *copy = (struct error_copy *)(void *)room->at_signal;
         struct error_handled *kept = &room->handled;
         uint32_t site = LANE_SITE_OF(open->site_kind);
+        if (fault->signal == SIGABRT)
+            error_note_abort();
         /* now: what fails in the handler is no cause */
         error_write_cause(lane, open->span, site, open->t0_ticks);
         error_copy_take(copy, lane, &wish);

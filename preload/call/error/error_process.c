@@ -15,8 +15,11 @@
 #include "lane/format/assert.h"
 
 enum {
-    FIRST_BYTES = 384
+    FIRST_BYTES = 384,
+    ABORT_BYTES = 256,
 };
+
+uint64_t error_abort_text;
 
 /* Of two threads that write at the same moment one is heard. */
 static struct {
@@ -68,6 +71,39 @@ void error_process_wrote(uint64_t from, uint64_t len)
     lane_assert(got <= len && len <= LANE_STDERR_MAX);
     last.total += got;
     give();
+}
+
+/* Did what was written last end so? */
+static bool ends_with(const uint8_t *text, uint64_t len)
+{
+    lane_assert(len <= LANE_STDERR_MAX);
+    bool is_same = false;
+    if (last.total < len || !take())
+        return false;
+    for (uint64_t i = 0; i < len; i++) {
+        is_same =
+            last.bytes[(last.total - len + i) % LANE_STDERR_MAX] == text[i];
+        if (!is_same)
+            break;
+    }
+    give();
+    return is_same;
+}
+
+/* It points to a 32-bit size and a text behind it. */
+void error_note_abort(void)
+{
+    const struct reader reader = {.pid = process_self()};
+    uint8_t text[ABORT_BYTES];
+    uint64_t at = 0;
+    if (error_abort_text == 0 ||
+        read_bytes(&reader, &at, error_abort_text, sizeof at) != sizeof at ||
+        at == 0)
+        return;
+    at += sizeof(uint32_t);
+    uint64_t len = read_text(&reader, text, at, sizeof text).len;
+    if (len != 0 && !ends_with(text, len)) /* assert() writes as all do */
+        error_note_stderr(at, len);
 }
 
 /* The newest `len` bytes. */

@@ -7,6 +7,7 @@
 
 #include "preload/call/record/span_internal.h"
 #include "lane/format/assert.h"
+#include <signal.h>
 
 uint64_t error_write_stack(struct lane *lane, uint64_t span, uint32_t site,
                            enum lane_stack_reason reason)
@@ -57,6 +58,8 @@ void error_note_signal(const struct error_fault *fault)
     uint64_t span = open ? open->span : span_process.ref;
     uint32_t site = open ? LANE_SITE_OF(open->site_kind) : 0;
     struct error_copy *copy = (struct error_copy *)(void *)room->at_signal;
+    if (fault->signal == SIGABRT)
+        error_note_abort();
     if (open)
         error_write_cause(lane, span, site, open->t0_ticks);
     error_write_process_stderr(lane, site);

@@ -22,13 +22,33 @@ static const char draft[] =
     "    [[span]] int foo_decode(const char *path);\n"
     "  ('nm -D FILE' lists the names of a library)\n";
 
-void launch_print_draft(void)
+static void print_shipped(const struct shipped *s)
 {
-    fputs(draft, stderr);
+    const char *names = buf_get(&s->names);
+    fprintf(stderr,
+            "handspan: no manifest: what comes along for its libraries "
+            "applies: %s\n"
+            "  ('-m /dev/null': none). One of your own begins with\n"
+            "    echo '[[include(\"%.*s.manifest\")]];' > handspan.manifest\n",
+            names, (int)strcspn(names, ","), names);
+}
+
+void launch_print_unnamed(const struct launch *l)
+{
+    if (l->manifest[0] && l->shipped.count == 0)
+        return; /* one was given */
+    if (l->manifest[0])
+        print_shipped(&l->shipped);
+    else
+        fputs(draft, stderr);
+    if (l->shipped.others.len_bytes)
+        fprintf(stderr, "  Its own functions, at their price: -m %s\n",
+                buf_get(&l->shipped.others));
 }
 
 void launch_free(struct launch *l)
 {
+    shipped_free(&l->shipped);
     manifest_file_free(&l->file);
 }
 
@@ -96,6 +116,17 @@ static void find_manifest(const struct launch_options *o, struct launch *l)
         l->problems++;
         l->manifest[0] = 0;
     }
+}
+
+/* No manifest was given: what comes along for what the program starts with. */
+static void find_shipped(const struct launch_options *o, struct launch *l)
+{
+    if (l->manifest[0] || !l->is_ready || !o->program)
+        return;
+    shipped_find(o->program, &l->shipped);
+    if (l->shipped.count > 0 &&
+        shipped_path(&l->shipped, l->dir, l->manifest, sizeof l->manifest) != 0)
+        l->manifest[0] = 0; /* as if there were none */
 }
 
 static bool find_preload(struct launch *l)
@@ -179,6 +210,7 @@ void launch_prepare(const struct launch_options *options, struct launch *l)
         find_store(options, l);
     else
         l->problems++;
+    find_shipped(options, l);
     check_manifest(options, l);
 }
 

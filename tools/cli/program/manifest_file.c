@@ -86,6 +86,11 @@ static int shipped_path(const char *name, const char *suffix, char *path,
     return paths_is_ours(path) ? 0 : -ENOENT;
 }
 
+int manifest_file_folder(char *path, size_t cap_bytes)
+{
+    return shipped_path("", "", path, cap_bytes);
+}
+
 bool manifest_file_shipped(const char *name, char *path, size_t cap_bytes)
 {
     if (strchr(name, '/') || name[0] == '.' || !name[0])

@@ -42,6 +42,9 @@ int manifest_file_load(const char *path, struct manifest_file *out, char *why,
 /* The path of a manifest that comes with handspan, by its name: sqlite3 or
  * sqlite3.manifest. False: there is none. */
 bool manifest_file_shipped(const char *name, char *path, size_t cap_bytes);
+/* The folder of all those. 0 or -errno. */
+int manifest_file_folder(char *path, size_t cap_bytes)
+    __attribute__((warn_unused_result));
 /* Errors and warnings, and with `all` also what is only noted. */
 void manifest_file_print(const struct manifest_file *f, FILE *out, bool all);
 void manifest_file_free(struct manifest_file *f);

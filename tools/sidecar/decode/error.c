@@ -10,6 +10,8 @@
 #include "lane/format/utf8.h"
 #include "tools/common/fingerprint.h"
 #include "tools/sidecar/decode/decode_internal.h"
+#include "tools/sidecar/decode/judged.h"
+#include "tools/sidecar/decode/said.h"
 #include "lane/format/assert.h"
 
 enum {
@@ -197,33 +199,12 @@ static bool read_frame(const struct decode_site *site,
     utf8_clean(text, e->type_bytes, t->type, sizeof t->type, NULL);
     utf8_clean(text + e->type_bytes, e->message_bytes, t->message,
                sizeof t->message, NULL);
+    if (e->kind == LANE_ERROR_RULE && e->code == 0)
+        e->has_code = 0; /* errno was cleared by something: no number */
     if (e->kind == LANE_ERROR_RULE && e->rule < site->count &&
         site->item[e->rule].direction == LANE_RULE)
         t->rule = site->item[e->rule].key;
     return true;
-}
-
-/* "thread 'main' panicked at 'MESSAGE', app.rs:5:9", or, since Rust 1.73,
- * "... panicked at app.rs:5:9:" and the message on the next line. The last one:
- * a thread may have lived through others. */
-static void panic_message(const char *text, char *out, size_t cap_bytes)
-{
-    lane_assert(cap_bytes != 0);
-    static const char said[] = "panicked at ";
-    const char *at = NULL, *next = text ? strstr(text, said) : NULL;
-    for (; next; next = strstr(at, said))
-        at = next + sizeof said - 1;
-    if (!at)
-        return;
-    size_t len = strcspn(at, "\n");
-    if (at[0] == '\'') {
-        const char *end = strstr(++at, "', ");
-        len = end ? (size_t)(end - at) : strcspn(at, "\n");
-    } else if (at[len] == '\n') {
-        at += len + 1;
-        len = strcspn(at, "\n");
-    }
-    snprintf(out, cap_bytes, "%.*s", (int)len, at);
 }
 
 /* What the throw knew better than the handler that it passed. */
@@ -238,8 +219,10 @@ static void complete(const struct lane_frame_error *e,
             snprintf(t->message, sizeof t->message, "%s", c->message);
     }
     if (e->kind == LANE_ERROR_EXCEPTION && c && strcmp(t->type, "panic") == 0)
-        panic_message(c->stderr_text, t->message, sizeof t->message);
+        said_panic(c->stderr_text, t->message, sizeof t->message);
     type_name(e, errno_of(e, c), t->type, sizeof t->type);
+    if (e->kind == LANE_ERROR_SIGNAL && c && strcmp(t->type, "SIGABRT") == 0)
+        said_abort(c->stderr_text, t->message, sizeof t->message);
 }
 
 void decode_ending(const char *kind, const char *type, const char *handler,
@@ -247,11 +230,15 @@ void decode_ending(const char *kind, const char *type, const char *handler,
                    char **group)
 {
     lane_assert(kind != NULL && error != NULL && group != NULL);
-    char fingerprint[FINGERPRINT_BYTES], number[32];
+    char fingerprint[FINGERPRINT_BYTES], number[32], message[TEXT_MAX] = "";
     cJSON *o = cJSON_CreateObject();
     cJSON_AddStringToObject(o, "kind", kind);
     add_text(o, "type", type);
     add_text(o, "handler", handler);
+    if (type && strcmp(type, "SIGABRT") == 0)
+        said_abort(context->stderr_text, message, sizeof message);
+    if (message[0])
+        add_text(o, "message", message);
     if (handler && context->open_ref) {
         snprintf(number, sizeof number, "%lld", (long long)context->open_ref);
         cJSON_AddRawToObject(o, "ref", number);
@@ -267,7 +254,8 @@ void decode_ending(const char *kind, const char *type, const char *handler,
 
 int decode_error(const struct decode_site *site,
                  const struct decode_frame *frame,
-                 const struct decode_context *context, struct cJSON **out,
+                 const struct decode_context *context,
+                 const struct cJSON *input, struct cJSON **out,
                  struct decode_result *group)
 {
     lane_assert(site != NULL && out != NULL);
@@ -289,6 +277,8 @@ int decode_error(const struct decode_site *site,
     add_return(o, &e);
     add_integer(o, "errno", number != 0, number);
     add_text(o, "message", t.message);
+    if (is_rule)
+        judged_add(o, t.rule, input);
     add_context(o, context);
     group->error_kind = kinds[e.kind];
     add_group(o, site, context ? context->groups : NULL, group);

@@ -4,6 +4,7 @@
 #include "tools/sidecar/drain/stacks.h"
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,10 +81,16 @@ static int origin_take(struct session *s, uint32_t lane,
 
 static void demangle(const char *mangled, char *out, size_t cap_bytes)
 {
+    static const char long_string[] =
+        "std::__cxx11::basic_string<char, std::char_traits<char>, "
+        "std::allocator<char> >";
     int status = -1;
     /* a type's name: as in typeinfo */
     char *text = __cxa_demangle(mangled, NULL, NULL, &status);
-    snprintf(out, cap_bytes, "%s", status == 0 ? text : mangled);
+    if (status == 0 && strcmp(text, long_string) == 0)
+        snprintf(out, cap_bytes, "std::string");
+    else
+        snprintf(out, cap_bytes, "%s", status == 0 ? text : mangled);
     free(text);
 }
 
@@ -225,6 +232,14 @@ static bool is_panic(const struct lane_frame_error *e,
            memcmp(error->payload + sizeof *e, name, sizeof name - 1) == 0;
 }
 
+/* The same, in a program that aborts at one. */
+static bool has_panicked(const struct decode_context *c)
+{
+    return c->signal == SIGABRT && c->stack &&
+           (strstr(c->stack, "rust_begin_unwind") ||
+            strstr(c->stack, "rust_start_panic"));
+}
+
 static void gather_cause(struct session *s, const struct pending_frame *f,
                          const struct lane_frame_error *e,
                          const struct pending_frame *error,
@@ -234,7 +249,7 @@ static void gather_cause(struct session *s, const struct pending_frame *f,
     const char *ended = NULL;
     struct cause_evidence evidence = {
         .error = has_error ? e : NULL,
-        .is_panic = has_error && is_panic(e, error),
+        .is_panic = has_error ? is_panic(e, error) : has_panicked(out),
         .message = out->message,
         .said = out->stderr_text ? out->stderr_text : "",
     };
