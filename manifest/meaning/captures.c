@@ -16,6 +16,7 @@ struct items {
     struct item_node *first, **end;
     uint32_t count;
     uint32_t depth; /* of records captured whole */
+    uint32_t told;  /* of the one at depth 0: bits of enum missing */
 };
 
 static bool is_secret(const struct attribute *attrs, const struct node *node)
@@ -60,6 +61,80 @@ static bool declare_item(struct parser *p, const struct attribute *attrs,
                          const struct argument *arg,
                          const struct manifest_decl *decl, struct items *items);
 
+/* Why a part of a record that is captured whole is no item. */
+enum missing {
+    MISSING_UNION,
+    MISSING_NAME,
+    MISSING_PLACE,
+    MISSING_DEEP
+};
+
+static void tell_missing_part(struct parser *p, struct items *items,
+                              const struct node *record, enum missing why)
+{
+    static const char *const texts[] = {
+        "a union without a name, of which no member is known to hold; name "
+        "the one that does",
+        "a member whose name the class hides, or that is no name of C",
+        "members of virtual base classes, or whose place the debug information "
+        "does not have",
+        "what is more than four records deep; name it",
+    };
+    if (items->told & 1u << why)
+        return;
+    items->told |= 1u << why;
+    parser_report(p, MANIFEST_NOT_YET, record->at, "a part of '",
+                  parser_quote(p, &record->at), "' is left out: ", texts[why],
+                  NULL);
+}
+
+static bool starts_with(const char *text, const char *with)
+{
+    return strlen(text) >= strlen(with) &&
+           memcmp(text, with, strlen(with)) == 0;
+}
+
+/* Padding, or said. */
+static bool is_left_out(struct parser *p, struct items *items,
+                        const struct node *record,
+                        const struct manifest_member *m)
+{
+    const struct manifest_type *t = m->type;
+    if (!m->name && t->kind == MANIFEST_RECORD && !t->is_union)
+        return false;
+    if (!m->name && t->kind == MANIFEST_RECORD)
+        tell_missing_part(p, items, record, MISSING_UNION);
+    else if (m->name && starts_with(m->name, "handspan_hidden_"))
+        tell_missing_part(p, items, record, MISSING_NAME);
+    else if (m->name && starts_with(m->name, "handspan_lost_"))
+        tell_missing_part(p, items, record, MISSING_PLACE);
+    else if (m->name && t->kind == MANIFEST_ARRAY && !t->size_bytes)
+        parser_report(p, MANIFEST_NOT_YET, record->at, "'", m->name, "' of '",
+                      parser_quote(p, &record->at),
+                      "' is left out: how long it is only the program knows; "
+                      "name a part of it, as in p->data[0:p->n]",
+                      NULL);
+    else
+        return !m->name || starts_with(m->name, "handspan_");
+    return true;
+}
+
+/* The expression of a member of the record that `record` is. */
+static struct node *member_node(struct parser *p, const struct node *record,
+                                const char *name)
+{
+    struct node *node = PARSER_NEW(p, struct node);
+    if (!node)
+        return NULL;
+    bool is_arrow = record->kind == NODE_DEREF;
+    *node = (struct node){.kind = NODE_MEMBER,
+                          .a = is_arrow ? record->a : (struct node *)record,
+                          .text = name,
+                          .is_arrow = is_arrow,
+                          .at = record->at};
+    return node;
+}
+
 /* `*job`, `job->place`: each member is an item of its own, named job_id as if
  * it had been written. */
 static bool declare_members(struct parser *p, const struct attribute *attrs,
@@ -70,43 +145,33 @@ static bool declare_members(struct parser *p, const struct attribute *attrs,
                             struct items *items)
 {
     size_t len = strlen(key);
-    bool ok = ++items->depth <= RECORD_DEPTH;
+    bool ok = true;
+    if (items->depth == RECORD_DEPTH) {
+        tell_missing_part(p, items, arg->node, MISSING_DEEP);
+        return true;
+    }
+    items->depth++;
     for (uint32_t i = 0; ok && i < record->member_count; i++) {
         const struct manifest_member *m = &record->members[i];
-        const struct manifest_type *t = m->type;
-        struct node *node = PARSER_NEW(p, struct node);
-        struct argument member = {.key_at = arg->node->at, .node = node};
-        char *name = m->name ? parser_alloc(p, len + strlen(m->name) + 2, 1)
-                             : (char *)(uintptr_t)key;
-        if (!node || !name)
-            return false;
-        if (m->name && strlen(m->name) > 9 &&
-            memcmp(m->name, "handspan_", 9) == 0)
-            continue; /* a gap, or a member that its class hides */
-        if (!m->name && (t->kind != MANIFEST_RECORD || t->is_union))
-            continue; /* of a union without a name no part is known to hold */
-        *node = (struct node){.kind = NODE_MEMBER,
-                              .a = arg->node,
-                              .text = m->name,
-                              .at = arg->node->at};
-        if (arg->node->kind == NODE_DEREF) {
-            node->a = arg->node->a;
-            node->is_arrow = true;
-        }
+        if (is_left_out(p, items, arg->node, m))
+            continue;
         if (!m->name) {
-            ok = declare_members(p, attrs, attr, arg, key, t, decl, items);
+            ok =
+                declare_members(p, attrs, attr, arg, key, m->type, decl, items);
             continue;
         }
+        char *name = parser_alloc(p, len + strlen(m->name) + 2, 1);
+        struct argument member = {.key = name, .key_at = arg->node->at};
+        member.node = member_node(p, arg->node, m->name);
+        if (!member.node || !name)
+            return false;
         memcpy(name, key, len);
         name[len] = '_';
         memcpy(name + len + 1, m->name, strlen(m->name));
-        member.key = name;
-        if (t->kind == MANIFEST_ARRAY && !t->size_bytes)
-            continue;
         ok = declare_item(p, attrs, attr, &member, decl, items);
     }
     items->depth--;
-    return ok || items->depth + 1 > RECORD_DEPTH;
+    return ok;
 }
 
 static bool declare_item(struct parser *p, const struct attribute *attrs,
@@ -132,6 +197,8 @@ static bool declare_item(struct parser *p, const struct attribute *attrs,
                      "' has no name of its own; write key = ", item.source);
         return false;
     }
+    if (items->depth == 0)
+        items->told = 0;
     if (compiled.record)
         return declare_members(p, attrs, attr, arg, item.key, compiled.record,
                                decl, items);
@@ -364,136 +431,4 @@ bool declare_captures(struct parser *p, const struct attribute *attrs,
                            &decl->benign, &decl->benign_count);
     return ok && declare_all_implied(p, attrs, decl, &items) &&
            store_items(p, &items, decl);
-}
-
-/* ---- carry, adopt, begin and their like ------------------------------- */
-
-static uint32_t flow_role(enum attribute_kind kind)
-{
-    switch (kind) {
-    case ATTR_CARRY:
-        return MANIFEST_CARRY;
-    case ATTR_ADOPT:
-        return MANIFEST_ADOPT;
-    case ATTR_FORGET:
-        return MANIFEST_FORGET;
-    case ATTR_LINK:
-        return MANIFEST_LINK;
-    case ATTR_BEGIN:
-        return MANIFEST_BEGIN;
-    case ATTR_END:
-        return MANIFEST_END;
-    case ATTR_CALLBACK:
-        return MANIFEST_CALLBACK;
-    default:
-        return 0;
-    }
-}
-
-static bool find_rules(struct parser *p, const struct attribute *attr,
-                       struct manifest_flow *flow)
-{
-    struct nearest near;
-    size_t len = strlen(attr->ident);
-    struct name *name = parser_find_name(p, NAME_TYPEDEF, attr->ident, len);
-    if (name && name->rules) {
-        flow->rules = name->rules;
-        return true;
-    }
-    nearest_start(&near, attr->ident);
-    for (size_t i = 0; i < NAME_BUCKETS; i++)
-        for (struct name *n = p->names[i]; n; n = n->next)
-            if (n->rules)
-                nearest_try(&near, n->text);
-    if (near.best)
-        parser_error(p, attr->ident_at, "no function typedef with attributes '",
-                     attr->ident, "'; did you mean '", near.best, "'?");
-    else
-        parser_error(p, attr->ident_at, "no function typedef with attributes '",
-                     attr->ident, "' stands before");
-    return false;
-}
-
-/* link(batch->items[0:batch->n]): how large is an item? */
-static bool link_elements(struct parser *p, const struct node *node,
-                          const struct compiled *key,
-                          struct manifest_flow *flow)
-{
-    if (node->kind != NODE_SLICE)
-        return true;
-    uint64_t bytes = key->ctype ? key->ctype->size_bytes : 0;
-    if (bytes == 0 || bytes > UINT8_MAX) {
-        parser_error(p, node->at, "'", parser_quote(p, &node->at),
-                     "': the size of an item must be known, and at most 255");
-        return false;
-    }
-    flow->element_bytes = (uint8_t)bytes;
-    return true;
-}
-
-/* `*out` of an `entry_fn **out`, `(*list)->sign` of a `struct list **list`. */
-static bool is_out_param(const struct manifest_decl *decl,
-                         const struct node *node)
-{
-    while (node && node->kind != NODE_NAME)
-        node = node->a;
-    for (uint32_t i = 0; node && i < decl->param_count; i++) {
-        const struct manifest_param *param = &decl->params[i];
-        const struct manifest_type *type = param->type;
-        if (param->name && strcmp(param->name, node->text) == 0)
-            return type->kind == MANIFEST_POINTER && type->to &&
-                   type->to->kind == MANIFEST_POINTER;
-    }
-    return false;
-}
-
-static bool declare_flow(struct parser *p, const struct attribute *attr,
-                         const struct manifest_decl *decl,
-                         struct manifest_flow *flow)
-{
-    struct compiled key, count = {0};
-    const struct argument *arg = attr->args;
-    *flow = (struct manifest_flow){.role = flow_role(attr->kind),
-                                   .name = attr->text,
-                                   .is_many = attr->has_many,
-                                   .at = parser_position(&attr->at)};
-    bool is_link = attr->kind == ATTR_LINK;
-    if (!compile_expression(p, decl, arg->node, is_link ? USE_OUTPUT : USE_KEY,
-                            &key) ||
-        (arg->next &&
-         !compile_expression(p, decl, arg->next->node, USE_KEY, &count)))
-        return false;
-    if (is_link && key.expr && !link_elements(p, arg->node, &key, flow))
-        return false;
-    flow->key = key.expr;
-    flow->many_count = count.expr;
-    if (attr->kind != ATTR_CALLBACK)
-        return true;
-    flow->is_out = arg->node->kind != NODE_NAME && key.expr &&
-                   is_out_param(decl, arg->node);
-    return find_rules(p, attr, flow);
-}
-
-bool declare_flows(struct parser *p, const struct attribute *attrs,
-                   struct manifest_decl *decl)
-{
-    uint32_t limit = 0, n = 0;
-    bool ok = true;
-    for (const struct attribute *a = attrs; a; a = a->next)
-        limit += flow_role(a->kind) != 0;
-    struct manifest_flow *array = parser_alloc_array(p, limit, sizeof(*array));
-    if (!array)
-        return false;
-    for (const struct attribute *a = attrs; a; a = a->next) {
-        if (!flow_role(a->kind))
-            continue;
-        decl->roles |= flow_role(a->kind);
-        if (declare_flow(p, a, decl, &array[n]))
-            n++;
-        else
-            ok = false;
-    }
-    decl->flows = array;
-    decl->flow_count = n;
-    return ok;
 }

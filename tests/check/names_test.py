@@ -320,6 +320,30 @@ def case_versions(p):
     agree(p, "./p")
 
 
+def case_chosen(p):
+    """What jumps to an ifunc of libc is judged by what the ifunc chose."""
+    p.write("p.c", r"""
+#include <string.h>
+#define NO __attribute__((noinline, noipa))
+NO void *copied(void *to, const void *from, unsigned long n) { return memcpy(to, from, n); }
+NO unsigned long measured(const char *text) { return strlen(text); }
+NO int compared(const char *a, const char *b) { return strcmp(a, b); }
+int main(int n, char **v)
+{
+    char to[40] = {0};
+    copied(to, "a text that is copied", 21 + n);
+    return measured(to) != 21 || compared(to, v[0]) == 0;
+}
+""")
+    names = ["copied", "measured", "compared"]
+    p.write("m", "".join(f"[[span]] {n};\n" for n in names))
+    for flags in ("-O2 -fno-builtin", "-O2 -fno-builtin -fno-plt -Wl,-z,now"):
+        p.sh(f"{CC} {flags} -o p p.c")
+        _, after = agree(p, "./p")
+        expect([after[n]["calls"] for n in names], [1, 1, 1], flags)
+    expect([after[n]["frame"] for n in names], [1, 1, 1], "in a frame")
+
+
 def case_plain_file(p):
     """A library need not be executable to be read."""
     p.write("plug.c", "__attribute__((noipa)) int work(int n) "

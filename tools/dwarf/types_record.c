@@ -29,6 +29,7 @@ struct member {
 struct members {
     struct member *at;
     size_t count;
+    bool has_lost; /* some member's place is not known */
 };
 
 static bool number(Dwarf_Die *die, unsigned attribute, uint64_t *out)
@@ -175,8 +176,12 @@ static void collect(struct debug_types *t, struct members *list,
         *m = (struct member){.die = die, .base = base, .order = list->count};
         if (tag != DW_TAG_member && tag != DW_TAG_inheritance)
             continue;
-        if (types_is_flag(&die, DW_AT_external) || !place(&die, from, m))
-            continue; /* static, or nowhere that is known */
+        if (types_is_flag(&die, DW_AT_external))
+            continue; /* static */
+        if (!place(&die, from, m)) {
+            list->has_lost = true;
+            continue;
+        }
         m->name = dwarf_diename(&die);
         if (tag == DW_TAG_inheritance) {
             if (types_of(&die, &type) && types_peel(&type, true))
@@ -280,8 +285,11 @@ static uint64_t write_member(struct debug_types *t, struct member *m,
     if (is_shown)
         buf_printf(out, "    %s%s%s", type.before, m->name, type.after);
     else
-        buf_printf(out, "    %shandspan_hidden_%u%s", type.before, ++t->serial,
-                   type.after);
+        /* what the compiler made (a table's address) is nobody's value */
+        buf_printf(out, "    %shandspan_%s_%u%s", type.before,
+                   types_is_flag(&m->die, DW_AT_artificial) ? "table"
+                                                            : "hidden",
+                   ++t->serial, type.after);
     if (m->width)
         buf_printf(out, " : %u", m->width);
     buf_printf(out, "; /* at %" PRIu64 ", ", m->bit / 8);
@@ -392,7 +400,8 @@ static bool write_tagged(struct debug_types *t, Dwarf_Die *die, const char *tag,
 {
     uint64_t bytes = size_of(t, die), align = alignment_of(t, die, 0);
     bool is_union = dwarf_tag(die) == DW_TAG_union_type;
-    struct members list = {calloc(TYPES_MEMBERS + 1, sizeof *list.at), 0};
+    struct members list = {calloc(TYPES_MEMBERS + 1, sizeof *list.at), 0,
+                           false};
     while (align > 1 && bytes % align)
         align /= 2;
     if (!list.at || depth > TYPES_DEPTH || bytes > SIZE_MAX_BYTES) {
@@ -409,6 +418,8 @@ static bool write_tagged(struct debug_types *t, Dwarf_Die *die, const char *tag,
     buf_init(&body, TYPES_TEXT);
     bool all = is_union ? write_union(t, &list, bytes * 8, depth, &body)
                         : write_struct(t, &list, bytes * 8, depth, &body);
+    if (list.has_lost) /* captures.c says so to who asks for all of it */
+        buf_printf(&body, "    char handspan_lost_%u[0];\n", ++t->serial);
     /* gcc has no members in a transparent union, and an empty class has a size
      * of 1 */
     all &= list.count != 0 || bytes <= 1;

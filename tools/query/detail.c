@@ -229,6 +229,16 @@ static void read_loss(sqlite3_stmt *stmt, void *entry)
     l->count = query_int(stmt, 1, 0);
 }
 
+static void read_text(sqlite3_stmt *stmt, void *entry)
+{
+    struct query_text_share *t = entry;
+    t->name = query_text_copy(stmt, 0);
+    t->key = query_text_copy(stmt, 1);
+    t->bytes = query_int(stmt, 2, 0);
+    t->all_bytes = query_int(stmt, 3, 0);
+    t->calls = query_int(stmt, 4, 0);
+}
+
 static void read_overdue(sqlite3_stmt *stmt, void *entry)
 {
     struct query_overdue *o = entry;
@@ -265,6 +275,17 @@ static void read_throw(sqlite3_stmt *stmt, void *entry)
                : load(db, query_sql_trace_##sql, trace, sizeof *d->array,      \
                       read_##what, &d->array, &d->what##_count))
 
+static bool has_no_room(const struct query_detail *d)
+{
+    for (size_t i = 0; i < d->loss_count; i++) {
+        const char *kind = d->losses[i].kind;
+        if (kind && (strcmp(kind, "lost_captures") == 0 ||
+                     strcmp(kind, "lost_records") == 0))
+            return true;
+    }
+    return false;
+}
+
 int query_detail_load(struct query_db *db, int64_t trace,
                       struct query_detail *d)
 {
@@ -279,6 +300,8 @@ int query_detail_load(struct query_db *db, int64_t trace,
     LOAD(overdue, overdue, overdues);
     LOAD(throw, throws, throws);
     LOAD(pause, pauses, pauses);
+    if (has_no_room(d))
+        LOAD(text, texts, texts);
     if (err)
         query_detail_free(d);
     return err;
@@ -319,6 +342,7 @@ void query_detail_free(struct query_detail *d)
     FREE_EACH(threads, thread_count, d->threads[i].name);
     FREE_EACH(rollups, rollup_count, d->rollups[i].histogram);
     FREE_EACH(losses, loss_count, d->losses[i].kind);
+    FREE_EACH(texts, text_count, d->texts[i].name, d->texts[i].key);
     FREE_EACH(overdues, overdue_count, d->overdues[i].detail,
               d->overdues[i].name, d->overdues[i].status);
     FREE_EACH(throws, throw_count, d->throws[i].name, d->throws[i].type);

@@ -57,6 +57,14 @@ struct query_loss {
     char *kind;
     int64_t count;
 };
+/* Of what the first calls captured: the value that has most of its bytes. */
+enum {
+    QUERY_TEXT_CALLS = 10000 /* of so many, at most */
+};
+struct query_text_share {
+    char *name, *key; /* of the handler, of its input or output */
+    int64_t bytes, all_bytes, calls;
+};
 /* A span that was open for longer than overdue("...") allows. */
 struct query_overdue {
     int64_t session, ref, at_unix_ns, limit_ns;
@@ -84,8 +92,10 @@ struct query_detail {
     struct query_overdue *overdues;
     struct query_throw *throws; /* most first */
     struct query_pause *pauses;
+    struct query_text_share *texts; /* one, where records or values found no
+                                       room and it has 100,000 bytes or more */
     size_t session_count, process_count, site_count, thread_count, rollup_count,
-        loss_count, overdue_count, throw_count, pause_count;
+        loss_count, overdue_count, throw_count, pause_count, text_count;
 };
 int query_detail_load(struct query_db *db, int64_t trace,
                       struct query_detail *out)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where the call slots of a program lead; see imports.h. */
 #include "tools/cli/check/imports.h"
+#include "tools/cli/check/chosen.h"
 #include <elf.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -79,9 +80,10 @@ int imports_resolve(void *context, const struct plan_image *image,
         import.image = &objects->at[i].image;
         if (!find_import(&import, slot.name))
             continue;
-        if (import.found.is_ifunc)
-            return -ENOENT;
         *target = import.image;
+        if (import.found.is_ifunc)
+            return chosen_find(import.image, slot.name, import.version,
+                               target_vaddr);
         *target_vaddr = import.found.vaddr;
         return 0;
     }

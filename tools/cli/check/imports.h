@@ -8,8 +8,9 @@
  * others load. */
 bool imports_are_later(const struct objects *objects);
 /* A resolver of plan.h; `context`: the struct objects, only read. The slot
- * leads to the first object that exports the name in its version. -ENOENT: to
- * none, to an ifunc, or not before its first call. */
+ * leads to the first object that exports the name in its version; of an ifunc
+ * to what it chose in this process (chosen.h). -ENOENT: to none, to an ifunc of
+ * an object that is not here, or not before its first call. */
 int imports_resolve(void *context, const struct plan_image *image,
                     uint64_t slot_vaddr, const struct plan_image **target,
                     uint64_t *target_vaddr);

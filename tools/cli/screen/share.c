@@ -96,6 +96,25 @@ static void put_cure(struct buf *text, const struct query_detail *d,
         buf_text(text, "the sidecar was too slow for them.");
 }
 
+/* Which value took the room. */
+static void put_largest(struct buf *text, const struct query_detail *d)
+{
+    for (size_t i = 0; i < d->text_count; i++) {
+        const struct query_text_share *t = &d->texts[i];
+        if (!t->name || !t->key)
+            continue;
+        buf_printf(text, " '%s' of %s has %.1f of the %.1f MB of text that ",
+                   t->key, t->name, (double)t->bytes / 1e6,
+                   (double)t->all_bytes / 1e6);
+        if (t->calls >= QUERY_TEXT_CALLS)
+            buf_printf(text, "the first %s calls hold",
+                       format_count(t->calls).text);
+        else
+            buf_text(text, "is stored");
+        buf_text(text, ": cap(BYTES) keeps less of it.");
+    }
+}
+
 static void put_no_room(struct buf *text, const struct query_detail *d)
 {
     long budget = budget_of(d);
@@ -113,6 +132,7 @@ static void put_no_room(struct buf *text, const struct query_detail *d)
                    values == 1 ? "" : "s");
     buf_printf(text, " in %ld MiB of shared memory: ", budget);
     put_cure(text, d, budget);
+    put_largest(text, d);
 }
 
 void share_put_why(struct buf *text, const struct query_detail *d)
