@@ -15,6 +15,8 @@ enum lane_open_state {
     LANE_OPEN_DONE = 3, /* closed out of order (another thread, a fiber) */
     LANE_OPEN_CONTEXT =
         4, /* no span; the writer's alone: preload/call/carry/carry.h */
+    LANE_OPEN_STATE = 0xff /* of the word; above it the writer's alone: who
+                              looks whether the entry is his, for a moment */
 };
 /* An open span. `state` is stored last at open (release) and first at close;
  * the reader accepts it when state and span read the same before and after. */
@@ -27,7 +29,7 @@ struct lane_open {
     uint64_t sp;        /* where its call stands; never dereferenced outside */
     uint32_t site_kind; /* site, LANE_SITE_* | kind 8 << 24 */
     uint32_t context_depth; /* context 24 bits | depth 8 << 24 */
-    uint64_t state;         /* enum lane_open_state */
+    uint64_t state;         /* enum lane_open_state, in LANE_OPEN_STATE */
 };
 _Static_assert(sizeof(struct lane_open) == 64, "one cache line");
 

@@ -421,6 +421,8 @@ int lane_reader_open_spans(const struct lane_reader *reader, uint32_t index,
     uint32_t n = 0;
     lane_assert(depth <= LANE_OPEN_MAX);
     for (uint32_t i = 0; i < depth && n < cap; i++) {
+        first[i].state &= LANE_OPEN_STATE;
+        second[i].state &= LANE_OPEN_STATE;
         if (memcmp(&first[i], &second[i], sizeof *first) != 0 ||
             (first[i].state != LANE_OPEN_CALL &&
              first[i].state != LANE_OPEN_TAIL) ||

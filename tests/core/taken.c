@@ -83,7 +83,7 @@ static void end_call(uint64_t span)
     } else {
         give(span);
         struct lane_open copy = entry;
-        if ((copy.state & SPAN_STATE) == LANE_OPEN_CALL &&
+        if ((copy.state & LANE_OPEN_STATE) == LANE_OPEN_CALL &&
             span_claim(&entry, &copy))
             __atomic_fetch_add(&ends[span], 1, __ATOMIC_RELAXED);
     }

@@ -360,6 +360,20 @@ static int survive()
     return load("/nonexistent/after");
 }
 
+/* All at once: each gets the memory that another one's exception had. */
+static void throw_in_crowd(int count)
+{
+    std::vector<std::thread> started;
+    throw_all(); /* what libgcc does once is done */
+    for (int i = 0; i < count; i++)
+        started.emplace_back([] {
+            for (int round = 0; round < 40; round++)
+                throw_all(3);
+        });
+    for (auto &thread : started)
+        thread.join();
+}
+
 int main(int argc, char **argv)
 {
     std::string what = argc > 1 ? argv[1] : "";
@@ -377,6 +391,8 @@ int main(int argc, char **argv)
         die_together(static_cast<unsigned>(atoi(with.c_str())));
     } else if (what == "turns") {
         throw_in_turn(atoi(with.c_str()));
+    } else if (what == "crowd") {
+        throw_in_crowd(atoi(with.c_str()));
     } else if (what == "storm") {
         storm(atoi(with.c_str()));
     } else if (what == "stacks") {

@@ -118,28 +118,24 @@ static inline bool span_has_entry(const struct lane *lane,
 {
     return open >= lane->open && open < lane->open + LANE_OPEN_MAX;
 }
-/* What an entry is. Above that byte of the word stands for a moment who looks
- * whether it is his: see span_take(). */
-enum {
-    SPAN_STATE = 0xff
-};
+/* What an entry is; who looks at it, see span_take(), stands above that. */
 static inline uint64_t span_state(const struct lane_open *open)
 {
     /* acquire; pairs with start_open() */
-    return __atomic_load_n(&open->state, __ATOMIC_ACQUIRE) & SPAN_STATE;
+    return __atomic_load_n(&open->state, __ATOMIC_ACQUIRE) & LANE_OPEN_STATE;
 }
 /* End an entry of one's own lane, once: the thread that its fiber went to may
  * be returning. `copy`: as it was, and as it is ended. */
 static inline bool span_claim(struct lane_open *open, struct lane_open *copy)
 {
-    uint64_t plain = copy->state & SPAN_STATE, state = copy->state;
+    uint64_t plain = copy->state & LANE_OPEN_STATE, state = copy->state;
     lane_assert(plain != LANE_OPEN_FREE && plain != LANE_OPEN_DONE);
     copy->state = plain;
     /* pairs with those of span_take() */
     while (!__atomic_compare_exchange_n(&open->state, &state, LANE_OPEN_DONE,
                                         false, __ATOMIC_ACQ_REL,
                                         __ATOMIC_RELAXED))
-        if ((state & SPAN_STATE) != plain)
+        if ((state & LANE_OPEN_STATE) != plain)
             return false;
     return true;
 }
@@ -152,12 +148,13 @@ static inline bool span_claim(struct lane_open *open, struct lane_open *copy)
  */
 static inline bool span_take(struct lane_open *open, struct lane_open *copy)
 {
-    uint64_t plain = copy->state & SPAN_STATE, span = copy->span, sp = copy->sp;
+    uint64_t plain = copy->state & LANE_OPEN_STATE, span = copy->span,
+             sp = copy->sp;
     lane_assert(plain != LANE_OPEN_FREE && plain != LANE_OPEN_DONE);
     for (;;) {
         uint64_t mark = (uint64_t)&span_thread << 8 | plain;
         uint64_t state = __atomic_load_n(&open->state, __ATOMIC_RELAXED);
-        if ((state & SPAN_STATE) != plain)
+        if ((state & LANE_OPEN_STATE) != plain)
             return false;
         /* acquire; pairs with start_open(), and with those here */
         if (!__atomic_compare_exchange_n(&open->state, &state, mark, false,

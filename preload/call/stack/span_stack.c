@@ -118,7 +118,7 @@ static void claim_and_end(struct lane *lane, struct lane_open *open,
 {
     lane_assert(span_has_entry(lane, open) && end <= LANE_END_EVENT);
     struct lane_open copy = *open;
-    uint64_t state = copy.state & SPAN_STATE;
+    uint64_t state = copy.state & LANE_OPEN_STATE;
     if (state == LANE_OPEN_CONTEXT)
         /* release; pairs with look_in() */
         __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_DONE,
@@ -388,7 +388,7 @@ void span_end_stack(struct lane *lane, struct lane *of, uint64_t low,
     for (; i > 0; i--) {
         struct lane_open *open = &of->open[i - 1];
         struct lane_open copy = *open;
-        uint64_t state = copy.state & SPAN_STATE;
+        uint64_t state = copy.state & LANE_OPEN_STATE;
         if (copy.sp < low || copy.sp >= high ||
             (!is_open(state) && state != LANE_OPEN_CONTEXT) ||
             !span_take(open, &copy) || state == LANE_OPEN_CONTEXT)
