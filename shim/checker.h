@@ -11,6 +11,7 @@
  * report.
  */
 #pragma once
+#include <link.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -22,13 +23,44 @@
 #include <valgrind/memcheck.h>
 #pragma GCC diagnostic pop
 
-/* valgrind runs this process. Written once. [constructor] */
+/* valgrind runs this process, with this tool (another one would complain of
+ * words that are not its own). Written once. [constructor] */
 __attribute__((weak, visibility("hidden"))) bool checker_watches;
+__attribute__((weak, visibility("hidden"))) enum checker_tool {
+    CHECKER_OTHER,
+    CHECKER_MEMCHECK,
+    CHECKER_HELGRIND,
+    CHECKER_DRD
+} checker_tool;
 
-static inline bool checker_start(void)
+/* By what valgrind has preloaded: .../vgpreload_TOOL-amd64-linux.so */
+static inline bool checker_is_loaded(const struct link_map *objects,
+                                     const char *name)
+{
+    for (; objects; objects = objects->l_next)
+        for (const char *from = objects->l_name; from && *from; from++) {
+            size_t same = 0;
+            while (name[same] && from[same] == name[same])
+                same++;
+            if (!name[same])
+                return true;
+        }
+    return false;
+}
+
+/* objects: the loader's list. */
+static inline bool checker_start(const struct link_map *objects)
 {
     checker_watches = RUNNING_ON_VALGRIND != 0;
-    return checker_watches;
+    if (!checker_watches)
+        return false;
+    if (checker_is_loaded(objects, "/vgpreload_memcheck-"))
+        checker_tool = CHECKER_MEMCHECK;
+    else if (checker_is_loaded(objects, "/vgpreload_helgrind-"))
+        checker_tool = CHECKER_HELGRIND;
+    else if (checker_is_loaded(objects, "/vgpreload_drd-"))
+        checker_tool = CHECKER_DRD;
+    return true;
 }
 
 /* Between the two this thread has nothing reported. They nest. */
@@ -47,25 +79,26 @@ static inline void checker_go_on(void)
 /* Ours: what stands there is as good as written. */
 static inline void checker_is_written(const void *at, size_t len_bytes)
 {
-    if (__builtin_expect(checker_watches, false))
+    if (__builtin_expect(checker_tool == CHECKER_MEMCHECK, false))
         (void)VALGRIND_MAKE_MEM_DEFINED(at, len_bytes);
 }
 
 /* Ours: threads take care of each other there. */
 static inline void checker_is_shared(const void *at, size_t len_bytes)
 {
-    if (__builtin_expect(checker_watches, false)) {
+    if (__builtin_expect(checker_tool == CHECKER_HELGRIND, false))
         VALGRIND_HG_DISABLE_CHECKING(at, len_bytes);
+    if (__builtin_expect(checker_tool == CHECKER_DRD, false))
         VALGRIND_DO_CLIENT_REQUEST_STMT(VG_USERREQ__DRD_START_SUPPRESSION, at,
                                         len_bytes, 0, 0, 0);
-    }
 }
 #else
 enum {
     checker_watches = 0
 };
-static inline bool checker_start(void)
+static inline bool checker_start(const struct link_map *objects)
 {
+    (void)objects;
     return false;
 }
 static inline void checker_be_quiet(void)

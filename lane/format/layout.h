@@ -37,8 +37,9 @@
 #define LANE_MAGIC "hspan\r\n\032" /* 8 bytes, no NUL */
 
 enum {
-    LANE_MAJOR = 2, /* another major: left in place and reported */
-    LANE_MINOR = 9, /* unknown frame kinds are skipped by length */
+    LANE_MAJOR = 3, /* another major: left in place and reported; but 2, */
+    LANE_MAJOR_LEAST = 2, /* which has no LANE_SITE_VALUE, is read */
+    LANE_MINOR = 10,      /* unknown frame kinds are skipped by length */
 
     LANE_MINOR_OWNER = 2,  /* `owner` of a lane, `generation` of a process */
     LANE_MINOR_WORDS = 3,  /* the table of words, `loaded_ticks` */

@@ -15,6 +15,8 @@ enum lane_open_state {
     LANE_OPEN_DONE = 3, /* closed out of order (another thread, a fiber) */
     LANE_OPEN_CONTEXT =
         4, /* no span; the writer's alone: preload/call/carry/carry.h */
+    LANE_OPEN_STATE = 0xff /* of the word; above it the writer's alone: who
+                              looks whether the entry is his, for a moment */
 };
 /* An open span. `state` is stored last at open (release) and first at close;
  * the reader accepts it when state and span read the same before and after. */
@@ -27,7 +29,7 @@ struct lane_open {
     uint64_t sp;        /* where its call stands; never dereferenced outside */
     uint32_t site_kind; /* site, LANE_SITE_* | kind 8 << 24 */
     uint32_t context_depth; /* context 24 bits | depth 8 << 24 */
-    uint64_t state;         /* enum lane_open_state */
+    uint64_t state;         /* enum lane_open_state, in LANE_OPEN_STATE */
 };
 _Static_assert(sizeof(struct lane_open) == 64, "one cache line");
 
@@ -37,6 +39,10 @@ enum {
     LANE_SITE_DEEP = 1 << 22, /* beyond LANE_OPEN_MAX: the counters have its
                                  numbers; its parent is the deepest entry */
     LANE_SITE_KEPT = 1 << 21, /* may have records below it: see lane_kept */
+    /* of a record alone: */
+    LANE_SITE_VALUE = 1 << 20, /* `capture` is what the site's only output item
+                                  has: 64 bits, extended. Since major 3 */
+    LANE_SITE_INPUT = 1 << 19, /* ... and there is an input frame */
 };
 #define LANE_SITE_OF(word) ((uint32_t)(word) & (LANE_SITE_MAX - 1))
 
@@ -48,7 +54,8 @@ struct lane_record {
     uint64_t capture;       /* position of its input frame's first line, 0 none;
                                bit 0: an output frame stands before the record,
                                bit 1: an error frame does; bit 5: no position,
-                               see context_frames.h */
+                               see context_frames.h. LANE_SITE_VALUE: none of
+                               this, a value */
     uint32_t site_status;   /* site, LANE_SITE_* | status 8 << 24 */
     uint32_t context_depth; /* context 24 bits | depth 8 << 24 */
     uint64_t commit;

@@ -223,7 +223,7 @@ static bool header_is_same(const struct lane_keeper *keeper,
 int lane_keeper_open(struct lane_keeper *keeper, int dir_fd, const char *name,
                      const struct lane_reader *reader)
 {
-    lane_assert(reader->fd >= 0 && reader->header.major == LANE_MAJOR);
+    lane_assert(reader->fd >= 0 && reader->header.major <= LANE_MAJOR);
     *keeper = (struct lane_keeper){.broken = 0};
     int fd = openat(dir_fd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)

@@ -119,7 +119,7 @@ static int header_read(int fd, struct lane_session *header)
         return -EAGAIN;
     if (memcmp(header->magic, LANE_MAGIC, sizeof header->magic) != 0)
         return -EBADMSG;
-    if (header->major != LANE_MAJOR)
+    if (header->major > LANE_MAJOR || header->major < LANE_MAJOR_LEAST)
         return -EPROTONOSUPPORT;
     if (header->ready != 1)
         return header->ready == 0 ? -EAGAIN : -EBADMSG;
@@ -325,7 +325,7 @@ static int owner_read(const struct lane_reader *reader, uint32_t index,
 static uint64_t owner_of(const struct lane_reader *reader, uint64_t owner,
                          const struct lane *lane)
 {
-    lane_assert(reader->header.major == LANE_MAJOR);
+    lane_assert(reader->header.major <= LANE_MAJOR);
     if (reader->header.minor >= LANE_MINOR_OWNER)
         return owner;
     return LANE_OWNER(lane->generation,
@@ -421,6 +421,8 @@ int lane_reader_open_spans(const struct lane_reader *reader, uint32_t index,
     uint32_t n = 0;
     lane_assert(depth <= LANE_OPEN_MAX);
     for (uint32_t i = 0; i < depth && n < cap; i++) {
+        first[i].state &= LANE_OPEN_STATE;
+        second[i].state &= LANE_OPEN_STATE;
         if (memcmp(&first[i], &second[i], sizeof *first) != 0 ||
             (first[i].state != LANE_OPEN_CALL &&
              first[i].state != LANE_OPEN_TAIL) ||

@@ -12,6 +12,7 @@
  */
 #include "preload/call/carry/span_open.h"
 
+#include "preload/call/capture/capture_words.h"
 #include "preload/call/carry/carry.h"
 #include "preload/call/record/cpu.h"
 #include "preload/call/span_general.h"
@@ -86,6 +87,69 @@ static void enter_any(struct shim_call *call)
 
 /* ---- leave ------------------------------------------------------------ */
 
+/* The entry is free again; what was closed out of order below it goes, too. */
+static inline void close_open(struct lane *lane, struct lane_open *open,
+                              uint64_t depth)
+{
+    /* release; pairs with look_in() and the sidecar's copy. After the record: a
+     * process that is killed in between has both, and the reader prefers the
+     * record */
+    __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_FREE, __ATOMIC_RELEASE);
+    __atomic_store_n(&lane->depth, depth, __ATOMIC_RELAXED);
+    if (UNLIKELY(depth != 0 && open[-1].state == LANE_OPEN_DONE))
+        span_pop_done(lane);
+}
+
+/* Where its record goes; NULL: there is no room. */
+static inline struct lane_record *take_line(struct lane *lane, uint64_t *at)
+{
+    *at = lane_reserve_line(lane);
+    if (UNLIKELY(*at == 0))
+        return NULL;
+    return (void *)lane_at(&runtime.map, lane, &span_thread.window, *at);
+}
+
+/* The record of a call that returned, but for its capture and its site. */
+static inline void put_times(struct lane_record *record,
+                             const struct lane *lane,
+                             const struct lane_open *open, uint64_t tick)
+{
+    uint64_t t0 = open->t0_ticks;
+    record->t0_ticks = t0;
+    record->t1_ticks = tick;
+    record->span = open->span;
+    record->parent = open->parent;
+    record->cpu_ns = cpu_spent(lane, open->cpu_ns, t0, tick);
+}
+
+static inline void commit(struct lane_record *record, uint64_t at)
+{
+    /* release; pairs with the reader's acquire of the commit word */
+    __atomic_store_n(&record->commit, span_thread.commit_base | at,
+                     __ATOMIC_RELEASE);
+}
+
+/* The same, what came out in the place of where its inputs stand. False: there
+ * is no room. */
+static inline bool end_with_value(const struct shim_call *call,
+                                  const struct shim_regs *regs,
+                                  struct lane *lane, struct lane_open *open,
+                                  uint64_t tick)
+{
+    uint64_t at;
+    struct lane_record *record = take_line(lane, &at);
+    if (UNLIKELY(record == NULL))
+        return false;
+    put_times(record, lane, open, tick);
+    record->capture =
+        capture_value_of(runtime.sites[call->site].capture, call, regs);
+    *(uint64_t *)(void *)&record->site_status =
+        *site_and_context(open) | span_value_bits(open->capture);
+    commit(record, at);
+    close_open(lane, open, (uint32_t)call->extra);
+    return true;
+}
+
 /* The plain way, with outputs or rules. */
 static void __attribute__((noinline))
 leave_capturing(struct shim_call *call, const struct shim_regs *regs,
@@ -100,11 +164,17 @@ leave_capturing(struct shim_call *call, const struct shim_regs *regs,
     span_fill(&record, open, tick, cpu_ns, LANE_END_RETURN);
     span_leave_captures(lane, call, regs, &record);
     span_write(lane, &record);
-    /* release; pairs with look_in() and the sidecar's copy */
-    __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_FREE, __ATOMIC_RELEASE);
-    __atomic_store_n(&lane->depth, depth, __ATOMIC_RELAXED);
-    if (UNLIKELY(depth != 0 && open[-1].state == LANE_OPEN_DONE))
-        span_pop_done(lane);
+    close_open(lane, open, depth);
+}
+
+static void __attribute__((noinline))
+leave_with_outputs(struct shim_call *call, const struct shim_regs *regs,
+                   struct lane *lane, struct lane_open *open, uint64_t tick)
+{
+    if ((call->flags & SPAN_VALUE) && span_may_hold(open->capture) &&
+        end_with_value(call, regs, lane, open, tick))
+        return;
+    leave_capturing(call, regs, lane, open, tick);
 }
 
 void span_leave(struct shim_call *call, const struct shim_regs *regs,
@@ -113,9 +183,9 @@ void span_leave(struct shim_call *call, const struct shim_regs *regs,
     uint64_t tick = machine_ticks();
     struct lane *lane = span_lane;
     struct lane_open *open = (struct lane_open *)call->open;
+    const uint64_t plain = SHIM_CALL_ZERO_COPY | SPAN_OUT | SPAN_VALUE;
     if (UNLIKELY(call->lane != (uint64_t)lane || lane == NULL ||
-                 (call->flags & ~(uint64_t)(SHIM_CALL_ZERO_COPY | SPAN_OUT)) ||
-                 end != SHIM_END_RETURN ||
+                 (call->flags & ~plain) || end != SHIM_END_RETURN ||
                  *runtime.alive != span_thread.alive ||
                  lane->depth != (uint32_t)call->extra + 1 ||
                  open->span != call->span || open->state != LANE_OPEN_CALL ||
@@ -126,7 +196,7 @@ void span_leave(struct shim_call *call, const struct shim_regs *regs,
         return;
     }
     if (UNLIKELY(call->flags & SPAN_OUT)) {
-        leave_capturing(call, regs, lane, open, tick);
+        leave_with_outputs(call, regs, lane, open, tick);
         return;
     }
     uint64_t at = lane_reserve_line(lane);
@@ -140,24 +210,11 @@ void span_leave(struct shim_call *call, const struct shim_regs *regs,
         span_leave_general(call, regs, end, exception, tick);
         return;
     }
-    uint64_t t0 = open->t0_ticks;
-    record->t0_ticks = t0;
-    record->t1_ticks = tick;
-    record->span = open->span;
-    record->parent = open->parent;
-    record->cpu_ns = cpu_spent(lane, open->cpu_ns, t0, tick);
+    put_times(record, lane, open, tick);
     record->capture = open->capture;
     *(uint64_t *)(void *)&record->site_status = *site_and_context(open);
-    /* release; pairs with the reader's acquire of the commit word */
-    __atomic_store_n(&record->commit, span_thread.commit_base | at,
-                     __ATOMIC_RELEASE);
-    /* after the record: a process that is killed in between has both, and the
-     * reader prefers the record */
-    __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_FREE, __ATOMIC_RELEASE);
-    uint64_t depth = (uint32_t)call->extra;
-    __atomic_store_n(&lane->depth, depth, __ATOMIC_RELAXED);
-    if (UNLIKELY(depth != 0 && open[-1].state == LANE_OPEN_DONE))
-        span_pop_done(lane);
+    commit(record, at);
+    close_open(lane, open, (uint32_t)call->extra);
 }
 
 static void leave_any(struct shim_call *call, const struct shim_regs *regs,

@@ -117,7 +117,7 @@ static bool enter_as_tail(struct shim_call *call, const struct site *site,
         return false;
     if ((site->flags & SITE_CARRY) && site->carry->leave_count)
         return false;
-    if (lane->depth >= TAIL_DEPTH_MAX && base->state == LANE_OPEN_TAIL) {
+    if (lane->depth >= TAIL_DEPTH_MAX && span_state(base) == LANE_OPEN_TAIL) {
         /* two handlers that tail-call each other in a loop: each ends where
          * the next begins, or the stack of open spans would grow */
         span_end_open(lane, base, span_now(), LANE_END_RETURN);
@@ -265,7 +265,12 @@ void span_leave_captures(struct lane *lane, const struct shim_call *call,
     uint64_t before = call->flags & SPAN_DEEP ? call->flags : call->extra;
     struct capture_verdict verdict =
         capture_leave(site, lane, call->span, call, regs, (int)span_errno(),
-                      (int)(before >> 32));
+                      (int)(before >> 32), span_may_hold(record->capture));
+    if (verdict.has_value) {
+        record->site_status |= span_value_bits(record->capture);
+        record->capture = verdict.value;
+        return;
+    }
     if (UNLIKELY(verdict.is_error)) {
         record->site_status |= SPAN_KIND(LANE_STATUS_ERROR);
         error_write_rule(lane, call->span, (uint32_t)call->site,
@@ -345,9 +350,9 @@ static void leave_elsewhere(const struct shim_call *call,
         return;
     }
     struct lane_open copy = *open;
-    uint64_t state = LANE_OPEN_CALL;
+    copy.state = LANE_OPEN_CALL;
     /* its owner may be closing it as dead at this moment */
-    if (copy.span != call->span || !span_claim(open, &state))
+    if (copy.span != call->span || !span_take(open, &copy))
         return;
     if (lane == NULL) {
         span_count((uint32_t)call->site, t1 - copy.t0_ticks, end == 1);
@@ -379,7 +384,7 @@ static void leave_span(struct shim_call *call, const struct shim_regs *regs,
         return;
     }
     struct lane_open *open = (struct lane_open *)call->open;
-    if (open->span != call->span || open->state != LANE_OPEN_CALL) {
+    if (open->span != call->span || span_state(open) != LANE_OPEN_CALL) {
         shim_entries_keep(); /* closed as dead, and its frame came back */
         return;
     }

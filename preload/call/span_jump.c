@@ -35,7 +35,7 @@ static void judge(struct lane *lane, struct lane_open *open)
 {
     lane_assert(span_has_entry(lane, open));
     const struct site *site = &runtime.sites[LANE_SITE_OF(open->site_kind)];
-    const struct shim_call *call = open->state == LANE_OPEN_CALL &&
+    const struct shim_call *call = span_state(open) == LANE_OPEN_CALL &&
                                            (site->flags & SITE_CAPTURE_OUT) &&
                                            site->capture
                                        ? call_of(open)
@@ -56,14 +56,14 @@ static void end_open(struct lane *lane, struct lane_open *open, uint64_t t1)
 {
     lane_assert(span_is_own(lane) && span_has_entry(lane, open));
     struct lane_open copy = *open;
-    uint64_t state = copy.state, cpu = LANE_CPU_UNKNOWN;
-    if (state == LANE_OPEN_CONTEXT) {
+    uint64_t cpu = LANE_CPU_UNKNOWN;
+    if (span_state(open) == LANE_OPEN_CONTEXT) {
         /* release; pairs with look_in() */
         __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_DONE,
                          __ATOMIC_RELEASE);
         return;
     }
-    if (!span_claim(open, &state))
+    if (!span_claim(open, &copy))
         return;
     if (cpu_base(lane, t1) != LANE_CPU_UNKNOWN &&
         copy.cpu_ns != LANE_CPU_UNKNOWN)
@@ -98,8 +98,9 @@ static void end_between(struct lane *lane, uint64_t low, uint64_t high)
     for (int is_end = 0; is_end < 2; is_end++)
         for (uint64_t i = span_depth(lane); i > 0; i--) {
             struct lane_open *open = &lane->open[i - 1];
-            if (open->state == LANE_OPEN_FREE ||
-                open->state == LANE_OPEN_DONE || open->sp - low >= high - low)
+            uint64_t state = span_state(open);
+            if (state == LANE_OPEN_FREE || state == LANE_OPEN_DONE ||
+                open->sp - low >= high - low)
                 continue;
             t1 = t1 ? t1 : span_now();
             if (is_end)

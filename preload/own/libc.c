@@ -62,6 +62,11 @@ bool own_start(void)
            its.cancel_state && its.time;
 }
 
+const struct link_map *own_objects(void)
+{
+    return &_r_debug == NULL ? NULL : _r_debug.r_map;
+}
+
 int *own_program_errno(void)
 {
     return its.errno_location();

@@ -22,10 +22,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct link_map;
+
 /* Find libc and its functions. False: the program's libc is none that we know,
  * and nothing must be done: not even the constructor's arguments are what
  * glibc makes them. Once, first of all. */
 bool own_start(void) __attribute__((visibility("hidden")));
+
+/* The loader's list, from the program on; NULL below another libc. Whoever
+ * walks it is in a constructor, or told by the loader. After own_start(). */
+const struct link_map *own_objects(void) __attribute__((visibility("hidden")));
 
 /* In a child that says something of its maker: getpid() is `pid` from now on.
  * `otherwise`: what a filter may forbid is asked by other system calls, uid is

@@ -208,7 +208,7 @@ __attribute__((constructor)) static void start(int argc, char **argv,
     if (config_read() != 0)
         return;
     /* it takes a far jump of the stack pointer for the program's fault */
-    if (checker_start())
+    if (checker_start(own_objects()))
         shim_stacks_forbid();
     checker_is_shared(__ehdr_start, (size_t)(_end - __ehdr_start));
     span_busy++;

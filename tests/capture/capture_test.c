@@ -159,6 +159,7 @@ static void bind(const char *text)
     site = (struct site){.index = 5, .decl = &m->decls[0]};
     lane_site = (struct lane_site){.state = 0};
     memset(&call, 0, sizeof(call));
+    call.site = site.index;
     memset(&regs, 0, sizeof(regs));
     /* Every size of memory: too little is said and leaves no trace. */
     uint32_t items = runtime.map.session->item_next;
@@ -190,7 +191,7 @@ static struct capture_verdict leave(int saved_errno)
 {
     uint64_t before = lane->position;
     struct capture_verdict v =
-        capture_leave(&site, lane, 77, &call, &regs, saved_errno, 1);
+        capture_leave(&site, lane, 77, &call, &regs, saved_errno, 1, false);
     if (v.has_output)
         take_apart(before, LANE_FRAME_OUTPUT);
     return v;
@@ -228,12 +229,35 @@ static void test_scalars(void)
     regs.rax = (uint32_t)-3;
     struct capture_verdict v = leave(1);
     CHECK(v.has_output && !v.is_error && (int64_t)get("return")->bits == -3);
+    uint64_t before = lane->position;
+    v = capture_leave(&site, lane, 77, &call, &regs, 0, 0, true);
+    CHECK(site.flags & SITE_VALUE);
+    CHECK(v.has_value && !v.has_output && (int64_t)v.value == -3);
+    CHECK(lane->position == before);
+}
+
+/* Only what no rule speaks of stands in the record. */
+static void test_value_and_rule(void)
+{
+    bind("[[span, fails(return < 0)]] int f(int a);");
+    CHECK((site.flags & SITE_CAPTURE_OUT) && !(site.flags & SITE_VALUE));
+    regs.rax = (uint32_t)-3;
+    struct capture_verdict v =
+        capture_leave(&site, lane, 77, &call, &regs, 1, 1, true);
+    CHECK(v.is_error && v.has_error && v.has_output && !v.has_value);
+    regs.rax = 8;
+    v = capture_leave(&site, lane, 77, &call, &regs, 1, 1, true);
+    CHECK(!v.is_error && !v.has_output && v.has_value && v.value == 8);
+    bind("[[span, output(return)]] const char *f(int a);");
+    CHECK(!(site.flags & SITE_VALUE)); /* a text */
+    bind("[[span, output(return, a)]] int f(int a);");
+    CHECK(!(site.flags & SITE_VALUE)); /* two */
 }
 
 static void test_plain(void)
 {
     bind("[[span]] void f(int a, short b);");
-    CHECK(site.capture->in.is_plain);
+    CHECK(site.capture->in.is_direct && !site.capture->in.is_value);
     CHECK(!(site.flags & SITE_CAPTURE_OUT));
     call.args.rdi = 5;
     call.args.rsi = 0xffff8000;
@@ -266,7 +290,7 @@ static void test_floats(void)
     uint64_t before = lane->position;
     register double r0 __asm__("xmm0") = 1e300;
     __asm__ volatile("" : "+x"(r0));
-    capture_leave(&site, lane, 77, &call, &regs, 0, 0);
+    capture_leave(&site, lane, 77, &call, &regs, 0, 0, false);
     take_apart(before, LANE_FRAME_OUTPUT);
     CHECK(take_double("return") == 1e300);
 }
@@ -582,6 +606,7 @@ int main(int argc, char **argv)
         return 0;
     }
     test_scalars();
+    test_value_and_rule();
     test_plain();
     test_floats();
     test_texts();

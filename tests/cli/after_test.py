@@ -39,6 +39,37 @@ int main(int argc, char **argv)
     return argc > 1 ? atoi(argv[1]) : sum == 12345;
 }
 """
+THREADS = r"""
+#include <fcntl.h>
+#include <pthread.h>
+#include <time.h>
+#include <unistd.h>
+#define CALL __attribute__((noipa)) int
+static pthread_t threads[20];
+static void rest(long ms) { nanosleep(&(struct timespec){0, ms * 1000000}, 0); }
+CALL hold_on(long ms) { rest(ms); return 0; }
+CALL gather(int n)
+{
+    for (int i = 0; i < n; i++) pthread_join(threads[i], 0);
+    rest(200);
+    return 0;
+}
+CALL load(const char *path) { int fd = open(path, O_RDONLY); return fd < 0 ? -1 : close(fd); }
+CALL import(const char *path) { return load(path) - 1; }
+static void *idle(void *unused) { hold_on(50); return unused; }
+int main(int argc, char **argv)
+{
+    for (int i = 0; i < 20; i++) pthread_create(&threads[i], 0, idle, 0);
+    gather(20);
+    return argc > 1 ? import(argv[1]) < 0 : 0;
+}
+"""
+THREADS_MANIFEST = """[[object(main)]];
+[[span]] int hold_on(long ms);
+[[span]] int gather(int n);
+[[span, fails(return < 0)]] int load(const char *path);
+[[span, fails(return < 0)]] int import(const char *path);
+"""
 MANIFEST = "[[object(main)]];\n[[span]] int tiny(int n);\n[[span]] int work(int n);\n"
 HOOK = 'echo "seen $HANDSPAN_ENDED ${HANDSPAN_TRACE:-none}"; env | grep -c "libhandspan\\|^TRACEPARENT"'
 
@@ -52,9 +83,11 @@ class After(unittest.TestCase):
         cls.addClassCleanup(alive.end, path)
         cls.env = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": path, "COLUMNS": "80",
                    "HANDSPAN_DIR": path + "/dir", "HANDSPAN_STORE": path + "/store.db"}
-        for name, text in ("prog.c", PROGRAM), ("m.manifest", MANIFEST):
+        for name, text in (("prog.c", PROGRAM), ("m.manifest", MANIFEST), ("threads.c", THREADS),
+                           ("t.manifest", THREADS_MANIFEST)):
             with open(f"{path}/{name}", "w") as f:
                 f.write(text)
+        subprocess.run([CC, "-O1", "-pthread", "-o", "threads", "threads.c"], cwd=path, check=True)
         subprocess.run([CC, "-O1", "-o", "prog", "prog.c"], cwd=path, check=True)
 
     def trace(self, *args, options=(), env=None):
@@ -69,6 +102,45 @@ class After(unittest.TestCase):
         self.assertRegex(said, r"(?m)^  advice tiny: 100% of spans, <?\d% of time; "
                                r"leave it out of m\.manifest$")
         self.assertNotIn("advice", self.trace("0", "100", options=["--summary=always"]).stderr)
+
+    def threads(self, *args, manifest="t.manifest"):
+        done = subprocess.run([HANDSPAN, "run", "-m", manifest, "--summary=always", "--", "./threads", *args],
+                              cwd=self.path, env=self.env, stdout=subprocess.PIPE, text=True,
+                              stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=300)
+        return done.returncode, done.stderr
+
+    def test_time_is_that_of_the_critical_path(self):
+        """Twenty threads that wait are more time than the one that all wait for, and tell nothing."""
+        status, said = self.threads()
+        self.assertEqual(status, 0)
+        self.assertRegex(said, r"(?m)^  time   gather \d+% .* \(critical path\) . 21 spans$")
+        figures = [json.loads(x) for x in subprocess.run(
+            [HANDSPAN, "stats", "--json"], cwd=self.path, env=self.env, stdout=subprocess.PIPE, text=True,
+            check=True, timeout=300).stdout.splitlines()[1:]]
+        own = {f["name"]: f for f in figures}
+        self.assertGreater(own["hold_on"]["self_ns"], own["gather"]["self_ns"])
+        self.assertGreater(own["gather"]["critical_ns"], own["hold_on"]["critical_ns"])
+        self.assertEqual(sum(f["critical_ns"] for f in figures), figures[0]["wall_ns"])
+
+    def test_the_first_failure_is_that_which_others_come_from(self):
+        status, said = self.threads("/nowhere/a.csv")
+        self.assertEqual(status, 1)
+        self.assertRegex(said, r'(?m)^  error  load: return -1 \(ENOENT\)')
+
+    def test_what_is_not_bound_is_named(self):
+        with open(self.path + "/old.manifest", "w") as f:
+            f.write(THREADS_MANIFEST + "[[span]] int stage_old(int n);\n")
+        _, said = self.threads(manifest="old.manifest")
+        self.assertRegex(said, r"(?m)^handspan: not bound: stage_old\. Why: handspan check --trace \w{8}$")
+        self.assertNotIn("not bound", self.threads()[1])
+
+    def test_advice_for_one_of_a_glob(self):
+        with open(self.path + "/glob.manifest", "w") as f:
+            f.write('[[object(main)]];\n[[span, match("tin*")]] int tin(int n);\n[[span]] int work(int n);\n')
+        said = ""
+        while "advice" not in said:  # a busy machine can make any call long
+            said = self.trace("0", "20000", options=["-m", "glob.manifest", "--summary=always"]).stderr
+        self.assertRegex(said, r"(?m)^  advice tiny: .* leave it out \(narrow tin\* in glob\.manifest\)$")
 
     def test_a_manifest_that_comes_along(self):
         for name in "zlib", "zlib.manifest":

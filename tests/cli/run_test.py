@@ -102,6 +102,31 @@ class Run(Base):
                              "-m", "x", "--")
         self.assertEqual(done.stdout, "--strict -m x --\n")
 
+    @unittest.skipUnless(HAS_PRELOAD, "no preload is built")
+    def test_rule_on_exit_counts_where_all_is_stored_before_we_look(self):
+        """The sidecar may be done with a process before `run` gets on."""
+        self.write("rule.manifest", '[[program("*"), fails(exit > 1)]];\n')
+        began, go = self.path + "/began", self.path + "/go"
+        os.mkfifo(began)
+        os.mkfifo(go)
+        run = subprocess.Popen(
+            [HANDSPAN, "run", "-m", "rule.manifest", "--summary=never", "sh",
+             "-c", f"echo > {began}; read x < {go}; exit 1"],
+            env=self.env, cwd=self.path)
+        with open(began) as f:
+            f.read()
+        os.kill(run.pid, signal.SIGSTOP)
+        with open(go, "w") as f:
+            f.write("\n")
+        self.wait_for(lambda: not self.files("session-"))
+        os.kill(run.pid, signal.SIGCONT)
+        self.assertEqual(run.wait(300), 1)
+        self.assertEqual(alive.wait_for_none(self.path), {})
+        with contextlib.closing(sqlite3.connect(self.path + "/store.db")) as db:
+            self.assertEqual(db.execute(
+                "SELECT status, command_status FROM traces").fetchall(),
+                [("ok", None)])
+
     # ---- signals ------------------------------------------------------------
 
     def test_hands_signals_on(self):

@@ -174,6 +174,34 @@ def aborts(w):
     has(w.flat(env), "keep: SIGABRT, in keep at aborts.cc:38 1 of 1")
 
 
+def judged(w):
+    """The headline names what the rule judged; different codes are different
+    failures, whatever the function returns."""
+    w.cc("judged")
+    manifest = w.manifest(
+        "[[object(main)]];",
+        "[[span, fails(rc >= 400)]] void finish(int rc, const char *why);",
+        "[[span, fails(level > 2)]] int note(int level);",
+        "[[span, fails(return != 0)]] int step(int n);",
+        "[[span, fails(return < n)]] int part(int n);",
+        "[[span, fails(return < 0, errno)]] int look(const char *path);")
+    _, env = w.run(["./judged"], manifest)
+    line = w.flat(env)
+    for wanted in ("finish: rule rc >= 400 with rc = 404", "rc = 502",
+                   "note: rule level > 2 with level = 3",
+                   "step: return 5", "step: return -3",
+                   'look: return -1; first cause open("/data/none") = ENOENT'):
+        has(line, wanted)
+    has_not(line, "note: return 0")
+    has_not(line, "(0)")
+    counts = {}
+    for group in w.groups(env):
+        counts.setdefault(group["name"], []).append(group["count"])
+    same({n: sorted(c) for n, c in counts.items()},
+         {"finish": [1, 2], "note": [1], "step": [1, 2], "part": [4],
+          "look": [1]}, "the groups")
+
+
 def panic(w):
     rustc = shutil.which("rustc", path="/usr/bin") or shutil.which("rustc")
     if rustc is None:
@@ -215,7 +243,8 @@ def main():
     chosen = sys.argv[2:]
     with tempfile.TemporaryDirectory() as folder:
         told = Told(os.path.abspath(sys.argv[1]), pathlib.Path(folder))
-        for test in (exits, first, causes, often, host, aborts, panic):
+        for test in (exits, first, causes, often, host, aborts, judged,
+                     panic):
             if not chosen or test.__name__ in chosen:
                 test(told)
                 print(f"{test.__name__}: right", flush=True)

@@ -6,6 +6,7 @@ bound was called as often as they say, and `check` says before the run what the
 run says afterwards. Refusals are printed with their reasons.
 
   matrix.py PRELOAD HANDSPAN DUMP COUNT [PART]   (PART of four: 0..3)
+  matrix.py PRELOAD HANDSPAN DUMP entries        (assembly: entries.S)
 """
 import collections
 import glob
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 
-from ways import ways
+from ways import ENTRIES, ways
 
 HERE = pathlib.Path(__file__).parent
 PRELOAD, HANDSPAN, DUMP = sys.argv[1:4]
@@ -36,7 +37,8 @@ def build(compiler, flags, source, top):
     if source.endswith(".cc"):
         compiler = {"gcc": "g++", "clang": "clang++"}[compiler]
     done = subprocess.run([compiler, *flags.split(), "-w", "-o",
-                           f"{top}/program", HERE / source],
+                           f"{top}/program",
+                           *(HERE / name for name in source.split())],
                           capture_output=True, text=True, cwd=top, check=False)
     return done.stderr if done.returncode else None
 
@@ -110,27 +112,35 @@ def one(compiler, flags, source):
         return compare(top, counts, counts)
 
 
-def main():
-    count = int(sys.argv[4])
+def programs():
+    """compiler, flags, source"""
+    if sys.argv[4] == "entries":
+        for flags in ENTRIES:
+            yield "gcc", flags, "entries.c entries.S"
+        return
     part = int(sys.argv[5]) if len(sys.argv) > 5 else None
-    reasons, faults, built, functions = collections.Counter(), 0, 0, 0
-    for i, (compiler, flags) in enumerate(ways(count)):
-        if part is not None and i % 4 != part:
-            continue
+    for i, (compiler, flags) in enumerate(ways(int(sys.argv[4]))):
+        if part is None or i % 4 == part:
+            yield compiler, flags, "program.c"
+            yield compiler, flags, "program.cc"
+
+
+def main():
+    reasons, faults, built = collections.Counter(), 0, 0
+    for compiler, flags, source in programs():
         if not shutil.which(compiler):
             continue
-        for source in ("program.c", "program.cc"):
-            wrong, notes = one(compiler, flags, source)
-            if wrong is None:
-                print(f"not built: {compiler} {flags} {source}: {notes[0]}")
-                continue
-            built += 1
-            for text in wrong:
-                print(f"WRONG {compiler} {flags} {source}: {text}")
-            for text in notes:
-                print(f"  {compiler} {flags}: {text}")
-                reasons[text.split(": ", 1)[1].split(", from")[0]] += 1
-            faults += len(wrong)
+        wrong, notes = one(compiler, flags, source)
+        if wrong is None:
+            print(f"not built: {compiler} {flags} {source}: {notes[0]}")
+            continue
+        built += 1
+        for text in wrong:
+            print(f"WRONG {compiler} {flags} {source}: {text}")
+        for text in notes:
+            print(f"  {compiler} {flags}: {text}")
+            reasons[text.split(": ", 1)[1].split(", from")[0]] += 1
+        faults += len(wrong)
     for reason, n in reasons.most_common():
         print(f"{n:5} {reason}")
     print(f"{built} programs, {faults} faults")

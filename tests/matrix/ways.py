@@ -39,6 +39,10 @@ MORE = {
               "-ffunction-sections", "-fno-asynchronous-unwind-tables",
               "-no-pie -fno-pie"],
 }
+# of assembly: where code and data lie, and who fills in the words
+ENTRIES = ["-fpie -pie", "-fno-pie -no-pie", "-Wl,-z,pack-relative-relocs",
+           "-Wl,-z,noseparate-code", "-fuse-ld=lld",
+           "-s -rdynamic"]
 
 
 def ways(count):

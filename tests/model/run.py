@@ -28,6 +28,7 @@ RUNS = {
               [["FAULT_JUDGE"], ["FAULT_STALE"], ["FAULT_MARK"],
                ["FAULT_FORK", "PROCESSES=1", "FORKS=1"]]),
     "pages": ([[]], [["FAULT_GAP"]]),
+    "entry": ([[]], [["FAULT_COPY"], ["FAULT_ONCE"]]),
 }
 # what takes longer
 NIGHT = {"owner": [["PROCESSES=2", "KILLS=2"], ["PROCESSES=2", "FORKS=1"]],

@@ -576,7 +576,12 @@ def case_lost():
             p.rows("SELECT capture FROM spans ORDER BY ref")],
            [mark("not found", "path", "n"),
             mark("no room", "path", "n") | mark("not found", "return"),
-            mark("no room", "path", "n", "return"), None], "marks")
+            mark("no room", "path", "n", "return"), None,
+            mark("not found", "path", "n"), None], "marks")
+    expect([o and json.loads(o) for o, in
+            p.rows("SELECT output FROM spans ORDER BY ref")],
+           [None] * 4 + [{"return": -35}, {"return": 1}],
+           "values that stand in records")
     p.done()
 
 

@@ -251,7 +251,9 @@ static void lose(struct lane *lane, uint64_t root)
     } all[] = {{1, 3 * LANE_LINE},
                {1 | LANE_STATUS_CAPTURE_LOST << 24, 1},
                {1 | LANE_STATUS_CAPTURE_LOST << 24, 0},
-               {1, 0}};
+               {1, 0},
+               {1 | LANE_SITE_VALUE | LANE_SITE_INPUT, (uint64_t)-35},
+               {1 | LANE_SITE_VALUE, 1}};
     for (unsigned i = 0; i < sizeof all / sizeof *all; i++) {
         uint64_t t0 = lane_now(&map);
         put_record_of(lane, span_begin(lane, 1, root, t0), root, all[i].site,

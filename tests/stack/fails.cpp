@@ -326,6 +326,22 @@ static void storm(int count)
         again("/nonexistent/again");
 }
 
+/* Below so many frames of its own: as many stacks. */
+__attribute__((noinline)) static int below(int frames)
+{
+    int result = frames > 0 ? below(frames - 1) : again("/nonexistent/turn");
+    KEEP;
+    return result;
+}
+
+static void take_turns(int stacks)
+{
+    volatile int turns = 3; /* one place of the call, not two */
+    for (int turn = 0; turn < turns; turn++)
+        for (int frames = 0; frames < stacks; frames++)
+            below(frames);
+}
+
 /* ---- a handler of the program ------------------------------------------ */
 
 static sigjmp_buf back;
@@ -342,6 +358,20 @@ static int survive()
     if (sigsetjmp(back, 1) == 0)
         die("segv");
     return load("/nonexistent/after");
+}
+
+/* All at once: each gets the memory that another one's exception had. */
+static void throw_in_crowd(int count)
+{
+    std::vector<std::thread> started;
+    throw_all(); /* what libgcc does once is done */
+    for (int i = 0; i < count; i++)
+        started.emplace_back([] {
+            for (int round = 0; round < 40; round++)
+                throw_all(3);
+        });
+    for (auto &thread : started)
+        thread.join();
 }
 
 int main(int argc, char **argv)
@@ -361,8 +391,12 @@ int main(int argc, char **argv)
         die_together(static_cast<unsigned>(atoi(with.c_str())));
     } else if (what == "turns") {
         throw_in_turn(atoi(with.c_str()));
+    } else if (what == "crowd") {
+        throw_in_crowd(atoi(with.c_str()));
     } else if (what == "storm") {
         storm(atoi(with.c_str()));
+    } else if (what == "stacks") {
+        take_turns(atoi(with.c_str()));
     } else if (what == "survive") {
         survive();
     } else if (what == "login") {

@@ -228,6 +228,17 @@ def storm():
         truth(2 <= len(copied) <= 64, f"{len(copied)} stacks copied")
 
 
+def equal():
+    """Stacks that take turns are copied once each, however many there are."""
+    for _ in range(6):  # other addresses each time
+        with Run(["stacks", "12"]) as run:
+            # of a cause and of a rule each; the first turn, and what the
+            # second finds otherwise, as libraries' words on the stack may be
+            third = run.of("stack", "again")[-24:]
+            same([s.flags & 2 for s in third], [2] * 24, "not copied again")
+            same(len({s.hash for s in third}), 24, "stacks that differ")
+
+
 def secret():
     word = "hunter2-" + os.urandom(8).hex()
     with tempfile.NamedTemporaryFile("w", suffix=".manifest") as manifest:
@@ -258,4 +269,4 @@ PRELOAD, PROGRAM, SHIM, GROUP = sys.argv[1:5]
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # they die often
 SYMBOLS = symbols(PROGRAM)
 {f.__name__: f for f in (rules, throws, signals, ends, survive, together,
-                         storm, secret)}[GROUP]()
+                         storm, equal, secret)}[GROUP]()

@@ -5,12 +5,14 @@
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "tools/common/text/hash.h"
 #include "tools/common/system.h"
 
 enum {
     GROUP_FRAMES = 3,
+    CODE_MOST = 4095,
 };
 
 static const char *text_of(const cJSON *o, const char *key)
@@ -57,6 +59,23 @@ static uint64_t add_frames(uint64_t hash, const cJSON *frames)
 }
 
 /* All but the frames. */
+/* The one number that a rule without an error number judged, if it looks like a
+ * code: different ones are different failures. */
+static uint64_t hash_judged(uint64_t hash, const cJSON *error)
+{
+    const cJSON *judged = cJSON_GetObjectItemCaseSensitive(error, "judged");
+    const cJSON *item = judged ? judged->child : NULL;
+    char text[32];
+    if (text_of(error, "type") || !item || item->next)
+        return hash;
+    double value =
+        cJSON_IsRaw(item) ? strtod(item->valuestring, NULL) : item->valuedouble;
+    if (value < -CODE_MOST || value > CODE_MOST)
+        return hash;
+    snprintf(text, sizeof text, "%.0f", value);
+    return hash_text(hash, text);
+}
+
 static uint64_t hash_error(const cJSON *error, const char *handler)
 {
     static const char *const keys[] = {"kind", "type", "rule"};
@@ -66,6 +85,7 @@ static uint64_t hash_error(const cJSON *error, const char *handler)
         hash = hash_text(hash, text ? text : "");
     }
     hash = hash_text(hash, handler ? handler : "");
+    hash = hash_judged(hash, error);
     const cJSON *cause = cJSON_GetObjectItemCaseSensitive(error, "cause");
     if (text_of(cause, "call")) {
         const char *number = text_of(cause, "error");

@@ -4,6 +4,7 @@
 #include "tools/query/frames.h"
 #include "tools/query/tree.h"
 #include <cjson/cJSON.h>
+#include <ctype.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,17 +23,46 @@ static void put_text(struct buf *b, const char *text)
         buf_char(b, strchr("\n\r\t", *text) ? ' ' : *text);
 }
 
+static bool is_of_result(const char *rule)
+{
+    for (const char *at = rule; (at = strstr(at, "return")); at++)
+        if ((at == rule || !isalnum((unsigned char)at[-1])) &&
+            !isalnum((unsigned char)at[6]) && at[6] != '_')
+            return true;
+    return false;
+}
+
+/* "rule rc >= 400 with rc = 502" */
+static void put_condition(const char *json, const cJSON *error,
+                          const char *rule, struct buf *b)
+{
+    char part[4096], value[64];
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(error, "judged");
+    bool is_first = true;
+    buf_printf(b, "rule %s", rule);
+    if (!json_member_text(json, "judged", part, sizeof part))
+        return;
+    for (item = item ? item->child : NULL; item; item = item->next)
+        if (json_member_text(part, item->string, value, sizeof value)) {
+            buf_printf(b, "%s%s = %s", is_first ? " with " : ", ", item->string,
+                       value);
+            is_first = false;
+        }
+}
+
 static void put_rule(const char *json, const cJSON *error, struct buf *b)
 {
     char value[64]; /* its digits as they stand: cJSON has doubles */
     const char *type = text_of(error, "type"), *rule = text_of(error, "rule");
     const char *message = text_of(error, "message");
-    if (json_member_text(json, "return_value", value, sizeof value))
+    bool is_left = rule && strcmp(rule, "longjmp") == 0;
+    bool is_told = json_member_text(json, "return_value", value, sizeof value);
+    if (is_told && (!rule || is_left || is_of_result(rule)))
         buf_printf(b, "return %s", value);
-    else if (rule && strcmp(rule, "longjmp") == 0)
+    else if (is_left)
         buf_text(b, "left by longjmp");
     else if (rule)
-        buf_printf(b, "rule %s", rule);
+        put_condition(json, error, rule, b);
     else
         buf_text(b, "failed");
     if (type)

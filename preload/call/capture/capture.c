@@ -6,6 +6,7 @@
  */
 #include "preload/call/capture/capture_keep.h"
 #include "lane/format/error_frames.h"
+#include "preload/call/capture/capture_words.h"
 #include "preload/call/capture/capture_write.h"
 #include "preload/call/record/span_internal.h"
 #include "lane/format/assert.h"
@@ -54,29 +55,14 @@ void capture_call_start(struct capture_call *c, const struct lane *lane,
     c->env.rdx = regs->rdx;
 }
 
-uint64_t capture_enter(const struct site *site, struct lane *lane,
-                       uint64_t span, const struct shim_call *call)
+/* Values that are longer, or are to be looked for. */
+static uint64_t __attribute__((noinline))
+enter_evaluating(const struct site *site, struct lane *lane, uint64_t span,
+                 const struct shim_call *call)
 {
-    lane_assert(site->capture != NULL && site->index < SHIM_SITE_MAX);
     const struct capture_list *list = &site->capture->in;
     struct capture_call c;
     uint8_t freg[8][16];
-
-    if (list->count == 0)
-        return 0;
-    if (list->is_plain)
-        return capture_write_plain(list, &call->args.rdi, 0, LANE_FRAME_INPUT,
-                                   lane, span, site->index);
-    if (list->is_direct) {
-        struct capture_target target = {lane, span, site->index,
-                                        LANE_FRAME_INPUT};
-        uint64_t at;
-        reader_start(&c.reader, runtime.pid, span_thread.stack_low,
-                     span_thread.stack_high);
-        if (capture_write_short(list, &c.reader, &call->args.rdi, 0, false,
-                                &target, &at))
-            return at;
-    }
     set_call(&c, lane, call);
     if (list->needs_freg) {
         shim_read_xmm(freg);
@@ -84,6 +70,22 @@ uint64_t capture_enter(const struct site *site, struct lane *lane,
     }
     return capture_write(list, &c, false, LANE_FRAME_INPUT, lane, span,
                          site->index);
+}
+
+uint64_t capture_enter(const struct site *site, struct lane *lane,
+                       uint64_t span, const struct shim_call *call)
+{
+    lane_assert(site->capture != NULL && site->index < SHIM_SITE_MAX);
+    const struct capture_list *list = &site->capture->in;
+    if (list->count == 0)
+        return 0;
+    if (list->is_direct) {
+        uint64_t at =
+            capture_write_direct(list, call, 0, lane, LANE_FRAME_INPUT, span);
+        if (at != 0)
+            return at;
+    }
+    return enter_evaluating(site, lane, span, call);
 }
 
 /* The first `fails` that holds, unless a `benign` does. NULL: no error. */
@@ -147,21 +149,18 @@ static bool put_error(const struct site *site, struct lane *lane, uint64_t span,
 }
 
 static uint64_t put_outputs(const struct site *site, struct lane *lane,
-                            uint64_t span, const struct capture_call *c,
-                            bool failed)
+                            uint64_t span, const struct shim_call *call,
+                            const struct capture_call *c, bool failed)
 {
     lane_assert(site->capture != NULL);
     const struct capture_list *list = &site->capture->out;
     if (list->count == 0)
         return 0;
-    if (list->is_plain)
-        return capture_write_plain(list, c->env.ireg, c->env.rax,
-                                   LANE_FRAME_OUTPUT, lane, span, site->index);
-    struct capture_target target = {lane, span, site->index, LANE_FRAME_OUTPUT};
-    uint64_t at;
-    if (list->is_direct &&
-        capture_write_short(list, &c->reader, c->env.ireg, c->env.rax, failed,
-                            &target, &at))
+    uint64_t at = list->is_direct && !failed
+                      ? capture_write_direct(list, call, c->env.rax, lane,
+                                             LANE_FRAME_OUTPUT, span)
+                      : 0;
+    if (at != 0)
         return at;
     return capture_write(list, c, failed, LANE_FRAME_OUTPUT, lane, span,
                          site->index);
@@ -176,11 +175,21 @@ static void take_kept(struct capture_call *c, const struct capture_kept *kept)
     c->env.freg = kept->freg;
 }
 
+/* What goes into the record itself. */
+static struct capture_verdict value_of(const struct capture_plan *plan,
+                                       const struct shim_call *call,
+                                       const struct shim_regs *regs)
+{
+    lane_assert(plan->out.is_value);
+    return (struct capture_verdict){
+        .has_value = true, .value = capture_value_of(plan, call, regs)};
+}
+
 /* Values to be looked for, or rules. */
 static struct capture_verdict __attribute__((noinline))
 leave_evaluating(const struct site *site, struct lane *lane, uint64_t span,
                  const struct shim_call *call, const struct shim_regs *regs,
-                 int saved_errno, int entry_errno)
+                 int saved_errno, int entry_errno, bool in_record)
 {
     lane_assert(site->capture != NULL);
     const struct capture_plan *plan = site->capture;
@@ -200,8 +209,10 @@ leave_evaluating(const struct site *site, struct lane *lane, uint64_t span,
     if (plan->out.needs_x87 && shim_read_x87(x87))
         c.env.ret_x87 = x87;
     const struct capture_rule *rule = judge(plan, &c.env);
-    uint64_t at = put_outputs(site, lane, span, &c, rule != NULL);
     verdict.is_error = rule != NULL;
+    if (in_record && rule == NULL && plan->out.is_value)
+        return value_of(plan, call, regs);
+    uint64_t at = put_outputs(site, lane, span, call, &c, rule != NULL);
     verdict.has_output = at != 0 && at != UINT64_MAX;
     verdict.is_lost = at == UINT64_MAX;
     if (rule) {
@@ -212,22 +223,24 @@ leave_evaluating(const struct site *site, struct lane *lane, uint64_t span,
     return verdict;
 }
 
-struct capture_verdict capture_leave(const struct site *site, struct lane *lane,
-                                     uint64_t span,
-                                     const struct shim_call *call,
-                                     const struct shim_regs *regs,
-                                     int saved_errno, int entry_errno)
+struct capture_verdict
+capture_leave(const struct site *site, struct lane *lane, uint64_t span,
+              const struct shim_call *call, const struct shim_regs *regs,
+              int saved_errno, int entry_errno, bool in_record)
 {
     lane_assert(site->capture != NULL);
     const struct capture_plan *plan = site->capture;
-    if (plan->fails_count != 0 || !plan->out.is_plain || plan->out.count == 0)
-        return leave_evaluating(site, lane, span, call, regs, saved_errno,
-                                entry_errno);
-    uint64_t at =
-        capture_write_plain(&plan->out, &call->args.rdi, regs->rax,
-                            LANE_FRAME_OUTPUT, lane, span, site->index);
-    return (struct capture_verdict){.has_output = at != UINT64_MAX,
-                                    .is_lost = at == UINT64_MAX};
+    if (plan->fails_count == 0 && plan->out.is_value && in_record)
+        return value_of(plan, call, regs);
+    if (plan->fails_count == 0 && plan->out.is_direct) {
+        uint64_t at = capture_write_direct(&plan->out, call, regs->rax, lane,
+                                           LANE_FRAME_OUTPUT, span);
+        if (at != 0)
+            return (struct capture_verdict){.has_output = at != UINT64_MAX,
+                                            .is_lost = at == UINT64_MAX};
+    }
+    return leave_evaluating(site, lane, span, call, regs, saved_errno,
+                            entry_errno, in_record);
 }
 
 struct capture_verdict capture_left(const struct site *site, struct lane *lane,
@@ -268,7 +281,7 @@ struct capture_verdict capture_end(const struct site *site, struct lane *lane,
             capture_write(&plan->in, &c, rule != NULL, LANE_FRAME_LATER, lane,
                           span, site->index) == UINT64_MAX;
     if (regs) {
-        uint64_t at = put_outputs(site, lane, span, &c, rule != NULL);
+        uint64_t at = put_outputs(site, lane, span, call, &c, rule != NULL);
         verdict.has_output = at != 0 && at != UINT64_MAX;
         verdict.is_lost |= at == UINT64_MAX;
     }
@@ -284,19 +297,24 @@ void span_enter_captures(struct shim_call *call, const struct site *site,
 {
     lane_assert(site == &runtime.sites[call->site]);
     lane_assert((site->flags & SITE_CAPTURES) == 0 || site->capture != NULL);
-    if (site->flags & SITE_CAPTURE_IN) {
-        uint64_t at = capture_enter(site, lane, call->span, call);
-        if (at == UINT64_MAX) {
-            open->site_kind |= SPAN_KIND(LANE_STATUS_CAPTURE_LOST);
-            __atomic_fetch_add(&runtime.map.counters[call->site].lost_captures,
-                               1, __ATOMIC_RELAXED);
-        } else {
-            open->capture = at;
-        }
+    uint64_t at = 0;
+    if (site->flags & SITE_DIRECT)
+        at = capture_write_direct(&site->capture->in, call, 0, lane,
+                                  LANE_FRAME_INPUT, call->span);
+    if (UNLIKELY(at == 0) && (site->flags & SITE_CAPTURE_IN))
+        at = enter_evaluating(site, lane, call->span, call);
+    if (UNLIKELY(at == UINT64_MAX)) {
+        open->site_kind |= SPAN_KIND(LANE_STATUS_CAPTURE_LOST);
+        __atomic_fetch_add(&runtime.map.counters[call->site].lost_captures, 1,
+                           __ATOMIC_RELAXED);
+    } else {
+        open->capture = at;
     }
     if (UNLIKELY(site->flags & SITE_KEEP))
         capture_keep(site->capture, lane, open, call);
-    if (site->flags & SITE_CAPTURE_OUT) {
+    if (site->flags & SITE_VALUE) { /* no rule asks for errno */
+        call->flags |= SPAN_OUT | SPAN_VALUE;
+    } else if (site->flags & SITE_CAPTURE_OUT) {
         call->flags |= SPAN_OUT;
         call->extra |= (uint64_t)span_errno() << 32;
     }

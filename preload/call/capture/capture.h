@@ -44,15 +44,17 @@ struct capture_verdict {
     bool has_output; /* an output frame stands in the log */
     bool has_error;  /* an error frame does */
     bool is_lost;    /* no room for values */
+    bool has_value;  /* no output frame, but this for the record: */
+    uint64_t value;
 };
 /* Judge the rules, write output and error frame of a span that returned.
  * Parameters come from call->args, the return value from `regs`. An exception
- * does not come here: error_throw.c writes its error frame. */
-HIDDEN struct capture_verdict capture_leave(const struct site *site,
-                                            struct lane *lane, uint64_t span,
-                                            const struct shim_call *call,
-                                            const struct shim_regs *regs,
-                                            int saved_errno, int entry_errno);
+ * does not come here: error_throw.c writes its error frame. `in_record`: a
+ * value may go there. */
+HIDDEN struct capture_verdict
+capture_leave(const struct site *site, struct lane *lane, uint64_t span,
+              const struct shim_call *call, const struct shim_regs *regs,
+              int saved_errno, int entry_errno, bool in_record);
 
 /* A longjmp takes the call of `span` away: judge the rules that need no result,
  * write the error frame; `why`: what the last event said, or NULL. */

@@ -100,13 +100,14 @@ static void set_value(const struct manifest_item *item, uint16_t index,
     uint32_t reg, size;
     bool is_signed;
     *value = (struct capture_value){.expr = item->expr,
+                                    .head = index | (uint64_t)item->type << 24,
                                     .item = index,
                                     .type = (uint8_t)item->type,
                                     .source = CAPTURE_EVALUATE};
     if (item->type != MANIFEST_VALUE_BYTES &&
         manifest_expr_is_register(item->expr, &reg, &size, &is_signed)) {
         value->source = (uint8_t)reg;
-        value->size_bytes = (uint8_t)size;
+        value->unused_bits = size < 8 ? (uint8_t)(64 - 8 * size) : 0;
         value->is_signed = is_signed;
     }
     /* What the handler writes through a pointer is garbage if it failed; a
@@ -124,20 +125,23 @@ static void fill_list(const struct manifest_decl *decl,
     *list = (struct capture_list){
         .values = values,
         .cap_bytes = cap < LANE_CAPTURE_MAX ? cap : LANE_CAPTURE_MAX,
-        .is_plain = true,
         .is_direct = true};
     for (uint32_t i = 0; i < decl->item_count; i++) {
         const struct manifest_item *item = &decl->items[i];
         if (is_output(item) != outputs)
             continue;
         set_value(item, index_of[i], &values[list->count]);
-        list->is_direct &= values[list->count].source != CAPTURE_EVALUATE;
-        list->is_plain &= list->is_direct && item->type != MANIFEST_VALUE_TEXT;
+        list->is_direct &=
+            values[list->count].source != CAPTURE_EVALUATE &&
+            (item->type != MANIFEST_VALUE_TEXT || cap >= CAPTURE_SHORT_BYTES);
         list->needs_freg |= manifest_expr_needs_freg(item->expr);
         list->needs_x87 |= manifest_expr_needs_x87(item->expr);
         list->count++;
         lane_assert(list->count <= decl->item_count);
     }
+    list->is_direct &= list->count != 0;
+    list->is_value = list->is_direct && outputs && list->count == 1 &&
+                     values[0].type != LANE_VALUE_TEXT;
 }
 
 static void fill_rules(const struct manifest_decl *decl,
@@ -208,8 +212,12 @@ static uint32_t site_flags(const struct capture_plan *plan)
     uint32_t flags = 0;
     if (plan->in.count)
         flags |= SITE_CAPTURE_IN;
+    if (plan->in.is_direct)
+        flags |= SITE_DIRECT;
     if (plan->out.count || plan->fails_count)
         flags |= SITE_CAPTURE_OUT;
+    if (plan->out.is_value && plan->fails_count == 0)
+        flags |= SITE_VALUE;
     if (plan->in.needs_freg || plan->out.needs_freg || plan->rules_need_freg)
         flags |= SITE_FREG;
     if ((plan->keep_bytes || plan->keeps_freg) && capture_keep_reserve() == 0)

@@ -14,14 +14,16 @@ enum {
      * to nothing. Bounds the stack that a frame needs. */
     CAPTURE_RANGE_MAX = 16,
     CAPTURE_SCAN_MAX = 1 << 20, /* where the search for a NUL ends */
+    CAPTURE_SHORT_BYTES = 192,  /* of a list that is written in one pass */
 };
 
 struct capture_value {
     const struct manifest_expr *expr;
+    uint64_t head;  /* the first word of a value without flags and length */
     uint16_t item;  /* index from the site's item_first */
     uint8_t type;   /* enum lane_value_type */
     uint8_t source; /* integer argument register 0 to 5, RAX, EVALUATE */
-    uint8_t size_bytes;
+    uint8_t unused_bits; /* of its register; 0: none */
     bool is_signed;
     bool needs_success; /* read only if the call did not fail: `*out` */
 };
@@ -29,8 +31,9 @@ struct capture_list {
     const struct capture_value *values;
     uint32_t count;
     uint32_t cap_bytes; /* of texts and bytes together */
-    bool is_plain;      /* all values are integers in registers */
-    bool is_direct;     /* ... or texts that registers point to */
+    bool is_direct;     /* all values are integers in registers, or texts that
+                           registers point to: capture_write_direct() */
+    bool is_value;      /* one integer in a register: stands in the record */
     bool needs_freg, needs_x87;
 };
 struct capture_rule {

@@ -44,8 +44,7 @@ static inline void put_head(uint8_t *at, const struct capture_value *value,
                        VALUE_HEAD == 8,
                    "one word");
     lane_assert(len <= LANE_FRAME_MAX && flags <= UINT8_MAX);
-    put_word(at, value->item | (uint64_t)flags << 16 |
-                     (uint64_t)value->type << 24 | len << 32);
+    put_word(at, value->head | (uint64_t)flags << 16 | len << 32);
 }
 
 /* What its register held at enter (`ireg`: rdi on) or at leave (`rax`), as a
@@ -55,7 +54,18 @@ static inline uint64_t take_register(const struct capture_value *value,
 {
     lane_assert(value->source <= CAPTURE_RAX);
     uint64_t raw = value->source == CAPTURE_RAX ? rax : ireg[value->source];
-    return capture_extend(raw, value->size_bytes, value->is_signed);
+    uint32_t unused = value->unused_bits & 63u;
+    return value->is_signed ? (uint64_t)((int64_t)(raw << unused) >> unused)
+                            : raw << unused >> unused;
+}
+
+/* What came out of a call, where that goes into its record. */
+static inline uint64_t capture_value_of(const struct capture_plan *plan,
+                                        const struct shim_call *call,
+                                        const struct shim_regs *regs)
+{
+    lane_assert(plan->out.is_value && plan->out.count == 1);
+    return take_register(plan->out.values, &call->args.rdi, regs->rax);
 }
 
 /* Bytes of a value that is no range, its head among them. */

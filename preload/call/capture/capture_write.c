@@ -12,10 +12,8 @@
 
 enum {
     SCRATCH = 160,
-    SHORT_BYTES = 192,
     SCAN = 256,
     ROOM_TRIES = 8,
-    INLINE_BYTES = sizeof(((struct lane_frame *)0)->inline_bytes),
 };
 
 /* A text or a range of bytes, measured. */
@@ -88,122 +86,6 @@ void capture_frame_commit(const struct capture_frame *frame,
     line->pad0 = 0;
     lane_commit(&span_thread.window, frame->line, frame->position,
                 LANE_ITEM_FRAME);
-}
-
-/* ---- plain values ----------------------------------------------------- */
-
-/* capture_frame_open() of what fits into one line, inline. */
-static inline bool open_line(struct lane *lane, uint32_t payload_bytes,
-                             struct capture_frame *frame)
-{
-    uint64_t at = lane_reserve_line(lane);
-    if (UNLIKELY(at == 0))
-        return capture_frame_open(lane, payload_bytes, frame);
-    frame->position = at;
-    frame->line = lane_at(&runtime.map, lane, &span_thread.window, at);
-    if (UNLIKELY(frame->line == NULL))
-        return false;
-    frame->payload = frame->line + offsetof(struct lane_frame, inline_bytes);
-    lane_assert(payload_bytes <= INLINE_BYTES);
-    zero_words(frame->payload + payload_bytes, frame->payload + INLINE_BYTES);
-    return true;
-}
-
-uint64_t capture_write_plain(const struct capture_list *list,
-                             const uint64_t *ireg, uint64_t rax,
-                             enum lane_frame_kind kind, struct lane *lane,
-                             uint64_t span, uint32_t site)
-{
-    lane_assert(list->is_plain && list->count != 0);
-    struct capture_frame frame;
-    uint32_t payload = list->count * (VALUE_HEAD + 8);
-    if (payload <= INLINE_BYTES ? !open_line(lane, payload, &frame)
-                                : !capture_frame_open(lane, payload, &frame))
-        return UINT64_MAX;
-    uint8_t *at = frame.payload;
-    for (uint32_t i = 0; i < list->count; i++, at += VALUE_HEAD + 8) {
-        const struct capture_value *value = &list->values[i];
-        put_head(at, value, 0, 8);
-        put_word(at + VALUE_HEAD, take_register(value, ireg, rax));
-    }
-    capture_frame_commit(&frame, payload, kind, list->count, span, site);
-    return frame.position;
-}
-
-/* ---- short values ----------------------------------------------------- */
-
-struct short_frame {
-    uint32_t used;
-    uint64_t payload[SHORT_BYTES / 8];
-};
-
-/* False: it is not short. */
-static bool put_short_text(struct short_frame *frame,
-                           const struct capture_value *value,
-                           const struct reader *reader, uint64_t at)
-{
-    uint8_t *head = (uint8_t *)frame->payload + frame->used;
-    uint8_t *text = head + VALUE_HEAD;
-    size_t room = SHORT_BYTES - VALUE_HEAD - frame->used;
-    if (at == 0) {
-        put_head(head, value, LANE_VALUE_NULL, 0);
-        frame->used += VALUE_HEAD;
-        return true;
-    }
-    struct read_part part = read_text(reader, text, at, room);
-    if (part.end == READ_FULL)
-        return false;
-    put_head(head, value, part.end == READ_FAULTED ? LANE_VALUE_UNREADABLE : 0,
-             part.len);
-    if (part.len & 7) { /* the bytes behind it, up to a multiple of 8 */
-        uint64_t *last = (uint64_t *)(void *)(text + (part.len & ~(size_t)7));
-        *last &= ((uint64_t)1 << (part.len & 7) * 8) - 1;
-    }
-    frame->used += VALUE_HEAD + (uint32_t)round8(part.len);
-    return true;
-}
-
-bool capture_write_short(const struct capture_list *list,
-                         const struct reader *reader, const uint64_t *ireg,
-                         uint64_t rax, bool failed,
-                         const struct capture_target *target,
-                         uint64_t *position)
-{
-    lane_assert(list->is_direct && list->count != 0);
-    struct short_frame built;
-    struct capture_frame frame;
-    uint32_t count = 0;
-    built.used = 0;
-    for (uint32_t i = 0; i < list->count; i++) {
-        const struct capture_value *value = &list->values[i];
-        if (failed && value->needs_success)
-            continue;
-        if (SHORT_BYTES - built.used < VALUE_HEAD + 8)
-            return false;
-        uint64_t word = take_register(value, ireg, rax);
-        count++;
-        if (value->type != LANE_VALUE_TEXT) {
-            uint8_t *at = (uint8_t *)built.payload + built.used;
-            put_head(at, value, 0, 8);
-            put_word(at + VALUE_HEAD, word);
-            built.used += VALUE_HEAD + 8;
-        } else if (!put_short_text(&built, value, reader, word)) {
-            return false;
-        }
-    }
-    *position = 0;
-    if (count == 0)
-        return true;
-    *position = UINT64_MAX;
-    if (built.used > list->cap_bytes)
-        return false;
-    if (!capture_frame_open(target->lane, built.used, &frame))
-        return true;
-    copy_words(frame.payload, built.payload, built.used);
-    capture_frame_commit(&frame, built.used, target->kind, count, target->span,
-                         target->site);
-    *position = frame.position;
-    return true;
 }
 
 /* ---- measuring -------------------------------------------------------- */

@@ -29,35 +29,19 @@ HIDDEN void capture_frame_commit(const struct capture_frame *frame,
                                  enum lane_frame_kind kind, uint32_t count,
                                  uint64_t span, uint32_t site);
 
-/* Where a frame belongs. */
-struct capture_target {
-    struct lane *lane;
-    uint64_t span;
-    uint32_t site;
-    enum lane_frame_kind kind;
-};
-
 /* Write a list of values. `failed`: leave out what needs success. Position, 0:
  * nothing to write, UINT64_MAX: no room. */
 HIDDEN uint64_t capture_write(const struct capture_list *list,
                               const struct capture_call *call, bool failed,
                               enum lane_frame_kind kind, struct lane *lane,
                               uint64_t span, uint32_t site);
-/* The same for a plain list: integer registers only. `rax` at leave. */
-HIDDEN uint64_t capture_write_plain(const struct capture_list *list,
-                                    const uint64_t *ireg, uint64_t rax,
-                                    enum lane_frame_kind kind,
-                                    struct lane *lane, uint64_t span,
-                                    uint32_t site);
-/*
- * The same for a direct list of which everything is short: built on the stack
- * in one pass. False: it is not, capture_write() must do it.
- */
-HIDDEN bool capture_write_short(const struct capture_list *list,
-                                const struct reader *reader,
-                                const uint64_t *ireg, uint64_t rax, bool failed,
-                                const struct capture_target *target,
-                                uint64_t *position);
+/* The same in one pass, for a direct list of which everything is short and
+ * known to be there, of a call that did not fail. `rax` at leave. Position,
+ * UINT64_MAX: no room; 0: capture_write() must do it. (capture_direct.c) */
+HIDDEN uint64_t capture_write_direct(const struct capture_list *list,
+                                     const struct shim_call *call, uint64_t rax,
+                                     struct lane *lane,
+                                     enum lane_frame_kind kind, uint64_t span);
 /* Cut to size_bytes and extend, as C would. */
 static inline uint64_t capture_extend(uint64_t value, uint32_t size_bytes,
                                       bool is_signed)

@@ -33,6 +33,7 @@ enum {
     SKIP_PAGES = 64, /* of a stack that overflowed, before it is readable */
     RANGES = 512,
     SEEN = 1024,
+    SEEN_PROBES = 8,
     /* in one window, about a second */
     WINDOW_SHIFT = 31,
     SITE_COPIES = 32,
@@ -176,7 +177,7 @@ static void take_calls(struct error_copy *copy, const struct lane *lane)
         const struct lane_open *open = &lane->open[depth];
         uint32_t site = LANE_SITE_OF(open->site_kind);
         struct lane_stack_call *call = &copy->calls[copy->head.call_count];
-        if (open->state != LANE_OPEN_CALL ||
+        if (span_state(open) != LANE_OPEN_CALL ||
             site >= runtime.map.table[LANE_TABLE_SITES].capacity)
             continue;
         *call = (struct lane_stack_call){.span = open->span, .site = site};
@@ -312,7 +313,7 @@ void error_copy_take(struct error_copy *copy, struct lane *lane,
     uint64_t from = head->registers[RSP] - (wish->registers ? RED_ZONE : 0);
     from &= ~(uint64_t)7;
     uint32_t len = stack_room(from, copy, wish->limit_bytes);
-    if (wish->registers)
+    if (wish->registers || checker_watches)
         read_foreign(copy, from, len);
     else
         read_own(copy, from, len);
@@ -340,7 +341,7 @@ struct limit {
 };
 static struct limit site_limits[SHIM_SITE_MAX], process_limit;
 static uint64_t locals_limit;
-static uint64_t seen[SEEN];
+static uint64_t seen[SEEN]; /* hashes; 0: free */
 
 bool error_may_pass(uint64_t *word, uint64_t ticks, uint32_t most)
 {
@@ -352,6 +353,20 @@ bool error_may_pass(uint64_t *word, uint64_t ticks, uint32_t most)
         return false;
     __atomic_store_n(word, value + 1, __ATOMIC_RELAXED);
     return true;
+}
+
+/* Where this hash stands, else where it may: two stacks that take turns keep
+ * both their places. */
+static uint64_t *find_mark(uint64_t hash)
+{
+    lane_assert(hash != 0);
+    for (uint32_t i = 0; i < SEEN_PROBES; i++) {
+        uint64_t *mark = &seen[((hash >> 1) + i) % SEEN]; /* it is odd */
+        uint64_t stands = __atomic_load_n(mark, __ATOMIC_RELAXED);
+        if (stands == hash || stands == 0)
+            return mark;
+    }
+    return &seen[(hash >> 1) % SEEN];
 }
 
 static void write_frame(struct error_copy *copy, uint64_t span, uint32_t site,
@@ -410,7 +425,7 @@ uint64_t error_copy_write(struct lane *lane, struct error_copy *copy,
     if (head->hash == 0)
         set_hash(copy, site);
     lane_assert(head->hash != 0);
-    uint64_t *mark = &seen[head->hash % SEEN];
+    uint64_t *mark = find_mark(head->hash);
     uint32_t bytes = head->stack_bytes;
     if (__atomic_load_n(mark, __ATOMIC_RELAXED) == head->hash) {
         head->flags |= LANE_STACK_SAME;

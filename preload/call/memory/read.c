@@ -43,16 +43,22 @@ static long process_vm_readv_raw(uint32_t pid, const struct iovec *to,
     return result;
 }
 
+static inline void reader_set_stack(struct reader *reader, uint64_t low,
+                                    uint64_t high)
+{
+    uint64_t sp = (uint64_t)(uintptr_t)__builtin_frame_address(0);
+    bool inside = sp >= low && sp < high;
+    /* Below sp the stack may not be mapped yet. */
+    reader->stack_low = inside ? sp : 0;
+    reader->stack_high = inside ? high : 0;
+}
+
 void reader_start(struct reader *reader, uint32_t pid, uint64_t low,
                   uint64_t high)
 {
     lane_assert(low <= high && pid != 0);
-    uint64_t sp = (uint64_t)(uintptr_t)__builtin_frame_address(0);
-    bool inside = sp >= low && sp < high;
     reader->pid = pid;
-    /* Below sp the stack may not be mapped yet. */
-    reader->stack_low = inside ? sp : 0;
-    reader->stack_high = inside ? high : 0;
+    reader_set_stack(reader, low, high);
 }
 
 /* Bytes from addr on that lie in [low, low + len), at most n. */
@@ -249,6 +255,31 @@ struct read_part read_text(const struct reader *reader, void *dst,
     return part;
 }
 
+/* Apart: it needs more registers than what is found at once. */
+static size_t __attribute__((noinline))
+find_elsewhere(uint64_t low, uint64_t high, uint64_t addr, size_t n)
+{
+    struct reader reader;
+    reader_set_stack(&reader, low, high);
+    return find_known(&reader, addr, n);
+}
+
+size_t read_known_text(uint64_t low, uint64_t high, void *dst, uint64_t addr,
+                       size_t n)
+{
+    lane_assert(low <= high && dst != NULL);
+    size_t known = inside_range(last_range, addr, n);
+    if (__builtin_expect(known == 0, 0))
+        known = find_elsewhere(low, high, addr, n);
+    if (__builtin_expect(known == 0, 0))
+        return SIZE_MAX;
+    struct read_part part =
+        __builtin_expect(checker_watches, 0)
+            ? copy_known_text(dst, addr, known)
+            : read_guarded_text(dst, (const void *)(uintptr_t)addr, known);
+    return part.end == READ_NUL ? part.len : SIZE_MAX;
+}
+
 /* ---- ranges ----------------------------------------------------------- */
 
 static void remove_dropped(void)
@@ -263,7 +294,8 @@ static void remove_dropped(void)
 int read_add_range(uint64_t low, uint64_t high)
 {
     lane_assert(low <= high);
-    if (low >= high)
+    /* a checker sees what we look at, and takes it for the program's look */
+    if (low >= high || checker_watches)
         return 0;
     remove_dropped();
     uint32_t at = range_count;

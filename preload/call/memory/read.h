@@ -48,6 +48,12 @@ READ_HIDDEN size_t read_by_kernel(uint32_t pid, void *dst, uint64_t addr,
 READ_HIDDEN struct read_part read_text(const struct reader *reader, void *dst,
                                        uint64_t addr, size_t n);
 
+/* The same where nothing has to be asked and all of it is there: the text's
+ * bytes, at most n - 1 of them, and its NUL. Its length; SIZE_MAX: read_text()
+ * it is. `low`, `high`: this thread's stack, as for reader_start(). */
+READ_HIDDEN size_t read_known_text(uint64_t low, uint64_t high, void *dst,
+                                   uint64_t addr, size_t n);
+
 /* Memory that stays readable. Rounded to whole pages by the caller or not;
  * neighbours become one. 0 or -ENOSPC. [before the first call is traced, or
  * in one thread] */

@@ -30,6 +30,9 @@ enum site_flags {
                                   program's stack ends */
     SITE_STACKS = 1 << 12,     /* of every site once fibers were seen: the plain
                                   way does not look which stack a call is on */
+    SITE_DIRECT = 1 << 13, /* of SITE_CAPTURE_IN: values of registers alone */
+    SITE_VALUE = 1 << 14,  /* of SITE_CAPTURE_OUT: one value, no rule; it goes
+                              into the record */
 };
 
 struct capture_plan; /* preload/call/capture/capture.h */

@@ -38,16 +38,18 @@ enum span_flags {
                              span_lost.c */
     SPAN_COUNT = 1 << 9,  /* no lane: counted only; `open` is the start */
     SPAN_OUT = 1 << 10,   /* capture_leave has something to do; the upper half
-                             of `extra` is errno at entry */
+                             of `extra` is errno at entry, 0 with SPAN_VALUE */
     SPAN_HOOK = 1 << 11,  /* SITE_INTERNAL with a hook_leave */
     SPAN_FLOW = 1 << 12,  /* flow_leave() has something to do */
     SPAN_CARRY = 1 << 13, /* carry_leave() has something to do */
     SPAN_LOST = 1 << 14,  /* SPAN_DEEP: there was no room for its inputs */
     SPAN_OUTERMOST = 1 << 15, /* SPAN_DEEP: none of its site is around it */
+    SPAN_VALUE = 1 << 16,     /* SPAN_OUT of a site with SITE_VALUE */
 };
 /* What the plain way does as well. */
 enum {
-    SITE_CAPTURES = SITE_CAPTURE_IN | SITE_CAPTURE_OUT | SITE_FREG | SITE_KEEP
+    SITE_CAPTURES = SITE_CAPTURE_IN | SITE_CAPTURE_OUT | SITE_FREG | SITE_KEEP |
+                    SITE_DIRECT | SITE_VALUE
 };
 /* The kind of an open entry are the status bits its record will have. */
 #define SPAN_KIND(status) ((uint32_t)(status) << 24)
@@ -116,16 +118,60 @@ static inline bool span_has_entry(const struct lane *lane,
 {
     return open >= lane->open && open < lane->open + LANE_OPEN_MAX;
 }
-/* An open entry for whoever ends it, once: its owner takes it for left while
- * the thread that its fiber went to returns, or another one uses the stack
- * again. */
-static inline bool span_claim(struct lane_open *open, uint64_t *state)
+/* What an entry is; who looks at it, see span_take(), stands above that. */
+static inline uint64_t span_state(const struct lane_open *open)
 {
-    lane_assert(*state != LANE_OPEN_FREE && *state != LANE_OPEN_DONE);
-    /* pairs with another one's here */
-    return __atomic_compare_exchange_n(&open->state, state, LANE_OPEN_DONE,
-                                       false, __ATOMIC_ACQ_REL,
-                                       __ATOMIC_RELAXED);
+    /* acquire; pairs with start_open() */
+    return __atomic_load_n(&open->state, __ATOMIC_ACQUIRE) & LANE_OPEN_STATE;
+}
+/* End an entry of one's own lane, once: the thread that its fiber went to may
+ * be returning. `copy`: as it was, and as it is ended. */
+static inline bool span_claim(struct lane_open *open, struct lane_open *copy)
+{
+    uint64_t plain = copy->state & LANE_OPEN_STATE, state = copy->state;
+    lane_assert(plain != LANE_OPEN_FREE && plain != LANE_OPEN_DONE);
+    copy->state = plain;
+    /* pairs with those of span_take() */
+    while (!__atomic_compare_exchange_n(&open->state, &state, LANE_OPEN_DONE,
+                                        false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_RELAXED))
+        if ((state & LANE_OPEN_STATE) != plain)
+            return false;
+    return true;
+}
+/*
+ * The same in whosever lane: its owner may end the entry, too, and open another
+ * call in it. So first the word says who looks and leaves the state as it is;
+ * then it is known whether span and sp are still those of `copy`; then the
+ * entry is taken if the word is still that. Its owner writes over it whenever
+ * it likes; another one that looks does, too, and then it is done again.
+ */
+static inline bool span_take(struct lane_open *open, struct lane_open *copy)
+{
+    uint64_t plain = copy->state & LANE_OPEN_STATE, span = copy->span,
+             sp = copy->sp;
+    lane_assert(plain != LANE_OPEN_FREE && plain != LANE_OPEN_DONE);
+    for (;;) {
+        uint64_t mark = (uint64_t)&span_thread << 8 | plain;
+        uint64_t state = __atomic_load_n(&open->state, __ATOMIC_RELAXED);
+        if ((state & LANE_OPEN_STATE) != plain)
+            return false;
+        /* acquire; pairs with start_open(), and with those here */
+        if (!__atomic_compare_exchange_n(&open->state, &state, mark, false,
+                                         __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+            continue;
+        *copy = *open;
+        copy->state = plain;
+        bool is_it = copy->span == span && copy->sp == sp;
+        /* release; pairs with the exchange above, and with span_claim() */
+        if (__atomic_compare_exchange_n(
+                &open->state, &mark, is_it ? (uint64_t)LANE_OPEN_DONE : plain,
+                false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED) ||
+            !is_it)
+            return is_it;
+        copy->span = span;
+        copy->sp = sp;
+    }
 }
 /* The machine stack that an address lies on, as far as is known. */
 struct span_machine_stack {
@@ -218,6 +264,17 @@ static inline void span_fill(struct lane_record *record,
     record->capture = open->capture;
     record->site_status = open->site_kind | SPAN_KIND(end);
     record->context_depth = open->context_depth;
+}
+/* May the record hold a value in the place of this? And what its site's word
+ * says then. */
+static inline bool span_may_hold(uint64_t capture)
+{
+    return (capture & LANE_CAPTURE_QUEUE) == 0;
+}
+static inline uint32_t span_value_bits(uint64_t capture)
+{
+    lane_assert(span_may_hold(capture));
+    return LANE_SITE_VALUE | (capture != 0 ? LANE_SITE_INPUT : 0u);
 }
 /* Write it; if there is no room even so, keep or count it. */
 HIDDEN void span_write(struct lane *lane, const struct lane_record *record);

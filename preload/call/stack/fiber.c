@@ -137,14 +137,14 @@ static bool look_in(const struct lane *lane, const struct fiber *fiber,
     for (uint64_t i = 0, depth = span_depth(lane); i < depth; i++) {
         const struct lane_open *open = &lane->open[i];
         /* acquire; pairs with fill_open() */
-        uint64_t state = __atomic_load_n(&open->state, __ATOMIC_ACQUIRE);
+        uint64_t state = span_state(open);
         if (open->sp < sp || open->sp >= fiber->high ||
             (state != LANE_OPEN_CALL && state != LANE_OPEN_TAIL &&
              state != LANE_OPEN_CONTEXT) ||
             (is_found && open->sp > out->sp))
             continue;
         struct lane_open copy = *open;
-        if (copy.state != state || open->span != copy.span ||
+        if (span_state(&copy) != state || open->span != copy.span ||
             (state == LANE_OPEN_CONTEXT && !span_context_holds(&copy, sp)))
             continue;
         *out = copy;

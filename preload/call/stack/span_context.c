@@ -101,7 +101,7 @@ void span_drop_contexts(struct lane *lane, uint64_t sp)
             break; /* we interrupt its opener */
         if (open->sp < stack.low || open->sp >= stack.high)
             continue; /* of another stack */
-        if (open->state == LANE_OPEN_CONTEXT && pop_sp(open) <= sp)
+        if (span_state(open) == LANE_OPEN_CONTEXT && pop_sp(open) <= sp)
             drop(open);
         else if (open->state != LANE_OPEN_DONE)
             break;

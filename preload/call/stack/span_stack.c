@@ -118,12 +118,12 @@ static void claim_and_end(struct lane *lane, struct lane_open *open,
 {
     lane_assert(span_has_entry(lane, open) && end <= LANE_END_EVENT);
     struct lane_open copy = *open;
-    uint64_t state = copy.state;
+    uint64_t state = copy.state & LANE_OPEN_STATE;
     if (state == LANE_OPEN_CONTEXT)
         /* release; pairs with look_in() */
         __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_DONE,
                          __ATOMIC_RELEASE);
-    if (!is_open(state) || !span_claim(open, &state))
+    if (!is_open(state) || !span_claim(open, &copy))
         return;
     if (end == LANE_END_LONGJMP)
         span_count_late(LANE_SITE_OF(copy.site_kind));
@@ -178,7 +178,7 @@ uint64_t span_find_entry(struct lane *lane, const struct shim_call *call)
 static bool is_dead(const struct span_machine_stack *stack,
                     const struct lane_open *open, uint64_t sp, bool is_tail)
 {
-    if (open->state == LANE_OPEN_CONTEXT)
+    if (span_state(open) == LANE_OPEN_CONTEXT)
         return is_on(stack, open->sp) && !span_context_holds(open, sp);
     if (open->sp == sp)
         return !is_tail;
@@ -201,7 +201,7 @@ void span_settle(struct lane *lane, uint64_t sp, bool is_tail)
     }
     for (; i > 0; i--) {
         struct lane_open *open = &lane->open[i - 1];
-        uint64_t state = open->state;
+        uint64_t state = span_state(open);
         if (state == LANE_OPEN_FREE)
             break; /* we interrupt its opener: all below is alive */
         if (state == LANE_OPEN_DONE)
@@ -230,7 +230,7 @@ static struct span_origin origin_in(struct lane_open *open, uint64_t sp)
 {
     struct span_origin origin = {.parent = open->span,
                                  .context = open->context_depth & 0xffffff};
-    if (open->state == LANE_OPEN_CONTEXT)
+    if (span_state(open) == LANE_OPEN_CONTEXT)
         span_context_origin(open, sp, &origin);
     return origin;
 }
@@ -290,9 +290,10 @@ struct span_origin span_find_origin(struct lane *lane, uint64_t sp)
     uint64_t i = span_depth(lane);
     for (; i > 0; i--) {
         struct lane_open *open = &lane->open[i - 1];
-        if (!is_open(open->state) && open->state != LANE_OPEN_CONTEXT)
+        uint64_t state = span_state(open);
+        if (!is_open(state) && state != LANE_OPEN_CONTEXT)
             continue;
-        if (open->state == LANE_OPEN_CONTEXT && is_on(&stack, open->sp) &&
+        if (state == LANE_OPEN_CONTEXT && is_on(&stack, open->sp) &&
             !span_context_holds(open, sp))
             continue; /* nobody settled since the popping function is gone */
         if (open->sp >= sp && is_on(&stack, open->sp)) {
@@ -329,7 +330,8 @@ struct span_place span_of_host(uint64_t sp)
     uint64_t i = span_depth(lane);
     for (; i > 0; i--) {
         struct lane_open *open = &lane->open[i - 1];
-        if (is_open(open->state) || open->state == LANE_OPEN_CONTEXT)
+        uint64_t state = span_state(open);
+        if (is_open(state) || state == LANE_OPEN_CONTEXT)
             return (struct span_place){open->span,
                                        open->context_depth & 0xffffff};
     }
@@ -344,12 +346,12 @@ struct lane_open *span_tail_base(struct lane *lane,
     if (depth == 0 || depth > LANE_OPEN_MAX)
         return NULL;
     struct lane_open *top = &lane->open[depth - 1];
-    if (!is_open(top->state))
+    if (!is_open(span_state(top)))
         return NULL;
     if (top->sp == call->sp)
         return top; /* a Z call, or a tail span */
     uint64_t stride = top->sp - call->sp;
-    return top->state == LANE_OPEN_CALL &&
+    return span_state(top) == LANE_OPEN_CALL &&
                    (stride == SHIM_FRAME_STRIDE || stride == SHIM_COPY_STRIDE)
                ? top
                : NULL;
@@ -364,7 +366,7 @@ void span_close_above(struct lane *lane, struct lane_open *open, uint64_t t1,
         lane->depth = LANE_OPEN_MAX;
     uint64_t top = span_depth(lane);
     uint64_t tails = index + 1; /* first entry that is no tail span of ours */
-    while (tails < top && lane->open[tails].state == LANE_OPEN_TAIL &&
+    while (tails < top && span_state(&lane->open[tails]) == LANE_OPEN_TAIL &&
            span_same_stack(open->sp, lane->open[tails].sp))
         tails++;
     for (uint64_t i = top; i > index + 1; i--) {
@@ -386,10 +388,10 @@ void span_end_stack(struct lane *lane, struct lane *of, uint64_t low,
     for (; i > 0; i--) {
         struct lane_open *open = &of->open[i - 1];
         struct lane_open copy = *open;
-        uint64_t state = copy.state;
+        uint64_t state = copy.state & LANE_OPEN_STATE;
         if (copy.sp < low || copy.sp >= high ||
             (!is_open(state) && state != LANE_OPEN_CONTEXT) ||
-            !span_claim(open, &state) || state == LANE_OPEN_CONTEXT)
+            !span_take(open, &copy) || state == LANE_OPEN_CONTEXT)
             continue;
         t1 = t1 ? t1 : span_now();
         span_end_open(lane, &copy, t1, LANE_END_UNKNOWN);
@@ -431,7 +433,7 @@ void span_close_all(enum lane_end end)
     uint64_t depth = span_depth(lane);
     for (; depth > 0; depth--) {
         struct lane_open *open = &lane->open[depth - 1];
-        if (open->state == LANE_OPEN_CALL || open->state == LANE_OPEN_TAIL)
+        if (is_open(span_state(open)))
             span_end_open(lane, open, t1, end);
         /* release; pairs with look_in() and the sidecar's copy */
         __atomic_store_n(&open->state, (uint64_t)LANE_OPEN_FREE,

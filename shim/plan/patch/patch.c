@@ -283,6 +283,8 @@ static enum plan_verdict decide(struct patch_job *job, struct copier *c)
     if (verdict == PLAN_OK)
         verdict = patch_check_branches(job);
     if (verdict == PLAN_OK)
+        verdict = patch_check_computed(job);
+    if (verdict == PLAN_OK)
         verdict = patch_check_registers(job);
     if (verdict == PLAN_OK)
         verdict = patch_check_profiler(job);

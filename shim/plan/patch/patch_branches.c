@@ -17,7 +17,6 @@
 #include "shim/plan/image/unwind.h"
 
 enum {
-    TABLE_ENTRIES_MAX = 1 << 16,
     GAP_MAX = 1 << 16,
     NEAR_BYTES = 130, /* of a branch with 8 bits */
 };
@@ -46,14 +45,6 @@ bool patch_region_of(const struct plan_image *image, uint64_t pc,
     return true;
 }
 
-enum reference {
-    REFERENCE_NONE,
-    REFERENCE_CALL,
-    REFERENCE_JUMP,
-    REFERENCE_ADDRESS,
-    REFERENCE_UNKNOWN, /* no code that anybody describes, maybe data */
-};
-
 /* The operand whose bytes are at `place`: an address, relative or constant. */
 static bool names_address(const struct plan_insn *insn, uint64_t place,
                           uint64_t *target)
@@ -72,19 +63,15 @@ static bool names_address(const struct plan_insn *insn, uint64_t place,
     return true;
 }
 
-/*
- * What the code at `place` is: decoded from where its function starts.
- * *target comes in as the raw bytes have it; it stays where nobody can tell
- * how the code is to be read, and then it counts. An int3 on the way may be
- * somebody's breakpoint in the place of a longer instruction: what comes behind
- * one is read wrong until both ways of reading meet.
- */
-static enum reference reference_at(const struct patch_job *job, uint64_t place,
-                                   uint64_t *target)
+/* An int3 on the way may be somebody's breakpoint in the place of a longer
+ * instruction: what comes behind one is read wrong until both ways of reading
+ * meet. */
+enum patch_reference patch_reference_at(const struct patch_job *job,
+                                        uint64_t place, uint64_t *target)
 {
     struct patch_region region;
     struct plan_insn insn;
-    enum reference none = REFERENCE_NONE;
+    enum patch_reference none = REFERENCE_NONE;
     if (!patch_region_of(job->reader.image, place - 1, &region))
         return REFERENCE_UNKNOWN;
     for (uint64_t at = region.low; at <= place; at = insn.next) {
@@ -110,7 +97,7 @@ static enum plan_verdict refuse(struct patch_job *job, uint64_t place,
     return verdict;
 }
 
-static bool inside_displaced(const struct patch_job *job, uint64_t target)
+bool patch_is_displaced(const struct patch_job *job, uint64_t target)
 {
     return target > job->patch_vaddr && target < job->displaced_end;
 }
@@ -126,7 +113,7 @@ static bool is_entry(const struct patch_job *job, uint64_t target)
 static enum plan_verdict check_word(struct patch_job *job, uint64_t target,
                                     uint64_t place)
 {
-    if (inside_displaced(job, target))
+    if (patch_is_displaced(job, target))
         return refuse(job, place, PLAN_LABEL_INTO);
     if (is_entry(job, target)) /* beside its labels: see image_branches.c */
         return refuse(job, place, PLAN_LOOP_TO_ENTRY);
@@ -136,10 +123,10 @@ static enum plan_verdict check_word(struct patch_job *job, uint64_t target,
 static enum plan_verdict check_code(struct patch_job *job, uint64_t target,
                                     uint64_t place)
 {
-    enum reference what = reference_at(job, place, &target);
+    enum patch_reference what = patch_reference_at(job, place, &target);
     if (what == REFERENCE_NONE)
         return PLAN_OK;
-    if (inside_displaced(job, target))
+    if (patch_is_displaced(job, target))
         return refuse(job, place,
                       what == REFERENCE_ADDRESS   ? PLAN_LABEL_INTO
                       : what == REFERENCE_UNKNOWN ? PLAN_BRANCH_MAYBE
@@ -199,11 +186,11 @@ static bool is_short_branch(uint8_t opcode)
 static enum plan_verdict check_short(struct patch_job *job, uint64_t target,
                                      uint64_t place)
 {
-    bool inside = inside_displaced(job, target);
+    bool inside = patch_is_displaced(job, target);
     bool behind_endbr = target == job->patch_vaddr && target != job->vaddr;
     if (!inside && !behind_endbr)
         return PLAN_OK;
-    enum reference what = reference_at(job, place, &target);
+    enum patch_reference what = patch_reference_at(job, place, &target);
     if (what == REFERENCE_UNKNOWN)
         return refuse(job, place, PLAN_BRANCH_MAYBE);
     if (what != REFERENCE_JUMP)
@@ -268,7 +255,7 @@ static void note_part(struct patch_job *job, uint64_t target, uint64_t from)
 {
     const struct plan_image *image = job->reader.image;
     struct patch_region part;
-    job->jumps_anywhere |= patch_is_thunk(image, target);
+    job->jumps_by_thunk |= patch_is_thunk(image, target);
     if (job->part_count == PATCH_PARTS_MAX || is_known_part(job, target) ||
         !image_is_executable(image, target) ||
         patch_is_function(image, target) ||
@@ -279,44 +266,13 @@ static void note_part(struct patch_job *job, uint64_t target, uint64_t from)
     job->parts[job->part_count++] = part;
 }
 
-/*
- * Distances from the table's own start, 4 or 8 bytes each; it ends where one
- * leads to no code. Where tables of functions are kept like this, too, the
- * entry alone says nothing: labels of this function must stand beside it.
- */
-static enum plan_verdict check_table(struct patch_job *job, uint64_t table,
-                                     unsigned bytes)
-{
-    const struct plan_image *image = job->reader.image;
-    uint64_t entry_at = 0, at = table;
-    bool has_label = false;
-    for (unsigned i = 0; i < TABLE_ENTRIES_MAX; i++, at += bytes) {
-        uint64_t target;
-        int32_t distance;
-        if (!image_read(image, at, &target, bytes))
-            break;
-        memcpy(&distance, &target, sizeof distance);
-        target = table + (bytes == 4 ? (uint64_t)(int64_t)distance : target);
-        if (!image_is_executable(image, target))
-            break;
-        if (inside_displaced(job, target))
-            return refuse(job, at, PLAN_LABEL_INTO);
-        if (is_entry(job, target))
-            entry_at = at;
-        has_label |= target > job->vaddr && target < job->end;
-    }
-    return has_label && entry_at != 0
-               ? refuse(job, entry_at, PLAN_LOOP_TO_ENTRY)
-               : PLAN_OK;
-}
-
 /* The address of a label in the function itself: jumps go to what is added to
  * it, and that may be anything. Its entry may be one. */
 static enum plan_verdict check_label(struct patch_job *job, uint64_t target,
                                      uint64_t place)
 {
     if (target < job->vaddr || target >= job->end ||
-        reference_at(job, place, &target) != REFERENCE_ADDRESS)
+        patch_reference_at(job, place, &target) != REFERENCE_ADDRESS)
         return PLAN_OK;
     if ((target > job->vaddr && target < job->end) ||
         (target == job->vaddr && patch_is_base(job, place)))
@@ -331,7 +287,7 @@ static enum plan_verdict check_entry_jump(struct patch_job *job,
         note_part(job, target, place);
         return PLAN_OK;
     }
-    enum reference what = reference_at(job, place, &target);
+    enum patch_reference what = patch_reference_at(job, place, &target);
     if (what == REFERENCE_UNKNOWN)
         return refuse(job, place, PLAN_BRANCH_MAYBE);
     return what == REFERENCE_JUMP ? refuse(job, place, PLAN_LOOP_TO_ENTRY)
@@ -351,8 +307,8 @@ static enum plan_verdict check_field(struct patch_job *job, const uint8_t *p,
         return PLAN_OK;
     enum plan_verdict verdict = check_label(job, target, vaddr + 1);
     if (verdict == PLAN_OK)
-        verdict = check_table(job, target, 4);
-    return verdict == PLAN_OK ? check_table(job, target, 8) : verdict;
+        verdict = patch_check_table(job, target, 4);
+    return verdict == PLAN_OK ? patch_check_table(job, target, 8) : verdict;
 }
 
 /* Branches of 8 bits to the entry and out of it. */
@@ -405,6 +361,18 @@ static bool may_jump_anywhere(const uint8_t *code, uint64_t len)
     return false;
 }
 
+static bool jumps_anywhere(const struct patch_job *job)
+{
+    bool does = job->jumps_by_thunk;
+    for (uint32_t i = 0; i < job->part_count && !does; i++) {
+        const struct patch_region *part = &job->parts[i];
+        uint64_t len = part->high - part->low;
+        const uint8_t *code = plan_image_at(job->reader.image, part->low, len);
+        does = code && may_jump_anywhere(code, len);
+    }
+    return does;
+}
+
 static bool check_pad(void *context, uint64_t pad)
 {
     struct patch_job *job = context;
@@ -421,7 +389,8 @@ static bool is_mistaken(const struct patch_job *job, uint32_t index)
         uint64_t target = part->low;
         if (part->from == 0) /* the pads of a part are as good as it is */
             continue;
-        enum reference what = reference_at(job, part->from, &target);
+        enum patch_reference what =
+            patch_reference_at(job, part->from, &target);
         if ((what != REFERENCE_JUMP && what != REFERENCE_UNKNOWN) ||
             target < part->low || target >= part->high)
             return true;
@@ -468,7 +437,6 @@ static enum plan_verdict check_part(struct patch_job *job,
     if (code == NULL)
         return PLAN_UNDECODABLE;
     enum plan_verdict verdict = check_fields(job, part, code);
-    job->jumps_anywhere |= may_jump_anywhere(code, part->high - part->low);
     if (verdict == PLAN_OK)
         verdict = check_short_branches(job, part, code);
     if (verdict == PLAN_OK)
@@ -492,8 +460,8 @@ enum plan_verdict patch_check_branches(struct patch_job *job)
         if (verdict != PLAN_OK && is_mistaken(job, i))
             verdict = PLAN_OK;
     }
-    if (verdict == PLAN_OK && job->own_label != 0 && job->jumps_anywhere &&
-        !job->is_known)
+    if (verdict == PLAN_OK && job->own_label != 0 && !job->is_known &&
+        jumps_anywhere(job))
         return refuse(job, job->own_label, PLAN_COMPUTED_JUMP);
     return verdict;
 }

@@ -38,9 +38,9 @@ struct patch_job {
     uint64_t place; /* of what stands against the patch, 0: none */
     struct patch_region parts[PATCH_PARTS_MAX]; /* the first is the function */
     uint32_t part_count;
-    uint32_t part;       /* that is looked at */
-    uint64_t own_label;  /* where it takes the address of one; 0: nowhere */
-    bool jumps_anywhere; /* through a register, memory, a thunk */
+    uint32_t part;      /* that is looked at */
+    uint64_t own_label; /* where it takes the address of one; 0: nowhere */
+    bool jumps_by_thunk;
     bool is_excluded;
     bool
         is_known; /* assembly, but what it does and how it is called is known */
@@ -50,6 +50,29 @@ struct patch_job {
 enum plan_verdict patch_check_names(struct patch_job *job);
 /* By every branch, address and table that leads into what is displaced. */
 enum plan_verdict patch_check_branches(struct patch_job *job);
+/* By what code computes, near the function and in it, and then jumps to. */
+enum plan_verdict patch_check_computed(struct patch_job *job);
+/* By the distances of 4 or 8 bytes in a table, from its own start, that the
+ * function takes the address of; it ends where one leads to no code. Where
+ * tables of functions are kept like this, too, the entry alone says nothing:
+ * labels of this function must stand beside it. */
+enum plan_verdict patch_check_table(struct patch_job *job, uint64_t table,
+                                    unsigned bytes);
+/* Amid the bytes that are displaced: not where the jump begins. */
+bool patch_is_displaced(const struct patch_job *job, uint64_t target);
+
+enum patch_reference {
+    REFERENCE_NONE,
+    REFERENCE_CALL,
+    REFERENCE_JUMP,
+    REFERENCE_ADDRESS,
+    REFERENCE_UNKNOWN, /* no code that anybody describes, maybe data */
+};
+/* What the code at `place` is, the first byte of an operand: decoded from where
+ * its function starts. *target comes in as the raw bytes have it; it stays
+ * where nobody can tell how the code is to be read, and then it counts. */
+enum patch_reference patch_reference_at(const struct patch_job *job,
+                                        uint64_t place, uint64_t *target);
 /* Code of a retpoline: call; pause. Or for LVI: lfence. */
 bool patch_is_thunk(const struct plan_image *image, uint64_t vaddr);
 /* Is something added to the address of the function's entry, which the operand

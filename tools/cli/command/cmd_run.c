@@ -35,6 +35,7 @@ enum {
     WAIT_MS = 10000, /* for the sidecar to get on with what is there */
     ABSENT_MS = 500, /* for a session that nobody saw */
     POLL_MS = 20,
+    SINCE_NS = 1000000000, /* a process is in the store with a start no older */
     CLOCK_COARSE_NS = 20000000, /* times of files are that much behind */
 };
 
@@ -161,78 +162,29 @@ static int64_t monotonic_ms(void)
     return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void certificate_path(const struct run *r, const struct child *c,
-                             const char *prefix, char *out, size_t cap_bytes)
+/* Is the command's own process in the store? Of what trace, then, and all? */
+static bool is_process_there(struct run *r, struct query_db *db, char id[33],
+                             bool *is_complete)
 {
-    snprintf(out, cap_bytes, "%s/%sreaped-%d-%" PRIu64, r->launch.dir, prefix,
-             (int)c->pid, c->start_time);
+    int64_t since = r->child.start_unix_ns - SINCE_NS;
+    return query_process_trace(db, r->child.pid, since, id, is_complete) > 0;
 }
 
-/*
- * The certificate of the reaper: what only the parent knows of the end, lines
- * of a name and a number. Written aside and renamed, so that it is whole or
- * not there. docs/lane.md describes it.
- */
-static void write_certificate(const struct run *r, const struct child *c)
-{
-    char path[PATHS_MAX + 64], aside[PATHS_MAX + 64];
-    certificate_path(r, c, "", path, sizeof path);
-    certificate_path(r, c, ".", aside, sizeof aside);
-    int fd = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
-    if (!out)
-        return;
-    const struct rusage *u = &c->usage;
-    int64_t cpu_us =
-        (u->ru_utime.tv_sec + u->ru_stime.tv_sec) * INT64_C(1000000) +
-        u->ru_utime.tv_usec + u->ru_stime.tv_usec;
-    fprintf(out,
-            "status %d\ncpu_ns %" PRId64 "\npeak_bytes %" PRId64
-            "\nend_unix_ns %" PRId64 "\nend_ticks %" PRIu64
-            "\nend_monotonic_ns %" PRId64 "\n",
-            c->wait_status, cpu_us * 1000, (int64_t)u->ru_maxrss * 1024,
-            c->end_unix_ns, c->end_ticks, c->end_monotonic_ns);
-    if (fclose(out) != 0 || rename(aside, path) != 0)
-        unlink(aside);
-}
-
-static void command_path(const struct run *r, const char *prefix, char *out,
-                         size_t cap_bytes)
-{
-    snprintf(out, cap_bytes, "%s/%scommand-%s", r->launch.dir, prefix,
-             r->trace);
-}
-
-/* The same of a command that is traced by nobody, for the trace that it has:
- * docs/lane.md. */
-static void write_command(const struct run *r, const struct child *c)
-{
-    char path[PATHS_MAX + 64], aside[PATHS_MAX + 64], text[96];
-    command_path(r, "", path, sizeof path);
-    command_path(r, ".", aside, sizeof aside);
-    int len =
-        snprintf(text, sizeof text, "status %d\nend_unix_ns %" PRId64 "\n",
-                 c->wait_status, c->end_unix_ns);
-    int fd = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return;
-    bool ok = write(fd, text, (size_t)len) == len;
-    if (close(fd) != 0 || !ok || rename(aside, path) != 0)
-        unlink(aside);
-}
-
-/* Is something of its trace there, or in the store already? */
-static bool has_trace(struct run *r)
+/* Is something of its trace there, or in the store already, and nothing of the
+ * command itself? A sidecar is done with it at times before we are. */
+static bool has_only_others(struct run *r)
 {
     struct await_left left = await_look(&r->await);
     struct query_db *db;
-    char why[PATHS_MAX + 256];
-    bool found = left.dead + left.alive > 0;
-    if (found || query_open(r->launch.store, &db, why, sizeof why) < 0)
+    char why[PATHS_MAX + 256], id[33];
+    bool found = left.dead + left.alive > 0, is_complete;
+    if (query_open(r->launch.store, &db, why, sizeof why) < 0)
         return found;
     struct query_filter any = {.pid = -1};
     struct query_choice c = {0};
-    found = query_choose(db, r->trace, &any, &c, why, sizeof why) == 0;
+    found =
+        !is_process_there(r, db, id, &is_complete) &&
+        (found || query_choose(db, r->trace, &any, &c, why, sizeof why) == 0);
     query_choice_free(&c);
     query_close(db);
     return found;
@@ -249,26 +201,16 @@ static void on_end(void *context, const struct child *c)
     r->news_fd = notice_open(r->launch.dir, NOTICE_REMOVED);
     r->has_session = session_exists(r->launch.dir, c->pid, c->start_time);
     if (r->has_session)
-        write_certificate(r, c);
-    else if (r->trace[0] && (r->has_others = has_trace(r)))
-        write_command(r, c);
-}
-
-/* What the sidecar had no use for any more. */
-static void remove_certificate(const struct run *r)
-{
-    char path[PATHS_MAX + 64];
-    certificate_path(r, &r->child, "", path, sizeof path);
-    unlink(path);
+        reaped_write(r->launch.dir, c);
+    else if (r->trace[0] && (r->has_others = has_only_others(r)))
+        reaped_write_command(r->launch.dir, r->trace, c);
 }
 
 /* What the dead of its trace left is stored, and what we said of it. */
 static bool is_all_stored(struct run *r)
 {
-    char path[PATHS_MAX + 64];
-    command_path(r, "", path, sizeof path);
     return !r->trace[0] || (await_look(&r->await).dead == 0 &&
-                            access(path, F_OK) != 0 && errno == ENOENT);
+                            reaped_is_command_taken(r->launch.dir, r->trace));
 }
 
 /* Ask the store once. 1: complete, 0: not yet. */
@@ -283,10 +225,9 @@ static int poll_store(struct run *r, char id[33])
     }
     if (query_open(r->launch.store, &db, why, sizeof why) < 0)
         return 0;
-    int found = query_process_trace(
-        db, r->child.pid, r->child.start_unix_ns - 1000000000, id, &complete);
+    bool found = is_process_there(r, db, id, &complete);
     query_close(db);
-    return found > 0 && complete && is_all_stored(r);
+    return found && complete && is_all_stored(r);
 }
 
 /* No sidecar is there to wait for: none started, or it gave up. The next one
@@ -334,7 +275,7 @@ static void report(struct run *r)
     bool never = strcmp(r->summary, "never") == 0;
     bool stored = await_trace(r, id, why, sizeof why);
     if (stored)
-        remove_certificate(r);
+        reaped_remove(r->launch.dir, &r->child);
     /* elsewhere stderr is the command's alone */
     if (stored &&
         (strcmp(r->summary, "always") == 0 || (!never && isatty(2)))) {

@@ -76,6 +76,7 @@ static const struct term_column columns_head[] = {
     {.title = "TOTAL"},
     {.title = "SELF"},
     {.title = "SHARE"},
+    {.title = "CRIT", .drop = 3},
     {.title = "CPU", .drop = 2},
     {.title = "P50"},
     {.title = "P95"},
@@ -119,16 +120,18 @@ static void add_row(struct term_table *table, const struct stats *s,
                format_duration(rest ? -1 : row->total_ns, utf8));
     put_marked(table, 4, about, format_duration(row->self_ns, utf8));
     put_marked(table, 5, about, format_share(row->self_ns, s->wall_ns));
-    put_marked(table, 6, least, format_duration(row->cpu_ns, utf8));
-    term_table_cell(table, 7, TERM_PLAIN,
-                    format_duration(one < 0 ? -1 : row->p50_ns, utf8).text);
+    put_marked(table, 6, stats_dropped(s) > 0 ? "~" : "",
+               format_share(row->critical_ns, s->wall_ns));
+    put_marked(table, 7, least, format_duration(row->cpu_ns, utf8));
     term_table_cell(table, 8, TERM_PLAIN,
-                    format_duration(one < 0 ? -1 : row->p95_ns, utf8).text);
+                    format_duration(one < 0 ? -1 : row->p50_ns, utf8).text);
     term_table_cell(table, 9, TERM_PLAIN,
+                    format_duration(one < 0 ? -1 : row->p95_ns, utf8).text);
+    term_table_cell(table, 10, TERM_PLAIN,
                     format_duration(rest ? -1 : row->max_ns, utf8).text);
     if (!rest && !loading)
         put_spark(&spark, row, range, term->glyphs);
-    term_table_cell(table, 10, TERM_PLAIN, buf_get(&spark));
+    term_table_cell(table, 11, TERM_PLAIN, buf_get(&spark));
     buf_free(&spark);
 }
 
@@ -182,6 +185,11 @@ static int print_text(const struct view *v, const struct query_trace *t,
               "Counts, totals, max exact; p50 and p95 from a log histogram, "
               "within 3%.",
               0);
+    if (stats_dropped(s) > 0)
+        term_wrap(&v->term, TERM_DIM,
+                  "~CRIT: on the critical path calls without detail count as "
+                  "their callers.",
+                  2);
     print_after(&v->term, s);
     share_print(&v->term, t, &s->detail, s->span_count);
     slow_print(&v->term, &s->detail);
@@ -291,8 +299,10 @@ int cmd_stats(int argc, char **argv)
         .operands = "[TRACE]",
         .about = "The handlers of a trace by the time spent in them: self is "
                  "without what they\ncall, share is self of the trace's "
-                 "duration, (no handler) what none covers,\n(loading) from the "
-                 "exec until the first handler could run.",
+                 "duration, CRIT what of it would have been over\nsooner "
+                 "without it (the critical path), (no handler) what none "
+                 "covers, (loading)\nfrom the exec until the first handler "
+                 "could run.",
         .specs = specs,
         .spec_count = sizeof specs / sizeof *specs,
         .operand_max = 1};

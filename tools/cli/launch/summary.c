@@ -7,11 +7,15 @@
 #include "tools/cli/screen/share.h"
 #include "tools/cli/screen/stats.h"
 #include "tools/common/text/format.h"
+#include "tools/common/text/text.h"
+#include "tools/query/failure.h"
 #include <errno.h>
 #include <string.h>
 
 enum {
-    HANDLERS_SHOWN = 3
+    HANDLERS_SHOWN = 3,
+    UNBOUND_SHOWN = 4,
+    REST_PERCENT = 50, /* of the time outside of handlers that is told */
 };
 
 static void print_result(const struct view *v, const struct query_trace *t)
@@ -73,25 +77,78 @@ static void print_failed_requests(const struct view *v,
     term_line_free(&l);
 }
 
+/* Where the time went: on the critical path, which waiting for work is no part
+ * of. Where calls have no span nobody knows which of them are on it; the
+ * rollups have their own time. */
+static bool is_by_path(const struct stats *s)
+{
+    return stats_dropped(s) == 0;
+}
+
+static int64_t time_of(const struct stats *s, const struct stats_row *r)
+{
+    return is_by_path(s) ? r->critical_ns : r->self_ns;
+}
+
+/* The handler with the most time below `most` that was not shown yet; the rows
+ * stand by their own time. NULL: none is left. */
+static const struct stats_row *next_row(const struct stats *s,
+                                        const struct stats_row *last)
+{
+    const struct stats_row *best = NULL;
+    for (size_t i = 0; i < s->count; i++) {
+        const struct stats_row *r = &s->rows[i];
+        bool is_shown =
+            last && (time_of(s, r) > time_of(s, last) ||
+                     (time_of(s, r) == time_of(s, last) && r <= last));
+        if (!r->is_rest && !r->is_loading && !is_shown &&
+            (!best || time_of(s, r) > time_of(s, best)))
+            best = r;
+    }
+    return best;
+}
+
+static void put_time(struct term_line *l, const struct stats *s,
+                     const struct stats_row *r)
+{
+    term_line_text(l, TERM_PLAIN, r->name, 24);
+    term_line_printf(l, TERM_PLAIN, " %s%s", r->is_estimate ? "~" : "",
+                     format_share(time_of(s, r), s->wall_ns).text);
+}
+
+/* What is not in handlers, where that is most of it. */
+static void put_rest(struct term_line *l, const struct view *v,
+                     const struct stats *s)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        const struct stats_row *r = &s->rows[i];
+        if ((r->is_rest || r->is_loading) &&
+            time_of(s, r) > s->wall_ns / 100 * REST_PERCENT) {
+            term_line_printf(l, TERM_PLAIN, " %s ", v->term.glyphs->dot);
+            put_time(l, s, r);
+        }
+    }
+}
+
 static void print_time(const struct view *v, const struct stats *s)
 {
     struct term_line l;
+    const struct stats_row *r = NULL;
     int shown = 0;
     int64_t dropped = stats_dropped(s);
     term_line_init(&l, &v->term);
     term_line_printf(&l, TERM_DIM, "  time   ");
-    for (size_t i = 0; i < s->count && shown < HANDLERS_SHOWN; i++) {
-        if (s->rows[i].is_rest || s->rows[i].is_loading)
-            continue;
+    while (shown < HANDLERS_SHOWN && (r = next_row(s, r))) {
         if (shown++)
             term_line_printf(&l, TERM_PLAIN, " %s ", v->term.glyphs->dot);
-        term_line_text(&l, TERM_PLAIN, s->rows[i].name, 24);
-        term_line_printf(&l, TERM_PLAIN, " %s%s",
-                         s->rows[i].is_estimate ? "~" : "",
-                         format_share(s->rows[i].self_ns, s->wall_ns).text);
+        put_time(&l, s, r);
     }
-    if (shown)
-        term_line_printf(&l, TERM_DIM, "  (self) %s ", v->term.glyphs->dot);
+    if (shown) {
+        put_rest(&l, v, s);
+        term_line_printf(&l, TERM_DIM, "  (%s) %s ",
+                         is_by_path(s) ? "critical path" : "self",
+                         v->term.glyphs->dot);
+    }
     term_line_printf(&l, TERM_PLAIN, "%s span%s",
                      format_count(s->span_count).text,
                      s->span_count == 1 ? "" : "s");
@@ -121,27 +178,55 @@ static int take_error(void *context, const struct query_span *span)
     return 1;
 }
 
+static void put_error(struct term_line *l, const char *name, const char *text)
+{
+    term_line_printf(l, TERM_DIM, "  error  ");
+    term_line_text(l, TERM_RED, name, -1);
+    term_line_printf(l, TERM_RED, ": ");
+    int room = l->term->width - l->column;
+    term_line_text(l, TERM_PLAIN, text, room > 20 ? room : 20);
+}
+
+/* What failed first of a trace that failed: of calls that fail because of each
+ * other the innermost. False: nothing is known of that. */
+static bool put_first(struct term_line *l, struct query_failure *f)
+{
+    char *text = f->reason ? strstr(f->reason, ": ") : NULL;
+    if (!text)
+        return false;
+    *text = 0;
+    put_error(l, f->reason, text + 2);
+    return true;
+}
+
 static void print_error(const struct view *v, const struct query_trace *t,
                         const struct stats *s)
 {
     struct first_error e = {.stats = s};
+    struct query_failure f = {0};
     struct term_line l;
+    char id[9];
     buf_init(&e.line, 4096);
     term_line_init(&l, &v->term);
-    if (t->errors > 0 &&
-        query_spans(v->db, t->trace, false, take_error, &e) == 1) {
-        term_line_printf(&l, TERM_DIM, "  error  ");
-        term_line_printf(&l, TERM_RED, "%s: ", e.name);
-        int room = v->term.width - l.column;
-        term_line_text(&l, TERM_PLAIN, buf_get(&e.line), room > 20 ? room : 20);
+    if (query_failure_load(v->db, t, &f) == 0 && put_first(&l, &f)) {
+        ;
+    } else if (t->errors > 0 &&
+               query_spans(v->db, t->trace, false, take_error, &e) == 1) {
+        put_error(&l, e.name, buf_get(&e.line));
     } else {
-        char id[9];
         term_line_printf(&l, TERM_DIM, "  more   ");
         term_line_printf(&l, TERM_PLAIN, "handspan show %s",
                          view_short_id(t, id));
     }
     term_line_end(&l);
+    if (f.late) {
+        term_line_printf(&l, TERM_DIM, "  late   ");
+        int room = v->term.width - l.column;
+        term_line_text(&l, TERM_YELLOW, f.late, room > 20 ? room : 20);
+        term_line_end(&l);
+    }
     term_line_free(&l);
+    query_failure_free(&f);
     buf_free(&e.line);
 }
 
@@ -208,6 +293,21 @@ static void put_nothing(FILE *out, size_t handlers, size_t unbound,
     fprintf(out, ": handspan check --trace %s\n", id);
 }
 
+/* What is missing of what the manifest names, by the first names of it. */
+static void put_unbound(FILE *out, const struct seen_list *list, size_t unbound,
+                        const char *id)
+{
+    size_t shown = 0;
+    fprintf(out, "handspan: not bound: ");
+    for (size_t i = 0; i < list->count && shown < UNBOUND_SHOWN; i++)
+        if (list->at[i].status == BINDING_NONE)
+            fprintf(out, "%s%s", shown++ ? ", " : "",
+                    text_shown(seen_name(&list->at[i])).text);
+    if (unbound > shown)
+        fprintf(out, " and %zu more", unbound - shown);
+    fprintf(out, ". Why: handspan check --trace %s\n", id);
+}
+
 static void say_nothing(const struct view *v, const struct query_trace *t,
                         FILE *out)
 {
@@ -215,9 +315,13 @@ static void say_nothing(const struct view *v, const struct query_trace *t,
     struct seen_list list = {0};
     size_t unbound;
     char id[9];
-    if (query_detail_load(v->db, t->trace, &d) == 0 &&
-        seen_load(&d, &list) == 0 && is_nothing(&list, &unbound))
+    if (query_detail_load(v->db, t->trace, &d) != 0 ||
+        seen_load(&d, &list) != 0)
+        ;
+    else if (is_nothing(&list, &unbound))
         put_nothing(out, list.count, unbound, view_short_id(t, id));
+    else if (unbound)
+        put_unbound(out, &list, unbound, view_short_id(t, id));
     seen_free(&list);
     query_detail_free(&d);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The three lines at the end of `handspan run`. */
+/* The lines at the end of `handspan run`. */
 #pragma once
 #include <stdio.h>
 
@@ -7,5 +7,5 @@
  * be read. */
 void summary_print(const char *store, const char *id, FILE *out);
 /* A line on `out` if none of the handlers that its manifest names has been
- * called: how many are not bound, and where that is told. */
+ * called, or if some are not bound: how many, which, and where that is told. */
 void summary_nothing(const char *store, const char *id, FILE *out);

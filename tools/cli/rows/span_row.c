@@ -14,7 +14,7 @@ static void add_error(struct cJSON *to, const char *error)
         "cause", "origin", "stack", "stderr",       "fingerprint"};
     /* only where there is something to say */
     static const char *const more[] = {"stack_ended", "origin_ended", "left_by",
-                                       "withheld"};
+                                       "withheld", "judged"};
     if (!error) {
         json_null(to, "error");
         return;

@@ -33,6 +33,8 @@ int rows_stats(FILE *out, struct query_db *db, const struct query_trace *t,
         json_count(o, "errors", is_part ? -1 : r->errors);
         json_count(o, "total_ns", r->is_rest ? -1 : r->total_ns);
         json_count(o, "self_ns", r->self_ns);
+        json_count(o, "critical_ns", r->critical_ns);
+        json_bool(o, "critical_estimate", stats_dropped(s) > 0);
         json_count(o, "cpu_ns", r->cpu_ns);
         json_count(o, "p50_ns", r->is_rest ? -1 : r->p50_ns);
         json_count(o, "p95_ns", r->is_rest ? -1 : r->p95_ns);

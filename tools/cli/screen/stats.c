@@ -283,6 +283,38 @@ static int add_loading(struct stats *s, const struct query_tree *tree)
     return 0;
 }
 
+static struct stats_row *row_of_kind(struct stats *s,
+                                     const struct query_node *n)
+{
+    return row_of(s, n->kind == QUERY_NODE_HANDLER   ? n->name
+                     : n->kind == QUERY_NODE_LOADING ? "(loading)"
+                                                     : "(no handler)");
+}
+
+/* A node's time on the critical path holds that of the nodes below it; what is
+ * left is its own. The last rows are there already. */
+static int add_critical(struct stats *s, const struct query_tree *tree)
+{
+    int64_t *own_ns = calloc(tree->node_count + 1, sizeof *own_ns);
+    int err = own_ns ? 0 : -ENOMEM;
+    for (size_t i = 0; i < tree->node_count && !err; i++) {
+        const struct query_node *n = &tree->nodes[i];
+        own_ns[i] += n->critical_ns;
+        if (n->parent != QUERY_NONE)
+            own_ns[n->parent] -= n->critical_ns;
+    }
+    for (size_t i = 0; i < tree->node_count && !err; i++) {
+        struct stats_row *r =
+            own_ns[i] > 0 ? row_of_kind(s, &tree->nodes[i]) : NULL;
+        if (r)
+            r->critical_ns += own_ns[i];
+        else if (own_ns[i] > 0)
+            err = -ENOMEM;
+    }
+    free(own_ns);
+    return err;
+}
+
 /* What no handler covers of the trace's time. */
 static int add_rest(struct stats *s, const struct query_trace *t,
                     const struct query_tree *tree)
@@ -390,9 +422,10 @@ int stats_load(struct view *v, const struct query_trace *t, struct stats *s)
         finish(s);
         err = add_loading(s, &tree);
     }
-    if (!err) {
+    if (!err)
         err = add_rest(s, t, &tree);
-    }
+    if (!err)
+        err = add_critical(s, &tree);
     query_tree_free(&tree);
     if (err)
         stats_free(s);

@@ -11,6 +11,8 @@ struct stats_row {
     const char *name; /* of the detail, or static */
     int64_t calls, errors, total_ns, self_ns, cpu_ns, max_ns, dropped_calls;
     int64_t slow_calls, untimed_calls, loose_calls;
+    int64_t critical_ns; /* its own time on the critical path; where calls have
+                            no span they count as their callers' */
     int64_t cpu_unknown; /* outermost calls whose CPU time is not known */
     int64_t after_calls, after_ns; /* as of query_node, in all */
     const char *after;             /* what had returned; NULL */

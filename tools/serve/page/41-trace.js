@@ -141,6 +141,7 @@ const statColumns = (wall) => [
   { title: 'Total', get: (r) => r.total_ns, show: (r) => `${r.estimate ? '~' : ''}${fmtNs(r.total_ns)}` },
   { title: 'Self', get: (r) => r.self_ns, show: (r) => `${r.estimate ? '~' : ''}${fmtNs(r.self_ns)}` },
   { title: 'Share', get: (r) => r.self_ns, show: (r) => el('span.meter', null, el('svg:svg', { viewBox: '0 0 60 6', class: 'meterbar', 'aria-hidden': 'true' }, el('svg:rect', { width: Math.min(60, (60 * (r.self_ns || 0)) / (wall || 1)).toFixed(1), height: 6, rx: 2 })), el('span', null, fmtShare(r.self_ns, wall))) },
+  { title: 'Critical', get: (r) => r.critical_ns, show: (r) => `${r.critical_estimate ? '~' : ''}${fmtShare(r.critical_ns, wall)}` },
   { title: 'CPU', get: (r) => r.cpu_ns, show: (r) => `${r.cpu_unknown_calls ? '≥' : ''}${fmtNs(r.cpu_ns)}` },
   { title: 'p50', get: (r) => r.p50_ns, show: (r) => (r.calls > 1 ? fmtNs(r.p50_ns) : '–') },
   { title: 'p95', get: (r) => r.p95_ns, show: (r) => (r.calls > 1 ? fmtNs(r.p95_ns) : '–') },

@@ -184,7 +184,7 @@ static int agrees_rule(const struct lane_frame_error *e,
 {
     if (!e || e->kind != LANE_ERROR_RULE)
         return 0;
-    if (e->has_code && strerrorname_np((int)e->code))
+    if (e->has_code && e->code && strerrorname_np((int)e->code))
         return (int)e->code == cause->c.error ? 1 : -1;
     if (e->saved_errno && cause->c.error)
         return e->saved_errno == cause->c.error ? 1 : -1;

@@ -210,9 +210,11 @@ int decode_span(const struct decode_site *site,
         mark_lost(site, context->output_lost, true, &o);
     }
     if (error->payload || (context && context->has_signal)) {
+        cJSON *parsed = in ? cJSON_Parse(in) : NULL;
         rc2 = decode_error(error->site ? error->site : site, error, context,
-                           &o.error, result);
+                           parsed ? parsed : o.input, &o.error, result);
         rc = rc ? rc : rc2;
+        cJSON_Delete(parsed);
     }
     if (wall_step_ns) {
         char number[32];

@@ -36,7 +36,8 @@ int64_t value_integer(const uint8_t *bytes, uint32_t len_bytes, bool is_signed);
 /* `frame` without payload: a fatal signal, of which only the context knows. */
 int decode_error(const struct decode_site *site,
                  const struct decode_frame *frame,
-                 const struct decode_context *context, struct cJSON **out,
+                 const struct decode_context *context,
+                 const struct cJSON *input, struct cJSON **out,
                  struct decode_result *group);
 
 /* The error of a process that ended by `kind`; `handler` was open then, or

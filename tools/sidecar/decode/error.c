@@ -10,6 +10,7 @@
 #include "lane/format/utf8.h"
 #include "tools/common/fingerprint.h"
 #include "tools/sidecar/decode/decode_internal.h"
+#include "tools/sidecar/decode/judged.h"
 #include "tools/sidecar/decode/said.h"
 #include "lane/format/assert.h"
 
@@ -198,6 +199,8 @@ static bool read_frame(const struct decode_site *site,
     utf8_clean(text, e->type_bytes, t->type, sizeof t->type, NULL);
     utf8_clean(text + e->type_bytes, e->message_bytes, t->message,
                sizeof t->message, NULL);
+    if (e->kind == LANE_ERROR_RULE && e->code == 0)
+        e->has_code = 0; /* errno was cleared by something: no number */
     if (e->kind == LANE_ERROR_RULE && e->rule < site->count &&
         site->item[e->rule].direction == LANE_RULE)
         t->rule = site->item[e->rule].key;
@@ -251,7 +254,8 @@ void decode_ending(const char *kind, const char *type, const char *handler,
 
 int decode_error(const struct decode_site *site,
                  const struct decode_frame *frame,
-                 const struct decode_context *context, struct cJSON **out,
+                 const struct decode_context *context,
+                 const struct cJSON *input, struct cJSON **out,
                  struct decode_result *group)
 {
     lane_assert(site != NULL && out != NULL);
@@ -273,6 +277,8 @@ int decode_error(const struct decode_site *site,
     add_return(o, &e);
     add_integer(o, "errno", number != 0, number);
     add_text(o, "message", t.message);
+    if (is_rule)
+        judged_add(o, t.rule, input);
     add_context(o, context);
     group->error_kind = kinds[e.kind];
     add_group(o, site, context ? context->groups : NULL, group);

@@ -118,11 +118,17 @@ static void span_of_record(struct session *s, uint32_t lane,
     lane_assert(lane < LANE_MAX);
     uint32_t status = r->site_status >> 24;
     uint32_t opener = LANE_REF_LANE(r->span);
+    bool has_value = (r->site_status & LANE_SITE_VALUE) != 0;
+    bool has_input = (r->site_status & LANE_SITE_INPUT) != 0;
     *span = (struct drain_span){
         .ref = r->span,
         .parent = r->parent,
         .t0 = r->t0_ticks,
-        .capture = r->capture,
+        .capture = !has_value  ? r->capture
+                   : has_input ? LANE_FIRST_POSITION
+                               : 0,
+        .value = r->capture,
+        .has_value = has_value,
         .site = LANE_SITE_OF(r->site_status),
         .context = r->context_depth & 0xffffff,
         .depth = r->context_depth >> 24,

@@ -7,7 +7,9 @@
 /* A span on its way into the store. */
 struct drain_span {
     uint64_t ref, parent, t0;
-    uint64_t capture; /* as in its record */
+    uint64_t capture; /* as in its record; of one with a value what stood there
+                         else */
+    uint64_t value;   /* has_value: of its only output */
     uint32_t site, context, depth, process, generation;
     int64_t trace;
     int64_t duration_ns, self_ns, cpu_ns; /* STORE_NULL: unknown */
@@ -18,7 +20,8 @@ struct drain_span {
     bool is_deep;  /* the counters have its numbers */
     bool is_part;  /* a call that it made has no record */
     bool is_lost;  /* its writer had no room for values */
-    bool is_kept;  /* from beside the log: it may be stored already */
+    bool has_value;
+    bool is_kept; /* from beside the log: it may be stored already */
 };
 
 /* Why the values are missing that its record (or the site, of what was lost)

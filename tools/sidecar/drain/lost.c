@@ -31,6 +31,7 @@ void lost_find(const struct session *s, const struct drain_span *span,
     bool has_input = p && p->frame[LANE_FRAME_INPUT].payload;
     bool has_output = p && (p->frame[LANE_FRAME_OUTPUT].payload ||
                             p->frame[LANE_FRAME_LATER].payload);
+    has_output |= span->has_value;
     /* the other meaning of the word has no position and no frames */
     uint64_t capture = span->capture & LANE_CAPTURE_QUEUE ? 0 : span->capture;
     bool takes_input = site_has(site, false);

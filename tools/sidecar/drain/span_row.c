@@ -27,6 +27,28 @@ static struct decode_frame frame_of(const struct session *s,
     return (struct decode_frame){f->payload, f->len_bytes, count, site};
 }
 
+/* A value that stands in the record itself, as a frame would have it, in
+ * `payload`: of the only output that its site has. False: which one? */
+static bool frame_of_value(const struct decode_site *site, uint64_t value,
+                           uint64_t payload[2], struct decode_frame *frame)
+{
+    uint32_t found = 0, count = 0;
+    for (uint32_t i = 0; i < site->count; i++)
+        if (site->item[i].direction == LANE_OUTPUT) {
+            found = i;
+            count++;
+        }
+    if (count != 1 || site->item[found].type == LANE_VALUE_TEXT)
+        return false;
+    struct lane_value head = {.item = (uint16_t)found,
+                              .type = site->item[found].type,
+                              .len_bytes = sizeof value};
+    memcpy(&payload[0], &head, sizeof head);
+    payload[1] = value;
+    *frame = (struct decode_frame){(const uint8_t *)payload, 16, 1, NULL};
+    return true;
+}
+
 /* Its values as JSON. 0 or -errno. */
 static int values_decode(struct session *s, const struct drain_span *span,
                          const struct pending *p, bool is_final, int64_t step,
@@ -35,6 +57,10 @@ static int values_decode(struct session *s, const struct drain_span *span,
     struct decode_frame input = frame_of(s, p, LANE_FRAME_INPUT);
     struct decode_frame output = frame_of(s, p, LANE_FRAME_OUTPUT);
     struct decode_frame later = frame_of(s, p, LANE_FRAME_LATER);
+    uint64_t value[2];
+    if (span->has_value && !frame_of_value(&s->site[span->site].decode,
+                                           span->value, value, &output))
+        s->corrupt++;
     struct decode_frame error = frame_of(s, p, LANE_FRAME_ERROR);
     bool has_context =
         is_final && (error.payload || stacks_is_fatal(p, span->died_by));
@@ -155,7 +181,7 @@ int drain_span_store(struct session *s, const struct drain_span *span,
             &s->clock, span->t0,
             span->t0 + (uint64_t)clock_to_ns((double)span->duration_ns /
                                              clock_rate(&s->clock)));
-    if (p || step || span->capture || span->is_lost)
+    if (p || step || span->capture || span->has_value || span->is_lost)
         rc = values_decode(s, span, p, is_final, step, &json);
     if (rc == 0)
         rc = attribute_merge(p, &json.attributes);

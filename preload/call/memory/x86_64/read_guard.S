@@ -60,24 +60,23 @@ end_function read_guarded_copy
  * tells the first one. */
 function read_guarded_text
     xorl %eax, %eax
-    movabsq $0x0101010101010101, %r8
+    movabsq $-0x0101010101010101, %r8
     movabsq $0x8080808080808080, %r9
+    leaq -8(%rdx), %r11 /* the last word's place; negative: there is none */
     jmp 2f
 1:
 text_word:
     movq (%rsi,%rax), %rcx
     movq %rcx, (%rdi,%rax)
-    movq %rcx, %r10
+    leaq (%rcx,%r8), %r10
     notq %rcx
-    subq %r8, %r10
     andq %r9, %rcx
     andq %rcx, %r10
     jnz 5f
     addq $8, %rax
 2:
-    leaq 8(%rax), %rcx
-    cmpq %rdx, %rcx
-    jbe 1b
+    cmpq %r11, %rax
+    jle 1b
 3:
     cmpq %rdx, %rax
     jae 4f

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Another function's table ends where the next one begins, whose distances lead
+ * elsewhere from there: not into f. */
+#include "case.h"
+FUNC
+        mov     %rdi, %rax
+1:      mov     %esi, %edx
+        test    %rdi, %rdi
+        ret
+END
+        .balign 16
+        .skip   256, 0x90
+FUNC g
+        lea     table(%rip), %rdx
+        movslq  (%rdx,%rdi,4), %rax
+        add     %rdx, %rax
+        jmp     *%rax
+2:      mov     $1, %eax
+        ret
+END g
+        .section .rodata
+        .balign 4
+table:  .long   2b - table
+        .long   2b + 1 - table
+        .long   1b - table
