@@ -8,6 +8,7 @@
 #include "tools/cli/compare/cmd_diff.h"
 #include "tools/cli/live/cmd_live.h"
 #include "tools/common/config.h"
+#include "tools/common/inherited.h"
 #include "tools/common/options.h"
 #include "tools/common/text/text.h"
 #include <errno.h>
@@ -107,7 +108,7 @@ static int check_output(const char *command, int status)
                            errno ? ": " : "", errno ? strerror(errno) : "");
 }
 
-int main(int argc, char **argv)
+static int command_line(int argc, char **argv)
 {
     setlocale(LC_CTYPE, "");
     config_load();
@@ -124,4 +125,10 @@ int main(int argc, char **argv)
     if (!command)
         return unknown(argv[1]);
     return check_output(command->name, command->run(argc - 1, argv + 1));
+}
+
+int main(int argc, char **argv)
+{
+    inherited_take();
+    return inherited_run(command_line, argc, argv);
 }

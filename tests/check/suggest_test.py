@@ -8,6 +8,7 @@ usage: suggest_test.py HANDSPAN CASE
 EXPERT was written before suggest was: the handlers that somebody who knows the
 program would put into its manifest.
 """
+import glob
 import os
 import re
 import sys
@@ -206,6 +207,30 @@ def case_globs():
         expect(len(names) > 10, True, out)
         p.handspan("suggest", "samtools", "no_such_*", status=1)
         p.handspan("suggest", "no-such-program", status=2)
+
+
+def case_words():
+    """What a program imports is in it whatever it is called; a vocabulary of
+    builtins is no list of handlers; of libraries that it hardly uses only what
+    it imports is there. Go: at once that nothing can be traced."""
+    with Place() as p:
+        draft = p.handspan("suggest", "jq", status=0).stdout
+        for name in "jq_next", "jv_parser_next":
+            expect_in(f"[[span]] {name};", draft, "imported, or large")
+        found = sorted(glob.glob("/usr/lib/postgresql/*/bin/postgres"))
+        draft = p.handspan("suggest", found[-1], status=0).stdout
+        names = re.findall(r"^\[\[span\]\] (\w+);", draft, re.M)
+        for name in "PortalRun", "ExecutorRun", "ProcessUtility":
+            expect(name in names, True, f"{name} in {names}")
+        expect(len(names) < 400, True, f"{len(names)} names")
+        p.write("go.c", 'asm(".section .note.go.buildid,\\"a\\",@note\\n"\n'
+                '".long 3, 4, 4\\n.asciz \\"Go\\"\\n.balign 4\\n'
+                '.long 1\\n.text");\nint run_all(void) { return 0; }\n'
+                "int main(void) { return run_all(); }\n")
+        p.sh(f"{CC} -o go go.c")
+        said = p.handspan("suggest", "./go", status=1)
+        expect(said.stdout, "", "no draft")
+        expect_in("is written in Go", said.stderr, "why")
 
 
 if len(sys.argv) > 2 and sys.argv[2] in EXPERT:

@@ -2,10 +2,12 @@
 /*
  * The program of manager_test.py: says what it was told by its manager.
  *
- *   signals     notes each signal until SIGRTMAX, then says which came how
- * often and with what values; status 7 told        says the pids in its
- * environment and its own, sends READY=1 orphans     leaves a child to whoever
- * reaps; says whether it was reaped idle        until it is killed
+ * - signals: notes each signal until SIGRTMAX, then says which came how often
+ *   and with what values; status 7
+ * - told: says the pids in its environment and its own, sends READY=1
+ * - state: says the signals and limits that it was started with; status 6
+ * - orphans: leaves a child to whoever reaps; says whether it was reaped
+ * - idle: until it is killed
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -14,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -93,6 +96,28 @@ static int orphans(void)
     return 1;
 }
 
+/* What it was started with. */
+static int state(void)
+{
+    struct sigaction action;
+    struct rlimit limit;
+    sigset_t mask;
+    for (int i = 1; i < NSIG; i++) {
+        if (sigaction(i, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+            printf("ignored %d\n", i);
+    }
+    sigprocmask(SIG_SETMASK, NULL, &mask);
+    for (int i = 1; i < NSIG; i++) {
+        if (sigismember(&mask, i) == 1)
+            printf("blocked %d\n", i);
+    }
+    for (int i = 0; i < RLIM_NLIMITS; i++) {
+        if (getrlimit((enum __rlimit_resource)i, &limit) == 0)
+            printf("limit %d: %lu %lu\n", i, limit.rlim_cur, limit.rlim_max);
+    }
+    return 6;
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
@@ -102,6 +127,8 @@ int main(int argc, char **argv)
         return told();
     if (strcmp(what, "orphans") == 0)
         return orphans();
+    if (strcmp(what, "state") == 0)
+        return state();
     printf("ready %d\n", (int)getpid());
     fflush(stdout);
     for (;;)

@@ -6,6 +6,7 @@ same. Usage: manager_test.py HANDSPAN PROGRAM [unittest arguments]
 """
 import ctypes
 import os
+import resource
 import signal
 import socket
 import struct
@@ -80,6 +81,25 @@ class Manager(unittest.TestCase):
                       f"{int(signal.SIGRTMIN) + 1000}\n", untraced[0])
         self.assertEqual(untraced, self.say_all(True))
 
+    EARLY = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGUSR1,
+             signal.SIGRTMIN + 1)
+
+    def say_early(self, traced):
+        """Each is sent before the first instruction, and waits."""
+        def wait_for_it():
+            signal.pthread_sigmask(signal.SIG_BLOCK, self.EARLY)
+            for number in self.EARLY:
+                os.kill(os.getpid(), number)
+        child = self.start(traced, "signals", preexec_fn=wait_for_it)
+        self.ready(child)
+        os.kill(child.pid, signal.SIGRTMAX)
+        return child.stdout.read(), child.wait(60)
+
+    def test_signals_from_before_the_start(self):
+        untraced = self.say_early(False)
+        self.assertIn("15 x1 0\n", untraced[0])
+        self.assertEqual(untraced, self.say_early(True))
+
     def test_dies_of_every_signal(self):
         for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGRTMIN + 3,
                        signal.SIGPIPE, signal.SIGABRT, signal.SIGKILL):
@@ -121,6 +141,42 @@ class Manager(unittest.TestCase):
             self.assertTrue(os.WIFCONTINUED(status))
         os.kill(child.pid, signal.SIGTERM)
         self.assertEqual(-signal.SIGTERM, child.wait(60))
+
+    # ---- what it was started with -------------------------------------------
+
+    def state(self, traced, arrange):
+        done = subprocess.run(
+            self.command(traced, "state"), env=self.env, cwd=self.path,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=60, preexec_fn=arrange, restore_signals=False)
+        return (done.returncode, done.stdout), done.stderr
+
+    def assert_same_state(self, arrange, said=""):
+        untraced, _ = self.state(False, arrange)
+        self.assertEqual(6, untraced[0])
+        traced, told = self.state(True, arrange)
+        self.assertEqual(untraced, traced)
+        self.assertIn(said, told)
+        if not said:
+            self.assertEqual("", told)
+        self.end_sidecar()
+
+    def test_signals_as_it_was_started_with(self):
+        self.assert_same_state(
+            lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+        self.assert_same_state(lambda: [
+            signal.signal(n, signal.SIG_IGN) for n in range(1, 32)
+            if n not in (signal.SIGKILL, signal.SIGSTOP)])
+        self.assert_same_state(lambda: signal.pthread_sigmask(
+            signal.SIG_BLOCK, range(1, 32)))
+
+    def test_little_stack(self):
+        self.assert_same_state(lambda: resource.setrlimit(
+            resource.RLIMIT_STACK, (64 << 10, 64 << 10)))
+
+    def test_no_room_for_a_child(self):
+        self.assert_same_state(lambda: resource.setrlimit(
+            resource.RLIMIT_NOFILE, (4, 4)), "takes our place")
 
     # ---- what names a pid ---------------------------------------------------
 

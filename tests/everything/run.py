@@ -24,7 +24,8 @@ import fixture  # noqa: E402
 PYTHON, TIMEOUT_S = "/usr/bin/python3", 1500
 MOST = "3968"  # functions that one process has room for
 # What differs from run to run: addresses, times, pids.
-VARYING = re.compile(rb"0x[0-9a-f]+|\d+(\.\d+)? ?(ms|sec|min|s)\b|"
+VARYING = re.compile(rb"\ntest_\w+ passed in .*|\d+:\d\d:\d\d(?= (?:Run|load))|"
+                     rb"0x[0-9a-f]+|\d+(\.\d+)? ?(ms|sec|min|s)\b|"
                      rb"Total duration: .*|test_python_\w+|\[\d+/\d+\]|load avg: [\d.]+ *")
 
 Line = collections.namedtuple("Line", "is_ci object globs command")

@@ -211,7 +211,7 @@ suite_crypto() {
         for t in evp_test bntest sha_test rsa_test dsatest ectest; do
             gcc -w -O1 -Iinclude -Iapps/include -Itest -I. -o programs/$t test/$t.c libtestutil.a -lcrypto || exit 1
         done) >log 2>&1 || { tail -5 log; exit 1; }
-    manifests "$(ldconfig -p | awk '$1 == "libcrypto.so.3" { print $NF; exit }')" 'libcrypto.so.3'
+    manifests "$(ldconfig -p | awk '$1 == "libcrypto.so.3" && !n++ { print $NF }')" 'libcrypto.so.3'
     cat >run <<-'END'
 		cd source
 		tell() { # NAME COMMAND...

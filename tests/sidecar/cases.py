@@ -401,6 +401,21 @@ def case_bad_sessions():
     p.done()
 
 
+def case_older():
+    """A session of the major version before is read, whole."""
+    p = Place()
+    _, _, whole = p.wrote("records=500", "values=2")
+    with open(os.path.join(p.dir, whole), "r+b") as f:
+        f.seek(8)
+        expect(f.read(2), b"\3\0", "major version")
+        f.seek(8)
+        f.write(b"\2\0")
+    p.drain()
+    expect(p.sessions(), [], "session files")
+    check_exact(p, 1, 500)
+    p.done()
+
+
 def stillborn(pids, *how, status):
     """Files without anything in them, as of these processes; what is left."""
     place = Place()

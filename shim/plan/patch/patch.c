@@ -323,7 +323,9 @@ const char *plan_verdict_text(enum plan_verdict verdict)
     static const char *const text[PLAN_VERDICTS] = {
         [PLAN_OK] = "it can be patched",
         [PLAN_NO_FUNCTION] = "no function is known to start there",
-        [PLAN_TOO_SHORT] = "it is shorter than a jump",
+        [PLAN_TOO_SHORT] =
+            "it is shorter than a jump, and what follows is no padding "
+            "(-fpatchable-function-entry=5 makes room)",
         [PLAN_UNDECODABLE] = "its code cannot be decoded",
         [PLAN_BRANCH_INTO] = "a branch leads into its first bytes",
         [PLAN_BRANCH_MAYBE] = "what may be a branch leads into its first bytes",

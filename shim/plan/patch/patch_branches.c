@@ -110,12 +110,22 @@ static bool is_entry(const struct patch_job *job, uint64_t target)
 /* ---- from anywhere --------------------------------------------------------
  */
 
+/* -fpatchable-function-entry lists where it left room behind an endbr64: nops,
+ * with which no label begins. */
+static bool is_room(const struct patch_job *job, uint64_t target)
+{
+    struct plan_insn insn;
+    return target == job->patch_vaddr && target != job->vaddr &&
+           plan_decode(&job->reader, target, &insn) && plan_insn_is_nop(&insn);
+}
+
 static enum plan_verdict check_word(struct patch_job *job, uint64_t target,
                                     uint64_t place)
 {
     if (patch_is_displaced(job, target))
         return refuse(job, place, PLAN_LABEL_INTO);
-    if (is_entry(job, target)) /* beside its labels: see image_branches.c */
+    /* beside its labels: see image_branches.c */
+    if (is_entry(job, target) && !is_room(job, target))
         return refuse(job, place, PLAN_LOOP_TO_ENTRY);
     return PLAN_OK;
 }

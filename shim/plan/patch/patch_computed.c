@@ -222,6 +222,13 @@ static bool leads_by(const struct patch_job *job, uint64_t base, int64_t number)
            is_second_entry(job, base - (uint64_t)number);
 }
 
+/* add, sub or lea with a number of 8 bits, which is at p + 2. */
+static bool adds_small(const uint8_t *p)
+{
+    return (p[0] == 0x83 && (p[1] & 0xd0) == 0xc0) ||
+           (p[0] == 0x8d && (p[1] & 0xc0) == 0x40);
+}
+
 /* Is there a number between the base and the jump that leads from one into
  * what is displaced? */
 static bool has_number(const struct before *before, const struct base *base)
@@ -237,7 +244,8 @@ static bool has_number(const struct before *before, const struct base *base)
         int32_t number;
         memcpy(&number, code + i, sizeof number);
         if (leads_by(job, base->vaddr, number) ||
-            (is_near && leads_by(job, base->vaddr, (int8_t)code[i])))
+            (is_near && i >= 2 && adds_small(code + i - 2) &&
+             leads_by(job, base->vaddr, (int8_t)code[i])))
             return true;
     }
     return false;

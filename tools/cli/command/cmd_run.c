@@ -375,8 +375,9 @@ static int run(struct run *r, char **argv)
     late_begin(&r->late);
     err = child_run(program.path, argv, &r->child, on_end, r);
     if (err) {
-        options_trouble("cannot start '%s': %s", argv[0], strerror(-err));
-        return EXIT_STRICT;
+        options_trouble("it takes our place, nothing sums it up: no child: %s",
+                        strerror(-err));
+        return become(program.path, argv);
     }
     if (r->child.exec_errno)
         return not_runnable(argv[0], -r->child.exec_errno);

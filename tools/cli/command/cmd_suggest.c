@@ -65,7 +65,7 @@ static void last_identifier(const char *qualified, char *out, size_t cap)
 static void print_comment(const struct candidate *c)
 {
     static const char *const kinds[SUGGEST_KINDS] = {
-        NULL, NULL, "called by the program", NULL, NULL, NULL};
+        NULL, NULL, "called by the program", NULL, NULL, NULL, NULL};
     bool any = false;
     printf("// ");
     if (c->debug.is_known)
@@ -139,7 +139,9 @@ static void print_candidate(const struct candidate *c)
     print_comment(c);
     if (!c->name) {
         printf("[[span(\"%s_%llx\"), at(0x%llx)]];\n",
-               c->kind == SUGGEST_TABLE ? "table" : "callback",
+               c->kind == SUGGEST_TABLE || c->kind == SUGGEST_BUILTIN
+                   ? "table"
+                   : "callback",
                (unsigned long long)c->vaddr, (unsigned long long)c->vaddr);
     } else if (demangled && status == 0) {
         print_cxx(c, demangled);
@@ -270,6 +272,12 @@ static int suggest(const char *name, const struct suggest_choice *choice)
         options_trouble("%s", program.why);
     if (objects_load(program.path, &objects, why, sizeof why) < 0)
         return options_trouble("%s", why);
+    if (objects.at[0].image.is_go) {
+        objects_free(&objects);
+        options_trouble("'%s' is written in Go: its functions cannot be traced",
+                        program.path);
+        return EXIT_FOUND;
+    }
     if (is_library)
         objects.at[0].kind = OBJECT_PLAIN;
     err = suggest_choose(&objects, choice, &list, &notes);

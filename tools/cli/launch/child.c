@@ -9,6 +9,7 @@
 #include "lane/format/exec_time.h"
 #include "tools/cli/launch/sidecar_control.h"
 #include "lane/x86_64/machine.h"
+#include "tools/common/inherited.h"
 #include "tools/common/text/format.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -141,6 +142,7 @@ static void tell_time(void)
 
 void child_exec(const char *path, char **argv)
 {
+    inherited_give_back();
     tell_time();
     execv(path, argv);
     if (errno == ENOEXEC)

@@ -17,6 +17,7 @@ enum {
     NEAR_BYTES = 48, /* from the lea to the call */
     TABLE_LEAST = 2, /* pointers in a row, up to TABLE_GAP bytes apart */
     TABLE_GAP = 40,
+    BUILTINS_LEAST = 100, /* of such a table */
 };
 
 struct pointer {
@@ -118,8 +119,9 @@ static void add_tables(struct suggestions *s, const struct object *object)
             char note[128];
             snprintf(note, sizeof note, "in the table at 0x%llx",
                      (unsigned long long)p.list[i].at);
-            suggest_add(s, object, name_at(&object->image, p.list[j].to),
-                        p.list[j].to, SUGGEST_TABLE, note);
+            suggest_add(
+                s, object, name_at(&object->image, p.list[j].to), p.list[j].to,
+                n < BUILTINS_LEAST ? SUGGEST_TABLE : SUGGEST_BUILTIN, note);
         }
     }
     free(p.list);

@@ -6,17 +6,20 @@
 #include "shim/plan/plan.h"
 #include "tools/cli/program/functions.h"
 #include "tools/common/text/hash.h"
+#include <elf.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    OWN_MOST = 60, /* functions of the program itself */
+    OWN_MOST = 150, /* functions of the program itself */
     LIBRARY_MOST = 120,
     CANDIDATES_MOST = 20000,
     EXPORT_LEAST_BYTES = 8,
     OWN_LEAST_BYTES = 24,
+    NAMELESS_LEAST_BYTES = 1024,
+    CALLERS_MOST = 64,
 };
 
 /* ---- the list ----------------------------------------------------------- */
@@ -45,6 +48,13 @@ static uint32_t *slot_of(const struct suggestions *s,
             (object || strcmp(c->name, name) == 0))
             return slot;
     }
+}
+
+struct candidate *suggest_find(const struct suggestions *s,
+                               const struct object *object, uint64_t vaddr)
+{
+    uint32_t slot = s->cap ? *slot_of(s, object, "", vaddr) : 0;
+    return slot ? &s->at[slot - 1] : NULL;
 }
 
 static bool grow(struct suggestions *s)
@@ -120,7 +130,8 @@ static bool is_wanted(const struct from *f, const char *name)
                 return true;
         return false;
     }
-    return f->kind == SUGGEST_OWN ? score >= 0 : score >= 1;
+    /* what it imports it wants to be done, whatever the word for it */
+    return score >= (f->kind == SUGGEST_OWN ? 0 : -1);
 }
 
 static int is_cold_part(void *context, const struct plan_symbol *symbol,
@@ -140,6 +151,15 @@ static bool has_cold_part(const struct object *object, const char *name)
                              cold) != 0;
 }
 
+/* What has no word of work in its name and is large does work, too. */
+static uint64_t least_bytes(enum suggest_kind kind, const char *name)
+{
+    if (kind != SUGGEST_EXPORT)
+        return OWN_LEAST_BYTES;
+    return suggest_score_name(name) >= 1 ? EXPORT_LEAST_BYTES
+                                         : NAMELESS_LEAST_BYTES;
+}
+
 static int take_symbol(void *context, const struct plan_symbol *symbol)
 {
     struct from *f = context;
@@ -151,8 +171,7 @@ static int take_symbol(void *context, const struct plan_symbol *symbol)
     if (!f->choice->glob_count &&
         plan_image_function_extent(&f->object->image, symbol->vaddr, &end) ==
             0 &&
-        end - symbol->vaddr < (f->kind == SUGGEST_EXPORT ? EXPORT_LEAST_BYTES
-                                                         : OWN_LEAST_BYTES) &&
+        end - symbol->vaddr < least_bytes(f->kind, symbol->name) &&
         !has_cold_part(f->object, symbol->name))
         return 0;
     suggest_add(f->s, f->object, symbol->name, symbol->vaddr, f->kind, NULL);
@@ -179,6 +198,42 @@ static int take_import(void *context, const struct plan_slot *slot)
     return 0;
 }
 
+/* Code of an object, in bytes. */
+static uint64_t code_bytes(const struct object *o)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < o->image.segment_count; i++)
+        if (o->image.segments[i].flags & PF_X)
+            sum += o->image.segments[i].filesz;
+    return sum;
+}
+
+static bool is_installed(const struct object *o)
+{
+    return strncmp(o->path, "/usr/lib/", 9) == 0 ||
+           strncmp(o->path, "/lib/", 5) == 0 ||
+           strncmp(o->path, "/lib64/", 7) == 0;
+}
+
+/* The one library that a small program is made around: what it imports most of,
+ * and more code than it has itself. NULL: it has its work itself. */
+static const struct object *core_of(const struct suggestions *s,
+                                    const struct objects *objects)
+{
+    const struct object *core = NULL;
+    size_t most = 0;
+    for (size_t i = 1; i < objects->count; i++) {
+        const struct object *o = &objects->at[i];
+        size_t n = 0;
+        for (size_t j = 0; j < s->count; j++)
+            n += s->at[j].object == o;
+        if (n > most && code_bytes(o) > code_bytes(&objects->at[0]))
+            core = o;
+        most = n > most ? n : most;
+    }
+    return core;
+}
+
 static void collect(struct suggestions *s, const struct objects *objects,
                     const struct suggest_choice *choice)
 {
@@ -191,10 +246,12 @@ static void collect(struct suggestions *s, const struct objects *objects,
     plan_image_each_function(&f.object->image, take_symbol, &f);
     f.kind = SUGGEST_IMPORT;
     plan_image_each_slot(&f.object->image, take_import, &f);
+    const struct object *core = core_of(s, objects);
     for (size_t i = 1; i < objects->count; i++) {
         f.object = &objects->at[i];
         f.kind = SUGGEST_EXPORT;
-        if (f.object->parent == 0 && !suggest_is_plumbing(f.object))
+        if (f.object->parent == 0 && !suggest_is_plumbing(f.object) &&
+            (choice->glob_count || f.object == core || !is_installed(f.object)))
             plan_image_each_function(&f.object->image, take_symbol, &f);
     }
     if (choice->glob_count)
@@ -254,17 +311,21 @@ static bool is_helper(const struct candidate *c)
          strstr(c->name, "D1Ev") || strstr(c->name, "D2Ev") ||
          strncmp(c->name, "_ZN9__gnu_cxx", 13) == 0))
         return true;
-    return (c->kind == SUGGEST_TABLE || c->kind == SUGGEST_CALLBACK) &&
+    return (c->kind == SUGGEST_TABLE || c->kind == SUGGEST_BUILTIN ||
+            c->kind == SUGGEST_CALLBACK) &&
            c->score < 0;
 }
 
 static int rank(const struct candidate *c)
 {
-    int kinds[SUGGEST_KINDS] = {0, 0, 6, 6, 6, 8};
-    int size = 0;
+    int kinds[SUGGEST_KINDS] = {0, 0, 6, -20, 6, 6, 8};
+    int size = 0, called = 0;
     for (uint64_t n = c->size_bytes; n > 15; n /= 16)
         size++;
-    return 2 * (c->score > 4 ? 4 : c->score) + kinds[c->kind] + size;
+    /* from several places; what is called from everywhere is a helper */
+    for (uint32_t n = c->callers; c->callers <= CALLERS_MOST && n > 1; n /= 2)
+        called += called < 3;
+    return 2 * (c->score > 5 ? 5 : c->score) + kinds[c->kind] + size + called;
 }
 
 static int compare(const void *a, const void *b)
@@ -286,24 +347,25 @@ static void leave_out(struct suggestions *s, const struct objects *objects,
 {
     void *scratch = malloc(plan_scratch_bytes());
     const struct object *last = NULL;
-    size_t shown = 0;
+    size_t shown[2] = {0}; /* of an object; what is imported of it apart */
     for (size_t i = 0; i < s->count; i++) {
         struct candidate *c = &s->at[i];
+        size_t *of_kind = &shown[c->kind == SUGGEST_IMPORT];
         bool own = c->object && c->object->kind == OBJECT_MAIN;
         size_t most = own ? OWN_MOST : LIBRARY_MOST;
         if (c->object != last)
-            shown = 0;
+            shown[0] = shown[1] = 0;
         last = c->object;
         if (!choice->glob_count && is_helper(c)) {
             c->is_left_out = true;
-        } else if (!choice->glob_count && shown >= most) {
+        } else if (!choice->glob_count && *of_kind >= most) {
             c->is_left_out = true; /* whether it could be bound is not asked:
                                       that costs most */
             notes->beyond++;
         } else if (!scratch || !can_be_bound(objects, c, scratch)) {
             c->is_left_out = true;
         } else {
-            shown++;
+            ++*of_kind;
         }
     }
     free(scratch);
@@ -318,6 +380,7 @@ int suggest_choose(const struct objects *objects,
     collect(out, objects, choice);
     for (size_t i = 0; i < objects->count; i++)
         ask_debug(out, &objects->at[i], notes);
+    suggest_count_calls(out, objects);
     if (out->count > 0)
         qsort(out->at, out->count, sizeof *out->at, compare);
     leave_out(out, objects, choice, notes);

@@ -71,14 +71,19 @@ static int score_word(const char *at, size_t len)
     return found ? found->score : 0;
 }
 
-/* The word at `at`: up to an underscore, a capital after a small letter, or a
- * digit. */
+/* A capital after a small letter, or the last one of an acronym: GDAL|Open. */
+static bool begins_word(const char *at)
+{
+    return isupper((unsigned char)at[0]) &&
+           (islower((unsigned char)at[-1]) ||
+            (isupper((unsigned char)at[-1]) && islower((unsigned char)at[1])));
+}
+
+/* The word at `at`: up to what is no letter, or the next word. */
 static size_t word_len(const char *at)
 {
     size_t n = 0;
-    while (isalpha((unsigned char)at[n]) &&
-           !(n && isupper((unsigned char)at[n]) &&
-             islower((unsigned char)at[n - 1])))
+    while (isalpha((unsigned char)at[n]) && !(n && begins_word(at + n)))
         n++;
     return n;
 }
@@ -120,7 +125,8 @@ static int score_words(const char *name)
         at += n ? n : 1;
     }
     /* what the work is made of has short names */
-    return score > 1 ? score + (count <= 3) + (count <= 4) - (count > 5)
+    return score > 1 ? score + (count <= 3) + (count <= 4) - (count > 5) +
+                           (count == 2)
                      : score;
 }
 

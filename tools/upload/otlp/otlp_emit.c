@@ -283,3 +283,84 @@ void emit_number(struct emit *e, unsigned field, const char *name, uint32_t n)
     key(e, field, WIRE_VARINT);
     varint(e, n);
 }
+
+/* ---- attributes ---------------------------------------------------------- */
+
+static size_t varint_bytes(uint64_t n)
+{
+    size_t len = 1;
+    for (; n >= 0x80; n >>= 7)
+        len++;
+    return len;
+}
+
+static char *put_varint(char *at, uint64_t n)
+{
+    for (; n >= 0x80; n >>= 7)
+        *at++ = (char)(n | 0x80);
+    *at++ = (char)n;
+    return at;
+}
+
+static char *put_tag(char *at, unsigned field, enum wire wire, uint64_t n)
+{
+    return put_varint(put_varint(at, (uint64_t)field << 3 | wire), n);
+}
+
+/* Protobuf, whose lengths are all known before: KeyValue { key = 1; value = 2
+ * }, its AnyValue being `value_bytes` that the caller writes. Returns where. */
+static char *begin_attribute(struct emit *e, unsigned field, const char *name,
+                             size_t value_bytes)
+{
+    size_t name_bytes = strlen(name);
+    size_t body = 1 + varint_bytes(name_bytes) + name_bytes + 1 +
+                  varint_bytes(value_bytes) + value_bytes;
+    size_t head = varint_bytes((uint64_t)field << 3) + varint_bytes(body);
+    char *at = buf_room(&e->out, head + body);
+    if (!at)
+        return NULL;
+    at[head + body] = 0;
+    e->out.len_bytes += head + body;
+    at = put_tag(at, field, WIRE_BYTES, body);
+    at = put_tag(at, 1, WIRE_BYTES, name_bytes);
+    memcpy(at, name, name_bytes);
+    return put_tag(at + name_bytes, 2, WIRE_BYTES, value_bytes);
+}
+
+void emit_attribute_text(struct emit *e, unsigned field, const char *name,
+                         const char *text)
+{
+    size_t len;
+    if (!text)
+        return;
+    if (e->encoding == EMIT_PROTOBUF && is_plain(text, &len)) {
+        char *at = begin_attribute(e, field, name, 1 + varint_bytes(len) + len);
+        if (at)
+            memcpy(put_tag(at, 1, WIRE_BYTES, len), text, len);
+        return;
+    }
+    emit_item(e, field);
+    emit_text(e, 1, "key", name);
+    emit_open(e, 2, "value");
+    emit_text(e, 1, "stringValue", text);
+    emit_close(e);
+    emit_close(e);
+}
+
+void emit_attribute_int(struct emit *e, unsigned field, const char *name,
+                        int64_t n)
+{
+    if (e->encoding == EMIT_PROTOBUF) {
+        char *at =
+            begin_attribute(e, field, name, 1 + varint_bytes((uint64_t)n));
+        if (at)
+            put_tag(at, 3, WIRE_VARINT, (uint64_t)n);
+        return;
+    }
+    emit_item(e, field);
+    emit_text(e, 1, "key", name);
+    emit_open(e, 2, "value");
+    emit_int64(e, 3, "intValue", n);
+    emit_close(e);
+    emit_close(e);
+}

@@ -48,4 +48,10 @@ void emit_hex(struct emit *e, unsigned field, const char *name,
               const void *bytes, size_t len_bytes);
 void emit_fixed64(struct emit *e, unsigned field, const char *name, uint64_t n);
 void emit_int64(struct emit *e, unsigned field, const char *name, int64_t n);
+/* A KeyValue, item of the open list `field`; name is ASCII. NULL is left out.
+ */
+void emit_attribute_text(struct emit *e, unsigned field, const char *name,
+                         const char *text);
+void emit_attribute_int(struct emit *e, unsigned field, const char *name,
+                        int64_t n);
 void emit_number(struct emit *e, unsigned field, const char *name, uint32_t n);

@@ -23,30 +23,11 @@ enum {
 
 /* ---- attributes ---------------------------------------------------------- */
 
-static void attribute_text(struct emit *e, unsigned field, const char *key,
-                           const char *text)
-{
-    if (!text)
-        return;
-    emit_item(e, field);
-    emit_text(e, 1, "key", key);
-    emit_open(e, 2, "value");
-    emit_text(e, 1, "stringValue", text);
-    emit_close(e);
-    emit_close(e);
-}
-
 static void attribute_int(struct emit *e, unsigned field, const char *key,
                           int64_t n)
 {
-    if (n == UPLOAD_NULL)
-        return;
-    emit_item(e, field);
-    emit_text(e, 1, "key", key);
-    emit_open(e, 2, "value");
-    emit_int64(e, 3, "intValue", n);
-    emit_close(e);
-    emit_close(e);
+    if (n != UPLOAD_NULL)
+        emit_attribute_int(e, field, key, n);
 }
 
 /* ---- resource ------------------------------------------------------------ */
@@ -97,7 +78,7 @@ static void given_attributes(struct emit *e, const char *list)
         for (size_t i = 0; !is_ours && i < sizeof ours / sizeof *ours; i++)
             is_ours = strcmp(key, ours[i]) == 0;
         if (!is_ours && key[0])
-            attribute_text(e, RESOURCE_ATTRIBUTES, key, value);
+            emit_attribute_text(e, RESOURCE_ATTRIBUTES, key, value);
         at += len + (at[len] == ',');
     }
 }
@@ -132,19 +113,22 @@ static void put_resource(struct emit *e, const struct otlp_resource *r,
         name = r->name ? r->name : "unknown_service";
     emit_open(e, 1, "resource");
     emit_list(e, "attributes");
-    attribute_text(e, RESOURCE_ATTRIBUTES, "service.name", name);
-    attribute_text(e, RESOURCE_ATTRIBUTES, "host.name", r->host);
-    attribute_text(e, RESOURCE_ATTRIBUTES, "host.arch", "amd64");
-    attribute_text(e, RESOURCE_ATTRIBUTES, "os.type", "linux");
+    emit_attribute_text(e, RESOURCE_ATTRIBUTES, "service.name", name);
+    emit_attribute_text(e, RESOURCE_ATTRIBUTES, "host.name", r->host);
+    emit_attribute_text(e, RESOURCE_ATTRIBUTES, "host.arch", "amd64");
+    emit_attribute_text(e, RESOURCE_ATTRIBUTES, "os.type", "linux");
     attribute_int(e, RESOURCE_ATTRIBUTES, "process.pid", r->pid);
-    attribute_text(e, RESOURCE_ATTRIBUTES, "process.executable.name", r->name);
+    emit_attribute_text(e, RESOURCE_ATTRIBUTES, "process.executable.name",
+                        r->name);
     if (values)
-        attribute_text(e, RESOURCE_ATTRIBUTES, "process.executable.path",
-                       r->program);
-    attribute_text(e, RESOURCE_ATTRIBUTES, "telemetry.sdk.name", "handspan");
-    attribute_text(e, RESOURCE_ATTRIBUTES, "telemetry.sdk.language", "cpp");
-    attribute_text(e, RESOURCE_ATTRIBUTES, "telemetry.sdk.version",
-                   HANDSPAN_VERSION);
+        emit_attribute_text(e, RESOURCE_ATTRIBUTES, "process.executable.path",
+                            r->program);
+    emit_attribute_text(e, RESOURCE_ATTRIBUTES, "telemetry.sdk.name",
+                        "handspan");
+    emit_attribute_text(e, RESOURCE_ATTRIBUTES, "telemetry.sdk.language",
+                        "cpp");
+    emit_attribute_text(e, RESOURCE_ATTRIBUTES, "telemetry.sdk.version",
+                        HANDSPAN_VERSION);
     given_attributes(e, r->attributes);
     emit_list_end(e);
     emit_close(e);
@@ -212,7 +196,7 @@ static void put_stack(struct emit *e, const char *key, const char *json,
                message ? message : "");
     cJSON_ArrayForEach(frame, frames) frame_text(&text, frame);
     if (cJSON_GetArraySize(frames) > 0)
-        attribute_text(e, EVENT_ATTRIBUTES, key, buf_get(&text));
+        emit_attribute_text(e, EVENT_ATTRIBUTES, key, buf_get(&text));
     buf_free(&text);
     cJSON_Delete(frames);
 }
@@ -254,8 +238,8 @@ static void put_exception(struct emit *e, const struct upload_span *s,
     emit_fixed64(e, 1, "timeUnixNano", (uint64_t)at);
     emit_text(e, 2, "name", "exception");
     emit_list(e, "attributes");
-    attribute_text(e, EVENT_ATTRIBUTES, "exception.type", type);
-    attribute_text(e, EVENT_ATTRIBUTES, "exception.message", message);
+    emit_attribute_text(e, EVENT_ATTRIBUTES, "exception.type", type);
+    emit_attribute_text(e, EVENT_ATTRIBUTES, "exception.message", message);
     put_stack(e, "exception.stacktrace", s->error_frames, type, message);
     emit_list_end(e);
     emit_close(e);
@@ -341,7 +325,7 @@ static void put_values(struct emit *e, const struct upload_span *s)
                {"handspan.error", s->error}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (all[i].text && strcmp(all[i].text, empty) != 0)
-            attribute_text(e, SPAN_ATTRIBUTES, all[i].key, all[i].text);
+            emit_attribute_text(e, SPAN_ATTRIBUTES, all[i].key, all[i].text);
 }
 
 static void put_attributes(struct emit *e, const struct upload_span *s,
@@ -349,23 +333,25 @@ static void put_attributes(struct emit *e, const struct upload_span *s,
 {
     emit_list(e, "attributes");
     const char *slash = s->file && !values ? strrchr(s->file, '/') : NULL;
-    attribute_text(e, SPAN_ATTRIBUTES, "code.function.name", s->symbol);
-    attribute_text(e, SPAN_ATTRIBUTES, "code.file.path",
-                   slash ? slash + 1 : s->file);
+    emit_attribute_text(e, SPAN_ATTRIBUTES, "code.function.name", s->symbol);
+    emit_attribute_text(e, SPAN_ATTRIBUTES, "code.file.path",
+                        slash ? slash + 1 : s->file);
     attribute_int(e, SPAN_ATTRIBUTES, "code.line.number",
                   s->file ? s->line : UPLOAD_NULL);
     attribute_int(e, SPAN_ATTRIBUTES, "thread.id", s->tid);
-    attribute_text(e, SPAN_ATTRIBUTES, "thread.name", s->thread_name);
-    attribute_text(e, SPAN_ATTRIBUTES, "error.type",
-                   s->error_type ? s->error_type : s->error_kind);
-    attribute_text(e, SPAN_ATTRIBUTES, "handspan.error.rule", s->error_rule);
-    attribute_text(e, SPAN_ATTRIBUTES, "handspan.error.cause", s->error_cause);
-    attribute_text(e, SPAN_ATTRIBUTES, "handspan.error.group",
-                   s->error_fingerprint);
-    attribute_text(e, SPAN_ATTRIBUTES, "handspan.orphan", s->orphan);
-    attribute_text(e, SPAN_ATTRIBUTES, "handspan.object", s->object);
-    attribute_text(e, SPAN_ATTRIBUTES, "handspan.status", s->status);
-    attribute_text(e, SPAN_ATTRIBUTES, "handspan.ended_by", s->ended_by);
+    emit_attribute_text(e, SPAN_ATTRIBUTES, "thread.name", s->thread_name);
+    emit_attribute_text(e, SPAN_ATTRIBUTES, "error.type",
+                        s->error_type ? s->error_type : s->error_kind);
+    emit_attribute_text(e, SPAN_ATTRIBUTES, "handspan.error.rule",
+                        s->error_rule);
+    emit_attribute_text(e, SPAN_ATTRIBUTES, "handspan.error.cause",
+                        s->error_cause);
+    emit_attribute_text(e, SPAN_ATTRIBUTES, "handspan.error.group",
+                        s->error_fingerprint);
+    emit_attribute_text(e, SPAN_ATTRIBUTES, "handspan.orphan", s->orphan);
+    emit_attribute_text(e, SPAN_ATTRIBUTES, "handspan.object", s->object);
+    emit_attribute_text(e, SPAN_ATTRIBUTES, "handspan.status", s->status);
+    emit_attribute_text(e, SPAN_ATTRIBUTES, "handspan.ended_by", s->ended_by);
     attribute_int(e, SPAN_ATTRIBUTES, "handspan.self_ns", s->self_ns);
     attribute_int(e, SPAN_ATTRIBUTES, "handspan.cpu_ns", s->cpu_ns);
     attribute_int(e, SPAN_ATTRIBUTES, "handspan.queue_ns", s->queue_ns);
@@ -403,15 +389,15 @@ static void put_process(struct emit *e, const struct upload_process *p,
     emit_number(e, 6, "kind", KIND_INTERNAL);
     put_times(e, p->start_unix_ns, p->duration_ns);
     emit_list(e, "attributes");
-    attribute_text(e, SPAN_ATTRIBUTES, "handspan.status", p->status);
-    attribute_text(e, SPAN_ATTRIBUTES, "handspan.ended_by", p->ended_by);
+    emit_attribute_text(e, SPAN_ATTRIBUTES, "handspan.status", p->status);
+    emit_attribute_text(e, SPAN_ATTRIBUTES, "handspan.ended_by", p->ended_by);
     attribute_int(e, SPAN_ATTRIBUTES, "process.exit.code", p->exit_code);
     attribute_int(e, SPAN_ATTRIBUTES, "handspan.signal", p->signal);
     attribute_int(e, SPAN_ATTRIBUTES, "handspan.cpu_ns", p->cpu_ns);
     attribute_int(e, SPAN_ATTRIBUTES, "handspan.loading_ns", p->loading_ns);
     attribute_int(e, SPAN_ATTRIBUTES, "handspan.peak_bytes", p->peak_bytes);
     if (values)
-        attribute_text(e, SPAN_ATTRIBUTES, "handspan.command", p->command);
+        emit_attribute_text(e, SPAN_ATTRIBUTES, "handspan.command", p->command);
     emit_list_end(e);
     put_status(e, p->status, NULL);
 }
