@@ -301,6 +301,8 @@ struct manifest_want {
     bool is_pasted; /* C++ by its qualified name: its symbol is wanted, too */
     const char *pasted; /* as a demangler tells its name; NULL: is_pasted as in
                            a header, or not at all */
+    const char *qualifiers; /* is_pasted: " const &" behind its parameters; "":
+                               none, or it has no parameters */
     bool has_params;
     const struct manifest_param *params; /* if it was pasted with them */
     uint32_t param_count;
@@ -387,6 +389,9 @@ struct manifest_cxx_name {
 };
 bool manifest_cxx_name(const char *text, size_t len,
                        struct manifest_cxx_name *out);
+/* Of what stands behind the parameters, the bytes that belong to the name:
+ * " const &" of " const & noexcept". */
+size_t manifest_cxx_qualifiers(const char *text, size_t len);
 /* The bytes of the parameter that begins there, up to its comma or the closing
  * parenthesis. */
 size_t manifest_cxx_param(const char *text, size_t len);

@@ -847,6 +847,72 @@ def case_header(p):
         "check", "-m", "m", "./p").stdout.split()), "what to write")
 
 
+QUALIFIED = r"""
+#define NO __attribute__((noinline, noipa))
+struct S {
+    int k = 1;
+    NO int r(int n) &;
+    NO int r(int n) &&;
+    NO int c(int n) const;
+    NO int c(int n) volatile;
+    NO int v(int n) const volatile &;
+    NO int e(int n) noexcept;
+    NO int q(int n);
+    NO int q(double n);
+    NO int one(int n);
+};
+int S::r(int n) & { asm(""); return k + n; }
+int S::r(int n) && { asm(""); return k + n; }
+int S::c(int n) const { asm(""); return k + n; }
+int S::c(int n) volatile { asm(""); return k + n; }
+int S::v(int n) const volatile & { asm(""); return k + n; }
+int S::e(int n) noexcept { asm(""); return k + n; }
+int S::q(int n) { asm(""); return k + n; }
+int S::q(double n) { asm(""); return k + (int)n; }
+int S::one(int n) { asm(""); return k + n; }
+template <class T> NO T gen(T n) { asm(""); return n + 1; }
+template <class T> struct Box { NO static T get(T n); };
+template <class T> T Box<T>::get(T n) { asm(""); return n + 2; }
+int main()
+{
+    S s;
+    const S c;
+    volatile S v;
+    int r = s.r(5) + S().r(6) + S().r(6) + c.c(7) + v.c(8) + v.c(8) + v.v(9);
+    r += s.e(1) + s.q(2) + s.q(2.5) + s.one(3);
+    return r + gen<int>(4) + gen<long>(5) + gen<long>(5) + Box<int>::get(6) == 7;
+}
+"""
+
+
+def case_qualified(p):
+    """What stands behind the parameters is a part of the name, and a name that
+    is one function's needs no parameters."""
+    p.write("p.cc", QUALIFIED)
+    for option in ("-g", "-g0"):
+        p.sh(f"{CXX} -O0 {option} -o p p.cc")
+        for line, calls in (
+                ("int S::r(int) &", 1), ("int S::r(int n) &&", 2),
+                ("int S::c(int) const", 1), ("int S::c(int) volatile", 2),
+                ("int S::v(int n) const volatile&", 1),
+                ("int S::e(int) noexcept", 1), ("S::e(int) noexcept", 1),
+                ("S::one", 1), ("gen<int>", 1), ("gen< long >", 2),
+                ("Box<int>::get", 1)):
+            p.write("m", f"[[object(main)]];\n[[span]] {line};\n")
+            _, after = agree(p, "./p")
+            (row,) = after.values()
+            expect(row["calls"], calls, f"{line} {option} {row}")
+            if option == "-g" or "::r" in line:
+                expect(row["status"], "ok", f"{line} {option}")
+        p.write("m", "[[object(main)]];\n[[span]] S::q;\n")
+        before, after = agree(p, "./p")
+        for row in (before["S::q"], after["S::q"]):
+            expect_in("with its parameters, as nm -C prints it", row["remark"],
+                      option)
+        expect_in("in C++: S::q(double), S::q(int)", before["S::q"]["remark"],
+                  option)
+
+
 CASES = {n[5:]: f for n, f in globals().items() if n.startswith("case_")}
 
 
