@@ -913,6 +913,51 @@ def case_qualified(p):
                   option)
 
 
+ALIKE_OWN = """struct below { %s n; struct job *up; };
+struct job { int id; const char *name; double w[%s]; struct below *to;
+             struct { int a, b : 3; } in; int (*fn)(struct below *, %s); };
+"""
+ALIKE_MAIN = r"""
+__attribute__((noinline, noipa)) int first(struct job *j) { return j->id; }
+int second(void *);
+int main(void)
+{
+    struct below below = {6, 0};
+    struct job job = {5, "name", {1}, &below, {1, 2}, 0};
+    return first(&job) + second(&job) == 77;
+}
+"""
+ALIKE_OTHER = """
+__attribute__((noinline, noipa)) int second(struct job *j) { return j->id; }
+"""
+
+
+def case_alike(p):
+    """A structure that each of two files has for itself is one type if it is
+    made of the same, down to where its pointers lead."""
+    manifest = "[[span, input(id = j->id, n = j->to->n)]] " \
+        "int first(struct job *j);\n" \
+        "[[span, input(id = j->id, n = j->to->n)]] int second(struct job *j);\n"
+    plain = ("int", "3", "int")
+    p.write("a.c", ALIKE_OWN % plain + ALIKE_MAIN)
+    for other in (plain, ("unsigned", "3", "int"), ("int", "4", "int"),
+                  ("int", "3", "char *")):
+        p.write("b.c", "// elsewhere\n\n" + ALIKE_OWN % other + ALIKE_OTHER)
+        p.sh(f"{CC} -g -O0 -o p a.c b.c")
+        for own in ("", ALIKE_OWN % plain):
+            p.write("m", own + manifest)
+            said = p.handspan("check", "-m", "m", "./p").stdout
+            expect("2 types" in said, other != plain, f"{other} {own}\n{said}")
+            if other == plain:
+                expect("not yet" in said, False, said)
+    p.write("b.c", "// elsewhere\n\n" + ALIKE_OWN % plain + ALIKE_OTHER)
+    p.sh(f"{CC} -g -O0 -o p a.c b.c")
+    p.write("m", manifest)
+    agree(p, "./p")
+    expect(p.handspan("spans", "--json").stdout.count('"id":5,"n":6'), 2,
+           "values")
+
+
 CASES = {n[5:]: f for n, f in globals().items() if n.startswith("case_")}
 
 
