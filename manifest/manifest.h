@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* A bump allocator over memory of the caller. */
 struct manifest_arena {
@@ -373,6 +374,15 @@ bool manifest_decl_applies(const struct manifest_decl *decl,
  * is for other programs. */
 const char *manifest_program_name(const struct manifest *manifest,
                                   const char *called, const char *executable);
+
+/* A pointer to a member of a class of C++? It is a RECORD of which no value is
+ * made. */
+static inline bool manifest_is_member_pointer(const struct manifest_type *type)
+{
+    return type->kind == MANIFEST_RECORD && type->member_count == 1 &&
+           type->members[0].name &&
+           strcmp(type->members[0].name, "handspan_to_member") == 0;
+}
 
 /* fnmatch-like: `*`, `?`, `[a-z]`; no special dot or slash. */
 bool manifest_match_glob(const char *pattern, const char *text);

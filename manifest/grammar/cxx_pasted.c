@@ -380,13 +380,17 @@ bool pasted_bare(struct parser *p, struct declaration *out)
     char text[LIMIT_NAME_BYTES + 3];
     const struct mark begin = p->tok.at;
     const char *from = begin.src->text + begin.offset;
-    const char *end = memchr(from, ';', begin.src->len_bytes - begin.offset);
+    const size_t most = begin.src->len_bytes - begin.offset;
     struct manifest_cxx_name at;
-    size_t len = end ? (size_t)(end - from) : 0;
+    size_t len = 0;
+    while (len < most && len <= LIMIT_NAME_BYTES && from[len] != ';')
+        len++;
+    if (len == most || from[len] != ';')
+        return false;
     uint32_t behind = begin.offset + (uint32_t)len;
     while (len && is_blank(from[len - 1]))
         len--;
-    if (!len || len > LIMIT_NAME_BYTES || !is_special(from, len))
+    if (!len || !is_special(from, len))
         return false;
     memcpy(text, from, len);
     memcpy(text + len, "()", 2);

@@ -14,6 +14,8 @@ extern const struct type type_void, type_int, type_uint, type_long, type_ulong,
 
 /* A builtin name (`int32_t`, `size_t`, also `std::size_t`) or NULL. */
 const struct manifest_type *type_find_builtin(const char *name, size_t len);
+/* A pointer to a member, or to a member function. */
+const struct manifest_type *type_member_pointer(bool is_method);
 /* The vector of so many bytes, or NULL. */
 const struct manifest_type *type_vector_of(uint64_t size_bytes);
 /* The n-th builtin name for suggestions, NULL past the end. */

@@ -913,6 +913,48 @@ def case_qualified(p):
                   option)
 
 
+MEMBERS = r"""
+struct S { int k = 1; int twice(int n) { return k + n; } };
+namespace ns {
+__attribute__((noinline, noipa)) int member(int S::*p, int n)
+{
+    S s;
+    return s.*p + n;
+}
+}
+__attribute__((noinline, noipa)) int method(int (S::*p)(int), int n)
+{
+    S s;
+    return (s.*p)(n);
+}
+int main() { return ns::member(&S::k, 5) + method(&S::twice, 6) == 77; }
+"""
+
+
+def case_members(p):
+    """Pointers to members have no values, and what stands behind them has."""
+    p.write("p.cc", MEMBERS)
+    for option in ("-g", "-g0"):
+        p.sh(f"{CXX} -O0 {option} -o p p.cc")
+        p.write("m", "[[object(main)]];\n"
+                '[[span, symbol("ns::member(int S::*, int)")]] '
+                "int member(int S::*p, int n);\n"
+                "[[span]] int method(int (S::*p)(int), int n);\n")
+        said = p.handspan("check", "-m", "m", "./p").stdout
+        for name in ("member", "method"):
+            expect_in(f"'p' of '{name}' is a pointer to a member", said, option)
+        expect("record" in said, False, said)
+        agree(p, "./p")
+        spans = p.handspan("spans", "--json").stdout
+        for value in ('"n":5},"output":{"return":6}',
+                      '"n":6},"output":{"return":7}'):
+            expect_in(value, spans, option)
+        p.write("m", "[[object(main)]];\n"
+                "[[span]] int ns::member(int S::*p, int n);\n")
+        agree(p, "./p")
+        expect(p.rows("--trace", "latest").popitem()[1]["calls"], 1, option)
+
+
 ALIKE_OWN = """struct below { %s n; struct job *up; };
 struct job { int id; const char *name; double w[%s]; struct below *to;
              struct { int a, b : 3; } in; int (*fn)(struct below *, %s); };

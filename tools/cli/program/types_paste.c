@@ -78,6 +78,8 @@ static int compare_param(const char *text, size_t len,
     while (len && text[len - 1] == ' ')
         len--;
     bool is_pointer = len && strchr("*&)]", text[len - 1]);
+    if (manifest_is_member_pointer(type))
+        return memmem(text, len, "::*", 3) ? 1 : -1;
     /* a class that has to be destroyed is a pointer to the parser */
     bool may_be_class =
         type->kind == MANIFEST_POINTER && type->to->kind == MANIFEST_RECORD;
