@@ -222,6 +222,26 @@ static bool leads_by(const struct patch_job *job, uint64_t base, int64_t number)
            is_second_entry(job, base - (uint64_t)number);
 }
 
+/* No number that is added is the distance from an instruction to what it reads:
+ * of data, taken from the address of data, such distances lead into the code
+ * near by. */
+static bool is_number(const struct patch_job *job, uint64_t place)
+{
+    struct patch_region region;
+    struct plan_insn insn;
+    if (!patch_region_of(job->reader.image, place, &region))
+        return true;
+    for (uint64_t at = region.low; at <= place; at = insn.next) {
+        if (!plan_decode(&job->reader, at, &insn) || plan_insn_is_trap(&insn))
+            return true;
+        const ZydisDecodedInstructionRaw *raw = &insn.in.raw;
+        if (insn.next > place)
+            return raw->modrm.mod != 0 || raw->modrm.rm != 5 ||
+                   raw->disp.size != 32 || at + raw->disp.offset != place;
+    }
+    return true;
+}
+
 /* add, sub or lea with a number of 8 bits, which is at p + 2. */
 static bool adds_small(const uint8_t *p)
 {
@@ -243,7 +263,7 @@ static bool has_number(const struct before *before, const struct base *base)
     for (uint64_t i = 0; i < len; i++) {
         int32_t number;
         memcpy(&number, code + i, sizeof number);
-        if (leads_by(job, base->vaddr, number) ||
+        if ((leads_by(job, base->vaddr, number) && is_number(job, low + i)) ||
             (is_near && i >= 2 && adds_small(code + i - 2) &&
              leads_by(job, base->vaddr, (int8_t)code[i])))
             return true;
