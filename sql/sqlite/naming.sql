@@ -82,3 +82,6 @@ UPDATE error_groups SET first_unix_ns = o.first, last_unix_ns = o.last
 FROM (SELECT count(*) AS n, min(start_unix_ns) AS first,
              max(start_unix_ns) AS last FROM spans WHERE fingerprint = ?1) o
 WHERE fingerprint = ?1 AND count = o.n AND o.n > 0;
+-- Sinks that got rows already, each once.
+-- :sinks_sent
+SELECT count(*) FROM sinks WHERE sent_spans > 0;

@@ -125,8 +125,10 @@ def is_all_sent(w):
 
 
 def kill_each(w, road, spans):
-    """Each part in the middle, while the rest goes on; longer than an
-    uploader's first tries."""
+    """Each part in the middle, while the rest goes on, longer than an
+    uploader's first tries. With the broker away the collector, too: what it had
+    acknowledged and not handed on would be gone (with its default, a queue, it
+    is)."""
     for at, part in (0.2, road.collector), (0.4, road.broker), (0.6, road.ingester):
         base.until("spans to leave", lambda: totals(w) > at * spans)
         if is_all_sent(w):
@@ -135,6 +137,9 @@ def kill_each(w, road, spans):
         if part is not road.ingester:
             base.until("the uploader to notice", lambda: w.rows(
                 "SELECT 1 FROM sinks WHERE state = 'retrying'"))
+        if part is road.broker:
+            road.collector.kill()
+            road.collector.start()
         part.start()
 
 

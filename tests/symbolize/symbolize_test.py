@@ -42,6 +42,15 @@ def without_names(errors):
     return len(frames)
 
 
+def sink(w, spans):
+    """Somewhere that this store was sent to before."""
+    store = sqlite3.connect(w.store)
+    store.execute("INSERT INTO sinks (name, added_unix_ns, sent_spans) "
+                  "VALUES ('http://127.0.0.1:1', 1, ?)", (spans,))
+    store.commit()
+    store.close()
+
+
 def equal(w):
     """Hidden, put back, symbolized: the same as if it had been there."""
     w.use("hidden")
@@ -60,9 +69,12 @@ def equal(w):
     screen = w.call("errors", "--full")
     assert "libfail.so+0x" in screen and "no debug file" in screen, screen
     assert "lib.c:" not in screen, screen
+    sink(w, 7)
     said = w.call("symbolize", "--all")
     assert f"of {len(before)} errors have names now" in said, said
-    named, _ = said.rsplit("\n", 2)[-2].split(" frames", 1)
+    assert "stays without names there (1 sink)" in said, said
+    line = next(s for s in said.splitlines() if "errors have names" in s)
+    named, _ = line.split(" frames", 1)
     assert 0.7 * count < int(named) <= count, (count, said)  # not _start
     same(w.errors(), want, "errors")
     same(w.groups(), want_groups, "groups")

@@ -398,5 +398,9 @@ int naming_apply(struct naming *n, struct naming_done *done)
         code = write_all(n, NULL, n->session[i], NULL, done);
     for (size_t i = 0; code == SQLITE_OK && i < n->groups; i++)
         code = write_group(n, n->group[i].id, done);
+    int found = 0;
+    if (code == SQLITE_OK && done->errors > 0)
+        code = statements_get(n->db, sql_sqlite_naming, "sinks_sent",
+                              &done->sinks, 1, &found, "");
     return code == SQLITE_OK ? 0 : failed(n, code);
 }

@@ -27,6 +27,7 @@ struct naming_object {
 struct naming_done {
     int64_t frames;         /* that have a name or a line now */
     int64_t errors, groups; /* that changed */
+    int64_t sinks; /* that have spans of this store already, without names */
 };
 
 /* 0, or -errno with a sentence in `why`. */

@@ -313,7 +313,7 @@ void error_copy_take(struct error_copy *copy, struct lane *lane,
     uint64_t from = head->registers[RSP] - (wish->registers ? RED_ZONE : 0);
     from &= ~(uint64_t)7;
     uint32_t len = stack_room(from, copy, wish->limit_bytes);
-    if (wish->registers || checker_watches)
+    if (wish->registers || checker_judges())
         read_foreign(copy, from, len);
     else
         read_own(copy, from, len);

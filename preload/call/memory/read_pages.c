@@ -148,7 +148,7 @@ static bool is_repaired(int number, read_pages_repairs *repairs)
 void read_pages_learn(uint64_t addr, size_t n)
 {
     read_pages_repairs *repairs = __atomic_load_n(&enabled, __ATOMIC_RELAXED);
-    if (n == 0 || repairs == NULL || checker_watches || signals_are_blocked())
+    if (n == 0 || repairs == NULL || checker_judges() || signals_are_blocked())
         return;
     if (!is_repaired(SIGSEGV, repairs) || !is_repaired(SIGBUS, repairs)) {
         read_pages_enable(NULL);

@@ -65,6 +65,9 @@ static int add_row(struct list *l, const struct query_trace *t)
 {
     char id[9];
     struct view_outcome outcome = view_outcome(t);
+    /* without one reason for all, ERR beside it says as much */
+    if (t->errors > 0 && t->failed_exit_code < 0 && t->failed_signal < 0)
+        outcome.text[outcome.others_at] = 0;
     struct term_table *table = &l->table;
     bool utf8 = l->view->term.utf8;
     term_table_cell(table, 0, TERM_BOLD, view_short_id(t, id));

@@ -180,6 +180,10 @@ static void print_done(const struct symbolize *s,
            format_count(done->frames).text, format_count(done->errors).text);
     printf(done->groups ? "; %s groups changed\n" : "\n",
            format_count(done->groups).text);
+    if (done->sinks)
+        printf("What was uploaded of them before stays without names there "
+               "(%s sink%s): each row is sent once.\n",
+               format_count(done->sinks).text, done->sinks == 1 ? "" : "s");
 }
 
 /* ---- the command --------------------------------------------------------- */
