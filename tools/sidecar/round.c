@@ -23,8 +23,10 @@ enum {
     SYNC_NS = 100000000,    /* where a directory outlives the machine */
     ALONE_TOLD = 20,        /* sessions left alone that are named in the log */
     RIVAL_NS = 1000000000,
+    BUSY_RETRY_NS = 100000000,
 };
 static const int64_t slow_maker_ns = 60000000000; /* its process lives */
+static const int64_t busy_count_ns = 5000000000;  /* is one failure */
 
 int64_t round_now(void)
 {
@@ -119,6 +121,22 @@ static int store_trouble(struct sidecar *c, struct entry *e, int rc,
     entry_close(e);
     c->is_hopeless |= is_final;
     retry_later(c, e, now_ns);
+    return 0;
+}
+
+/* Others write to it for long, or have it open for reading: nothing was begun,
+ * so the session stays open, and its spool takes what is recorded meanwhile. */
+static int store_is_busy(struct sidecar *c, struct entry *e, int64_t now_ns)
+{
+    e->retry_at_ns = now_ns + BUSY_RETRY_NS;
+    if (c->store_failures == 0 || now_ns - c->busy_at_ns >= busy_count_ns) {
+        c->busy_at_ns = now_ns;
+        trouble(c, store_why(c->store),
+                "trying again, what was recorded stays in");
+        if (++c->store_failures >= STORE_TRIES && !is_needed(c))
+            c->is_hopeless = true;
+    }
+    store_forget(c->store);
     return 0;
 }
 
@@ -301,6 +319,8 @@ static int entry_poll(struct sidecar *c, struct entry *e, int64_t now_ns)
     if (!e->session)
         return entry_open(c, e, now_ns);
     lane_assert(c->store != NULL && e->session->store == c->store);
+    if (now_ns < e->retry_at_ns)
+        return 0;
     int rc = session_poll(e->session, now_ns);
     if (rc >= 0) {
         if (rc > 0)
@@ -318,6 +338,8 @@ static int entry_poll(struct sidecar *c, struct entry *e, int64_t now_ns)
     }
     if (rc == -EALREADY)
         return rival_met(c, e, now_ns);
+    if (e->session->is_refused && store_is_there(c->store))
+        return store_is_busy(c, e, now_ns);
     if (rc == -ESTALE || !store_is_there(c->store))
         return store_replaced(c);
     return entry_failed(c, e, rc, now_ns);
