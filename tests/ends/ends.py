@@ -448,6 +448,11 @@ def loading(run):
     apart = second[0] - first[0] - first[1]
     if not -5_000_000 < apart < spun or min(first[2], second[2]) < spun:
         raise SystemExit(f"{first}, {second}")
+    for screen in ("show", "spans"):
+        shown = other.handspan(screen).stdout
+        if "ended by exec" not in shown or "unfinished" in shown:
+            raise SystemExit(shown)
+    check(other.handspan("errors").stdout, "No errors.\n", "errors")
 
     # the time of an exec is told to none but the image that it made
     other = Run(run.build, scope='[[program("ends_loading")]];')
