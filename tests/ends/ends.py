@@ -271,6 +271,23 @@ def cut_requests(run):
             raise SystemExit(f"{r} {ended}")
 
 
+def left(run):
+    """Nobody is to start a sidecar: `run` neither does nor waits for one, and
+    says where the trace lies."""
+    run.env["HANDSPAN_SIDECAR"] = "off"
+    done = run.handspan("run", "-m", str(run.dir / "m"), "--", str(run.step),
+                        "compute")
+    check(done.returncode, 0, done.stderr)
+    (said,) = done.stderr.splitlines()
+    if "HANDSPAN_SIDECAR is off, and no sidecar runs here. It waits in '" + \
+            str(run.dir / "d") not in said:
+        raise SystemExit(said)
+    check(list((run.dir / "d").glob("sidecar*")), [], "of a sidecar")
+    del run.env["HANDSPAN_SIDECAR"]
+    run.drain()
+    check([r["name"] for r in run.traces()], ["ends_step"], "brought in")
+
+
 def asking_requests(run):
     """A child that failed is told, as of any trace; the threads are those
     that worked for it."""
