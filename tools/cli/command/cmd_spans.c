@@ -278,6 +278,7 @@ int cmd_spans(int argc, char **argv)
     if (!status)
         status = view_choose(&v, operands ? argv[0] : NULL, &trace);
     if (!status) {
+        view_page(&v);
         status = print(&s, &trace);
         query_trace_free(&trace);
     }

@@ -316,6 +316,8 @@ int cmd_stats(int argc, char **argv)
         status = view_open(&v, false);
     struct query_trace trace = {0};
     const char *one = operands ? argv[0] : NULL;
+    if (!status)
+        view_page(&v);
     if (!status && (how.by || how.sort || how.all)) {
         status = print_grouped(&v, &how, one, sort, &group);
     } else if (!status && !(status = view_choose(&v, one, &trace))) {
