@@ -170,6 +170,11 @@ static void open_general(struct shim_call *call, const struct site *site,
             open->site_kind |= SPAN_KIND(LANE_STATUS_CAPTURE_LOST);
     }
     uint64_t tick = span_now();
+    if (!cpu_is_fresh(lane,
+                      tick)) { /* what passes in there is not the call's */
+        cpu_resync(lane);
+        tick = span_now();
+    }
     start_open(open, tick, cpu_base(lane, tick),
                is_tail ? LANE_OPEN_TAIL : LANE_OPEN_CALL);
 }
