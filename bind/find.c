@@ -151,17 +151,21 @@ static int match_global(void *context, const struct plan_symbol *symbol,
     return found_symbol(s, symbol);
 }
 
+static bool is_class(const struct manifest_type *type)
+{
+    return type->kind == MANIFEST_OPAQUE ||
+           (type->kind == MANIFEST_RECORD && !manifest_is_member_pointer(type));
+}
+
 /* Is a class among what it passes? How that is passed C cannot say: one with a
  * constructor of copies goes by a pointer. */
 static bool has_class(const struct manifest_decl *decl)
 {
     if (!decl->has_prototype)
         return false;
-    bool has = decl->return_type->kind == MANIFEST_RECORD ||
-               decl->return_type->kind == MANIFEST_OPAQUE;
+    bool has = is_class(decl->return_type);
     for (uint32_t i = 0; i < decl->param_count; i++)
-        has |= decl->params[i].type->kind == MANIFEST_RECORD ||
-               decl->params[i].type->kind == MANIFEST_OPAQUE;
+        has |= is_class(decl->params[i].type);
     return has;
 }
 

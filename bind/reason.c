@@ -46,6 +46,14 @@ static void put_too_many(struct out *out, const struct bind_facts *facts)
                        "HANDSPAN_MATCH_MAX");
 }
 
+/* "ns::f", "f<int>": only with its parameters it is a name of C++. */
+static bool is_cxx_alone(const struct manifest_decl *decl)
+{
+    return !decl->match && !decl->symbol && !decl->has_prototype &&
+           decl->ident &&
+           (strchr(decl->ident, ':') || strchr(decl->ident, '<'));
+}
+
 static void put_not_found(struct out *out, const struct manifest_decl *decl,
                           const struct bind_facts *facts)
 {
@@ -60,6 +68,8 @@ static void put_not_found(struct out *out, const struct manifest_decl *decl,
     }
     if ((is_name || decl->match) && facts->is_stripped && facts->objects == 1)
         out_put(out, " (it is stripped: static functions have no names)");
+    if (is_cxx_alone(decl))
+        out_put(out, "; write it with its parameters, as nm -C prints it");
     if ((bind_readable_name(decl) || bind_readable_glob(decl)) &&
         !facts->has_demangler)
         out_put(out,

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* A bump allocator over memory of the caller. */
 struct manifest_arena {
@@ -301,6 +302,8 @@ struct manifest_want {
     bool is_pasted; /* C++ by its qualified name: its symbol is wanted, too */
     const char *pasted; /* as a demangler tells its name; NULL: is_pasted as in
                            a header, or not at all */
+    const char *qualifiers; /* is_pasted: " const &" behind its parameters; "":
+                               none, or it has no parameters */
     bool has_params;
     const struct manifest_param *params; /* if it was pasted with them */
     uint32_t param_count;
@@ -372,6 +375,15 @@ bool manifest_decl_applies(const struct manifest_decl *decl,
 const char *manifest_program_name(const struct manifest *manifest,
                                   const char *called, const char *executable);
 
+/* A pointer to a member of a class of C++? It is a RECORD of which no value is
+ * made. */
+static inline bool manifest_is_member_pointer(const struct manifest_type *type)
+{
+    return type->kind == MANIFEST_RECORD && type->member_count == 1 &&
+           type->members[0].name &&
+           strcmp(type->members[0].name, "handspan_to_member") == 0;
+}
+
 /* fnmatch-like: `*`, `?`, `[a-z]`; no special dot or slash. */
 bool manifest_match_glob(const char *pattern, const char *text);
 
@@ -387,6 +399,9 @@ struct manifest_cxx_name {
 };
 bool manifest_cxx_name(const char *text, size_t len,
                        struct manifest_cxx_name *out);
+/* Of what stands behind the parameters, the bytes that belong to the name:
+ * " const &" of " const & noexcept". */
+size_t manifest_cxx_qualifiers(const char *text, size_t len);
 /* The bytes of the parameter that begins there, up to its comma or the closing
  * parenthesis. */
 size_t manifest_cxx_param(const char *text, size_t len);

@@ -74,15 +74,15 @@ static void put_param(struct declared *d, const char *text, size_t len)
     put(d, text + whole, len - whole);
 }
 
-/* From behind the open parenthesis to the one that closes; the length. */
-static size_t put_params(struct declared *d, const char *text, size_t len,
-                         const struct type *function, uint32_t offset)
+/* From behind the open parenthesis to the one that closes. */
+static void put_params(struct declared *d, const char *text, size_t len,
+                       const struct type *function, uint32_t offset)
 {
     char one[READABLE_BYTES];
-    size_t n = 0, at = 0;
+    size_t n = 0;
     uint32_t name = 0;
     int depth = 0;
-    for (; at < len; at++) {
+    for (size_t at = 0; at < len; at++) {
         while (name < function->param_count && !function->names[name].length)
             name++;
         if (name < function->param_count &&
@@ -95,7 +95,7 @@ static size_t put_params(struct declared *d, const char *text, size_t len,
             bool is_void = n == 4 && memcmp(one, "void", 4) == 0;
             put_param(d, one, is_void ? 0 : n);
             if (c == ')')
-                break;
+                return;
             put(d, ", ", 2);
             n = 0;
             continue;
@@ -106,13 +106,24 @@ static size_t put_params(struct declared *d, const char *text, size_t len,
         else
             d->is_cut = true;
     }
-    return at;
+}
+
+const char *declared_qualifiers(struct parser *p, const struct declaration *d)
+{
+    struct manifest_cxx_name at;
+    const char *text = d->at.src->text + d->at.offset;
+    size_t len = p->tok_end - d->at.offset;
+    if (!d->type || p->tok_end < d->at.offset ||
+        !manifest_cxx_name(text, len, &at))
+        return "";
+    text += at.behind;
+    len = manifest_cxx_qualifiers(text, len - at.behind);
+    return len ? parser_copy(p, text, len) : "";
 }
 
 const char *declared_readable(struct parser *p, const struct declaration *d,
-                              bool *is_const)
+                              const char *qualifiers)
 {
-    static const char word[] = " const";
     struct declared out = {.len = 0};
     uint32_t from = d->at.offset + d->at.length;
     const char *text = d->at.src->text;
@@ -122,14 +133,9 @@ const char *declared_readable(struct parser *p, const struct declaration *d,
         return NULL;
     put(&out, d->ident, strlen(d->ident));
     put(&out, "(", 1);
-    size_t end = from + 1;
-    end += put_params(&out, text + end, p->tok_end - end, type_of(d->type),
-                      from + 1);
+    put_params(&out, text + from + 1, p->tok_end - from - 1, type_of(d->type),
+               from + 1);
     put(&out, ")", 1);
-    *is_const = false;
-    for (end++; end + 5 <= p->tok_end && !*is_const; end++)
-        *is_const = memcmp(text + end, "const", 5) == 0;
-    if (*is_const)
-        put(&out, word, sizeof word - 1);
+    put(&out, qualifiers, strlen(qualifiers));
     return out.is_cut ? NULL : parser_copy(p, out.text, out.len);
 }

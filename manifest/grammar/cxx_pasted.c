@@ -127,11 +127,9 @@ static bool has_result(const struct pasted *d)
     return false;
 }
 
-/* Has its name what no name of C has? */
-static bool is_special(const struct pasted *d)
+/* Has a name what no name of C has? */
+static bool is_special(const char *name, size_t len)
 {
-    const char *name = d->text + d->at.name;
-    size_t len = d->at.params - d->at.name;
     for (size_t i = 0; i < len; i++)
         if (strchr("<~{[(", name[i]))
             return true;
@@ -161,7 +159,8 @@ static bool find(struct parser *p, struct pasted *d)
     struct token first = p->tok;
     bool is_type = !d->has_result && first.at.offset == d->start + d->at.name &&
                    parser_is_type_start(p);
-    return is_special(d) || (!d->has_result && !is_type);
+    return is_special(d->text + d->at.name, d->at.params - d->at.name) ||
+           (!d->has_result && !is_type);
 }
 
 /* ---- what is known without debug information ------------------------------
@@ -207,22 +206,10 @@ static bool is_one_of(const char *text, const char *const *words)
     return *words != NULL;
 }
 
-/* Of what stands behind the parameters, what belongs to the name: " const &".
- */
 static size_t suffix_bytes(const struct pasted *d)
 {
-    const char *text = d->text + d->at.behind;
-    size_t len = d->len - d->at.behind, end = 0;
-    for (size_t i = 0; i < len;) {
-        size_t n = is_word_at(text, len, i, "const")      ? 5
-                   : is_word_at(text, len, i, "volatile") ? 8
-                                                          : text[i] == '&';
-        if (!n && !is_blank(text[i]))
-            break;
-        i += n + !n;
-        end = n ? i : end;
-    }
-    return end;
+    return manifest_cxx_qualifiers(d->text + d->at.behind,
+                                   d->len - d->at.behind);
 }
 
 /* Does it have a `this`? */
@@ -385,6 +372,36 @@ static bool parse(struct parser *p, const struct pasted *d,
     out->this_kind = find_this(d, out->ident);
     out->readable = readable_of(p, d, out->ident, type_of(out->type));
     return out->readable != NULL;
+}
+
+/* No name of C, up to the semicolon: with parameters, it would be a name. */
+bool pasted_bare(struct parser *p, struct declaration *out)
+{
+    char text[LIMIT_NAME_BYTES + 3];
+    const struct mark begin = p->tok.at;
+    const char *from = begin.src->text + begin.offset;
+    const size_t most = begin.src->len_bytes - begin.offset;
+    struct manifest_cxx_name at;
+    size_t len = 0;
+    while (len < most && len <= LIMIT_NAME_BYTES && from[len] != ';')
+        len++;
+    if (len == most || from[len] != ';')
+        return false;
+    uint32_t behind = begin.offset + (uint32_t)len;
+    while (len && is_blank(from[len - 1]))
+        len--;
+    if (!len || !is_special(from, len))
+        return false;
+    memcpy(text, from, len);
+    memcpy(text + len, "()", 2);
+    if (!manifest_cxx_name(text, len + 2, &at) || at.name != 0 ||
+        at.params != len)
+        return false;
+    out->ident = parser_copy(p, from, len);
+    out->at = begin;
+    out->at.length = (uint32_t)len;
+    jump(p, begin, behind);
+    return out->ident != NULL;
 }
 
 bool pasted_parse(struct parser *p, struct declaration *out, bool *failed)

@@ -251,6 +251,17 @@ parse_suffix(struct parser *p, const struct manifest_type *of, bool is_param)
     return type;
 }
 
+/* "S::*": behind the token before it. */
+static bool is_member_pointer(const struct parser *p, uint32_t ahead)
+{
+    struct token name = ahead ? parser_peek(p, ahead) : p->tok;
+    struct token colons = parser_peek(p, ahead + 1);
+    struct token star = parser_peek(p, ahead + 2);
+    return name.kind == TOKEN_NAME && colons.kind == TOKEN_PUNCT &&
+           colons.punct == PUNCT2(':', ':') && star.kind == TOKEN_PUNCT &&
+           star.punct == '*';
+}
+
 /* Is this `(` around a declarator, or does it open parameters? */
 static bool opens_declarator(struct parser *p)
 {
@@ -260,6 +271,8 @@ static bool opens_declarator(struct parser *p)
                next.punct == '[';
     if (next.kind != TOKEN_NAME)
         return false;
+    if (is_member_pointer(p, 1))
+        return true;
     struct token here = p->tok;
     p->tok = next;
     bool is_type = parser_is_type_start(p);
@@ -305,6 +318,13 @@ const struct manifest_type *parse_pointers(struct parser *p,
             parser_is(p, PUNCT2('&', '&'))) {
             parser_advance(p); /* a reference is passed as a pointer */
             base = type_pointer_to(p, base);
+            continue;
+        }
+        if (is_member_pointer(p, 0)) {
+            parser_advance(p);
+            parser_advance(p);
+            parser_advance(p);
+            base = type_member_pointer(base->kind == MANIFEST_FUNCTION);
             continue;
         }
         for (size_t i = 0; i < sizeof(qualifiers) / sizeof(qualifiers[0]); i++)

@@ -14,6 +14,8 @@ extern const struct type type_void, type_int, type_uint, type_long, type_ulong,
 
 /* A builtin name (`int32_t`, `size_t`, also `std::size_t`) or NULL. */
 const struct manifest_type *type_find_builtin(const char *name, size_t len);
+/* A pointer to a member, or to a member function. */
+const struct manifest_type *type_member_pointer(bool is_method);
 /* The vector of so many bytes, or NULL. */
 const struct manifest_type *type_vector_of(uint64_t size_bytes);
 /* The n-th builtin name for suggestions, NULL past the end. */
@@ -130,12 +132,19 @@ struct declaration {
 /* cxx_pasted.c: a function as C++ tools print it. False: it is none, and is to
  * be read as C. `failed`: it is one, and was reported. */
 bool pasted_parse(struct parser *p, struct declaration *out, bool *failed);
+/* Its name alone, without a result and parameters: "Box<int>::get;". False: it
+ * is none, or a name of C. */
+bool pasted_bare(struct parser *p, struct declaration *out);
 /* A type among its parameters that C has no words for. False: it has. */
 bool pasted_param(struct parser *p, const struct manifest_type **out);
-/* cxx_declared.c: "ns::f(char const*)" of "int ns::f(const char *text)", which
- * was just read. NULL: it is none, or too long, or p->failed. */
+/* cxx_declared.c: " const &" behind the parameters of what was just read, ""
+ * without any. NULL: p->fatal. */
+const char *declared_qualifiers(struct parser *p, const struct declaration *d);
+/* "ns::f(char const*) const" of "int ns::f(const char *text) const", which was
+ * just read and has these qualifiers. NULL: it is none, or too long, or
+ * p->failed. */
 const char *declared_readable(struct parser *p, const struct declaration *d,
-                              bool *is_const);
+                              const char *qualifiers);
 /* Without debug information: `this`, or a doubt. */
 void pasted_assume(struct parser *p, struct declaration *d);
 

@@ -102,6 +102,24 @@ static const struct type type_cldouble = {
           .size_bytes = 32,
           .align_bytes = 16,
           .name = "long double _Complex"}};
+/* Pointers to members, Itanium C++ ABI 2.3, as tools/dwarf writes them. */
+#define MEMBER_POINTER(NAME, SIZE)                                             \
+    static const struct type NAME##_bytes = {.t = {.kind = MANIFEST_ARRAY,     \
+                                                   .size_bytes = (SIZE),       \
+                                                   .align_bytes = 1,           \
+                                                   .to = &type_uchar.t,        \
+                                                   .count = (SIZE)},           \
+                                             .depth = 1};                      \
+    static const struct manifest_member NAME##_members[] = {                   \
+        {.name = "handspan_to_member", .type = &NAME##_bytes.t}};              \
+    static const struct type NAME = {.t = {.kind = MANIFEST_RECORD,            \
+                                           .size_bytes = (SIZE),               \
+                                           .align_bytes = 8,                   \
+                                           .members = NAME##_members,          \
+                                           .member_count = 1},                 \
+                                     .depth = 2}
+MEMBER_POINTER(type_to_member, 8);
+MEMBER_POINTER(type_to_method, 16);
 /* As the psABI's va_list: an array of one, so a parameter is a pointer. */
 static const struct type type_va_record = {
     .t = {.kind = MANIFEST_OPAQUE, .align_bytes = 8, .name = "__va_list_tag"}};
@@ -308,6 +326,11 @@ const struct manifest_type *type_pointer_to(struct parser *p,
     return &type->t;
 }
 
+const struct manifest_type *type_member_pointer(bool is_method)
+{
+    return is_method ? &type_to_method.t : &type_to_member.t;
+}
+
 bool type_is_complete(const struct manifest_type *t)
 {
     while (t->kind == MANIFEST_ARRAY)
@@ -329,7 +352,9 @@ const char *type_describe(struct parser *p, const struct manifest_type *t)
     if (t->kind == MANIFEST_FUNCTION)
         return "a function";
     if (!t->name)
-        return t->kind == MANIFEST_INT ? "an enum" : "a record";
+        return t->kind == MANIFEST_INT         ? "an enum"
+               : manifest_is_member_pointer(t) ? "a pointer to a member"
+                                               : "a record";
     if (!type->is_tag)
         return t->name;
     size_t len = strlen(t->name), prefix = strlen(kind);

@@ -272,7 +272,9 @@ static void tell_missing(struct parser *p, const struct attribute *attrs,
         return;
     parser_report(p, MANIFEST_NOT_YET, attrs->at, "'", key, "' of '",
                   decl->name,
-                  type->kind == MANIFEST_RECORD
+                  manifest_is_member_pointer(type)
+                      ? "' is a pointer to a member, of which no value is made"
+                  : type->kind == MANIFEST_RECORD
                       ? "' is a record and has no value of its own; name it, "
                         "or a member"
                       : "' is of a type that no value is made of",

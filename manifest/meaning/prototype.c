@@ -43,6 +43,11 @@ static const char *pasted_text(struct parser *p, const struct mark *at)
     return parser_copy(p, text, len);
 }
 
+static bool is_cxx(const char *name)
+{
+    return strchr(name, ':') || strchr(name, '<') || strchr(name, '~');
+}
+
 /* What the prototype of this declaration is asked for by; NULL: not at all. A
  * static function of another object or file is another one. */
 static const char *wanted_name(struct parser *p, const struct declaration *d,
@@ -52,7 +57,7 @@ static const char *wanted_name(struct parser *p, const struct declaration *d,
     static const char glue[] = " of ";
     const struct manifest_object *object = decl->object;
     *is_pasted = !decl->match && !decl->symbol && d->ident &&
-                 (d->readable || strstr(d->ident, "::"));
+                 (d->readable || is_cxx(d->ident));
     const char *parts[] = {
         decl->match             ? decl->match
         : decl->symbol          ? decl->symbol
@@ -81,20 +86,20 @@ static const char *wanted_name(struct parser *p, const struct declaration *d,
 /* `name`: NULL, or only which symbol it is; with `args` because there is no
  * debug information, else because C cannot say what that has. */
 static void without_prototype(struct parser *p, struct declaration *d,
-                              const struct name *name, bool is_pasted,
+                              const struct name *name,
+                              const struct manifest_want *w,
                               const char **symbol)
 {
-    bool is_const;
     if (d->readable) {
         pasted_assume(p, d);
         if (name && !name->args)
             d->doubt = "its parameters or its result are of a type that is not "
                        "known here";
-    } else if (name && is_pasted) {
+    } else if (name && w->is_pasted) {
         d->type = NULL;
-    } else if (is_pasted && d->type &&
-               (*symbol = declared_readable(p, d, &is_const))) {
-        d->this_kind = is_const ? THIS_FIRST : THIS_UNKNOWN;
+    } else if (w->is_pasted && d->type && w->qualifiers &&
+               (*symbol = declared_readable(p, d, w->qualifiers))) {
+        d->this_kind = *w->qualifiers ? THIS_FIRST : THIS_UNKNOWN;
         pasted_assume(p, d);
     }
 }
@@ -113,6 +118,7 @@ const struct name *borrow_prototype(struct parser *p, struct declaration *d,
     }
     w.is_placement = w.has_params && !w.is_pasted;
     w.pasted = d->readable;
+    w.qualifiers = w.is_pasted ? declared_qualifiers(p, d) : "";
     struct name *name =
         parser_find_name(p, NAME_PROTOTYPE, w.name, strlen(w.name));
     while (name && !name->ctype && name->more)
@@ -122,7 +128,7 @@ const struct name *borrow_prototype(struct parser *p, struct declaration *d,
     if (w.is_pasted)
         decl->symbol = name && name->symbol ? name->symbol : d->readable;
     if (!name || !name->ctype) {
-        without_prototype(p, d, name, w.is_pasted, &decl->symbol);
+        without_prototype(p, d, name, &w, &decl->symbol);
         return NULL;
     }
     if (!w.has_params || w.is_pasted)

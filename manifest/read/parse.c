@@ -208,8 +208,9 @@ static bool parse_entry(struct parser *p, const struct attribute *attrs,
     struct declaration d = {.attrs = attrs, .at = at, .type_at = at};
     bool is_name = p->tok.kind == TOKEN_NAME && next.kind == TOKEN_PUNCT &&
                    next.punct == ';';
-    if (!attrs || (!is_name && !parser_is(p, ';')))
-        return parse_c(p, attrs, declared);
+    bool is_bare = attrs && !is_name && pasted_bare(p, &d);
+    if (!attrs || (!is_name && !is_bare && !parser_is(p, ';')))
+        return !p->fatal && parse_c(p, attrs, declared);
     if (is_name) {
         d.at = p->tok.at;
         d.ident = parser_name(p, "a name");

@@ -220,6 +220,22 @@ bool manifest_cxx_name(const char *text, size_t len,
     return false;
 }
 
+size_t manifest_cxx_qualifiers(const char *text, size_t len)
+{
+    struct scan s = {.text = text, .len = len};
+    size_t end = 0;
+    while (s.at < len) {
+        size_t n = is_word(&s, "const")      ? 5
+                   : is_word(&s, "volatile") ? 8
+                                             : text[s.at] == '&';
+        if (!n && !is_blank(text[s.at]))
+            break;
+        s.at += n + !n;
+        end = n ? s.at : end;
+    }
+    return end;
+}
+
 size_t manifest_cxx_param(const char *text, size_t len)
 {
     struct scan s = {.text = text, .len = len};

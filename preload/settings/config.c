@@ -97,20 +97,23 @@ static void read_stat(void)
     }
 }
 
-uint32_t config_number(const char *name, uint32_t otherwise, uint32_t most)
+uint32_t config_number(const char *name, uint32_t otherwise, uint32_t least,
+                       uint32_t most)
 {
-    lane_assert(otherwise <= most);
+    lane_assert(otherwise <= most && least <= most);
     const char *value = config_get(name), *at = value;
     char bytes[96];
     struct text can = {bytes, 0, sizeof(bytes)};
     uint64_t number;
     if (!value)
         return otherwise;
-    if (text_read_number(&at, &number) && *at == '\0' && number > 0 &&
+    if (text_read_number(&at, &number) && *at == '\0' && number >= least &&
         number <= most)
         return (uint32_t)number;
     text_put(&can, name);
-    text_put(&can, ", a number from 1 to ");
+    text_put(&can, ", a number from ");
+    text_put_number(&can, least);
+    text_put(&can, " to ");
     text_put_number(&can, most);
     text_put(&can, ", counts as not set; it cannot be");
     note_lines("context", bytes, value, NULL);
@@ -185,7 +188,7 @@ int config_read(void)
     read_stat();
     read_shim();
     config.match_max =
-        config_number("HANDSPAN_MATCH_MAX", config.match_max, UINT32_MAX);
+        config_number("HANDSPAN_MATCH_MAX", config.match_max, 1, UINT32_MAX);
     if (config.match_max > PLAN_HANDLERS_MAX)
         config.match_max = PLAN_HANDLERS_MAX; /* all that there is room for */
     read_capture();

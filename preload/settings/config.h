@@ -34,10 +34,10 @@ extern HIDDEN struct config config;
 /* A variable of the environment as the kernel handed it over; NULL if unset
  * or empty. */
 HIDDEN const char *config_get(const char *name);
-/* A variable that is a number from 1 to `most`; `otherwise` if it is not set,
- * or is none, which is noted. */
+/* A variable that is a number from `least` to `most`; `otherwise` if it is not
+ * set, or is none of them, which is noted. */
 HIDDEN uint32_t config_number(const char *name, uint32_t otherwise,
-                              uint32_t most);
+                              uint32_t least, uint32_t most);
 /* HANDSPAN_DISABLED, AT_SECURE: true if nothing at all is to be done. */
 HIDDEN bool config_is_disabled(void);
 /* Fill the struct in. 0; -errno: without directory nothing can be done. */

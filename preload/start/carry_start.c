@@ -116,7 +116,7 @@ static uint64_t find_frame(uint64_t sp)
 
 void carry_start(void)
 {
-    uint64_t seconds = config_number("HANDSPAN_CARRY_MAX_S", 0, 1u << 30);
+    uint64_t seconds = config_number("HANDSPAN_CARRY_MAX_S", 0, 1, 1u << 30);
     if (seconds != 0)
         carry_age_ns = seconds * UINT64_C(1000000000);
     carry_find_frame = find_frame;

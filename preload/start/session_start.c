@@ -66,7 +66,8 @@ static void choose_policy(struct lane_config *lane)
 {
     const char *said = config_get("HANDSPAN_WAIT_MS");
     lane->policy = said && *said ? LANE_POLICY_DROP : LANE_POLICY_BRIEF;
-    lane->wait_us = config_number("HANDSPAN_WAIT_MS", 0, WAIT_MS_MOST) * 1000;
+    lane->wait_us =
+        config_number("HANDSPAN_WAIT_MS", 0, 0, WAIT_MS_MOST) * 1000;
     if (lane->wait_us != 0)
         lane->policy = LANE_POLICY_WAIT;
 }
@@ -79,7 +80,7 @@ static int create_session(uint64_t most_bytes)
     struct lane_config lane = {.clock = choose_clock(),
                                .mode = config.file_mode};
     choose_policy(&lane);
-    lane.unit_count = config_number("HANDSPAN_BUDGET_MB", 0,
+    lane.unit_count = config_number("HANDSPAN_BUDGET_MB", 0, 1,
                                     LANE_UNIT_MAX / LANE_UNITS_A_MIB) *
                       LANE_UNITS_A_MIB;
     if (lane.unit_count)

@@ -847,6 +847,159 @@ def case_header(p):
         "check", "-m", "m", "./p").stdout.split()), "what to write")
 
 
+QUALIFIED = r"""
+#define NO __attribute__((noinline, noipa))
+struct S {
+    int k = 1;
+    NO int r(int n) &;
+    NO int r(int n) &&;
+    NO int c(int n) const;
+    NO int c(int n) volatile;
+    NO int v(int n) const volatile &;
+    NO int e(int n) noexcept;
+    NO int q(int n);
+    NO int q(double n);
+    NO int one(int n);
+};
+int S::r(int n) & { asm(""); return k + n; }
+int S::r(int n) && { asm(""); return k + n; }
+int S::c(int n) const { asm(""); return k + n; }
+int S::c(int n) volatile { asm(""); return k + n; }
+int S::v(int n) const volatile & { asm(""); return k + n; }
+int S::e(int n) noexcept { asm(""); return k + n; }
+int S::q(int n) { asm(""); return k + n; }
+int S::q(double n) { asm(""); return k + (int)n; }
+int S::one(int n) { asm(""); return k + n; }
+template <class T> NO T gen(T n) { asm(""); return n + 1; }
+template <class T> struct Box { NO static T get(T n); };
+template <class T> T Box<T>::get(T n) { asm(""); return n + 2; }
+int main()
+{
+    S s;
+    const S c;
+    volatile S v;
+    int r = s.r(5) + S().r(6) + S().r(6) + c.c(7) + v.c(8) + v.c(8) + v.v(9);
+    r += s.e(1) + s.q(2) + s.q(2.5) + s.one(3);
+    return r + gen<int>(4) + gen<long>(5) + gen<long>(5) + Box<int>::get(6) == 7;
+}
+"""
+
+
+def case_qualified(p):
+    """What stands behind the parameters is a part of the name, and a name that
+    is one function's needs no parameters."""
+    p.write("p.cc", QUALIFIED)
+    for option in ("-g", "-g0"):
+        p.sh(f"{CXX} -O0 {option} -o p p.cc")
+        for line, calls in (
+                ("int S::r(int) &", 1), ("int S::r(int n) &&", 2),
+                ("int S::c(int) const", 1), ("int S::c(int) volatile", 2),
+                ("int S::v(int n) const volatile&", 1),
+                ("int S::e(int) noexcept", 1), ("S::e(int) noexcept", 1),
+                ("S::one", 1), ("gen<int>", 1), ("gen< long >", 2),
+                ("Box<int>::get", 1)):
+            p.write("m", f"[[object(main)]];\n[[span]] {line};\n")
+            _, after = agree(p, "./p")
+            (row,) = after.values()
+            expect(row["calls"], calls, f"{line} {option} {row}")
+            if option == "-g" or "::r" in line:
+                expect(row["status"], "ok", f"{line} {option}")
+        p.write("m", "[[object(main)]];\n[[span]] S::q;\n")
+        before, after = agree(p, "./p")
+        for row in (before["S::q"], after["S::q"]):
+            expect_in("with its parameters, as nm -C prints it", row["remark"],
+                      option)
+        expect_in("in C++: S::q(double), S::q(int)", before["S::q"]["remark"],
+                  option)
+
+
+MEMBERS = r"""
+struct S { int k = 1; int twice(int n) { return k + n; } };
+namespace ns {
+__attribute__((noinline, noipa)) int member(int S::*p, int n)
+{
+    S s;
+    return s.*p + n;
+}
+}
+__attribute__((noinline, noipa)) int method(int (S::*p)(int), int n)
+{
+    S s;
+    return (s.*p)(n);
+}
+int main() { return ns::member(&S::k, 5) + method(&S::twice, 6) == 77; }
+"""
+
+
+def case_members(p):
+    """Pointers to members have no values, and what stands behind them has."""
+    p.write("p.cc", MEMBERS)
+    for option in ("-g", "-g0"):
+        p.sh(f"{CXX} -O0 {option} -o p p.cc")
+        p.write("m", "[[object(main)]];\n"
+                '[[span, symbol("ns::member(int S::*, int)")]] '
+                "int member(int S::*p, int n);\n"
+                "[[span]] int method(int (S::*p)(int), int n);\n")
+        said = p.handspan("check", "-m", "m", "./p").stdout
+        for name in ("member", "method"):
+            expect_in(f"'p' of '{name}' is a pointer to a member", said, option)
+        expect("record" in said, False, said)
+        agree(p, "./p")
+        spans = p.handspan("spans", "--json").stdout
+        for value in ('"n":5},"output":{"return":6}',
+                      '"n":6},"output":{"return":7}'):
+            expect_in(value, spans, option)
+        p.write("m", "[[object(main)]];\n"
+                "[[span]] int ns::member(int S::*p, int n);\n")
+        agree(p, "./p")
+        expect(p.rows("--trace", "latest").popitem()[1]["calls"], 1, option)
+
+
+ALIKE_OWN = """struct below { %s n; struct job *up; };
+struct job { int id; const char *name; double w[%s]; struct below *to;
+             struct { int a, b : 3; } in; int (*fn)(struct below *, %s); };
+"""
+ALIKE_MAIN = r"""
+__attribute__((noinline, noipa)) int first(struct job *j) { return j->id; }
+int second(void *);
+int main(void)
+{
+    struct below below = {6, 0};
+    struct job job = {5, "name", {1}, &below, {1, 2}, 0};
+    return first(&job) + second(&job) == 77;
+}
+"""
+ALIKE_OTHER = """
+__attribute__((noinline, noipa)) int second(struct job *j) { return j->id; }
+"""
+
+
+def case_alike(p):
+    """A structure that each of two files has for itself is one type if it is
+    made of the same, down to where its pointers lead."""
+    manifest = "[[span, input(id = j->id, n = j->to->n)]] " \
+        "int first(struct job *j);\n" \
+        "[[span, input(id = j->id, n = j->to->n)]] int second(struct job *j);\n"
+    plain = ("int", "3", "int")
+    p.write("a.c", ALIKE_OWN % plain + ALIKE_MAIN)
+    for other in (plain, ("unsigned", "3", "int"), ("int", "4", "int"),
+                  ("int", "3", "char *")):
+        p.write("b.c", "// elsewhere\n\n" + ALIKE_OWN % other + ALIKE_OTHER)
+        p.sh(f"{CC} -g -O0 -o p a.c b.c")
+        for own in ("", ALIKE_OWN % plain):
+            p.write("m", own + manifest)
+            said = p.handspan("check", "-m", "m", "./p").stdout
+            expect("2 types" in said, other != plain, f"{other} {own}\n{said}")
+            if other == plain:
+                expect("not yet" in said, False, said)
+    p.write("b.c", "// elsewhere\n\n" + ALIKE_OWN % plain + ALIKE_OTHER)
+    p.sh(f"{CC} -g -O0 -o p a.c b.c")
+    p.write("m", manifest)
+    agree(p, "./p")
+    expect(p.handspan("spans", "--json").stdout.count('"id":5,"n":6'), 2,
+           "values")
+
+
 CASES = {n[5:]: f for n, f in globals().items() if n.startswith("case_")}
 
 

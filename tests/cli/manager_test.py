@@ -72,7 +72,7 @@ class Manager(unittest.TestCase):
             else:
                 os.kill(child.pid, number)
         os.kill(child.pid, signal.SIGRTMAX)
-        return child.stdout.read(), child.wait(60)
+        return child.stdout.read(), child.wait(300)
 
     def test_every_signal_with_its_value(self):
         untraced = self.say_all(False)
@@ -106,7 +106,7 @@ class Manager(unittest.TestCase):
             child = self.start(True, "idle")
             pid = self.ready(child)
             os.kill(child.pid, number)
-            self.assertEqual(-number, child.wait(60))
+            self.assertEqual(-number, child.wait(300))
             self.assert_gone(pid)
 
     def assert_gone(self, pid):
@@ -140,7 +140,7 @@ class Manager(unittest.TestCase):
             _, status = os.waitpid(child.pid, os.WCONTINUED)
             self.assertTrue(os.WIFCONTINUED(status))
         os.kill(child.pid, signal.SIGTERM)
-        self.assertEqual(-signal.SIGTERM, child.wait(60))
+        self.assertEqual(-signal.SIGTERM, child.wait(300))
 
     # ---- what it was started with -------------------------------------------
 
@@ -192,7 +192,7 @@ class Manager(unittest.TestCase):
             pid = struct.unpack("iII", ancillary[0][2])[0]
         self.assertEqual((b"READY=1", child.pid), (text, pid))
         self.assertIn(f"pid {child.pid}\n", child.stdout.read())
-        self.assertEqual(0, child.wait(60))
+        self.assertEqual(0, child.wait(300))
 
     def test_handed_over_pids_are_the_programs(self):
         for name in "LISTEN_PID", "WATCHDOG_PID", "SYSTEMD_EXEC_PID":
@@ -200,7 +200,7 @@ class Manager(unittest.TestCase):
             child = subprocess.run(
                 ["sh", "-c", script, "sh", *self.command(True, "told")],
                 env=self.env, cwd=self.path, capture_output=True, text=True,
-                timeout=60, check=True)
+                timeout=300, check=True)
             self.assertIn(f"{name} own\n", child.stdout)
 
     @unittest.skipIf(os.getuid() != 0, "a process id namespace needs root")
@@ -210,7 +210,7 @@ class Manager(unittest.TestCase):
                   script, "sh"]
         got = {what: subprocess.run(
             [*inside, *self.command(True, what)], env=self.env, cwd=self.path,
-            capture_output=True, text=True, timeout=60)
+            capture_output=True, text=True, timeout=300)
             for what in ("told", "orphans")}
         if "Operation not permitted" in got["told"].stderr:
             self.skipTest("no process id namespaces here")

@@ -320,6 +320,10 @@ class Run(Base):
             done = self.handspan("sidecar", "--once", env=env)
             self.assertEqual(done.returncode, 2)
             self.assertIn("no regular file", done.stderr)
+            for screen in ("status", "list", "show"):
+                if name != "folder":  # another word: golden/store.txt
+                    done = self.handspan(screen, env=env)
+                    self.assertIn("no regular file", done.stdout + done.stderr)
         self.assertEqual([f for f in os.listdir(self.path) if "journal" in f], [])
         self.assertFalse(os.path.exists("/dev/null-journal"))
 

@@ -82,7 +82,7 @@ class Shipped(Base):
         done = subprocess.run(
             [HANDSPAN, "run", "-m", path, "--summary=never", "--", *command],
             env=self.env, cwd=self.dir, stdin=subprocess.DEVNULL,
-            capture_output=True, timeout=120)
+            capture_output=True, timeout=300)
         self.assertEqual(done.returncode, status, done.stderr)
         return self.stored()
 
@@ -146,7 +146,7 @@ class Unnamed(Base):
         return subprocess.run(
             [HANDSPAN, "run", *options, "--", *command], env=self.env,
             cwd=self.dir, stdin=subprocess.DEVNULL, capture_output=True,
-            text=True, timeout=120)
+            text=True, timeout=300)
 
     def names(self):
         """Of the process, and of its calls."""

@@ -156,8 +156,9 @@ def groups():
     with open("/proc/self/cgroup", encoding="utf-8") as f:
         for line in f:
             _, kind, path = line.rstrip("\n").split(":", 2)
-            for root in {"name=systemd": ["systemd"],
-                         "": ["unified", "."]}.get(kind, []):
+            if kind not in ("", "name=systemd"):
+                continue  # it takes this path in all hierarchies
+            for root in [".", *os.listdir("/sys/fs/cgroup")]:
                 top = os.path.join("/sys/fs/cgroup", root, path.lstrip("/"))
                 if os.path.exists(top + "/cgroup.procs"):
                     found.update(here for here, _, _ in os.walk(top))

@@ -83,7 +83,7 @@ def main():
                 done = subprocess.run(
                     ["bash", "-c", command], cwd=place, env=env, text=True,
                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT, timeout=120)
+                    stderr=subprocess.STDOUT, timeout=300)
                 ran += 1
                 if not is_like(want, done.stdout.splitlines()):
                     failed += 1

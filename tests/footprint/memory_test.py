@@ -30,7 +30,7 @@ def run(program, env, limit_kib=None, group=None, arguments=()):
         if group:
             with open(os.path.join(group, "cgroup.procs"), "w") as out:
                 out.write(str(os.getpid()))
-    return subprocess.run([program, *arguments], env=env, timeout=100,
+    return subprocess.run([program, *arguments], env=env, timeout=300,
                           capture_output=True, preexec_fn=prepare)
 
 
@@ -63,7 +63,7 @@ def check_address_space(program, bare, traced):
 def check_flags(bare, traced):
     """The session takes no huge pages and stands in no core (VmFlags)."""
     plain, got = (subprocess.run(["cat", "/proc/self/smaps"], env=env,
-                                 capture_output=True, text=True, timeout=100)
+                                 capture_output=True, text=True, timeout=300)
                   for env in (bare, traced))
     count, wrong = sessions(traced), 0
     flags = [part.split("VmFlags:")[1].split("\n")[0].split()

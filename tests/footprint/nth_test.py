@@ -33,13 +33,13 @@ def main():
                    HANDSPAN_DIR=os.path.join(top, "dir"),
                    HANDSPAN_SIDECAR="off")
         plain = subprocess.run([program], env=bare, capture_output=True,
-                               timeout=60)
+                               timeout=300)
         plain = plain.returncode, plain.stdout, plain.stderr
 
         def run(number):
             done = subprocess.run(
                 [nth, os.path.basename(preload), str(number), said, program],
-                env=env, capture_output=True, timeout=60)
+                env=env, capture_output=True, timeout=300)
             with open(said) as counted:
                 count, failed = map(int, counted.read().split())
             for name in os.listdir(env["HANDSPAN_DIR"]):

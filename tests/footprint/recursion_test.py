@@ -32,7 +32,7 @@ def run(program, kind, size, percent, env):
             hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
             resource.setrlimit(resource.RLIMIT_STACK, (size, hard))
     done = subprocess.run([program, kind, str(size), str(percent)], env=env,
-                          capture_output=True, timeout=60, preexec_fn=limit)
+                          capture_output=True, timeout=300, preexec_fn=limit)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -35,7 +35,7 @@ def main():
             return subprocess.run(
                 [needs, str(first), str(stack), str(left),
                  str(HANDLER_BYTES)], env=env, capture_output=True,
-                timeout=60).stdout == b"ok\n"
+                timeout=300).stdout == b"ok\n"
 
         alone = HANDLER_BYTES + 16  # and its return address
         if not works(bare, 1, 16384, alone) or works(bare, 1, 16384, 16):

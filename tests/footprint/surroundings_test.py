@@ -43,7 +43,7 @@ def find(name):
 
 
 def run(command, env):
-    done = subprocess.run(command, env=env, capture_output=True, timeout=100,
+    done = subprocess.run(command, env=env, capture_output=True, timeout=300,
                           stdin=subprocess.DEVNULL)
     text = re.sub(rb"==\d+==|0x[0-9a-f]+|pid \d+", b"",
                   done.stdout + b"|" + done.stderr)

@@ -51,7 +51,7 @@ class Base(unittest.TestCase):
         env = dict(self.env, **more.pop("extra", {}))
         return subprocess.run(command, cwd=self.top, env=env,
                               stdin=subprocess.DEVNULL, capture_output=True,
-                              timeout=120, **more)
+                              timeout=300, **more)
 
     def handspan(self, *command, **more):
         return self.run_one(HANDSPAN, *command, **more)

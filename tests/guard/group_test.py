@@ -73,7 +73,7 @@ class Group(base.Base):
                           HANDSPAN_MANIFEST=self.top + "/m.manifest")
 
     def finished(self, program):
-        program.communicate(timeout=60)
+        program.communicate(timeout=300)
         return program.returncode
 
     def sessions(self):
@@ -88,7 +88,7 @@ class Group(base.Base):
             return 0  # the store is being made
 
     def end(self, side):
-        said = side.communicate(timeout=60)[0]
+        said = side.communicate(timeout=300)[0]
         self.assertEqual(0, side.returncode, said)
 
     def test_it_ends(self):

@@ -209,7 +209,7 @@ class Keys(base.Base):
                    "a filter of the reader")
         self.assertEqual("1", self.status(reader.pid)["NoNewPrivs"])
         ours.close()
-        reader.wait(60)
+        reader.wait(300)
 
     def test_commands_are_confined(self):
         """What a person lets look at a program: held up where its output is

@@ -111,7 +111,7 @@ class Namespaces(base.Base):
         p = self.contained(name, uid, [group], "sh", "-c",
                            'test -d "$1" && exec ls "$1"; exec head -c1 "$1"',
                            "sh", path)
-        said = p.communicate(timeout=120)[0]
+        said = p.communicate(timeout=300)[0]
         self.assertTrue(p.returncode == 0 or b"ermission denied" in said, said)
         return p.returncode == 0
 
@@ -134,10 +134,10 @@ class Namespaces(base.Base):
                          self.store + "-wal"):
                 self.assertFalse(self.reads(name, path), path)
         for p in programs.values():
-            said = p.communicate(b"x", timeout=120)[0]
+            said = p.communicate(b"x", timeout=300)[0]
             self.assertEqual((p.returncode, said), (0, b""))
         for p in sides:
-            said = p.communicate(timeout=120)[0]
+            said = p.communicate(timeout=300)[0]
             self.assertEqual(p.returncode, 0, said)
         self.assertEqual(self.calls(), want)
         self.assertEqual([self.sessions(name) for name in PARTS], [[], []])
@@ -163,7 +163,7 @@ class Namespaces(base.Base):
             env=self.env, cwd=self.top, stdin=subprocess.PIPE)
         self.started.append(p)
         self.until("the sidecar saw it", lambda: self.calls() == [("x", 50)])
-        p.communicate(b"x", timeout=120)
+        p.communicate(b"x", timeout=300)
         self.assertEqual(p.returncode, 1)  # it is not the first of its own
         said = json.loads(self.text("export").splitlines()[0])
         about = {a["key"]: a["value"] for a in

@@ -17,6 +17,7 @@ NUMBERS = ("HANDSPAN_WAIT_MS", "HANDSPAN_BUDGET_MB", "HANDSPAN_MATCH_MAX",
            "HANDSPAN_CARRY_MAX_S")
 NONE = ("abc", "-1", "0", "1.5", "1x", " 1", "0x10", "99999999999999999999",
         "4294967297")
+ZERO = {"HANDSPAN_WAIT_MS": {"0"}}  # no call waits
 
 
 class Variables(base.Base):
@@ -41,14 +42,18 @@ class Variables(base.Base):
 
     def test_numbers(self):
         for name in NUMBERS:
-            for value in NONE:
+            for value in set(NONE) - ZERO.get(name, set()):
                 self.trace(**{name: value})
                 log = self.log()
                 self.assertIn(name, log)
                 self.assertIn(value, log)
         for name in NUMBERS:
-            self.trace(**{name: "7"})
-            self.assertNotIn("counts as not set", self.log())
+            for value in {"7"} | ZERO.get(name, set()):
+                self.trace(**{name: value})
+                self.assertNotIn("counts as not set", self.log())
+            self.trace(**{name: "-7"})
+            self.assertIn(f"{name}, a number from "
+                          f"{0 if name in ZERO else 1} to ", self.log())
 
     def test_words(self):
         for name, value in (("HANDSPAN_CAPTURE", "bogus"),

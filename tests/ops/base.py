@@ -64,7 +64,7 @@ class Base(unittest.TestCase):
         env = dict(self.env, **more.pop("extra", {}))
         return subprocess.run([HANDSPAN, *args], cwd=self.path, text=True,
                               stdin=subprocess.DEVNULL, capture_output=True,
-                              timeout=more.pop("timeout", 120), env=env, **more)
+                              timeout=more.pop("timeout", 300), env=env, **more)
 
     def ok(self, *args, **more):
         done = self.handspan(*args, **more)

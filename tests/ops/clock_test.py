@@ -44,10 +44,23 @@ time_t time(time_t *out) {
 """
 PROG = r"""
 #include <fcntl.h>
+#include <glob.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
+/* Looks at the clocks so far: docs/lane.md, the sixth word at 384. */
+static uint32_t looks(void) {
+    char path[4096]; glob_t found; uint32_t next = 0;
+    snprintf(path, sizeof path, "%s/session-*", getenv("HANDSPAN_DIR"));
+    if (glob(path, 0, NULL, &found) != 0) abort();
+    int fd = open(found.gl_pathv[0], O_RDONLY);
+    if (pread(fd, &next, 4, 384 + 5 * 4) != 4) abort();
+    close(fd);
+    globfree(&found);
+    return next;
+}
 __attribute__((noinline)) int part(int n) { usleep(100000); return n + 1; }
 __attribute__((noinline)) int step(int n) {
     int64_t by[] = {0, 7200, -3600, 86400 * 40, 0};
@@ -55,6 +68,9 @@ __attribute__((noinline)) int step(int n) {
                                    open(getenv("CLOCK_FILE"), O_RDWR), 0);
     int rc = part(n);
     *clock = by[n];
+    /* one of them is seen: of two looks one began after it was set */
+    for (uint32_t before = looks(); n == 3 && looks() < before + 2;)
+        usleep(1000);
     return rc + part(n);
 }
 int main(void) { for (int i = 0; i < 5; i++) step(i); return 0; }
@@ -102,7 +118,7 @@ class Clock(base.Base):
         self.assertEqual([r[0] for r in rows], ["step", "part", "part"] * 5)
         for name, start, duration, *_ in rows:
             least = (1 if name == "part" else 2) * SECOND // 10
-            self.assertTrue(least <= duration < least + 5 * SECOND, rows)
+            self.assertTrue(least <= duration <= took, rows)
             # by the clock that it began with
             self.assertTrue(began <= start <= began + took, rows)
             self.assertLessEqual(start + duration, began + took)

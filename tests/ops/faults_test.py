@@ -8,7 +8,6 @@ import os
 import signal
 import sqlite3
 import subprocess
-import time
 
 import base
 
@@ -38,11 +37,11 @@ class Faults(base.Base):
         self.manifest = self.write("handspan.manifest", MANIFEST)
 
     def traced(self, *args, **more):
-        start = time.monotonic()
+        """What it says. Where it waited in vain it says other words."""
         done = self.handspan("run", "-m", self.manifest, *args, self.prog,
                              "100", **more)
         self.assertEqual(done.returncode, 0, done.stderr)
-        return done.stderr, time.monotonic() - start
+        return done.stderr
 
     def steps(self):
         return self.rows("SELECT count(*) FROM spans")[0][0]
@@ -54,9 +53,9 @@ class Faults(base.Base):
         db.execute("CREATE TABLE sessions (x)")
         db.execute("PRAGMA user_version = 999")
         db.close()
-        told, seconds = self.traced()
+        told = self.traced()
         self.assertIn("has version 999", told)
-        self.assertLess(seconds, 8)
+        self.assertIn("the trace is not stored: ", told)
         self.assertEqual(self.rows("PRAGMA user_version"), [(999,)])
         status = self.handspan("status")
         self.assertEqual(status.returncode, 1)
@@ -68,9 +67,9 @@ class Faults(base.Base):
 
     def test_no_database(self):
         self.write("store.db", "no database, but long enough to be one\n" * 99)
-        told, seconds = self.traced()
+        told = self.traced()
         self.assertIn("not a database", told)
-        self.assertLess(seconds, 8)
+        self.assertIn("the trace is not stored: ", told)
 
     def test_a_store_raised_under_the_sidecar(self):
         """Its sessions wait for the handspan that raised it."""
@@ -80,7 +79,7 @@ class Faults(base.Base):
         version = self.rows("PRAGMA user_version")[0][0]
         self.execute(f"PRAGMA user_version = {version + 1}")
         before = self.steps()
-        told, seconds = self.traced()
+        told = self.traced()
         self.assertIn(f"version {version + 1}", told)
         self.assertEqual(pipe.wait(300), 2)
         self.assertEqual(self.steps(), before)
@@ -128,7 +127,7 @@ class Faults(base.Base):
 
     def test_a_directory_that_others_may_enter(self):
         os.chmod(self.dir, 0o755)
-        told, _ = self.traced()
+        told = self.traced()
         self.assertIn(f"'{self.dir}'", told)
         self.assertIn("mode 755", told)
         self.assertIn("chmod 700", told)

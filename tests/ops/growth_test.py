@@ -73,7 +73,7 @@ class Growth(base.Base):
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
             subprocess.run([base.HANDSPAN, *args], check=True,
                            env=dict(self.env, **extra),
-                           stdout=subprocess.DEVNULL, timeout=150)
+                           stdout=subprocess.DEVNULL, timeout=300)
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             used = after.ru_utime + after.ru_stime - before.ru_utime - \
                 before.ru_stime

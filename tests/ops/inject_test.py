@@ -68,7 +68,7 @@ class Inject(base.Base):
         if os.path.exists(log):
             os.unlink(log)
         done = subprocess.run(
-            [base.HANDSPAN, "sidecar"], timeout=60, capture_output=True,
+            [base.HANDSPAN, "sidecar"], timeout=300, capture_output=True,
             env=dict(self.env, LD_PRELOAD=os.environ["FAULTY"],
                      FAULT_BELOW=self.folder, FAULT_LOG=log, FAULT_AT=str(at),
                      FAULT_KIND=kind, FAULT_COUNT=str(count)))

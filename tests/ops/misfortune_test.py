@@ -61,7 +61,7 @@ class Misfortune(base.Base):
 
     def end(self, p):
         p.stdin.close()
-        self.assertEqual(p.wait(60), 0)
+        self.assertEqual(p.wait(300), 0)
         self.no_session_left()
 
     def no_session_left(self):
@@ -232,7 +232,7 @@ class Misfortune(base.Base):
         self.assertIn("refuses", self.ok("status"))
         for p in good, bad:
             p.stdin.close()
-            self.assertEqual(p.wait(60), 0)
+            self.assertEqual(p.wait(300), 0)
         self.wait_for(lambda: not self.session_of(good), "the other is stored")
         before = self.calls()
         self.assertEqual(len(self.session_of(bad)), 1)
@@ -258,7 +258,7 @@ class Misfortune(base.Base):
         self.call(p, 10)
         self.wait_for(lambda: self.calls() == 10, "the new program's calls")
         p.stdin.close()
-        p.wait(60)
+        p.wait(300)
         self.wait_for(lambda: len(os.listdir(self.dir)) <= files + 4,
                       "its session is stored")
         self.assertLess(self.log().count("left alone"), 30)

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 import base
 
@@ -298,13 +299,21 @@ class Otlp(base.Base):
         self.assertEqual(self.rows("SELECT sent_spans, rejected FROM sinks"),
                          [(101, 3)])
 
+    def once(self, url):
+        """What one run sends in the ten seconds that it takes for it; on a
+        busy machine the next one goes on."""
+        while True:
+            began = time.monotonic()
+            done = self.handspan("sidecar", "--once", "--upload", url)
+            if done.returncode != 1 or time.monotonic() - began < 10:
+                return done
+
     def answered(self, *answer):
-        """One request of the uploader, answered so always; the sink's state,
-        and the status of `sidecar --once`."""
+        """Requests of the uploader, answered so always; the sink's state, and
+        the status of `sidecar --once`."""
         self.receiver.requests.clear()
         self.receiver.answers = [answer] * 1000
-        done = self.handspan("sidecar", "--once", "--upload",
-                             f"otlp+http://{self.at}")
+        done = self.once(f"otlp+http://{self.at}")
         row, = self.rows("SELECT sent_spans, state, error, rejected, "
                          "retry_unix_ns - error_unix_ns FROM sinks")
         sink = dict(zip(("sent_spans", "state", "error", "rejected", "wait"),
@@ -370,9 +379,8 @@ class Otlp(base.Base):
                    "span_rows WHERE input IS NOT NULL)")
         db.commit()
         db.close()
-        upload = ("sidecar", "--once", "--upload",
-                  f"otlp+http://{self.at}/loud?values=on")
-        self.ok(*upload)
+        url = f"otlp+http://{self.at}/loud?values=on"
+        self.assertEqual(self.once(url).returncode, 0)
         for tries in 1, 2:
             self.assertEqual(self.rows(
                 "SELECT code, message <> '', tries FROM refused"),
@@ -380,7 +388,7 @@ class Otlp(base.Base):
             got, _ = self.receiver.spans()
             self.assertEqual((len(got), self.receiver.faults), (101, []))
             self.handspan("uploads", "--again=all")
-            self.ok(*upload)
+            self.assertEqual(self.once(url).returncode, 0)
 
     def test_a_long_wait_is_waited(self):
         """Retry-After may be longer than a minute."""

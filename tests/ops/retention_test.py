@@ -222,7 +222,7 @@ class Retention(base.Base):
         self.assertEqual((did["traces"], did["thinned_traces"]), (0, 1))
         self.assertGreater(did["thinned_spans"], 3700)
         self.callers_are_there()
-        prog.communicate("\n", timeout=60)
+        prog.communicate("\n", timeout=300)
         self.wait_for(lambda: self.rows("SELECT status FROM traces") ==
                       [("ok",)], "the end is stored")
         stats = self.stats(id)
@@ -251,7 +251,7 @@ class Retention(base.Base):
         self.wait_for(lambda: self.rows("SELECT sum(calls) FROM rollups") ==
                       [(8160,)], "the second half is stored")
         did = self.json("prune", "--max-size", "1B")[0]
-        prog.communicate("\n", timeout=60)
+        prog.communicate("\n", timeout=300)
         self.assertGreater(did["thinned_spans"], 3700)
         self.assertLessEqual(did["thinned_spans"], sent)
         self.assertGreaterEqual(self.rows("SELECT count(*) FROM spans")[0][0],

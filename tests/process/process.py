@@ -8,6 +8,7 @@ Each case runs a command and says the tree of spans that must come of it:
 lines of names, children below. Processes that traced nothing of their own are
 left out; a span's parent is then the next one above.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -171,8 +172,10 @@ def children(run, count=500):
                         "--", run.step, "a", "children", str(count), "k")
     ran = time.monotonic() - start
     check((done.returncode, done.stdout), (0, "a\n"), done.stderr)
-    files = list((run.dir / "d").glob("session-*"))
-    used = sum(f.stat().st_blocks * 512 for f in files if f.exists())
+    used = 0
+    for file in (run.dir / "d").glob("session-*"):
+        with contextlib.suppress(FileNotFoundError):  # stored meanwhile
+            used += file.stat().st_blocks * 512
     start = time.monotonic()
     run.drain(1800)
     stored = time.monotonic() - start

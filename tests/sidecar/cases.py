@@ -525,7 +525,7 @@ def case_parent_damaged():
         if os.path.exists(p.store + end):
             os.remove(p.store + end)
     side = p.sidecar("--once")
-    err = side.communicate(timeout=120)[1]
+    err = side.communicate(timeout=300)[1]
     expect((side.returncode, "constraint" in err), (0, False), err)
     ((count, orphans),) = p.rows("SELECT count(*), sum(parent_ref = 0) FROM "
                                  "spans WHERE status = 'ok'")
@@ -552,7 +552,7 @@ def case_kept_damaged():
         f.seek(lane + 2512)  # kept_next
         f.write((1).to_bytes(8, "little"))
     side = p.sidecar("--once")
-    err = side.communicate(timeout=120)[1]
+    err = side.communicate(timeout=300)[1]
     expect(side.returncode, 0, err)
     ((count,),) = p.rows("SELECT count(*) FROM spans WHERE status = 'ok'")
     expect(count, records, "spans")

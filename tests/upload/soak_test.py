@@ -287,7 +287,7 @@ def main():
             "SELECT DISTINCT state, (SELECT max(seq) FROM outbox) - "
             "cursor_seq FROM sinks") == [("idle", 0)], 600)
         w.side.terminate()
-        w.side.wait(timeout=60)
+        w.side.wait(timeout=300)
         count = w.check_store()
         expect(w.rows("SELECT kind, sum(count) FROM losses GROUP BY kind"), [],
                "losses")

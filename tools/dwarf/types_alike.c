@@ -68,12 +68,13 @@ bool types_declare_alike(Dwarf_Die *type, struct types_declared *out)
     Dwarf_Die plain = *type;
     if (!types_peel(&plain, true))
         return false;
-    int size = dwarf_tag(&plain) == DW_TAG_ptr_to_member_type
-                   ? types_member_pointer_bytes(&plain)
-                   : dwarf_bytesize(&plain);
+    bool is_to_member = dwarf_tag(&plain) == DW_TAG_ptr_to_member_type;
+    int size = is_to_member ? types_member_pointer_bytes(&plain)
+                            : dwarf_bytesize(&plain);
     if (size > 0 && types_is_integers(&plain))
         snprintf(out->before, sizeof out->before,
-                 "struct { unsigned char handspan_bytes[%d]; } ", size);
+                 "struct { unsigned char handspan_%s[%d]; } ",
+                 is_to_member ? "to_member" : "bytes", size);
     else if (is_vector_like(&plain, size))
         snprintf(out->before, sizeof out->before, "__m%d ",
                  size == 16 ? 128 : 64);

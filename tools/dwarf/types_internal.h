@@ -95,7 +95,8 @@ void types_own_name(Dwarf_Die *die, char out[TYPES_NAME]);
 void types_put_place(struct buf *out, Dwarf_Die *die);
 
 /* types_same.c: are these two entries one type, as each unit has its own? By
- * file name, line, size and members, up to TYPES_MEMBERS of them. */
+ * file name, line, size and members, up to TYPES_MEMBERS of them, or because
+ * they are made of the same, down to what their pointers lead to. */
 bool types_is_same(Dwarf_Die *a, Dwarf_Die *b);
 
 /* types_write.c: append to t->text. False: nothing that C could say. */

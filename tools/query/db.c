@@ -226,9 +226,21 @@ static int explain(const char *path, sqlite3 *handle, char *why,
     return -EIO;
 }
 
+/* SQLite would wait for a pipe's other end, for ever. */
+static bool is_no_file(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+}
+
 int query_open(const char *path, struct query_db **out, char *why,
                size_t why_bytes)
 {
+    if (is_no_file(path)) {
+        snprintf(why, why_bytes,
+                 "the store '%s' is no regular file; name a file", path);
+        return -EINVAL;
+    }
     struct query_db *db = calloc(1, sizeof *db);
     if (!db) {
         snprintf(why, why_bytes, "out of memory");

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <sqlite3.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "sql/sql.h"
 #include "tools/store/migrate.h"
 #include "tools/store/statements.h"
@@ -19,6 +20,9 @@ static sqlite3 *open_store(const char *path)
 {
     sqlite3 *db = NULL;
     int version = 0;
+    struct stat at;
+    if (stat(path, &at) != 0 || !S_ISREG(at.st_mode)) /* a pipe would wait */
+        return NULL;
     int code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL);
     if (code == SQLITE_OK) {
         sqlite3_busy_timeout(db, BUSY_MS);

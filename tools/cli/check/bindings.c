@@ -326,13 +326,13 @@ static void tell_nearest(struct bindings *b, struct binding *out)
             "that one, for times alone",
             s.clone);
     else if (s.cxx_count)
-        binding_remark(out,
-                       "in C++: %s%s%s%s%s; write the one that is meant "
-                       "instead of its prototype",
-                       s.cxx[0], s.cxx_count > 1 ? ", " : "",
-                       s.cxx_count > 1 ? s.cxx[1] : "",
-                       s.cxx_count > 2 ? ", " : "",
-                       s.cxx_count > 2 ? s.cxx[2] : "");
+        binding_remark(
+            out, "in C++: %s%s%s%s%s%s", s.cxx[0], s.cxx_count > 1 ? ", " : "",
+            s.cxx_count > 1 ? s.cxx[1] : "", s.cxx_count > 2 ? ", " : "",
+            s.cxx_count > 2 ? s.cxx[2] : "",
+            decl->has_prototype ? "; write the one that is meant "
+                                  "instead of its prototype"
+                                : "");
     else if (s.near.name[0])
         binding_remark(out, "nearest: %s%s%s", s.near.name[0],
                        s.near.name[1] ? ", " : "",

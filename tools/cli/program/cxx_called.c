@@ -7,10 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_word(void *context, const char *part, size_t len)
+struct part {
+    const char *text;
+    size_t len;
+};
+
+static bool is_part(void *context, const char *text, size_t len)
 {
-    const char *word = context;
-    return strncmp(part, word, len) == 0 && word[len] == '\0';
+    const struct part *part = context;
+    return len == part->len && memcmp(text, part->text, len) == 0;
 }
 
 /* Is the part before its parameters, without arguments of a template, it? */
@@ -28,8 +33,10 @@ static bool is_called(const char *readable, const char *word)
 
 char *cxx_called(const char *symbol, const char *word)
 {
+    struct part part;
+    part.text = name_part(word, &part.len);
     if (strncmp(symbol, "_Z", 2) != 0 ||
-        !name_any_part(symbol, is_word, (void *)(uintptr_t)word))
+        (part.text && !name_any_part(symbol, is_part, &part)))
         return NULL;
     char *text = cplus_demangle_v3(symbol, DMGL_PARAMS | DMGL_TYPES);
     if (text && is_called(text, word))

@@ -24,9 +24,9 @@ enum {
 struct paste {
     const struct manifest_want *want;
     char *wanted_name, *wanted_params; /* spelling(); params may be NULL */
-    char part[128]; /* that the symbol has; "": none need be there */
-    bool is_const;  /* behind its parameters */
-    bool is_clone;  /* what compilers made of it counts */
+    char part[128];   /* that the symbol has; "": none need be there */
+    char *qualifiers; /* behind its parameters; spelling() */
+    bool is_clone;    /* what compilers made of it counts */
     const struct object *object;
     struct functions *out; /* the best */
     char *text;            /* their name */
@@ -78,6 +78,8 @@ static int compare_param(const char *text, size_t len,
     while (len && text[len - 1] == ' ')
         len--;
     bool is_pointer = len && strchr("*&)]", text[len - 1]);
+    if (manifest_is_member_pointer(type))
+        return memmem(text, len, "::*", 3) ? 1 : -1;
     /* a class that has to be destroyed is a pointer to the parser */
     bool may_be_class =
         type->kind == MANIFEST_POINTER && type->to->kind == MANIFEST_RECORD;
@@ -220,6 +222,13 @@ static bool is_other(const char *text, size_t len)
     return has_word(text, len, "to") || has_word(text, len, "for");
 }
 
+/* "f(int) const &" is another one than "f(int) const" beside it. */
+static bool has_qualifiers(const struct paste *p, const char *behind)
+{
+    return is_same(behind, manifest_cxx_qualifiers(behind, strlen(behind)),
+                   p->qualifiers);
+}
+
 /* -1: another function. */
 static int compare(const struct paste *p, const char *text)
 {
@@ -232,7 +241,7 @@ static int compare(const struct paste *p, const char *text)
     if (is_same(params, strlen(params), p->wanted_params))
         return EXACT;
     int score = compare_params(p, params + 1);
-    return score < 0 ? -1 : 2 * score + (p->is_const == !!text[at.behind]);
+    return score < 0 ? -1 : 2 * score + has_qualifiers(p, text + at.behind);
 }
 
 static bool add(struct paste *p, const struct plan_symbol *symbol)
@@ -329,9 +338,10 @@ static bool start(struct paste *p, const struct manifest_want *want)
         manifest_cxx_name(want->pasted, strlen(want->pasted), &at)) {
         p->wanted_params = spelling(want->pasted + at.params,
                                     strlen(want->pasted + at.params));
-        p->is_const = want->pasted[at.behind] != 0;
     }
-    return *name && p->wanted_name;
+    const char *behind = want->qualifiers ? want->qualifiers : "";
+    p->qualifiers = spelling(behind, strlen(behind));
+    return *name && p->wanted_name && p->qualifiers;
 }
 
 static int look_at_all(struct paste *p, const struct objects *objects)
@@ -379,6 +389,7 @@ int types_paste_find(const struct objects *objects,
     free(p.buf);
     free(p.wanted_name);
     free(p.wanted_params);
+    free(p.qualifiers);
     if (err || p.ties)
         clear(&p);
     else if (want->pasted && p.text)
