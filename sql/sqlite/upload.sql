@@ -52,27 +52,49 @@ ORDER BY seq LIMIT 1;
 
 -- The version of a row that may change grows with each change, so that sending
 -- it again unchanged is the same row.
+-- From the rows below the view `spans`: an error is asked for a dozen times a
+-- row, most have none, and the view would look for its text each time.
 -- :spans
 SELECT s.ref, s.parent_ref, s.process_idx, t.trace_id, e.key, s.site, p.pid,
   h.tid, s.depth, s.start_unix_ns, s.duration_ns, s.self_ns, s.cpu_ns,
   s.queue_ns, i.name, i.symbol, i.object, e.service, e.host, p.name, h.name,
-  s.status, s.ended_by, s.links,
-  CASE WHEN json_valid(s.error) THEN s.error ->> 'kind' END,
-  CASE WHEN json_valid(s.error) THEN s.error ->> 'type' END,
-  CASE WHEN json_valid(s.error) THEN s.error ->> 'fingerprint' END,
-  CASE WHEN json_valid(s.error) THEN s.error ->> 'errno' END,
-  s.input, s.output, s.attributes, s.capture, s.error,
+  s.status, s.ended_by,
+  CASE WHEN typeof(s.links) = 'blob' THEN (SELECT body FROM texts t
+    WHERE t.text = CAST(s.links AS INTEGER)) ELSE s.links END,
+  CASE WHEN s.error IS NOT NULL AND json_valid(coalesce(x.body, s.error))
+    THEN coalesce(x.body, s.error) ->> 'kind' END,
+  CASE WHEN s.error IS NOT NULL AND json_valid(coalesce(x.body, s.error))
+    THEN coalesce(x.body, s.error) ->> 'type' END,
+  CASE WHEN s.error IS NOT NULL AND json_valid(coalesce(x.body, s.error))
+    THEN coalesce(x.body, s.error) ->> 'fingerprint' END,
+  CASE WHEN s.error IS NOT NULL AND json_valid(coalesce(x.body, s.error))
+    THEN coalesce(x.body, s.error) ->> 'errno' END,
+  CASE WHEN typeof(s.input) = 'blob' THEN (SELECT body FROM texts t
+    WHERE t.text = CAST(s.input AS INTEGER)) ELSE s.input END,
+  CASE WHEN typeof(s.output) = 'blob' THEN (SELECT body FROM texts t
+    WHERE t.text = CAST(s.output AS INTEGER)) ELSE s.output END,
+  CASE WHEN typeof(s.attributes) = 'blob' THEN (SELECT body FROM texts t
+    WHERE t.text = CAST(s.attributes AS INTEGER)) ELSE s.attributes END,
+  CASE WHEN typeof(s.capture) = 'blob' THEN (SELECT body FROM texts t
+    WHERE t.text = CAST(s.capture AS INTEGER)) ELSE s.capture END,
+  CASE WHEN typeof(s.error) = 'blob' THEN x.body ELSE s.error END,
   CASE WHEN t.session = s.session AND t.root_ref = s.ref
     THEN t.remote_parent END,
   e.resource, s.orphan,
-  CASE WHEN json_valid(s.error) THEN s.error ->> 'rule' END,
-  CASE WHEN json_valid(s.error) THEN s.error ->> '$.cause.call' END,
-  CASE WHEN json_valid(s.error) THEN s.error ->> '$.cause.errno' END,
-  CASE WHEN json_valid(s.error) THEN s.error ->> 'stack_ended' END,
+  CASE WHEN s.error IS NOT NULL AND json_valid(coalesce(x.body, s.error))
+    THEN coalesce(x.body, s.error) ->> 'rule' END,
+  CASE WHEN s.error IS NOT NULL AND json_valid(coalesce(x.body, s.error))
+    THEN coalesce(x.body, s.error) ->> '$.cause.call' END,
+  CASE WHEN s.error IS NOT NULL AND json_valid(coalesce(x.body, s.error))
+    THEN coalesce(x.body, s.error) ->> '$.cause.errno' END,
+  CASE WHEN s.error IS NOT NULL AND json_valid(coalesce(x.body, s.error))
+    THEN coalesce(x.body, s.error) ->> 'stack_ended' END,
   -- Of a frame only what the compiler knew, and base names of its files: no
   -- arguments, no locals, no paths. replace(x, rtrim(x, replace(x, '/', '')),
   -- '') is the base name.
-  CASE WHEN json_valid(s.error) THEN (SELECT json_group_array(json_object(
+  CASE WHEN s.error IS NOT NULL AND json_valid(CASE
+      WHEN typeof(s.error) = 'blob' THEN x.body ELSE s.error END)
+    THEN (SELECT json_group_array(json_object(
       'function', f.value ->> 'function',
       'file', replace(f.value ->> 'file',
         rtrim(f.value ->> 'file', replace(f.value ->> 'file', '/', '')), ''),
@@ -80,9 +102,9 @@ SELECT s.ref, s.parent_ref, s.process_idx, t.trace_id, e.key, s.site, p.pid,
       'object', replace(f.value ->> 'object', rtrim(f.value ->> 'object',
         replace(f.value ->> 'object', '/', '')), ''),
       'offset', f.value ->> 'offset', 'build_id', f.value ->> 'build_id'))
-    FROM json_each(s.error, CASE
-      WHEN json_array_length(s.error, '$.origin') > 0 THEN '$.origin'
-      ELSE '$.stack' END) f) END,
+    FROM json_each(coalesce(x.body, s.error), CASE
+      WHEN json_array_length(coalesce(x.body, s.error), '$.origin') > 0
+      THEN '$.origin' ELSE '$.stack' END) f) END,
   i.file, i.line, i.is_root AND s.parent_ref = 0, o.at_unix_ns, o.limit_ns,
   CASE WHEN json_valid(o.detail) THEN (SELECT json_group_array(json_object(
       'function', f.value ->> 'function',
@@ -93,9 +115,11 @@ SELECT s.ref, s.parent_ref, s.process_idx, t.trace_id, e.key, s.site, p.pid,
         replace(f.value ->> 'object', '/', '')), ''),
       'offset', f.value ->> 'offset', 'build_id', f.value ->> 'build_id'))
     FROM json_each(o.detail, '$.stack') f) END
-FROM spans s
+FROM span_rows s
 JOIN sessions e ON e.session = s.session
 JOIN traces t ON t.trace = s.trace
+LEFT JOIN texts x ON x.text = CASE WHEN typeof(s.error) = 'blob'
+  THEN CAST(s.error AS INTEGER) END
 LEFT JOIN sites i ON i.session = s.session AND i.site = s.site
 LEFT JOIN overdue o ON o.session = s.session AND o.ref = s.ref
 LEFT JOIN processes p ON p.session = s.session AND p.idx = s.process_idx

@@ -16,6 +16,8 @@ sys.path.insert(0, os.path.join(HERE, "../upload"))
 import base  # noqa: E402
 
 CLUSTER = "AAAAAAAAAAAAAAAAAAAAAQ"
+TOPIC, GROUP, PARTITIONS = "handspan-spans", "jaeger-ingester", 4
+TOOLS = "kafka/kafka-tools-3.9.1.jar"
 
 
 def free_ports(count):
@@ -108,9 +110,39 @@ class Fleet:
     def whole(self):
         self.broker = self.add("broker", self.broker_command(), self.broker_port)
         self.broker.start()
+        self.make_topic()
         self.collector = self.jaeger("collector", self.otlp).start()
         self.ingester = self.jaeger("ingester", self.http).start()
         return self
+
+    def java(self, *arguments):
+        return ["java", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:TieredStopAtLevel=1",
+                "-cp", os.path.join(self.backends, "kafka", "*"), *arguments]
+
+    def ask_broker(self, tool, *arguments):
+        """What one of Kafka's own programs prints."""
+        return subprocess.run(
+            self.java(f"org.apache.kafka.tools.{tool}", "--bootstrap-server",
+                      self.env["BROKER"], *arguments), check=True, text=True,
+            timeout=300, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL).stdout
+
+    def make_topic(self):
+        """Before an ingester: one that does not find it looks again after minutes."""
+        self.ask_broker("TopicCommand", "--create", "--topic", TOPIC,
+                        "--partitions", str(PARTITIONS))
+
+    def offsets(self):
+        """(messages that the storage has, messages that it lacks), of what the
+        ingesters committed; None while nobody has all partitions."""
+        lines = self.ask_broker("consumer.group.ConsumerGroupCommand", "--describe",
+                                "--group", GROUP).splitlines()
+        rows = [line.split()[3:5] for line in lines
+                if line.split()[:2] == [GROUP, TOPIC]]
+        if len(rows) < PARTITIONS or "-" in [end for _, end in rows]:
+            return None
+        stored = sum(int(at) for at, _ in rows if at != "-")
+        return stored, sum(int(end) for _, end in rows) - stored
 
     def broker_command(self):
         """Its data formatted; the example's file with other places behind."""
@@ -121,12 +153,10 @@ class Fleet:
             f.write(f"\nlog.dirs={data}\ncontroller.quorum.voters="
                     f"1@127.0.0.1:{self.control}\nlisteners=PLAINTEXT://127.0.0.1:"
                     f"{self.broker_port},CONTROLLER://127.0.0.1:{self.control}\n")
-        java = ["java", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-cp",
-                os.path.join(self.backends, "kafka", "*")]
-        subprocess.run([*java, "kafka.tools.StorageTool", "format", "-t", CLUSTER,
-                        "-c", mine], check=True, stdin=subprocess.DEVNULL,
+        subprocess.run(self.java("kafka.tools.StorageTool", "format", "-t", CLUSTER,
+                                 "-c", mine), check=True, stdin=subprocess.DEVNULL,
                        stdout=subprocess.DEVNULL)
-        return [*java, "-Xmx512m", "kafka.Kafka", mine]
+        return self.java("-Xmx512m", "kafka.Kafka", mine)
 
     def end(self):
         for part in reversed(self.parts):
