@@ -117,6 +117,73 @@ int main(int argc, char **argv)
 }
 """
 
+# Names with nothing but words of helpers, of functions that do work.
+DOMAIN = r"""
+#include <stdio.h>
+#define LINE(n) r += printf("%d\n", n + r) * (r % (n + 7));
+#define LINES LINE(1) LINE(2) LINE(3) LINE(4) LINE(5) LINE(6) LINE(7) LINE(8)
+#define WORK(name) __attribute__((noipa)) int name(int r) \
+    { LINES LINES return r; }
+WORK(get_list_command) WORK(hash_type_command) WORK(count_names)
+__attribute__((noipa)) int get_size(int r) { return r + printf("-\n"); }
+static int (*const table[])(int) = {get_list_command, get_size,
+                                    hash_type_command};
+int main(int argc, char **argv)
+{
+    (void)argv;
+    return table[argc % 3](count_names(argc)) == 0;
+}
+"""
+# A library looks up one name itself, offers a function that looks up others,
+# and has the rest in a table, where "step" is the end of another text.
+PLUGIN_LIBRARY = r"""
+#include <dlfcn.h>
+#include <stdio.h>
+void *host_symbol(void *plugin, const char *name) { return dlsym(plugin, name); }
+const char *const host_folders[] = {"/usr/bin", "/bin", "/lib/../lib",
+                                    "@/plugins/", "@/./plugins"};
+static const char *const steps[] = {"first_step", "step", "flush"};
+int host_run(const char *plugin)
+{
+    char path[512];
+    int sum = 0;
+    snprintf(path, sizeof path, "@/plugins/%s.so.1", plugin);
+    void *at = dlopen(path, RTLD_NOW);
+    if (!at)
+        return 99;
+    int (*init)(int) = (int (*)(int))dlsym(at, "init");
+    for (int i = 0; i < 3; i++) {
+        int (*step)(int) = (int (*)(int))host_symbol(at, steps[i]);
+        sum += step ? step(i) : 0;
+    }
+    int (*go)(int) = (int (*)(int))host_symbol(at, "go");
+    return (init ? init(sum) : 0) + (go ? go(sum) : 0);
+}
+"""
+PLUGIN_PROGRAM = r"""
+#include <dlfcn.h>
+#include <stdio.h>
+int host_run(const char *plugin);
+void *host_symbol(void *plugin, const char *name);
+static int (*find(void *plugin, const char *name))(int)
+{
+    return (int (*)(int))host_symbol(plugin, name);
+}
+int main(void)
+{
+    void *at = dlopen("@/plugins/a.so.1", RTLD_NOW);
+    int (*done)(int) = at ? find(at, "done") : 0;
+    printf("%d %d %d\n", host_run("a"), host_run("b"), done ? done(1) : 0);
+    return 0;
+}
+"""
+PLUGIN = r"""
+#include <stdlib.h>
+#define ENTRY(name) __attribute__((noipa)) int name(int n) \
+    { for (int i = 0; i < n; i++) n += rand() % 2; return n; }
+ENTRY(init) ENTRY(go) ENTRY(step) ENTRY(flush) ENTRY(done) ENTRY(unasked)
+"""
+
 
 def accepted(p, program, what):
     """The draft as `check` sees it: nothing in it may be wrong."""
@@ -209,6 +276,35 @@ def case_globs():
         p.handspan("suggest", "no-such-program", status=2)
 
 
+def case_plugins():
+    """Entry points as they are looked up: short names without underscore, in
+    versioned objects of a folder that a library names, by functions of ours
+    and from a table, with and without optimisation, stripped."""
+    with Place() as p:
+        os.mkdir(f"{p.at}/plugins")
+        p.write("host.c", PLUGIN_LIBRARY.replace("@", p.at))
+        p.write("prog.c", PLUGIN_PROGRAM.replace("@", p.at))
+        p.write("plugin.c", PLUGIN)
+        for flags in "-O2", "-O0 -fno-pie -no-pie":
+            p.sh(f"for i in a b; do {CC} -O2 -fPIC -shared -o plugins/$i.so.1 "
+                 "plugin.c; done; "
+                 f"{CC} {flags} -fPIC -shared -o libhost.so host.c -ldl && "
+                 f"{CC} {flags} -o prog prog.c -L. -lhost -Wl,-rpath,{p.at} "
+                 "-ldl && strip prog libhost.so")
+            draft = accepted(p, "./prog", f"plugins {flags}")
+            entries = draft.partition(f'[[object("{p.at}/plugins/*.so*")]];')[2]
+            for name in "init", "go", "step", "flush", "done":
+                expect_in(f"[[span]] {name};", entries, f"{flags}, in {draft}")
+            expect("unasked" in draft, False, f"{flags}: what nobody asks for")
+            expect(re.findall(r'object\("(/.*?)"', draft),
+                   [f"{p.at}/plugins/*.so*"], "one folder, of plugins alone")
+            # a tail call of dlsym: it asks who calls it
+            expect("host_symbol;" in draft, "-O0" in flags, draft)
+        calls = calls_after(p, ["./prog"])
+        for name in "init", "go", "step", "flush":
+            expect(calls.get(name), 2, f"calls of {name}, of {calls}")
+
+
 def case_words():
     """What a program imports is in it whatever it is called; a vocabulary of
     builtins is no list of handlers; of libraries that it hardly uses only what
@@ -223,6 +319,12 @@ def case_words():
         for name in "PortalRun", "ExecutorRun", "ProcessUtility":
             expect(name in names, True, f"{name} in {names}")
         expect(len(names) < 400, True, f"{len(names)} names")
+        p.write("domain.c", DOMAIN)
+        p.sh(f"{CC} -O2 -rdynamic -o domain domain.c")
+        draft = p.handspan("suggest", "./domain", status=0).stdout
+        for name in "get_list_command", "hash_type_command", "count_names":
+            expect_in(f"[[span]] {name};", draft, "a word of its domain")
+        expect("get_size" in draft, False, f"a helper in {draft}")
         p.write("go.c", 'asm(".section .note.go.buildid,\\"a\\",@note\\n"\n'
                 '".long 3, 4, 4\\n.asciz \\"Go\\"\\n.balign 4\\n'
                 '.long 1\\n.text");\nint run_all(void) { return 0; }\n'

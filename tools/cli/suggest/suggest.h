@@ -17,7 +17,7 @@ enum suggest_kind {
 struct candidate {
     const struct object *object; /* NULL: a plugin, see `plugins` */
     const char *name;            /* symbol; NULL: it has none */
-    uint64_t vaddr;
+    uint64_t vaddr;              /* of a plugin: which folder */
     enum suggest_kind kind;
     char *note;    /* "handed to plugin_register_read at 0x1234" */
     char *plugins; /* glob of the objects of an entry point */

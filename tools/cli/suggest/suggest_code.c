@@ -7,6 +7,7 @@
  * instructions. That may find too little, and what it finds is a function.
  */
 #include "tools/cli/suggest/suggest.h"
+#include <ctype.h>
 #include <elf.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,9 +135,10 @@ static bool is_registration(const char *name)
     static const char *const words[] = {
         "register", "callback", "_cb",    "handler", "hook",     "add_watch",
         "connect",  "_create",  "signal", "atexit",  "set_func", "subscribe",
-        "_on_",     "listen",   "spawn",  "init"};
+        "_on_",     "listen",   "spawn",  "init",    "Create"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strstr(name, words[i]))
+        if (isupper((unsigned char)*words[i]) ? !!strstr(name, words[i])
+                                              : !!strcasestr(name, words[i]))
             return strcmp(name, "__libc_start_main") != 0;
     return false;
 }

@@ -19,7 +19,9 @@ enum {
     EXPORT_LEAST_BYTES = 8,
     OWN_LEAST_BYTES = 24,
     NAMELESS_LEAST_BYTES = 1024,
+    HELPER_MOST_BYTES = 256, /* that a helper's word in a name is believed of */
     CALLERS_MOST = 64,
+    PROOF_STEPS = 200000, /* in all: some 0.1 s */
 };
 
 /* ---- the list ----------------------------------------------------------- */
@@ -121,7 +123,8 @@ struct from {
     const struct suggest_choice *choice;
 };
 
-static bool is_wanted(const struct from *f, const char *name)
+static bool is_wanted(const struct from *f, const char *name,
+                      uint64_t size_bytes)
 {
     int score = suggest_score_name(name);
     if (f->choice->glob_count) {
@@ -131,7 +134,9 @@ static bool is_wanted(const struct from *f, const char *name)
         return false;
     }
     /* what it imports it wants to be done, whatever the word for it */
-    return score >= (f->kind == SUGGEST_OWN ? 0 : -1);
+    if (f->kind == SUGGEST_OWN)
+        return score >= 0 || (score > -4 && size_bytes >= HELPER_MOST_BYTES);
+    return score >= -1;
 }
 
 static int is_cold_part(void *context, const struct plan_symbol *symbol,
@@ -163,15 +168,18 @@ static uint64_t least_bytes(enum suggest_kind kind, const char *name)
 static int take_symbol(void *context, const struct plan_symbol *symbol)
 {
     struct from *f = context;
-    uint64_t end;
     if (!symbol->vaddr || symbol->is_ifunc || !symbol->is_function ||
-        strchr(symbol->name, '.') || !is_wanted(f, symbol->name) ||
+        strchr(symbol->name, '.'))
+        return 0;
+    uint64_t end = symbol->vaddr;
+    bool is_known =
+        plan_image_function_extent(&f->object->image, symbol->vaddr, &end) == 0;
+    uint64_t size = is_known ? end - symbol->vaddr : 0;
+    if (!is_wanted(f, symbol->name, size) ||
         (f->kind == SUGGEST_EXPORT && !symbol->is_exported))
         return 0;
-    if (!f->choice->glob_count &&
-        plan_image_function_extent(&f->object->image, symbol->vaddr, &end) ==
-            0 &&
-        end - symbol->vaddr < least_bytes(f->kind, symbol->name) &&
+    if (!f->choice->glob_count && is_known &&
+        size < least_bytes(f->kind, symbol->name) &&
         !has_cold_part(f->object, symbol->name))
         return 0;
     suggest_add(f->s, f->object, symbol->name, symbol->vaddr, f->kind, NULL);
@@ -182,7 +190,7 @@ static int take_import(void *context, const struct plan_slot *slot)
 {
     struct from *f = context;
     struct plan_symbol symbol;
-    if (!slot->name || slot->is_defined_here || !is_wanted(f, slot->name))
+    if (!slot->name || slot->is_defined_here || !is_wanted(f, slot->name, 0))
         return 0;
     for (size_t i = 1; i < f->objects->count; i++) {
         const struct object *o = &f->objects->at[i];
@@ -289,7 +297,8 @@ static void ask_debug(struct suggestions *s, const struct object *object,
 
 /* Where its entry cannot be patched, check would not be content. */
 static bool can_be_bound(const struct objects *objects,
-                         const struct candidate *c, void *scratch)
+                         const struct candidate *c, void *scratch,
+                         uint32_t *steps_left)
 {
     struct plan_patch patch;
     if (!c->object)
@@ -297,7 +306,10 @@ static bool can_be_bound(const struct objects *objects,
     object_find_branches(objects, c->object, c->vaddr);
     return plan_entry_patch(&plan_decoder_zydis, &c->object->image, c->vaddr, 0,
                             scratch, &patch) == 0 &&
-           patch.verdict == PLAN_OK;
+           patch.verdict == PLAN_OK &&
+           plan_prove_within(&plan_decoder_zydis, &c->object->image, c->vaddr,
+                             NULL, scratch, steps_left,
+                             NULL) != PLAN_STACK_CALLER;
 }
 
 static bool is_helper(const struct candidate *c)
@@ -313,7 +325,7 @@ static bool is_helper(const struct candidate *c)
         return true;
     return (c->kind == SUGGEST_TABLE || c->kind == SUGGEST_BUILTIN ||
             c->kind == SUGGEST_CALLBACK) &&
-           c->score < 0;
+           c->score < 0 && c->size_bytes < HELPER_MOST_BYTES;
 }
 
 static int rank(const struct candidate *c)
@@ -336,6 +348,8 @@ static int compare(const void *a, const void *b)
                : !y->object            ? -1
                : x->object < y->object ? -1
                                        : 1;
+    if (!x->object && x->vaddr != y->vaddr) /* a folder of plugins */
+        return x->vaddr > y->vaddr ? 1 : -1;
     if (rank(x) != rank(y))
         return rank(y) - rank(x);
     return (x->vaddr > y->vaddr) - (x->vaddr < y->vaddr);
@@ -346,6 +360,7 @@ static void leave_out(struct suggestions *s, const struct objects *objects,
                       struct suggest_notes *notes)
 {
     void *scratch = malloc(plan_scratch_bytes());
+    uint32_t steps_left = PROOF_STEPS;
     const struct object *last = NULL;
     size_t shown[2] = {0}; /* of an object; what is imported of it apart */
     for (size_t i = 0; i < s->count; i++) {
@@ -362,7 +377,8 @@ static void leave_out(struct suggestions *s, const struct objects *objects,
             c->is_left_out = true; /* whether it could be bound is not asked:
                                       that costs most */
             notes->beyond++;
-        } else if (!scratch || !can_be_bound(objects, c, scratch)) {
+        } else if (!scratch ||
+                   !can_be_bound(objects, c, scratch, &steps_left)) {
             c->is_left_out = true;
         } else {
             ++*of_kind;

@@ -133,12 +133,12 @@ static int score_words(const char *name)
 bool suggest_is_plumbing(const struct object *object)
 {
     static const char *const names[] = {
-        "libstdc++",  "libgcc_s",     "libm.so",      "libmvec",
-        "libglib-2",  "libgobject-2", "libgmodule-2", "libgthread-2",
-        "libpcre",    "libffi",       "linux-vdso",   "libtinfo",
-        "libncurses", "libdl",        "libresolv",    "libcap",
-        "libtsan",    "libasan",      "libatomic",    "libanl",
-        "libhandspan"};
+        "libstdc++",   "libgcc_s",     "libm.so",      "libmvec",
+        "libglib-2",   "libgobject-2", "libgmodule-2", "libgthread-2",
+        "libpcre",     "libffi",       "linux-vdso",   "libtinfo",
+        "libncurses",  "libdl",        "libresolv",    "libcap",
+        "libtsan",     "libasan",      "libatomic",    "libanl",
+        "libjemalloc", "libtcmalloc",  "libmimalloc",  "libhandspan"};
     if (object->kind == OBJECT_LIBC || object->kind == OBJECT_LOADER)
         return true;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
