@@ -863,6 +863,9 @@ struct S {
     NO ~S();
 };
 S::~S() { asm(""); }
+struct Top { virtual ~Top() {} };
+struct Dog : Top { NO ~Dog(); };
+Dog::~Dog() { asm(""); }
 struct Below : virtual S { NO Below(); NO virtual ~Below(); };
 Below::Below() { asm(""); }
 Below::~Below() { asm(""); }
@@ -884,6 +887,7 @@ int main()
     const S c;
     volatile S v;
     int r = s.r(5) + S().r(6) + S().r(6) + c.c(7) + v.c(8) + v.c(8) + v.v(9);
+    Dog dog;
     Below *below = new Below;
     delete below;
     r += s.e(1) + s.q(2) + s.q(2.5) + s.one(3);
@@ -897,7 +901,8 @@ QUALIFIED_LINES = (
     ("int S::c(int) const", 1), ("int S::c(int) volatile", 2),
     ("int S::v(int n) const volatile&", 1), ("int S::e(int) noexcept", 1),
     ("S::one", 1), ("gen<int>", 1), ("gen< long >", 2), ("Box<int>::get", 1),
-    ("Below::Below", 1), ("S::~S", 6), ("Below::~Below", 1))
+    ("Below::Below", 1), ("S::~S", 6), ("Below::~Below", 1),
+    ("Dog::~Dog", 1))
 
 
 def case_qualified(p):
