@@ -30,7 +30,8 @@ elf) sources="$here/fuzz_elf_image.c $root/shim/plan/*/*.c" ;;
 dwarf)
     sources="$here/fuzz_dwarf.c $root/tools/dwarf/*.c"
     sources="$sources $root/tools/common/text/buf.c $root/tools/common/text/text.c"
-    sources="$sources $root/lane/format/utf8.c" ;;
+    sources="$sources $root/lane/format/utf8.c"
+    libraries=-llzma ;;
 session)
     # Looking for leaks is half of a run: once, at the end.
     options="$options -detect_leaks=0"

@@ -61,9 +61,10 @@ static void want_one(struct compile *c, const struct manifest_want *w,
            wanted.param_count < PARAMS_MAX;
          wanted.param_count++)
         params[wanted.param_count] = w->params[wanted.param_count].name;
-    bool is_readable = w->pasted && readable && strlen(readable) < SYMBOL_MAX;
+    bool is_whole = w->pasted || !w->has_params;
+    bool is_readable = is_whole && readable && strlen(readable) < SYMBOL_MAX;
     wanted.symbol = is_readable ? readable : w->is_pasted ? f->name : NULL;
-    wanted.is_symbol_enough = w->is_pasted && (w->pasted || !w->has_params);
+    wanted.is_symbol_enough = w->is_pasted && is_whole;
     wanted.is_result_unsure = is_local(f);
     debug_types_want_function(c->debug, &wanted);
 }

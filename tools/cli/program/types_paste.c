@@ -392,7 +392,7 @@ int types_paste_find(const struct objects *objects,
     free(p.qualifiers);
     if (err || p.ties)
         clear(&p);
-    else if (want->pasted && p.text)
+    else if ((want->pasted || !want->has_params) && p.text)
         err = find_bound(&p, objects);
     *readable = p.text;
     return err;
