@@ -177,11 +177,29 @@ int main(void)
     return 0;
 }
 """
+# The text in sight of the call is the first of an array of them.
+PLUGIN_ARRAY = r"""
+#include <dlfcn.h>
+#include <stdio.h>
+static const char names[3][16] = {"init", "pause", "resume"};
+int main(void)
+{
+    int sum = 0;
+    void *at = dlopen("@/plugins/a.so.1", RTLD_NOW);
+    for (int i = 0; at && i < 3; i++) {
+        int (*entry)(int) = (int (*)(int))dlsym(at, names[i]);
+        sum += entry ? entry(i) : 0;
+    }
+    printf("%d\n", sum);
+    return 0;
+}
+"""
 PLUGIN = r"""
 #include <stdlib.h>
 #define ENTRY(name) __attribute__((noipa)) int name(int n) \
     { for (int i = 0; i < n; i++) n += rand() % 2; return n; }
-ENTRY(init) ENTRY(go) ENTRY(step) ENTRY(flush) ENTRY(done) ENTRY(unasked)
+ENTRY(init) ENTRY(go) ENTRY(step) ENTRY(flush) ENTRY(done) ENTRY(pause)
+ENTRY(resume) ENTRY(unasked)
 """
 
 
@@ -300,6 +318,11 @@ def case_plugins():
                    [f"{p.at}/plugins/*.so*"], "one folder, of plugins alone")
             # a tail call of dlsym: it asks who calls it
             expect("host_symbol;" in draft, "-O0" in flags, draft)
+        p.write("array.c", PLUGIN_ARRAY.replace("@", p.at))
+        p.sh(f"{CC} -O2 -o array array.c -ldl && strip array")
+        draft = p.handspan("suggest", "./array", status=0).stdout
+        for name in "init", "pause", "resume":
+            expect_in(f"[[span]] {name};", draft, "an array of names")
         calls = calls_after(p, ["./prog"])
         for name in "init", "go", "step", "flush":
             expect(calls.get(name), 2, f"calls of {name}, of {calls}")

@@ -35,7 +35,7 @@ class Names(base.Base):
     def screen(self, *command, columns):
         """What a terminal shows of it."""
         ours, theirs = pty.openpty()
-        env = dict(self.env, COLUMNS=str(columns), NO_COLOR="1")
+        env = dict(self.env, COLUMNS=str(columns), NO_COLOR="1", PAGER="")
         with subprocess.Popen([base.HANDSPAN, *command], env=env, stdout=theirs,
                               stdin=subprocess.DEVNULL) as done:
             os.close(theirs)

@@ -21,7 +21,6 @@ struct scan {
     struct lookup_names *names;
     uint64_t targets[TARGETS_MAX];
     size_t count, first; /* those of this round begin at `first` */
-    bool has_unknown;
     void (*each)(void *context, const char *text);
     void *context;
 };
@@ -98,7 +97,6 @@ static const char *loaded_text(const struct plan_image *image, const uint8_t *b,
 static void add_wrapper(struct scan *s, uint64_t start)
 {
     struct plan_symbol symbol;
-    s->has_unknown = true;
     if (!start)
         return;
     add_target(s, start);
@@ -193,5 +191,5 @@ bool suggest_lookups(const struct plan_image *image, struct lookup_names *names,
         }
         s.first = last;
     }
-    return s.has_unknown;
+    return s.count > 0;
 }

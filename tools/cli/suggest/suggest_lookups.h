@@ -18,8 +18,8 @@ struct lookup_names {
 };
 void lookup_names_init(struct lookup_names *names);
 
-/* `each` of every identifier handed over. True: some of the calls have no text
- * in sight, so it comes from a table or from elsewhere. */
+/* `each` of every identifier handed over. True: it looks up names at all; some
+ * may come from a table or from elsewhere. */
 bool suggest_lookups(const struct plan_image *image, struct lookup_names *names,
                      void (*each)(void *context, const char *text),
                      void *context);

@@ -3,8 +3,8 @@
  * Entry points of plugins: the program, or a library that it needs, has the
  * name of a folder with shared objects in its read-only data, and looks up by
  * name what these export. Both are there only together in programs that load
- * plugins. A name that no call has in sight (it comes from a table) is taken
- * where half of the plugins export it.
+ * plugins. Another text of such a program (it may stand in a table) is taken
+ * where half of the plugins export a function of that name.
  */
 #include "tools/cli/suggest/suggest.h"
 #include "tools/cli/suggest/suggest_lookups.h"
