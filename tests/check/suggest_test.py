@@ -140,6 +140,8 @@ PLUGIN_LIBRARY = r"""
 #include <dlfcn.h>
 #include <stdio.h>
 void *host_symbol(void *plugin, const char *name) { return dlsym(plugin, name); }
+const char *const host_folders[] = {"/usr/bin", "/bin", "/lib/../lib",
+                                    "@/plugins/", "@/./plugins"};
 static const char *const steps[] = {"first_step", "step", "flush"};
 int host_run(const char *plugin)
 {
@@ -294,6 +296,8 @@ def case_plugins():
             for name in "init", "go", "step", "flush", "done":
                 expect_in(f"[[span]] {name};", entries, f"{flags}, in {draft}")
             expect("unasked" in draft, False, f"{flags}: what nobody asks for")
+            expect(re.findall(r'object\("(/.*?)"', draft),
+                   [f"{p.at}/plugins/*.so*"], "one folder, of plugins alone")
             # a tail call of dlsym: it asks who calls it
             expect("host_symbol;" in draft, "-O0" in flags, draft)
         calls = calls_after(p, ["./prog"])

@@ -271,6 +271,23 @@ def cut_requests(run):
             raise SystemExit(f"{r} {ended}")
 
 
+def left(run):
+    """Nobody is to start a sidecar: `run` neither does nor waits for one, and
+    says where the trace lies."""
+    run.env["HANDSPAN_SIDECAR"] = "off"
+    done = run.handspan("run", "-m", str(run.dir / "m"), "--", str(run.step),
+                        "compute")
+    check(done.returncode, 0, done.stderr)
+    (said,) = done.stderr.splitlines()
+    if "HANDSPAN_SIDECAR is off, and no sidecar runs here. It waits in '" + \
+            str(run.dir / "d") not in said:
+        raise SystemExit(said)
+    check(list((run.dir / "d").glob("sidecar*")), [], "of a sidecar")
+    del run.env["HANDSPAN_SIDECAR"]
+    run.drain()
+    check([r["name"] for r in run.traces()], ["ends_step"], "brought in")
+
+
 def asking_requests(run):
     """A child that failed is told, as of any trace; the threads are those
     that worked for it."""
@@ -448,6 +465,11 @@ def loading(run):
     apart = second[0] - first[0] - first[1]
     if not -5_000_000 < apart < spun or min(first[2], second[2]) < spun:
         raise SystemExit(f"{first}, {second}")
+    for screen in ("show", "spans"):
+        shown = other.handspan(screen).stdout
+        if "ended by exec" not in shown or "unfinished" in shown:
+            raise SystemExit(shown)
+    check(other.handspan("errors").stdout, "No errors.\n", "errors")
 
     # the time of an exec is told to none but the image that it made
     other = Run(run.build, scope='[[program("ends_loading")]];')

@@ -32,6 +32,8 @@ dwarf)
     sources="$sources $root/tools/common/text/buf.c $root/tools/common/text/text.c"
     sources="$sources $root/lane/format/utf8.c" ;;
 session)
+    # Looking for leaks is half of a run: once, at the end.
+    options="$options -detect_leaks=0"
     # all of a sidecar but its main and what other processes do for it; the SQL
     # is in C arrays of the build
     sources="$here/fuzz_session.c $root/lane/*/*.c"

@@ -6,6 +6,7 @@ call is stored or counted, the sidecar goes on, and what is to be left is left.
 usage: places.py BUILD_DIR CASE [COUNT]
 limited    a limit on the size of the sidecar's files (EFBIG), then one without
 elsewhere  the store is a link to another file system; the spool stands by the link
+busy       somebody else writes to the store for longer than SQLite waits
 stores     two sidecars on one directory, a store each, both with a spool
 small      a file system of 64 MiB, 32 of them to be left [root]
 container  the sidecar in a cgroup of 48 MiB: its spool is larger [root]
@@ -91,6 +92,24 @@ def elsewhere(one, count):
         spool.all_stored(one, sidecar)
         one.whole(count)
         check(os.path.exists(folder + "/there.db"), True, "the store")
+    return f"{count} stored"
+
+
+def busy(one, count):
+    """The store is in other hands for longer than SQLite waits for it."""
+    sidecar = one.sidecar("--stay")
+    program = one.program(count, stays="ask")
+    wait_for(lambda: spool.is_begun(one), "the session's row")
+    with held(one):
+        told = one.temp / "d" / "sidecar.error"
+        wait_for(lambda: told.exists() and "is locked" in told.read_text(),
+                 "a word of it")
+        go(program)
+        called(program, count)
+        check(one.spooled() > 0, True, "a spool")
+    one.end(program)
+    spool.all_stored(one, sidecar)
+    one.whole(count)
     return f"{count} stored"
 
 
@@ -192,6 +211,7 @@ def container(one, count):
 
 CASES = {"limited": (limited, 100000, {"HANDSPAN_BUDGET_MB": "1"}),
          "elsewhere": (elsewhere, 100000, {"HANDSPAN_BUDGET_MB": "4"}),
+         "busy": (busy, 60000, {"HANDSPAN_BUDGET_MB": "1"}),
          "stores": (stores, 100000, {"HANDSPAN_BUDGET_MB": "4"}),
          "small": (small, 700000, {"HANDSPAN_BUDGET_MB": "4"}),
          "container": (container, 700000, {"HANDSPAN_BUDGET_MB": "4"})}

@@ -5,9 +5,16 @@
 #include "tools/query/tree.h"
 #include <cjson/cJSON.h>
 #include <ctype.h>
+#include <errno.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+enum {
+    ERRNO_MAX = 4095 /* what the kernel returns as -errno */
+};
 
 static const char *text_of(const cJSON *o, const char *key)
 {
@@ -50,6 +57,20 @@ static void put_condition(const char *json, const cJSON *error,
         }
 }
 
+/* Of 64 bits without a sign (a pointer, a size): a -1 there is written as who
+ * debugs C knows it. */
+static void put_result(const char *digits, struct buf *b)
+{
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(digits, &end, 10);
+    bool is_whole = digits[0] != '-' && errno == 0 && *end == 0;
+    if (is_whole && value > UINT64_MAX - ERRNO_MAX)
+        buf_printf(b, "return %s (%lld)", digits, (long long)value);
+    else
+        buf_printf(b, "return %s", digits);
+}
+
 static void put_rule(const char *json, const cJSON *error, struct buf *b)
 {
     char value[64]; /* its digits as they stand: cJSON has doubles */
@@ -58,7 +79,7 @@ static void put_rule(const char *json, const cJSON *error, struct buf *b)
     bool is_left = rule && strcmp(rule, "longjmp") == 0;
     bool is_told = json_member_text(json, "return_value", value, sizeof value);
     if (is_told && (!rule || is_left || is_of_result(rule)))
-        buf_printf(b, "return %s", value);
+        put_result(value, b);
     else if (is_left)
         buf_text(b, "left by longjmp");
     else if (rule)

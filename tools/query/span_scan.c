@@ -16,7 +16,7 @@
 
 enum {
     STRIDE = 1 << 16, /* references of a transaction */
-    LIGHT = 10,       /* columns of trace_span_scan.sql */
+    LIGHT = 11,       /* columns of trace_span_scan.sql */
 };
 
 struct scan {
@@ -77,6 +77,7 @@ static void take_row(sqlite3_context *sql, int count, sqlite3_value **column)
     s->status = status_of(column[7]);
     set_error(s, column[8]);
     s->orphan = (const char *)sqlite3_value_text(column[9]);
+    s->ended_by = (const char *)sqlite3_value_text(column[10]);
     if (count > LIGHT) {
         s->process_idx = sqlite3_value_int64(column[LIGHT]);
         s->generation = sqlite3_value_int64(column[LIGHT + 1]);

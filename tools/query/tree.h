@@ -27,6 +27,7 @@ struct query_node {
     uint32_t depth;
     const char *name;
     int64_t calls, errors, unfinished, open; /* open: still runs */
+    int64_t execs; /* of the unfinished: their process became another program */
     int64_t total_ns, cpu_ns; /* of outermost activations; cpu -1 unknown */
     int64_t self_ns, max_ns, failed_ns, queue_ns;
     int64_t first_start_ns, critical_ns; /* with all below it */
@@ -49,6 +50,7 @@ enum {
     QUERY_SPAN_NO_END = 64,  /* it has no duration: no rollup counts it */
     QUERY_SPAN_ORPHAN = 128, /* nobody knows whose work it is */
     QUERY_SPAN_LOADING = 256,
+    QUERY_SPAN_EXEC = 512, /* unfinished, as its process became another one */
 };
 struct query_item { /* a span, a process, or its loading (ref 0) */
     int64_t start_ns, end_ns, cpu_ns, queue_ns, ref;

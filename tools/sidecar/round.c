@@ -23,8 +23,10 @@ enum {
     SYNC_NS = 100000000,    /* where a directory outlives the machine */
     ALONE_TOLD = 20,        /* sessions left alone that are named in the log */
     RIVAL_NS = 1000000000,
+    BUSY_RETRY_NS = 100000000,
 };
 static const int64_t slow_maker_ns = 60000000000; /* its process lives */
+static const int64_t busy_count_ns = 5000000000;  /* is one failure */
 
 int64_t round_now(void)
 {
@@ -93,13 +95,26 @@ static bool is_needed(const struct sidecar *c)
     return is;
 }
 
-static void retry_later(struct sidecar *c, struct entry *e, int64_t now_ns)
+/* A store in other hands is asked often: as long as SQLite would have waited
+ * for it is one failure. */
+static void count_failure(struct sidecar *c, int rc, int64_t now_ns)
+{
+    lane_assert(rc < 0 && c->store_failures >= 0);
+    if (rc == -EBUSY && c->store_failures > 0 &&
+        now_ns - c->busy_at_ns < busy_count_ns)
+        return;
+    c->busy_at_ns = now_ns;
+    if (++c->store_failures >= STORE_TRIES && !is_needed(c))
+        c->is_hopeless = true;
+}
+
+static void retry_later(struct sidecar *c, struct entry *e, int rc,
+                        int64_t now_ns)
 {
     lane_assert(e->session == NULL && c->store_failures >= 0);
     int doubled = c->store_failures < 6 ? c->store_failures : 6;
     e->retry_at_ns = now_ns + (100000000LL << doubled);
-    if (++c->store_failures >= STORE_TRIES && !is_needed(c))
-        c->is_hopeless = true;
+    count_failure(c, rc, now_ns);
 }
 
 /* The store refused. Longer and longer pauses; all that was not committed is
@@ -118,7 +133,18 @@ static int store_trouble(struct sidecar *c, struct entry *e, int rc,
         e->session->comes_back = true;
     entry_close(e);
     c->is_hopeless |= is_final;
-    retry_later(c, e, now_ns);
+    retry_later(c, e, rc, now_ns);
+    return 0;
+}
+
+/* Others write to it for long, or have it open for reading: nothing was begun,
+ * so the session stays open, and its spool takes what is recorded meanwhile. */
+static int store_is_busy(struct sidecar *c, struct entry *e, int64_t now_ns)
+{
+    e->retry_at_ns = now_ns + BUSY_RETRY_NS;
+    trouble(c, store_why(c->store), "trying again, what was recorded stays in");
+    count_failure(c, -EBUSY, now_ns);
+    store_forget(c->store);
     return 0;
 }
 
@@ -195,13 +221,14 @@ static int entry_open(struct sidecar *c, struct entry *e, int64_t now_ns)
 {
     if (e->is_stored || now_ns < e->retry_at_ns)
         return 0;
-    if (round_store_ready(c) != 0) {
-        retry_later(c, e, now_ns);
+    int rc = round_store_ready(c);
+    if (rc != 0) {
+        retry_later(c, e, rc, now_ns);
         return 0;
     }
     e->busy_at_ns = now_ns;
     lane_assert(e->session == NULL && c->store != NULL);
-    int rc = session_open(c->dir_fd, e->name, c->store, &e->session);
+    rc = session_open(c->dir_fd, e->name, c->store, &e->session);
     if (rc == 0 || rc == -ENOENT)
         return rc == 0;
     if (rc == -EALREADY)
@@ -301,10 +328,13 @@ static int entry_poll(struct sidecar *c, struct entry *e, int64_t now_ns)
     if (!e->session)
         return entry_open(c, e, now_ns);
     lane_assert(c->store != NULL && e->session->store == c->store);
+    if (now_ns < e->retry_at_ns)
+        return 0;
+    bool was_refused = e->session->is_refused;
     int rc = session_poll(e->session, now_ns);
     if (rc >= 0) {
-        if (rc > 0)
-            trouble_over(c);
+        if (rc > 0 || (was_refused && !e->session->is_refused))
+            trouble_over(c); /* with nothing to write, too */
         e->refusals = rc > 0 ? 0 : e->refusals;
         if (rc > 0 || finish_is_waiting(e->session))
             e->busy_at_ns = now_ns;
@@ -318,6 +348,8 @@ static int entry_poll(struct sidecar *c, struct entry *e, int64_t now_ns)
     }
     if (rc == -EALREADY)
         return rival_met(c, e, now_ns);
+    if (e->session->is_refused && store_is_there(c->store))
+        return store_is_busy(c, e, now_ns);
     if (rc == -ESTALE || !store_is_there(c->store))
         return store_replaced(c);
     return entry_failed(c, e, rc, now_ns);

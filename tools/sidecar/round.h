@@ -39,7 +39,7 @@ struct sidecar {
     struct entries entries;
     bool is_durable;  /* the directory outlives a crash of the machine */
     bool has_commits; /* that are not settled */
-    int64_t synced_at_ns, idle_since_ns, commands_at_ns;
+    int64_t synced_at_ns, idle_since_ns, commands_at_ns, busy_at_ns;
     int store_failures;
     bool is_hopeless; /* what stands in the way will not go by itself */
     bool is_told;     /* in DIR/sidecar.error, by an earlier one perhaps */

@@ -280,8 +280,10 @@ int cmd_errors(int argc, char **argv)
     if (operands < 0)
         return operands == OPTIONS_HELP ? EXIT_FINE : EXIT_TROUBLE;
     int status = view_open(&v, false);
-    if (!status)
+    if (!status) {
+        view_page(&v);
         status = print(&e, trace, operands ? argv[0] : NULL);
+    }
     view_close(&v);
     return status;
 }

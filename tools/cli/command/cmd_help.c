@@ -56,9 +56,10 @@ static const char text[] =
     "\n"
     "TRACE is a hex prefix (4 digits or more), latest, latest~N or a\n"
     "traceparent. 'handspan help COMMAND' tells the options of a command;\n"
-    "--json prints one object a line. Exit status: 0 fine; 1 nothing matched,\n"
-    "or something is amiss (as its help says); 2 trouble; run returns the\n"
-    "command's own.\n";
+    "--json prints one object a line. On a terminal screens go through\n"
+    "$HANDSPAN_PAGER, $PAGER or less; none where that is empty or cat. Exit\n"
+    "status: 0 fine; 1 nothing matched, or something is amiss (as its help\n"
+    "says); 2 trouble; run returns the command's own.\n";
 
 int cmd_help(int argc, char **argv)
 {

@@ -161,8 +161,10 @@ int cmd_list(int argc, char **argv)
     if (operands < 0)
         return operands == OPTIONS_HELP ? EXIT_FINE : EXIT_TROUBLE;
     int status = view_open(&v, false);
-    if (!status)
+    if (!status) {
+        view_page(&v);
         status = print(&v);
+    }
     view_close(&v);
     return status;
 }

@@ -132,19 +132,22 @@ static void note_switches(struct run *r)
     r->is_in_scope = false;
 }
 
-/* By the sidecar of our store; or where programs are told to rely on another
- * one (HANDSPAN_SIDECAR=off), by that. */
-static bool is_served(const struct run *r)
+/* Programs are told to rely on another sidecar than the one of our store. */
+static bool is_off(void)
 {
     const char *told = getenv("HANDSPAN_SIDECAR");
-    return told && strcmp(told, "off") == 0
-               ? sidecar_is_running(r->launch.dir)
-               : sidecar_serves(r->launch.dir, r->launch.store);
+    return told && strcmp(told, "off") == 0;
+}
+
+static bool is_served(const struct run *r)
+{
+    return is_off() ? sidecar_is_running(r->launch.dir)
+                    : sidecar_serves(r->launch.dir, r->launch.store);
 }
 
 static void ensure_sidecar(const struct run *r)
 {
-    if (r->launch.is_store_bad || is_served(r))
+    if (r->launch.is_store_bad || is_off() || is_served(r))
         return;
     int err = sidecar_spawn(r->launch.store);
     if (err)
@@ -273,7 +276,9 @@ static void report(struct run *r)
 {
     char *id = r->id, why[PATHS_MAX + 1024];
     bool never = strcmp(r->summary, "never") == 0;
-    bool stored = await_trace(r, id, why, sizeof why);
+    bool is_left = is_off() && !is_served(r);
+    why[0] = 0;
+    bool stored = !is_left && await_trace(r, id, why, sizeof why);
     if (stored)
         reaped_remove(r->launch.dir, &r->child);
     /* elsewhere stderr is the command's alone */
@@ -285,7 +290,12 @@ static void report(struct run *r)
     }
     if (stored || never)
         return;
-    if (!r->has_session && !id[0])
+    if (is_left && (r->has_session || r->has_others))
+        options_trouble("the trace is not stored: HANDSPAN_SIDECAR is off, and "
+                        "no sidecar runs here. It waits in '%s' until "
+                        "'handspan sidecar' brings it in",
+                        r->launch.dir);
+    else if (!r->has_session && !id[0])
         options_trouble("no trace: the preload did not start in this program; "
                         "'%s/log' may say why",
                         r->launch.dir);

@@ -119,6 +119,7 @@ int cmd_show(int argc, char **argv)
     if (!status)
         status = view_choose(&v, operands ? argv[0] : NULL, &trace);
     if (!status) {
+        view_page(&v);
         status = print(&v, &trace, &how);
         query_trace_free(&trace);
     }

@@ -113,6 +113,13 @@ static void put_values(struct term_line *l, const char *label, const char *json)
     buf_free(&cut);
 }
 
+/* Not cut off, but the last thing that its program did. */
+static bool has_execed(const struct query_span *p)
+{
+    return p->status && strcmp(p->status, "unfinished") == 0 && p->ended_by &&
+           strcmp(p->ended_by, "exec") == 0;
+}
+
 static void print_text(struct spans *s, const struct row_span *r)
 {
     struct term_line *l = &s->line;
@@ -129,7 +136,9 @@ static void print_text(struct spans *s, const struct row_span *r)
     term_line_pad(l, COLUMN_NAME - 1);
     int how = s->how && r->site ? s->how[r->site - s->detail.sites] : APART_CUT;
     term_line_name(l, TERM_BOLD, r->name, l->term->width / 3, how);
-    if (p->status && strcmp(p->status, "ok") != 0 && !failed)
+    if (has_execed(p))
+        term_line_text(l, TERM_CYAN, " ended by exec", -1);
+    else if (p->status && strcmp(p->status, "ok") != 0 && !failed)
         term_line_printf(l, TERM_YELLOW, " %s", p->status);
     if (failed && p->error) {
         struct buf why;
@@ -269,6 +278,7 @@ int cmd_spans(int argc, char **argv)
     if (!status)
         status = view_choose(&v, operands ? argv[0] : NULL, &trace);
     if (!status) {
+        view_page(&v);
         status = print(&s, &trace);
         query_trace_free(&trace);
     }

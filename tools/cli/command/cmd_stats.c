@@ -84,6 +84,7 @@ static const struct term_column columns_head[] = {
     {.title = NULL, .left = true, .drop = 1},
 };
 enum {
+    COLUMN_PATH = 6,
     COLUMNS = sizeof columns_head / sizeof *columns_head
 };
 
@@ -120,7 +121,7 @@ static void add_row(struct term_table *table, const struct stats *s,
                format_duration(rest ? -1 : row->total_ns, utf8));
     put_marked(table, 4, about, format_duration(row->self_ns, utf8));
     put_marked(table, 5, about, format_share(row->self_ns, s->wall_ns));
-    put_marked(table, 6, stats_dropped(s) > 0 ? "~" : "",
+    put_marked(table, COLUMN_PATH, stats_dropped(s) > 0 ? "~" : "",
                format_share(row->critical_ns, s->wall_ns));
     put_marked(table, 7, least, format_duration(row->cpu_ns, utf8));
     term_table_cell(table, 8, TERM_PLAIN,
@@ -179,13 +180,14 @@ static int print_text(const struct view *v, const struct query_trace *t,
     term_table_init(&table, columns, COLUMNS);
     for (size_t i = 0; i < s->count; i++)
         add_row(&table, s, &s->rows[i], &range, &v->term);
+    bool has_path = term_table_shows(&table, &v->term, COLUMN_PATH);
     int err = term_table_print(&table, &v->term);
     term_table_free(&table);
     term_wrap(&v->term, TERM_DIM,
               "Counts, totals, max exact; p50 and p95 from a log histogram, "
               "within 3%.",
               0);
-    if (stats_dropped(s) > 0)
+    if (has_path && stats_dropped(s) > 0)
         term_wrap(&v->term, TERM_DIM,
                   "~CRIT: on the critical path calls without detail count as "
                   "their callers.",
@@ -314,6 +316,8 @@ int cmd_stats(int argc, char **argv)
         status = view_open(&v, false);
     struct query_trace trace = {0};
     const char *one = operands ? argv[0] : NULL;
+    if (!status)
+        view_page(&v);
     if (!status && (how.by || how.sort || how.all)) {
         status = print_grouped(&v, &how, one, sort, &group);
     } else if (!status && !(status = view_choose(&v, one, &trace))) {

@@ -133,8 +133,10 @@ int cmd_diff(int argc, char **argv)
     int status = check(&d);
     if (!status)
         status = view_open(&d.view, false);
-    if (!status)
+    if (!status) {
+        view_page(&d.view);
         status = run(&d, operands, argv);
+    }
     view_close(&d.view);
     return status;
 }

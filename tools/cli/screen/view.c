@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Common to the views; see view.h. */
 #include "tools/cli/screen/view.h"
+#include "tools/cli/screen/pager.h"
 #include "tools/common/text/format.h"
 #include "tools/common/paths.h"
 #include "tools/common/text/text.h"
@@ -85,8 +86,15 @@ int view_open(struct view *v, bool where_for_spans)
     return err ? options_trouble("%s", why) : 0;
 }
 
+void view_page(const struct view *v)
+{
+    if (!v->json)
+        pager_start();
+}
+
 void view_close(struct view *v)
 {
+    pager_end();
     query_close(v->db);
     free(v->where_copy);
     v->db = NULL;

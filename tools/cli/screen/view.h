@@ -47,6 +47,9 @@ struct view {
 /* Open the store and build the filter. With `where_for_spans` the condition
  * is left to the caller. 0, or the exit status after a message. */
 int view_open(struct view *v, bool where_for_spans);
+/* What is printed from here until view_close() goes through a pager: on a
+ * terminal, and not with --json. */
+void view_page(const struct view *v);
 void view_close(struct view *v);
 /* The trace that `text` (NULL: the latest) means. 0, or the exit status:
  * nothing matched 1; a bad or ambiguous name 2, candidates listed. */

@@ -331,10 +331,13 @@ static void print_remarks(struct waterfall *w, uint32_t node)
                      last);
         print_reasons(w, node);
     }
-    if (handler && n->unfinished > 0)
-        print_remark(w, node, "!", TERM_YELLOW, n->unfinished,
+    if (handler && n->unfinished > n->execs)
+        print_remark(w, node, "!", TERM_YELLOW, n->unfinished - n->execs,
                      "unfinished: open when the process ended", -1, NULL,
-                     !children && n->open == 0);
+                     !children && n->open == 0 && n->execs == 0);
+    if (handler && n->execs > 0)
+        print_remark(w, node, ">", TERM_CYAN, n->execs, "ended by exec", -1,
+                     NULL, !children && n->open == 0);
     if (handler && n->open > 0)
         print_remark(w, node, ">", TERM_CYAN, n->open, "running", -1, NULL,
                      !children);

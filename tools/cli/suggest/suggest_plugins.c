@@ -4,7 +4,7 @@
  * name of a folder with shared objects in its read-only data, and looks up by
  * name what these export. Both are there only together in programs that load
  * plugins. A name that no call has in sight (it comes from a table) is taken
- * where half of the plugins export it and the program does not.
+ * where half of the plugins export it.
  */
 #include "tools/cli/suggest/suggest.h"
 #include "tools/cli/suggest/suggest_lookups.h"
@@ -35,6 +35,7 @@ struct plugin {
 };
 struct folder {
     char path[PATH_MOST];
+    struct stat st;
     bool has_versions; /* libx.so.1 */
     struct plugin plugins[PLUGINS_MAX];
     size_t count;
@@ -107,19 +108,30 @@ static bool is_writable_as_glob(const char *path)
     return true;
 }
 
-/* Where the loader looks, or anybody can put something. */
-static bool is_common(const char *path, const struct stat *st)
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* Where the loader looks, where programs are, or anybody can put something. */
+static bool is_common(const struct stat *st)
 {
     static const char *const plain[] = {"/lib",
                                         "/lib64",
+                                        "/lib/x86_64-linux-gnu",
                                         "/usr/lib",
                                         "/usr/lib64",
-                                        "/usr/local/lib",
-                                        "/lib/x86_64-linux-gnu",
                                         "/usr/lib/x86_64-linux-gnu",
-                                        "/usr/local/lib/x86_64-linux-gnu"};
+                                        "/usr/local/lib",
+                                        "/usr/local/lib/x86_64-linux-gnu",
+                                        "/bin",
+                                        "/sbin",
+                                        "/usr/bin",
+                                        "/usr/sbin",
+                                        "/usr/local/bin"};
+    struct stat common;
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
-        if (strcmp(plain[i], path) == 0)
+        if (stat(plain[i], &common) == 0 && is_same(&common, st))
             return true;
     return !S_ISDIR(st->st_mode) || st->st_mode & S_IWOTH;
 }
@@ -139,11 +151,12 @@ static void add_folder(struct look *l, const char *text, size_t len)
     if (strlen(f->path) < len || is_object(slash + 1) || !slash[1])
         *slash = 0;
     if (!*f->path || !is_writable_as_glob(f->path) || stat(f->path, &st) < 0 ||
-        is_common(f->path, &st))
+        is_common(&st))
         return;
     for (size_t i = 0; i < l->folder_count; i++)
-        if (strcmp(l->folders[i].path, f->path) == 0)
+        if (is_same(&l->folders[i].st, &st))
             return;
+    f->st = st;
     open_plugins(f);
     l->folder_count += f->count > 0;
 }
@@ -162,6 +175,12 @@ static void try_folder(struct look *l, const char *text)
     }
 }
 
+/* Names of symbols, where libraries are looked for: for the loader alone. */
+static bool is_for_the_loader(const struct plan_image *image, const char *text)
+{
+    return (uintptr_t)text - (uintptr_t)image->dynstr < image->dynstr_len;
+}
+
 /* Every text of the read-only data, from where it begins. */
 static void each_text(struct look *l, const struct plan_image *image,
                       void (*each)(struct look *l, const char *text))
@@ -173,7 +192,8 @@ static void each_text(struct look *l, const struct plan_image *image,
             continue;
         for (const char *end = at + g->filesz; at < end;) {
             size_t len = strnlen(at, (size_t)(end - at));
-            if (len < (size_t)(end - at) && len > 1)
+            if (len < (size_t)(end - at) && len > 1 &&
+                !is_for_the_loader(image, at))
                 each(l, at);
             at += len + 1;
         }
@@ -218,18 +238,15 @@ static void take_name(void *context, const char *text)
         l->names[l->name_count++] = text;
 }
 
-/* In the program's own table of symbols all names of its own are texts. */
 static void try_text(struct look *l, const char *text)
 {
-    struct plan_symbol symbol;
     size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyz"
                               "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
     if (text[len] || len < TEXT_LEAST)
         return;
     for (size_t i = 0; i < l->folder_count; i++) {
         size_t count = count_exports(&l->folders[i], text);
-        if (count > 0 && 2 * count >= l->folders[i].count &&
-            plan_image_find_dynamic(l->image, text, &symbol) < 0)
+        if (count > 0 && 2 * count >= l->folders[i].count)
             add_entry(l, i, text);
     }
 }

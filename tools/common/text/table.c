@@ -12,7 +12,7 @@
 #include <string.h>
 
 enum {
-    SHRUNK_MIN = 12
+    SHRUNK_MIN = 18
 };
 
 void term_table_init(struct term_table *table,
@@ -116,6 +116,19 @@ static void lay_out(const struct term_table *table, const struct term *t,
         total -= width[worst] + 1;
         width[worst] = 0;
     }
+}
+
+bool term_table_shows(const struct term_table *table, const struct term *t,
+                      int column)
+{
+    int *width = calloc((size_t)table->count, sizeof *width);
+    bool is_shown = width != NULL;
+    if (width) {
+        lay_out(table, t, width);
+        is_shown = width[column] != 0;
+    }
+    free(width);
+    return is_shown;
 }
 
 static void put_cell(struct term_line *l, const struct term_column *column,

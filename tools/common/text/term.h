@@ -108,6 +108,9 @@ void term_table_cell(struct term_table *table, int column,
  * lines may be of any length, else below it, indented and cut. */
 void term_table_note(struct term_table *table, enum term_style style,
                      const char *text);
+/* Is this column there, or was it dropped? Once all rows are. */
+bool term_table_shows(const struct term_table *table, const struct term *t,
+                      int column);
 /* Title line and rows. -ENOMEM if a cell was lost. */
 int term_table_print(struct term_table *table, const struct term *t);
 void term_table_free(struct term_table *table);

@@ -43,7 +43,8 @@ static uint32_t session_index(const struct query_detail *d, int64_t session)
     return s ? (uint32_t)(s - d->sessions) : QUERY_NONE;
 }
 
-static uint32_t status_flags(const char *status, int64_t duration_ns)
+static uint32_t status_flags(const char *status, const char *ended_by,
+                             int64_t duration_ns)
 {
     uint32_t flags = 0;
     if (status && strcmp(status, "error") == 0)
@@ -52,6 +53,9 @@ static uint32_t status_flags(const char *status, int64_t duration_ns)
         flags |= QUERY_SPAN_OPEN;
     else if (duration_ns < 0 || (status && strcmp(status, "unfinished") == 0))
         flags |= QUERY_SPAN_UNFINISHED;
+    if ((flags & QUERY_SPAN_UNFINISHED) && ended_by &&
+        strcmp(ended_by, "exec") == 0)
+        flags |= QUERY_SPAN_EXEC;
     if (duration_ns < 0)
         flags |= QUERY_SPAN_NO_END;
     return flags;
@@ -94,7 +98,7 @@ int query_tree_add_processes(struct tree_loader *l)
             .session = session_index(d, p->session),
             .parent = QUERY_NONE,
             .node = QUERY_NONE,
-            .flags = status_flags(p->status, p->duration_ns)};
+            .flags = status_flags(p->status, p->ended_by, p->duration_ns)};
     }
     return 0;
 }
@@ -194,7 +198,7 @@ static int add_span(void *context, const struct query_span *s)
         .session = l->last_index,
         .parent = parent_of(l, at, s, l->last_index),
         .node = QUERY_NONE,
-        .flags = status_flags(s->status, s->duration_ns) |
+        .flags = status_flags(s->status, s->ended_by, s->duration_ns) |
                  (s->orphan ? QUERY_SPAN_ORPHAN : 0)};
     l->tree->item_count++;
     l->tree->span_count++;

@@ -49,6 +49,7 @@ static void add_totals(struct query_tree *t, uint32_t i)
     n->example = n->example == QUERY_NONE ? i : n->example;
     n->open += (item->flags & QUERY_SPAN_OPEN) != 0;
     n->unfinished += (item->flags & QUERY_SPAN_UNFINISHED) != 0;
+    n->execs += (item->flags & QUERY_SPAN_EXEC) != 0;
     n->max_ns = ns > n->max_ns ? ns : n->max_ns;
     n->first_start_ns =
         item->start_ns < n->first_start_ns ? item->start_ns : n->first_start_ns;

@@ -403,8 +403,10 @@ static int batch(struct session *s, int64_t now_ns)
     int rc = lane_reader_refresh(&s->reader);
     if (rc == 0)
         rc = clock_read(&s->clock, &s->reader);
-    if (rc == 0)
+    if (rc == 0) {
         rc = store_begin(s->store);
+        s->is_refused = rc == -EBUSY;
+    }
     if (rc == 0)
         rc = tables_sync(s);
     int items = rc == 0 ? lanes_drain(s, now_ns) : rc;
@@ -444,6 +446,7 @@ int session_poll(struct session *s, int64_t now_ns)
     spool_wake(false);
     anchor_and_sample(s, now_ns);
     s->is_moved = false;
+    s->is_refused = false;
     s->looks = s->overdue_looks = 0;
     int rc = batch(s, now_ns);
     if (rc < 0) {

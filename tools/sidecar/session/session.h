@@ -120,6 +120,7 @@ struct session {
     bool is_moved;          /* something new was drained in this batch */
     bool has_writer;        /* as far as was seen with the last batch */
     bool is_ended;          /* all stored, nobody maps it */
+    bool is_refused;        /* the last batch: the store is in other hands */
     bool comes_back;        /* closed because of the store: tried again */
 };
 
@@ -135,7 +136,9 @@ void session_close(struct session *session);
 /*
  * Take what is new, store it in one transaction. Number of items, or -errno
  * (-EALREADY: another sidecar stored some of it): then nothing of the batch is
- * stored, and the session must be closed and opened again. `finish`: nobody
+ * stored, and the session must be closed and opened again, but where
+ * `is_refused` says that the store is in other hands: nothing was begun then,
+ * and the next poll goes on. `finish`: nobody
  * waits for more (--once).
  */
 int session_poll(struct session *session, int64_t now_ns)

@@ -28,6 +28,7 @@
 
 enum {
     BUSY_MS = 5000,
+    BUSY_AGAIN_MS = 100,
     WHY_BYTES = 1024,
 };
 struct store {
@@ -35,7 +36,7 @@ struct store {
     sqlite3_stmt *statement[STORE_STATEMENTS];
     char path[PATHS_MAX];
     char why[WHY_BYTES + PATHS_MAX];
-    bool in_transaction, has_wal;
+    bool in_transaction, has_wal, is_busy;
     int64_t changes_before; /* the transaction */
     struct wal wal;
     ino_t log_inode; /* of the file beside it, while that was ours; 0: none */
@@ -428,8 +429,13 @@ int store_begin(struct store *store)
     if (full != 0)
         return full;
     int rc = store_run(store, STORE_BEGIN, "");
+    bool is_busy = rc < 0 && sqlite3_errcode(store->db) == SQLITE_BUSY;
+    /* once it was long in other hands it is asked for often, not long */
+    if (is_busy != store->is_busy)
+        sqlite3_busy_timeout(store->db, is_busy ? BUSY_AGAIN_MS : BUSY_MS);
+    store->is_busy = is_busy;
     if (rc < 0)
-        return rc;
+        return is_busy ? -EBUSY : rc;
     lane_assert(!store->in_transaction);
     store->in_transaction = true;
     store->changes_before = sqlite3_total_changes64(store->db);
