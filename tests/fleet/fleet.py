@@ -17,7 +17,7 @@ import base  # noqa: E402
 
 CLUSTER = "AAAAAAAAAAAAAAAAAAAAAQ"
 TOPIC, GROUP, PARTITIONS = "handspan-spans", "jaeger-ingester", 4
-TOOLS = "kafka/kafka-tools-3.9.1.jar"
+TOOLS = "kafka/kafka-tools-[0-9]*.jar"
 
 
 def free_ports(count):
