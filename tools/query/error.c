@@ -66,7 +66,7 @@ static void put_result(const char *digits, struct buf *b)
     unsigned long long value = strtoull(digits, &end, 10);
     bool is_whole = digits[0] != '-' && errno == 0 && *end == 0;
     if (is_whole && value > UINT64_MAX - ERRNO_MAX)
-        buf_printf(b, "return 0x%llx (%lld)", value, (long long)value);
+        buf_printf(b, "return %s (%lld)", digits, (long long)value);
     else
         buf_printf(b, "return %s", digits);
 }

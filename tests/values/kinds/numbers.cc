@@ -15,8 +15,8 @@
 //@ expect: one("t::inside")["input"] == {"a": "t::parser<int>::done", "n": 3}
 //@ expect: one("t::arrays")["input"]["samples"] == "BQD/fw==" and one("t::arrays")["input"]["name"] == "abc" and one("t::arrays")["input"]["bytes"] == "BQD/fw=="
 //@ expect: [tuple(c["input"][k] for k in ("text", "bytes", "view")) for c in of("t::containers")] == [("", "", ""), (None, None, None)]
-//@ expect: one("t::real")["error"]["return_value"] in (None, 1.5) and "return 0," not in errors
-//@ expect: one("t::address")["error"]["return_value"] == 18446744073709551615 and "return -1" not in errors and "return 0xffffffffffffffff (-1)" in errors
+//@ expect: one("t::real")["error"]["return_value"] in (None, 1.5) and "return 0" not in errors
+//@ expect: one("t::address")["error"]["return_value"] == 18446744073709551615 and "return -1" not in errors and "return 18446744073709551615 (-1)" in errors
 #include <string>
 #include <string_view>
 #include <vector>
