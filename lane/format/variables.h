@@ -8,18 +8,18 @@
 #include <stddef.h>
 
 static const char *const lane_variables[] = {
-    "BUDGET_MB",    "CAPTURE",         "CARRY_MAX_S",
-    "CONFIG",       "DEBUGINFOD_URLS", "DIR",
-    "DISABLED",     "ENDED",           "EXEC",
-    "KEEP_AGE",     "KEEP_SIZE",       "LOG",
-    "LOG_FORMAT",   "MANIFEST",        "MATCH_MAX",
-    "METRICS_FILE", "METRICS_LISTEN",  "OVERDUE",
-    "PRELOAD",      "SIDECAR",         "SPOOL_FREE",
-    "SPOOL_SIZE",   "STORE",           "TEST_CPU",
-    "TEST_DECODER", "TEST_ERRORS",     "TEST_SHIM",
-    "THIN_AGE",     "THREAD_CONTEXT",  "TRACE",
-    "UPLOAD",       "UPLOAD_KEY",      "UPLOAD_KEY_FILE",
-    "WAIT_MS"};
+    "BUDGET_MB",       "CAPTURE",         "CARRY_MAX_S",
+    "CONFIG",          "DEBUGINFOD_URLS", "DIR",
+    "DISABLED",        "ENDED",           "EXEC",
+    "KEEP_AGE",        "KEEP_SIZE",       "LOG",
+    "LOG_FORMAT",      "MANIFEST",        "MATCH_MAX",
+    "METRICS_FILE",    "METRICS_LISTEN",  "OVERDUE",
+    "PAGER",           "PRELOAD",         "SIDECAR",
+    "SPOOL_FREE",      "SPOOL_SIZE",      "STORE",
+    "TEST_CPU",        "TEST_DECODER",    "TEST_ERRORS",
+    "TEST_SHIM",       "THIN_AGE",        "THREAD_CONTEXT",
+    "TRACE",           "UPLOAD",          "UPLOAD_KEY",
+    "UPLOAD_KEY_FILE", "WAIT_MS"};
 enum {
     LANE_VARIABLES = sizeof lane_variables / sizeof *lane_variables,
     LANE_VARIABLE_MAX = 24, /* bytes of the longest, and some */
