@@ -19,6 +19,7 @@ OURS = {
     "getpid", "gettid", "getppid", "prctl", "arch_prctl", "getdents64",
     "sched_getaffinity", "getrusage", "clock_gettime", "getrandom", "uname",
     "stat", "getrlimit",
+    "fgetxattr",  # has what is to be run capabilities? (not root's question)
     # the session
     "fchmod", "ftruncate", "mmap", "munmap", "madvise", "mprotect", "mremap",
     "write", "unlinkat", "mkdirat", "flock", "msync",

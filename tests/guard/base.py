@@ -10,6 +10,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "../common"))
+import alive  # noqa: E402
 import side_by_side  # noqa: E402
 
 HANDSPAN, PRELOAD = (os.path.realpath(a) for a in sys.argv[1:3])
@@ -28,7 +29,13 @@ class Base(unittest.TestCase):
                     "HANDSPAN_DIR": self.dir, "HANDSPAN_STORE": self.store}
         self.addCleanup(shutil.rmtree, self.top, True)
         self.addCleanup(shutil.rmtree, self.dir, True)
-        self.addCleanup(self.end_sidecar)
+        self.addCleanup(self.end_all)
+
+    def end_all(self):
+        """Before the folders go: whoever might write there, also a sidecar
+        that a program started and that has no lock yet."""
+        self.end_sidecar()
+        self.assertEqual(alive.wait_for_none(self.dir, self.top), {})
 
     def end_sidecar(self):
         path = self.dir + "/sidecar.lock"
