@@ -16,6 +16,10 @@ import tempfile
 import time
 import unittest
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../common"))
+import alive  # noqa: E402
+
 PRELOAD, DUMP, BIN = (os.path.abspath(a) for a in sys.argv[1:4])
 MANIFEST = "[[object(main)]];\n[[span]] int work(int n);\n"
 SHM = os.environ.get("TEST_MEMORY")
@@ -25,7 +29,7 @@ PROGRAM = os.path.join(BIN, "bind_case_surroundings")
 class Start(unittest.TestCase):
     def setUp(self):
         self.top = tempfile.mkdtemp(prefix="handspan-start-", dir=SHM)
-        self.addCleanup(shutil.rmtree, self.top, ignore_errors=True)
+        self.addCleanup(alive.remove, self.top)
         self.dir = os.path.join(self.top, "dir")
         self.bare = {k: v for k, v in os.environ.items()
                      if not k.startswith("HANDSPAN_") and
